@@ -1,0 +1,98 @@
+"""Secrets: the only type that may hold one, and the one redactor.
+
+A secret enters through a prompt, a private file, the environment or an agent, leaves through
+`reveal` into the standard input of a machine, and shows as stars everywhere else. Every secret
+that is made is known to the redactor, so that text on its way to a log, an event, a report or a
+screen can be searched for it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from foundation.problems import InputProblem
+
+MASK: Final = "******"
+_SHORTEST_TO_REDACT: Final = 4
+"""Shorter secrets occur by chance in any text; masking them would make logs unreadable."""
+
+_known: set[str] = set()
+
+
+class Secret:
+    """A value that must never be seen: it has no text form but stars, and cannot be pickled."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        for line in {value, value.strip(), *value.splitlines()}:
+            if len(line) >= _SHORTEST_TO_REDACT:
+                _known.add(line)
+
+    def reveal(self) -> str:
+        """The value itself, for the one call that hands it to its consumer."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled or copied to another process")
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> NoReturn:
+        # A site file, a fact or an event that wanted a secret would be a design error.
+        raise TypeError("a secret has no place in a model that is written to a file")
+
+
+def redact(text: str) -> str:
+    """The text with every secret known to this process masked, longest first."""
+    for value in sorted(_known, key=len, reverse=True):
+        if value in text:
+            text = text.replace(value, MASK)
+    return text
+
+
+def secret_from_file(path: Path) -> Secret:
+    """The first line of a private file; raises InputProblem if others may read the file."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise InputProblem(
+                    "the file holds a secret and others on this machine may read it",
+                    where=str(path),
+                    remedy=f"Run: chmod 600 {path}",
+                )
+            return Secret(file.readline().rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputProblem(
+            f"the file that should hold a secret cannot be read: {error}",
+            where=str(path),
+            remedy="Name a readable text file with the secret in its first line.",
+        ) from error
+
+
+def secret_from_environment(name: str) -> Secret | None:
+    """The secret that an environment variable holds, or None where it is not set."""
+    value = os.environ.get(name)
+    return Secret(value) if value else None

@@ -1,0 +1,277 @@
+"""Needs: what a solution asks of its machines, as the data files of a solution state it.
+
+Sizes in the tables are as the documents write them: gigabytes of 10^9 bytes for disks and
+"GB" of 2^30 bytes for memory, which is how both are sold. Every requirement names its source.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from preflight.facts import DiskKind
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MachineKind(StrEnum):
+    """What a table asks a machine to be."""
+
+    VM = "vm"
+    PHYSICAL = "physical"
+    ANY = "any"
+    EXTERNAL = "external"
+    """Not a computer to log in to: a USB backup system, say. It is listed and not probed."""
+
+
+class Count(_Data):
+    """How many machines play a role."""
+
+    min: int = Field(ge=0)
+    max: int | None = None
+    odd: bool = False
+    """Whether a quorum makes an even number worse than one less."""
+
+
+class DiskNeed(_Data):
+    """Some distinct disks of one kind for one purpose."""
+
+    count: PositiveInt
+    size_gb: PositiveInt
+    """Gigabytes of 10^9 bytes, each."""
+    kinds: tuple[DiskKind, ...] = ()
+    """Kinds that satisfy it; empty means any. A better kind (nvme for ssd) is listed too."""
+    purpose: str = ""
+    """operating system, data, ceph…"""
+    raid1: bool = False
+    """Whether the disks are meant to mirror one another."""
+    total: bool = False
+    """Whether size_gb is the sum over all disks given for the purpose (block storage), not each."""
+
+
+class NicNeed(_Data):
+    """Some network interfaces of a speed."""
+
+    count: PositiveInt = 1
+    speed_mbps: int | None = None
+    purpose: str = ""
+
+
+class SpaceNeed(_Data):
+    """Free room where the solution writes."""
+
+    path: str
+    """The folder; the filesystem that holds it, or would, is the one measured."""
+    free_gb: float
+    """Gigabytes of 10^9 bytes."""
+    severity: Literal["fail", "warn"] = "fail"
+    source: str
+
+
+class Shape(_Data):
+    """What one machine of a role must have; None leaves a thing open."""
+
+    id: str = ""
+    """Tells alternatives of one role apart: "", "vm"."""
+    title: str = ""
+    cpu: int | None = None
+    """Logical CPUs ("cores" or "vCPU" in the documents)."""
+    memory_gb: float | None = None
+    """GB as memory is sold: units of 2^30 bytes, installed."""
+    memory_recommended_gb: float | None = None
+    """The upper end where a document gives a range: below it is a warning."""
+    disks: tuple[DiskNeed, ...] = ()
+    nics: tuple[NicNeed, ...] = ()
+    machine: MachineKind = MachineKind.ANY
+    conditions: tuple[str, ...] = ()
+    """What the document demands and no program can see; shown, and asked for by name."""
+
+
+class RoleNeed(_Data):
+    """A row of a sizing table."""
+
+    role: str
+    title: str = ""
+    count: Count
+    optional: bool = False
+    shapes: Annotated[tuple[Shape, ...], Field(min_length=1)]
+    """Alternatives: a machine that fits any of them fits."""
+    space: tuple[SpaceNeed, ...] = ()
+    note: str = ""
+
+
+class SizingTable(_Data):
+    """One published sizing table for one environment, with its source."""
+
+    id: str
+    environment: str
+    title: str
+    source: str
+    version: str
+    default: bool = False
+    roles: tuple[RoleNeed, ...]
+    combined: tuple[frozenset[str], ...] = ()
+    """Sets of roles that this table expects on one machine without further ado."""
+    risk_acceptance: tuple[frozenset[str], ...] = ()
+    """Sets of roles that may share a machine only with a formal risk acceptance."""
+    notes: tuple[str, ...] = ()
+
+    def role(self, name: str) -> RoleNeed | None:
+        """The row of a role, or None where the table has none."""
+        return next((row for row in self.roles if row.role == name), None)
+
+
+class Correction(_Data):
+    """What a program really uses where a document is wrong."""
+
+    ports: tuple[str, ...]
+    source: str
+    reason: str
+
+
+class PortNeed(_Data):
+    """A line of a port table: who listens, who must reach it, who must not."""
+
+    port: str
+    """A number or a range: 6443, 6800-7300."""
+    protocol: Literal["tcp", "udp"] = "tcp"
+    purpose: str
+    on: tuple[str, ...]
+    """Roles whose machines listen."""
+    reached_from: tuple[str, ...] = ()
+    """Roles that must reach it; "cluster" means every machine with a Kubernetes role, "internet"
+    and "operator" are outside the site."""
+    closed_to: tuple[str, ...] = ()
+    """Roles, or "internet", that must not reach it."""
+    must_be_free: bool = True
+    """Whether nothing may hold it before the installation."""
+    when: str = ""
+    """The setting under which it applies: wireguard, haproxy-statistics; empty means always."""
+    source: str
+    correction: Correction | None = None
+    """What is really used, where the document is wrong; both are checked."""
+    corrects: str = ""
+    """On a line that states reality: the port of the document that it stands beside."""
+
+    @property
+    def first(self) -> int:
+        """The first port of the range."""
+        return int(self.port.partition("-")[0])
+
+    @property
+    def last(self) -> int:
+        """The last port of the range."""
+        return int(self.port.partition("-")[2] or self.first)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PortNeed:
+        if not 1 <= self.first <= self.last <= 65535:
+            raise ValueError(f"{self.port} is not a port or a range of ports")
+        return self
+
+
+class PortTable(_Data):
+    """The ports of a solution."""
+
+    ports: tuple[PortNeed, ...]
+    notes: tuple[str, ...] = ()
+
+
+class OsNeed(_Data):
+    """Operating systems on which the solution is documented to run."""
+
+    id: str
+    versions: tuple[str, ...] = ()
+    """VERSION_ID values; empty means any."""
+
+
+class SysctlNeed(_Data):
+    """A kernel setting."""
+
+    name: str
+    at_least: int | None = None
+    equals: tuple[str, ...] = ()
+    severity: Literal["fail", "warn"] = "warn"
+    roles: tuple[str, ...] = ()
+    """Empty means every role."""
+    source: str
+    reason: str = ""
+
+
+class ModuleNeed(_Data):
+    """A kernel module that must be loaded, or loadable."""
+
+    name: str
+    severity: Literal["fail", "warn"] = "fail"
+    roles: tuple[str, ...] = ()
+    source: str
+    reason: str = ""
+
+
+class ConflictNeed(_Data):
+    """Software that must not be there already."""
+
+    software: str
+    severity: Literal["fail", "warn"] = "fail"
+    roles: tuple[str, ...] = ()
+    source: str
+    reason: str
+    remedy: str = ""
+
+
+class PlatformNeeds(_Data):
+    """What the solution asks of a system besides size and ports."""
+
+    os: tuple[OsNeed, ...] = ()
+    os_severity: Literal["fail", "warn"] = "fail"
+    os_source: str = ""
+    architectures: tuple[str, ...] = ("x86_64",)
+    architecture_source: str = ""
+    cpu_level: int | None = None
+    """The x86-64 level needed, 1 to 4."""
+    cpu_level_source: str = ""
+    kernel_min: str | None = None
+    kernel_source: str = ""
+    systemd: bool = True
+    systemd_source: str = ""
+    swap: Literal["fail", "warn", "ignore"] = "ignore"
+    swap_source: str = ""
+    cgroup_controllers: tuple[str, ...] = ()
+    cgroup_source: str = ""
+    modules: tuple[ModuleNeed, ...] = ()
+    sysctls: tuple[SysctlNeed, ...] = ()
+    conflicts: tuple[ConflictNeed, ...] = ()
+    commands: tuple[str, ...] = ()
+    """Programs that must be on the path before the installation."""
+    commands_source: str = ""
+    kubernetes_roles: tuple[str, ...] = ()
+    """Roles whose machines become Kubernetes nodes; module and hostname rules hold there."""
+    cluster_networks: tuple[str, ...] = ()
+    """Pod and service networks in CIDR form; no machine's address or route may lie inside."""
+    cluster_networks_source: str = ""
+    max_skew_seconds: float = 1.0
+    skew_source: str = ""
+    root: bool = True
+    """Whether the installation needs root or sudo on the machines."""
+    root_source: str = ""
+    internet: tuple[str, ...] = ()
+    """Hosts it fetches from when there is no bundle; shown, and tried only when asked to."""
+
+
+class SolutionNeeds(_Data):
+    """All that preflight must know of a solution for one environment."""
+
+    solution: str
+    title: str
+    environment: str
+    single_machine: bool = False
+    """Whether the whole of it runs on one machine."""
+    sizing: SizingTable
+    other_sizings: tuple[SizingTable, ...] = ()
+    """Tables for the same environment that disagree; named in the report, not used."""
+    ports: PortTable = PortTable(ports=())
+    platform: PlatformNeeds = PlatformNeeds()
