@@ -223,6 +223,16 @@ class ConflictNeed(_Data):
     remedy: str = ""
 
 
+class SkewNeed(_Data):
+    """How far the clocks of some roles may be apart, where that is less than for the rest."""
+
+    roles: tuple[str, ...]
+    seconds: float = Field(gt=0)
+    severity: Literal["fail", "warn"] = "warn"
+    source: str
+    reason: str = ""
+
+
 class PlatformNeeds(_Data):
     """What the solution asks of a system besides size and ports."""
 
@@ -234,6 +244,9 @@ class PlatformNeeds(_Data):
     cpu_level: int | None = None
     """The x86-64 level needed, 1 to 4."""
     cpu_level_source: str = ""
+    cpu_flags: tuple[str, ...] = ()
+    """Flags of /proc/cpuinfo that a program needs apart from the level: avx."""
+    cpu_flags_source: str = ""
     kernel_min: str | None = None
     kernel_source: str = ""
     systemd: bool = True
@@ -255,6 +268,12 @@ class PlatformNeeds(_Data):
     cluster_networks_source: str = ""
     max_skew_seconds: float = 1.0
     skew_source: str = ""
+    skews: tuple[SkewNeed, ...] = ()
+    """Roles that need their clocks closer together than max_skew_seconds."""
+    hostname_source: str = ""
+    """Who demands lower-case, unique names without underscores; empty where nobody does."""
+    default_route_source: str = ""
+    """Who demands a default route; empty where nobody does."""
     root: bool = True
     """Whether the installation needs root or sudo on the machines."""
     root_source: str = ""

@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     packages = verbs.add_parser("packages", help="print the Debian packages the lab needs")
     packages.set_defaults(act=_packages)
 
-    guard = verbs.add_parser("guard", help="remove dead labs when stdin closes")
+    guard = verbs.add_parser("guard", help="remove one lab when stdin closes")
+    guard.add_argument("lab", metavar="LAB")
     guard.set_defaults(act=_guard)
     return parser
 
@@ -141,11 +142,11 @@ def _packages(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _guard(_options: argparse.Namespace) -> int:
-    from tests.lab.lab import remove_stale
+def _guard(options: argparse.Namespace) -> int:
+    from tests.lab.lab import remove
 
     _until_stdin_closes()
-    remove_stale()
+    remove(options.lab)
     return 0
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("podman", "runc", "debootstrap", "ip", "tc", "iptables", "nsenter", "ssh-keygen")
+PROGRAMS = ("podman", "runc", "debootstrap", "ip", "iptables", "nsenter", "ssh-keygen")
 """Every program of this host that the lab calls."""
 
 _SUBNETS = ipaddress.IPv4Network("10.160.0.0/11")
@@ -99,7 +99,8 @@ def process_start(pid: int) -> int | None:
     except OSError:
         return None
     # The command name in parentheses may hold spaces; the fields after it do not.
-    return int(stat.rpartition(")")[2].split()[19])
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
 
 
 def free_subnet() -> ipaddress.IPv4Network:

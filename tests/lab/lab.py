@@ -87,13 +87,8 @@ class Lab:
             self._start_guard()
             self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
             self._make_network()
-            comment = "sitewright-lab"
-            run(
-                [
-                    *("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment),
-                    *("-f", str(self.key)),
-                ]
-            )
+            make_key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "sitewright-lab"]
+            run([*make_key, "-f", str(self.key)])
             self._write_known_hosts()
         except BaseException:
             self.close()
@@ -112,10 +107,10 @@ class Lab:
         """Remove every machine, the network and the keys; harmless when done twice."""
         atexit.unregister(self.close)
         self._pool.shutdown(wait=True, cancel_futures=True)
-        _remove(self.name)
-        if self._guard is not None and self._guard.stdin is not None:
-            self._guard.stdin.close()
-            self._guard.wait()
+        remove(self.name)
+        if self._guard is not None:
+            self._guard.terminate()
+            self._guard.communicate()
 
     def _start_guard(self) -> None:
         """Start a process that tidies up when this one ends in a way that runs no Python.
@@ -123,7 +118,7 @@ class Lab:
         It learns of that by the end of its standard input, which only this process holds.
         """
         self._guard = subprocess.Popen(
-            [sys.executable, "-m", "tests.lab", "guard"],
+            [sys.executable, "-m", "tests.lab", "guard", self.name],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -132,19 +127,16 @@ class Lab:
         )
 
     def _make_network(self) -> None:
-        for _ in range(5):
+        refusal = ""
+        for _ in range(5):  # another lab may take a network between the look and the making
             self.subnet = free_subnet()
-            made = run(
-                [
-                    *("podman", "network", "create", "--disable-dns"),
-                    *("--subnet", str(self.subnet), self.name),
-                ],
-                check=False,
-            )
+            create = ["podman", "network", "create", "--disable-dns"]
+            made = run([*create, "--subnet", str(self.subnet), self.name], check=False)
             if made.returncode == 0:
                 break
-        else:  # another lab may take a network first, but not five times
-            raise LabError(f"podman made no network: {made.stderr.strip()}")
+            refusal = made.stderr.strip()
+        else:
+            raise LabError(f"podman made no network: {refusal}")
         form = "{{.NetworkInterface}}"
         bridge = run(["podman", "network", "inspect", "--format", form, self.name]).stdout.strip()
         self.place = Place(self.name, self.name, bridge)
@@ -309,7 +301,7 @@ def remove_stale() -> None:
     for name in _labs_here():
         found = _NAME.fullmatch(name)
         if found and process_start(int(found["pid"])) != int(found["start"]):
-            _remove(name)
+            remove(name)
 
 
 def _labs_here() -> set[str]:
@@ -319,15 +311,16 @@ def _labs_here() -> set[str]:
     return {found[0] for found in _NAME.finditer(f"{machines} {networks} {folders}")}
 
 
-def _remove(name: str) -> None:
+def remove(name: str) -> None:
     """Remove the machines, the network and the folder of one lab, as far as there are any."""
     shown = run(
         ["podman", "ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^{name}-"],
         check=False,
     ).stdout.split()
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        rm = ["podman", "rm", "--force", "--volumes", "--time", "0"]
-        list(pool.map(lambda machine: run([*rm, machine], check=False), shown))
+    if shown:
+        # One command: podman works side by side itself, and this may run at exit, when Python
+        # starts no more threads.
+        run(["podman", "rm", "--force", "--volumes", "--time", "0", *shown], check=False)
     run(["podman", "network", "rm", "--force", name], check=False)
     for folder in Path(tempfile.gettempdir()).glob(f"{name}-*"):
         shutil.rmtree(folder, ignore_errors=True)

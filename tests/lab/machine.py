@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import shlex
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.lab import delay
 from tests.lab.host import LabError, check_route, run, wait_until
 from tests.lab.recipe import FULL, Recipe, StandIn
 
@@ -51,11 +52,12 @@ class Machine:
     from here, as after work over SSH."""
     host_keys: tuple[str, ...] = field(default=(), init=False)
     """The public host keys, "TYPE BASE64", read inside the machine; ed25519 first."""
+    _delay: subprocess.Popen[str] | None = field(default=None, init=False, repr=False)
 
     @property
     def container(self) -> str:
-        """The name podman knows the machine by."""
-        return f"{self.place.lab}-{self.name}"
+        """The name podman knows the machine by; with the address, since names are used again."""
+        return f"{self.place.lab}-{self.name}-{self.address.replace('.', '-')}"
 
     @property
     def host_key(self) -> str:
@@ -142,6 +144,7 @@ class Machine:
     def remove(self) -> None:
         """Remove the machine for good."""
         self.altered = True
+        self._end_delay()
         run(["podman", "rm", "--force", "--volumes", "--time", "0", self.container], check=False)
 
     # -- work inside --------------------------------------------------------------------------
@@ -196,14 +199,26 @@ class Machine:
         """Delay what the machine sends by `delay_ms`, and lose `loss` per cent of it.
 
         Only the way out is slowed, so the delay is added once to a round trip. 0 and 0 end it.
+        Done by `tests.lab.delay`, so that it is the same on kernels without tc's netem.
         """
-        effects = [f"delay {delay_ms:g}ms"] if delay_ms else []
-        effects += [f"loss {loss:g}%"] if loss else []
-        if effects:
-            words = " ".join(effects).split()
-            self._network("tc", "qdisc", "replace", "dev", "eth0", "root", "netem", *words)
-        else:
-            self._network("tc", "qdisc", "delete", "dev", "eth0", "root")
+        if self._delay is not None:
+            self._network("iptables", "-D", *delay.RULE)
+        self._end_delay()
+        if not (delay_ms or loss):
+            return
+        program = [sys.executable, delay.__file__, str(delay_ms), str(loss)]
+        self._delay = subprocess.Popen(
+            ["nsenter", "--target", str(self._pid()), "--net", *program],
+            stdin=subprocess.PIPE,  # its end, with this process, ends the program
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._delay.stdout is not None
+        if self._delay.stdout.readline() != "ready\n":
+            raise LabError(f"no delay for {self.name}: {self._delay.communicate()[1]}")
+        self._network("iptables", "-I", *delay.RULE)
 
     def no_route(self) -> None:
         """Take the way out away: this host and the lab still reach it, it reaches nothing else."""
@@ -239,12 +254,23 @@ class Machine:
 
     def _podman(self, verb: str, *options: str) -> None:
         self.altered = True
+        self._end_delay()  # the program would keep the network of a stopped machine alive
         run([*_PODMAN, verb, *options, self.container])
 
     def _network(self, *argv: str) -> None:
         """Run a program of this host in the machine's network: the machine may lack it."""
         self.altered = True
-        state = json.loads(run(["podman", "inspect", self.container]).stdout)[0]["State"]
-        if not state["Pid"]:
+        run(["nsenter", "--target", str(self._pid()), "--net", *argv])
+
+    def _pid(self) -> int:
+        """The machine's PID 1 as this host numbers it."""
+        shown = run(["podman", "inspect", "--format", "{{.State.Pid}}", self.container])
+        pid = int(shown.stdout)
+        if not pid:
             raise LabError(f"{self.name} is not running")
-        run(["nsenter", "--target", str(state["Pid"]), "--net", *argv])
+        return pid
+
+    def _end_delay(self) -> None:
+        if self._delay is not None:
+            self._delay.communicate()  # closes its standard input and waits for its end
+            self._delay = None

@@ -267,7 +267,7 @@ def _build(recipe: Recipe, tarball: Path) -> None:
 
 
 def forget(*, everything: bool = False) -> None:
-    """Remove images and tarballs of recipes that are no longer in use, or with `everything`, all."""
+    """Remove the images and tarballs of earlier recipes, or with `everything`, all of them."""
     keep = set() if everything else {recipe.image for recipe in RECIPES.values()}
     shown = run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}"]).stdout.split()
     for image in shown:

@@ -1,0 +1,146 @@
+"""The front door: one command, `sitewright`, that wires everything together.
+
+This module is imported at every start, so it imports nothing heavy: a command's own module is
+imported when that command is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from foundation.problems import ExitCode, Problem
+from foundation.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: the module that has it, and a line of help."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Final = {
+    "preflight": Command("installer.commands.preflight", "can these machines carry it?"),
+    "facts": Command("installer.commands.facts", "look at machines and save what was seen"),
+    "solutions": Command("installer.commands.solutions", "what can be judged, and what it asks"),
+    "trust": Command("installer.commands.trust", "look at host keys and confirm them"),
+    "doctor": Command("installer.commands.doctor", "find out why a login fails"),
+    "schema": Command("installer.commands.schema", "the JSON schema of a file or a result"),
+}
+
+_EPILOG: Final = """\
+without a command: the wizard on a terminal, else the preflight of this machine
+
+exit codes: 0 done or ready · 1 our error · 2 wrong usage or input · 3 not ready
+            4 machines unreachable or not trusted · 7 refused · 130 interrupted
+"""
+
+
+def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The parser; only the chosen command's own options are built, since its module costs time."""
+    parser = argparse.ArgumentParser(
+        prog="sitewright",
+        description="A terminal installer for digital public infrastructure on machines you own.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"sitewright {__version__}")
+    parser.add_argument("--text", action="store_true", help="the wizard as plain numbered lines")
+    parser.add_argument("--site", type=Path, metavar="FILE", help="begin with a site file")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=command.help,
+            description=f"sitewright {name}: {command.help}",
+            allow_abbrev=False,
+        )
+        if name == chosen:
+            import_module(command.module).add_options(sub)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words == ["--version"]:
+            print(f"sitewright {__version__}")
+            return ExitCode.DONE
+        return int(_run(words))
+    except Problem as problem:
+        _tell(problem)
+        return int(problem.exit_code)
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing was changed on any machine.", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`| head`): that is no error, and nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception as error:
+        return _our_error(error)
+
+
+def _run(words: list[str]) -> int:
+    chosen = next((word for word in words if word in COMMANDS), None)
+    options = build_parser(chosen).parse_args(words)
+    if options.command is not None:
+        return int(import_module(COMMANDS[options.command].module).run(options))
+    if options.text:
+        return _wizard(options, plain=True)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return _wizard(options, plain=os.environ.get("TERM", "dumb") in ("dumb", ""))
+    if options.site is not None:
+        return _run(["preflight", "--site", str(options.site)])
+    return _run(["preflight"])
+
+
+def _wizard(options: argparse.Namespace, *, plain: bool) -> int:
+    if plain:
+        from screens.plain import run_plain
+
+        return run_plain(site_file=options.site)
+    from screens.app import run_wizard
+
+    return run_wizard(site_file=options.site)
+
+
+def _tell(problem: Problem) -> None:
+    from foundation.secrets import redact
+
+    place = f" ({problem.where})" if problem.where else ""
+    print(redact(f"{problem.title}{place}:\n  {problem.cause}."), file=sys.stderr)
+    if problem.remedy:
+        print(redact(f"  Do: {problem.remedy}"), file=sys.stderr)
+
+
+def _our_error(error: Exception) -> int:
+    import traceback
+
+    from foundation.paths import log_file, make_private
+    from foundation.secrets import redact
+
+    text = redact("".join(traceback.format_exception(error)))
+    file = log_file()
+    try:
+        make_private(file.parent)
+        with file.open("a", encoding="utf-8") as log:
+            log.write(text + "\n")
+        place = f"The details are in {file}; please report it with that file."
+    except OSError:
+        place = text
+    print(
+        redact(f"Sitewright met an error of its own: {type(error).__name__}: {error}\n{place}"),
+        file=sys.stderr,
+    )
+    return ExitCode.OUR_ERROR

@@ -1,0 +1,253 @@
+"""Options that several commands share: which machines, how to log in, how to write."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.hosts.connection import Become, Credentials
+from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
+from foundation.problems import InputProblem
+from foundation.secrets import Secret, secret_from_environment, secret_from_file
+
+if TYPE_CHECKING:
+    from installer.site import Site
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """The machines, and how to log in to them."""
+    group = parser.add_argument_group("machines")
+    group.add_argument(
+        "machines",
+        nargs="*",
+        metavar="MACHINE",
+        help="[name=][user@]host[:port], an alias of your ssh config, or `local`; "
+        "without any: this machine",
+    )
+    group.add_argument("--site", type=Path, metavar="FILE", help="a site file")
+    group.add_argument(
+        "--inventory",
+        type=Path,
+        metavar="FILE",
+        help="an Ansible inventory (INI or YAML), or a list with one machine a line",
+    )
+    login = parser.add_argument_group("login")
+    login.add_argument("--user", metavar="NAME", help="login name where a machine states none")
+    login.add_argument("--port", type=int, metavar="N", help="SSH port where a machine states none")
+    login.add_argument(
+        "--identity", type=Path, action="append", default=[], metavar="FILE", help="a private key"
+    )
+    login.add_argument("--bastion", metavar="USER@HOST", help="a machine to go through")
+    login.add_argument(
+        "--known-hosts",
+        type=Path,
+        metavar="FILE",
+        help="trusted host keys (else Sitewright's own file, then OpenSSH's)",
+    )
+    login.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of ~/.ssh/config")
+    for name, what in (
+        ("password", "the login password"),
+        ("sudo-password", "the password that sudo asks for"),
+        ("passphrase", "the passphrase of the private key"),
+    ):
+        login.add_argument(f"--ask-{name}", action="store_true", help=f"ask for {what}")
+        login.add_argument(
+            f"--{name}-file",
+            type=Path,
+            metavar="FILE",
+            help=f"a file of mode 0600 with {what}",
+        )
+    login.add_argument(
+        "--no-sudo", action="store_true", help="look with the rights of the login only"
+    )
+    login.add_argument(
+        "--connect-timeout", type=_seconds, default=15.0, metavar="S", help="seconds (default 15)"
+    )
+    login.add_argument(
+        "--concurrency", type=_positive, default=64, metavar="N", help="logins at once (default 64)"
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError("seconds from 0 to 3600")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError("a number from 1 to 1000")
+    return value
+
+
+def add_output_options(
+    parser: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json", "html", "junit")
+) -> None:
+    """The form of a result and where it goes."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--format", choices=formats, default=formats[0])
+    group.add_argument("--output", type=Path, metavar="FILE", help="a file instead of the screen")
+    group.add_argument("--quiet", action="store_true", help="no narration while it works")
+    if "text" in formats:
+        group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+        group.add_argument("--ascii", action="store_true", help="plain ASCII text")
+        group.add_argument(
+            "--width", type=int, metavar="COLUMNS", help="of the text (default: screen)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The machines of one command with everything needed to look at them."""
+
+    inventory: Inventory
+    credentials: Credentials
+    become: Become
+    site: Site | None = None
+    site_file: Path | None = None
+
+
+def read_targets(options: argparse.Namespace) -> Targets:
+    """The machines that the options name; raises InputProblem where they contradict."""
+    named = [bool(options.machines), options.site is not None, options.inventory is not None]
+    if sum(named) > 1:
+        raise InputProblem(
+            "machines, --site and --inventory each name the machines; give one of them",
+            where="the command line",
+        )
+    site = None
+    if options.site is not None:
+        from installer.site import load_site
+
+        site = load_site(options.site)
+        inventory = site.inventory(options.site.parent)
+    elif options.inventory is not None:
+        from foundation.hosts.inventory import read_inventory
+
+        inventory = Inventory(
+            hosts=read_inventory(options.inventory), source=str(options.inventory)
+        )
+    elif options.machines:
+        from foundation.hosts.inventory import hosts_from_arguments
+
+        inventory = Inventory(
+            hosts=hosts_from_arguments(options.machines), source="the command line"
+        )
+    else:
+        inventory = Inventory(
+            hosts=(Host(name=os.uname().nodename, address=LOCAL_ADDRESS),), source="this machine"
+        )
+    hosts = tuple(
+        replace(
+            host,
+            user=host.user or options.user,
+            port=options.port if options.port and host.port == 22 else host.port,
+            identity_files=host.identity_files or tuple(options.identity),
+            bastion=host.bastion or options.bastion,
+        )
+        for host in inventory
+    )
+    known_hosts = (options.known_hosts,) if options.known_hosts else inventory.known_hosts
+    inventory = replace(
+        inventory,
+        hosts=hosts,
+        known_hosts=known_hosts,
+        ssh_config=options.ssh_config or inventory.ssh_config,
+        hosts_by_name={},
+    )
+    return Targets(
+        inventory=inventory,
+        credentials=read_credentials(options),
+        become=Become.LOGIN if options.no_sudo else Become.IF_ALLOWED,
+        site=site,
+        site_file=options.site,
+    )
+
+
+def read_credentials(options: argparse.Namespace) -> Credentials:
+    """The secrets that the options, the environment or the person give."""
+    return Credentials(
+        password=_secret(options, "password", "Password of the login: "),
+        passphrase=_secret(options, "passphrase", "Passphrase of the private key: "),
+        sudo_password=_secret(options, "sudo_password", "Password for sudo: "),
+    )
+
+
+def _secret(options: argparse.Namespace, name: str, prompt: str) -> Secret | None:
+    file = getattr(options, f"{name}_file")
+    if file is not None:
+        return secret_from_file(file)
+    if getattr(options, f"ask_{name}"):
+        return ask_secret(prompt)
+    return secret_from_environment(f"SITEWRIGHT_{name.upper()}")
+
+
+def ask_secret(prompt: str) -> Secret:
+    """A secret typed on the terminal, unseen; raises InputProblem where there is no terminal."""
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise InputProblem(
+            "a secret should be asked for and there is no terminal to ask on",
+            where="the command line",
+            remedy="Use the option that names a file of mode 0600 instead.",
+        )
+    return Secret(getpass.getpass(prompt, stream=sys.stderr))
+
+
+def write_result(text: str, output: Path | None, *, private: bool = False) -> None:
+    """A result to standard output or a file; raises InputProblem if the file cannot be written."""
+    if output is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+        return
+    from foundation.paths import write_whole
+
+    try:
+        if output.exists() and not output.is_file():
+            output.write_text(text, encoding="utf-8")  # a pipe or a device is never replaced
+        else:
+            write_whole(output, text, mode=0o600 if private else 0o644)
+    except OSError as error:
+        raise InputProblem(
+            f"the result cannot be written: {error.strerror or error}",
+            where=str(output),
+            remedy="Name a file in a folder that exists and that you may write to.",
+        ) from error
+
+
+Narrator = Callable[[str], None]
+
+
+def narrator(options: argparse.Namespace) -> Narrator:
+    """What says on standard error how the work goes, or keeps still with --quiet."""
+
+    def say(text: str) -> None:
+        if not options.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    return say
+
+
+def text_style(options: argparse.Namespace) -> tuple[int, bool, bool]:
+    """Width, colour and ASCII for a text result, from the options and the terminal."""
+    import shutil
+
+    to_screen = options.output is None and sys.stdout.isatty()
+    width = options.width or (shutil.get_terminal_size((80, 24)).columns if to_screen else 80)
+    color = options.color == "always" or (
+        options.color == "auto"
+        and to_screen
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") not in (None, "dumb")
+    )
+    encoding = (sys.stdout.encoding or "ascii").lower() if options.output is None else "utf-8"
+    ascii_only = options.ascii or not encoding.startswith("utf")
+    return max(60, min(width, 120)), color, ascii_only

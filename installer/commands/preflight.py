@@ -1,0 +1,295 @@
+"""`sitewright preflight`: can these machines carry it?"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.problems import ExitCode, InputProblem
+from installer.commands.options import (
+    Narrator,
+    Targets,
+    add_machine_options,
+    add_output_options,
+    narrator,
+    read_targets,
+    text_style,
+    write_result,
+)
+from preflight.findings import Verdict
+
+if TYPE_CHECKING:
+    from preflight.mesh import Mesh
+
+    from preflight.assessment import Assessment, Seen
+    from preflight.findings import Waiver
+    from preflight.needs import SolutionNeeds
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright preflight`."""
+    add_machine_options(parser)
+    group = parser.add_argument_group("what to judge against")
+    group.add_argument("--solution", metavar="ID", help="see `sitewright solutions`")
+    group.add_argument("--environment", metavar="NAME", help="production, staging, …")
+    group.add_argument("--sizing", metavar="ID", help="another published sizing table")
+    group.add_argument(
+        "--role",
+        action="append",
+        default=[],
+        metavar="ROLE=MACHINE[,MACHINE]",
+        help="which machine plays which role (else they are assigned by what they have)",
+    )
+    group.add_argument(
+        "--facts", type=Path, metavar="FILE", help="judge what `sitewright facts` saved"
+    )
+    group.add_argument(
+        "--no-mesh", action="store_true", help="do not try the ports between machines"
+    )
+    group.add_argument("--save-facts", type=Path, metavar="FILE", help="also save what was seen")
+    group.add_argument("--strict", action="store_true", help="warnings make the exit code 3")
+    add_output_options(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the machines are judged against."""
+
+    needs: SolutionNeeds
+    carries_for: tuple[SolutionNeeds, ...] = ()
+    """Solutions that one machine is judged against when none was named."""
+    roles: Mapping[str, tuple[str, ...]] | None = None
+    waivers: tuple[Waiver, ...] = ()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, judge, report; the exit code tells the verdict."""
+    say = narrator(options)
+    if options.facts is not None:
+        from preflight.recorded import load_facts
+
+        if options.machines or options.inventory:
+            raise InputProblem(
+                "--facts judges what was seen before, so it takes no machines",
+                where="the command line",
+            )
+        seen: Sequence[Seen] = load_facts(options.facts)
+        site = None
+        if options.site is not None:
+            from installer.site import load_site
+
+            site = load_site(options.site)
+        question = _question(options, site, [entry.host.name for entry in seen])
+        mesh = None
+        seen = _with_site_roles(seen, question)
+    else:
+        targets = read_targets(options)
+        question = _question(options, targets.site, [host.name for host in targets.inventory])
+        seen, mesh = asyncio.run(_look(targets, options, question, say))
+    if options.save_facts is not None:
+        from preflight.recorded import save_facts
+
+        save_facts(options.save_facts, list(seen))
+        say(f"What was seen is in {options.save_facts}.")
+    assessment = _assess(seen, question, mesh, options)
+    return _report(assessment, options)
+
+
+def _question(options: argparse.Namespace, site: object, names: Sequence[str]) -> Question:
+    from installer.site import Site
+    from installer.solution import load_solution, single_machine_needs
+
+    assert site is None or isinstance(site, Site)  # noqa: S101 - narrows the type for mypy
+    solution_id = options.solution or (site.solution if site else None)
+    if solution_id is None:
+        if options.environment or options.sizing:
+            raise InputProblem(
+                "--environment and --sizing belong to a solution; name it with --solution",
+                where="the command line",
+                remedy="See `sitewright solutions`.",
+            )
+        if len(names) != 1:
+            raise InputProblem(
+                f"{len(names)} machines were named and no solution to judge them against",
+                where="the command line",
+                remedy="Add --solution, for example --solution pm4ml; see `sitewright solutions`.",
+            )
+        candidates = tuple(single_machine_needs())
+        return Question(needs=candidates[0], carries_for=candidates)
+    solution = load_solution(solution_id)
+    needs = solution.needs(
+        options.environment or (site.environment if site else None),
+        options.sizing or (site.sizing if site else None),
+    )
+    roles = _roles_from_options(options.role, names, [row.role for row in needs.sizing.roles])
+    if not roles and site is not None and any(host.roles for host in site.hosts):
+        site.check_against(solution)
+        roles = {host.name: tuple(host.roles) for host in site.hosts}
+    return Question(needs=needs, roles=roles or None, waivers=tuple(site.waivers) if site else ())
+
+
+def _roles_from_options(
+    assignments: Sequence[str], names: Sequence[str], known_roles: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    from foundation.documents import nearest
+
+    roles: dict[str, list[str]] = {}
+    for text in assignments:
+        role, _, machines = text.partition("=")
+        if role not in known_roles:
+            close = nearest(role, known_roles)
+            raise InputProblem(
+                f'there is no role "{role}"' + (f'; did you mean "{close}"?' if close else ""),
+                where="--role",
+                remedy=f"The roles are {', '.join(known_roles)}.",
+            )
+        for machine in filter(None, machines.split(",")):
+            if machine not in names:
+                raise InputProblem(
+                    f'there is no machine "{machine}"',
+                    where="--role",
+                    remedy=f"The machines are {', '.join(names)}.",
+                )
+            roles.setdefault(machine, []).append(role)
+        if not machines:
+            raise InputProblem(
+                f'"{text}" names no machine', where="--role", remedy="Write --role worker=w1,w2."
+            )
+    return {name: tuple(found) for name, found in roles.items()}
+
+
+def _with_site_roles(seen: Sequence[Seen], question: Question) -> list[Seen]:
+    if question.roles is None:
+        return list(seen)
+    return [
+        replace(entry, host=replace(entry.host, roles=question.roles.get(entry.host.name, ())))
+        for entry in seen
+    ]
+
+
+async def _look(
+    targets: Targets, options: argparse.Namespace, question: Question, say: Narrator
+) -> tuple[list[Seen], Mesh | None]:
+    from foundation.hosts.pool import Pool
+
+    from preflight.survey import SurveyOptions, survey
+
+    hosts = list(targets.inventory)
+    order = {host.name: place for place, host in enumerate(hosts)}
+    progress = Progress(len(hosts), quiet=options.quiet)
+    seen: list[Seen] = []
+    mesh = None
+    async with Pool(
+        targets.inventory,
+        credentials=targets.credentials,
+        concurrency=options.concurrency,
+        connect_timeout=options.connect_timeout,
+    ) as pool:
+        async for entry in survey(pool, hosts, SurveyOptions(become=targets.become)):
+            seen.append(entry)
+            progress.seen(entry)
+        progress.end()
+        seen.sort(key=lambda entry: order[entry.host.name])
+        if not options.no_mesh and sum(entry.reachable for entry in seen) > 1:
+            from preflight import mesh as between
+
+            roles = question.roles or _assigned_roles(seen, question)
+            reachable = [entry.host for entry in seen if entry.reachable]
+            mesh = await between.measure(pool, reachable, roles, question.needs)
+    return seen, mesh
+
+
+def _assigned_roles(seen: Sequence[Seen], question: Question) -> Mapping[str, tuple[str, ...]]:
+    from preflight.assignment import assign
+
+    return assign(seen, question.needs).roles
+
+
+def _assess(
+    seen: Sequence[Seen], question: Question, mesh: Mesh | None, options: argparse.Namespace
+) -> Assessment:
+    from preflight.judge import assess
+
+    from foundation.version import __version__
+
+    now = datetime.now(UTC)
+    assessment = assess(
+        seen,
+        question.needs,
+        roles=question.roles,
+        waivers=question.waivers,
+        today=now.astimezone().date(),
+        mesh=mesh,
+        carries_for=question.carries_for,
+    )
+    extra = {**assessment.extra, "version": __version__}
+    if options.site is not None:
+        extra["site"] = str(options.site)
+    if options.facts is not None:
+        extra["facts"] = str(options.facts)
+    return replace(assessment, made_at=now, extra=extra)
+
+
+def _report(assessment: Assessment, options: argparse.Namespace) -> int:
+    from preflight.report import render
+
+    width, color, ascii_only = text_style(options)
+    text = render(assessment, options.format, width=width, color=color, ascii_only=ascii_only)
+    write_result(text, options.output)
+    if options.output is not None and not options.quiet:
+        print(f"{assessment.verdict}: the report is in {options.output}.", file=sys.stderr)
+    return exit_code(assessment, strict=options.strict)
+
+
+def exit_code(assessment: Assessment, *, strict: bool) -> int:
+    """The exit code that a verdict means: unreachable before not ready, because more may follow."""
+    if any(not host.seen.reachable for host in assessment.hosts):
+        return ExitCode.UNREACHABLE
+    match assessment.verdict:
+        case Verdict.READY:
+            return ExitCode.DONE
+        case Verdict.READY_WITH_WARNINGS:
+            return ExitCode.NOT_READY if strict else ExitCode.DONE
+        case _:
+            return ExitCode.NOT_READY
+
+
+class Progress:
+    """How the survey goes, on standard error: a line that counts on a terminal, else one a machine.
+
+    For a handful of machines that answer at once nothing is shown: the report says it all.
+    """
+
+    def __init__(self, total: int, *, quiet: bool) -> None:
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self.terminal = not quiet and sys.stderr.isatty()
+        self.quiet = quiet
+        if self.terminal and total > 1:
+            self._show()
+
+    def seen(self, entry: Seen) -> None:
+        """Count one machine."""
+        self.done += 1
+        self.failed += not entry.reachable
+        if self.terminal and self.total > 1:
+            self._show()
+        elif not self.quiet and entry.problem is not None:
+            print(f"{entry.host.name}: {entry.problem.title.lower()}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self.terminal and self.total > 1:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _show(self) -> None:
+        failed = f", {self.failed} without an answer" if self.failed else ""
+        text = f"Looking at {self.total} machines: {self.done} seen{failed} …"
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,89 @@
+"""`sitewright solutions`: what can be judged and installed, and what each asks for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+
+from foundation.problems import ExitCode
+from installer.commands.options import add_output_options, text_style, write_result
+from installer.solution import Solution, load_solution, solution_ids
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright solutions`."""
+    parser.add_argument("solution", nargs="?", metavar="ID", help="one of them in full")
+    add_output_options(parser, formats=("text", "json"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the solutions, or one of them with its tables."""
+    chosen = [options.solution] if options.solution else list(solution_ids())
+    solutions = [load_solution(name) for name in chosen]
+    if options.format == "json":
+        text = json.dumps([_as_dict(one) for one in solutions], indent=2, ensure_ascii=False)
+    else:
+        width, _, _ = text_style(options)
+        text = "\n\n".join(_as_text(one, width, bool(options.solution)) for one in solutions)
+    write_result(text, options.output)
+    return ExitCode.DONE
+
+
+def _as_dict(solution: Solution) -> dict[str, object]:
+    return {
+        "id": solution.id,
+        "title": solution.title,
+        "summary": solution.summary,
+        "installable": solution.installable,
+        "environments": [
+            {
+                "id": environment.id,
+                "sizing": solution.needs(environment.id).sizing.model_dump(mode="json"),
+            }
+            for environment in solution.environments
+        ],
+    }
+
+
+def _as_text(solution: Solution, width: int, full: bool) -> str:
+    lines = [f"{solution.id}  {solution.title}"]
+    lines += textwrap.wrap(solution.summary, width, initial_indent="  ", subsequent_indent="  ")
+    for environment in solution.environments:
+        needs = solution.needs(environment.id)
+        count = sum(row.count.min for row in needs.sizing.roles if not row.optional)
+        machines = "1 machine" if count == 1 else f"{count} machines"
+        lines.append(f"  --environment {environment.id}: {machines}")
+        if full:
+            lines += _table(needs.sizing.roles, width)
+            lines += textwrap.wrap(
+                f"Source: {needs.sizing.source}",
+                width,
+                initial_indent="    ",
+                subsequent_indent="    ",
+            )
+    return "\n".join(lines)
+
+
+def _table(rows: object, width: int) -> list[str]:
+    from preflight.needs import RoleNeed
+
+    lines = []
+    for row in rows if isinstance(rows, tuple) else ():
+        assert isinstance(row, RoleNeed)  # noqa: S101 - narrows the type for mypy
+        for shape in row.shapes:
+            count = f"{row.count.min}" + ("+" if row.count.max is None else "")
+            parts = [
+                f"{shape.cpu} CPU" if shape.cpu else "",
+                f"{shape.memory_gb:g} GB" if shape.memory_gb else "",
+                *(
+                    f"{disk.count} x {disk.size_gb} GB {'/'.join(disk.kinds) or 'disk'}"
+                    for disk in shape.disks
+                ),
+            ]
+            label = row.role + (f" ({shape.id})" if shape.id else "")
+            text = f"{count:>3} {label}: " + ", ".join(part for part in parts if part)
+            if row.optional:
+                text += " (optional)"
+            lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="        ")
+    return lines

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Set up and pass every test: lint, types, import contracts, unit tests, and the lab.
+#
+#   tests/run.sh            all of it (under 15 minutes on 2 cores)
+#   tests/run.sh unit       without the lab (under a minute once set up)
+#   tests/run.sh lab        the lab alone
+#   tests/run.sh static     lint, types and contracts alone
+#
+# It needs Python 3.11 or newer. As root on Debian or Ubuntu it installs the Debian packages that
+# the tests use; elsewhere it says which are missing and the lab is skipped with its reason.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:-all}
+venv=${SITEWRIGHT_TEST_VENV:-$PWD/.venv-test}
+
+step() { printf '\n== %s\n' "$*"; }
+
+python=
+for name in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    if "$name" -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' >/dev/null 2>&1; then
+        python=$name
+        break
+    fi
+done
+[ -n "$python" ] || { echo "tests/run.sh needs Python 3.11 or newer" >&2; exit 2; }
+
+step "packages of the system"
+# The lab's own list, and what the unit tests drive for real: sshd, terminals, other shells.
+packages="$("$python" -m tests.lab packages | tr '\n' ' ') openssh-server tmux busybox shellcheck python3-venv"
+missing=
+for package in $packages; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq
+        # shellcheck disable=SC2086 # a list of names
+        apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    else
+        echo "not installed:$missing"
+    fi
+fi
+
+step "environment $venv"
+stamp=$(cat requirements-dev.lock pyproject.toml | cksum)
+if [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$stamp" ]; then
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+    echo "$stamp" >"$venv/.stamp"
+fi
+export PATH="$venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+
+if [ "$what" = all ] || [ "$what" = static ]; then
+    step "lint"
+    ruff check .
+    ruff format --check .
+    shellcheck install.sh lock.sh tests/run.sh .ci/run preflight/probe.sh
+    step "types"
+    mypy
+    step "import contracts"
+    lint-imports
+fi
+if [ "$what" = all ] || [ "$what" = unit ]; then
+    step "unit tests"
+    pytest -m "not lab" -n 2 --dist loadfile
+fi
+if [ "$what" = all ] || [ "$what" = lab ]; then
+    step "the lab"
+    pytest -m lab
+fi
