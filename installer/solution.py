@@ -121,7 +121,7 @@ class Solution:
         `sizing` is the id of a table where another than the default one is meant. Raises
         InputProblem for an environment or a table that is not there, naming those that are.
         """
-        from preflight.needs import PortTable, SolutionNeeds  # noqa: PLC0415 - brings pydantic
+        from preflight.needs import PortTable, SolutionNeeds
 
         chosen = self.environment(environment)
         tables = self.sizings_for(chosen.id)
@@ -182,7 +182,7 @@ def single_machine_needs(root: Path | None = None) -> list[SolutionNeeds]:
     """
     found = [
         solution.needs(environment.id)
-        for solution in map(lambda name: load_solution(name, root), solution_ids(root))
+        for solution in (load_solution(name, root) for name in solution_ids(root))
         for environment in solution.environments
         if environment.single_machine
     ]
@@ -201,8 +201,8 @@ def _demand(needs: SolutionNeeds) -> tuple[float, float, int, float]:
 
 @cache
 def _read(folder: Path) -> Solution:
-    from foundation.documents import load_yaml  # noqa: PLC0415 - brings yaml and pydantic
-    from installer.solution_files import (  # noqa: PLC0415 - brings pydantic
+    from foundation.documents import load_yaml
+    from installer.solution_files import (
         PortsFile,
         SizingFile,
         SolutionFile,
@@ -251,8 +251,14 @@ def _agree(folder: Path, file: SolutionFile, sizing: SizingFile, ports: PortsFil
 
 
 def _roles_of(platform: PlatformNeeds) -> set[str]:
-    items = (*platform.modules, *platform.sysctls, *platform.conflicts, *platform.skews)
-    return {role for item in items for role in item.roles}.union(platform.kubernetes_roles)
+    groups = (
+        platform.kubernetes_roles,
+        *(module.roles for module in platform.modules),
+        *(sysctl.roles for sysctl in platform.sysctls),
+        *(conflict.roles for conflict in platform.conflicts),
+        *(skew.roles for skew in platform.skews),
+    )
+    return {role for roles in groups for role in roles}
 
 
 def _known(kind: str, name: str, names: list[str], path: Path) -> None:
@@ -261,9 +267,10 @@ def _known(kind: str, name: str, names: list[str], path: Path) -> None:
 
 
 def _no_such(kind: str, name: str, names: list[str], *, where: str | None) -> InputProblem:
-    from foundation.documents import nearest  # noqa: PLC0415 - brings yaml and pydantic
+    from foundation.documents import nearest
 
-    close = nearest(name, names)
+    begun = (known for known in names if name and known.startswith(name))
+    close = next(begun, None) or nearest(name, names)
     hint = f'; did you mean "{close}"?' if close else ""
     return InputProblem(
         f'there is no {kind} "{name}"{hint}',

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from preflight.needs import PlatformNeeds, PortNeed, SizingTable
 
@@ -74,32 +74,47 @@ class SolutionFile(_File):
     summary: Sentence
     """Two or three sentences: what it is, and for whom."""
     installable: bool
-    why_not: str = ""
+    why_not: str = Field(default="", validate_default=True)
     """One sentence why it cannot be installed yet; empty exactly where it can."""
     documents: Annotated[tuple[Document, ...], Field(min_length=1)]
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     environments: Annotated[tuple[Environment, ...], Field(min_length=1)]
     platforms: Annotated[tuple[Platform, ...], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> SolutionFile:
-        for kind, ids in (
-            ("role", [role.id for role in self.roles]),
-            ("environment", [environment.id for environment in self.environments]),
-            ("platform", [platform.id for platform in self.platforms]),
-        ):
-            _unique(kind, ids)
-        _one_default("environment", [e.id for e in self.environments if e.default])
-        if self.installable == bool(self.why_not):
-            raise ValueError("why_not is given exactly where installable is false")
-        platforms = {platform.id for platform in self.platforms}
-        for environment in self.environments:
-            if environment.platform not in platforms:
+    @field_validator("why_not")
+    @classmethod
+    def _reason(cls, why_not: str, info: ValidationInfo) -> str:
+        if info.data.get("installable") is bool(why_not):
+            raise ValueError("it is given exactly where installable is false")
+        return why_not
+
+    @field_validator("roles")
+    @classmethod
+    def _roles(cls, roles: tuple[Role, ...]) -> tuple[Role, ...]:
+        _unique("role", [role.id for role in roles])
+        return roles
+
+    @field_validator("environments")
+    @classmethod
+    def _environments(cls, environments: tuple[Environment, ...]) -> tuple[Environment, ...]:
+        _unique("environment", [environment.id for environment in environments])
+        _one_default("environment", [e.id for e in environments if e.default])
+        return environments
+
+    @field_validator("platforms")
+    @classmethod
+    def _platforms(
+        cls, platforms: tuple[Platform, ...], info: ValidationInfo
+    ) -> tuple[Platform, ...]:
+        ids = [platform.id for platform in platforms]
+        _unique("platform", ids)
+        for environment in info.data.get("environments", ()):
+            if environment.platform not in ids:
                 raise ValueError(
                     f'environment "{environment.id}" names a platform "{environment.platform}"'
-                    f" that is not there (there are {', '.join(sorted(platforms))})"
+                    f" that is not there (there are {', '.join(ids)})"
                 )
-        return self
+        return platforms
 
 
 class SizingFile(_File):
@@ -107,22 +122,23 @@ class SizingFile(_File):
 
     tables: Annotated[tuple[SizingTable, ...], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> SizingFile:
-        _unique("table", [table.id for table in self.tables])
-        for name in {table.environment for table in self.tables}:
-            defaults = [t.id for t in self.tables if t.environment == name and t.default]
+    @field_validator("tables")
+    @classmethod
+    def _consistent(cls, tables: tuple[SizingTable, ...]) -> tuple[SizingTable, ...]:
+        _unique("table", [table.id for table in tables])
+        for name in dict.fromkeys(table.environment for table in tables):
+            defaults = [t.id for t in tables if t.environment == name and t.default]
             _one_default(f"table for {name}", defaults)
-        for table in self.tables:
+        for table in tables:
             roles = [row.role for row in table.roles]
-            _unique(f'role in table "{table.id}"', roles)
-            for together in (*table.combined, *table.risk_acceptance):
-                if not together <= set(roles):
+            _unique(f'role in table "{table.id}",', roles)
+            for role in sorted(frozenset().union(*table.combined, *table.risk_acceptance)):
+                if role not in roles:
                     raise ValueError(
-                        f'table "{table.id}" combines {", ".join(sorted(together))}'
-                        " and has no row for one of them"
+                        f'table "{table.id}" puts "{role}" on one machine with others'
+                        f" and has no row for it (there are {', '.join(roles)})"
                     )
-        return self
+        return tables
 
 
 class PortSet(_File):
@@ -154,10 +170,11 @@ class PortsFile(_File):
 
     tables: tuple[PortSet, ...]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> PortsFile:
-        _unique("table", [table.id for table in self.tables])
-        return self
+    @field_validator("tables")
+    @classmethod
+    def _consistent(cls, tables: tuple[PortSet, ...]) -> tuple[PortSet, ...]:
+        _unique("table", [table.id for table in tables])
+        return tables
 
 
 def _unique(kind: str, ids: Iterable[str]) -> None:

@@ -125,6 +125,24 @@ class SizingTable(_Data):
         return next((row for row in self.roles if row.role == name), None)
 
 
+    @property
+    def fewest_machines(self) -> int:
+        """How many computers the table asks for at least, optional and external rows left out."""
+        counts = {
+            row.role: row.count.min
+            for row in self.roles
+            if not row.optional and any(s.machine is not MachineKind.EXTERNAL for s in row.shapes)
+        }
+        for together in self.combined:
+            shared = [role for role in counts if role in together]
+            if len(shared) > 1:
+                largest = max(counts[role] for role in shared)
+                for role in shared:
+                    del counts[role]
+                counts[shared[0]] = largest
+        return sum(counts.values())
+
+
 class Correction(_Data):
     """What a program really uses where a document is wrong."""
 

@@ -194,6 +194,7 @@ def test_traffic_that_would_leave_the_host_is_refused(lab: Lab) -> None:
 
 
 @pytest.mark.lab
+@pytest.mark.usefixtures("lab")  # skipped where there is none
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_when_a_lab_ends(number: signal.Signals) -> None:
     with subprocess.Popen(
@@ -205,8 +206,10 @@ def test_nothing_is_left_when_a_lab_ends(number: signal.Signals) -> None:
     ) as running:
         assert running.stdout is not None
         text = ""
-        while not text.endswith("\n}\n"):
-            text += running.stdout.readline()
+        for line in running.stdout:
+            text += line
+            if line == "}\n":
+                break
         described = json.loads(text)
         os.kill(running.pid, number)
 

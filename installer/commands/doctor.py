@@ -43,10 +43,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _examine(host: Host, targets: Targets, timeout: float) -> list[Step]:
+    from foundation.hosts import second_client
     from foundation.hosts.hostkeys import offered_key
     from foundation.hosts.pool import Pool
-
-    from foundation.hosts import second_client
 
     if host.local:
         return [Step("this machine", True, "needs no login")]

@@ -9,6 +9,7 @@ import textwrap
 from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, text_style, write_result
 from installer.solution import Solution, load_solution, solution_ids
+from preflight.needs import RoleNeed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def _as_text(solution: Solution, width: int, full: bool) -> str:
     lines += textwrap.wrap(solution.summary, width, initial_indent="  ", subsequent_indent="  ")
     for environment in solution.environments:
         needs = solution.needs(environment.id)
-        count = sum(row.count.min for row in needs.sizing.roles if not row.optional)
+        count = needs.sizing.fewest_machines
         machines = "1 machine" if count == 1 else f"{count} machines"
         lines.append(f"  --environment {environment.id}: {machines}")
         if full:
@@ -65,12 +66,9 @@ def _as_text(solution: Solution, width: int, full: bool) -> str:
     return "\n".join(lines)
 
 
-def _table(rows: object, width: int) -> list[str]:
-    from preflight.needs import RoleNeed
-
+def _table(rows: tuple[RoleNeed, ...], width: int) -> list[str]:
     lines = []
-    for row in rows if isinstance(rows, tuple) else ():
-        assert isinstance(row, RoleNeed)  # noqa: S101 - narrows the type for mypy
+    for row in rows:
         for shape in row.shapes:
             count = f"{row.count.min}" + ("+" if row.count.max is None else "")
             parts = [

@@ -62,11 +62,15 @@ def _parser() -> argparse.ArgumentParser:
 def _up(options: argparse.Namespace) -> int:
     from tests.lab.lab import Lab
 
+    ends = (signal.SIGTERM, signal.SIGINT)
+
     def end(_number: int, _frame: FrameType | None) -> None:
+        for each in ends:  # a second Ctrl-C must not stop the tidying up
+            signal.signal(each, signal.SIG_IGN)
         raise SystemExit(0)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    for each in ends:
+        signal.signal(each, end)
     began = time.monotonic()
     chosen = recipe.RECIPES[options.variant]
     recipe.ensure(chosen)

@@ -1,7 +1,7 @@
-"""Delay and lose the packets a machine sends, where the kernel has no netem (many test hosts).
+"""Delay and lose the packets sent to a machine; kernels of test hosts often lack tc's netem.
 
 Run by `Machine.netem` in the machine's network: `python delay.py MILLISECONDS PERCENT`. An
-iptables rule hands each outgoing packet to netfilter queue 0; this program gives it back when its
+iptables rule hands each arriving packet to netfilter queue 0; this program gives it back when its
 time has come. It says "ready" when the queue is bound and ends when its standard input closes.
 The numbers are those of linux/netfilter/nfnetlink_queue.h. Standard library only.
 """
@@ -20,7 +20,9 @@ from collections.abc import Iterator
 
 QUEUE = 0
 RULE = (
-    *("OUTPUT", "-o", "eth0", "-j", "NFQUEUE", "--queue-num", str(QUEUE)),
+    # On arrival, since TCP waits for what it sent to leave its own machine before it sends more;
+    # before the filter table, which then still judges the packet.
+    *("PREROUTING", "-t", "mangle", "-i", "eth0", "-j", "NFQUEUE", "--queue-num", str(QUEUE)),
     "--queue-bypass",  # without this program the machine is fast, not dead
 )
 """The iptables rule that belongs to it."""

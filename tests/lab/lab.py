@@ -105,12 +105,15 @@ class Lab:
 
     def close(self) -> None:
         """Remove every machine, the network and the keys; harmless when done twice."""
-        atexit.unregister(self.close)
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for machine in self.machines_up.values():
+            machine.end_delay()
         remove(self.name)
         if self._guard is not None:
             self._guard.terminate()
             self._guard.communicate()
+            self._guard = None
+        atexit.unregister(self.close)  # last: interrupted before, it is done again at exit
 
     def _start_guard(self) -> None:
         """Start a process that tidies up when this one ends in a way that runs no Python.

@@ -144,7 +144,7 @@ class Machine:
     def remove(self) -> None:
         """Remove the machine for good."""
         self.altered = True
-        self._end_delay()
+        self.end_delay()
         run(["podman", "rm", "--force", "--volumes", "--time", "0", self.container], check=False)
 
     # -- work inside --------------------------------------------------------------------------
@@ -196,14 +196,14 @@ class Machine:
         self._network("ip", "address", "add", f"{address}/32", "dev", "eth0")
 
     def netem(self, delay_ms: float = 0.0, loss: float = 0.0) -> None:
-        """Delay what the machine sends by `delay_ms`, and lose `loss` per cent of it.
+        """Delay what is sent to the machine by `delay_ms`, and lose `loss` per cent of it.
 
-        Only the way out is slowed, so the delay is added once to a round trip. 0 and 0 end it.
+        Only the way in is slowed, so the delay is added once to a round trip. 0 and 0 end it.
         Done by `tests.lab.delay`, so that it is the same on kernels without tc's netem.
         """
         if self._delay is not None:
             self._network("iptables", "-D", *delay.RULE)
-        self._end_delay()
+        self.end_delay()
         if not (delay_ms or loss):
             return
         program = [sys.executable, delay.__file__, str(delay_ms), str(loss)]
@@ -219,6 +219,12 @@ class Machine:
         if self._delay.stdout.readline() != "ready\n":
             raise LabError(f"no delay for {self.name}: {self._delay.communicate()[1]}")
         self._network("iptables", "-I", *delay.RULE)
+
+    def end_delay(self) -> None:
+        """End the program behind `netem`, on the way to the machine's own end."""
+        if self._delay is not None:
+            self._delay.communicate()  # closes its standard input and waits for its end
+            self._delay = None
 
     def no_route(self) -> None:
         """Take the way out away: this host and the lab still reach it, it reaches nothing else."""
@@ -254,7 +260,7 @@ class Machine:
 
     def _podman(self, verb: str, *options: str) -> None:
         self.altered = True
-        self._end_delay()  # the program would keep the network of a stopped machine alive
+        self.end_delay()  # the program would keep the network of a stopped machine alive
         run([*_PODMAN, verb, *options, self.container])
 
     def _network(self, *argv: str) -> None:
@@ -269,8 +275,3 @@ class Machine:
         if not pid:
             raise LabError(f"{self.name} is not running")
         return pid
-
-    def _end_delay(self) -> None:
-        if self._delay is not None:
-            self._delay.communicate()  # closes its standard input and waits for its end
-            self._delay = None

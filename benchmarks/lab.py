@@ -1,0 +1,220 @@
+"""Twelve lab machines: the whole preflight, a bare asyncssh login with one script, and Ansible.
+
+The bare side logs in to every machine with asyncssh, verifies the host keys, runs the same probe
+script and keeps its output: it judges nothing. Both run in one process, interleaved. As whole
+processes, `sitewright preflight` is set against `ansible -m setup` with one fork a machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncssh
+from foundation.hosts.pool import Pool
+from preflight.judge import assess
+
+from foundation.hosts.model import Host, Inventory
+from installer.solution import load_solution
+from preflight import mesh as between
+from preflight.report import render
+from preflight.survey import survey
+
+ROLES = ["master"] * 3 + ["worker"] * 3 + ["load-balancer"] * 2 + ["storage"] * 3 + ["bastion"]
+SCRIPT = Path(between.__file__).with_name("probe.sh").read_bytes()
+
+
+@dataclass(frozen=True)
+class Place:
+    """The lab as `python -m tests.lab up` describes it."""
+
+    addresses: list[str]
+    key: str
+    known_hosts: str
+    user: str
+
+
+async def bare(place: Place) -> float:
+    """Log in to every machine at once, run the script, keep the output; seconds."""
+    started = time.perf_counter()
+    known_hosts = asyncssh.read_known_hosts(place.known_hosts)
+    keys = [asyncssh.read_private_key(place.key)]
+
+    async def one(address: str) -> int:
+        async with asyncssh.connect(
+            address,
+            username=place.user,
+            client_keys=keys,
+            known_hosts=known_hosts,
+            agent_path=None,
+            config=[],
+        ) as connection:
+            done = await connection.run(
+                "sudo -n sh -s 0123456789abcdef", input=SCRIPT, encoding=None
+            )
+            return len(done.stdout or b"")
+
+    sizes = await asyncio.gather(*(one(address) for address in place.addresses))
+    assert all(size > 1000 for size in sizes), sizes
+    return time.perf_counter() - started
+
+
+async def whole(place: Place, *, mesh: bool) -> float:
+    """The whole preflight with a text report, in this process; seconds."""
+    started = time.perf_counter()
+    hosts = tuple(
+        Host(
+            name=f"n{number}",
+            address=address,
+            user=place.user,
+            roles=(ROLES[number % len(ROLES)],),
+            identity_files=(Path(place.key),),
+        )
+        for number, address in enumerate(place.addresses)
+    )
+    inventory = Inventory(hosts=hosts, known_hosts=(Path(place.known_hosts),), use_ssh_config=False)
+    needs = load_solution("pm4ml").needs("production")
+    roles = {host.name: host.roles for host in hosts}
+    async with Pool(inventory) as pool:
+        seen = [entry async for entry in survey(pool, hosts)]
+        assert all(entry.reachable for entry in seen), [entry.problem for entry in seen]
+        met = await between.measure(pool, list(hosts), roles, needs) if mesh else None
+    now = datetime.now(UTC)
+    render(assess(seen, needs, roles=roles, today=now.date(), mesh=met), "text")
+    return time.perf_counter() - started
+
+
+def process(command: list[str], environment: dict[str, str]) -> float:
+    """A whole process; seconds. Its exit code says the verdict, so it is not judged here."""
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode in (0, 3), done.stderr.decode()[-2000:]
+    return time.perf_counter() - started
+
+
+def ansible(place: Place, folder: str) -> tuple[list[str], dict[str, str]]:
+    """`ansible -m setup` on the same machines, host keys verified, one fork a machine."""
+    inventory = Path(folder) / "inventory.ini"
+    inventory.write_text(
+        "\n".join(
+            f"n{number} ansible_host={address}" for number, address in enumerate(place.addresses)
+        )
+        + f"\n[all:vars]\nansible_user={place.user}\nansible_become=true\n"
+        f"ansible_ssh_private_key_file={place.key}\n"
+        f"ansible_ssh_common_args=-o UserKnownHostsFile={place.known_hosts}"
+        " -o StrictHostKeyChecking=yes -o ControlMaster=no -o ControlPath=none\n"
+    )
+    command = [
+        str(Path(sys.executable).with_name("ansible")),
+        "all",
+        "-i",
+        str(inventory),
+        "-m",
+        "setup",
+        "-f",
+        str(len(place.addresses)),
+    ]
+    return command, {
+        **os.environ,
+        "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_HOST_KEY_CHECKING": "true",
+        "ANSIBLE_HOME": folder,
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def sitewright(place: Place, folder: str, *extra: str) -> tuple[list[str], dict[str, str]]:
+    """`sitewright preflight` of the same machines."""
+    machines = [f"n{n}={place.user}@{address}" for n, address in enumerate(place.addresses)]
+    roles: dict[str, list[str]] = {}
+    for number in range(len(machines)):
+        roles.setdefault(ROLES[number % len(ROLES)], []).append(f"n{number}")
+    command = [str(Path(sys.executable).with_name("sitewright")), "preflight", *machines]
+    for role, names in roles.items():
+        command += ["--role", f"{role}={','.join(names)}"]
+    command += ["--solution", "pm4ml", "--identity", place.key, "--known-hosts", place.known_hosts]
+    return [*command, *extra], {**os.environ, "HOME": folder, "XDG_CONFIG_HOME": folder}
+
+
+def show(name: str, seconds: list[float], base: float | None = None) -> float:
+    """Print a row; return the median."""
+    middle = statistics.median(seconds)
+    ratio = f"   x {middle / base:5.2f}" if base else ""
+    print(f"{name:<44}{min(seconds):7.2f}{middle:7.2f}{max(seconds):7.2f} s{ratio}", flush=True)
+    return middle
+
+
+def main() -> None:
+    """Start the lab, measure all sides interleaved, print, take the lab away."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--machines", type=int, default=12)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--netem", type=int, default=0, metavar="MS", help="delay of the network")
+    options = parser.parse_args()
+    command = [sys.executable, "-m", "tests.lab", "up", str(options.machines)]
+    if options.netem:
+        command += ["--netem", str(options.netem)]
+    lab = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert lab.stdin is not None
+    assert lab.stdout is not None
+    try:
+        text = b""
+        while True:
+            line = lab.stdout.readline()
+            text += line
+            try:
+                described = json.loads(text)
+                break
+            except ValueError:
+                if not line:
+                    raise SystemExit("the lab did not come up") from None
+        place = Place(
+            addresses=[machine["address"] for machine in described["machines"]],
+            key=described["key"],
+            known_hosts=described["known_hosts"],
+            user="ubuntu",
+        )
+        measure(place, options.runs)
+    finally:
+        lab.stdin.close()
+        lab.wait(timeout=120)
+
+
+def measure(place: Place, runs: int) -> None:
+    """Every side once a round, so that a busy minute hits all of them."""
+    rows: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        ours, our_environment = sitewright(place, folder)
+        plain, _ = sitewright(place, folder, "--no-mesh")
+        theirs, their_environment = ansible(place, folder)
+        asyncio.run(bare(place))  # warm: imports, page cache, first logins
+        asyncio.run(whole(place, mesh=True))
+        for _ in range(runs):
+            rows.setdefault("bare", []).append(asyncio.run(bare(place)))
+            rows.setdefault("whole", []).append(asyncio.run(whole(place, mesh=False)))
+            rows.setdefault("mesh", []).append(asyncio.run(whole(place, mesh=True)))
+            rows.setdefault("process", []).append(process(plain, our_environment))
+            rows.setdefault("process mesh", []).append(process(ours, our_environment))
+            rows.setdefault("ansible", []).append(process(theirs, their_environment))
+    print(f"{len(place.addresses)} machines, {runs} rounds{'':<22}    min median    max")
+    base = show("bare asyncssh, one login and one script", rows["bare"])
+    show("preflight with report", rows["whole"], base)
+    show("preflight with report and port mesh", rows["mesh"], base)
+    slow = show("ansible -m setup, whole process", rows["ansible"])
+    quick = show("sitewright preflight --no-mesh, process", rows["process"])
+    meshed = show("sitewright preflight, process", rows["process mesh"])
+    print(f"ansible / sitewright: {slow / quick:.1f} without the mesh, {slow / meshed:.1f} with it")
+
+
+if __name__ == "__main__":
+    main()

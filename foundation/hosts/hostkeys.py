@@ -1,0 +1,133 @@
+"""Host keys: shown to a person, confirmed, and kept in a known_hosts file."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from foundation.hosts.connection import Credentials
+from foundation.hosts.model import Host, Inventory
+from foundation.paths import known_hosts_file, make_private
+from foundation.problems import InputProblem
+
+SYSTEM_FILE: Final = Path("/etc/ssh/ssh_known_hosts")
+_SSH_PORT: Final = 22
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeyOffer:
+    """The host key that a machine shows, and what our files say of it."""
+
+    host: Host
+    algorithm: str
+    fingerprint: str
+    """SHA256:… as ssh-keygen shows it."""
+    public_key: str
+    """One OpenSSH line: type and base64."""
+    state: Literal["trusted", "unknown", "changed"]
+    known_fingerprint: str | None = None
+    """The fingerprint of the key that was trusted, where it differs."""
+    known_in: str | None = None
+    """The file and line where that key stands."""
+    known_as: str = ""
+    """How a known_hosts file names the machine: a name, an address or [address]:port."""
+
+
+def default_known_hosts(inventory: Inventory) -> Path:
+    """The file to which a newly trusted key goes: the site's first, or Sitewright's own."""
+    return inventory.known_hosts[0] if inventory.known_hosts else known_hosts_file()
+
+
+def known_hosts_files(inventory: Inventory) -> tuple[Path, ...]:
+    """The files that say which host keys are trusted, in the order in which they are read."""
+    if inventory.known_hosts:
+        return inventory.known_hosts
+    return (known_hosts_file(), Path.home() / ".ssh" / "known_hosts", SYSTEM_FILE)
+
+
+async def offered_key(
+    host: Host,
+    inventory: Inventory,
+    *,
+    credentials: Credentials | None = None,
+    timeout: float = 10.0,
+) -> HostKeyOffer:
+    """Ask a machine for its host key without logging in to it; through its bastion if it has one.
+
+    The bastion itself is logged in to, so it must be trusted already and `credentials` may be
+    needed for it. Raises ConnectionProblem classes.
+    """
+    from foundation.hosts.pool import Pool
+
+    async with Pool(inventory, credentials or Credentials(), connect_timeout=timeout) as pool:
+        return await pool.offered_key(host)
+
+
+def trust(offers: Iterable[HostKeyOffer], file: Path) -> None:
+    """Append the keys a person confirmed to a known_hosts file; those already trusted are left.
+
+    The file is made private (mode 600) and locked while it is written. Raises InputProblem for a
+    changed key, which is never confirmed by adding another, and where the file cannot be written.
+    """
+    lines = []
+    for offer in offers:
+        if offer.state == "changed":
+            raise InputProblem(
+                f"the host key of {offer.host.name} has changed, and a changed key is not trusted "
+                f"by adding another beside it ({offer.known_fingerprint} in {offer.known_in})",
+                where=str(file),
+                remedy="Find out on the machine's console why it changed, take the old line out, "
+                "and then confirm the new key.",
+            )
+        if offer.state == "unknown":
+            lines.append(_line(offer))
+    if lines:
+        _append(file, lines)
+
+
+def host_pattern(name: str, port: int) -> str:
+    """How a known_hosts file names a machine; the port only where it is not SSH's own."""
+    return name if port == _SSH_PORT else f"[{name}]:{port}"
+
+
+def _line(offer: HostKeyOffer) -> str:
+    name = offer.known_as or host_pattern(offer.host.address, offer.host.port)
+    # A comma, a star or a space would make the line trust more than this machine.
+    if not re.fullmatch(r"[^\s,*?!|@#\x00-\x1f\x7f]+", name) or not re.fullmatch(
+        r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+", offer.public_key
+    ):
+        raise InputProblem(
+            f'"{name[:80]}" and its key cannot be written into a file of known hosts',
+            where=offer.host.name,
+            remedy="Check the address of the machine.",
+        )
+    return f"{name} {offer.public_key}\n"
+
+
+def _append(file: Path, lines: list[str]) -> None:
+    try:
+        make_private(file.parent)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "r+b") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+            opened.seek(0)
+            there = opened.read()
+            present = {line.strip() for line in there.decode("utf-8", "replace").splitlines()}
+            new = [line for line in dict.fromkeys(lines) if line.strip() not in present]
+            if not new:
+                return
+            begin = "" if not there or there.endswith(b"\n") else "\n"
+            opened.write((begin + "".join(new)).encode())
+            opened.flush()
+            os.fsync(opened.fileno())
+    except OSError as error:
+        raise InputProblem(
+            f"the file of trusted host keys cannot be written: {error.strerror or error}",
+            where=str(file),
+            remedy="Check the folder and the rights, or name another file (known_hosts).",
+        ) from error

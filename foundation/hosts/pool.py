@@ -1,0 +1,260 @@
+"""Pool: the connections to the machines of a site, one each, opened when they are first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, cast
+
+from foundation.hosts.connection import Connection, Credentials
+from foundation.hosts.hostkeys import HostKeyOffer, known_hosts_files
+from foundation.hosts.model import Host, Inventory
+from foundation.problems import ConnectionProblem, InputProblem
+
+if TYPE_CHECKING:
+    # asyncssh takes half a second to import: it is left until a machine is really far away.
+    import asyncssh
+
+    from foundation.hosts.keys import Keyring
+    from foundation.hosts.login import Attempt
+    from foundation.hosts.ssh import SshConnection
+    from foundation.hosts.ssh_config import Target
+    from foundation.hosts.trusted import TrustedKeys
+
+_NO_CREDENTIALS: Final = Credentials()
+_CHAIN_LIMIT: Final = 8
+"""Bastions behind one another; a longer chain goes in a circle."""
+
+
+class Pool:
+    """Opens each machine's connection once, some logins at a time, and closes them all."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        credentials: Credentials = _NO_CREDENTIALS,
+        *,
+        concurrency: int = 64,
+        connect_timeout: float = 15.0,
+    ) -> None:
+        self.inventory = inventory
+        self._credentials = credentials
+        self._timeout = connect_timeout
+        self._logins = asyncio.Semaphore(concurrency)
+        self._open: dict[Host, asyncio.Task[Connection]] = {}
+        self._keyring: Keyring | None = None
+        self._trusted: TrustedKeys | None = None
+        self._config: Path | None = None
+        self._bastions: set[Host] = set()
+        self._by_endpoint: dict[tuple[str, int], list[Host]] = {}
+        for host in inventory.hosts:
+            self._by_endpoint.setdefault((host.address, host.port), []).append(host)
+        self._reading = asyncio.Lock()
+        self._closed = False
+
+    async def connect(self, host: Host) -> Connection:
+        """The one connection to a machine, opened at the first call and again after it was lost.
+
+        Raises ConnectionProblem classes, and InputProblem where a file of the site cannot be used.
+        """
+        return await self._connection(host, ())
+
+    async def _connection(self, host: Host, behind: tuple[Host, ...]) -> Connection:
+        if self._closed:
+            raise ConnectionProblem("the connections were closed", where=host.name)
+        task = self._open.get(host)
+        if task is None or (task.done() and _ended(task)):
+            task = asyncio.create_task(self._login(host, behind), name=f"login to {host.name}")
+            self._open[host] = task
+        # One who gives up waiting must not end the login that others wait for.
+        return await asyncio.shield(task)
+
+    async def _login(self, host: Host, behind: tuple[Host, ...]) -> Connection:
+        if host.local:
+            from foundation.hosts.local import LocalConnection
+
+            return LocalConnection(host, self._credentials)
+        keyring, trusted = await self._shared()
+        from foundation.hosts import login, ssh
+
+        target = self._resolve(host)
+        ring = await keyring.ring(
+            host.identity_files,
+            target.identity_files,
+            identities_only=target.identities_only,
+            agent=target.agent,
+        )
+        tunnel = await self._tunnel(target, behind)
+        attempt = login.Attempt()
+        async with self._logins:
+            try:
+                opened = await login.open_connection(
+                    target,
+                    trusted=trusted,
+                    known=trusted.known(target.known_as, "", target.port),
+                    ring=ring,
+                    password=self._credentials.password,
+                    tunnel=tunnel,
+                    timeout=self._timeout,
+                    attempt=attempt,
+                )
+            except Exception as error:
+                raise await self._problem(error, target, attempt, trusted) from error
+        return ssh.SshConnection(target, opened, self._credentials)
+
+    async def _problem(
+        self, error: Exception, target: Target, attempt: Attempt, trusted: TrustedKeys
+    ) -> ConnectionProblem:
+        from foundation.hosts import refusals
+
+        problem = refusals.as_problem(error, target, attempt, trusted, self._timeout)
+        if attempt.connected and not attempt.version and target.bastion is None:
+            problem = await refusals.looked_closer(problem, target)
+        return problem
+
+    def _resolve(self, host: Host) -> Target:
+        from foundation.hosts.ssh_config import resolve
+
+        target = resolve(host, self._config)
+        bastion = target.bastion
+        if bastion is not None and (bastion.address, bastion.port) == (host.address, host.port):
+            # A site's bastion may be one of its machines; it is not behind itself.
+            return replace(target, bastion=None)
+        return target
+
+    async def offered_key(self, host: Host) -> HostKeyOffer:
+        """The host key that a machine shows, without a login to it; raises ConnectionProblem."""
+        if host.local:
+            raise InputProblem(
+                "this machine is not reached over SSH, so it shows no host key", where=host.name
+            )
+        _, trusted = await self._shared()
+        from foundation.hosts import login
+        from foundation.hosts import trusted as trusted_keys
+        from foundation.hosts.keys import Ring
+
+        target = self._resolve(host)
+        tunnel = await self._tunnel(target, ())
+        known = trusted.known(target.known_as, "", target.port)
+        attempt = login.Attempt()
+        async with self._logins:
+            try:
+                # Nothing is trusted here, so the attempt ends where the key has been shown.
+                connection = await login.open_connection(
+                    target,
+                    trusted=trusted_keys.TrustedKeys(),
+                    known=known,
+                    ring=Ring(),
+                    password=None,
+                    tunnel=tunnel,
+                    timeout=self._timeout,
+                    attempt=attempt,
+                )
+                connection.abort()
+            except Exception as error:
+                if attempt.offered is None and attempt.authority is None:
+                    raise await self._problem(error, target, attempt, trusted) from error
+        return trusted_keys.offer(target, attempt, known, trusted)
+
+    async def _shared(self) -> tuple[Keyring, TrustedKeys]:
+        """The keys and the trusted host keys of all machines, read once (again when changed)."""
+        async with self._reading:
+            if self._keyring is None or self._trusted is None or self._trusted.stale:
+                # Imports, files and the opening of an encrypted key would hold up a screen.
+                return await asyncio.to_thread(self._read)
+            return self._keyring, self._trusted
+
+    def _read(self) -> tuple[Keyring, TrustedKeys]:
+        from foundation.hosts import refusals, ssh  # noqa: F401 - imported here, off the loop
+        from foundation.hosts.keys import Keyring
+        from foundation.hosts.ssh_config import config_file
+        from foundation.hosts.trusted import TrustedKeys
+
+        if self._keyring is None:
+            self._config = config_file(self.inventory)
+            self._keyring = Keyring(self._credentials.passphrase)
+        self._trusted = TrustedKeys(known_hosts_files(self.inventory))
+        return self._keyring, self._trusted
+
+    async def _tunnel(
+        self, target: Target, behind: tuple[Host, ...]
+    ) -> asyncssh.SSHClientConnection | None:
+        """The connection of a machine's bastion, shared by all machines behind it."""
+        host, bastion = target.host, target.bastion
+        if bastion is None:
+            return None
+        behind = (*behind, host)
+        if len(behind) > _CHAIN_LIMIT:
+            raise InputProblem(
+                "the bastions lead in a circle: " + " -> ".join(b.name for b in behind),
+                where=host.name,
+                remedy="Check ProxyJump in the ssh config and `bastion` in the site file.",
+            )
+        known = self._same_machine(bastion)
+        self._bastions.add(known)
+        try:
+            connection = await self._connection(known, behind)
+        except ConnectionProblem as problem:
+            raise _behind(problem, bastion, host) from problem
+        return cast("SshConnection", connection).ssh
+
+    def _same_machine(self, bastion: Host) -> Host:
+        """The machine of the site that a bastion is, so that it gets one connection only."""
+        named = self.inventory.hosts_by_name.get(bastion.address)
+        candidates = [named] if named else []
+        candidates += self._by_endpoint.get((bastion.address, bastion.port), [])
+        for host in candidates:
+            same_way = host.bastion in (None, bastion.bastion) or host.address == bastion.address
+            if bastion.user in (None, host.user) and same_way and not host.local:
+                return host
+        return bastion
+
+    async def close(self) -> None:
+        """End every connection, those behind a bastion first; bounded in time."""
+        self._closed = True
+        tasks = list(self._open.values())
+        self._open.clear()
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        connections = [
+            task.result() for task in tasks if not task.cancelled() and task.exception() is None
+        ]
+        for group in (
+            [c for c in connections if c.host not in self._bastions],
+            [c for c in connections if c.host in self._bastions],
+        ):
+            await asyncio.gather(*(c.close() for c in group), return_exceptions=True)
+        if self._keyring is not None:
+            self._keyring.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _ended(task: asyncio.Task[Connection]) -> bool:
+    """Whether a finished login brought nothing that can be used now."""
+    if task.cancelled() or task.exception() is not None:
+        return True
+    return bool(getattr(task.result(), "closed", False))
+
+
+def _behind(problem: ConnectionProblem, bastion: Host, host: Host) -> ConnectionProblem:
+    """A bastion's problem as the problem of a machine behind it; its class and keys are kept."""
+    behind = copy.copy(problem)
+    behind.cause = f"the bastion {bastion.name} is in the way: {problem.cause}"
+    behind.args = (behind.cause,)
+    behind.where = host.name
+    return behind

@@ -1,0 +1,327 @@
+"""Refusals: what asyncssh and the system raise at a login, as one problem a person understands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import re
+import socket
+from typing import Final
+
+import asyncssh
+
+from foundation.hosts.login import Attempt
+from foundation.hosts.ssh_config import Target
+from foundation.hosts.trusted import TrustedKeys, fingerprint, public_line
+from foundation.problems import (
+    ChangedHostKey,
+    ConnectionLost,
+    ConnectionProblem,
+    ConnectTimeout,
+    HostKeyProblem,
+    LoginRefused,
+    UnknownHostKey,
+    Unreachable,
+)
+from foundation.secrets import redact
+
+_LOOK_SECONDS: Final = 2.0
+_DISC_TOO_MANY: Final = re.compile(r"(?i)too many authentication failures")
+_NO_ROUTE: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+
+
+def as_problem(
+    error: BaseException, target: Target, attempt: Attempt, trusted: TrustedKeys, timeout: float
+) -> ConnectionProblem:
+    """The one problem that a failed login comes to."""
+    where = target.where
+    if isinstance(error, ConnectionProblem):
+        return error
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return host_key_problem(error, target, attempt, trusted)
+    if isinstance(error, TimeoutError) or "Login timeout" in str(error):
+        return _silence(target, attempt, timeout)
+    if isinstance(error, asyncssh.PermissionDenied) or _DISC_TOO_MANY.search(str(error)):
+        return _login(target, attempt, str(error))
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return ConnectionProblem(
+            f"the server and Sitewright have no algorithm in common: {_told(error)}",
+            where=where,
+            remedy="The server's SSH is very old or very restricted. Update openssh-server on it, "
+            f"or allow a current algorithm there; see: ssh -vv {target.user}@{target.address}",
+        )
+    if isinstance(error, asyncssh.ChannelOpenError):
+        return _tunnel(error, target)
+    if isinstance(error, asyncssh.DisconnectError):
+        return _ended(error, target, attempt)
+    if isinstance(error, OSError):
+        return _system(error, target)
+    return ConnectionProblem(
+        f"the connection failed: {_told(error)}",
+        where=where,
+        remedy=f"See what OpenSSH says: ssh -v {target.user}@{target.address}",
+    )
+
+
+def _told(error: BaseException) -> str:
+    text = " ".join((str(error) or type(error).__name__).split())
+    return redact(text[:300])
+
+
+def _silence(target: Target, attempt: Attempt, timeout: float) -> ConnectTimeout:
+    if not attempt.connected:
+        through = " through the bastion" if target.bastion else ""
+        return ConnectTimeout(
+            f"nothing came back from {target.endpoint}{through} within {timeout:g} s: the machine "
+            "is off, the address is wrong, or a firewall drops what is sent to it",
+            where=target.where,
+            remedy=f"Check the address and that the machine is on; a firewall on the way must let "
+            f"TCP port {target.port} through. Try: nc -vz {target.address} {target.port}",
+        )
+    if not attempt.version and not attempt.methods:
+        cause = f"{target.endpoint} accepted the connection and then said nothing for {timeout:g} s"
+    else:
+        cause = f"the login did not come to an end within {timeout:g} s"
+    return ConnectTimeout(
+        cause,
+        where=target.where,
+        remedy="The machine may be overloaded, its SSH service may hang, or something else "
+        f"listens on port {target.port}. Look on its console at: systemctl status ssh",
+    )
+
+
+def _system(error: OSError, target: Target) -> ConnectionProblem:
+    where = target.where
+    if isinstance(error, socket.gaierror):
+        temporary = error.errno == socket.EAI_AGAIN
+        return Unreachable(
+            f'the name "{target.address}" does not resolve to an address'
+            + (" (the name server did not answer)" if temporary else ""),
+            where=where,
+            remedy=f"Check the spelling, or use the address; see: getent hosts {target.address}",
+        )
+    # Several addresses of one name fail with one error that only holds their texts.
+    numbers = {int(n) for n in re.findall(r"\[Errno (\d+)\]", str(error))}
+    if error.errno:
+        numbers.add(error.errno)
+    if errno.ECONNREFUSED in numbers:
+        return Unreachable(
+            f"the machine is there, and nothing listens on port {target.port} "
+            f"({target.endpoint} refused the connection)",
+            where=where,
+            remedy="Start SSH on it (systemctl enable --now ssh), or check the port.",
+        )
+    if numbers & set(_NO_ROUTE):
+        return Unreachable(
+            f"there is no route to {target.endpoint}",
+            where=where,
+            remedy=f"Check the network and the way there: ip route get {target.address}",
+        )
+    if errno.ETIMEDOUT in numbers:
+        return ConnectTimeout(
+            f"nothing came back from {target.endpoint}: the machine is off, the address is wrong, "
+            "or a firewall drops what is sent to it",
+            where=where,
+            remedy=f"Check the address, and that TCP port {target.port} is let through.",
+        )
+    if numbers & {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}:
+        return _closed_early(target)
+    return Unreachable(
+        f"{target.endpoint} cannot be connected to: {error.strerror or _told(error)}",
+        where=where,
+        remedy="Check the address and this machine's own network.",
+    )
+
+
+def _closed_early(target: Target) -> Unreachable:
+    return Unreachable(
+        f"{target.endpoint} accepted the connection and closed it before it spoke SSH",
+        where=target.where,
+        remedy="Its SSH may refuse this address (fail2ban, hosts.deny, a firewall), may have too "
+        "many logins under way (MaxStartups), or another service listens on this port. "
+        "Look on the machine at: journalctl -u ssh -n 20",
+    )
+
+
+async def looked_closer(problem: ConnectionProblem, target: Target) -> ConnectionProblem:
+    """A server that never said it speaks SSH is asked once more what it does say."""
+    if isinstance(problem, ConnectTimeout):
+        return problem
+    first = b""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_LOOK_SECONDS):
+            reader, writer = await asyncio.open_connection(target.address, target.port)
+            try:
+                writer.write(b"SSH-2.0-Sitewright\r\n")
+                first = await reader.read(255)
+            finally:
+                writer.transport.abort()
+    if first and not first.startswith(b"SSH-"):
+        return not_ssh(target, first.decode("ascii", "replace"))
+    return problem
+
+
+def not_ssh(target: Target, first: str) -> Unreachable:
+    """The problem with a service that greeted us with something other than SSH."""
+    plain = "".join(c if c.isprintable() else " " for c in first)
+    shown = redact(" ".join(plain.split())[:60])
+    return Unreachable(
+        f'what listens on {target.endpoint} does not speak SSH; it says "{shown}"',
+        where=target.where,
+        remedy="Check the port: SSH's own is 22.",
+    )
+
+
+def _ended(error: asyncssh.DisconnectError, target: Target, attempt: Attempt) -> ConnectionProblem:
+    told = _told(error)
+    if isinstance(error, asyncssh.ProtocolNotSupported):
+        return ConnectionProblem(
+            f"the server speaks an SSH that is too old: {told}",
+            where=target.where,
+            remedy="Update its SSH server; Sitewright speaks SSH 2.",
+        )
+    if not attempt.version:
+        if isinstance(error, asyncssh.ProtocolError):
+            return Unreachable(
+                f"what listens on {target.endpoint} does not speak SSH ({told})",
+                where=target.where,
+                remedy="Check the port: SSH's own is 22.",
+            )
+        return _closed_early(target)
+    if isinstance(error, asyncssh.ConnectionLost):
+        return ConnectionLost(
+            f"the server ended the connection during the login: {told}",
+            where=target.where,
+            remedy="Look on the machine at: journalctl -u ssh -n 20",
+        )
+    return ConnectionProblem(
+        f"the server ended the login: {told}",
+        where=target.where,
+        remedy="Look on the machine at: journalctl -u ssh -n 20",
+    )
+
+
+def _tunnel(error: asyncssh.ChannelOpenError, target: Target) -> ConnectionProblem:
+    bastion = target.bastion.name if target.bastion else "the bastion"
+    reason = _told(error)
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        return Unreachable(
+            f"the bastion {bastion} does not allow connections through it ({reason})",
+            where=target.where,
+            remedy="Set `AllowTcpForwarding yes` in the bastion's sshd_config (PermitOpen must "
+            "name this machine), then: systemctl reload ssh",
+        )
+    words = {
+        "refused": f"nothing listens on {target.endpoint}",
+        "timed out": f"nothing comes back from {target.endpoint}",
+        "no route": f"there is no route to {target.endpoint}",
+        "unreachable": f"there is no route to {target.endpoint}",
+        "name": f'the name "{target.address}" does not resolve there',
+    }
+    lower = reason.lower()
+    seen = next((text for word, text in words.items() if word in lower), reason)
+    kind = ConnectTimeout if "timed out" in lower else Unreachable
+    return kind(
+        f"seen from the bastion {bastion}, {seen}",
+        where=target.where,
+        remedy="Check the address as the bastion sees it, and the firewall between the two: "
+        f"ssh {bastion} nc -vz {target.address} {target.port}",
+    )
+
+
+def host_key_problem(
+    error: asyncssh.HostKeyNotVerifiable, target: Target, attempt: Attempt, trusted: TrustedKeys
+) -> HostKeyProblem:
+    where = target.where
+    if attempt.authority is not None:
+        return UnknownHostKey(
+            f"the machine shows a host certificate signed by {fingerprint(attempt.authority)}, and "
+            "that authority is not trusted here",
+            where=where,
+            remedy="Add the authority to a known_hosts file with the marker @cert-authority.",
+            fingerprint=fingerprint(attempt.authority),
+            public_key=public_line(attempt.authority),
+        )
+    if attempt.offered is None:
+        revoked = "revoked" in str(error)
+        return HostKeyProblem(
+            "the machine's host key is marked as revoked in a known_hosts file"
+            if revoked
+            else f"the machine's host key or certificate cannot be used: {_told(error)}",
+            where=where,
+            remedy="Do not log in. Ask who revoked the key and why; give the machine new host keys."
+            if revoked
+            else "Look at the machine's host keys: ssh-keyscan shows what it offers.",
+        )
+    offered = attempt.offered
+    known = trusted.known(target.known_as, "", target.port).keys
+    if not known:
+        return UnknownHostKey(
+            f"the machine is not known yet; its host key is {fingerprint(offered)} "
+            f"({offered.get_algorithm()})",
+            where=where,
+            remedy="Compare the fingerprint on the machine's console (ssh-keygen -lf "
+            "/etc/ssh/ssh_host_ed25519_key.pub), then confirm it: sitewright trust",
+            fingerprint=fingerprint(offered),
+            public_key=public_line(offered),
+        )
+    old = next((key for key in known if key.algorithm == offered.algorithm), known[0])
+    place = trusted.place(old)
+    return ChangedHostKey(
+        f"the machine shows the host key {fingerprint(offered)} ({offered.get_algorithm()}), and "
+        f"the one that was trusted is {fingerprint(old)} ({old.get_algorithm()})"
+        + (f" in {place}" if place else ""),
+        where=where,
+        remedy="Somebody may be in between. Find out on the machine's console whether it was "
+        "installed anew. Only then take the old key out "
+        + (f"({_removal(place, target)}) and confirm the new one: sitewright trust" if place else
+           "and confirm the new one: sitewright trust"),
+        fingerprint=fingerprint(offered),
+        public_key=public_line(offered),
+    )  # fmt: skip
+
+
+def _removal(place: str, target: Target) -> str:
+    name = target.known_as if target.port == 22 else f"[{target.known_as}]:{target.port}"
+    return f"ssh-keygen -R '{name}' -f '{place.rpartition(' line ')[0]}'"
+
+
+def _login(target: Target, attempt: Attempt, told: str) -> LoginRefused:
+    if attempt.password_expired:
+        return LoginRefused(
+            f'the password of "{target.user}" has expired and must be changed first',
+            where=target.where,
+            remedy=f"Log in once by hand and set a new one: ssh {target.user}@{target.address}",
+        )
+    tried = [f"the key {label}" for label in attempt.tried]
+    if attempt.password_sent:
+        tried.append("the password")
+    methods = ", ".join(sorted(attempt.methods)) or "none that Sitewright can use"
+    left_out = f"; left out: {'; '.join(attempt.left_out)}" if attempt.left_out else ""
+    what = f"tried: {', '.join(tried[:8])}" if tried else "there was nothing to try"
+    if len(tried) > 8:
+        what += f" and {len(tried) - 8} more"
+    cause = f'no login as "{target.user}": the server offers {methods}; {what}{left_out}'
+    if _DISC_TOO_MANY.search(told):
+        return LoginRefused(
+            f"the server ended the login after too many keys; {cause}",
+            where=target.where,
+            remedy="Name the one key that is meant (identity_files, or --identity), or set "
+            "IdentitiesOnly in the ssh config: an agent with many keys uses up the attempts.",
+        )
+    return LoginRefused(cause, where=target.where, remedy=_login_remedy(target, attempt))
+
+
+def _login_remedy(target: Target, attempt: Attempt) -> str:
+    if "publickey" in attempt.methods:
+        remedy = (
+            f"Check the user name, and put your public key on the machine: "
+            f"ssh-copy-id {target.user}@{target.address}"
+        )
+        if not attempt.password_sent and attempt.methods & {"password", "keyboard-interactive"}:
+            remedy += "; or give the password"
+        return remedy
+    if attempt.password_sent:
+        return "Check the user name and the password; it was tried once."
+    return f'Give the password of "{target.user}", or allow public keys on the machine.'

@@ -1,0 +1,266 @@
+"""Site: the answers of one installation, as a YAML file that a person can read and keep."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from foundation.documents import load_yaml, nearest
+from foundation.hosts.inventory import HOST_LIMIT, checked_address, split_endpoint
+from foundation.hosts.model import Host, Inventory
+from foundation.problems import InputProblem
+from preflight.findings import Waiver
+
+Plain = str | int | float | bool | None
+"""A value of a setting."""
+
+_HEAD: Final = """\
+# A site of Sitewright: the answers of one installation.
+# Look at the machines:  sitewright preflight --site THIS-FILE
+# Every key there is:    sitewright schema
+# Secrets do not belong here; Sitewright asks for them.
+"""
+
+_ONE_LINE_AN_ENTRY: Final = ("ssh", "hosts", "supplies", "waivers")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_tuple(value: Any) -> Any:
+    """One value where a list is meant is a list of one: `roles: master`."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _bastion(value: str) -> str:
+    for hop in value.split(","):
+        try:
+            split_endpoint(hop.strip())
+        except InputProblem as problem:
+            raise ValueError(f"{problem.cause}; write it as user@address:port") from problem
+    return value
+
+
+def _word(value: str) -> str:
+    if not value or value != value.strip() or any(ord(c) < 32 or ord(c) == 127 for c in value):
+        raise ValueError("it is empty, or has spaces round it or control characters in it")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_word)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Paths = Annotated[tuple[Annotated[str, AfterValidator(_word)], ...], BeforeValidator(_as_tuple)]
+Roles = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
+Bastion = Annotated[str, AfterValidator(_bastion)]
+
+
+class Ssh(_Part):
+    """What the logins to all machines have in common."""
+
+    user: Name | None = None
+    """The login name where a machine names none."""
+    identity_files: Paths = ()
+    """Private keys to try; relative paths count from the site file's folder."""
+    known_hosts: Paths = ()
+    """Files of trusted host keys; new ones go to the first."""
+    bastion: Bastion | None = None
+    """`user@address:port` of the machine to go through; several, parted by commas, in order."""
+    config: str | bool | None = None
+    """An OpenSSH client configuration to honour instead of your own; false honours none."""
+    port: Port | None = None
+
+
+class SiteHost(_Part):
+    """One machine of the site."""
+
+    name: Name
+    address: str
+    port: Port | None = None
+    user: Name | None = None
+    roles: Roles = ()
+    identity_files: Paths = ()
+    bastion: Bastion | None = None
+    machine: Literal["vm", "physical"] | None = None
+    """What kind of machine it is, where the machine itself may not know."""
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        try:
+            return checked_address(value)
+        except InputProblem as problem:
+            raise ValueError(problem.cause) from problem
+
+
+class Supplies(_Part):
+    """What is brought to a site without the internet."""
+
+    bundle: Annotated[str, AfterValidator(_word)] | None = None
+
+
+class Site(_Part):
+    """The answers of one installation."""
+
+    solution: Name | None = None
+    environment: Name | None = None
+    sizing: Name | None = None
+    """The id of a sizing table; the solution's default where it is left out."""
+    ssh: Ssh = Ssh()
+    hosts: tuple[SiteHost, ...] = Field(default=(), max_length=HOST_LIMIT)
+    settings: dict[Annotated[str, Field(min_length=1)], Plain] = {}
+    supplies: Supplies = Supplies()
+    waivers: tuple[Waiver, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_machine_once(self) -> Site:
+        names: set[str] = set()
+        endpoints: dict[tuple[str, int, str | None], str] = {}
+        for host in self.hosts:
+            if host.name in names:
+                raise ValueError(f'two hosts are called "{host.name}"')
+            names.add(host.name)
+            bastion = host.bastion or self.ssh.bastion
+            endpoint = (host.address.lower(), host.port or self.ssh.port or 22, bastion)
+            other = endpoints.setdefault(endpoint, host.name)
+            if other != host.name:
+                raise ValueError(
+                    f'the hosts "{other}" and "{host.name}" have the same address '
+                    f"{host.address}, port {endpoint[1]}"
+                )
+        return self
+
+    def inventory(self, base: Path, *, source: str | None = None) -> Inventory:
+        """The machines with the site's defaults filled in; `base` is the site file's folder."""
+        shared = self.ssh
+        hosts = tuple(
+            Host(
+                name=host.name,
+                address=host.address,
+                port=host.port or shared.port or 22,
+                user=host.user or shared.user,
+                roles=host.roles,
+                identity_files=_paths(host.identity_files or shared.identity_files, base),
+                bastion=host.bastion or shared.bastion,
+                machine=host.machine,
+            )
+            for host in self.hosts
+        )
+        return Inventory(
+            hosts=hosts,
+            known_hosts=_paths(shared.known_hosts, base),
+            ssh_config=_path(shared.config, base) if isinstance(shared.config, str) else None,
+            use_ssh_config=shared.config is not False,
+            source=source if source is not None else "the site file",
+        )
+
+    def bundle_path(self, base: Path) -> Path | None:
+        """Where the bundle lies, if the site names one; `base` is the site file's folder."""
+        return _path(self.supplies.bundle, base) if self.supplies.bundle else None
+
+
+def _path(text: str, base: Path) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # "~name" of a user who does not exist here
+        path = Path(text)
+    return path if path.is_absolute() else base / path
+
+
+def _paths(texts: Iterable[str], base: Path) -> tuple[Path, ...]:
+    return tuple(_path(text, base) for text in texts)
+
+
+def load_site(path: Path) -> Site:
+    """A site file; raises one InputProblem with every mistake and its line."""
+    return load_yaml(Site, path)
+
+
+def dump_site(site: Site) -> str:
+    """The site as YAML in a fixed order, with a head of comments; loads to an equal site."""
+    value = site.model_dump(mode="json", exclude_defaults=True)
+    ordered = {key: value[key] for key in type(site).model_fields if key in value}
+    parts = []
+    for key, part in ordered.items():
+        if key in _ONE_LINE_AN_ENTRY:
+            parts.append(_compact(key, part))
+        else:
+            parts.append(
+                yaml.dump(
+                    {key: part},
+                    sort_keys=False,
+                    allow_unicode=True,
+                    default_flow_style=False,
+                    width=100,
+                )
+            )
+    return _HEAD + "".join(parts)
+
+
+def _compact(key: str, part: Any) -> str:
+    """A part with one line an entry, as people write a list of machines."""
+
+    def line(value: Any) -> str:
+        flow = yaml.dump(
+            value, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**9
+        )
+        return flow.strip()
+
+    if isinstance(part, list):
+        return f"{key}:\n" + "".join(f"  - {line(item)}\n" for item in part)
+    return f"{key}: {line(part)}\n"
+
+
+def check_against(
+    site: Site,
+    roles: Iterable[str],
+    environments: Iterable[str] = (),
+    sizings: Iterable[str] = (),
+    *,
+    where: str | None = None,
+) -> None:
+    """Raise InputProblem that names each role, environment or sizing the solution has not."""
+    known = list(roles)
+    mistakes = []
+    for host in site.hosts:
+        mistakes += [
+            f'the host "{host.name}" has the role "{role}"' + _instead(role, known)
+            for role in host.roles
+            if role not in known
+        ]
+    for word, kind, there in (
+        (site.environment, "environment", list(environments)),
+        (site.sizing, "sizing", list(sizings)),
+    ):
+        if word is not None and there and word not in there:
+            mistakes.append(f'there is no {kind} "{word}"' + _instead(word, there))
+    if mistakes:
+        raise InputProblem(
+            "; ".join(mistakes),
+            where=where,
+            remedy=f"The roles of {site.solution or 'this solution'} are {', '.join(known)}."
+            if known
+            else "Check the words against `sitewright solutions`.",
+        )
+
+
+def _instead(word: str, words: list[str]) -> str:
+    folded = {other.lower().replace("_", "-"): other for other in words}
+    close = nearest(word, words) or folded.get(word.lower().replace("_", "-"))
+    if close is None:
+        found = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.5)
+        close = folded[found[0]] if found else None
+    return f'; did you mean "{close}"?' if close else ", which this solution does not have"

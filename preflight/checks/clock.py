@@ -1,0 +1,278 @@
+"""Checks of a machine's clock, alone and against the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from preflight.checks.case import Case, SiteCase
+from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
+from preflight.checks.wording import listed
+from preflight.facts import ABSENT, known, why_unknown
+from preflight.findings import Finding, Severity
+
+OFFSET_LIMIT: Final = 5.0
+"""Seconds between a machine's clock and ours; ours may be the wrong one, so it only warns."""
+CHRONY: Final = (
+    "Install and start a time service: `sudo apt-get install chrony`, name the site's time server"
+    " in /etc/chrony/chrony.conf (`server ADDRESS iburst`), `sudo systemctl restart chrony`, and"
+    " wait until `chronyc tracking` says Leap status: Normal."
+)
+UNDO_CHRONY: Final = "sudo apt-get remove chrony, which brings systemd-timesyncd back."
+
+
+@check("time.synchronized", title="Clock is synchronised", severities=(PASS, WARN, FAIL, UNKNOWN))
+def synchronized(case: Case, say: Say) -> Iterator[Finding]:
+    """Whether the kernel says that something keeps its clock right."""
+    source = "Sitewright: logs, certificates and databases of a cluster need one time"
+    evidence = "timedatectl; chronyc tracking"
+    good = known(case.facts.time.synchronized)
+    if good is None:
+        yield say.unknown(
+            f"It could not be told whether the clock of {case.name} is synchronised.",
+            expected="synchronised",
+            reason=why_unknown(case.facts.time.synchronized),
+            source=source,
+            evidence=evidence,
+        )
+        return
+    daemon = known(case.facts.time.daemon)
+    alone = case.needs.single_machine or bool(known(case.facts.cpu.is_container))
+    yield say.at(
+        PASS if good else WARN if alone else FAIL,
+        f"The clock of {case.name} is {'synchronised' if good else 'not synchronised'}"
+        f"{f' ({daemon})' if daemon else ''}.",
+        expected="synchronised",
+        actual="synchronised" if good else "not synchronised",
+        source=source,
+        evidence=evidence,
+        remedy=CHRONY,
+        undo=UNDO_CHRONY,
+    )
+
+
+@check("time.daemon", title="Time service", severities=(PASS, WARN, UNKNOWN))
+def daemon(case: Case, say: Say) -> Iterator[Finding]:
+    """A time service; none is in order only where something else (PTP, a container's host) does it."""
+    source = "Sitewright: a clock that nobody keeps drifts"
+    fact = case.facts.time.daemon
+    evidence = "systemctl list-units 'chrony*' 'systemd-timesyncd*' 'ntp*'"
+    name = known(fact)
+    if name is None and fact is not ABSENT:
+        yield say.unknown(
+            f"It could not be told which time service {case.name} runs.",
+            expected="chrony, systemd-timesyncd or ntpd",
+            reason=why_unknown(fact),
+            source=source,
+            evidence=evidence,
+        )
+        return
+    kept = known(case.facts.time.synchronized) is True
+    servers = known(case.facts.time.servers) or ()
+    title = f"{name} keeps the clock of {case.name}."
+    if name is None:
+        title = f"{case.name} runs no time service" + (
+            ", yet its clock is synchronised." if kept else "."
+        )
+    yield say.at(
+        PASS if name or kept else WARN,
+        title,
+        expected="chrony, systemd-timesyncd or ntpd",
+        actual=f"{name or 'none'}{f', from {listed(servers)}' if servers else ''}",
+        source=source,
+        evidence=evidence,
+        remedy=CHRONY,
+        undo=UNDO_CHRONY,
+    )
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.1f} s"
+
+
+@check("time.offset", title="Clock against ours", severities=(PASS, WARN, UNKNOWN))
+def offset(case: Case, say: Say) -> Iterator[Finding]:
+    """The machine's clock against that of the machine that Sitewright runs on."""
+    time = case.facts.time
+    value, doubt = known(time.offset_seconds), known(time.uncertainty_seconds)
+    source = f"Sitewright: more than {OFFSET_LIMIT:.0f} s mean that one of the two clocks is wrong"
+    evidence = "date -u +%s.%N; timedatectl"
+    expected = f"within {OFFSET_LIMIT:.0f} s of this machine"
+    if (
+        value is None
+        or doubt is None
+        or (doubt > OFFSET_LIMIT and abs(value) - doubt <= OFFSET_LIMIT)
+    ):
+        reason = why_unknown(time.offset_seconds) or why_unknown(time.uncertainty_seconds)
+        if value is not None and doubt is not None:
+            reason = f"the answer took so long that {_seconds(doubt)} are uncertain"
+        yield say.unknown(
+            f"It could not be told how far the clock of {case.name} is from ours.",
+            expected=expected,
+            reason=reason,
+            source=source,
+            evidence=evidence,
+            remedy="Look again over a faster line, or compare `date -u` on both machines.",
+        )
+        return
+    bad = abs(value) - doubt > OFFSET_LIMIT
+    way = "ahead of" if value > 0 else "behind"
+    yield say.at(
+        WARN if bad else PASS,
+        f"The clock of {case.name} is {_seconds(abs(value))} {way} ours (± {_seconds(doubt)}).",
+        expected=expected,
+        actual=f"{_seconds(value)} ± {_seconds(doubt)}",
+        source=source,
+        evidence=evidence,
+        remedy=f"See which of the two is wrong, this machine or {case.name}. {CHRONY}",
+        undo=UNDO_CHRONY,
+    )
+
+
+@check("time.zone", title="Time zone", severities=(PASS,))
+def zone(case: Case, say: Say) -> Iterator[Finding]:
+    """A statement for the report: mixed zones make logs hard to read."""
+    value = known(case.facts.os.timezone)
+    if value is None:
+        return
+    utc = value in ("UTC", "Etc/UTC", "Universal", "Zulu", "GMT")
+    yield say.at(
+        PASS,
+        f"{case.name} keeps its time in {value}{'' if utc else ', not in UTC'}.",
+        expected="UTC is easiest to read beside other machines; any one zone will do",
+        actual=value,
+        source="Sitewright: for the record",
+        evidence="timedatectl show --property=Timezone",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A machine's offset from ours, with the doubt about it, seconds."""
+
+    name: str
+    offset: float
+    doubt: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """The two clocks that are certainly furthest apart, or least certain."""
+
+    severity: Severity
+    """PASS, FAIL where two clocks are certainly further apart, UNKNOWN where doubt is too large."""
+    early: Clock
+    late: Clock
+
+    @property
+    def seconds(self) -> float:
+        """How far apart they are, as measured."""
+        return self.late.offset - self.early.offset
+
+    @property
+    def doubt(self) -> float:
+        """How far the measure may be off."""
+        return self.late.doubt + self.early.doubt
+
+
+def largest_skew(clocks: Sequence[Clock], limit: float) -> Skew | None:
+    """The largest skew between clocks against a limit in seconds; None with fewer than two.
+
+    Two clocks are too far apart only when that is certain: when the least distance within the
+    doubts passes the limit. Where doubt alone passes the limit nothing can be said.
+    """
+    if len(clocks) < 2:
+        return None
+    late = max(clocks, key=lambda clock: clock.offset - clock.doubt)
+    early = min(
+        (clock for clock in clocks if clock is not late),
+        key=lambda clock: clock.offset + clock.doubt,
+    )
+    certain = Skew(FAIL, early, late)
+    if certain.seconds - certain.doubt > limit:
+        return certain
+    first, second = sorted(clocks, key=lambda clock: -clock.doubt)[:2]
+    vague = Skew(UNKNOWN, *sorted((first, second), key=lambda clock: clock.offset))
+    if vague.doubt > limit:
+        return vague
+    ordered = sorted(clocks, key=lambda clock: clock.offset)
+    return Skew(PASS, ordered[0], ordered[-1])
+
+
+@check("time.skew", title="Clocks against each other", severities=(PASS, WARN, FAIL, UNKNOWN))
+def skew(site: SiteCase, say: Say) -> Iterator[Finding]:
+    """The largest skew between any two machines, and between those that need less of it."""
+    platform = site.needs.platform
+    yield from _skew_among(
+        site.cases,
+        say,
+        platform.max_skew_seconds,
+        FAIL,
+        platform.skew_source or "Sitewright: logs of several machines are read together",
+        "",
+    )
+    for need in platform.skews:
+        among = [case for case in site.cases if case.concerns(need.roles)]
+        source = f"{need.source}: {need.reason}" if need.reason else need.source
+        who = f"{listed(need.roles)} machines"
+        yield from _skew_among(among, say, need.seconds, Severity(need.severity), source, who)
+
+
+def _skew_among(  # noqa: PLR0917 - one line of a table, in its order
+    cases: Iterable[Case], say: Say, limit: float, bad: Severity, source: str, who: str
+) -> Iterator[Finding]:
+    measured = [
+        (case, Clock(case.name, value, doubt))
+        for case in cases
+        if (value := known(case.facts.time.offset_seconds)) is not None
+        and (doubt := known(case.facts.time.uncertainty_seconds)) is not None
+    ]
+    found = largest_skew([clock for _, clock in measured], limit)
+    if found is None:
+        return
+    expected = f"at most {_seconds(limit)} apart{f' ({who})' if who else ''}"
+    evidence = "date -u +%s.%N; chronyc tracking (on both machines at one moment)"
+    pair = f"{found.early.name} and {found.late.name}"
+    apart = f"{_seconds(found.seconds)} apart (± {_seconds(found.doubt)})"
+    subject = who
+    if found.severity is UNKNOWN:
+        kept = all(known(case.facts.time.synchronized) is True for case, _ in measured)
+        if bad is WARN:
+            # A stricter limit that only warns: doubt about it must not leave a site undecided.
+            yield say.at(
+                PASS if kept else WARN,
+                f"The clocks of {pair} are {apart}; {_seconds(limit)} cannot be told from here, and"
+                f" {'all are synchronised' if kept else 'not all are synchronised'}.",
+                subject=subject,
+                expected=expected,
+                actual=apart,
+                source=source,
+                evidence=evidence,
+                remedy=CHRONY,
+                undo=UNDO_CHRONY,
+            )
+            return
+        yield say.unknown(
+            f"It could not be told whether the clocks of {pair} agree.",
+            subject=subject,
+            expected=expected,
+            reason=f"{apart}: the answers took too long",
+            source=source,
+            evidence=evidence,
+            remedy="Look again over a faster line, or compare `chronyc tracking` on both.",
+        )
+        return
+    yield say.at(
+        bad if found.severity is FAIL else PASS,
+        f"The clocks of {pair} are {apart}; at most {_seconds(limit)} is allowed."
+        if found.severity is FAIL
+        else f"The clocks of {who or 'the machines'} are at most {apart}.",
+        subject=subject,
+        expected=expected,
+        actual=f"{pair}: {apart}",
+        source=source,
+        evidence=evidence,
+        remedy=f"Let all machines follow the same time server. {CHRONY}",
+        undo=UNDO_CHRONY,
+    )

@@ -1,0 +1,123 @@
+"""Areas: the columns of the summary, in the order in which a person works through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from preflight.assessment import Assessment, HostResult
+from preflight.findings import Finding, Severity
+from preflight.report.words import is_waived
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One column: its full and its short heading, and the parts of check ids it gathers."""
+
+    title: str
+    short: str
+    gathers: tuple[str, ...]
+
+
+AREAS = (
+    Area("access", "acc", ("host", "access", "login", "sudo")),
+    Area("roles", "role", ("role", "roles", "assignment", "machine", "sizing")),
+    Area("CPU", "CPU", ("cpu", "architecture")),
+    Area("memory", "mem", ("memory", "swap")),
+    Area("disks", "disk", ("disk", "raid", "space", "filesystem")),
+    Area("NICs", "NIC", ("nic",)),
+    Area("ports", "port", ("port",)),
+    Area("OS", "OS", ("os", "hostname", "identity", "locale")),
+    Area("kernel", "kern", ("kernel", "module", "sysctl", "cgroup", "security", "limits")),
+    Area("network", "net", ("network", "route", "dns", "firewall", "mesh", "internet", "proxy")),
+    Area("time", "time", ("time", "clock")),
+    Area("software", "soft", ("software", "conflict", "command", "runtime")),
+)
+"""The known areas; an area that none gathers gets a column of its own at the end."""
+
+_COLUMN = {part: place for place, area in enumerate(AREAS) for part in area.gathers}
+
+
+def area_rank(area: str) -> int:
+    """The place of an area in the order of the columns."""
+    return _COLUMN.get(area, len(AREAS))
+
+
+def area_title(area: str) -> str:
+    """The heading of the column that an area belongs to."""
+    place = _COLUMN.get(area)
+    return area if place is None else AREAS[place].title
+
+
+class Mark(StrEnum):
+    """The word in a cell: the worst that an area has to say of a machine."""
+
+    NONE = "none"
+    """No check of this area looked at this machine."""
+    OK = "ok"
+    WAIVED = "waived"
+    WARN = "warn"
+    UNKNOWN = "unknown"
+    FAIL = "fail"
+
+
+_ORDER = {mark: place for place, mark in enumerate(Mark)}
+_MARKS = {
+    Severity.PASS: Mark.OK,
+    Severity.WARN: Mark.WARN,
+    Severity.UNKNOWN: Mark.UNKNOWN,
+    Severity.FAIL: Mark.FAIL,
+}
+
+
+def mark_of(finding: Finding) -> Mark:
+    """The mark of one finding."""
+    return Mark.WAIVED if is_waived(finding) else _MARKS[finding.severity]
+
+
+def worst(marks: Iterable[Mark]) -> Mark:
+    """The worst of some marks; NONE of none."""
+    return max(marks, key=_ORDER.__getitem__, default=Mark.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A machine with one mark a column."""
+
+    host: HostResult
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Machines by areas; only the areas that anything was found in have a column."""
+
+    columns: tuple[Area, ...]
+    rows: tuple[Row, ...]
+
+
+def grid(assessment: Assessment) -> Grid:
+    """The summary of the machines, in their order."""
+    marks = [_marks_by_area(host.findings) for host in assessment.hosts]
+    present = {part for row in marks for part in row}
+    known = [area for area in AREAS if present.intersection(area.gathers)]
+    others = sorted(part for part in present if part not in _COLUMN)
+    columns = (*known, *(Area(part, part, (part,)) for part in others))
+    rows = tuple(
+        Row(
+            host,
+            tuple(worst(row[part] for part in column.gathers if part in row) for column in columns),
+        )
+        for host, row in zip(assessment.hosts, marks, strict=True)
+    )
+    return Grid(columns, rows)
+
+
+def _marks_by_area(findings: Iterable[Finding]) -> dict[str, Mark]:
+    marks: dict[str, Mark] = {}
+    for finding in findings:
+        area, mark = finding.area, mark_of(finding)
+        if _ORDER[mark] > _ORDER[marks.get(area, Mark.NONE)]:
+            marks[area] = mark
+    return marks

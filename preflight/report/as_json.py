@@ -1,0 +1,186 @@
+"""The report as JSON, "sitewright.preflight/1": what a program reads."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from preflight.assessment import Assessment, HostResult
+from preflight.facts import Facts, known
+from preflight.findings import Finding, Waiver
+from preflight.needs import SizingTable
+from preflight.report import shape
+from preflight.report.grouping import (
+    WaiverState,
+    given_waivers,
+    risk_acceptances,
+    sentence,
+)
+from preflight.report.words import counted
+
+
+def render_json(assessment: Assessment) -> str:
+    """The report as JSON text: keys in a fixed order, UTF-8, ending with a newline."""
+    text = json.dumps(report(assessment), ensure_ascii=False, indent=2)
+    return _RISKY.sub(_escaped, text) + "\n"
+
+
+_RISKY = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
+"""What would act on a terminal that shows the file, and halves of surrogate pairs."""
+
+
+def _escaped(match: re.Match[str]) -> str:
+    # Outside strings JSON has none of these, so writing them as escapes changes no value; half a
+    # surrogate pair is no text at all, and the one thing that is replaced.
+    code = ord(match[0])
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"
+
+
+def report(assessment: Assessment) -> shape.ReportShape:
+    """The report as plain values, in the published shape."""
+    needs = assessment.needs
+    extra = assessment.extra
+    return {
+        "schema": "sitewright.preflight/1",
+        "version": extra.get("version"),
+        "made_at": assessment.made_at.isoformat() if assessment.made_at else None,
+        "site": extra.get("site"),
+        "solution": needs.solution,
+        "title": needs.title,
+        "environment": needs.environment,
+        "sizing": _sizing(needs.sizing),
+        "other_sizings": [_sizing(table) for table in needs.other_sizings],
+        "verdict": assessment.verdict.value,
+        "sentence": sentence(assessment),
+        "counts": _counts(assessment.all_findings),
+        "roles": [
+            {
+                "role": row.role,
+                "title": row.title,
+                "optional": row.optional,
+                "min": row.count.min,
+                "max": row.count.max,
+                "machines": [h.seen.host.name for h in assessment.hosts if row.role in h.roles],
+            }
+            for row in needs.sizing.roles
+        ],
+        "hosts": [_host(host) for host in assessment.hosts],
+        "findings": [_finding(finding) for finding in assessment.findings],
+        "waivers": [
+            {
+                "check": given.waiver.check,
+                "host": given.waiver.host,
+                "by": given.waiver.by,
+                "reason": given.waiver.reason,
+                "until": given.waiver.until.isoformat(),
+                "in_force": given.state is WaiverState.IN_FORCE,
+                "state": given.state.value,
+                "covers": given.covers,
+            }
+            for given in given_waivers(assessment)
+        ],
+        "risk_acceptances": [
+            {
+                "host": risk.host,
+                "roles": list(risk.roles),
+                "source": risk.source,
+                "accepted_by": [_waiver(waiver) for waiver in risk.accepted_by],
+            }
+            for risk in risk_acceptances(assessment)
+        ],
+        "carries": [
+            {
+                "solution": carries.solution,
+                "environment": carries.environment,
+                "title": carries.title,
+                "verdict": carries.verdict.value,
+                "sentence": carries.sentence,
+            }
+            for carries in assessment.carries
+        ],
+        "extra": {key: extra[key] for key in extra if key not in {"version", "site"}},
+    }
+
+
+def _counts(findings: tuple[Finding, ...]) -> shape.CountsShape:
+    totals = counted(findings)
+    return {
+        "fail": totals["fail"],
+        "unknown": totals["unknown"],
+        "warn": totals["warn"],
+        "pass": totals["pass"],
+        "waived": totals["waived"],
+    }
+
+
+def _sizing(table: SizingTable) -> shape.SizingShape:
+    return {
+        "id": table.id,
+        "title": table.title,
+        "environment": table.environment,
+        "source": table.source,
+        "version": table.version,
+    }
+
+
+def _host(result: HostResult) -> shape.HostShape:
+    seen = result.seen
+    problem: shape.ProblemShape | None = None
+    if seen.problem is not None:
+        problem = {
+            "code": seen.problem.code,
+            "title": seen.problem.title,
+            "where": seen.problem.where,
+            "cause": seen.problem.cause,
+            "remedy": seen.problem.remedy or None,
+        }
+    return {
+        "name": seen.host.name,
+        "address": seen.host.address,
+        "port": seen.host.port,
+        "roles": list(result.roles),
+        "verdict": result.verdict.value,
+        "reachable": seen.reachable,
+        "problem": problem,
+        "seen_at": seen.seen_at.isoformat() if seen.seen_at else None,
+        "seconds": round(seen.seconds, 3),
+        "facts": None if seen.facts is None else _facts(seen.facts),
+        "findings": [_finding(finding) for finding in result.findings],
+    }
+
+
+def _finding(finding: Finding) -> shape.FindingShape:
+    return {
+        "id": finding.id,
+        "host": finding.host,
+        "subject": finding.subject,
+        "severity": finding.severity.value,
+        "title": finding.title,
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "source": finding.source,
+        "evidence": finding.evidence,
+        "remedy": finding.remedy,
+        "undo": finding.undo,
+        "waiver": None if finding.waiver is None else _waiver(finding.waiver),
+    }
+
+
+def _waiver(waiver: Waiver) -> shape.WaiverShape:
+    return {
+        "check": waiver.check,
+        "host": waiver.host,
+        "by": waiver.by,
+        "reason": waiver.reason,
+        "until": waiver.until.isoformat(),
+    }
+
+
+def _facts(facts: Facts) -> dict[str, object]:
+    try:
+        from preflight.recorded import facts_for_report
+    except ImportError:
+        return {"hostname": known(facts.identity.hostname)}
+    return facts_for_report(facts)

@@ -1,0 +1,198 @@
+"""Words: the sentences, counts and sizes that every form of the report shares.
+
+What a machine told is hostile until it went through `clean`: no control character, no character
+that turns the direction of the text round it, nothing that XML forbids comes out of it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from preflight.assessment import Assessment
+from preflight.findings import Finding, Severity, Verdict
+
+_JOINERS = "\u200c\u200d"
+"""Zero-width (non-)joiners: Persian and Sinhala are misspelt without them, and they do no harm."""
+
+SEVERITY_WORDS = {
+    Severity.PASS: "PASS",
+    Severity.WARN: "WARN",
+    Severity.FAIL: "FAIL",
+    Severity.UNKNOWN: "UNKNOWN",
+}
+
+VERDICT_WORDS = {
+    Verdict.READY: "READY",
+    Verdict.READY_WITH_WARNINGS: "READY WITH WARNINGS",
+    Verdict.NOT_READY: "NOT READY",
+    Verdict.INCOMPLETE: "INCOMPLETE",
+}
+
+
+def clean(text: str) -> str:
+    """A text on one line with nothing in it that acts on a terminal, a page or a parser."""
+    if text.isprintable():
+        return text
+    kept = []
+    for character in text:
+        if character.isprintable() or character in _JOINERS:
+            kept.append(character)
+            continue
+        category = unicodedata.category(character)
+        if category.startswith("Z") or character in "\t\n\r\v\f":
+            kept.append(" ")
+        elif category in {"Cs", "Co", "Cn"}:
+            kept.append("\ufffd")
+    return "".join(kept)
+
+
+def clean_lines(text: str) -> list[str]:
+    """The lines of a text, each made clean; empty lines at both ends are dropped."""
+    return [clean(line).rstrip() for line in text.strip("\r\n").splitlines()]
+
+
+_TYPOGRAPHY = str.maketrans(
+    {
+        "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "…": "...", "–": "-", "—": "-",
+        "‑": "-", "−": "-", "×": "x", "≥": ">=", "≤": "<=", "→": "->", "·": "-", "•": "*",
+        "±": "+-", "µ": "u", "ß": "ss", "\u200c": "", "\u200d": "",
+    }
+)  # fmt: skip
+
+
+def to_ascii(text: str) -> str:
+    """A text in ASCII: typography by its plain form, accents dropped, the rest as "?"."""
+    if text.isascii():
+        return text
+    plain = unicodedata.normalize("NFKD", text.translate(_TYPOGRAPHY))
+    return "".join(
+        character if character.isascii() else "?"
+        for character in plain
+        if not unicodedata.combining(character)
+    )
+
+
+def cells(text: str) -> int:
+    """The width of a clean text in terminal cells."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells_of, text))
+
+
+def _cells_of(character: str) -> int:
+    if character in _JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, width: int) -> tuple[str, str]:
+    """The part of a text that fits a number of cells (at least one character), and the rest."""
+    used = 0
+    for place, character in enumerate(text):
+        used += _cells_of(character)
+        if used > width and place:
+            return text[:place], text[place:]
+    return text, ""
+
+
+def severity_word(finding: Finding) -> str:
+    """The word for a finding: PASS, WARN, FAIL, UNKNOWN, or WAIVED where a waiver covers it."""
+    return "WAIVED" if is_waived(finding) else SEVERITY_WORDS[finding.severity]
+
+
+def is_waived(finding: Finding) -> bool:
+    """Whether a waiver covers something that is not a pass anyway."""
+    return finding.waiver is not None and finding.severity is not Severity.PASS
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: "1 machine", "3 machines", "no machines"."""
+    if number == 1:
+        return f"1 {one}"
+    return f"{number or 'no'} {many or one + 's'}"
+
+
+def moment(when: datetime | None) -> str:
+    """A moment to the minute in UTC; an empty text where there is none."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if when else ""
+
+
+_NUMBERED = re.compile(r"^(.*?)(\d{1,9})$", re.ASCII)
+
+
+def name_list(names: Iterable[str]) -> str:
+    """Names in their order, with runs of numbered ones drawn together: m1, w1 to w3, lb2."""
+    runs: list[tuple[str, str, int]] = []  # first, last, length
+    for name in map(clean, names):
+        if runs and _follows(runs[-1][1], name):
+            first, _, length = runs[-1]
+            runs[-1] = (first, name, length + 1)
+        else:
+            runs.append((name, name, 1))
+    parts = []
+    for first, last, length in runs:
+        if length == 1:
+            parts.append(first)
+        else:
+            parts.append(f"{first}, {last}" if length == 2 else f"{first} to {last}")
+    return ", ".join(parts)
+
+
+def _follows(one: str, other: str) -> bool:
+    left, right = _NUMBERED.match(one), _NUMBERED.match(other)
+    if left is None or right is None or left[1] != right[1]:
+        return False
+    return str(int(left[2]) + 1).zfill(len(left[2])) == right[2]
+
+
+def counted(findings: Sequence[Finding]) -> dict[str, int]:
+    """How many findings end in each way: pass, warn, fail, unknown, and waived apart."""
+    totals = {"fail": 0, "unknown": 0, "warn": 0, "pass": 0, "waived": 0}
+    for finding in findings:
+        totals["waived" if is_waived(finding) else finding.severity.value] += 1
+    return totals
+
+
+def subject_sentence(assessment: Assessment) -> str:
+    """What the machines are judged for: Payment Manager for Mojaloop, production."""
+    needs = assessment.needs
+    return clean(f"{needs.title or needs.solution}, {needs.environment}")
+
+
+def verdict_sentence(assessment: Assessment, *, failures: int, unknowns: int) -> str:
+    """The verdict with its reason, without the word itself.
+
+    `failures` and `unknowns` count one thing on several machines once, as the report lists them.
+    """
+    machines = len(assessment.hosts)
+    unseen = sum(not host.seen.reachable for host in assessment.hosts)
+    totals = counted(assessment.all_findings)
+    parts = []
+    if unseen:
+        parts.append(f"{count(unseen, 'machine')} could not be seen")
+    if unknowns:
+        parts.append(f"{count(unknowns, 'thing')} could not be told")
+    match assessment.verdict:
+        case Verdict.NOT_READY:
+            on = sum(any(f.blocks for f in host.findings) for host in assessment.hosts)
+            where = f"on {on} of {machines} machines" if on else "between the machines"
+            if machines == 1:
+                where = "on this machine"
+            parts.insert(0, f"{count(failures, 'thing')} must be mended {where}")
+        case Verdict.INCOMPLETE:
+            parts = [f"nothing that was seen stands against it, but {' and '.join(parts)}"]
+            if not machines:
+                parts = ["no machine was named"]
+        case Verdict.READY_WITH_WARNINGS:
+            warnings = count(totals["warn"], "warning")
+            parts = [f"nothing stands against an installation, with {warnings} to read"]
+        case Verdict.READY:
+            parts = [f"all {machines} machines have what is asked of them"]
+            if machines == 1:
+                parts = ["this machine has what is asked of it"]
+    if totals["waived"]:
+        parts.append(f"{count(totals['waived'], 'finding is', 'findings are')} waived")
+    return "; ".join(parts) + "."

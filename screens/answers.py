@@ -1,0 +1,148 @@
+"""Answers: what a person has told the wizard so far, and the file in which the place is kept.
+
+The file holds no secret: passwords and passphrases are asked for again after a restart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from foundation.hosts.model import Host, Inventory
+from foundation.paths import wizard_file, write_private
+
+if TYPE_CHECKING:
+    from preflight.findings import Waiver
+
+SCHEMA: Final = "sitewright.wizard/1"
+SIZE_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes; ten thousand machines stay below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to log in where a machine itself says nothing else."""
+
+    user: str | None = None
+    port: int | None = None
+    identity_files: tuple[Path, ...] = ()
+    bastion: str | None = None
+    known_hosts: tuple[Path, ...] = ()
+    sudo: bool = True
+    """Whether to look with root's rights where sudo allows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Everything the wizard asked for, step by step; nothing in it is secret."""
+
+    step: str = "welcome"
+    """Where the person is."""
+    furthest: str = "welcome"
+    """The last step that was reached, so that the rail can say what is done."""
+    carry: bool = False
+    """Whether the question is what this machine can carry, instead of one solution."""
+    solution: str | None = None
+    environment: str | None = None
+    sizing: str | None = None
+    machines: tuple[Host, ...] = ()
+    login: Login = Login()
+    facts_file: Path | None = None
+    """A file of facts that is judged instead of machines."""
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Machine -> roles, where a person or a site file set them."""
+    waivers: tuple[Waiver, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    supplies: Mapping[str, object] = field(default_factory=dict)
+    """The parts of a site file that no step here asks about; they are written back as they were."""
+    site_file: Path | None = None
+    """Where the site file was read from or written to."""
+    saved_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call the site: its solution and environment, or what is known of it."""
+        if self.carry:
+            return "this machine"
+        if self.solution is None:
+            return "new site"
+        return f"{self.solution} {self.environment}" if self.environment else self.solution
+
+    @property
+    def only_this_machine(self) -> bool:
+        """Whether nothing but this machine itself is looked at."""
+        return len(self.machines) == 1 and self.machines[0].local
+
+    def host(self, name: str) -> Host | None:
+        """The machine of a name, or None."""
+        return next((host for host in self.machines if host.name == name), None)
+
+    def inventory(self) -> Inventory:
+        """The machines with the shared login filled in where they say nothing themselves."""
+        login = self.login
+        hosts = tuple(
+            host
+            if host.local
+            else replace(
+                host,
+                user=host.user or login.user,
+                port=login.port if login.port and host.port == 22 else host.port,
+                identity_files=host.identity_files or login.identity_files,
+                bastion=host.bastion or login.bastion,
+            )
+            for host in self.machines
+        )
+        return Inventory(hosts=hosts, known_hosts=login.known_hosts, source="the wizard")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the state file held: answers, or the sentence that says why it cannot be used."""
+
+    answers: Answers | None = None
+    sentence: str = ""
+
+
+def save_answers(answers: Answers, file: Path | None = None) -> None:
+    """Write the place and the answers, readable by the owner only; raises OSError."""
+    from screens.saved_state import to_json
+
+    write_private(file or wizard_file(), to_json(answers))
+
+
+def load_answers(file: Path | None = None) -> Saved:
+    """What was saved; a missing file is nothing, a broken or older one a sentence. Never raises."""
+    path = file or wizard_file()
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        return Saved()
+    except OSError as error:
+        return Saved(sentence=f"The saved place ({path}) cannot be read: {error.strerror}.")
+    start_again = "so the wizard starts afresh; what was typed there is not used"
+    if len(raw) > SIZE_LIMIT:
+        return Saved(sentence=f"The saved place ({path}) is too large to be ours, {start_again}.")
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return Saved(sentence=f"The saved place ({path}) is damaged, {start_again}.")
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        return Saved(
+            sentence=f"The saved place ({path}) is of another version of Sitewright, {start_again}."
+        )
+    from screens.saved_state import from_json
+
+    answers = from_json(value)
+    if answers is None:
+        return Saved(sentence=f"The saved place ({path}) does not make sense, {start_again}.")
+    return Saved(answers=answers)
+
+
+def forget_answers(file: Path | None = None) -> None:
+    """Remove the saved place; a missing file is fine."""
+    (file or wizard_file()).unlink(missing_ok=True)

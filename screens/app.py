@@ -1,0 +1,358 @@
+"""The wizard on a terminal: the app that owns the answers and leads from step to step.
+
+Only what the first paint needs is imported here; a step's own module is imported when its step is
+reached, and asyncssh, pydantic and the data files after the first paint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import traceback
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.scrollbar import ScrollBar
+from textual.worker import Worker, WorkerState
+
+from foundation.paths import log_file, make_private
+from foundation.problems import ExitCode, Problem
+from foundation.secrets import redact
+from screens.answers import Answers, load_answers, save_answers
+from screens.look import (
+    ASCII_FILTER,
+    LOOK_WORDS,
+    NO_COLOUR_FILTER,
+    THEMES,
+    Look,
+    PlainScrollBar,
+    first_look,
+    remember_look,
+    theme_for,
+)
+from screens.memory import Memory
+from screens.services import Access, Services
+from screens.wizard import (
+    StepId,
+    after,
+    before,
+    later_of,
+    may_jump,
+    missing,
+    needless,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from screens.step import StepScreen
+
+log = logging.getLogger(__name__)
+
+SMALLEST: Final = (60, 18)
+"""Columns and lines below which the wizard only says so."""
+
+_SCREENS: Final = {
+    StepId.WELCOME: ("screens.welcome", "WelcomeScreen"),
+    StepId.GOAL: ("screens.goal", "GoalScreen"),
+    StepId.MACHINES: ("screens.machines", "MachinesScreen"),
+    StepId.TRUST: ("screens.trust", "TrustScreen"),
+    StepId.PREFLIGHT: ("screens.preflight", "PreflightScreen"),
+    StepId.SUMMARY: ("screens.summary", "SummaryScreen"),
+}
+
+
+class SitewrightApp(App[int]):
+    """The wizard."""
+
+    TITLE = "Sitewright"
+    CSS_PATH: ClassVar[list[str | Path]] = ["app.tcss", "step.tcss"]  # type: ignore[assignment, misc]  # narrower than Textual's
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", show=False, priority=True),
+        Binding("f4", "look", "Look", show=False, priority=True),
+        Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
+        Binding("ctrl+c", "leave", "Quit", show=False, system=True),
+    ]
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        site_file: Path | None = None,
+        state_file: Path | None = None,
+        look: Look | None = None,
+    ) -> None:
+        super().__init__()
+        # Nothing moves without news: no fades, no sliding, no smooth scrolling.
+        self.animation_level = "none"
+        ScrollBar.renderer = PlainScrollBar
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.services = services
+        self.site_file = site_file
+        self.state_file = state_file
+        self.answers = Answers()
+        self.memory = Memory()
+        self.style_look = look or first_look()
+        self.crash: str | None = None
+        self._saved: tuple[Answers, int] | None = None
+        self.theme = theme_for(self.style_look)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The filters of the look: no colour at all, and ASCII alone."""
+        filters = list(super().get_line_filters())
+        look = getattr(self, "style_look", Look.COLOUR)
+        if look is not Look.COLOUR:
+            filters.append(NO_COLOUR_FILTER)
+        if look is Look.ASCII:
+            filters.append(ASCII_FILTER)
+        return filters
+
+    def get_default_screen(self) -> StepScreen:
+        """The welcome step is the first paint."""
+        return self._screen_for(StepId.WELCOME)
+
+    def on_mount(self) -> None:
+        """Listen for the end of the session, so that the terminal is given back then too."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            try:
+                loop.add_signal_handler(number, self._hang_up)
+            except (NotImplementedError, RuntimeError, ValueError):
+                continue
+
+    def _hang_up(self) -> None:
+        self.keep_place()
+        self.exit(int(ExitCode.INTERRUPTED))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Cover a window that is too small, uncover it when it is large enough again."""
+        from screens.small import SmallScreen
+
+        width, height = event.size
+        covered = isinstance(self.screen, SmallScreen)
+        small = width < SMALLEST[0] or height < SMALLEST[1]
+        if small and not covered:
+            self.push_screen(SmallScreen(SMALLEST))
+        elif covered and not small:
+            self.pop_screen()
+
+    # ---- going from step to step
+
+    def _screen_for(self, step: StepId) -> StepScreen:
+        module, name = _SCREENS[step]
+        screen: StepScreen = getattr(import_module(module), name)()
+        return screen
+
+    @property
+    def step(self) -> StepId:
+        """Where the person is."""
+        return StepId(self.answers.step)
+
+    def access(self) -> Access:
+        """The machines as answered so far, with this session's secrets."""
+        answers = self.answers
+        return Access(answers.inventory(), self.memory.credentials, answers.login.sudo)
+
+    def go(self, step: StepId, answers: Answers) -> None:
+        """Show a step, with these answers; the place is kept on disk."""
+        self.answers = replace(
+            answers, step=step.value, furthest=later_of(answers.furthest, step.value)
+        )
+        self.keep_place()
+        self.switch_screen(self._screen_for(step))
+
+    def go_next(self, answers: Answers) -> None:
+        """On to the next step, unless something is missing."""
+        here = self.step
+        why_not = missing(here, answers)
+        if why_not is not None:
+            self.step_screen.say(why_not, bad=True)
+            return
+        following = after(here, answers)
+        if following is None:
+            self.answers = answers
+            self.keep_place()
+            self.exit(int(ExitCode.DONE))
+        else:
+            self.go(following, answers)
+
+    def go_back(self, answers: Answers) -> None:
+        """Back to the step before; from the first one, ask whether to leave."""
+        earlier = before(self.step, answers)
+        if earlier is None:
+            self.action_leave()
+        else:
+            self.go(earlier, answers)
+
+    def jump(self, step: StepId) -> None:
+        """To a step on the rail, where it was reached already."""
+        if may_jump(step, self.step, self.answers) and not needless(step, self.answers):
+            self.go(step, self.answers)
+
+    @property
+    def step_screen(self) -> StepScreen:
+        """The screen of the step, under whatever stands before it."""
+        from screens.step import StepScreen
+
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, StepScreen):
+                return screen
+        raise RuntimeError("no step is on the screen")
+
+    def keep_place(self) -> None:
+        """Write the answers down; a disk that is full is told once and stops nothing."""
+        if self.step is StepId.WELCOME and self.answers.furthest == StepId.WELCOME:
+            return  # nothing was answered yet, and an older place may still be wanted
+        try:
+            save_answers(replace(self.answers, saved_at=self.services.now()), self.state_file)
+        except OSError as error:
+            log.warning("the place could not be kept: %s", error)
+
+    def saved_place(self) -> Any:
+        """What an earlier session left; see screens.answers.load_answers."""
+        return load_answers(self.state_file)
+
+    # ---- keys that work everywhere
+
+    def action_help(self) -> None:
+        """F1: explain what is on the screen; again, or Esc, to close."""
+        from screens.help import HelpScreen
+
+        if isinstance(self.screen, HelpScreen):
+            self.pop_screen()
+        else:
+            topic = getattr(self.screen, "HELP", None) or self.step.value
+            self.push_screen(HelpScreen(topic))
+
+    def action_look(self) -> None:
+        """F4: colour, no colour, plain ASCII, and round again."""
+        self.set_look(self.style_look.following)
+        remember_look(self.style_look)
+        try:
+            self.step_screen.say(f"The screen is drawn in {LOOK_WORDS[self.style_look]} now.")
+        except RuntimeError:
+            return
+
+    def set_look(self, look: Look) -> None:
+        """Draw everything in another look."""
+        self.style_look = look
+        self.theme = theme_for(look)
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(with_self=True):
+                widget.refresh(layout=True)
+
+    def action_leave(self) -> None:
+        """Ask whether to leave; the place is kept."""
+        from screens.leave import LeaveScreen
+
+        if isinstance(self.screen, LeaveScreen):
+            self.pop_screen()
+            return
+        self.push_screen(LeaveScreen(), self._leave)
+
+    async def action_quit(self) -> None:
+        """What Textual calls quitting asks here too."""
+        self.action_leave()
+
+    def _leave(self, sure: bool | None) -> None:
+        if sure:
+            self.keep_place()
+            self.exit(int(ExitCode.DONE))
+
+    # ---- errors
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """The one place where the errors of work in the background arrive."""
+        if event.state is not WorkerState.ERROR or event.worker.error is None:
+            return
+        error = event.worker.error
+        try:
+            screen = self.step_screen
+        except RuntimeError:
+            return
+        if isinstance(error, Problem):
+            screen.show_problem(error)
+        else:
+            place = write_log(error)
+            screen.say(
+                f"Sitewright met an error of its own: {type(error).__name__}: {error}. "
+                f"The rest goes on. {place}",
+                bad=True,
+            )
+
+    def _handle_exception(self, error: Exception) -> None:
+        """An error nobody handled: log it, give the terminal back, say it in one sentence.
+
+        Textual's own would print a traceback with the values of variables, which could be secrets.
+        """
+        self._return_code = int(ExitCode.OUR_ERROR)
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        if self.crash is None:
+            self.crash = crash_sentence(error)
+        self._close_messages_no_wait()
+
+
+def write_log(error: BaseException) -> str:
+    """Write a traceback to the log, secrets masked; the sentence that says where it is."""
+    text = redact("".join(traceback.format_exception(error)))
+    file = log_file()
+    try:
+        make_private(file.parent)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+    except OSError as trouble:
+        return f"The log ({file}) could not be written: {trouble.strerror}."
+    return f"The details are in {file}."
+
+
+def crash_sentence(error: BaseException) -> str:
+    """One sentence on an error of ours, with the place of its details."""
+    place = write_log(error)
+    return redact(
+        f"Sitewright met an error of its own ({type(error).__name__}: {error}) and stopped; "
+        f"nothing has been changed on any machine, and your place is kept. {place}"
+    )
+
+
+def run_wizard(services: Services | None = None, *, site_file: Path | None = None) -> int:
+    """Run the wizard on this terminal and return the exit code.
+
+    Without a terminal that can be drawn on, the plain text face runs instead.
+    """
+    drawable = sys.stdin.isatty() and sys.stdout.isatty()
+    if not drawable or os.environ.get("TERM", "dumb") in ("dumb", ""):
+        from screens.plain import run_plain
+
+        return run_plain(services, site_file=site_file)
+    if services is None:
+        from screens.live import LiveServices
+
+        services = LiveServices()
+    app = SitewrightApp(services, site_file=site_file)
+    try:
+        code = app.run()
+    except Exception as error:
+        app.crash = app.crash or crash_sentence(error)
+        code = None
+    if app.crash is not None:
+        print(app.crash, file=sys.stderr)
+        return int(ExitCode.OUR_ERROR)
+    for line in app.memory.last_words:
+        print(line)
+    if code is None:
+        code = app.return_code
+    return int(code or 0)

@@ -1,0 +1,310 @@
+"""Live services: the screens' questions put to real machines and real files.
+
+Everything heavy (asyncssh, pydantic, the data files) is imported at the first question that needs
+it, and off the event loop, so that the first paint waits for none of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from foundation.hosts.connection import Become
+from foundation.hosts.model import LOCAL_ADDRESS, Host
+from foundation.problems import InputProblem, Problem
+from screens.answers import Answers
+from screens.services import (
+    Access,
+    Assigned,
+    EnvironmentChoice,
+    Export,
+    MachineFile,
+    Question,
+    SolutionChoice,
+    Tried,
+)
+
+if TYPE_CHECKING:
+    from foundation.hosts.hostkeys import HostKeyOffer
+    from foundation.hosts.pool import Pool
+    from installer.site import Site
+    from preflight.assessment import Assessment, HostResult, Seen
+    from preflight.mesh import Mesh
+    from preflight.needs import SolutionNeeds
+
+TRIES_AT_ONCE: Final = 32
+CONNECT_TIMEOUT: Final = 15.0
+TRY_TIMEOUT: Final = 10.0
+
+
+class LiveServices:
+    """The real floors below."""
+
+    def __init__(self) -> None:
+        self._pool: Pool | None = None
+        self._pool_for: Access | None = None
+        self._tries = asyncio.Semaphore(TRIES_AT_ONCE)
+        self._opening = asyncio.Lock()
+
+    def now(self) -> datetime:
+        """The time here, with its zone."""
+        return datetime.now(UTC).astimezone()
+
+    def this_machine(self) -> Host:
+        """This machine under its own name."""
+        return Host(name=os.uname().nodename or "this-machine", address=LOCAL_ADDRESS)
+
+    # ---- what there is to choose from
+
+    async def solutions(self) -> tuple[SolutionChoice, ...]:
+        """Every solution, read from its folder of data."""
+        return await asyncio.to_thread(_solutions)
+
+    async def single_machine(self) -> tuple[SolutionNeeds, ...]:
+        """What fits on one machine, the least demanding first."""
+
+        def read() -> tuple[SolutionNeeds, ...]:
+            from installer.solution import single_machine_needs
+
+            return tuple(single_machine_needs())
+
+        return await asyncio.to_thread(read)
+
+    # ---- machines
+
+    async def hosts_from_text(self, text: str) -> tuple[Host, ...]:
+        """Machines from typed or pasted text."""
+
+        def read() -> tuple[Host, ...]:
+            from foundation.hosts.inventory import hosts_from_text
+
+            return hosts_from_text(text)
+
+        return await asyncio.to_thread(read)
+
+    async def machine_file(self, path: Path) -> MachineFile:
+        """A site file where it looks like one, else an inventory or a list."""
+        return await asyncio.to_thread(_machine_file, path)
+
+    async def try_machine(self, host: Host, access: Access) -> Tried:
+        """The host key that a machine offers, or why there is none; nobody logs in."""
+        if host.local:
+            return Tried(host)
+        hostkeys = await _import("foundation.hosts.hostkeys")
+        async with self._tries:
+            started = time.monotonic()
+            offer: HostKeyOffer | None = None
+            problem: Problem | None = None
+            try:
+                offer = await hostkeys.offered_key(host, access.inventory, timeout=TRY_TIMEOUT)
+            except Problem as error:
+                problem = error
+            return Tried(host, problem, offer, time.monotonic() - started)
+
+    async def trust(self, offers: Sequence[HostKeyOffer], access: Access) -> Path:
+        """Write the keys where this site's known hosts stand."""
+
+        def write() -> Path:
+            from foundation.hosts.hostkeys import default_known_hosts, trust
+
+            file = default_known_hosts(access.inventory)
+            trust(offers, file)
+            return file
+
+        try:
+            return await asyncio.to_thread(write)
+        except OSError as error:
+            raise _cannot_write(error, error.filename or "known_hosts") from error
+
+    async def look(self, host: Host, access: Access) -> Seen:
+        """One machine through the shared pool; a problem becomes part of the answer."""
+        survey = await _import("preflight.survey")
+        pool = await self._pool_of(access)
+        become = Become.IF_ALLOWED if access.sudo else Become.LOGIN
+        seen: Seen = await survey.look(pool, host, survey.SurveyOptions(become=become))
+        return seen
+
+    async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
+        """The dial results between the machines that were seen."""
+        mesh = await _import("preflight.mesh")
+        pool = await self._pool_of(access)
+        hosts = [entry.host for entry in seen if entry.reachable]
+        measured: Mesh = await mesh.measure(pool, hosts, question.roles or {}, question.needs)
+        return measured
+
+    async def _pool_of(self, access: Access) -> Pool:
+        async with self._opening:
+            if self._pool is None or self._pool_for != access:
+                await self.close()
+                module = await _import("foundation.hosts.pool")
+                pool: Pool = module.Pool(
+                    access.inventory,
+                    credentials=access.credentials,
+                    connect_timeout=CONNECT_TIMEOUT,
+                )
+                self._pool = await pool.__aenter__()
+                self._pool_for = access
+            return self._pool
+
+    # ---- judging
+
+    def judge(self, seen: Seen, roles: tuple[str, ...], question: Question) -> HostResult:
+        """One machine's findings."""
+        from preflight.judge import judge_host
+
+        return judge_host(
+            seen, roles, question.needs, waivers=question.waivers, today=self.now().date()
+        )
+
+    async def assign(self, seen: Sequence[Seen], needs: SolutionNeeds) -> Assigned:
+        """Which machine could play which role."""
+
+        def work() -> Assigned:
+            from preflight.assignment import assign
+
+            found = assign(seen, needs)
+            return Assigned(dict(found.roles), tuple(found.shortfalls))
+
+        return await asyncio.to_thread(work)
+
+    async def assess(
+        self, seen: Sequence[Seen], question: Question, mesh: Mesh | None
+    ) -> Assessment:
+        """The whole site judged, off the event loop."""
+        now = self.now()
+
+        def work() -> Assessment:
+            from foundation.version import __version__
+            from preflight.judge import assess
+
+            assessment = assess(
+                seen,
+                question.needs,
+                roles=question.roles,
+                waivers=question.waivers,
+                today=now.date(),
+                mesh=mesh,
+                carries_for=question.carries_for,
+            )
+            extra = {**assessment.extra, "version": __version__}
+            return replace(assessment, made_at=now.astimezone(UTC), extra=extra)
+
+        return await asyncio.to_thread(work)
+
+    # ---- files
+
+    async def load_facts(self, path: Path) -> tuple[Seen, ...]:
+        """What was saved of machines."""
+
+        def read() -> tuple[Seen, ...]:
+            from preflight.recorded import load_facts
+
+            return tuple(load_facts(path))
+
+        return await asyncio.to_thread(read)
+
+    async def export(
+        self, kind: Export, path: Path, assessment: Assessment, seen: Sequence[Seen]
+    ) -> None:
+        """A report or the facts, whole or not at all."""
+
+        def write() -> None:
+            from foundation.paths import write_whole
+
+            if kind is Export.FACTS:
+                from preflight.recorded import facts_text
+
+                # Facts hold serial numbers, users and addresses: for their owner alone.
+                write_whole(path, facts_text(list(seen)), mode=0o600)
+                return
+            from preflight.report import render
+
+            write_whole(path, render(assessment, kind.value), mode=0o644)
+
+        await _written(write, path)
+
+    async def write_site(self, answers: Answers, path: Path) -> None:
+        """The site file of these answers."""
+
+        def write() -> None:
+            from foundation.paths import write_whole
+            from installer.site import dump_site
+            from screens.site_answers import site_from_answers
+
+            write_whole(path, dump_site(site_from_answers(answers, path)), mode=0o644)
+
+        await _written(write, path)
+
+    async def close(self) -> None:
+        """End every connection."""
+        pool, self._pool, self._pool_for = self._pool, None, None
+        if pool is not None:
+            await pool.close()
+
+
+async def _import(name: str) -> Any:
+    """A module, imported off the event loop, since a first import may take half a second."""
+    return await asyncio.to_thread(import_module, name)
+
+
+async def _written(write: Callable[[], None], path: Path) -> None:
+    try:
+        await asyncio.to_thread(write)
+    except OSError as error:
+        raise _cannot_write(error, str(path)) from error
+
+
+def _cannot_write(error: OSError, where: str) -> InputProblem:
+    return InputProblem(
+        f"the file cannot be written: {error.strerror or error}",
+        where=where,
+        remedy="Name a file in a folder that exists and that you may write to.",
+    )
+
+
+def _solutions() -> tuple[SolutionChoice, ...]:
+    from installer.solution import load_solution, solution_ids
+
+    return tuple(
+        SolutionChoice(
+            id=solution.id,
+            title=solution.title,
+            summary=solution.summary,
+            installable=solution.installable,
+            note=solution.why_not,
+            environments=tuple(
+                EnvironmentChoice(
+                    id=environment.id,
+                    title=environment.title,
+                    needs=solution.needs(environment.id),
+                )
+                for environment in solution.environments
+            ),
+        )
+        for solution in map(load_solution, solution_ids())
+    )
+
+
+def _machine_file(path: Path) -> MachineFile:
+    from foundation.hosts.inventory import read_inventory
+
+    if path.suffix.lower() in (".yaml", ".yml"):
+        from foundation.documents import parse_yaml, read_text, validate
+        from installer.site import Site
+        from screens.site_answers import answers_from_site
+
+        text = read_text(path)
+        value = parse_yaml(text, where=str(path))
+        # An Ansible inventory in YAML has groups at its top, never these words.
+        if isinstance(value, dict) and {"solution", "environment", "ssh", "sizing"} & set(value):
+            site: Site = validate(Site, value, where=str(path), text=text)
+            answers = answers_from_site(site, path)
+            return MachineFile(path, answers.machines, answers)
+    return MachineFile(path, tuple(read_inventory(path)))

@@ -1,0 +1,41 @@
+"""Memory: what this session has learnt so far and does not write down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from foundation.hosts.connection import Credentials
+
+if TYPE_CHECKING:
+    from preflight.assessment import Assessment, Seen
+    from preflight.mesh import Mesh
+    from screens.services import Assigned, Question, SolutionChoice, Tried
+
+
+@dataclass(slots=True)
+class Memory:
+    """Results and secrets of one session; a new start learns them anew."""
+
+    credentials: Credentials = field(default_factory=Credentials)
+    solutions: tuple[SolutionChoice, ...] = ()
+    tried: dict[str, Tried] = field(default_factory=dict)
+    """By the machine's name: the last try."""
+    confirmed: set[str] = field(default_factory=set)
+    """Machines whose offered key a person confirmed on the trust step."""
+    seen: dict[str, Seen] = field(default_factory=dict)
+    """By the machine's name: the last look."""
+    question: Question | None = None
+    mesh: Mesh | None = None
+    assigned: Assigned | None = None
+    assessment: Assessment | None = None
+    last_words: list[str] = field(default_factory=list)
+    """What to print after the screen is gone: the files written, the command that repeats it."""
+
+    def forget_results(self) -> None:
+        """Drop what was seen and judged, because the question or the machines changed."""
+        self.seen.clear()
+        self.question = None
+        self.mesh = None
+        self.assigned = None
+        self.assessment = None

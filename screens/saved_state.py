@@ -1,0 +1,176 @@
+"""The state file of the wizard as a strict model: outside input, so nothing in it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from foundation.hosts.model import Host
+from preflight.findings import Waiver
+from screens.answers import SCHEMA, Answers, Login
+from screens.wizard import StepId
+
+Word = Annotated[str, Field(min_length=1, max_length=255)]
+Words = Annotated[tuple[Word, ...], Field(max_length=64)]
+
+
+class _State(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Machine(_State):
+    name: Word
+    address: Word
+    port: int = Field(default=22, ge=1, le=65535)
+    user: Word | None = None
+    roles: Words = ()
+    identity_files: Words = ()
+    bastion: Word | None = None
+    machine: Literal["vm", "physical"] | None = None
+
+
+class _Login(_State):
+    user: Word | None = None
+    port: int | None = Field(default=None, ge=1, le=65535)
+    identity_files: Words = ()
+    bastion: Word | None = None
+    known_hosts: Words = ()
+    sudo: bool = True
+
+
+class _Wizard(_State):
+    schema_: Literal["sitewright.wizard/1"] = Field(default="sitewright.wizard/1", alias="schema")
+    step: StepId
+    furthest: StepId
+    carry: bool = False
+    solution: Word | None = None
+    environment: Word | None = None
+    sizing: Word | None = None
+    machines: Annotated[tuple[_Machine, ...], Field(max_length=10000)] = ()
+    login: _Login = _Login()
+    facts_file: Word | None = None
+    roles: dict[Word, Words] = {}
+    waivers: Annotated[tuple[Waiver, ...], Field(max_length=1000)] = ()
+    settings: dict[str, JsonValue] = {}
+    supplies: dict[str, JsonValue] = {}
+    site_file: Word | None = None
+    saved_at: datetime | None = None
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> _Wizard:
+        names = [machine.name for machine in self.machines]
+        if len(set(names)) != len(names):
+            raise ValueError("two machines have one name")
+        if self.saved_at is not None and self.saved_at.tzinfo is None:
+            raise ValueError("the time of saving has no time zone")
+        return self
+
+
+def _paths(words: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(Path(word) for word in words)
+
+
+def _words(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(str(path) for path in paths)
+
+
+def to_json(answers: Answers) -> str:
+    """The text of the state file."""
+    login = answers.login
+    state = _Wizard(
+        schema=SCHEMA,
+        step=StepId(answers.step),
+        furthest=StepId(answers.furthest),
+        carry=answers.carry,
+        solution=answers.solution,
+        environment=answers.environment,
+        sizing=answers.sizing,
+        machines=tuple(
+            _Machine(
+                name=host.name,
+                address=host.address,
+                port=host.port,
+                user=host.user,
+                roles=host.roles,
+                identity_files=_words(host.identity_files),
+                bastion=host.bastion,
+                machine=_kind(host.machine),
+            )
+            for host in answers.machines
+        ),
+        login=_Login(
+            user=login.user,
+            port=login.port,
+            identity_files=_words(login.identity_files),
+            bastion=login.bastion,
+            known_hosts=_words(login.known_hosts),
+            sudo=login.sudo,
+        ),
+        facts_file=str(answers.facts_file) if answers.facts_file else None,
+        roles=dict(answers.roles),
+        waivers=answers.waivers,
+        settings=_plain(answers.settings),
+        supplies=_plain(answers.supplies),
+        site_file=str(answers.site_file) if answers.site_file else None,
+        saved_at=answers.saved_at,
+    )
+    return state.model_dump_json(indent=2, by_alias=True) + "\n"
+
+
+def _kind(word: str | None) -> Literal["vm", "physical"] | None:
+    return "vm" if word == "vm" else "physical" if word == "physical" else None
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
+    plain: dict[str, JsonValue] = {}
+    for key, value in values.items():
+        plain[key] = value if isinstance(value, (str, int, float, bool)) else str(value)
+    return plain
+
+
+def from_json(value: Mapping[str, object]) -> Answers | None:
+    """The answers in a state file, or None where any part of it is not what we would write."""
+    try:
+        state = _Wizard.model_validate(value)
+    except (ValidationError, RecursionError):
+        return None
+    return Answers(
+        step=state.step,
+        furthest=state.furthest,
+        carry=state.carry,
+        solution=state.solution,
+        environment=state.environment,
+        sizing=state.sizing,
+        machines=tuple(
+            Host(
+                name=machine.name,
+                address=machine.address,
+                port=machine.port,
+                user=machine.user,
+                roles=machine.roles,
+                identity_files=_paths(machine.identity_files),
+                bastion=machine.bastion,
+                machine=machine.machine,
+            )
+            for machine in state.machines
+        ),
+        login=Login(
+            user=state.login.user,
+            port=state.login.port,
+            identity_files=_paths(state.login.identity_files),
+            bastion=state.login.bastion,
+            known_hosts=_paths(state.login.known_hosts),
+            sudo=state.login.sudo,
+        ),
+        facts_file=Path(state.facts_file) if state.facts_file else None,
+        roles=state.roles,
+        waivers=state.waivers,
+        settings=state.settings,
+        supplies=state.supplies,
+        site_file=Path(state.site_file) if state.site_file else None,
+        saved_at=state.saved_at,
+    )

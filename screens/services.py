@@ -1,0 +1,167 @@
+"""Services: everything the screens ask of the floors below, as one protocol.
+
+The wizard and its plain twin speak to this and to nothing else, so that recorded machines can
+stand in for real ones. Methods raise Problem and nothing else; none blocks the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from foundation.hosts.connection import Credentials
+from foundation.hosts.model import Host, Inventory
+from foundation.problems import Problem
+
+if TYPE_CHECKING:
+    from foundation.hosts.hostkeys import HostKeyOffer
+    from preflight.assessment import Assessment, HostResult, Seen
+    from preflight.findings import Waiver
+    from preflight.mesh import Mesh
+    from preflight.needs import SolutionNeeds
+    from screens.answers import Answers
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentChoice:
+    """One environment of a solution, with the tables that it is judged by."""
+
+    id: str
+    title: str
+    needs: SolutionNeeds
+
+
+@dataclass(frozen=True, slots=True)
+class SolutionChoice:
+    """One solution to choose from."""
+
+    id: str
+    title: str
+    summary: str
+    installable: bool
+    """Whether Sitewright can install it already; it can be judged in any case."""
+    note: str = ""
+    """Why it cannot be installed yet, or what to know before."""
+    environments: tuple[EnvironmentChoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The machines with everything needed to get at them; equal values share connections."""
+
+    inventory: Inventory
+    credentials: Credentials = field(default_factory=Credentials)
+    sudo: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one try at a machine met, before any login."""
+
+    host: Host
+    problem: Problem | None = None
+    offer: HostKeyOffer | None = None
+    """The host key it offered; None for this machine itself, and where nobody answered."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFile:
+    """What a file of machines said: a site file says more than an inventory."""
+
+    path: Path
+    hosts: tuple[Host, ...]
+    answers: Answers | None = None
+    """The answers of a site file, its machines included; None for an inventory or a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Which machine plays which role, and what is short."""
+
+    roles: Mapping[str, tuple[str, ...]]
+    shortfalls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the machines are judged against."""
+
+    needs: SolutionNeeds
+    carries_for: tuple[SolutionNeeds, ...] = ()
+    roles: Mapping[str, tuple[str, ...]] | None = None
+    """None leaves the roles to what the machines have."""
+    waivers: tuple[Waiver, ...] = ()
+
+
+class Export(StrEnum):
+    """The forms in which a result can be written to a file."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+    JUNIT = "junit"
+    FACTS = "facts"
+
+
+class Services(Protocol):
+    """What the screens ask for."""
+
+    def now(self) -> datetime:
+        """The time, with its zone; the screens know no other clock."""
+
+    def this_machine(self) -> Host:
+        """The machine that Sitewright runs on."""
+
+    async def solutions(self) -> tuple[SolutionChoice, ...]:
+        """Every solution there is, in the order in which to show them."""
+
+    async def single_machine(self) -> tuple[SolutionNeeds, ...]:
+        """What fits on one machine, the least demanding first."""
+
+    async def hosts_from_text(self, text: str) -> tuple[Host, ...]:
+        """Machines from typed or pasted text."""
+
+    async def machine_file(self, path: Path) -> MachineFile:
+        """Machines from a site file, an Ansible inventory or a list."""
+
+    async def try_machine(self, host: Host, access: Access) -> Tried:
+        """One try: does it answer, and with which host key? Nobody logs in."""
+
+    async def trust(self, offers: Sequence[HostKeyOffer], access: Access) -> Path:
+        """Trust these keys from now on; the file in which they stand."""
+
+    async def look(self, host: Host, access: Access) -> Seen:
+        """One machine as it is now; a problem becomes part of the answer."""
+
+    async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
+        """Which machine reaches which, on the ports that the tables name."""
+
+    def judge(self, seen: Seen, roles: tuple[str, ...], question: Question) -> HostResult:
+        """One machine's findings; a few milliseconds."""
+
+    async def assign(self, seen: Sequence[Seen], needs: SolutionNeeds) -> Assigned:
+        """Which machine could play which role."""
+
+    async def assess(
+        self, seen: Sequence[Seen], question: Question, mesh: Mesh | None
+    ) -> Assessment:
+        """The whole site judged."""
+
+    async def load_facts(self, path: Path) -> tuple[Seen, ...]:
+        """What `sitewright facts` or an export saved."""
+
+    async def export(
+        self, kind: Export, path: Path, assessment: Assessment, seen: Sequence[Seen]
+    ) -> None:
+        """Write a result to a file."""
+
+    async def write_site(self, answers: Answers, path: Path) -> None:
+        """Write the site file that repeats these answers."""
+
+    async def close(self) -> None:
+        """End every connection."""

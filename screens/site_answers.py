@@ -1,0 +1,87 @@
+"""Site file and answers: the wizard's answers as a site file, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from foundation.hosts.model import Host
+from installer.site import Site
+from screens.answers import Answers, Login
+
+
+def answers_from_site(site: Site, file: Path) -> Answers:
+    """The answers that a site file gives; each machine carries what the site says for all."""
+    inventory = site.inventory(file.parent)
+    hosts = tuple(inventory)
+    return Answers(
+        solution=site.solution,
+        environment=site.environment,
+        sizing=site.sizing,
+        machines=hosts,
+        login=Login(
+            user=site.ssh.user,
+            port=site.ssh.port,
+            bastion=site.ssh.bastion,
+            known_hosts=inventory.known_hosts,
+        ),
+        roles={host.name: host.roles for host in hosts if host.roles},
+        waivers=tuple(site.waivers),
+        settings=dict(site.settings),
+        supplies=site.supplies.model_dump(exclude_none=True),
+        site_file=file,
+    )
+
+
+def site_from_answers(answers: Answers, file: Path) -> Site:
+    """The site that repeats these answers; paths beside the file are written relative to it."""
+    login = answers.login
+    base = file.parent
+    ssh: dict[str, Any] = {
+        "user": login.user,
+        "port": login.port,
+        "identity_files": [_path(path, base) for path in login.identity_files],
+        "known_hosts": [_path(path, base) for path in login.known_hosts],
+        "bastion": login.bastion,
+    }
+    return Site.model_validate(
+        {
+            "solution": answers.solution,
+            "environment": answers.environment,
+            "sizing": answers.sizing,
+            "ssh": {key: value for key, value in ssh.items() if value},
+            "hosts": [_host(host, answers, base) for host in answers.machines],
+            "settings": dict(answers.settings),
+            "supplies": dict(answers.supplies),
+            "waivers": [waiver.model_dump() for waiver in answers.waivers],
+        }
+    )
+
+
+def _host(host: Host, answers: Answers, base: Path) -> dict[str, Any]:
+    login = answers.login
+    entry: dict[str, Any] = {"name": host.name, "address": host.address}
+    if host.port != 22 and host.port != login.port:
+        entry["port"] = host.port
+    if host.user and host.user != login.user:
+        entry["user"] = host.user
+    roles = answers.roles.get(host.name, host.roles)
+    if roles:
+        entry["roles"] = list(roles)
+    if host.identity_files and host.identity_files != login.identity_files:
+        entry["identity_files"] = [_path(path, base) for path in host.identity_files]
+    if host.bastion and host.bastion != login.bastion:
+        entry["bastion"] = host.bastion
+    if host.machine:
+        entry["machine"] = host.machine
+    return entry
+
+
+def _path(path: Path, base: Path) -> str:
+    """A path as a person would write it: beside the file, under home, or in full."""
+    for root, prefix in ((base.absolute(), ""), (Path.home(), "~/")):
+        try:
+            return prefix + str(path.absolute().relative_to(root))
+        except ValueError:
+            continue
+    return str(path)

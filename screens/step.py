@@ -1,0 +1,155 @@
+"""Step screen: what every step of the wizard has in common, from the headline to the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+from textual.worker import Worker
+
+from foundation.problems import Problem
+from screens.answers import Answers
+from screens.memory import Memory
+from screens.services import Access, Services
+from screens.widgets.headline import Headline
+from screens.widgets.keys import Key, KeyLine
+from screens.widgets.press import Press
+from screens.widgets.problem import ProblemPanel
+from screens.widgets.rail import Rail, Strip
+from screens.wizard import StepId, after, step_of
+
+if TYPE_CHECKING:
+    from screens.app import SitewrightApp
+
+Result = TypeVar("Result")
+
+COMMON_KEYS = (
+    Key("F1", "Help", "app.help"),
+    Key("F4", "Look", "app.look"),
+    Key("Esc", "Back", "screen.back"),
+    Key("F10", "Next", "screen.next"),
+    Key("^Q", "Quit", "app.leave"),
+)
+
+
+class StepScreen(Screen[None]):
+    """One step: headline, rail, title, why, body, problem panel, keys, Back and Next."""
+
+    STEP: ClassVar[StepId]
+    KEYS: ClassVar[Sequence[Key]] = ()
+    """The keys that belong to this step alone."""
+    NEXT: ClassVar[str] = "Next"
+    CSS_PATH: ClassVar[str | None] = None  # type: ignore[assignment, misc]  # one file a step, or none
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+b", "back", "Back", show=False),
+        Binding("f10,ctrl+n", "next", "Next", show=False, priority=True),
+        Binding("q", "app.leave", "Quit", show=False),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual-height"), (34, "-high")]  # noqa: RUF012
+
+    @property
+    def wizard(self) -> SitewrightApp:
+        """The app, with the type that it has here."""
+        return cast("SitewrightApp", self.app)
+
+    @property
+    def answers(self) -> Answers:
+        """What was told so far."""
+        return self.wizard.answers
+
+    @property
+    def memory(self) -> Memory:
+        """What was learnt so far."""
+        return self.wizard.memory
+
+    @property
+    def services(self) -> Services:
+        """The floors below."""
+        return self.wizard.services
+
+    @property
+    def access(self) -> Access:
+        """The machines as answered so far, with this session's secrets."""
+        return self.wizard.access()
+
+    @property
+    def panel(self) -> ProblemPanel:
+        """Where problems and notes are shown."""
+        return self.query_one(ProblemPanel)
+
+    def compose(self) -> ComposeResult:
+        """The frame; a step fills its body."""
+        step = step_of(self.STEP)
+        yield Headline(self.answers.name)
+        yield Strip(self.STEP, self.answers)
+        with Horizontal(id="frame"):
+            yield Rail(self.STEP, self.answers)
+            with Vertical(id="main"):
+                yield Static(self.title_text(), id="title", markup=False)
+                yield Static(step.why, id="why", markup=False)
+                with Vertical(id="body"):
+                    yield from self.compose_body()
+                yield ProblemPanel()
+                with Horizontal(id="nav"):
+                    yield KeyLine(self.KEYS, id="step-keys")
+                    yield Press("Back", id="back", action="screen.back")
+                    last = after(self.STEP, self.answers) is None
+                    word = "Finish" if last else self.NEXT
+                    yield Press(word, id="next", action="screen.next", primary=True)
+        yield KeyLine(COMMON_KEYS, id="keys")
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets of this step."""
+        raise NotImplementedError
+
+    def title_text(self) -> str:
+        """The title of the step."""
+        return step_of(self.STEP).title
+
+    def collect(self) -> Answers:
+        """The answers with what this step adds; raises Problem if something typed is wrong."""
+        return self.answers
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """A sentence in the panel; it stays until something else is said."""
+        self.panel.note(text, bad=bad)
+
+    def show_problem(self, problem: Problem) -> None:
+        """A problem in the panel."""
+        self.panel.show(problem)
+
+    def run_quietly(self, work: Awaitable[Result], *, group: str, name: str = "") -> Worker[Result]:
+        """Start work that the screen outlives: exclusive in its group, its errors handled."""
+        return self.run_worker(work, group=group, name=name, exclusive=True, exit_on_error=False)
+
+    def action_next(self) -> None:
+        """Take the answer of this step and go on."""
+        try:
+            answers = self.collect()
+        except Problem as problem:
+            self.show_problem(problem)
+            return
+        self.wizard.go_next(answers)
+
+    def action_back(self) -> None:
+        """Back to the step before; what is typed here and valid is kept."""
+        try:
+            answers = self.collect()
+        except Problem:
+            answers = self.answers
+        self.wizard.go_back(answers)
+
+    def on_rail_wanted(self, event: Rail.Wanted) -> None:
+        """A click on the rail."""
+        event.stop()
+        self.wizard.jump(event.step)
+
+    def rename_site(self) -> None:
+        """Show the site's name in the headline, after an answer changed it."""
+        self.query_one("#site", Static).update(self.answers.name)

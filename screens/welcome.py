@@ -1,0 +1,171 @@
+"""Welcome: begin, go on, or open what was seen before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from foundation.problems import InputProblem
+from screens.answers import Answers, Saved
+from screens.step import StepScreen
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.field import Field, Line
+from screens.widgets.keys import Key
+from screens.wizard import StepId, resume_at, step_of
+
+
+class WelcomeScreen(StepScreen):
+    """Where everything begins."""
+
+    STEP = StepId.WELCOME
+    CSS_PATH = "welcome.tcss"
+    KEYS: ClassVar[tuple[Key, ...]] = (Key("Enter", "Choose", "screen.next"),)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved = Saved()
+        self.chosen = ""
+
+    def compose_body(self) -> ComposeResult:
+        """The choices, and a line for a file."""
+        yield Board((Column("", 22), Column("")), self._rows(), header=False, id="choices")
+        yield Field("File", id="file", example="facts.json or site.yaml")
+        yield Static("", id="about", markup=False)
+
+    def _rows(self) -> list[Row]:
+        rows = []
+        saved = self.saved.answers
+        if saved is not None:
+            when = f", kept {said_when(saved.saved_at, self.services.now())}"
+            rows.append(
+                Row("resume", (Cell("Go on", "strong"), Cell(f"{saved_words(saved)}{when}")))
+            )
+        rows += [
+            Row("new", (Cell("New site", "strong"), Cell("machines, or only this one", "muted"))),
+            Row(
+                "open",
+                (
+                    Cell("Open a file", "strong"),
+                    Cell("a site file, or facts seen before", "muted"),
+                ),
+            ),
+        ]
+        return rows
+
+    def on_mount(self) -> None:
+        """After the first paint: is there a place to go on from, or a site file to begin with?"""
+        self.query_one("#choices", Board).focus()
+        self.query_one("#choices", Board).styles.height = 3
+        self._about("new")
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.wizard.site_file is not None:
+            file, self.wizard.site_file = self.wizard.site_file, None
+            self.run_quietly(self._open(file), group="open")
+        else:
+            self.run_quietly(self._read_place(), group="open")
+
+    async def _read_place(self) -> None:
+        saved = await asyncio.to_thread(self.wizard.saved_place)
+        self.saved = saved
+        board = self.query_one("#choices", Board)
+        board.set_rows(self._rows(), keep="resume" if saved.answers else None)
+        if saved.sentence:
+            self.say(saved.sentence)
+
+    def on_board_highlighted(self, event: Board.Highlighted) -> None:
+        """Explain the choice under the cursor."""
+        self._about(event.key)
+
+    def _about(self, key: str) -> None:
+        self.chosen = key
+        texts = {
+            "resume": "Go on where you left. Machines are looked at again, since they may have "
+            "changed. Passwords were not kept and will be asked for.",
+            "new": "Name the goal and the machines; Sitewright logs in once to each, looks, and "
+            "says what is missing. It changes nothing.",
+            "open": "Type the name of a file and press Enter. A site file repeats its answers. "
+            "Facts that were saved are judged again, without any machine.",
+        }
+        self.query_one(".field", Field).display = key == "open"
+        self.query_one("#about", Static).update(texts.get(key, ""))
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter on a choice."""
+        self.chosen = event.key
+        self.action_next()
+
+    def on_input_submitted(self, event: Line.Submitted) -> None:
+        """Enter in the line of the file."""
+        event.stop()
+        self.action_next()
+
+    def action_next(self) -> None:
+        """Do what was chosen."""
+        match self.chosen:
+            case "resume" if self.saved.answers is not None:
+                answers = self.saved.answers
+                self.wizard.go(resume_at(answers), answers)
+            case "open":
+                line = self.query_one("#file", Line)
+                text = line.value.strip()
+                if text:
+                    self.run_quietly(self._open(Path(text).expanduser()), group="open")
+                else:
+                    line.focus()
+                    self.say("Type the name of the file first.")
+            case _:
+                self.memory.forget_results()
+                self.wizard.go_next(Answers())
+
+    async def _open(self, path: Path) -> None:
+        """A file of facts, or a site file: what is in it decides."""
+        if path.suffix.lower() == ".json":
+            seen = await self.services.load_facts(path)
+            doubled = [n for n, times in Counter(s.host.name for s in seen).items() if times > 1]
+            if not seen or doubled:
+                raise InputProblem(
+                    f'the machine "{doubled[0]}" stands in it twice'
+                    if doubled
+                    else "it holds no machine",
+                    where=str(path),
+                    remedy="Save the facts again.",
+                )
+            self.memory.forget_results()
+            self.memory.seen = {entry.host.name: entry for entry in seen}
+            answers = Answers(facts_file=path, machines=tuple(entry.host for entry in seen))
+            self.wizard.go(StepId.GOAL, answers)
+            return
+        file = await self.services.machine_file(path)
+        self.memory.forget_results()
+        answers = file.answers or Answers(machines=file.hosts)
+        step = StepId.MACHINES if answers.solution is not None else StepId.GOAL
+        self.wizard.go(step, replace(answers, step=step.value))
+
+
+def saved_words(answers: Answers) -> str:
+    """A saved place in a few words: which site, how many machines, which step."""
+    count = len(answers.machines)
+    machines = "" if answers.only_this_machine or answers.carry else f", {count} machines"
+    if count == 1 and machines:
+        machines = ", 1 machine"
+    word = step_of(resume_at(answers)).word.lower()
+    return f"{answers.name}{machines if count else ''}, at {word}"
+
+
+def said_when(then: datetime | None, now: datetime) -> str:
+    """A moment as people say it: today and the time, or the day."""
+    if then is None:
+        return "some time ago"
+    local = then.astimezone(now.tzinfo)
+    if local.date() == now.date():
+        return f"today {local:%H:%M}"
+    return f"{local:%Y-%m-%d %H:%M}"

@@ -1,0 +1,286 @@
+"""Board: a table that draws only the lines in sight, so that five hundred machines stay fluid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+TONES: Final = ("plain", "muted", "accent", "strong", "pass", "warn", "fail", "unknown")
+"""What a cell may sound like; each has a style, and none says anything that words do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A piece of text with its tone."""
+
+    text: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its heading and its width in cells; width 0 takes what is left."""
+
+    title: str
+    width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line; where it has fewer cells than there are columns, its last cell takes the rest."""
+
+    key: str
+    cells: tuple[Cell, ...]
+    heading: bool = False
+    """A line that the cursor passes over."""
+
+
+class Board(ScrollView, can_focus=True):
+    """Rows of cells with a cursor, by keyboard and by mouse."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "step(-1)", "Up", show=False),
+        Binding("down", "step(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "edge(-1)", "First", show=False),
+        Binding("end", "edge(1)", "Last", show=False),
+        Binding("enter", "choose", "Open", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "board--header",
+        "board--heading",
+        "board--cursor",
+        "board--cursor-blurred",
+        *(f"board--{tone}" for tone in TONES),
+    }
+
+    cursor: reactive[int] = reactive(0, repaint=True)
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor moved to another row."""
+
+        board: Board
+        key: str
+
+        @property
+        def control(self) -> Board:
+            """The board it came from."""
+            return self.board
+
+    @dataclass
+    class Chosen(Message):
+        """A row was opened, by Enter or by a second click."""
+
+        board: Board
+        key: str
+
+        @property
+        def control(self) -> Board:
+            """The board it came from."""
+            return self.board
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        rows: Iterable[Row] = (),
+        *,
+        header: bool = True,
+        id: str | None = None,  # noqa: A002 - the name that every Textual widget gives it
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.columns = tuple(columns)
+        self.header = header
+        self.rows: list[Row] = list(rows)
+        self._places: dict[str, int] = {row.key: n for n, row in enumerate(self.rows)}
+        self._told: str | None = None
+
+    def on_mount(self) -> None:
+        """Begin on the first row that is not a heading."""
+        self._resize()
+        self._settle(0, 1)
+
+    @property
+    def key(self) -> str | None:
+        """The key of the row under the cursor, or None where there is none."""
+        if 0 <= self.cursor < len(self.rows) and not self.rows[self.cursor].heading:
+            return self.rows[self.cursor].key
+        return None
+
+    def set_rows(self, rows: Iterable[Row], *, keep: str | None = None) -> None:
+        """Replace every row; the cursor stays on its key, or goes to `keep`."""
+        wanted = keep or self.key
+        self.rows = list(rows)
+        self._places = {row.key: n for n, row in enumerate(self.rows)}
+        self._resize()
+        if wanted in self._places:
+            self._settle(self._places[wanted], 1)
+        else:
+            self._settle(min(self.cursor, max(len(self.rows) - 1, 0)), 1)
+        self.refresh()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Other columns, for another width of the window."""
+        self.columns = tuple(columns)
+        self.refresh()
+
+    def update_rows(self, rows: Iterable[Row]) -> None:
+        """Replace some rows in place, by their keys."""
+        for row in rows:
+            place = self._places.get(row.key)
+            if place is not None and self.rows[place] != row:
+                self.rows[place] = row
+                self.refresh_line_of(place)
+
+    def refresh_line_of(self, place: int) -> None:
+        """Draw one row anew if it is in sight."""
+        y = place + self._top - self.scroll_offset.y
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def move_to(self, key: str) -> None:
+        """Put the cursor on a row."""
+        if key in self._places:
+            self._settle(self._places[key], 1)
+
+    @property
+    def _top(self) -> int:
+        return 1 if self.header else 0
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(0, len(self.rows) + self._top)
+
+    def _settle(self, place: int, direction: int) -> None:
+        """Put the cursor on the nearest row that is not a heading."""
+        count = len(self.rows)
+        for step in (direction, -direction):
+            there = place
+            while 0 <= there < count:
+                if not self.rows[there].heading:
+                    self.cursor = there
+                    self._tell()
+                    return
+                there += step
+
+    def watch_cursor(self, _before: int, _after: int) -> None:
+        """Keep the cursor in sight, and the heading above the first row too."""
+        if not self.is_mounted:
+            return
+        rows = max(self.size.height - self._top, 1)
+        top = self.scroll_offset.y
+        before = self.cursor
+        while before > 0 and self.rows[before - 1].heading:
+            before -= 1
+        if before < top:
+            self.scroll_to(y=before, animate=False)
+        elif self.cursor >= top + rows:
+            self.scroll_to(y=self.cursor - rows + 1, animate=False)
+
+    def _tell(self) -> None:
+        key = self.key
+        if key is not None and key != self._told:
+            self._told = key
+            self.post_message(self.Highlighted(self, key))
+
+    def action_step(self, by: int) -> None:
+        """Up or down by one."""
+        self._settle(self.cursor + by, by)
+
+    def action_page(self, by: int) -> None:
+        """Up or down by a page."""
+        rows = max(self.size.height - self._top - 1, 1)
+        self._settle(min(max(self.cursor + by * rows, 0), len(self.rows) - 1), by)
+
+    def action_edge(self, to: int) -> None:
+        """To the first or the last row."""
+        self._settle(0 if to < 0 else len(self.rows) - 1, -to)
+
+    def action_choose(self) -> None:
+        """Open the row under the cursor."""
+        if self.key is not None:
+            self.post_message(self.Chosen(self, self.key))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click highlights; a click on what is highlighted opens."""
+        y = event.y - self._top
+        if y < 0:
+            return
+        place = y + self.scroll_offset.y
+        if place >= len(self.rows) or self.rows[place].heading:
+            return
+        if place == self.cursor and self._told == self.rows[place].key:
+            self.action_choose()
+        else:
+            self._settle(place, 1)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Keep the cursor in sight when the window changes."""
+        self.watch_cursor(self.cursor, self.cursor)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the widget: the header stays, the rows scroll beneath it."""
+        width = self.size.width
+        if self.header and y == 0:
+            style = self.get_component_rich_style("board--header")
+            cells = tuple(Cell(column.title) for column in self.columns)
+            return self._strip(cells, width, style)
+        place = y - self._top + self.scroll_offset.y
+        if not 0 <= place < len(self.rows):
+            return Strip.blank(width, self.rich_style)
+        row = self.rows[place]
+        if row.heading:
+            return self._strip(row.cells, width, self.get_component_rich_style("board--heading"))
+        base = self.rich_style
+        if place == self.cursor:
+            name = "board--cursor" if self.has_focus else "board--cursor-blurred"
+            base = self.get_component_rich_style(name)
+        return self._strip(row.cells, width, base, cursor=place == self.cursor)
+
+    def _widths(self, width: int) -> list[int]:
+        fixed = sum(column.width + 1 for column in self.columns if column.width)
+        rest = max(width - fixed - 1, 1)
+        return [column.width or rest for column in self.columns]
+
+    def _strip(
+        self, cells: tuple[Cell, ...], width: int, base: Style, *, cursor: bool = False
+    ) -> Strip:
+        segments = [Segment(" ", base)]
+        left = width - 1
+        widths = self._widths(width)
+        for n, cell in enumerate(cells):
+            if left <= 0:
+                break
+            last = n == len(cells) - 1
+            size = left if last else min(widths[n] if n < len(widths) else left, left)
+            style = base
+            if cell.tone != "plain":
+                tone = self.get_component_rich_style(f"board--{cell.tone}", partial=True)
+                # Under the cursor the tone gives its colour and weight, the cursor its ground.
+                style = base + Style(color=tone.color, bold=tone.bold, underline=tone.underline)
+            segments.append(Segment(_fit(cell.text, size), style))
+            left -= size
+            if not last and left > 0:
+                segments.append(Segment(" ", base))
+                left -= 1
+        return Strip(segments, width).adjust_cell_length(width, base)
+
+
+def _fit(text: str, width: int) -> str:
+    """The text in exactly so many cells; what is cut off shows as an ellipsis."""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, max(width - 1, 0)) + "…"[:width]

@@ -1,0 +1,55 @@
+"""Field: a label and a line to type in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Static
+
+
+class Line(Input):
+    """A line to type in, that hands a paste of several lines on instead of losing the rest."""
+
+    @dataclass
+    class PastedLines(Message):
+        """Several lines were pasted where one belongs."""
+
+        line: Line
+        text: str
+
+    def _on_paste(self, event: events.Paste) -> None:
+        if len(event.text.strip().splitlines()) > 1:
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.PastedLines(self, event.text))
+
+
+class Field(Horizontal):
+    """A label beside a line; brackets show the line's ends where colour does not."""
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        id: str,  # noqa: A002 - Textual's name
+        value: str = "",
+        example: str = "",
+        secret: bool = False,
+    ) -> None:
+        super().__init__(classes="field")
+        self.label = label
+        self.line = Line(
+            value=value, placeholder=example, password=secret, id=id, compact=True
+        )
+        self.line.cursor_blink = False
+
+    def compose(self) -> ComposeResult:
+        """Label, bracket, line, bracket."""
+        yield Static(self.label, classes="label", markup=False)
+        yield Static("[", classes="bracket", markup=False)
+        yield self.line
+        yield Static("]", classes="bracket", markup=False)

@@ -1,0 +1,50 @@
+"""Problem panel: what happened, why, and what to do, in the place where it happened."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from foundation.problems import Problem
+from foundation.secrets import redact
+
+
+class ProblemPanel(Static):
+    """Shows a problem, a note, or nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("", id="problem", markup=False)
+
+    def show(self, problem: Problem) -> None:
+        """A problem: its title and place, its cause, its remedy."""
+        place = f" ({problem.where})" if problem.where else ""
+        parts: list[str | tuple[str, str]] = [
+            (redact(f"{problem.title}{place}. "), "bold"),
+            redact(_sentence(problem.cause)),
+        ]
+        if problem.remedy:
+            parts += ["\n", ("Do: ", "bold"), redact(problem.remedy)]
+        self._put(Content.assemble(*parts), "-bad")
+
+    def note(self, text: str, *, bad: bool = False) -> None:
+        """A sentence; an empty one clears the panel."""
+        if not text:
+            self.clear()
+        else:
+            self._put(Content(redact(text)), "-bad" if bad else "-note")
+
+    def clear(self) -> None:
+        """Nothing to say."""
+        self.remove_class("-bad", "-note")
+        self.update("")
+
+    def _put(self, content: Content, kind: str) -> None:
+        self.remove_class("-bad", "-note")
+        self.add_class(kind)
+        self.update(content)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."

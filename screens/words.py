@@ -1,0 +1,215 @@
+"""Words: the sentences and short forms that the wizard and its plain twin share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from preflight.assessment import Assessment, HostResult
+from preflight.findings import Finding, Severity, Verdict
+from preflight.needs import Count, DiskNeed, MachineKind, NicNeed, Shape, SolutionNeeds
+
+SEVERITY_WORDS: Final = {
+    Severity.PASS: "ok",
+    Severity.WARN: "warn",
+    Severity.FAIL: "FAIL",
+    Severity.UNKNOWN: "?",
+}
+
+VERDICT_WORDS: Final = {
+    Verdict.READY: "ready",
+    Verdict.READY_WITH_WARNINGS: "ready, with warnings",
+    Verdict.NOT_READY: "not ready",
+    Verdict.INCOMPLETE: "incomplete",
+}
+
+VERDICT_TONES: Final = {
+    Verdict.READY: "pass",
+    Verdict.READY_WITH_WARNINGS: "warn",
+    Verdict.NOT_READY: "fail",
+    Verdict.INCOMPLETE: "unknown",
+}
+
+_WORST_FIRST: Final = (Severity.FAIL, Severity.UNKNOWN, Severity.WARN, Severity.PASS)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: 1 machine, 3 machines."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str], most: int = 4) -> str:
+    """Some words as a list in a sentence; beyond `most` the rest is counted."""
+    if len(words) > most:
+        return f"{', '.join(words[:most])} and {len(words) - most} more"
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def count_words(count: Count) -> str:
+    """How many machines of a role: 3, 3+, 1-2."""
+    if count.max is None:
+        return f"{count.min}+"
+    return str(count.min) if count.max == count.min else f"{count.min}-{count.max}"
+
+
+def disk_words(disk: DiskNeed) -> str:
+    """A need of disks: 2 x 500 GB nvme."""
+    size = f"{disk.size_gb / 1000:g} TB" if disk.size_gb >= 1000 else f"{disk.size_gb} GB"
+    kind = f" {disk.kinds[0].value}" if disk.kinds else ""
+    if disk.total:
+        return f"{size}{kind} in all"
+    return f"{disk.count} x {size}{kind}" if disk.count > 1 else f"{size}{kind}"
+
+
+def nic_words(nic: NicNeed) -> str:
+    """A need of network interfaces: 2 x 10 GbE."""
+    speed = nic.speed_mbps
+    if speed is None:
+        word = "NIC"
+    else:
+        word = f"{speed / 1000:g} GbE" if speed >= 1000 else f"{speed} Mbit/s"
+    return f"{nic.count} x {word}" if nic.count > 1 or speed is None else word
+
+
+def shape_words(shape: Shape) -> str:
+    """What one machine of a role must have, in one line."""
+    parts = []
+    if shape.cpu:
+        parts.append(f"{shape.cpu} CPU")
+    if shape.memory_gb:
+        top = shape.memory_recommended_gb
+        parts.append(
+            f"{shape.memory_gb:g}-{top:g} GB" if top and top > shape.memory_gb
+            else f"{shape.memory_gb:g} GB"
+        )
+    parts += [disk_words(disk) for disk in shape.disks]
+    parts += [nic_words(nic) for nic in shape.nics]
+    if shape.machine is MachineKind.EXTERNAL:
+        parts.append("not a computer to look at")
+    elif shape.machine is not MachineKind.ANY:
+        parts.append(shape.machine.value)
+    return ", ".join(parts) or "no numbers published"
+
+
+def role_lines(needs: SolutionNeeds) -> list[tuple[str, str, str]]:
+    """A sizing table: count, role, what each machine must have; alternatives on lines of their own."""
+    lines = []
+    for row in needs.sizing.roles:
+        for n, shape in enumerate(row.shapes):
+            count = count_words(row.count) if n == 0 else "or"
+            word = row.role if n == 0 else ""
+            text = shape_words(shape)
+            if row.optional and n == 0:
+                text += " (optional)"
+            lines.append((count, word, text))
+    return lines
+
+
+def machines_needed(needs: SolutionNeeds) -> str:
+    """How many machines a table asks for at least."""
+    if needs.single_machine:
+        return "1 machine"
+    number = sum(
+        row.count.min
+        for row in needs.sizing.roles
+        if not row.optional and row.shapes[0].machine is not MachineKind.EXTERNAL
+    )
+    return counted(number, "machine")
+
+
+def worst(findings: Iterable[Finding]) -> Severity | None:
+    """The worst severity that nobody waived; None where there are no findings."""
+    found = list(findings)
+    if not found:
+        return None
+    severities = {finding.severity for finding in found if finding.waiver is None}
+    return next((entry for entry in _WORST_FIRST if entry in severities), Severity.PASS)
+
+
+def by_weight(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings with the worst first, the waived after those that count."""
+    return sorted(
+        findings,
+        key=lambda finding: (
+            _WORST_FIRST.index(finding.severity) if finding.waiver is None else 2.5,
+            finding.id,
+            finding.subject,
+        ),
+    )
+
+
+def to_mend(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that somebody has to do something about."""
+    return [f for f in findings if f.waiver is None and f.severity is not Severity.PASS]
+
+
+def finding_word(finding: Finding) -> str:
+    """The word of a finding: ok, warn, FAIL, ?, or waived."""
+    return "waived" if finding.waiver is not None else SEVERITY_WORDS[finding.severity]
+
+
+def finding_tone(finding: Finding) -> str:
+    """The tone in which its word is shown."""
+    return "muted" if finding.waiver is not None else finding.severity.value
+
+
+def host_sentence(result: HostResult) -> str:
+    """One machine in one sentence."""
+    if result.seen.problem is not None:
+        return f"{result.seen.problem.title}: {result.seen.problem.cause}"
+    mend = to_mend(result.findings)
+    if not mend:
+        return "everything is as asked"
+    failed = [f for f in mend if f.severity is Severity.FAIL]
+    if failed:
+        return failed[0].title if len(failed) == 1 else f"{len(failed)} failures"
+    return f"{counted(len(mend), 'thing')} to look at"
+
+
+def verdict_sentence(assessment: Assessment) -> str:
+    """The whole site in a sentence or two."""
+    needs = assessment.needs
+    goal = f"{needs.title} ({needs.environment})"
+    number = counted(len(assessment.hosts), "machine")
+    unseen = [host.seen.host.name for host in assessment.hosts if not host.seen.reachable]
+    failures = [f for f in assessment.all_findings if f.blocks]
+    open_questions = [
+        f for f in assessment.all_findings
+        if f.severity is Severity.UNKNOWN and f.waiver is None
+    ]
+    warnings = [
+        f for f in assessment.all_findings if f.severity is Severity.WARN and f.waiver is None
+    ]
+    match assessment.verdict:
+        case Verdict.READY:
+            text = f"Ready: {_these(number)} can carry {goal}."
+        case Verdict.READY_WITH_WARNINGS:
+            text = (
+                f"Ready, with {counted(len(warnings), 'warning')}: {_these(number)} can carry "
+                f"{goal}."
+            )
+        case Verdict.NOT_READY:
+            machines = {f.host for f in failures if f.host}
+            where = f" on {counted(len(machines), 'machine')}" if machines else ""
+            text = (
+                f"Not ready: {counted(len(failures), 'failure')}{where} "
+                f"{'stands' if len(failures) == 1 else 'stand'} against {goal}."
+            )
+        case _:
+            text = f"Incomplete: nothing failed, and not everything was seen for {goal}."
+    if unseen:
+        text += f" Not seen: {listed(unseen)}."
+    if open_questions:
+        text += f" {counted(len(open_questions), 'question')} could not be answered."
+    if assessment.verdict is Verdict.NOT_READY and warnings:
+        text += f" Besides, {counted(len(warnings), 'warning')}."
+    waived = [f for f in assessment.all_findings if f.waiver is not None]
+    if waived:
+        text += f" {counted(len(waived), 'finding')} waived."
+    return text
+
+
+def _these(number: str) -> str:
+    return "this machine" if number == "1 machine" else f"these {number}"

@@ -1,0 +1,166 @@
+"""install.sh as a person meets it: what it finds, what it says, what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("foundation", "preflight", "bundles", "installer", "screens")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what is shipped, in a folder whose name has a space."""
+    folder = tmp_path / "a check out"
+    folder.mkdir()
+    for name in ("install.sh", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / name)
+    for name in PARTS:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def tools(folder: Path, **programs: str) -> str:
+    """A PATH of one folder: the system's plain tools, and scripts for the programs named."""
+    folder.mkdir()
+    for name in (
+        "sh",
+        "sed",
+        "tr",
+        "head",
+        "id",
+        "dirname",
+        "cat",
+        "cksum",
+        "tail",
+        "mkdir",
+        "mv",
+        "rm",
+        "flock",
+        "apt-get",
+    ):
+        found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+        if found:
+            (folder / name).symlink_to(found)
+    for name, text in programs.items():
+        program = folder / name.replace("_", ".")
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    return str(folder)
+
+
+def start(
+    checkout: Path, *arguments: str, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run install.sh without a terminal."""
+    return subprocess.run(
+        ["/bin/sh", str(checkout / "install.sh"), *arguments],
+        cwd=cwd,
+        env={**os.environ, "HOME": str(cwd), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def test_a_shim_that_fails_is_passed_over(checkout: Path, tmp_path: Path) -> None:
+    """A python3.12 on the path that only prints an error is not taken for a Python."""
+    path = tools(
+        tmp_path / "bin",
+        python3="echo 'pyenv: python3: command not found' >&2; exit 127",
+        # Its missing venv shows that this one was chosen, without installing anything.
+        python3_13=f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
+    )
+    done = start(checkout, "--version", cwd=tmp_path, PATH=path)
+    assert "this Python has no venv" in done.stderr
+    named = start(checkout, "--version", cwd=tmp_path, PATH=path, SITEWRIGHT_PYTHON="false")
+    assert "SITEWRIGHT_PYTHON is not a Python 3.11" in named.stderr
+
+
+def test_no_python_names_the_package(checkout: Path, tmp_path: Path) -> None:
+    """With only an old Python the message says what to install, and nothing is left behind."""
+    text = (checkout / "install.sh").read_text()
+    for absolute in ("/usr/bin/python3", "/usr/local/bin/python3"):
+        text = text.replace(absolute, "/nonexistent/python3")
+    (checkout / "install.sh").write_text(text)
+    path = tools(tmp_path / "bin", python3="[ $1 = --version ] && echo Python 3.10.12; exit 1")
+    before = sorted(checkout.iterdir())
+    done = start(checkout, cwd=tmp_path, PATH=path)
+    assert done.returncode == 1
+    assert "no Python 3.11 or newer" in done.stderr
+    assert "Python 3.10.12" in done.stderr
+    assert "apt-get install -y python3" in done.stderr
+    assert sorted(checkout.iterdir()) == before
+
+
+def test_ubuntu_2204_is_told_its_package(checkout: Path, tmp_path: Path) -> None:
+    """On Ubuntu 22.04 the advice is the package that brings 3.11 there."""
+    release = tmp_path / "os-release"
+    release.write_text('ID=ubuntu\nVERSION_ID="22.04"\n')
+    text = (checkout / "install.sh").read_text().replace("/etc/os-release", str(release))
+    for absolute in ("/usr/bin/python3", "/usr/local/bin/python3"):
+        text = text.replace(absolute, "/nonexistent/python3")
+    (checkout / "install.sh").write_text(text)
+    path = tools(tmp_path / "bin", python3="exit 1")
+    done = start(checkout, cwd=tmp_path, PATH=path)
+    assert "python3.11 python3.11-venv" in done.stderr
+
+
+def test_python_without_venv_names_the_package(checkout: Path, tmp_path: Path) -> None:
+    """A Python whose venv package is missing gets the one command that mends it."""
+    path = tools(
+        tmp_path / "bin",
+        python3=f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
+    )
+    done = start(checkout, cwd=tmp_path, PATH=path)
+    assert done.returncode == 1
+    assert "no venv" in done.stderr
+    assert f"python3.{sys.version_info[1]}-venv" in done.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_failed_fetch_leaves_what_was_there(checkout: Path, tmp_path: Path) -> None:
+    """Without a package index nothing half-made stays, and an older environment comes back."""
+    venv = checkout / ".venv"
+    venv.mkdir()
+    (venv / "precious").write_text("kept")
+    done = start(
+        checkout,
+        cwd=tmp_path,
+        SITEWRIGHT_PYTHON=sys.executable,
+        PIP_INDEX_URL="http://127.0.0.1:9/simple",
+        PIP_RETRIES="0",
+        PIP_NO_CACHE_DIR="1",
+        PIP_FIND_LINKS="",
+    )
+    assert done.returncode == 1
+    assert "packages could not be fetched" in done.stderr
+    assert (venv / "precious").read_text() == "kept"
+    assert [path.name for path in checkout.glob(".venv*")] == [".venv"]
+
+
+@pytest.mark.timeout(600)
+def test_a_whole_installation(checkout: Path, tmp_path: Path) -> None:
+    """It installs, passes arguments on, is quick and quiet the second time, and works elsewhere."""
+    first = start(checkout, "--version", cwd=tmp_path, SITEWRIGHT_PYTHON=sys.executable)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("sitewright ")
+    again = start(checkout, "--version", cwd=Path("/"), SITEWRIGHT_PYTHON=sys.executable)
+    assert again.returncode == 0
+    assert again.stderr == ""
+    refused = start(
+        checkout, "preflight", "--no-such", cwd=tmp_path, SITEWRIGHT_PYTHON=sys.executable
+    )
+    assert refused.returncode == 2
+    report = start(
+        checkout, "preflight", "--format", "json", cwd=tmp_path, SITEWRIGHT_PYTHON=sys.executable
+    )
+    assert '"sitewright.preflight/1"' in report.stdout
