@@ -7,6 +7,7 @@ the file, the line, the key and the nearest key that would have been right.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +45,14 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     return dict(yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True))
 
 
+# YAML 1.1 takes on, off, yes and no for truth values, which turns a key `on` into True.
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in _StrictLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
@@ -199,6 +208,8 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
     message = item["msg"].removeprefix("Value error, ")
     got = item.get("input")
     shown = f", and it is {got!r}" if isinstance(got, (str, int, float, bool)) else ""
+    if not path:
+        return f"{message[:1].lower()}{message[1:]}"
     return f'"{path}": {message[:1].lower()}{message[1:]}{shown}'
 
 

@@ -103,7 +103,9 @@ class LiveServices:
             offer: HostKeyOffer | None = None
             problem: Problem | None = None
             try:
-                offer = await hostkeys.offered_key(host, access.inventory, timeout=TRY_TIMEOUT)
+                offer = await hostkeys.offered_key(
+                    host, access.inventory, credentials=access.credentials, timeout=TRY_TIMEOUT
+                )
             except Problem as error:
                 problem = error
             return Tried(host, problem, offer, time.monotonic() - started)
@@ -118,10 +120,10 @@ class LiveServices:
             trust(offers, file)
             return file
 
-        try:
-            return await asyncio.to_thread(write)
-        except OSError as error:
-            raise _cannot_write(error, error.filename or "known_hosts") from error
+        file = await asyncio.to_thread(write)
+        # The pool read the known hosts when it opened; it must read the new ones.
+        await self.close()
+        return file
 
     async def look(self, host: Host, access: Access) -> Seen:
         """One machine through the shared pool; a problem becomes part of the answer."""
@@ -182,17 +184,21 @@ class LiveServices:
 
         def work() -> Assessment:
             from foundation.version import __version__
-            from preflight.judge import assess
+            from preflight.judge import assess, assess_alone
 
-            assessment = assess(
-                seen,
-                question.needs,
-                roles=question.roles,
-                waivers=question.waivers,
-                today=now.date(),
-                mesh=mesh,
-                carries_for=question.carries_for,
-            )
+            if question.carries_for and len(seen) == 1:
+                assessment = assess_alone(
+                    seen[0], question.carries_for, waivers=question.waivers, today=now.date()
+                )
+            else:
+                assessment = assess(
+                    seen,
+                    question.needs,
+                    roles=question.roles,
+                    waivers=question.waivers,
+                    today=now.date(),
+                    mesh=mesh,
+                )
             extra = {**assessment.extra, "version": __version__}
             return replace(assessment, made_at=now.astimezone(UTC), extra=extra)
 

@@ -8,6 +8,7 @@ from typing import Final
 from preflight.assessment import Assessment, HostResult
 from preflight.findings import Finding, Severity, Verdict
 from preflight.needs import Count, DiskNeed, MachineKind, NicNeed, Shape, SolutionNeeds
+from preflight.report.words import clean, is_waived
 
 SEVERITY_WORDS: Final = {
     Severity.PASS: "ok",
@@ -119,21 +120,12 @@ def machines_needed(needs: SolutionNeeds) -> str:
     return counted(number, "machine")
 
 
-def worst(findings: Iterable[Finding]) -> Severity | None:
-    """The worst severity that nobody waived; None where there are no findings."""
-    found = list(findings)
-    if not found:
-        return None
-    severities = {finding.severity for finding in found if finding.waiver is None}
-    return next((entry for entry in _WORST_FIRST if entry in severities), Severity.PASS)
-
-
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:
     """Findings with the worst first, the waived after those that count."""
     return sorted(
         findings,
         key=lambda finding: (
-            _WORST_FIRST.index(finding.severity) if finding.waiver is None else 2.5,
+            2.5 if is_waived(finding) else _WORST_FIRST.index(finding.severity),
             finding.id,
             finding.subject,
         ),
@@ -142,23 +134,23 @@ def by_weight(findings: Iterable[Finding]) -> list[Finding]:
 
 def to_mend(findings: Iterable[Finding]) -> list[Finding]:
     """Those that somebody has to do something about."""
-    return [f for f in findings if f.waiver is None and f.severity is not Severity.PASS]
+    return [f for f in findings if f.severity is not Severity.PASS and not is_waived(f)]
 
 
 def finding_word(finding: Finding) -> str:
     """The word of a finding: ok, warn, FAIL, ?, or waived."""
-    return "waived" if finding.waiver is not None else SEVERITY_WORDS[finding.severity]
+    return "waived" if is_waived(finding) else SEVERITY_WORDS[finding.severity]
 
 
 def finding_tone(finding: Finding) -> str:
     """The tone in which its word is shown."""
-    return "muted" if finding.waiver is not None else finding.severity.value
+    return "muted" if is_waived(finding) else finding.severity.value
 
 
 def host_sentence(result: HostResult) -> str:
     """One machine in one sentence."""
     if result.seen.problem is not None:
-        return f"{result.seen.problem.title}: {result.seen.problem.cause}"
+        return clean(f"{result.seen.problem.title}: {result.seen.problem.cause}")
     mend = to_mend(result.findings)
     if not mend:
         return "everything is as asked"
@@ -169,47 +161,8 @@ def host_sentence(result: HostResult) -> str:
 
 
 def verdict_sentence(assessment: Assessment) -> str:
-    """The whole site in a sentence or two."""
-    needs = assessment.needs
-    goal = f"{needs.title} ({needs.environment})"
-    number = counted(len(assessment.hosts), "machine")
-    unseen = [host.seen.host.name for host in assessment.hosts if not host.seen.reachable]
-    failures = [f for f in assessment.all_findings if f.blocks]
-    open_questions = [
-        f for f in assessment.all_findings
-        if f.severity is Severity.UNKNOWN and f.waiver is None
-    ]
-    warnings = [
-        f for f in assessment.all_findings if f.severity is Severity.WARN and f.waiver is None
-    ]
-    match assessment.verdict:
-        case Verdict.READY:
-            text = f"Ready: {_these(number)} can carry {goal}."
-        case Verdict.READY_WITH_WARNINGS:
-            text = (
-                f"Ready, with {counted(len(warnings), 'warning')}: {_these(number)} can carry "
-                f"{goal}."
-            )
-        case Verdict.NOT_READY:
-            machines = {f.host for f in failures if f.host}
-            where = f" on {counted(len(machines), 'machine')}" if machines else ""
-            text = (
-                f"Not ready: {counted(len(failures), 'failure')}{where} "
-                f"{'stands' if len(failures) == 1 else 'stand'} against {goal}."
-            )
-        case _:
-            text = f"Incomplete: nothing failed, and not everything was seen for {goal}."
-    if unseen:
-        text += f" Not seen: {listed(unseen)}."
-    if open_questions:
-        text += f" {counted(len(open_questions), 'question')} could not be answered."
-    if assessment.verdict is Verdict.NOT_READY and warnings:
-        text += f" Besides, {counted(len(warnings), 'warning')}."
-    waived = [f for f in assessment.all_findings if f.waiver is not None]
-    if waived:
-        text += f" {counted(len(waived), 'finding')} waived."
-    return text
+    """The verdict and its reason, in the words of the report."""
+    from preflight.report.grouping import sentence
 
-
-def _these(number: str) -> str:
-    return "this machine" if number == "1 machine" else f"these {number}"
+    word = VERDICT_WORDS[assessment.verdict]
+    return f"{word[:1].upper()}{word[1:]}: {sentence(assessment)}"

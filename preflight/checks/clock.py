@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from preflight.checks.case import Case, SiteCase
@@ -54,7 +54,7 @@ def synchronized(case: Case, say: Say) -> Iterator[Finding]:
 
 @check("time.daemon", title="Time service", severities=(PASS, WARN, UNKNOWN))
 def daemon(case: Case, say: Say) -> Iterator[Finding]:
-    """A time service; none is in order only where something else (PTP, a container's host) does it."""
+    """A time service; none is in order only where something else does it: PTP, a hypervisor."""
     source = "Sitewright: a clock that nobody keeps drifts"
     fact = case.facts.time.daemon
     evidence = "systemctl list-units 'chrony*' 'systemd-timesyncd*' 'ntp*'"
@@ -99,14 +99,11 @@ def offset(case: Case, say: Say) -> Iterator[Finding]:
     source = f"Sitewright: more than {OFFSET_LIMIT:.0f} s mean that one of the two clocks is wrong"
     evidence = "date -u +%s.%N; timedatectl"
     expected = f"within {OFFSET_LIMIT:.0f} s of this machine"
-    if (
-        value is None
-        or doubt is None
-        or (doubt > OFFSET_LIMIT and abs(value) - doubt <= OFFSET_LIMIT)
-    ):
+    certain = value is not None and doubt is not None and abs(value) - doubt > OFFSET_LIMIT
+    if value is None or doubt is None or (not certain and max(abs(value), doubt) > OFFSET_LIMIT):
         reason = why_unknown(time.offset_seconds) or why_unknown(time.uncertainty_seconds)
         if value is not None and doubt is not None:
-            reason = f"the answer took so long that {_seconds(doubt)} are uncertain"
+            reason = f"{_seconds(value)} is uncertain by {_seconds(doubt)}"
         yield say.unknown(
             f"It could not be told how far the clock of {case.name} is from ours.",
             expected=expected,
@@ -116,10 +113,9 @@ def offset(case: Case, say: Say) -> Iterator[Finding]:
             remedy="Look again over a faster line, or compare `date -u` on both machines.",
         )
         return
-    bad = abs(value) - doubt > OFFSET_LIMIT
     way = "ahead of" if value > 0 else "behind"
     yield say.at(
-        WARN if bad else PASS,
+        WARN if certain else PASS,
         f"The clock of {case.name} is {_seconds(abs(value))} {way} ours (± {_seconds(doubt)}).",
         expected=expected,
         actual=f"{_seconds(value)} ± {_seconds(doubt)}",
@@ -161,7 +157,7 @@ class Skew:
     """The two clocks that are certainly furthest apart, or least certain."""
 
     severity: Severity
-    """PASS, FAIL where two clocks are certainly further apart, UNKNOWN where doubt is too large."""
+    """FAIL where two clocks are certainly too far apart, UNKNOWN where they may be, else PASS."""
     early: Clock
     late: Clock
 
@@ -180,7 +176,8 @@ def largest_skew(clocks: Sequence[Clock], limit: float) -> Skew | None:
     """The largest skew between clocks against a limit in seconds; None with fewer than two.
 
     Two clocks are too far apart only when that is certain: when the least distance within the
-    doubts passes the limit. Where doubt alone passes the limit nothing can be said.
+    doubts passes the limit. Where the measured distance or the doubt passes it alone, nothing can
+    be said.
     """
     if len(clocks) < 2:
         return None
@@ -192,12 +189,13 @@ def largest_skew(clocks: Sequence[Clock], limit: float) -> Skew | None:
     certain = Skew(FAIL, early, late)
     if certain.seconds - certain.doubt > limit:
         return certain
+    ordered = sorted(clocks, key=lambda clock: clock.offset)
+    span = Skew(PASS, ordered[0], ordered[-1])
+    if span.seconds > limit:
+        return replace(span, severity=UNKNOWN)
     first, second = sorted(clocks, key=lambda clock: -clock.doubt)[:2]
     vague = Skew(UNKNOWN, *sorted((first, second), key=lambda clock: clock.offset))
-    if vague.doubt > limit:
-        return vague
-    ordered = sorted(clocks, key=lambda clock: clock.offset)
-    return Skew(PASS, ordered[0], ordered[-1])
+    return vague if vague.doubt > limit else span
 
 
 @check("time.skew", title="Clocks against each other", severities=(PASS, WARN, FAIL, UNKNOWN))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, Say, check
-from preflight.checks.wording import counted
+from preflight.checks.wording import counted, listed
 from preflight.facts import ABSENT, known, why_unknown
 from preflight.findings import Finding
 
@@ -84,6 +84,41 @@ def level(case: Case, say: Say) -> Iterator[Finding]:
         remedy="On a virtual machine, let the hypervisor pass the real CPU through and start the"
         " machine anew: Proxmox `qm set <id> --cpu host`, libvirt `<cpu mode='host-passthrough'/>`,"
         " VMware a newer EVC mode. A physical CPU of a lower level must be replaced.",
+        undo="Set the CPU type back to what it was and start the machine anew.",
+    )
+
+
+@check("cpu.flags", title="Abilities of the CPU", severities=(PASS, FAIL, UNKNOWN))
+def flags(case: Case, say: Say) -> Iterator[Finding]:
+    """Flags that a program needs apart from the level."""
+    needed = case.platform.cpu_flags
+    if not needed or case.facts.cpu.flags is ABSENT:
+        return
+    source = case.platform.cpu_flags_source or "Sitewright: programs that do not start without them"
+    evidence = f"grep -o -w -E '{'|'.join(needed)}' /proc/cpuinfo | sort -u"
+    have = known(case.facts.cpu.flags)
+    if have is None:
+        yield say.unknown(
+            f"It could not be told whether the CPU of {case.name} has {listed(needed)}.",
+            expected=listed(needed),
+            reason=why_unknown(case.facts.cpu.flags),
+            source=source,
+            evidence=evidence,
+        )
+        return
+    missing = [flag for flag in needed if flag not in have]
+    yield say.at(
+        FAIL if missing else PASS,
+        f"The CPU of {case.name} lacks {listed(missing)}, without which programs do not start."
+        if missing
+        else f"The CPU of {case.name} has {listed(needed)}.",
+        expected=listed(needed),
+        actual=f"without {listed(missing)}" if missing else "all there",
+        source=source,
+        evidence=evidence,
+        remedy="On a virtual machine, let the hypervisor pass the real CPU through and start the"
+        " machine anew: Proxmox `qm set <id> --cpu host`, libvirt `<cpu mode='host-passthrough'/>`,"
+        " VMware a newer EVC mode. A physical CPU without them must be replaced.",
         undo="Set the CPU type back to what it was and start the machine anew.",
     )
 

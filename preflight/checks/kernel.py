@@ -112,7 +112,8 @@ def sysctls(case: Case, say: Say) -> Iterator[Finding]:
             source=need.source,
             evidence=evidence,
             remedy=f"{need.reason} {load}Set it now and for every start:"
-            f" `echo '{need.name} = {goal}' | sudo tee -a {CONF} && sudo sysctl --system`.".lstrip(),
+            f" `echo '{need.name} = {goal}' | sudo tee -a {CONF} && sudo sysctl"
+            " --system`.".lstrip(),
             undo=f"sudo sed -i '/^{need.name} =/d' {CONF}"
             + (f" && sudo sysctl -w {need.name}='{value}'" if value is not None else ""),
         )

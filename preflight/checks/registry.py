@@ -4,16 +4,38 @@ from __future__ import annotations
 
 from typing import Final
 
-from preflight.checks import cpu, disk, filesystem, machine, memory, nic, port, system
+from preflight.checks import (
+    access,
+    clock,
+    consistency,
+    cpu,
+    disk,
+    filesystem,
+    firewall,
+    hostname,
+    kernel,
+    limits,
+    machine,
+    memory,
+    network,
+    nic,
+    port,
+    roles,
+    software,
+    system,
+)
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import Check
 
 CHECKS: Final[tuple[Check[Case], ...]] = (
+    roles.known_roles,
+    roles.combined,
     machine.kind,
     machine.container,
     machine.conditions,
     cpu.count,
     cpu.level,
+    cpu.flags,
     cpu.virtualization,
     memory.size,
     memory.swap,
@@ -35,6 +57,31 @@ CHECKS: Final[tuple[Check[Case], ...]] = (
     system.architecture,
     system.kernel,
     system.init,
+    kernel.modules,
+    kernel.sysctls,
+    kernel.cgroup,
+    kernel.lsm,
+    limits.aio,
+    limits.login,
+    network.default_route,
+    network.resolver,
+    network.own_name,
+    network.cluster_networks,
+    hostname.name,
+    hostname.machine_id,
+    clock.synchronized,
+    clock.daemon,
+    clock.offset,
+    clock.zone,
+    software.conflicts,
+    software.commands,
+    software.unattended_upgrades,
+    software.multipath,
+    software.docker_snap,
+    access.sudo,
+    firewall.forward,
+    firewall.let_in,
+    firewall.pods,
 )
 """Checks of one machine."""
 
@@ -48,7 +95,13 @@ SHAPE_CHECKS: Final[tuple[Check[Case], ...]] = (
 )
 """Those that choose between the alternatives of a role."""
 
-SITE_CHECKS: Final[tuple[Check[SiteCase], ...]] = ()
+SITE_CHECKS: Final[tuple[Check[SiteCase], ...]] = (
+    roles.counts,
+    consistency.unique,
+    consistency.alike,
+    consistency.subnet,
+    clock.skew,
+)
 """Checks between machines."""
 
 

@@ -21,16 +21,16 @@ class Area:
 
 
 AREAS = (
-    Area("access", "acc", ("host", "access", "login", "sudo")),
+    Area("access", "acc", ("access", "login", "sudo")),
     Area("roles", "role", ("role", "roles", "assignment", "machine", "sizing")),
     Area("CPU", "CPU", ("cpu", "architecture")),
     Area("memory", "mem", ("memory", "swap")),
-    Area("disks", "disk", ("disk", "raid", "space", "filesystem")),
+    Area("disks", "disk", ("disk", "filesystem")),
     Area("NICs", "NIC", ("nic",)),
     Area("ports", "port", ("port",)),
-    Area("OS", "OS", ("os", "hostname", "identity", "locale")),
-    Area("kernel", "kern", ("kernel", "module", "sysctl", "cgroup", "security", "limits")),
-    Area("network", "net", ("network", "route", "dns", "firewall", "mesh", "internet", "proxy")),
+    Area("OS", "OS", ("os", "host", "identity")),
+    Area("kernel", "kern", ("kernel", "limits", "security")),
+    Area("network", "net", ("network", "firewall", "mesh", "proxy", "internet")),
     Area("time", "time", ("time", "clock")),
     Area("software", "soft", ("software", "conflict", "command", "runtime")),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from typing import cast
 
 from preflight.assessment import Assessment, HostResult
-from preflight.facts import Facts, known
 from preflight.findings import Finding, Waiver
 from preflight.needs import SizingTable
+from preflight.recorded import facts_for_report
 from preflight.report import shape
 from preflight.report.grouping import (
     WaiverState,
@@ -146,7 +147,9 @@ def _host(result: HostResult) -> shape.HostShape:
         "problem": problem,
         "seen_at": seen.seen_at.isoformat() if seen.seen_at else None,
         "seconds": round(seen.seconds, 3),
-        "facts": None if seen.facts is None else _facts(seen.facts),
+        "facts": None
+        if seen.facts is None
+        else cast("shape.FactsShape", facts_for_report(seen.facts)),
         "findings": [_finding(finding) for finding in result.findings],
     }
 
@@ -176,11 +179,3 @@ def _waiver(waiver: Waiver) -> shape.WaiverShape:
         "reason": waiver.reason,
         "until": waiver.until.isoformat(),
     }
-
-
-def _facts(facts: Facts) -> dict[str, object]:
-    try:
-        from preflight.recorded import facts_for_report
-    except ImportError:
-        return {"hostname": known(facts.identity.hostname)}
-    return facts_for_report(facts)

@@ -102,23 +102,24 @@ class Page:
         self._beside(label, [self.plain(line) for line in clean_lines(text)], indent, label_width)
 
     def _beside(self, label: str, lines: Sequence[str], indent: int, label_width: int) -> None:
-        for place, line in enumerate(lines):
-            start = self.plain(label) if place == 0 else ""
-            gap = " " * max(label_width - cells(start), 1 if start else 0)
+        # A label that does not fit its column is cut: those that come from outside are names that
+        # whoever gave them knows.
+        start = cut(self.plain(label), label_width - 1)[0] if label else ""
+        for line in lines:
+            gap = " " * (label_width - cells(start))
             self.lines.append(f"{' ' * indent}{self.styled(start, Style.DIM)}{gap}{line}".rstrip())
-
-
-_COMMAND_LINE = ("  ", "$ ", "\t", "sudo ")
+            start = ""
 
 
 def instructions(text: str, *, longest: int) -> Iterator[tuple[bool, str]]:
     """The parts of a remedy in order, each with whether it is a command to be copied.
 
-    A command is a line that is indented or begins with "$ " or "sudo ", or a part in `backquotes`
-    of more than `longest` characters; shorter ones stay in their sentence.
+    A command is a line that is indented or begins with "$ ", or with "sudo " and is no sentence,
+    or a part in `backquotes` of more than `longest` characters; shorter ones stay where they are.
     """
     for line in clean_lines(text):
-        if line.startswith(_COMMAND_LINE):
+        bare = line.startswith("sudo ") and not line.endswith(".")
+        if bare or line.startswith(("  ", "$ ", "\t")):
             yield True, line.strip().removeprefix("$ ")
             continue
         pieces = line.split("`")

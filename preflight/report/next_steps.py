@@ -10,28 +10,22 @@ from preflight.report.words import clean
 
 
 def next_steps(assessment: Assessment) -> list[str]:
-    """What to run next, one command or sentence a line."""
+    """What to run next, one command a line; a phrase where the command is not known here."""
     extra = assessment.extra
     if "next" in extra:
         return [extra["next"]]
+    ready = assessment.verdict in {Verdict.READY, Verdict.READY_WITH_WARNINGS}
     if "site" in extra:
         target = f"--site {shlex.quote(clean(extra['site']))}"
-    else:
-        machines = " ".join(
-            shlex.quote(clean(host.seen.host.address))
-            for host in assessment.hosts[:3]
-            if not host.seen.host.local
-        )
-        more = " …" if len(assessment.hosts) > 3 else ""
-        chosen = "" if assessment.carries else f" --solution {assessment.needs.solution}"
-        target = f"{machines}{more}{chosen}".strip()
-    again = f"sitewright preflight {target}".strip()
-    problems = [host.seen.problem for host in assessment.hosts if host.seen.problem is not None]
-    steps = []
-    if any(problem.code == "host-key-unknown" for problem in problems):
-        steps.append(f"sitewright trust {target}".strip())
-    if assessment.verdict in {Verdict.READY, Verdict.READY_WITH_WARNINGS}:
-        steps.append(f"sitewright plan {target}" if "site" in extra else "sitewright")
-    else:
-        steps.append(again)
-    return steps
+        problems = [host.seen.problem for host in assessment.hosts]
+        unknown = any(problem and problem.code == "host-key-unknown" for problem in problems)
+        steps = [f"sitewright trust {target}"] if unknown else []
+        return [*steps, f"sitewright {'plan' if ready else 'preflight'} {target}"]
+    if ready:
+        return ["sitewright"]
+    local = all(host.seen.host.local for host in assessment.hosts)
+    if local and (assessment.carries or not assessment.hosts):
+        return ["sitewright preflight"]
+    if local:
+        return [f"sitewright preflight --solution {shlex.quote(clean(assessment.needs.solution))}"]
+    return ["the command that made this report, once more"]

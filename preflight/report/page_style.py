@@ -50,6 +50,7 @@ a { color: var(--accent); }
 .word { font-weight: 700; }
 .grid .ok { font-weight: 400; }
 .grid .word, .findings .word { white-space: nowrap; }
+.findings { min-width: 44rem; }
 .findings td:nth-child(2) { overflow-wrap: anywhere; min-width: 6rem; }
 dl { display: grid; grid-template-columns: minmax(6.5rem, max-content) minmax(0, 1fr);
   gap: .3rem 1rem; margin: .5rem 0; }
@@ -98,7 +99,7 @@ footer { margin-top: 3rem; padding-top: .75rem; border-top: 1px solid var(--line
   tr, .entry, .keep, dl { break-inside: avoid; }
   .machine > h3, .machine > p, .machine > dl { break-after: avoid; }
   .scroll { overflow: visible; }
-  .grid, .findings { font-size: 8.5pt; } .findings td { padding: .2rem .4rem .2rem 0; }
+  .grid, .findings { font-size: 8.5pt; min-width: 0; } .findings td { padding: .2rem .4rem .2rem 0; }
   .grid .word { white-space: normal; } .grid td, .grid thead th { padding: .25rem .5rem .25rem 0; }
   .grid tbody th { position: static; }
   .new-page { break-before: page; }

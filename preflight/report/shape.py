@@ -81,6 +81,24 @@ class ProblemShape(TypedDict):
     remedy: str | None
 
 
+@with_config(ConfigDict(extra="allow"))
+class FactsShape(TypedDict):
+    """What a machine told, of which these keys are always there; null is absent or unknown."""
+
+    hostname: str | None
+    os: dict[str, Any]
+    cpu: dict[str, Any]
+    memory: dict[str, Any]
+    disks: list[dict[str, Any]] | None
+    filesystems: list[dict[str, Any]] | None
+    nics: list[dict[str, Any]] | None
+    sockets: list[dict[str, Any]] | None
+    unknown: dict[str, str]
+    """The reason of each unknown by its path: memory.installed_bytes, nics.eth0.speed_mbps."""
+    absent: list[str]
+    """The paths of what the machine was asked for and has not."""
+
+
 @_strict
 class HostShape(TypedDict):
     """A machine: what it told, and what the checks say of it."""
@@ -95,8 +113,8 @@ class HostShape(TypedDict):
     seen_at: str | None
     """ISO 8601, in UTC."""
     seconds: float
-    facts: dict[str, Any] | None
-    """As `sitewright facts` saves them; null where the machine could not be seen."""
+    facts: FactsShape | None
+    """Null where the machine could not be seen."""
     findings: list[FindingShape]
 
 
@@ -133,10 +151,11 @@ class CarriesShape(TypedDict):
     sentence: str
 
 
-CountsShape = TypedDict(
+CountsShape = TypedDict(  # in this form, because one of the keys is a word of Python
     "CountsShape", {"fail": int, "unknown": int, "warn": int, "pass": int, "waived": int}
 )
 """How many findings there are of each kind, the waived ones apart."""
+_strict(CountsShape)
 
 
 @_strict

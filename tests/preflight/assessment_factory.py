@@ -300,6 +300,29 @@ def seen(machine: Host, **sizes: int) -> Seen:
     )
 
 
+def unreachable(entry: Seen) -> Finding:
+    """What the judge says of a machine that could not be seen."""
+    assert entry.problem is not None
+    return finding(
+        entry.host.name,
+        "host.reachable",
+        UNKNOWN,
+        f"{entry.host.name} could not be looked at: {entry.problem.cause}.",
+        "the machine answers and lets Sitewright in",
+        entry.problem.title,
+        remedy=entry.problem.remedy,
+    )
+
+
+def waiver_warns(waiver: Waiver, what: str, title: str) -> Finding:
+    """What the judge says of a waiver that covers nothing."""
+    return finding(
+        None, f"waiver.{what}", WARN, title, "a waiver that counts", waiver.check,
+        subject=waiver.check, source="Sitewright: a waiver has a name, a reason and a last day",
+        remedy="Take it out of the site file.",
+    )  # fmt: skip
+
+
 def _good(name: str, number: int, *roles: str) -> HostResult:
     machine = host(name, number, *roles)
     return HostResult(seen(machine), roles, tuple(passes(name, roles[0])))
@@ -353,8 +376,8 @@ def site() -> Assessment:
         _bad(_good("lb1", 20, "load-balancer"), port_fails("lb1")),
         _bad(_good("lb2", 21, "load-balancer"), port_fails("lb2")),
         _good("st1", 31, "storage"),
-        HostResult(silent, ("storage",)),
-        HostResult(changed, ("storage",)),
+        HostResult(silent, ("storage",), (unreachable(silent),)),
+        HostResult(changed, ("storage",), (unreachable(changed),)),
         _bad(_good("bastion", 5, "bastion"), speed_unknown("bastion")),
         HostResult(seen(host("spare", 40)), ()),
     )
@@ -370,6 +393,8 @@ def site() -> Assessment:
         finding(None, "os.consistent", WARN, "st1 runs another kernel than its role's majority.",
                 "6.8.0-45-generic", "6.8.0-31-generic"),
         finding(None, "time.skew", PASS, "All clocks agree within 20 ms.", "1 s", "0.02 s"),
+        waiver_warns(WAIVERS[2], "expired", "The waiver of time.* by A. Name ended on 2026-01-01."),
+        waiver_warns(WAIVERS[3], "unused", "The waiver of os.release by A. Name covers nothing."),
     )  # fmt: skip
     return Assessment(
         needs=NEEDS,
@@ -406,7 +431,7 @@ def one_machine() -> Assessment:
                     Verdict.READY_WITH_WARNINGS, "Switch the swap off first."),
             Carries("miniloop", "single-box", "Miniloop", Verdict.READY, "Nothing stands against it."),
             Carries("mosip", "sandbox", "MOSIP V3", Verdict.NOT_READY,
-                    "It has 16 GB of memory and needs 128 GB; 3 more things are short."),
+                    "Not enough memory: 16 GB, 128 GB needed. And 3 more problems."),
         ),
         made_at=MADE_AT,
         extra={"version": "0.1.0"},

@@ -1,0 +1,113 @@
+"""Plan: what will run, where and in which order; made by a pure function, reviewed, then run.
+
+The plan holds everything that the run will use, rendered: what is reviewed is what runs. It holds
+no secret, only the names of those it needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from installer.events import Json
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step on one set of machines, rendered."""
+
+    stage: str
+    id: str
+    kind: str
+    title: str
+    hosts: tuple[str, ...]
+    """Names of machines; the control host is "control"."""
+    spec: dict[str, Json] = field(default_factory=dict)
+    """The step's data with every template rendered, as plain JSON values."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Rendered files (name, text) that it brings, for the review."""
+    irreversible: str = ""
+    expected_seconds: float = 60.0
+
+    @property
+    def key(self) -> str:
+        """stage/step, unique in the plan."""
+        return f"{self.stage}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """A stage with its steps."""
+
+    id: str
+    title: str
+    why: str
+    source: str
+    needs: tuple[str, ...]
+    recheck: tuple[str, ...]
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def expected_seconds(self) -> float:
+        """What its steps usually take together."""
+        return sum(step.expected_seconds for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that an installation will do."""
+
+    solution: str
+    environment: str
+    stages: tuple[PlannedStage, ...]
+    hosts: tuple[tuple[str, tuple[str, ...]], ...]
+    """Machine and roles, in the order of the site file."""
+    settings: tuple[tuple[str, str], ...]
+    """Settings as used, secrets left out."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that must be given before it runs."""
+    playbooks: str = ""
+    """The folder of playbooks: the solution's own, or the customer's repository."""
+
+    def as_json(self) -> dict[str, Json]:
+        """The plan as plain values, the same for the same plan."""
+        return {
+            "schema": "sitewright.plan/1",
+            "solution": self.solution,
+            "environment": self.environment,
+            "hosts": [[name, list(roles)] for name, roles in self.hosts],
+            "settings": dict(self.settings),
+            "secrets": list(self.secrets),
+            "playbooks": self.playbooks,
+            "stages": [
+                {
+                    "id": stage.id,
+                    "title": stage.title,
+                    "why": stage.why,
+                    "source": stage.source,
+                    "needs": list(stage.needs),
+                    "recheck": list(stage.recheck),
+                    "steps": [
+                        {
+                            "id": step.id,
+                            "kind": step.kind,
+                            "title": step.title,
+                            "hosts": list(step.hosts),
+                            "spec": step.spec,
+                            "files": [[name, text] for name, text in step.files],
+                            "irreversible": step.irreversible,
+                            "expected_seconds": step.expected_seconds,
+                        }
+                        for step in stage.steps
+                    ],
+                }
+                for stage in self.stages
+            ],
+        }
+
+    @property
+    def sha256(self) -> str:
+        """What tells this plan from every other."""
+        text = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,224 @@
+"""Stages and steps as a solution's data files state them (`stages/NN-<id>.yaml`).
+
+A value in double braces is a setting of the site or a fact of the run (`{{ domain }}`); rendering
+is strict, so a name that nobody knows is an error before anything starts.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Retry(_Data):
+    """When trying again is safe."""
+
+    times: int = Field(default=0, ge=0, le=10)
+    first_wait_seconds: float = 5.0
+    """Doubled at each try, at most two minutes."""
+    on: tuple[str, ...] = ()
+    """Texts of which one must stand in the output for a retry; empty means any failure."""
+
+
+class Probe(_Data):
+    """A command whose exit status answers a question: 0 yes, 1 no, anything else cannot tell."""
+
+    command: tuple[str, ...] = ()
+    script: str = ""
+    """A POSIX shell script, sent over standard input; exactly one of command and script."""
+    timeout_seconds: float = 60.0
+    expect: str = ""
+    """A text that must stand in the output as well."""
+
+
+class _Step(_Data):
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    title: str
+    """What it does, in one line that starts with a verb."""
+    on: tuple[str, ...] = ()
+    """Roles; "control" is the control host, "first:<role>" the first machine of a role by name,
+    "all" every machine. Empty: the control host."""
+    when: str = ""
+    """A setting that must be true (or, with "not " before it, false)."""
+    done: Probe | None = None
+    verify: Probe | None = None
+    undo: Probe | None = None
+    """How to take it back; its exit status 0 means undone."""
+    irreversible: str = ""
+    """Why it cannot be taken back, for the plan's review."""
+    timeout_minutes: float = 30.0
+    expected_minutes: float = 1.0
+    retry: Retry = Retry()
+    rolling: int = 0
+    """How many machines at a time; 0 means all."""
+    follow: tuple[str, ...] = ()
+    """systemd units on those machines whose journals are followed meanwhile."""
+    secrets: tuple[str, ...] = ()
+    """Secrets it needs, by name; given over standard input or a private file in memory."""
+
+
+class ScriptStep(_Step):
+    """A POSIX shell script on each machine, as a durable job."""
+
+    kind: Literal["script"]
+    script: str = ""
+    file: str = ""
+    """A file of the solution folder instead of `script`."""
+    environment: dict[str, str] = Field(default_factory=dict)
+
+
+class PlaybookStep(_Step):
+    """An Ansible playbook, run on the control host against the machines."""
+
+    kind: Literal["playbook"]
+    playbook: str
+    tags: tuple[str, ...] = ()
+    variables: dict[str, str] = Field(default_factory=dict)
+    check_mode: bool = False
+    """Whether `--check` tells the truth for it, so that a dry run may use it."""
+
+
+class FileStep(_Step):
+    """A file or a rendered template on each machine, written whole or not at all."""
+
+    kind: Literal["file"]
+    template: str = ""
+    content: str = ""
+    path: str
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    then: Probe | None = None
+    """A command after a change only (reload a service)."""
+
+
+class HelmStep(_Step):
+    """A Helm release (`helm upgrade --install`)."""
+
+    kind: Literal["helm"]
+    release: str
+    namespace: str
+    chart: str
+    version: str
+    values: str = ""
+    """A template of the values file."""
+    program: tuple[str, ...] = ("helm",)
+
+
+class KubectlStep(_Step):
+    """Manifests applied with kubectl, server side."""
+
+    kind: Literal["kubectl"]
+    manifest: str
+    """A template in the solution folder."""
+    namespace: str = ""
+    program: tuple[str, ...] = ("kubectl",)
+
+
+class ComposeStep(_Step):
+    """A Docker Compose project."""
+
+    kind: Literal["compose"]
+    project: str
+    directory: str
+    files: tuple[str, ...] = ("docker-compose.yml",)
+    profiles: tuple[str, ...] = ()
+
+
+class WaitStep(_Step):
+    """Wait until a question is answered with yes."""
+
+    kind: Literal["wait"]
+    until: Probe
+    every_seconds: float = 5.0
+    explain: Probe | None = None
+    """Run when it does not become true: its output says why."""
+
+
+class ChecklistItem(_Data):
+    """A line of a checklist: a program checks it, or a person confirms it by name."""
+
+    text: str
+    check: Probe | None = None
+    section: str = ""
+
+
+class ChecklistStep(_Step):
+    """A gate: every item is checked by a program or confirmed by a person."""
+
+    kind: Literal["checklist"]
+    items: tuple[ChecklistItem, ...]
+
+
+class ConfirmStep(_Step):
+    """A person must say yes, by name."""
+
+    kind: Literal["confirm"]
+    text: str
+
+
+class DeliverStep(_Step):
+    """Something from the bundle brought to each machine (with a bundle; else skipped)."""
+
+    kind: Literal["deliver"]
+    items: tuple[str, ...]
+
+
+Step = Annotated[
+    ScriptStep
+    | PlaybookStep
+    | FileStep
+    | HelmStep
+    | KubectlStep
+    | ComposeStep
+    | WaitStep
+    | ChecklistStep
+    | ConfirmStep
+    | DeliverStep,
+    Field(discriminator="kind"),
+]
+
+
+class Stage(_Data):
+    """A part of an installation that is worth a line on the rail."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    title: str
+    why: str
+    """One sentence: why this stage exists."""
+    source: str
+    """The document and section."""
+    needs: tuple[str, ...] = ()
+    """Stages that must be done before."""
+    when: str = ""
+    recheck: tuple[str, ...] = ()
+    """Preflight checks (ids, or areas with a star) that must still hold when it starts."""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+
+
+class Setting(_Data):
+    """A value that the site must or may give."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    help: str = ""
+    type: Literal[
+        "text", "number", "yes-no", "choice", "address", "network", "domain", "url", "secret"
+    ]
+    default: str | None = None
+    """None where the person must give one; "" where it may stay empty."""
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    when: str = ""
+    example: str = ""
+
+
+class Settings(_Data):
+    """`settings.yaml` of a solution."""
+
+    settings: tuple[Setting, ...]

@@ -1,0 +1,54 @@
+"""Checks of what the login may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from preflight.checks.case import Case
+from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
+from preflight.facts import known, why_unknown
+from preflight.findings import Finding
+
+_WORDS = {
+    "passwordless": "may become root without a password",
+    "password": "may become root with the password that was given",
+    "asks": "may become root only with a password, and none was given",
+    "none": "may not become root",
+}
+
+
+@check("access.sudo", title="Root's rights", severities=(PASS, WARN, FAIL, UNKNOWN))
+def sudo(case: Case, say: Say) -> Iterator[Finding]:
+    """Whether the login is root or may become it, where the installation needs that."""
+    if not case.platform.root:
+        return
+    identity = case.facts.identity
+    source = case.platform.root_source or "Sitewright: packages and services need root"
+    user = known(identity.user) or "the login"
+    way = "passwordless" if known(identity.uid) == 0 else known(identity.sudo)
+    evidence = "id; sudo -n true && echo without a password"
+    if way is None:
+        yield say.unknown(
+            f"It could not be told whether {user} may become root on {case.name}.",
+            expected="root, or sudo",
+            reason=why_unknown(identity.sudo),
+            source=source,
+            evidence=evidence,
+        )
+        return
+    title = f"{user} {_WORDS.get(way, way)} on {case.name}."
+    if known(identity.uid) == 0:
+        title = f"The login on {case.name} is root."
+    yield say.at(
+        {"passwordless": PASS, "password": PASS, "asks": WARN}.get(way, FAIL),
+        title,
+        expected="root, or sudo",
+        actual=way,
+        source=source,
+        evidence=evidence,
+        remedy="Give Sitewright the sudo password when it asks."
+        if way == "asks"
+        else f"As root on the machine: `usermod -aG sudo {user}`, then log in anew; or log in as"
+        " another user.",
+        undo=f"As root: `gpasswd -d {user} sudo`.",
+    )

@@ -1,0 +1,171 @@
+"""Checks of the machine's own packet filter: what would block the cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from preflight.checks.case import Case
+from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
+from preflight.checks.wording import shortened
+from preflight.facts import ABSENT, NOT_ASKED, known, why_unknown
+from preflight.findings import Finding
+from preflight.needs import PortNeed
+
+OUTSIDE: Final = frozenset({"internet", "operator"})
+SOURCE: Final = "MicroK8s inspect.sh and troubleshooting: the FORWARD policy must let pods speak"
+_PORTS = re.compile(r"(?<![\d.:/])(\d{1,5})(?:[:-](\d{1,5}))?(?:/(tcp|udp))?(?![\d./])")
+
+
+@check("firewall.forward", title="Forwarding policy", severities=(PASS, FAIL, UNKNOWN))
+def forward(case: Case, say: Say) -> Iterator[Finding]:
+    """A FORWARD policy of DROP, which cuts pods off from each other."""
+    if not case.kubernetes:
+        return
+    fact = case.facts.firewall.policies.get("FORWARD", NOT_ASKED)
+    policy = known(fact)
+    evidence = "sudo iptables -S FORWARD | head -1; sudo nft list ruleset | grep 'hook forward'"
+    if policy is None and fact is not ABSENT:
+        yield say.unknown(
+            f"It could not be told whether {case.name} forwards packets between pods.",
+            expected="policy ACCEPT",
+            reason=why_unknown(fact),
+            source=SOURCE,
+            evidence=evidence,
+        )
+        return
+    drops = (policy or "ACCEPT").upper() in ("DROP", "REJECT")
+    ufw = known(case.facts.firewall.ufw) == "active"
+    yield say.at(
+        FAIL if drops else PASS,
+        f"The firewall of {case.name} drops forwarded packets, so pods cannot reach each other."
+        if drops
+        else f"The firewall of {case.name} lets forwarded packets pass.",
+        expected="policy ACCEPT",
+        actual=policy or "no filter",
+        source=SOURCE,
+        evidence=evidence,
+        remedy="Let routed packets pass: `sudo ufw default allow routed`."
+        if ufw
+        else "Let forwarded packets pass and keep it so: `sudo iptables -P FORWARD ACCEPT` and"
+        " `sudo apt-get install iptables-persistent`. Docker sets DROP at its start: set"
+        ' `{"ip-forward-no-drop": true}` in /etc/docker/daemon.json, or remove it.',
+        undo="sudo ufw default deny routed" if ufw else "sudo iptables -P FORWARD DROP",
+    )
+
+
+def ports_let_in(rules: tuple[str, ...]) -> dict[str, list[range]]:
+    """The ports that allow rules of ufw name, by protocol, and all where a rule names none."""
+    found: dict[str, list[range]] = {"tcp": [], "udp": []}
+    for rule in rules:
+        text = rule.lower()
+        if "allow" not in text and "accept" not in text and "limit" not in text:
+            continue
+        without_addresses = (
+            re.sub(r"\d+\.\d+\.\d+\.\d+(/\d+)?|[0-9a-f]*:[0-9a-f:]+(/\d+)?", "", text)
+            if "." in text or "::" in text
+            else text
+        )
+        named = re.search(r"\b(tcp|udp)\b", without_addresses)
+        ports = _PORTS.findall(without_addresses)
+        for first, last, protocol in ports:
+            span = range(int(first), int(last or first) + 1)
+            for one in [protocol] if protocol else [named.group()] if named else ["tcp", "udp"]:
+                found[one].append(span)
+        if not ports and " on " not in f" {text} " and "app" not in text:
+            for spans in found.values():
+                spans.append(range(1, 65536))
+    return found
+
+
+def is_let_in(need: PortNeed, allowed: dict[str, list[range]]) -> bool:
+    """Whether some rule lets in the whole of a line's range."""
+    return any(need.first in span and need.last in span for span in allowed.get(need.protocol, []))
+
+
+@check("firewall.input", title="Needed ports are let in", severities=(PASS, WARN, UNKNOWN))
+def let_in(case: Case, say: Say) -> Iterator[Finding]:
+    """A filter that drops by default, and ports of the roles that no rule of it names.
+
+    It only warns: rules may allow by address or interface, and the mesh test tells for certain.
+    """
+    needs = [
+        need
+        for need in case.needs.ports.ports
+        if any(map(case.plays, need.on))
+        and set(need.reached_from) - OUTSIDE
+        and not need.when
+        and need.correction is None
+    ]
+    if not needs or case.needs.single_machine:
+        return
+    firewall = case.facts.firewall
+    ufw, firewalld = known(firewall.ufw), known(firewall.firewalld)
+    fact = firewall.policies.get("INPUT", NOT_ASKED)
+    policy = known(fact)
+    source = "Sitewright: the solution's port table against the machine's own filter"
+    evidence = "sudo ufw status verbose; sudo iptables -S INPUT; sudo nft list ruleset"
+    expected = "let in: " + shortened((f"{n.port}/{n.protocol}" for n in needs), 12)
+    if policy is None and fact is not ABSENT and ufw != "active":
+        yield say.unknown(
+            f"It could not be told what the firewall of {case.name} lets in.",
+            expected=expected,
+            reason=why_unknown(fact),
+            source=source,
+            evidence=evidence,
+        )
+        return
+    strict = ufw == "active" or firewalld == "active" or policy in ("DROP", "REJECT")
+    rules = known(firewall.ufw_rules) or ()
+    missing = [need for need in needs if not is_let_in(need, ports_let_in(rules))] if strict else []
+    names = [f"{need.port}/{need.protocol}" for need in missing]
+    title = f"The firewall of {case.name} lets in what its roles need."
+    if missing:
+        title = (
+            f"The firewall of {case.name} drops what no rule allows, and no rule is seen for"
+            f" {shortened(names, 6)}."
+        )
+    allow = " && ".join(f"sudo ufw allow {name.replace('-', ':')}" for name in names)
+    yield say.at(
+        WARN if missing else PASS,
+        title,
+        expected=expected,
+        actual=f"policy {policy or 'of ufw'}, {len(rules)} rules seen" if strict else "no filter",
+        source=source,
+        evidence=evidence,
+        remedy=f"Let them in, best from the site's own network only (`from NETWORK`): `{allow}`."
+        + (
+            " With firewalld: `sudo firewall-cmd --permanent --add-port=PORT/tcp`, --reload."
+            if firewalld == "active"
+            else ""
+        ),
+        undo=allow.replace("ufw allow", "ufw delete allow"),
+    )
+
+
+@check("firewall.pods", title="ufw lets the pod network pass", severities=(PASS, WARN))
+def pods(case: Case, say: Say) -> Iterator[Finding]:
+    """Rules for Calico's interfaces where ufw is active."""
+    if not case.kubernetes or known(case.facts.firewall.ufw) != "active":
+        return
+    rules = known(case.facts.firewall.ufw_rules)
+    if rules is None:
+        return
+    text = " ".join(rules).lower()
+    missing = [name for name in ("vxlan.calico", "cali+") if name not in text]
+    commands = " && ".join(
+        f"sudo ufw allow {way} on {name}" for name in missing for way in ("in", "out")
+    )
+    yield say.at(
+        WARN if missing else PASS,
+        f"ufw is active on {case.name} and has no rule for {' and '.join(missing)}."
+        if missing
+        else f"ufw on {case.name} lets the pod network pass.",
+        expected="rules that allow vxlan.calico and cali+",
+        actual=f"{len(rules)} rules, none for {' and '.join(missing)}" if missing else "both there",
+        source="MicroK8s inspect.sh: ufw without rules for vxlan.calico and cali+",
+        evidence="sudo ufw status verbose | grep -E 'vxlan.calico|cali'",
+        remedy=f"Let them pass: `{commands}`.",
+        undo=commands.replace("ufw allow", "ufw delete allow"),
+    )

@@ -1,0 +1,49 @@
+"""A question for the name of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from screens.dialog import Dialog
+from screens.widgets.field import Field, Line
+from screens.widgets.press import Press
+
+
+class FileScreen(Dialog[Path]):
+    """One line for one name."""
+
+    def __init__(self, title: str, about: str, *, example: str = "", value: str = "") -> None:
+        super().__init__()
+        self.ask = title
+        self.about = about
+        self.example = example
+        self.value = value
+
+    def compose(self) -> ComposeResult:
+        """The question, the line, the buttons."""
+        with Vertical(classes="dialog -wide"):
+            yield Static(self.ask, classes="dialog-title", markup=False)
+            yield Static(self.about, classes="paragraph", markup=False)
+            yield Field("File", id="name", example=self.example, value=self.value)
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel Esc", id="cancel", action="screen.close")
+                yield Press("Take it", id="take", action="screen.take", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin in the line."""
+        self.query_one("#name", Line).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter takes it."""
+        event.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Close with the name, if there is one."""
+        text = self.query_one("#name", Line).value.strip()
+        if text:
+            self.dismiss(Path(text).expanduser())

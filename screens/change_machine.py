@@ -1,0 +1,97 @@
+"""One machine changed: its name, address and its own way in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from foundation.hosts.inventory import checked_address, split_endpoint
+from foundation.hosts.model import Host
+from foundation.problems import InputProblem
+from screens.dialog import Dialog
+from screens.login import key_file, port_of, words_of
+from screens.widgets.field import Field, Line
+from screens.widgets.press import Press
+
+
+class ChangeScreen(Dialog[Host]):
+    """The machine's own lines; what is empty is taken from the shared login."""
+
+    HELP = "machines"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f10,ctrl+n", "take", "Take it", show=False, priority=True),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, host: Host, others: frozenset[str]) -> None:
+        super().__init__()
+        self.host = host
+        self.others = others
+
+    def compose(self) -> ComposeResult:
+        """One line a thing."""
+        host = self.host
+        keys = ", ".join(str(path) for path in host.identity_files)
+        shared = "as all"
+        with Vertical(classes="dialog -wide"):
+            yield Static(f"Change {host.name}", classes="dialog-title", markup=False)
+            yield Field("Name", id="name", value=host.name)
+            yield Field("Address", id="address", value=host.address)
+            yield Field("User", id="user", value=host.user or "", example=shared)
+            yield Field("Port", id="port", value=str(host.port))
+            yield Field("Key file", id="key", value=keys, example=shared)
+            yield Field("Bastion", id="bastion", value=host.bastion or "", example=shared)
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel Esc", id="cancel", action="screen.close")
+                yield Press("Take it F10", id="take", action="screen.take", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin with the address, which is what is wrong most often."""
+        self.query_one("#address", Line).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next line, and takes it all on the last."""
+        event.stop()
+        if event.input.id == "bastion":
+            self.action_take()
+        else:
+            self.focus_next()
+
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#{name}", Line).value.strip()
+
+    def action_take(self) -> None:
+        """Close with the machine, if every line can be used."""
+        try:
+            host = self._host()
+        except InputProblem as problem:
+            self.query_one("#wrong", Static).update(f"{problem.cause}. {problem.remedy}")
+            return
+        self.dismiss(host)
+
+    def _host(self) -> Host:
+        name = self._text("name")
+        if not name or any(c.isspace() or not c.isprintable() for c in name):
+            raise InputProblem("a machine needs a name without spaces", remedy="Write one word.")
+        if name in self.others:
+            raise InputProblem(f'another machine is called "{name}"', remedy="Choose another.")
+        bastion = self._text("bastion") or None
+        if bastion is not None:
+            for hop in bastion.split(","):
+                split_endpoint(hop.strip(), where="bastion")
+        return replace(
+            self.host,
+            name=name,
+            address=checked_address(self._text("address").strip("[]")),
+            user=self._text("user") or None,
+            port=port_of(self._text("port")) or 22,
+            identity_files=tuple(key_file(word) for word in words_of(self._text("key"))),
+            bastion=bastion,
+        )

@@ -1,0 +1,170 @@
+"""Login: what all machines share, secrets included, which stay in memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Input, Static
+
+from foundation.hosts.connection import Credentials
+from foundation.problems import InputProblem
+from foundation.secrets import Secret
+from screens.answers import Login
+from screens.dialog import Dialog
+from screens.widgets.field import Field, Line
+from screens.widgets.press import Press
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAnswer:
+    """The shared login, and the secrets of this session."""
+
+    login: Login
+    credentials: Credentials
+
+
+class LoginScreen(Dialog[LoginAnswer]):
+    """User, port, key, bastion, passwords."""
+
+    HELP = "login"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f10,ctrl+n", "take", "Take it", show=False, priority=True),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, login: Login, credentials: Credentials) -> None:
+        super().__init__()
+        self.login = login
+        self.credentials = credentials
+
+    def compose(self) -> ComposeResult:
+        """One line a thing; a secret that is set shows as set and is never shown itself."""
+        login, secrets = self.login, self.credentials
+        keys = ", ".join(str(path) for path in login.identity_files)
+        known = ", ".join(str(path) for path in login.known_hosts)
+        with Vertical(classes="dialog -wide"):
+            yield Static("How to log in to all of them", classes="dialog-title", markup=False)
+            with VerticalScroll(classes="dialog-lines", can_focus=False):
+                yield Field("User", id="user", value=login.user or "", example="your own name")
+                yield Field("Port", id="port", value=str(login.port or ""), example="22")
+                yield Field("Key file", id="key", value=keys, example="agent and usual keys")
+                yield Field(
+                    "Bastion", id="bastion", value=login.bastion or "", example="user@host, or none"
+                )
+                yield Field("Known hosts", id="known", value=known, example="Sitewright's own file")
+                yield Field(
+                    "Use sudo", id="sudo", value="yes" if login.sudo else "no", example="yes or no"
+                )
+                yield Static(
+                    "Secrets stay in memory and are written nowhere.", classes="secrets muted"
+                )
+                yield Field("Password", id="password", secret=True, example=_set(secrets.password))
+                yield Field(
+                    "Key passphrase", id="phrase", secret=True, example=_set(secrets.passphrase)
+                )
+                yield Field(
+                    "sudo password", id="sudo-password", secret=True,
+                    example=_set(secrets.sudo_password),
+                )  # fmt: skip
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel Esc", id="cancel", action="screen.close")
+                yield Press("Take it F10", id="take", action="screen.take", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin in the first line."""
+        self.query_one("#user", Line).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next line, and takes it all on the last."""
+        event.stop()
+        if event.input.id == "sudo-password":
+            self.action_take()
+        else:
+            self.focus_next()
+
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#{name}", Line).value.strip()
+
+    def action_take(self) -> None:
+        """Close with the answer, if every line can be used."""
+        try:
+            answer = LoginAnswer(self._login(), self._credentials())
+        except InputProblem as problem:
+            where = f"{problem.where}: " if problem.where else ""
+            self.query_one("#wrong", Static).update(f"{where}{problem.cause}. {problem.remedy}")
+            return
+        self.dismiss(answer)
+
+    def _login(self) -> Login:
+        bastion = self._text("bastion") or None
+        user = self._text("user") or None
+        if user is not None and any(c.isspace() or c == "@" for c in user):
+            raise InputProblem(f'"{user}" is not a user name', remedy="Write the name alone.")
+        if bastion is not None:
+            from foundation.hosts.inventory import split_endpoint
+
+            for hop in bastion.split(","):
+                split_endpoint(hop.strip(), where="bastion")
+        sudo = self._text("sudo").lower()
+        if sudo not in ("", "yes", "y", "no", "n"):
+            raise InputProblem("use sudo is yes or no", remedy="Write one of them.")
+        return Login(
+            user=user,
+            port=port_of(self._text("port")),
+            identity_files=tuple(key_file(word) for word in words_of(self._text("key"))),
+            bastion=bastion,
+            known_hosts=tuple(Path(w).expanduser() for w in words_of(self._text("known"))),
+            sudo=sudo not in ("no", "n"),
+        )
+
+    def _credentials(self) -> Credentials:
+        old = self.credentials
+
+        def secret(name: str, before: Secret | None) -> Secret | None:
+            # Not stripped: a password may begin or end with a space.
+            value = self.query_one(f"#{name}", Line).value
+            return Secret(value) if value else before
+
+        return Credentials(
+            password=secret("password", old.password),
+            passphrase=secret("phrase", old.passphrase),
+            sudo_password=secret("sudo-password", old.sudo_password),
+        )
+
+
+def _set(secret: Secret | None) -> str:
+    return "set; type another to change it" if secret else "none"
+
+
+def words_of(text: str) -> list[str]:
+    """The parts of a line that commas divide."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def port_of(text: str) -> int | None:
+    """A port, or None where the line is empty; raises InputProblem."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):
+        raise InputProblem(
+            f'"{text}" is not a port', remedy="A port is a number from 1 to 65535."
+        )
+    return int(text)
+
+
+def key_file(text: str) -> Path:
+    """A private key that can be read; raises InputProblem with the reason."""
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise InputProblem(f"there is no key {path}", remedy="Check the name and the folder.")
+    if not os.access(path, os.R_OK):
+        raise InputProblem(f"the key {path} cannot be read", remedy="Check the rights of the file.")
+    return path

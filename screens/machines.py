@@ -1,0 +1,303 @@
+"""Machines: named one at a time, as a list, or from a file, and each tried at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from foundation.hosts.model import Host
+from foundation.problems import InputProblem
+from screens.answers import Answers, Login
+from screens.services import Access, MachineFile, Tried
+from screens.step import StepScreen
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.field import Field, Line
+from screens.widgets.keys import Key
+from screens.wizard import StepId
+
+
+class MachinesScreen(StepScreen):
+    """The list of machines with what each try met."""
+
+    STEP = StepId.MACHINES
+    CSS_PATH = "machines.tcss"
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("F2", "Login", "screen.login"),
+        Key("F3", "This one", "screen.here"),
+        Key("F5", "List", "screen.list"),
+        Key("F6", "File", "screen.file"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "login", "Login", show=False),
+        Binding("f3", "here", "This machine", show=False),
+        Binding("f5", "list", "List", show=False),
+        Binding("f6", "file", "File", show=False),
+        Binding("delete,d", "drop", "Remove", show=False),
+        Binding("r", "retry", "Try again", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: list[Host] = []
+        self.login = Login()
+        self.attempt = 0
+        """Which trial of a machine counts; the answer to an earlier one is stale."""
+        self.trying: dict[str, int] = {}
+
+    def compose_body(self) -> ComposeResult:
+        """A line to type in, and the list."""
+        yield Field("Add a machine", id="add", example="ubuntu@10.10.0.14, or a name")
+        yield Board((Column("machine", 14), Column("address", 22), Column("")), id="machines")
+
+    def on_mount(self) -> None:
+        """Show what is known, and try what was not tried yet."""
+        self.hosts = list(self.answers.machines)
+        self.login = self.answers.login
+        self.query_one("#add", Line).focus()
+        self._show()
+        self._try([host for host in self.hosts if host.name not in self.memory.tried])
+
+    def collect(self) -> Answers:
+        """The machines and the shared login."""
+        before = self.answers
+        typed = self.query_one("#add", Line).value.strip()
+        if typed and not self.hosts:
+            raise InputProblem(
+                "what is typed is not on the list yet", where=typed, remedy="Press Enter first."
+            )
+        names = {host.name for host in self.hosts}
+        roles = {name: found for name, found in before.roles.items() if name in names}
+        answers = replace(before, machines=tuple(self.hosts), login=self.login, roles=roles)
+        if answers.inventory() != before.inventory():
+            known = {host.name: host for host in before.inventory()}
+            for host in answers.inventory():
+                if known.get(host.name) != host:
+                    self.memory.seen.pop(host.name, None)
+            self.memory.assessment = None
+            self.memory.assigned = None
+            self.memory.mesh = None
+        return answers
+
+    # ---- adding
+
+    def on_input_submitted(self, event: Line.Submitted) -> None:
+        """Enter adds what is typed."""
+        event.stop()
+        text = event.value.strip()
+        if text:
+            self.run_quietly(self._add_text(text, event.input), group="add")
+        elif self.hosts:
+            self.action_next()
+
+    def on_line_pasted_lines(self, event: Line.PastedLines) -> None:
+        """Several lines pasted into the line open as a list."""
+        event.stop()
+        self._open_list(event.text)
+
+    async def _add_text(self, text: str, line: object) -> None:
+        hosts = await self.services.hosts_from_text(text)
+        self._add(hosts)
+        if isinstance(line, Line):
+            line.value = ""
+
+    def _add(self, hosts: Iterable[Host]) -> None:
+        """Take machines onto the list; raises InputProblem for a name or address twice."""
+        new = list(hosts)
+        names = {host.name: host for host in self.hosts}
+        ends = {(h.address.lower(), h.port, h.bastion): h for h in self.hosts}
+        for host in new:
+            there = names.get(host.name) or ends.get((host.address.lower(), host.port, host.bastion))
+            if there is not None:
+                raise InputProblem(
+                    f'"{there.name}" ({there.endpoint}) is on the list already',
+                    where=host.name,
+                    remedy="Give it another name in front: name=user@address.",
+                )
+        self.hosts += new
+        self.say("")
+        self._show(new[-1].name if new else None)
+        self._keep()
+        self._try(new)
+
+    def action_here(self) -> None:
+        """F3: this machine itself."""
+        host = self.services.this_machine()
+        if any(entry.local for entry in self.hosts):
+            self.say("This machine is on the list already.")
+            return
+        self._add((host,))
+
+    def action_list(self) -> None:
+        """F5: a list to paste or write."""
+        self._open_list("")
+
+    def _open_list(self, text: str) -> None:
+        from screens.machine_list import ListScreen
+
+        self.app.push_screen(ListScreen(text), self._take_hosts)
+
+    def _take_hosts(self, hosts: tuple[Host, ...] | None) -> None:
+        if hosts:
+            try:
+                self._add(hosts)
+            except InputProblem as problem:
+                self.show_problem(problem)
+
+    def action_file(self) -> None:
+        """F6: a site file, an inventory or a list."""
+        from screens.ask_file import FileScreen
+
+        self.app.push_screen(
+            FileScreen(
+                "Read machines from a file",
+                "A site file, an Ansible inventory (INI or YAML), or a list with one a line.",
+                example="inventory.ini",
+            ),
+            self._take_file,
+        )
+
+    def _take_file(self, path: Path | None) -> None:
+        if path is not None:
+            self.run_quietly(self._read_file(path), group="add")
+
+    async def _read_file(self, path: Path) -> None:
+        file: MachineFile = await self.services.machine_file(path)
+        if file.answers is not None:
+            known = self.answers
+            self.wizard.answers = replace(
+                known,
+                sizing=file.answers.sizing or known.sizing,
+                roles={**known.roles, **file.answers.roles},
+                waivers=(*known.waivers, *file.answers.waivers),
+                settings={**known.settings, **file.answers.settings},
+                supplies={**known.supplies, **file.answers.supplies},
+            )
+            self.login = file.answers.login
+        self._add(file.hosts)
+
+    def _keep(self) -> None:
+        """Keep the list on disk at once: typing it is work."""
+        self.wizard.answers = replace(
+            self.wizard.answers, machines=tuple(self.hosts), login=self.login
+        )
+        self.wizard.keep_place()
+
+    # ---- changing
+
+    def action_login(self) -> None:
+        """F2: how to log in."""
+        from screens.login import LoginScreen
+
+        self.app.push_screen(LoginScreen(self.login, self.memory.credentials), self._take_login)
+
+    def _take_login(self, answer: object) -> None:
+        from screens.login import LoginAnswer
+
+        if isinstance(answer, LoginAnswer):
+            self.login = answer.login
+            self.memory.credentials = answer.credentials
+            self._keep()
+            self._try([host for host in self.hosts if not host.local])
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter on a machine changes it."""
+        from screens.change_machine import ChangeScreen
+
+        host = next((host for host in self.hosts if host.name == event.key), None)
+        if host is not None and not host.local:
+            others = frozenset(entry.name for entry in self.hosts) - {host.name}
+            self.app.push_screen(
+                ChangeScreen(host, others), lambda new: self._replace(host, new)
+            )
+
+    def _replace(self, old: Host, new: Host | None) -> None:
+        if new is None or new == old or old not in self.hosts:
+            return
+        self.hosts[self.hosts.index(old)] = new
+        self.memory.tried.pop(old.name, None)
+        self.memory.confirmed.discard(old.name)
+        self.memory.seen.pop(old.name, None)
+        self._show(new.name)
+        self._keep()
+        self._try((new,))
+
+    def action_drop(self) -> None:
+        """Take the machine under the cursor off the list."""
+        board = self.query_one("#machines", Board)
+        if not board.has_focus or board.key is None:
+            return
+        name = board.key
+        self.hosts = [host for host in self.hosts if host.name != name]
+        for known in (self.memory.tried, self.memory.seen, self.trying):
+            known.pop(name, None)
+        self.memory.confirmed.discard(name)
+        self._show()
+        self._keep()
+
+    # ---- trying
+
+    def action_retry(self) -> None:
+        """Try the machine under the cursor again."""
+        name = self.query_one("#machines", Board).key
+        self._try([host for host in self.hosts if host.name == name])
+
+    def _try(self, hosts: Iterable[Host]) -> None:
+        wanted = {host.name for host in hosts}
+        inventory = replace(self.answers, machines=tuple(self.hosts), login=self.login).inventory()
+        access = replace(self.access, inventory=inventory)
+        for host in inventory:
+            if host.name in wanted:
+                self.attempt += 1
+                self.trying[host.name] = self.attempt
+                self.run_quietly(
+                    self._try_one(host, access, self.attempt), group=f"try {host.name}"
+                )
+        self._show()
+
+    async def _try_one(self, host: Host, access: Access, attempt: int) -> None:
+        tried = await self.services.try_machine(host, access)
+        if self.trying.get(host.name) != attempt:
+            return
+        del self.trying[host.name]
+        self.memory.tried[host.name] = tried
+        self.query_one("#machines", Board).update_rows([self._row(host)])
+
+    def _row(self, host: Host) -> Row:
+        tried = self.memory.tried.get(host.name)
+        if host.name in self.trying:
+            state = Cell("trying", "muted")
+        elif tried is None:
+            state = Cell("not tried yet", "muted")
+        else:
+            state = Cell(*tried_words(tried))
+        return Row(host.name, (Cell(host.name), Cell(host.endpoint, "muted"), state))
+
+    def _show(self, keep: str | None = None) -> None:
+        board = self.query_one("#machines", Board)
+        name = max((len(host.name) for host in self.hosts), default=8)
+        end = max((len(host.endpoint) for host in self.hosts), default=8)
+        board.set_columns(
+            (Column("machine", min(max(name, 7), 18)), Column("address", min(end, 21)),
+             Column("does it answer?"))
+        )  # fmt: skip
+        board.display = bool(self.hosts)
+        board.set_rows([self._row(host) for host in self.hosts], keep=keep)
+
+
+def tried_words(tried: Tried) -> tuple[str, str]:
+    """What a try met, and its tone."""
+    if tried.problem is not None:
+        return f"no: {tried.problem.cause}", "warn"
+    if tried.offer is None:
+        return "yes, it is this one", "pass"
+    state = {
+        "trusted": "its key is trusted",
+        "unknown": "its key is new",
+        "changed": "its key has CHANGED",
+    }[tried.offer.state]
+    return f"yes, {state}", "warn" if tried.offer.state == "changed" else "pass"

@@ -1,0 +1,257 @@
+"""Preflight: machines by areas, filling in live; a machine never waits for another."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.timer import Timer
+from textual.widgets import Static
+
+from screens.services import Access, Question
+from screens.step import StepScreen
+from screens.widgets.board import Board, Column, Row
+from screens.widgets.keys import Key
+from screens.wizard import StepId
+
+if TYPE_CHECKING:
+    from foundation.hosts.model import Host
+    from preflight.assessment import HostResult, Seen
+    from preflight.findings import Finding, Waiver
+
+FLUSH_SECONDS: Final = 1 / 20
+"""How often results may reach the screen."""
+JUDGE_SECONDS: Final = 0.02
+"""How long one flush may judge before it lets the screen breathe."""
+
+
+class PreflightScreen(StepScreen):
+    """The table of machines and what was found."""
+
+    STEP = StepId.PREFLIGHT
+    CSS_PATH = "preflight.tcss"
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("Enter", "Open", "screen.open"),
+        Key("r", "Again", "screen.again"),
+        Key("f", "Filter", "screen.filter"),
+        Key("e", "Export", "screen.export"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "again", "Look again", show=False),
+        Binding("R", "again_all", "Look at all again", show=False),
+        Binding("f", "filter", "Filter", show=False),
+        Binding("e", "export", "Export", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: dict[str, HostResult] = {}
+        self.between: tuple[Finding, ...] | None = None
+        self.looking: dict[str, int] = {}
+        """Machines under way, with the number of the attempt whose answer counts."""
+        self.attempt = 0
+        self.arrived: list[Seen] = []
+        """Answers that were not judged yet."""
+        self.only_open = False
+        self.started = 0.0
+        self.flusher: Timer | None = None
+        self.clock: Timer | None = None
+        self.shown_width = 0
+        self.assess_number = 0
+
+    def compose_body(self) -> ComposeResult:
+        """How far it is, and the table."""
+        yield Static("", id="progress", markup=False)
+        yield Board((Column("machine", 12), Column("")), id="machines")
+
+    def on_mount(self) -> None:
+        """Begin as soon as the tables are read."""
+        self.query_one("#machines", Board).focus()
+        self.flusher = self.set_interval(FLUSH_SECONDS, self._flush, pause=True)
+        self.clock = self.set_interval(1.0, self._tell, pause=True)
+        self.run_quietly(self._prepare(), group="prepare")
+
+    async def _prepare(self) -> None:
+        if self.memory.question is None:
+            self.memory.question = await self._question()
+        self._refresh_question()
+        self._show()
+        hosts = self._hosts()
+        known = [self.memory.seen[host.name] for host in hosts if host.name in self.memory.seen]
+        self.arrived += known
+        if self.answers.facts_file is not None and not known:
+            # The place was resumed: the file is read again.
+            loaded = await self.services.load_facts(self.answers.facts_file)
+            self.memory.seen = {entry.host.name: entry for entry in loaded}
+            self.arrived += loaded
+        if self.answers.facts_file is None:
+            self._look([host for host in hosts if host.name not in self.memory.seen])
+        self._start_flushing()
+
+    async def _question(self) -> Question:
+        answers = self.answers
+        if answers.carry:
+            candidates = await self.services.single_machine()
+            return Question(needs=candidates[0], carries_for=candidates)
+        if not self.memory.solutions:
+            self.memory.solutions = await self.services.solutions()
+        for solution in self.memory.solutions:
+            for environment in solution.environments:
+                if (solution.id, environment.id) == (answers.solution, answers.environment):
+                    needs = environment.needs
+                    table = next(
+                        (t for t in needs.other_sizings if t.id == answers.sizing), None
+                    )
+                    if table is not None:
+                        needs = needs.model_copy(update={"sizing": table})
+                    return Question(needs=needs)
+        from foundation.problems import InputProblem
+
+        raise InputProblem(
+            f'there is no solution "{answers.solution}" with an environment '
+            f'"{answers.environment}"',
+            remedy="Go back and choose the goal again.",
+        )
+
+    def _refresh_question(self) -> None:
+        """Roles and waivers are answers, and may have changed since the question was made."""
+        if self.memory.question is not None:
+            self.memory.question = replace(
+                self.memory.question,
+                roles=dict(self.answers.roles) or None,
+                waivers=self.answers.waivers,
+            )
+
+    def _hosts(self) -> tuple[Host, ...]:
+        return tuple(self.answers.inventory())
+
+    # ---- looking
+
+    def _look(self, hosts: list[Host]) -> None:
+        if not hosts:
+            return
+        access = self.access
+        if not self.looking:
+            self.started = time.monotonic()
+        for host in hosts:
+            self.attempt += 1
+            self.looking[host.name] = self.attempt
+            self.run_quietly(
+                self._look_at(host, access, self.attempt), group=f"look {host.name}"
+            )
+        self.between = None
+        self._update([host.name for host in hosts])
+        if self.clock is not None:
+            self.clock.resume()
+        self._tell()
+
+    async def _look_at(self, host: Host, access: Access, attempt: int) -> None:
+        seen = await self.services.look(host, access)
+        if self.looking.get(host.name) == attempt:
+            del self.looking[host.name]
+            self.memory.seen[host.name] = seen
+            self.arrived.append(seen)
+            self._start_flushing()
+
+    def _start_flushing(self) -> None:
+        if self.flusher is not None:
+            self.flusher.resume()
+
+    def _flush(self) -> None:
+        """Judge what has arrived, a little at a time, and draw it at most twenty times a second."""
+        question = self.memory.question
+        if question is None:
+            return
+        until = time.monotonic() + JUDGE_SECONDS
+        names = []
+        while self.arrived and time.monotonic() < until:
+            seen = self.arrived.pop(0)
+            roles = (question.roles or {}).get(seen.host.name, seen.host.roles)
+            self.results[seen.host.name] = self.services.judge(seen, roles, question)
+            names.append(seen.host.name)
+        if names:
+            self._update(names)
+            self._tell()
+        if self.arrived:
+            return
+        if self.flusher is not None:
+            self.flusher.pause()
+        if not self.looking:
+            if self.clock is not None:
+                self.clock.pause()
+            self.assess()
+
+    # ---- the whole
+
+    def assess(self) -> None:
+        """Judge the whole site, now that every machine has answered or failed."""
+        self.assess_number += 1
+        self.run_quietly(self._assess(self.assess_number), group="assess")
+
+    async def _assess(self, number: int) -> None:
+        question = self.memory.question
+        hosts = self._hosts()
+        seen = [self.memory.seen[host.name] for host in hosts if host.name in self.memory.seen]
+        if question is None or not seen or len(seen) < len(hosts):
+            return
+        if not question.carries_for:
+            if self.memory.assigned is None:
+                self.memory.assigned = await self.services.assign(seen, question.needs)
+            roles = question.roles or self.memory.assigned.roles
+            question = replace(question, roles=dict(roles))
+            reachable = sum(entry.reachable for entry in seen)
+            if self.memory.mesh is None and reachable > 1 and self.answers.facts_file is None:
+                self._progress("Trying the ports between the machines")
+                self.memory.mesh = await self.services.measure(self.access, question, seen)
+        assessment = await self.services.assess(seen, question, self.memory.mesh)
+        if number != self.assess_number or self.looking:
+            return
+        self.memory.question = question
+        self.memory.assessment = assessment
+        self.results = {result.seen.host.name: result for result in assessment.hosts}
+        self.between = assessment.findings
+        self._show()
+        self._tell()
+
+    # ---- showing
+
+    def _tell(self) -> None:
+        """How far it is, in words and seconds; nothing moves when there is nothing to tell."""
+        total = len(self._hosts())
+        assessment = self.memory.assessment
+        if self.looking:
+            seconds = int(time.monotonic() - self.started)
+            done = total - len(self.looking)
+            self._progress(f"Looking: {done} of {total} have answered, {seconds} s")
+        elif assessment is not None and self.between is not None:
+            from screens.words import verdict_sentence
+
+            self._progress(verdict_sentence(assessment))
+        elif self.results:
+            self._progress("Judging what was seen")
+
+    def _progress(self, text: str) -> None:
+        self.query_one("#progress", Static).update(text)
+
+    def _row(self, name: str) -> Row:
+        from screens.matrix import result_row, waiting_row
+
+        if name in self.looking:
+            return waiting_row(name, "looking")
+        result = self.results.get(name)
+        return waiting_row(name) if result is None else result_row(result, self._shape())
+
+    def _shape(self) -> object:
+        raise NotImplementedError
+
+    def _update(self, names: list[str]) -> None:
+        if self.only_open:
+            self._show()
+        else:
+            self.query_one("#machines", Board).update_rows([self._row(name) for name in names])
+
+    def _show(self) -> None:
+        """Draw every row anew."""
