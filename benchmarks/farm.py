@@ -31,7 +31,7 @@ from preflight.judge import assess
 from preflight.report import render
 from preflight.survey import survey
 
-PLACEHOLDER = "0123456789abcdef0123456789abcdef"
+PLACEHOLDER = "probe-0123456789abcdef"
 PROBE = Path(preflight.__file__ or "").with_name("probe.sh")
 
 
@@ -47,7 +47,7 @@ async def _serve(count: int, public_key: str, answer: bytes, pipe: Pipe) -> None
     keys = asyncssh.import_authorized_keys(public_key)
 
     async def handle(process: asyncssh.SSHServerProcess[bytes]) -> None:
-        words = re.findall(r"[0-9a-f]{16,64}", process.command or "")
+        words = re.findall(r"probe-[0-9a-f]{16,64}", process.command or "")
         await process.stdin.read()
         process.stdout.write(answer.replace(PLACEHOLDER.encode(), words[-1].encode()))
         process.exit(0)

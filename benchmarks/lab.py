@@ -60,7 +60,7 @@ async def bare(place: Place) -> float:
             config=[],
         ) as connection:
             done = await connection.run(
-                "sudo -n sh -s 0123456789abcdef", input=SCRIPT, encoding=None
+                "sudo -n sh -s probe-0123456789abcdef", input=SCRIPT, encoding=None
             )
             return len(done.stdout or b"")
 
@@ -102,9 +102,14 @@ def process(command: list[str], environment: dict[str, str]) -> float:
     return time.perf_counter() - started
 
 
-def ansible(place: Place, folder: str) -> tuple[list[str], dict[str, str]]:
-    """`ansible -m setup` on the same machines, host keys verified, one fork a machine."""
-    inventory = Path(folder) / "inventory.ini"
+def ansible(place: Place, folder: str, *, tuned: bool) -> tuple[list[str], dict[str, str]]:
+    """`ansible -m setup` on the same machines, host keys verified, one fork a machine.
+
+    Its own defaults, or with pipelining. Each run has a folder of control sockets of its own, so
+    that none finds the logins of the run before it still open.
+    """
+    own = Path(tempfile.mkdtemp(dir=folder))
+    inventory = own / "inventory.ini"
     inventory.write_text(
         "\n".join(
             f"n{number} ansible_host={address}" for number, address in enumerate(place.addresses)
@@ -112,23 +117,16 @@ def ansible(place: Place, folder: str) -> tuple[list[str], dict[str, str]]:
         + f"\n[all:vars]\nansible_user={place.user}\nansible_become=true\n"
         f"ansible_ssh_private_key_file={place.key}\n"
         f"ansible_ssh_common_args=-o UserKnownHostsFile={place.known_hosts}"
-        " -o StrictHostKeyChecking=yes -o ControlMaster=no -o ControlPath=none\n"
+        " -o StrictHostKeyChecking=yes\n"
     )
-    command = [
-        str(Path(sys.executable).with_name("ansible")),
-        "all",
-        "-i",
-        str(inventory),
-        "-m",
-        "setup",
-        "-f",
-        str(len(place.addresses)),
-    ]
-    return command, {
+    forks = str(len(place.addresses))
+    program = str(Path(sys.executable).with_name("ansible"))
+    return [program, "all", "-i", str(inventory), "-m", "setup", "-f", forks], {
         **os.environ,
-        "ANSIBLE_PIPELINING": "true",
-        "ANSIBLE_HOST_KEY_CHECKING": "true",
-        "ANSIBLE_HOME": folder,
+        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_PIPELINING": "true" if tuned else "false",
+        "ANSIBLE_HOME": str(own),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(own),
         "LC_ALL": "C.UTF-8",
     }
 
@@ -196,7 +194,6 @@ def measure(place: Place, runs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours, our_environment = sitewright(place, folder)
         plain, _ = sitewright(place, folder, "--no-mesh")
-        theirs, their_environment = ansible(place, folder)
         asyncio.run(bare(place))  # warm: imports, page cache, first logins
         asyncio.run(whole(place, mesh=True))
         for _ in range(runs):
@@ -205,15 +202,20 @@ def measure(place: Place, runs: int) -> None:
             rows.setdefault("mesh", []).append(asyncio.run(whole(place, mesh=True)))
             rows.setdefault("process", []).append(process(plain, our_environment))
             rows.setdefault("process mesh", []).append(process(ours, our_environment))
-            rows.setdefault("ansible", []).append(process(theirs, their_environment))
+            theirs = process(*ansible(place, folder, tuned=False))
+            rows.setdefault("ansible", []).append(theirs)
+            theirs = process(*ansible(place, folder, tuned=True))
+            rows.setdefault("ansible tuned", []).append(theirs)
     print(f"{len(place.addresses)} machines, {runs} rounds{'':<22}    min median    max")
     base = show("bare asyncssh, one login and one script", rows["bare"])
     show("preflight with report", rows["whole"], base)
     show("preflight with report and port mesh", rows["mesh"], base)
-    slow = show("ansible -m setup, whole process", rows["ansible"])
+    slow = show("ansible -m setup, process", rows["ansible"])
+    tuned = show("ansible -m setup with pipelining, process", rows["ansible tuned"])
     quick = show("sitewright preflight --no-mesh, process", rows["process"])
     meshed = show("sitewright preflight, process", rows["process mesh"])
-    print(f"ansible / sitewright: {slow / quick:.1f} without the mesh, {slow / meshed:.1f} with it")
+    for name, theirs in (("ansible", slow), ("ansible with pipelining", tuned)):
+        print(f"{name} / sitewright: {theirs / quick:.1f}; with the mesh {theirs / meshed:.1f}")
 
 
 if __name__ == "__main__":

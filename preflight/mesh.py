@@ -7,9 +7,9 @@ machine that is closed at once. UDP answers nothing that could be judged, and is
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -59,7 +59,7 @@ class Mesh:
     """What the attempts met, in the order of the plan."""
 
     dials: tuple[tuple[Dial, Dialled], ...] = ()
-    untried: tuple[PortNeed, ...] = field(default=())
+    untried: tuple[PortNeed, ...] = ()
     """Lines that cannot be tried: UDP."""
 
 
@@ -194,13 +194,18 @@ def judge_mesh(mesh: Mesh) -> tuple[Finding, ...]:
         line = dial.line
         key = (dial.expectation, line.port, line.source, dial.from_role, dial.to_role)
         groups[key].append((dial, met))
-    return tuple(_judged(group, mesh.untried) for group in groups.values())
+    found = [_judged(group) for group in groups.values()]
+    if found and mesh.untried:
+        # Said once, and not as an unknown: nobody could ever make it known from here.
+        udp = listed(f"{line.port}/udp" for line in mesh.untried)
+        found[0] = replace(found[0], actual=f"{found[0].actual} (not tried, as UDP: {udp})")
+    return tuple(found)
 
 
 _WORST: Final = (FAIL, UNKNOWN, WARN, PASS)
 
 
-def _judged(group: list[tuple[Dial, Dialled]], untried: tuple[PortNeed, ...]) -> Finding:
+def _judged(group: list[tuple[Dial, Dialled]]) -> Finding:
     first = group[0][0]
     line, expectation = first.line, first.expectation
     by_severity: dict[Severity, list[tuple[Dial, Dialled]]] = defaultdict(list)
@@ -210,8 +215,6 @@ def _judged(group: list[tuple[Dial, Dialled]], untried: tuple[PortNeed, ...]) ->
     if line.correction is not None and severity is FAIL:
         severity = WARN  # the document's own wrong port: the line beside it decides
     worst = next(by_severity[one] for one in _WORST if by_severity[one])
-    if line.correction is not None and not by_severity[FAIL]:
-        worst = by_severity[severity]
     dial, met = worst[0]
     pairs = shortened((f"{d.start} → {d.target}:{d.port} {m.state}" for d, m in worst), 6)
     port = f"{'ports' if line.first != line.last else 'port'} {line.port}"
@@ -244,15 +247,10 @@ def _judged(group: list[tuple[Dial, Dialled]], untried: tuple[PortNeed, ...]) ->
             f"{dial.start} can reach {dial.target} on port {dial.port}{_others(number)}, and must"
             f" not{note}.",
         )
-    states = defaultdict(int)
+    states: Counter[PortState] = Counter()
     for _, one in group:
         states[one.state] += 1
     summary = ", ".join(f"{count} {_MEANING[state]}" for state, count in sorted(states.items()))
-    udp = (
-        f" Not tried, since UDP does not answer: {listed(n.port for n in untried)}."
-        if untried
-        else ""
-    )
     say = Say("mesh.reach" if expectation is Expectation.REACH else "mesh.closed", None)
     family = "-6 " if ":" in dial.address else ""
     return say.at(
@@ -262,7 +260,7 @@ def _judged(group: list[tuple[Dial, Dialled]], untried: tuple[PortNeed, ...]) ->
         expected=expected,
         actual=f"{summary}. {pairs}" if severity is not PASS else summary,
         source=line.source,
-        evidence=f"on {dial.start}: nc {family}-vz -w 3 {dial.address} {dial.port}{udp and '; #' + udp}",
+        evidence=f"on {dial.start}: nc {family}-vz -w 3 {dial.address} {dial.port}",
         remedy=_remedy(dial, met, line, expectation),
         undo=f"on {dial.target}: sudo ufw delete {_rule(dial, line, expectation)}",
     )

@@ -306,7 +306,7 @@ about_commands() {
     etcd ufw firewalld fail2ban-server multipathd unattended-upgrade exportfs iscsid wg \
     longhornctl chronyd ntpd snapd nomad consul minikube kind postgres mysqld mongod redis-server \
     kafka-server-start.sh rabbitmq-server named dnsmasq rpcbind zfs drbdadm puppet salt-minion; do
-    where=$(command -v "$name") && printf '%s=%s\n' "$name" "$where"
+    command -v "$name"
   done
   end 0
 }
@@ -393,6 +393,8 @@ about_network() {
   end 0
   begin nics
   [ "$#" = 0 ] || show "$@"
+  # Without a single route the file may be empty, which is not the same as out of sight.
+  [ -r /proc/net/route ] && printf 'routes\n'
   show /proc/net/route /proc/net/if_inet6
   [ -n "$grep" ] && grep -sHvE '^ff|^[0-9a-f]{32} 80 .* lo$| lo$' /proc/net/ipv6_route
   end 0
@@ -487,7 +489,7 @@ about_kernel() {
   begin mounts
   if [ -n "$grep" ]; then
     mounts=$(grep -svE \
-      ' - (proc|sysfs|cgroup2?|devpts|devtmpfs|nsfs|mqueue|debugfs|tracefs|securityfs|pstore|bpf|configfs|hugetlbfs|autofs|binfmt_misc|fusectl|efivarfs|rpc_pipefs|squashfs|fuse\.(lxcfs|portal|snapfuse)) |^[^ ]* [^ ]* [^ ]* [^ ]* /((proc|sys|dev|run|snap)/|var/lib/(docker|containers|containerd|kubelet|lxd|lxc|rancher)/.|var/snap/[^ ]*/(containerd|kubelet)/|etc/(hosts|hostname|resolv\.conf) )' \
+      ' - (proc|sysfs|cgroup2?|devpts|devtmpfs|nsfs|mqueue|debugfs|tracefs|securityfs|pstore|bpf|configfs|hugetlbfs|autofs|binfmt_misc|fusectl|efivarfs|rpc_pipefs|squashfs|fuse\.(lxcfs|portal|snapfuse)) |^[^ ]* [^ ]* [^ ]* [^ ]* /((proc|sys|dev|run|snap)[/ ]|var/lib/(docker|containers|containerd|kubelet|lxd|lxc|rancher)/.|var/snap/[^ ]*/(containerd|kubelet)/|etc/(hosts|hostname|resolv\.conf) )' \
       /proc/self/mountinfo)
     printf '%s\n' "$mounts"
     end 0
@@ -532,22 +534,30 @@ about_software() {
     done
   done
   end 0
-  # A unit with processes has a folder among the control groups: no need to ask systemd.
+  # A unit with processes has a folder among the control groups: no need to ask systemd. Process 1
+  # tells where this system's own begin, for those of a host or a neighbour may be in sight too.
   begin services
   found=
   daemon=
-  for folder in /sys/fs/cgroup/system.slice/*.service \
-    /sys/fs/cgroup/systemd/system.slice/*.service /sys/fs/cgroup/unified/system.slice/*.service \
-    /sys/fs/cgroup/systemd/*/system.slice/*.service; do
-    [ -d "$folder" ] || continue
-    found=yes
-    printf '%s\n' "${folder##*/}"
-    case ${folder##*/} in
-    chrony.service | chronyd.service) daemon=chrony ;;
-    systemd-timesyncd.service) daemon=systemd-timesyncd ;;
-    ntp.service | ntpd.service | ntpsec.service | openntpd.service) daemon=ntpd ;;
+  while IFS=: read -r _ kind base; do
+    case $kind:$base in
+    :*/init.scope | name=systemd:*/init.scope) ;;
+    *) continue ;;
     esac
-  done
+    base=${base%/init.scope}/system.slice
+    for folder in "/sys/fs/cgroup$base"/*.service "/sys/fs/cgroup/systemd$base"/*.service \
+      "/sys/fs/cgroup/unified$base"/*.service; do
+      [ -d "$folder" ] || continue
+      found=yes
+      printf '%s\n' "${folder##*/}"
+      case ${folder##*/} in
+      chrony.service | chronyd.service) daemon=chrony ;;
+      systemd-timesyncd.service) daemon=systemd-timesyncd ;;
+      ntp.service | ntpd.service | ntpsec.service | openntpd.service) daemon=ntpd ;;
+      esac
+    done
+    [ -n "$found" ] && break
+  done </proc/1/cgroup
   end 0
   if [ -z "$found" ] && [ -d /run/systemd/system ]; then
     ask running systemctl list-units --no-legend --plain --type=service --state=active

@@ -59,7 +59,14 @@ def save_facts(path: Path, seen: Sequence[Seen]) -> None:
     Raises InputProblem where the file cannot be written.
     """
     # Facts hold serial numbers, users and addresses: for their owner alone.
-    write_whole(path, facts_text(seen), mode=0o600)
+    try:
+        write_whole(path, facts_text(seen), mode=0o600)
+    except OSError as error:
+        raise InputProblem(
+            f"the file cannot be written: {error.strerror or error}",
+            where=str(path),
+            remedy="Name a file in a folder that exists and that you may write to.",
+        ) from error
 
 
 def load_facts(path: Path) -> list[Seen]:
@@ -91,7 +98,7 @@ def seen_from_json(raw: bytes, *, where: str) -> list[Seen]:
         machines = value.get("machines")
         if not isinstance(machines, list) or len(machines) > _MACHINES:
             raise misfit("machines", f"a list of at most {_MACHINES} machines", machines)
-        if extra := set(value) - {"schema", "machines", "comment"}:
+        if extra := set(value) - {"schema", "machines"}:
             raise misfit(sorted(extra)[0], "no such key", value)
         return [_seen_from_json(one, f"machines[{index}]") for index, one in enumerate(machines)]
     except InputProblem as problem:

@@ -11,6 +11,9 @@ from preflight.findings import Finding, Severity, Waiver
 
 SOURCE = "Sitewright: a waiver has a name, a reason and a last day, and covers what it names"
 
+NEVER_WAIVABLE = frozenset({"host.reachable", "host.key"})
+"""Findings from outside the registry that nobody may waive: what was not seen, whom we spoke to."""
+
 
 def matches(waiver: Waiver, finding: Finding) -> bool:
     """Whether a waiver speaks of a finding, whatever the day: by id or area.*, and by machine.
@@ -27,8 +30,13 @@ def matches(waiver: Waiver, finding: Finding) -> bool:
 
 def waivable(finding: Finding) -> bool:
     """Whether a person may accept it: some checks guard what no acceptance makes work."""
-    check = find_check(finding.id)
-    return check is None or check.waivable
+    return not never_waivable(finding.id)
+
+
+def never_waivable(check_id: str) -> bool:
+    """Whether an id belongs to a check that nobody may waive: an identity, an architecture."""
+    check = find_check(check_id)
+    return check_id in NEVER_WAIVABLE or (check is not None and not check.waivable)
 
 
 def in_force(waiver: Waiver, today: date) -> bool:
@@ -77,7 +85,7 @@ def judge_waivers(
                     remedy="Mend what it covered, or have it accepted again with a new last day.",
                 )
             )
-        elif (open_ones and not allowed) or _never_waivable(waiver):
+        elif (open_ones and not allowed) or never_waivable(waiver.check):
             said.append(
                 _about(
                     waiver,
@@ -102,11 +110,6 @@ def judge_waivers(
                 )
             )
     return tuple(said)
-
-
-def _never_waivable(waiver: Waiver) -> bool:
-    check = find_check(waiver.check)
-    return check is not None and not check.waivable
 
 
 def _about(

@@ -21,6 +21,7 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.scrollbar import ScrollBar
 from textual.worker import Worker, WorkerState
 
@@ -75,7 +76,7 @@ class SitewrightApp(App[int]):
     """The wizard."""
 
     TITLE = "Sitewright"
-    CSS_PATH: ClassVar[list[str | Path]] = ["app.tcss", "step.tcss"]  # type: ignore[assignment, misc]  # narrower than Textual's
+    CSS_PATH: ClassVar[list[str | Path]] = ["app.tcss", "step.tcss"]  # type: ignore[assignment]  # narrower than Textual's
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", show=False, priority=True),
@@ -105,7 +106,8 @@ class SitewrightApp(App[int]):
         self.memory = Memory()
         self.style_look = look or first_look()
         self.crash: str | None = None
-        self._saved: tuple[Answers, int] | None = None
+        self.site_written = False
+        """Whether this session wrote the site file, so that its command may be shown."""
         self.theme = theme_for(self.style_look)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -118,12 +120,9 @@ class SitewrightApp(App[int]):
             filters.append(ASCII_FILTER)
         return filters
 
-    def get_default_screen(self) -> StepScreen:
-        """The welcome step is the first paint."""
-        return self._screen_for(StepId.WELCOME)
-
     def on_mount(self) -> None:
-        """Listen for the end of the session, so that the terminal is given back then too."""
+        """Show the welcome step, and listen for the end of the session to give the terminal back."""
+        self.push_screen(self._screen_for(StepId.WELCOME))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:
@@ -137,11 +136,13 @@ class SitewrightApp(App[int]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Cover a window that is too small, uncover it when it is large enough again."""
+        self._cover(event.size)
+
+    def _cover(self, size: Size) -> None:
         from screens.small import SmallScreen
 
-        width, height = event.size
         covered = isinstance(self.screen, SmallScreen)
-        small = width < SMALLEST[0] or height < SMALLEST[1]
+        small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         if small and not covered:
             self.push_screen(SmallScreen(SMALLEST))
         elif covered and not small:
@@ -170,7 +171,10 @@ class SitewrightApp(App[int]):
             answers, step=step.value, furthest=later_of(answers.furthest, step.value)
         )
         self.keep_place()
+        while self.screen is not self.step_screen:
+            self.pop_screen()  # a panel that a person opened while work was ending
         self.switch_screen(self._screen_for(step))
+        self._cover(self.size)
 
     def go_next(self, answers: Answers) -> None:
         """On to the next step, unless something is missing."""
@@ -212,7 +216,8 @@ class SitewrightApp(App[int]):
 
     def keep_place(self) -> None:
         """Write the answers down; a disk that is full is told once and stops nothing."""
-        if self.step is StepId.WELCOME and self.answers.furthest == StepId.WELCOME:
+        answers = self.answers
+        if answers.solution is None and not answers.carry and not answers.machines:
             return  # nothing was answered yet, and an older place may still be wanted
         try:
             save_answers(replace(self.answers, saved_at=self.services.now()), self.state_file)

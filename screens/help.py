@@ -29,7 +29,5 @@ class HelpScreen(Dialog[None]):
                     yield Static(paragraph, classes="paragraph", markup=False)
                 yield Static("Keys", classes="dialog-title", markup=False)
                 for key, word in (*text.keys, *KEYS_EVERYWHERE):
-                    yield Static(
-                        Content.assemble((f"{key:<12}", "bold"), word), classes="help-key"
-                    )
+                    yield Static(Content.assemble((f"{key:<12}", "bold"), word), classes="help-key")
             yield KeyLine((Key("Esc", "Close", "screen.close"),), id="dialog-keys")

@@ -28,26 +28,41 @@ _TOPICS: Final = {
     "welcome": Help(
         "Welcome",
         (
-            "Sitewright looks at machines over SSH, compares them with the published sizing and "
-            "port tables, and says in plain words what is missing and how to mend it.",
-            "Everything up to the summary only reads: nothing is installed, written or restarted "
-            "on any machine. The first line of the screen says so as long as it is true.",
-            "Your answers are kept in a file that only you can read, so you may close this window "
-            "at any time and go on later. Passwords are never written down.",
-            "A file of facts comes from `sitewright facts` or from the export on the preflight "
-            "step. It is judged here again without any machine: that is how a support desk looks "
-            "at a site that nobody may log in to.",
+            (
+                "Sitewright looks at machines over SSH, compares them with the published "
+                "sizing and port tables, and says in plain words what is missing and how to "
+                "mend it."
+            ),
+            (
+                "Everything up to the summary only reads: nothing is installed, written or "
+                "restarted on any machine. The first line of the screen says so as long as it "
+                "is true."
+            ),
+            (
+                "Your answers are kept in a file that only you can read, so you may close this "
+                "window at any time and go on later. Passwords are never written down."
+            ),
+            (
+                "A file of facts comes from `sitewright facts` or from the export on the "
+                "preflight step. It is judged here again without any machine: that is how a "
+                "support desk looks at a site that nobody may log in to."
+            ),
         ),
         (("Up, Down", "choose"), ("Enter", "take it and go on")),
     ),
     "goal": Help(
         "What should these machines carry?",
         (
-            "Each line is a solution in one environment. What it asks of its machines stands "
-            "beside it, with the document that says so. Some documents disagree; then each table "
-            "stands apart, one is the default, and the report names the one that was used.",
-            '"What can this machine carry?" asks the other way round: this machine is compared '
-            "with everything that fits on a single machine.",
+            (
+                "Each line is a solution in one environment. What it asks of its machines "
+                "stands beside it, with the document that says so. Some documents disagree; "
+                "then each table stands apart, one is the default, and the report names the "
+                "one that was used."
+            ),
+            (
+                '"What can this machine carry?" asks the other way round: this machine is '
+                "compared with everything that fits on a single machine."
+            ),
             "A solution that Sitewright cannot install yet can still be judged.",
         ),
         (("Up, Down", "choose"), ("Enter", "take it and go on"), ("PgUp, PgDn", "faster")),
@@ -55,18 +70,26 @@ _TOPICS: Final = {
     "machines": Help(
         "Which machines?",
         (
-            "Type a machine and press Enter. A machine is written as an address or a name, with a "
-            "user before and a port after it where they are needed: ubuntu@10.10.0.14:22, "
-            "[2001:db8::14]:22, or a name from your ssh config. A name of your own may stand in "
-            "front: w1=ubuntu@10.10.0.14.",
-            "Several lines can be pasted straight into the line; they open as a list to look at "
-            "first. A file may be a site file, an Ansible inventory (INI or YAML), or a list with "
-            "one machine a line.",
-            "Each machine is tried at once: does anybody answer at that address, and is it SSH? "
-            "Nobody logs in yet. A machine that does not answer can stay in the list; it will "
-            "stand in the report with its reason.",
-            "Login holds what all machines share: user, port, key, bastion, and passwords. "
-            "Passwords are typed unseen, stay in memory, and are gone when you leave.",
+            (
+                "Type a machine and press Enter. A machine is written as an address or a name, "
+                "with a user before and a port after it where they are needed: "
+                "ubuntu@10.10.0.14:22, [2001:db8::14]:22, or a name from your ssh config. A "
+                "name of your own may stand in front: w1=ubuntu@10.10.0.14."
+            ),
+            (
+                "Several lines can be pasted straight into the line; they open as a list to "
+                "look at first. A file may be a site file, an Ansible inventory (INI or YAML), "
+                "or a list with one machine a line."
+            ),
+            (
+                "Each machine is tried at once: does anybody answer at that address, and is it "
+                "SSH? Nobody logs in yet. A machine that does not answer can stay in the list; "
+                "it will stand in the report with its reason."
+            ),
+            (
+                "Login holds what all machines share: user, port, key, bastion, and passwords. "
+                "Passwords are typed unseen, stay in memory, and are gone when you leave."
+            ),
         ),
         (
             ("Enter", "add what is typed; on the list: change a machine"),
@@ -81,14 +104,22 @@ _TOPICS: Final = {
     "trust": Help(
         "Are these the right machines?",
         (
-            "Every SSH server proves who it is with a host key. Its fingerprint is shown here. "
-            "Compare it with the one on the machine's own console:",
+            (
+                "Every SSH server proves who it is with a host key. Its fingerprint is shown "
+                "here. Compare it with the one on the machine's own console:"
+            ),
             "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
-            "trusted: the key is known already, from a known_hosts file. unknown: nobody has "
-            "confirmed it yet. CHANGED: another key than the one that was trusted before. Either "
-            "the machine was set up anew, or somebody else answers in its place.",
-            "A changed key cannot be accepted here, on purpose. Find out why it changed; if the "
-            "machine was set up anew, remove the old key with the command shown, and try again.",
+            (
+                "trusted: the key is known already, from a known_hosts file. unknown: nobody "
+                "has confirmed it yet. CHANGED: another key than the one that was trusted "
+                "before. Either the machine was set up anew, or somebody else answers in its "
+                "place."
+            ),
+            (
+                "A changed key cannot be accepted here, on purpose. Find out why it changed; "
+                "if the machine was set up anew, remove the old key with the command shown, "
+                "and try again."
+            ),
             "A machine whose key is not confirmed is not logged in to. The others go on.",
         ),
         (
@@ -100,16 +131,26 @@ _TOPICS: Final = {
     "preflight": Help(
         "Can they carry it?",
         (
-            "One login and one script a machine. The script reads what decides whether an "
-            "installation will work, needs no tool that a minimal system lacks, changes nothing "
-            "and ends within ten seconds. No machine waits for another.",
-            "ok: as asked. warn: it will work, with a weakness. FAIL: it would not work, or not "
-            "as documented. ?: it could not be seen, with the reason; an unknown is never a pass. "
-            "waived: somebody took it upon themselves, with a name, a reason and a last day.",
-            "Enter opens a machine: every finding with what was expected, what was found, who "
-            "demands it, the command that shows it, what to do, and how to take that back.",
-            'The last line, "between them", holds what no machine can tell alone: duplicate '
-            "names, clocks that differ, ports that one cannot reach on another.",
+            (
+                "One login and one script a machine. The script reads what decides whether an "
+                "installation will work, needs no tool that a minimal system lacks, changes "
+                "nothing and ends within ten seconds. No machine waits for another."
+            ),
+            (
+                "ok: as asked. warn: it will work, with a weakness. FAIL: it would not work, "
+                "or not as documented. ?: it could not be seen, with the reason; an unknown is "
+                "never a pass. waived: somebody took it upon themselves, with a name, a reason "
+                "and a last day."
+            ),
+            (
+                "Enter opens a machine: every finding with what was expected, what was found, "
+                "who demands it, the command that shows it, what to do, and how to take that "
+                "back."
+            ),
+            (
+                'The last line, "between them", holds what no machine can tell alone: '
+                "duplicate names, clocks that differ, ports that one cannot reach on another."
+            ),
         ),
         (
             ("Enter", "open a machine"),
@@ -123,10 +164,14 @@ _TOPICS: Final = {
         "The findings of one machine",
         (
             "The worst stands first. Beneath is the finding under the cursor, in full.",
-            "evidence is the command to run on the machine to see it for yourself. remedy is what "
-            "to do about it, undo how to take that back.",
-            "After you have mended something, press r: the machine is looked at again, and the "
-            "finding says whether it changed.",
+            (
+                "evidence is the command to run on the machine to see it for yourself. remedy "
+                "is what to do about it, undo how to take that back."
+            ),
+            (
+                "After you have mended something, press r: the machine is looked at again, and "
+                "the finding says whether it changed."
+            ),
         ),
         (
             ("Enter", "the finding on the whole screen"),
@@ -138,23 +183,32 @@ _TOPICS: Final = {
     "waive": Help(
         "Waiving a finding",
         (
-            "A waiver says that a named person accepts a finding, for a reason, until a last day. "
-            "It does not make the finding go away: it stands in every report, with the name.",
+            (
+                "A waiver says that a named person accepts a finding, for a reason, until a "
+                "last day. It does not make the finding go away: it stands in every report, "
+                "with the name."
+            ),
             "After its last day it no longer counts, and the finding blocks again.",
-            "Some things cannot be waived: a host key that is not confirmed, and a processor that "
-            "the software does not run on.",
+            (
+                "Some things cannot be waived: a host key that is not confirmed, and a "
+                "processor that the software does not run on."
+            ),
         ),
         (("Enter", "next line, then save"),),
     ),
     "summary": Help(
         "What came out",
         (
-            "The verdict in one sentence, and beneath it who plays which role. Sitewright proposes "
-            "roles by what the machines have; Enter changes the roles of a machine, and everything "
-            "is judged again at once.",
-            "The site file holds these answers. The command beneath it repeats this preflight on "
-            "any machine with Sitewright, without the wizard, with the same result and an exit "
-            "code. It holds no password.",
+            (
+                "The verdict in one sentence, and beneath it who plays which role. Sitewright "
+                "proposes roles by what the machines have; Enter changes the roles of a "
+                "machine, and everything is judged again at once."
+            ),
+            (
+                "The site file holds these answers. The command beneath it repeats this "
+                "preflight on any machine with Sitewright, without the wizard, with the same "
+                "result and an exit code. It holds no password."
+            ),
         ),
         (
             ("Enter", "change the roles of a machine"),
@@ -165,10 +219,14 @@ _TOPICS: Final = {
     "login": Help(
         "How to log in",
         (
-            "What stands here holds for every machine that says nothing else. An empty user is "
-            "taken from your ssh config, and else is your own name.",
-            "Keys of a running ssh-agent and your usual keys are tried in any case; name a key "
-            "file where it is another one.",
+            (
+                "What stands here holds for every machine that says nothing else. An empty "
+                "user is taken from your ssh config, and else is your own name."
+            ),
+            (
+                "Keys of a running ssh-agent and your usual keys are tried in any case; name a "
+                "key file where it is another one."
+            ),
             "A bastion is a machine to go through: ops@203.0.113.7. Its host key is verified too.",
             "Passwords and passphrases are shown as dots, stay in memory, and are written nowhere.",
         ),

@@ -154,9 +154,7 @@ def port_of(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):
-        raise InputProblem(
-            f'"{text}" is not a port', remedy="A port is a number from 1 to 65535."
-        )
+        raise InputProblem(f'"{text}" is not a port', remedy="A port is a number from 1 to 65535.")
     return int(text)
 
 

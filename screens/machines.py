@@ -111,7 +111,9 @@ class MachinesScreen(StepScreen):
         names = {host.name: host for host in self.hosts}
         ends = {(h.address.lower(), h.port, h.bastion): h for h in self.hosts}
         for host in new:
-            there = names.get(host.name) or ends.get((host.address.lower(), host.port, host.bastion))
+            there = names.get(host.name) or ends.get(
+                (host.address.lower(), host.port, host.bastion)
+            )
             if there is not None:
                 raise InputProblem(
                     f'"{there.name}" ({there.endpoint}) is on the list already',
@@ -211,9 +213,7 @@ class MachinesScreen(StepScreen):
         host = next((host for host in self.hosts if host.name == event.key), None)
         if host is not None and not host.local:
             others = frozenset(entry.name for entry in self.hosts) - {host.name}
-            self.app.push_screen(
-                ChangeScreen(host, others), lambda new: self._replace(host, new)
-            )
+            self.app.push_screen(ChangeScreen(host, others), lambda new: self._replace(host, new))
 
     def _replace(self, old: Host, new: Host | None) -> None:
         if new is None or new == old or old not in self.hosts:

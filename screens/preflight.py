@@ -6,11 +6,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widgets import Static
 
+from screens.answers import Answers
 from screens.services import Access, Question
 from screens.step import StepScreen
 from screens.widgets.board import Board, Column, Row
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from foundation.hosts.model import Host
     from preflight.assessment import HostResult, Seen
     from preflight.findings import Finding, Waiver
+    from screens.matrix import Shape
 
 FLUSH_SECONDS: Final = 1 / 20
 """How often results may reach the screen."""
@@ -48,6 +51,7 @@ class PreflightScreen(StepScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self.hosts: tuple[Host, ...] = ()
         self.results: dict[str, HostResult] = {}
         self.between: tuple[Finding, ...] | None = None
         self.looking: dict[str, int] = {}
@@ -69,6 +73,7 @@ class PreflightScreen(StepScreen):
 
     def on_mount(self) -> None:
         """Begin as soon as the tables are read."""
+        self.hosts = tuple(self.answers.inventory())
         self.query_one("#machines", Board).focus()
         self.flusher = self.set_interval(FLUSH_SECONDS, self._flush, pause=True)
         self.clock = self.set_interval(1.0, self._tell, pause=True)
@@ -79,8 +84,9 @@ class PreflightScreen(StepScreen):
             self.memory.question = await self._question()
         self._refresh_question()
         self._show()
-        hosts = self._hosts()
-        known = [self.memory.seen[host.name] for host in hosts if host.name in self.memory.seen]
+        known = [
+            self.memory.seen[host.name] for host in self.hosts if host.name in self.memory.seen
+        ]
         self.arrived += known
         if self.answers.facts_file is not None and not known:
             # The place was resumed: the file is read again.
@@ -88,7 +94,7 @@ class PreflightScreen(StepScreen):
             self.memory.seen = {entry.host.name: entry for entry in loaded}
             self.arrived += loaded
         if self.answers.facts_file is None:
-            self._look([host for host in hosts if host.name not in self.memory.seen])
+            self._look([host for host in self.hosts if host.name not in self.memory.seen])
         self._start_flushing()
 
     async def _question(self) -> Question:
@@ -102,9 +108,7 @@ class PreflightScreen(StepScreen):
             for environment in solution.environments:
                 if (solution.id, environment.id) == (answers.solution, answers.environment):
                     needs = environment.needs
-                    table = next(
-                        (t for t in needs.other_sizings if t.id == answers.sizing), None
-                    )
+                    table = next((t for t in needs.other_sizings if t.id == answers.sizing), None)
                     if table is not None:
                         needs = needs.model_copy(update={"sizing": table})
                     return Question(needs=needs)
@@ -125,9 +129,6 @@ class PreflightScreen(StepScreen):
                 waivers=self.answers.waivers,
             )
 
-    def _hosts(self) -> tuple[Host, ...]:
-        return tuple(self.answers.inventory())
-
     # ---- looking
 
     def _look(self, hosts: list[Host]) -> None:
@@ -139,9 +140,7 @@ class PreflightScreen(StepScreen):
         for host in hosts:
             self.attempt += 1
             self.looking[host.name] = self.attempt
-            self.run_quietly(
-                self._look_at(host, access, self.attempt), group=f"look {host.name}"
-            )
+            self.run_quietly(self._look_at(host, access, self.attempt), group=f"look {host.name}")
         self.between = None
         self._update([host.name for host in hosts])
         if self.clock is not None:
@@ -193,15 +192,15 @@ class PreflightScreen(StepScreen):
 
     async def _assess(self, number: int) -> None:
         question = self.memory.question
-        hosts = self._hosts()
-        seen = [self.memory.seen[host.name] for host in hosts if host.name in self.memory.seen]
-        if question is None or not seen or len(seen) < len(hosts):
+        seen = [self.memory.seen[host.name] for host in self.hosts if host.name in self.memory.seen]
+        if question is None or not seen or len(seen) < len(self.hosts):
             return
         if not question.carries_for:
+            given = self.answers.roles
+            seen = [_with_roles(entry, given.get(entry.host.name)) for entry in seen]
             if self.memory.assigned is None:
                 self.memory.assigned = await self.services.assign(seen, question.needs)
-            roles = question.roles or self.memory.assigned.roles
-            question = replace(question, roles=dict(roles))
+            question = replace(question, roles={**self.memory.assigned.roles, **given})
             reachable = sum(entry.reachable for entry in seen)
             if self.memory.mesh is None and reachable > 1 and self.answers.facts_file is None:
                 self._progress("Trying the ports between the machines")
@@ -220,7 +219,7 @@ class PreflightScreen(StepScreen):
 
     def _tell(self) -> None:
         """How far it is, in words and seconds; nothing moves when there is nothing to tell."""
-        total = len(self._hosts())
+        total = len(self.hosts)
         assessment = self.memory.assessment
         if self.looking:
             seconds = int(time.monotonic() - self.started)
@@ -236,22 +235,139 @@ class PreflightScreen(StepScreen):
     def _progress(self, text: str) -> None:
         self.query_one("#progress", Static).update(text)
 
-    def _row(self, name: str) -> Row:
+    def _row(self, name: str, shape: Shape) -> Row:
         from screens.matrix import result_row, waiting_row
 
         if name in self.looking:
             return waiting_row(name, "looking")
         result = self.results.get(name)
-        return waiting_row(name) if result is None else result_row(result, self._shape())
+        return waiting_row(name) if result is None else result_row(result, shape)
 
-    def _shape(self) -> object:
-        raise NotImplementedError
+    def _shape(self) -> Shape:
+        from screens.matrix import shape_for
+
+        width = self.query_one("#machines", Board).size.width or self.app.size.width - 18
+        roles = [", ".join(result.roles) for result in self.results.values()]
+        return shape_for(width, [host.name for host in self.hosts], roles)
 
     def _update(self, names: list[str]) -> None:
         if self.only_open:
             self._show()
         else:
-            self.query_one("#machines", Board).update_rows([self._row(name) for name in names])
+            shape = self._shape()
+            rows = [self._row(name, shape) for name in names]
+            self.query_one("#machines", Board).update_rows(rows)
 
-    def _show(self) -> None:
-        """Draw every row anew."""
+    def _show(self, keep: str | None = None) -> None:
+        """Draw every row anew, with the columns that fit."""
+        from screens.matrix import between_row
+        from screens.words import to_mend
+
+        shape = self._shape()
+        board = self.query_one("#machines", Board)
+        board.set_columns(shape.columns())
+        rows = []
+        for host in self.hosts:
+            result = self.results.get(host.name)
+            if self.only_open and result is not None and not to_mend(result.findings):
+                continue
+            rows.append(self._row(host.name, shape))
+        if self.between is not None and len(self.hosts) > 1:
+            rows.append(between_row(self.between, shape))
+        board.set_rows(rows, keep=keep)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Other columns for another width."""
+        if event.size.width != self.shown_width:
+            self.shown_width = event.size.width
+            self.call_after_refresh(self._show)
+
+    # ---- keys
+
+    def _under_cursor(self) -> str | None:
+        return self.query_one("#machines", Board).key
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter opens a machine."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Open the machine under the cursor."""
+        from screens.findings import FindingsScreen
+        from screens.matrix import BETWEEN
+
+        name = self._under_cursor()
+        if name is None:
+            return
+        if name != BETWEEN and name not in self.results:
+            self.say(f"{name} is still being looked at.")
+            return
+        self.app.push_screen(FindingsScreen(None if name == BETWEEN else name))
+
+    def again(self, names: list[str]) -> bool:
+        """Look at some machines again; False where there are only facts from a file."""
+        if self.answers.facts_file is not None:
+            self.say("These facts come from a file; there is no machine to look at again.")
+            return False
+        if not self.looking:
+            # What one machine tells anew can change who plays which role, and who reaches whom.
+            self.memory.assigned = None
+            self.memory.mesh = None
+        self._look([host for host in self.hosts if host.name in names])
+        return True
+
+    def action_again(self) -> None:
+        """Look at the machine under the cursor again."""
+        from screens.matrix import BETWEEN
+
+        name = self._under_cursor()
+        if name == BETWEEN:
+            self.action_again_all()
+        elif name is not None:
+            self.again([name])
+
+    def action_again_all(self) -> None:
+        """Look at all of them again."""
+        self.again([host.name for host in self.hosts])
+
+    def action_filter(self) -> None:
+        """All machines, or only those with something to mend."""
+        self.only_open = not self.only_open
+        self._show(keep=self._under_cursor())
+        self.say(
+            "Only machines with something to mend are shown; f shows all again."
+            if self.only_open
+            else "All machines are shown."
+        )
+
+    def action_export(self) -> None:
+        """Write the result to a file."""
+        from screens.export import open_export
+
+        open_export(self)
+
+    # ---- waivers
+
+    def waive(self, waiver: Waiver) -> None:
+        """Take a waiver among the answers, and judge again with it."""
+        self.wizard.answers = replace(self.answers, waivers=(*self.answers.waivers, waiver))
+        self.wizard.keep_place()
+        self._refresh_question()
+        self.assess()
+
+    def collect(self) -> Answers:
+        """Nothing to add: roles and waivers went in where they were given."""
+        return self.answers
+
+    def action_next(self) -> None:
+        """On to the summary, once everything has been judged."""
+        if self.looking or self.memory.assessment is None:
+            self.say("Some machines are still being looked at; the summary needs all of them.")
+            return
+        super().action_next()
+
+
+def _with_roles(seen: Seen, roles: tuple[str, ...] | None) -> Seen:
+    """A machine with the roles that a person gave it, which the assignment then keeps."""
+    return seen if roles is None else replace(seen, host=replace(seen.host, roles=roles))

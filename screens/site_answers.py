@@ -61,7 +61,7 @@ def site_from_answers(answers: Answers, file: Path) -> Site:
 def _host(host: Host, answers: Answers, base: Path) -> dict[str, Any]:
     login = answers.login
     entry: dict[str, Any] = {"name": host.name, "address": host.address}
-    if host.port != 22 and host.port != login.port:
+    if host.port not in (22, login.port):
         entry["port"] = host.port
     if host.user and host.user != login.user:
         entry["user"] = host.user

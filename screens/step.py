@@ -44,7 +44,7 @@ class StepScreen(Screen[None]):
     KEYS: ClassVar[Sequence[Key]] = ()
     """The keys that belong to this step alone."""
     NEXT: ClassVar[str] = "Next"
-    CSS_PATH: ClassVar[str | None] = None  # type: ignore[assignment, misc]  # one file a step, or none
+    CSS_PATH: ClassVar[str | None] = None
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+b", "back", "Back", show=False),
         Binding("f10,ctrl+n", "next", "Next", show=False, priority=True),

@@ -242,8 +242,10 @@ def offer_text(host: Host, tried: Tried | None) -> Content:
             parts += [
                 f"known    {offer.known_fingerprint}\n         in {offer.known_in}\n",
                 ("The machine was set up anew, or somebody else answers in its place. ", "bold"),
-                "Ask on its console. If it was set up anew, remove the old key, then ask again (r):"
-                f"\nssh-keygen -R {_quoted(name)} -f {_quoted(file[0] or file[2])}",
+                (
+                    "Ask on its console. If it was set up anew, remove the old key, then ask again (r):"
+                    f"\nssh-keygen -R {_quoted(name)} -f {_quoted(file[0] or file[2])}"
+                ),
             ]
     return Content.assemble(*parts)
 

@@ -82,7 +82,8 @@ def shape_words(shape: Shape) -> str:
     if shape.memory_gb:
         top = shape.memory_recommended_gb
         parts.append(
-            f"{shape.memory_gb:g}-{top:g} GB" if top and top > shape.memory_gb
+            f"{shape.memory_gb:g}-{top:g} GB"
+            if top and top > shape.memory_gb
             else f"{shape.memory_gb:g} GB"
         )
     parts += [disk_words(disk) for disk in shape.disks]
@@ -95,7 +96,7 @@ def shape_words(shape: Shape) -> str:
 
 
 def role_lines(needs: SolutionNeeds) -> list[tuple[str, str, str]]:
-    """A sizing table: count, role, what each machine must have; alternatives on lines of their own."""
+    """A sizing table: count, role, what each machine must have; an alternative has a line."""
     lines = []
     for row in needs.sizing.roles:
         for n, shape in enumerate(row.shapes):

@@ -137,6 +137,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None and not self._over:
             self.ended.lost = exc
+        self._channel = None
         self._finish()
 
     def _finish(self) -> None:
@@ -145,11 +146,12 @@ class Channel(asyncssh.SSHClientSession[bytes]):
 
     def end(self) -> None:
         """End the command if it still runs: ask it to stop, then take the channel away."""
-        if self._channel is not None and not self._channel.is_closing():
+        channel, self._channel = self._channel, None
+        if channel is not None:
             if self.ended.status < 0:
                 with contextlib.suppress(OSError):
-                    self._channel.terminate()
-            self._channel.close()
+                    channel.terminate()
+            channel.close()
         self._finish()
 
     close = end

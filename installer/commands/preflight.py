@@ -25,6 +25,7 @@ from installer.commands.options import (
 from preflight.findings import Verdict
 
 if TYPE_CHECKING:
+    from installer.site import Site
     from preflight.mesh import Mesh
 
     from preflight.assessment import Assessment, Seen
@@ -101,11 +102,10 @@ def run(options: argparse.Namespace) -> int:
     return _report(assessment, options)
 
 
-def _question(options: argparse.Namespace, site: object, names: Sequence[str]) -> Question:
-    from installer.site import Site
+def _question(options: argparse.Namespace, site: Site | None, names: Sequence[str]) -> Question:
+    from installer.site import check_against
     from installer.solution import load_solution, single_machine_needs
 
-    assert site is None or isinstance(site, Site)  # noqa: S101 - narrows the type for mypy
     solution_id = options.solution or (site.solution if site else None)
     if solution_id is None:
         if options.environment or options.sizing:
@@ -129,7 +129,7 @@ def _question(options: argparse.Namespace, site: object, names: Sequence[str]) -
     )
     roles = _roles_from_options(options.role, names, [row.role for row in needs.sizing.roles])
     if not roles and site is not None and any(host.roles for host in site.hosts):
-        site.check_against(solution)
+        check_against(site, [role.role for role in needs.sizing.roles], where=str(options.site))
         roles = {host.name: tuple(host.roles) for host in site.hosts}
     return Question(needs=needs, roles=roles or None, waivers=tuple(site.waivers) if site else ())
 
@@ -214,26 +214,29 @@ def _assigned_roles(seen: Sequence[Seen], question: Question) -> Mapping[str, tu
 def _assess(
     seen: Sequence[Seen], question: Question, mesh: Mesh | None, options: argparse.Namespace
 ) -> Assessment:
-    from preflight.judge import assess
-
     from foundation.version import __version__
+    from preflight.judge import assess, assess_alone
 
     now = datetime.now(UTC)
-    assessment = assess(
-        seen,
-        question.needs,
-        roles=question.roles,
-        waivers=question.waivers,
-        today=now.astimezone().date(),
-        mesh=mesh,
-        carries_for=question.carries_for,
-    )
-    extra = {**assessment.extra, "version": __version__}
+    today = now.astimezone().date()
+    extra = {"version": __version__}
+    if question.carries_for:
+        assessment = assess_alone(
+            seen[0], question.carries_for, waivers=question.waivers, today=today
+        )
+    else:
+        roles = question.roles
+        if roles is None:
+            roles = _assigned_roles(seen, question)
+            extra["roles"] = "assigned by what the machines have; --role or a site file decides"
+        assessment = assess(
+            seen, question.needs, roles=roles, waivers=question.waivers, today=today, mesh=mesh
+        )
     if options.site is not None:
         extra["site"] = str(options.site)
     if options.facts is not None:
         extra["facts"] = str(options.facts)
-    return replace(assessment, made_at=now, extra=extra)
+    return replace(assessment, made_at=now, extra={**assessment.extra, **extra})
 
 
 def _report(assessment: Assessment, options: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,7 +14,6 @@ from preflight.needs import PortNeed
 
 OUTSIDE: Final = frozenset({"internet", "operator"})
 SOURCE: Final = "MicroK8s inspect.sh and troubleshooting: the FORWARD policy must let pods speak"
-_PORTS = re.compile(r"(?<![\d.:/])(\d{1,5})(?:[:-](\d{1,5}))?(?:/(tcp|udp))?(?![\d./])")
 
 
 @check("firewall.forward", title="Forwarding policy", severities=(PASS, FAIL, UNKNOWN))
@@ -56,27 +54,28 @@ def forward(case: Case, say: Say) -> Iterator[Finding]:
 
 
 def ports_let_in(rules: tuple[str, ...]) -> dict[str, list[range]]:
-    """The ports that allow rules of ufw name, by protocol, and all where a rule names none."""
+    """The ports that ufw's allow rules name, by protocol.
+
+    A rule is ufw's own line: action, protocol, port, to, source port, from, direction, as in
+    `allow tcp 6800:7300 0.0.0.0/0 any 10.0.0.0/8 in`. One that holds for an interface only (a
+    direction like in_eth1) is left out.
+    """
     found: dict[str, list[range]] = {"tcp": [], "udp": []}
     for rule in rules:
-        text = rule.lower()
-        if "allow" not in text and "accept" not in text and "limit" not in text:
+        words = rule.split()
+        if len(words) < 7 or words[0] not in ("allow", "limit") or words[-1] != "in":
             continue
-        without_addresses = (
-            re.sub(r"\d+\.\d+\.\d+\.\d+(/\d+)?|[0-9a-f]*:[0-9a-f:]+(/\d+)?", "", text)
-            if "." in text or "::" in text
-            else text
-        )
-        named = re.search(r"\b(tcp|udp)\b", without_addresses)
-        ports = _PORTS.findall(without_addresses)
-        for first, last, protocol in ports:
-            span = range(int(first), int(last or first) + 1)
-            for one in [protocol] if protocol else [named.group()] if named else ["tcp", "udp"]:
-                found[one].append(span)
-        if not ports and " on " not in f" {text} " and "app" not in text:
-            for spans in found.values():
-                spans.append(range(1, 65536))
+        spans = [range(1, 65536)] if words[2] == "any" else list(_spans(words[2]))
+        for protocol in [words[1]] if words[1] in found else list(found):
+            found[protocol] += spans
     return found
+
+
+def _spans(ports: str) -> Iterator[range]:
+    for part in ports.split(","):
+        first, _, last = part.partition(":")
+        if first.isdecimal() and (last.isdecimal() or not last):
+            yield range(int(first), int(last or first) + 1)
 
 
 def is_let_in(need: PortNeed, allowed: dict[str, list[range]]) -> bool:

@@ -124,12 +124,11 @@ def _synchronized(answer: Answer, daemon: Fact[str]) -> Fact[bool]:
     match = re.search(r"^NTPSynchronized=(yes|no)$", answer.text("timedatectl"), re.MULTILINE)
     if match:
         return match.group(1) == "yes"
-    if daemon == "chrony":
-        return answer.why_not("chronyc", "chronyc")
-    if daemon == "ntpd":
-        return answer.why_not("ntpq", "ntpq")
-    if "timedatectl" in answer.sections:
-        return answer.why_not("timedatectl", "timedatectl")
+    for name in ("chronyc", "ntpq", "timedatectl"):
+        if name in answer.sections:
+            return answer.why_not(name, name)
+    if isinstance(daemon, str):
+        return Unknown(f"there is no means to ask {daemon}")
     return Unknown("no time service runs, and without systemd the kernel's state cannot be asked")
 
 

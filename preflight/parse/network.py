@@ -249,7 +249,7 @@ def _routes(answer: Answer) -> Fact[tuple[Route, ...]]:
                 metric=hexadecimal(words[5]) or 0,
             )
         )
-    if not found and "/proc/net/route" not in files:
+    if not found and "routes" not in answer.lines("nics"):
         return Unknown("/proc/net/route cannot be read")
     return tuple(found)
 

@@ -147,7 +147,8 @@ def parse_software(answer: Answer) -> Fact[tuple[Software, ...]]:
     """The programs that are there, from the sections commands, packages, snaps, units, services."""
     if "commands" not in answer.sections or "units" not in answer.sections:
         return answer.why_not("commands", "the path")
-    commands = _pairs(answer, "commands")
+    # busybox names its own applets without a path; those are not the programs meant here.
+    commands = {name: path for name, path in _commands(answer).items() if "/" in path}
     units = _pairs(answer, "units")
     packages = _packages(answer)
     snaps = _snaps(answer)
@@ -183,7 +184,7 @@ def parse_commands(answer: Answer) -> Fact[frozenset[str]]:
     """The tools on the path, of those that the probe looks for."""
     if "commands" not in answer.sections:
         return answer.why_not("commands", "the path")
-    return frozenset(plain(name, 60) for name in _pairs(answer, "commands"))
+    return frozenset(plain(name, 60) for name in _commands(answer))
 
 
 def has_package(answer: Answer, name: str) -> bool:
@@ -216,6 +217,11 @@ def _active(answer: Answer, one: _Known, running: frozenset[str], *, runs: bool)
     if one.processes and answer.succeeded("processes") and answer.lines("processes"):
         return False
     return False if running else Unknown("neither services nor processes can be seen")
+
+
+def _commands(answer: Answer) -> dict[str, str]:
+    """The paths of the commands by name; busybox names its own without a path."""
+    return {line.rpartition("/")[2]: line for line in answer.lines("commands")}
 
 
 def _pairs(answer: Answer, name: str) -> dict[str, str]:

@@ -21,18 +21,20 @@ class Area:
 
 
 AREAS = (
-    Area("access", "acc", ("access", "login", "sudo")),
-    Area("roles", "role", ("role", "roles", "assignment", "machine", "sizing")),
-    Area("CPU", "CPU", ("cpu", "architecture")),
-    Area("memory", "mem", ("memory", "swap")),
-    Area("disks", "disk", ("disk", "filesystem")),
+    Area("access", "acc", ("access",)),
+    Area("roles", "role", ("role",)),
+    Area("kind", "kind", ("machine",)),
+    Area("CPU", "CPU", ("cpu",)),
+    Area("memory", "mem", ("memory",)),
+    Area("disks", "disk", ("disk",)),
     Area("NICs", "NIC", ("nic",)),
     Area("ports", "port", ("port",)),
-    Area("OS", "OS", ("os", "host", "identity")),
-    Area("kernel", "kern", ("kernel", "limits", "security")),
-    Area("network", "net", ("network", "firewall", "mesh", "proxy", "internet")),
-    Area("time", "time", ("time", "clock")),
-    Area("software", "soft", ("software", "conflict", "command", "runtime")),
+    Area("OS", "OS", ("os", "host")),
+    Area("kernel", "kern", ("kernel", "limits")),
+    Area("network", "net", ("network", "firewall", "mesh")),
+    Area("time", "time", ("time",)),
+    Area("software", "soft", ("software",)),
+    Area("site", "site", ("unique", "consistency", "waiver")),
 )
 """The known areas; an area that none gathers gets a column of its own at the end."""
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from preflight.assessment import Assessment, HostResult
 from preflight.findings import Finding, Waiver
 from preflight.needs import SizingTable
 from preflight.recorded import facts_for_report
-from preflight.report import shape
 from preflight.report.grouping import (
     WaiverState,
+    external,
     given_waivers,
     risk_acceptances,
     sentence,
 )
 from preflight.report.words import counted
+
+if TYPE_CHECKING:
+    from preflight.report import shape
 
 
 def render_json(assessment: Assessment) -> str:
@@ -61,6 +64,7 @@ def report(assessment: Assessment) -> shape.ReportShape:
                 "role": row.role,
                 "title": row.title,
                 "optional": row.optional,
+                "external": external(row),
                 "min": row.count.min,
                 "max": row.count.max,
                 "machines": [h.seen.host.name for h in assessment.hosts if row.role in h.roles],

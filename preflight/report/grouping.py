@@ -10,10 +10,13 @@ from functools import lru_cache
 
 from preflight.assessment import Assessment
 from preflight.findings import Finding, Severity, Waiver
+from preflight.needs import MachineKind, RoleNeed
 from preflight.report.areas import area_rank
 from preflight.report.words import count, is_waived, verdict_sentence
 
 BETWEEN = "between the machines"
+COMBINED = "role.combined"
+"""The check of the roles that one machine plays together."""
 UNREACHED = "host.reachable"
 """The check of a machine that could not be seen, which has a section of its own."""
 
@@ -223,6 +226,11 @@ _STATES = {
 """What the judge says of waivers that cover nothing, by the id of its finding."""
 
 
+def external(row: RoleNeed) -> bool:
+    """Whether a row of a sizing table is no computer to log in to, a USB backup system, say."""
+    return all(shape.machine is MachineKind.EXTERNAL for shape in row.shapes)
+
+
 @dataclass(frozen=True, slots=True)
 class RiskAcceptance:
     """A machine whose combined roles the sizing table allows only with a formal acceptance."""
@@ -242,7 +250,7 @@ def risk_acceptances(assessment: Assessment) -> tuple[RiskAcceptance, ...]:
         for combination in sizing.risk_acceptance:
             if not combination <= set(host.roles):
                 continue
-            about = [f for f in host.findings if f.area in COMBINATION_AREAS]
+            about = [f for f in host.findings if f.id == COMBINED]
             asked.append(
                 RiskAcceptance(
                     host=host.seen.host.name,
@@ -254,7 +262,3 @@ def risk_acceptances(assessment: Assessment) -> tuple[RiskAcceptance, ...]:
                 )
             )
     return tuple(asked)
-
-
-COMBINATION_AREAS = frozenset({"role", "roles", "assignment"})
-"""The areas of the checks that look at the combination of roles on one machine."""

@@ -160,6 +160,8 @@ def _roles(assessment: Assessment) -> str:
         asked = str(row.count.min)
         if row.count.max != row.count.min:
             asked += " or more" if row.count.max is None else f" to {row.count.max}"
+        if grouping.external(row):
+            asked += ", outside the site"
         if row.optional or row.count.max == 0:
             asked = "optional"
         rows.append(

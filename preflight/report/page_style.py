@@ -71,7 +71,8 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
   border-bottom: 1px solid var(--line); unicode-bidi: isolate; }
 thead th { color: var(--dim); font-weight: 600; border-bottom-width: 2px; }
 tbody th { font-weight: 600; }
-.grid td, .grid thead th { white-space: nowrap; padding: .35rem .9rem .35rem 0; }
+.grid { font-size: .86rem; }
+.grid td, .grid thead th { white-space: nowrap; padding: .35rem .75rem .35rem 0; }
 .grid tbody th { position: sticky; left: 0; background: var(--paper); min-width: 5rem; }
 .entry { margin: 0 0 1rem; padding: .25rem 0 .75rem 1rem; border-left: 3px solid var(--line); }
 .entry.fail-edge { border-left-color: var(--fail); }
@@ -99,8 +100,9 @@ footer { margin-top: 3rem; padding-top: .75rem; border-top: 1px solid var(--line
   tr, .entry, .keep, dl { break-inside: avoid; }
   .machine > h3, .machine > p, .machine > dl { break-after: avoid; }
   .scroll { overflow: visible; }
-  .grid, .findings { font-size: 8.5pt; min-width: 0; } .findings td { padding: .2rem .4rem .2rem 0; }
-  .grid .word { white-space: normal; } .grid td, .grid thead th { padding: .25rem .5rem .25rem 0; }
+  .findings { font-size: 8.5pt; min-width: 0; } .grid { font-size: 7.5pt; }
+  .findings td { padding: .2rem .4rem .2rem 0; }
+  .grid .word { white-space: normal; } .grid td, .grid thead th { padding: .25rem .35rem .25rem 0; }
   .grid tbody th { position: static; }
   .new-page { break-before: page; }
   a { color: inherit; text-decoration: none; }

@@ -125,6 +125,8 @@ class RoleShape(TypedDict):
     role: str
     title: str
     optional: bool
+    external: bool
+    """Whether it is no machine to log in to."""
     min: int
     max: int | None
     machines: list[str]

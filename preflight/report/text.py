@@ -257,4 +257,7 @@ def _next(page: Page, assessment: Assessment) -> None:
     ready = assessment.verdict in {Verdict.READY, Verdict.READY_WITH_WARNINGS}
     page.paragraph("Next:" if ready else "Next, when that is done:", style=Style.HEADING)
     for step in next_steps(assessment):
-        page.lines.append("  " + page.plain(step))
+        if step.startswith("sitewright"):
+            page.lines.append("  " + page.plain(step))
+        else:
+            page.paragraph(step, indent=2)

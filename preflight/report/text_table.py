@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from preflight.assessment import Assessment
 from preflight.report.areas import Grid, Mark, grid
+from preflight.report.grouping import external
 from preflight.report.layout import Page, Style, pad, widest, wrap
 from preflight.report.words import cells, cut, name_list
 
@@ -36,6 +37,11 @@ def roles(page: Page, assessment: Assessment) -> None:
     rows = []
     for row in assessment.needs.sizing.roles:
         names = [h.seen.host.name for h in assessment.hosts if row.role in h.roles]
+        if external(row) and not names:
+            rows.append(
+                (page.plain(row.role), page.plain("–"), "outside the site, no machine to log in to")
+            )
+            continue
         if not names and (row.optional or row.count.min == 0):
             continue
         number = f"{len(names)} of {row.count.min}"

@@ -42,9 +42,7 @@ class Field(Horizontal):
     ) -> None:
         super().__init__(classes="field")
         self.label = label
-        self.line = Line(
-            value=value, placeholder=example, password=secret, id=id, compact=True
-        )
+        self.line = Line(value=value, placeholder=example, password=secret, id=id, compact=True)
         self.line.cursor_blink = False
 
     def compose(self) -> ComposeResult:

@@ -10,7 +10,7 @@ class Press(Button):
     """A button as wide as its word and two cells on each side."""
 
     def __init__(self, word: str, *, id: str, action: str, primary: bool = False) -> None:  # noqa: A002 - Textual's name
-        super().__init__(f"  {word}  ", id=id, compact=True, classes="press")
+        super().__init__(f" {word} ", id=id, compact=True, classes="press")
         self.word = word
         self.does = action
         self.set_class(primary, "-first")
@@ -18,7 +18,7 @@ class Press(Button):
     def render(self) -> Content:
         """The word, in brackets unless a coloured ground shows the button."""
         plain = self.app.native_ansi_color
-        return Content(f"[ {self.word} ]" if plain else f"  {self.word}  ")
+        return Content(f"[{self.word}]" if plain else f" {self.word} ")
 
     async def on_button_pressed(self, event: Button.Pressed) -> None:
         """Do the action."""

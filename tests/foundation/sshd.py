@@ -21,6 +21,8 @@ from foundation.hosts.model import Host, Inventory
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
+_SFTP = "Subsystem sftp internal-sftp"
+
 
 def keygen(path: Path, *, passphrase: str = "", kind: str = "ed25519") -> Path:
     """A new private key, as ssh-keygen makes it."""
@@ -131,7 +133,7 @@ def _start(folder: Path, options: tuple[str, ...], address: str) -> Sshd:
                 "KbdInteractiveAuthentication no",
                 "StrictModes no",
                 "MaxStartups 100",
-                "Subsystem sftp internal-sftp",
+                *([] if any(o.startswith("Subsystem") for o in options) else [_SFTP]),
                 "LogLevel INFO",
                 "",
             ]

@@ -28,7 +28,15 @@ from preflight.facts import (
     Unknown,
 )
 from preflight.findings import Finding, Severity, Verdict, Waiver
-from preflight.needs import Count, DiskNeed, RoleNeed, Shape, SizingTable, SolutionNeeds
+from preflight.needs import (
+    Count,
+    DiskNeed,
+    MachineKind,
+    RoleNeed,
+    Shape,
+    SizingTable,
+    SolutionNeeds,
+)
 
 MADE_AT = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 SOURCE = "PM4ML On-Premises Deployment Guide, section 4.1 (1.0)"
@@ -70,6 +78,9 @@ NEEDS = SolutionNeeds(
             row("load-balancer", 2, 4, 16),
             row("storage", 3, 16, 64),
             row("bastion", 0, 2, 8, optional=True),
+            RoleNeed(
+                role="backup", count=Count(min=1), shapes=(Shape(machine=MachineKind.EXTERNAL),)
+            ),
         ),
         risk_acceptance=(frozenset({"master", "worker"}),),
     ),
@@ -113,7 +124,11 @@ def finding(
     severity: Severity,
     title: str,
     *wording: str,
-    **more: str,
+    source: str = SOURCE,
+    evidence: str = "",
+    remedy: str = "",
+    undo: str = "",
+    subject: str = "",
 ) -> Finding:
     """A finding; `wording` is what was expected and found, the source that of the sizing table."""
     return Finding(
@@ -122,9 +137,12 @@ def finding(
         title=title,
         expected=wording[0],
         actual=wording[1],
-        source=more.pop("source", SOURCE),
+        source=source,
         host=host,
-        **more,
+        evidence=evidence,
+        remedy=remedy,
+        undo=undo,
+        subject=subject,
     )
 
 
@@ -429,7 +447,8 @@ def one_machine() -> Assessment:
         carries=(
             Carries("core-test-harness", "single-box", "Mojaloop Core Test Harness",
                     Verdict.READY_WITH_WARNINGS, "Switch the swap off first."),
-            Carries("miniloop", "single-box", "Miniloop", Verdict.READY, "Nothing stands against it."),
+            Carries("miniloop", "single-box", "Miniloop", Verdict.READY,
+                    "Nothing stands against it."),
             Carries("mosip", "sandbox", "MOSIP V3", Verdict.NOT_READY,
                     "Not enough memory: 16 GB, 128 GB needed. And 3 more problems."),
         ),

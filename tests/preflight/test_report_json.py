@@ -135,7 +135,10 @@ def test_half_a_surrogate_pair_becomes_a_replacement() -> None:
 
 
 def test_the_same_assessment_gives_the_same_text(snapshot: SnapshotAssertion) -> None:
-    """Order and form are fixed."""
+    """Order and form are fixed; the facts have golden files of their own."""
     one = render(factory.one_machine(), "json")
     assert one == render(factory.one_machine(), "json")
-    assert json.loads(one) == snapshot.use_extension(JSONSnapshotExtension)
+    made = json.loads(one)
+    for host in made["hosts"]:
+        host["facts"] = "left out"
+    assert made == snapshot.use_extension(JSONSnapshotExtension)

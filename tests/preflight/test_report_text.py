@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 
@@ -116,6 +118,22 @@ def test_an_unknown_format_is_refused() -> None:
     """A format that there is not raises at once."""
     with pytest.raises(ValueError, match="yaml"):
         render(factory.site(), "yaml")
+
+
+def test_many_machines_are_named_in_runs() -> None:
+    """Five hundred machines take a line each in the table and few words elsewhere."""
+    text = render(factory.many(500))
+    assert text.count("\nnode") == 500
+    assert len(text.splitlines()) < 700
+
+
+def test_naming_the_forms_loads_none_of_them() -> None:
+    """What lists the formats for an option pays for no form."""
+    code = "import sys, preflight.report; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert "preflight.report" in loaded
+    assert not [name for name in loaded if name.startswith(("preflight.report.", "pydantic"))]
 
 
 words = st.text(max_size=60)

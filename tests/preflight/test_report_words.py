@@ -51,7 +51,7 @@ def test_ascii_is_ascii(text: str) -> None:
 
 def test_ascii_keeps_what_can_be_read() -> None:
     """Typography and accents have plain forms; another script has none."""
-    assert to_ascii("“José” – 3 × 4 … ≥ 1") == '"Jose" - 3 x 4 ... >= 1'
+    assert to_ascii("“José” §4 – 3 × 4 … ≥ 1") == '"Jose" section 4 - 3 x 4 ... >= 1'
     assert to_ascii("東京") == "??"
 
 

@@ -1,0 +1,108 @@
+"""Export: the result in a file, with its path on the screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from foundation.problems import InputProblem
+from screens.dialog import Dialog
+from screens.services import Export
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.field import Field, Line
+from screens.widgets.press import Press
+
+if TYPE_CHECKING:
+    from screens.step import StepScreen
+
+ABOUT: Final = {
+    Export.TEXT: ("report.txt", "the report in plain text"),
+    Export.HTML: ("report.html", "one page for a browser or a printer"),
+    Export.JSON: ("report.json", "for programs"),
+    Export.JUNIT: ("report.xml", "JUnit, for a CI system"),
+    Export.FACTS: ("facts.json", "what was seen, to be judged again elsewhere"),
+}
+"""What each form is called by default, and for whom it is."""
+
+
+class ExportScreen(Dialog[tuple[Export, Path]]):
+    """The form and the name of the file."""
+
+    HELP = "preflight"
+
+    def __init__(self, stem: str) -> None:
+        super().__init__()
+        self.stem = stem
+
+    def compose(self) -> ComposeResult:
+        """The forms, the name, the buttons."""
+        with Vertical(classes="dialog -wide"):
+            yield Static("Write the result to a file", classes="dialog-title", markup=False)
+            yield Board(
+                (Column("", 8), Column("")),
+                (Row(kind.value, (Cell(kind.value), Cell(about, "muted")))
+                 for kind, (_, about) in ABOUT.items()),
+                header=False,
+                id="kinds",
+            )  # fmt: skip
+            yield Field("File", id="name")
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel Esc", id="cancel", action="screen.close")
+                yield Press("Write", id="take", action="screen.take", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin with the form."""
+        self.query_one("#kinds", Board).focus()
+
+    def on_board_highlighted(self, event: Board.Highlighted) -> None:
+        """Another form has another name."""
+        self.query_one("#name", Line).value = f"{self.stem}-{ABOUT[Export(event.key)][0]}"
+
+    def on_board_chosen(self, _event: Board.Chosen) -> None:
+        """Enter on a form goes to its name."""
+        self.query_one("#name", Line).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the name writes it."""
+        event.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Close with the answer."""
+        key = self.query_one("#kinds", Board).key
+        name = self.query_one("#name", Line).value.strip()
+        if key and name:
+            self.dismiss((Export(key), Path(name).expanduser()))
+
+
+def open_export(screen: StepScreen) -> None:
+    """Ask for the form and the file, and write it."""
+    if screen.memory.assessment is None:
+        screen.say("There is nothing to write yet; some machines are still being looked at.")
+        return
+
+    def take(answer: tuple[Export, Path] | None) -> None:
+        if answer is not None:
+            screen.run_quietly(_write(screen, *answer), group="export")
+
+    screen.app.push_screen(ExportScreen(screen.answers.name.replace(" ", "-")), take)
+
+
+async def _write(screen: StepScreen, kind: Export, path: Path) -> None:
+    assessment = screen.memory.assessment
+    if assessment is None:
+        raise InputProblem("the machines are being looked at again", remedy="Wait, then export.")
+    seen = [host.seen for host in assessment.hosts]
+    await screen.services.export(kind, path, assessment, seen)
+    place = shown_path(path)
+    screen.memory.last_words.append(f"{ABOUT[kind][1].capitalize()}: {place}")
+    screen.say(f"Written: {place}")
+
+
+def shown_path(path: Path) -> Path:
+    """The whole path of a file, as a person needs it to find the file again."""
+    return path.absolute()

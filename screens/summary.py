@@ -1,0 +1,251 @@
+"""Summary: the verdict, who plays which role, what this machine carries, and the site file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from screens.answers import Answers
+from screens.export import open_export, shown_path
+from screens.step import StepScreen
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.keys import Key
+from screens.wizard import StepId
+
+if TYPE_CHECKING:
+    from preflight.assessment import Assessment
+
+CARRY_COMMAND: Final = "sitewright preflight"
+"""What repeats the question what this machine can carry."""
+
+
+class SummaryScreen(StepScreen):
+    """What came out, and how to repeat it."""
+
+    STEP = StepId.SUMMARY
+    CSS_PATH = "summary.tcss"
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("Enter", "Roles", "screen.roles"),
+        Key("s", "Site file", "screen.site"),
+        Key("e", "Export", "screen.export"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "site", "Site file", show=False),
+        Binding("e", "export", "Export", show=False),
+    ]
+
+    def compose_body(self) -> ComposeResult:
+        """Verdict, table, what is short, the command."""
+        yield Static("", id="verdict", markup=False)
+        yield Board((Column("", 12), Column("")), id="table")
+        with VerticalScroll(id="shortfalls", can_focus=False):
+            yield Static("", id="short", markup=False)
+        yield Static("", id="repeat", markup=False)
+
+    def on_mount(self) -> None:
+        """Show what was judged; without it, which a resume brings about, judge first."""
+        self.query_one("#table", Board).focus()
+        if self.memory.assessment is None:
+            self.call_after_refresh(self.wizard.go, StepId.PREFLIGHT, self.answers)
+            return
+        self._show(self.memory.assessment)
+
+    def _show(self, assessment: Assessment) -> None:
+        from screens.words import VERDICT_TONES, verdict_sentence
+
+        tone = VERDICT_TONES[assessment.verdict]
+        verdict = self.query_one("#verdict", Static)
+        verdict.set_classes(f"-{tone}")
+        verdict.update(verdict_sentence(assessment))
+        if self.answers.carry:
+            self._show_carries(assessment)
+        else:
+            self._show_roles(assessment)
+        self._show_repeat()
+
+    def _show_carries(self, assessment: Assessment) -> None:
+        from screens.words import VERDICT_TONES, VERDICT_WORDS
+
+        board = self.query_one("#table", Board)
+        width = min(max((len(c.title) + len(c.environment) for c in assessment.carries), default=8)
+                    + 2, 34)  # fmt: skip
+        board.set_columns((Column("", 10), Column("can it carry", width), Column("why")))
+        board.set_rows(
+            Row(
+                f"{carries.solution}/{carries.environment}",
+                (
+                    Cell(VERDICT_WORDS[carries.verdict].partition(",")[0],
+                         VERDICT_TONES[carries.verdict]),
+                    Cell(f"{carries.title}, {carries.environment}"),
+                    Cell(carries.sentence, "muted"),
+                ),
+            )
+            for carries in assessment.carries
+        )  # fmt: skip
+        self._explain()
+
+    def _show_roles(self, assessment: Assessment) -> None:
+        from screens.words import VERDICT_TONES, host_sentence
+
+        board = self.query_one("#table", Board)
+        name = min(max((len(host.seen.host.name) for host in assessment.hosts), default=7), 16)
+        role = min(max((len(", ".join(host.roles)) for host in assessment.hosts), default=4), 20)
+        board.set_columns(
+            (Column("machine", max(name, 7)), Column("role", max(role, 6)), Column("verdict"))
+        )
+        board.set_rows(
+            Row(
+                host.seen.host.name,
+                (
+                    Cell(host.seen.host.name),
+                    Cell(", ".join(host.roles) or "none"),
+                    Cell(host_sentence(host), VERDICT_TONES[host.verdict]),
+                ),
+            )
+            for host in assessment.hosts
+        )
+        short = self.memory.assigned.shortfalls if self.memory.assigned else ()
+        self.query_one("#shortfalls").display = bool(short)
+        self.query_one("#short", Static).update("\n".join(short))
+
+    def _show_repeat(self) -> None:
+        answers = self.answers
+        if answers.carry:
+            text = Content.assemble("Again, without the wizard:  ", (CARRY_COMMAND, "bold"))
+        elif answers.facts_file is not None:
+            text = Content.assemble(
+                "Again, without the wizard:  ",
+                (
+                    (
+                        f"sitewright preflight --facts {_quoted(answers.facts_file)} --solution "
+                        f"{answers.solution} --environment {answers.environment}"
+                    ),
+                    "bold",
+                ),
+            )
+        elif answers.site_file is not None and self.wizard.site_written:
+            text = Content.assemble(
+                f"Site file:  {shown_path(answers.site_file)}\nAgain:      ",
+                (repeat_command(answers.site_file), "bold"),
+            )
+        else:
+            text = Content.assemble(
+                ("s", "bold"), " writes the site file, which repeats all this without the wizard."
+            )
+        self.query_one("#repeat", Static).update(text)
+
+    def on_board_highlighted(self, _event: Board.Highlighted) -> None:
+        """Where a machine could carry it or not, say why in full."""
+        if self.answers.carry:
+            self._explain()
+
+    def _explain(self) -> None:
+        assessment = self.memory.assessment
+        key = self.query_one("#table", Board).key
+        for carries in assessment.carries if assessment else ():
+            if f"{carries.solution}/{carries.environment}" == key:
+                self.query_one("#shortfalls").display = True
+                self.query_one("#short", Static).update(
+                    f"{carries.title}, {carries.environment}: {carries.sentence}"
+                )
+
+    # ---- roles
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter changes the roles of a machine."""
+        event.stop()
+        self.action_roles()
+
+    def action_roles(self) -> None:
+        """Change the roles of the machine under the cursor."""
+        from screens.roles import RolesScreen
+
+        assessment = self.memory.assessment
+        name = self.query_one("#table", Board).key
+        if assessment is None or name is None or self.answers.carry:
+            return
+        result = next((host for host in assessment.hosts if host.seen.host.name == name), None)
+        if result is not None:
+            self.app.push_screen(
+                RolesScreen(name, result.roles, assessment.needs),
+                lambda roles: self._take_roles(name, roles),
+            )
+
+    def _take_roles(self, name: str, roles: tuple[str, ...] | None) -> None:
+        question = self.memory.question
+        if roles is None or question is None:
+            return
+        given = {**(question.roles or {}), name: roles}
+        self.wizard.answers = replace(self.answers, roles=given)
+        self.wizard.keep_place()
+        self.memory.question = replace(question, roles=given)
+        self.run_quietly(self._judge_again(), group="assess")
+
+    async def _judge_again(self) -> None:
+        question, before = self.memory.question, self.memory.assessment
+        if question is None or before is None:
+            return
+        seen = [host.seen for host in before.hosts]
+        assessment = await self.services.assess(seen, question, self.memory.mesh)
+        self.memory.assessment = assessment
+        self._show(assessment)
+        self.say("Judged again with these roles.")
+
+    # ---- files
+
+    def action_export(self) -> None:
+        """Write the result to a file."""
+        open_export(self)
+
+    def action_site(self) -> None:
+        """Write the site file, after a question for its name."""
+        from screens.ask_file import FileScreen
+
+        answers = self.answers
+        if answers.carry or answers.facts_file is not None:
+            self.say("There is no site file to write: the command below repeats this as it is.")
+            return
+        name = answers.site_file or Path(f"{answers.name.replace(' ', '-')}.yaml")
+        self.app.push_screen(
+            FileScreen(
+                "Write the site file",
+                "It holds these answers, and no password. Keep it with the site.",
+                value=str(name),
+            ),
+            self._take_site,
+        )
+
+    def _take_site(self, path: Path | None) -> None:
+        if path is not None:
+            self.run_quietly(self._write_site(path), group="site")
+
+    async def _write_site(self, path: Path) -> None:
+        question = self.memory.question
+        roles = dict(question.roles) if question and question.roles else self.answers.roles
+        answers: Answers = replace(self.answers, site_file=path, roles=roles)
+        await self.services.write_site(answers, path)
+        self.wizard.answers = answers
+        self.wizard.site_written = True
+        self.wizard.keep_place()
+        words = [f"Site file: {shown_path(path)}", f"Again: {repeat_command(path)}"]
+        self.memory.last_words = [w for w in self.memory.last_words if w not in words] + words
+        self._show_repeat()
+        self.say("Written.")
+
+
+def repeat_command(site: Path) -> str:
+    """The command that repeats the preflight of a site file."""
+    return f"sitewright preflight --site {_quoted(site)}"
+
+
+def _quoted(path: Path) -> str:
+    from shlex import quote
+
+    return quote(str(path))
