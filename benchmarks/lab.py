@@ -21,12 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
-from foundation.hosts.pool import Pool
-from preflight.judge import assess
 
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.pool import Pool
 from installer.solution import load_solution
 from preflight import mesh as between
+from preflight.judge import assess
 from preflight.report import render
 from preflight.survey import survey
 
@@ -119,11 +119,12 @@ def ansible(place: Place, folder: str, *, tuned: bool) -> tuple[list[str], dict[
         f"ansible_ssh_common_args=-o UserKnownHostsFile={place.known_hosts}"
         " -o StrictHostKeyChecking=yes\n"
     )
+    (own / "ansible.cfg").write_text("[defaults]\n")  # nobody's own settings
     forks = str(len(place.addresses))
     program = str(Path(sys.executable).with_name("ansible"))
     return [program, "all", "-i", str(inventory), "-m", "setup", "-f", forks], {
         **os.environ,
-        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_CONFIG": str(own / "ansible.cfg"),
         "ANSIBLE_PIPELINING": "true" if tuned else "false",
         "ANSIBLE_HOME": str(own),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(own),

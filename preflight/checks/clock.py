@@ -8,7 +8,7 @@ from typing import Final
 
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed
+from preflight.checks.wording import listed, plain
 from preflight.facts import ABSENT, known, why_unknown
 from preflight.findings import Finding, Severity
 
@@ -88,7 +88,7 @@ def daemon(case: Case, say: Say) -> Iterator[Finding]:
 
 
 def _seconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.1f} s"
+    return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{plain(value)} s"
 
 
 @check("time.offset", title="Clock against ours", severities=(PASS, WARN, UNKNOWN))

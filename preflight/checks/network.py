@@ -149,7 +149,7 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
     )
 
 
-@check("network.cluster-networks", title="Pod and service networks", severities=(PASS, FAIL))
+@check("network.cluster-networks", title="Pod and service networks", severities=(PASS, FAIL, UNKNOWN))
 def cluster_networks(case: Case, say: Say) -> Iterator[Finding]:
     """No address or route of the machine may lie inside the networks of pods and services."""
     if not case.kubernetes:
@@ -157,7 +157,32 @@ def cluster_networks(case: Case, say: Say) -> Iterator[Finding]:
     mine = own_addresses(case.facts)
     routes = known(case.facts.network.routes) or ()
     devices = {nic.name for nic in real_nics(case.facts)}
+    source = (
+        case.platform.cluster_networks_source
+        or "Sitewright: what lies inside the pod network cannot be reached from pods"
+    )
+    evidence = "ip -brief address; ip route"
     for text in case.platform.cluster_networks:
+        for fact in (case.facts.network.nics, case.facts.network.routes):
+            if isinstance(fact, Unknown):
+                yield say.unknown(
+                    f"It could not be told whether {case.name} uses addresses inside {text}.",
+                    subject=text,
+                    expected=f"nothing inside {text}",
+                    reason=fact.reason,
+                    source=source,
+                    evidence=evidence,
+                )
+                break
+        else:
+            yield _cluster_network(case, say, text, source, evidence)
+
+
+def _cluster_network(case: Case, say: Say, text: str, source: str, evidence: str) -> Finding:
+    mine = own_addresses(case.facts)
+    routes = known(case.facts.network.routes) or ()
+    devices = {nic.name for nic in real_nics(case.facts)}
+    if True:
         cluster = ip_network(text, strict=False)
         hits = [address for address in mine if _inside(address, cluster)]
         # Routes by interfaces of a pod network are those of a Kubernetes that is there already.
