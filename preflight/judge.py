@@ -191,7 +191,8 @@ def in_one_sentence(result: HostResult) -> str:
     if first in failed:
         short = _SHORTFALLS.get(first.id)
         if short:
-            return f"{short}: {first.actual}, {first.expected} needed.{more}"
+            have, need = (text.partition(" (")[0] for text in (first.actual, first.expected))
+            return f"{short}: {have}, {need} needed.{more}"
         return first.title + more
     if first in open_ones:
         return f"Not certain: {first.title}{more}"

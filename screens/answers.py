@@ -6,7 +6,7 @@ The file holds no secret: passwords and passphrases are asked for again after a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.hosts.model import Host, Inventory
 from foundation.paths import wizard_file, write_private
+from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
     from preflight.findings import Waiver
@@ -81,6 +82,37 @@ class Answers:
         """The machine of a name, or None."""
         return next((host for host in self.machines if host.name == name), None)
 
+    def carrying(self, this_machine: Host) -> Answers:
+        """These answers with the question what one machine can carry."""
+        return replace(
+            self,
+            carry=True,
+            solution=None,
+            environment=None,
+            sizing=None,
+            machines=(this_machine,) if self.facts_file is None else self.machines,
+        )
+
+    def aiming_at(self, solution: str, environment: str) -> Answers:
+        """These answers with a solution; table and roles stay only if it is the same one."""
+        same = (self.solution, self.environment) == (solution, environment)
+        return replace(
+            self,
+            carry=False,
+            solution=solution,
+            environment=environment,
+            sizing=self.sizing if same else None,
+            roles=self.roles if same else {},
+        )
+
+    def aims_as(self, other: Answers) -> bool:
+        """Whether both ask the same question of the machines."""
+        return (self.carry, self.solution, self.environment) == (
+            other.carry,
+            other.solution,
+            other.environment,
+        )
+
     def inventory(self) -> Inventory:
         """The machines with the shared login filled in where they say nothing themselves."""
         login = self.login
@@ -97,6 +129,22 @@ class Answers:
             for host in self.machines
         )
         return Inventory(hosts=hosts, known_hosts=login.known_hosts, source="the wizard")
+
+
+def joined(there: Sequence[Host], new: Iterable[Host]) -> tuple[Host, ...]:
+    """Machines with others added; raises InputProblem for a name or an address that is there."""
+    names = {host.name: host for host in there}
+    ends = {(host.address.lower(), host.port, host.bastion): host for host in there}
+    added = tuple(new)
+    for host in added:
+        twin = names.get(host.name) or ends.get((host.address.lower(), host.port, host.bastion))
+        if twin is not None:
+            raise InputProblem(
+                f'"{twin.name}" ({twin.endpoint}) is on the list already',
+                where=host.name,
+                remedy="A second machine needs a name of its own: name=user@address.",
+            )
+    return (*there, *added)
 
 
 @dataclass(frozen=True, slots=True)

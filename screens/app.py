@@ -121,7 +121,7 @@ class SitewrightApp(App[int]):
         return filters
 
     def on_mount(self) -> None:
-        """Show the welcome step, and listen for the end of the session to give the terminal back."""
+        """Show the welcome step, and give the terminal back when the session is ended."""
         self.push_screen(self._screen_for(StepId.WELCOME))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):

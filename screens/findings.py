@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from preflight.findings import Finding
@@ -220,12 +221,14 @@ def key_of(finding: Finding) -> str:
     return f"{finding.id}\0{finding.subject}\0{finding.severity}"
 
 
-def detail(finding: Finding) -> Content:
+def detail(finding: Finding) -> Table:
     """A finding in full: what was asked, what is, who asks, how to see it, mend it, undo that."""
-    parts: list[str | tuple[str, str]] = [
-        (f"{finding_word(finding)}  ", "bold"),
-        (f"{clean(finding.title)}\n", "bold"),
-    ]
+    table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    table.add_column(no_wrap=True, width=9)
+    table.add_column(ratio=1)
+    table.add_row(Text(finding_word(finding), "bold"), Text(clean(finding.title), "bold"))
+    waiver = finding.waiver
+    waived = f"by {waiver.by} until {waiver.until.isoformat()}: {waiver.reason}" if waiver else ""
     for label, text in (
         ("expected", finding.expected),
         ("found", finding.actual),
@@ -233,14 +236,9 @@ def detail(finding: Finding) -> Content:
         ("evidence", finding.evidence),
         ("remedy", finding.remedy),
         ("undo", finding.undo),
+        ("waived", waived),
     ):
         lines = clean_lines(text)
         if lines:
-            parts += [f"{label:<9}", "\n         ".join(lines), "\n"]
-    waiver = finding.waiver
-    if waiver is not None:
-        parts.append(
-            f"waived   by {clean(waiver.by)} until {waiver.until.isoformat()}: "
-            f"{clean(waiver.reason)}\n"
-        )
-    return Content.assemble(*parts)
+            table.add_row(label, Text("\n".join(lines)))
+    return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -58,8 +57,7 @@ class GoalScreen(StepScreen):
         if self.answers.facts_file is None or len(self.answers.machines) == 1:
             rows.append(Row(CARRY, (Cell("What can this machine carry?"),)))
         for solution in self.memory.solutions:
-            note = "" if solution.installable else "  judged only"
-            rows.append(Row(solution.id, (Cell(solution.title + note),), heading=True))
+            rows.append(Row(solution.id, (Cell(solution.title),), heading=True))
             for environment in solution.environments:
                 rows.append(
                     Row(
@@ -103,27 +101,11 @@ class GoalScreen(StepScreen):
             return before
         found = self._find(key)
         if found is None:
-            answers = replace(before, carry=True, solution=None, environment=None, sizing=None)
-            if before.facts_file is None:
-                answers = replace(answers, machines=(self.services.this_machine(),))
+            answers = before.carrying(self.services.this_machine())
         else:
-            solution, environment = found
-            same = (before.solution, before.environment) == (solution.id, environment.id)
-            answers = replace(
-                before,
-                carry=False,
-                solution=solution.id,
-                environment=environment.id,
-                sizing=before.sizing if same else None,
-                roles=before.roles if same else {},
-            )
-        if (before.carry, before.solution, before.environment) != (
-            answers.carry, answers.solution, answers.environment,
-        ):  # fmt: skip
-            self.memory.question = None
-            self.memory.assessment = None
-            self.memory.assigned = None
-            self.memory.mesh = None
+            answers = before.aiming_at(found[0].id, found[1].id)
+        if not answers.aims_as(before):
+            self.memory.forget_judgement()
         return answers
 
 

@@ -9,10 +9,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
 
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem
-from screens.answers import Answers, Login
+from screens.answers import Answers, Login, joined
 from screens.services import Access, MachineFile, Tried
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
@@ -53,6 +55,7 @@ class MachinesScreen(StepScreen):
         """A line to type in, and the list."""
         yield Field("Add a machine", id="add", example="ubuntu@10.10.0.14, or a name")
         yield Board((Column("machine", 14), Column("address", 22), Column("")), id="machines")
+        yield Static("", id="state", markup=False)
 
     def on_mount(self) -> None:
         """Show what is known, and try what was not tried yet."""
@@ -78,9 +81,7 @@ class MachinesScreen(StepScreen):
             for host in answers.inventory():
                 if known.get(host.name) != host:
                     self.memory.seen.pop(host.name, None)
-            self.memory.assessment = None
-            self.memory.assigned = None
-            self.memory.mesh = None
+            self.memory.forget_judgement()
         return answers
 
     # ---- adding
@@ -107,20 +108,8 @@ class MachinesScreen(StepScreen):
 
     def _add(self, hosts: Iterable[Host]) -> None:
         """Take machines onto the list; raises InputProblem for a name or address twice."""
-        new = list(hosts)
-        names = {host.name: host for host in self.hosts}
-        ends = {(h.address.lower(), h.port, h.bastion): h for h in self.hosts}
-        for host in new:
-            there = names.get(host.name) or ends.get(
-                (host.address.lower(), host.port, host.bastion)
-            )
-            if there is not None:
-                raise InputProblem(
-                    f'"{there.name}" ({there.endpoint}) is on the list already',
-                    where=host.name,
-                    remedy="Give it another name in front: name=user@address.",
-                )
-        self.hosts += new
+        new = tuple(hosts)
+        self.hosts = list(joined(self.hosts, new))
         self.say("")
         self._show(new[-1].name if new else None)
         self._keep()
@@ -266,6 +255,7 @@ class MachinesScreen(StepScreen):
         del self.trying[host.name]
         self.memory.tried[host.name] = tried
         self.query_one("#machines", Board).update_rows([self._row(host)])
+        self._explain()
 
     def _row(self, host: Host) -> Row:
         tried = self.memory.tried.get(host.name)
@@ -287,6 +277,24 @@ class MachinesScreen(StepScreen):
         )  # fmt: skip
         board.display = bool(self.hosts)
         board.set_rows([self._row(host) for host in self.hosts], keep=keep)
+        self._explain()
+
+    def on_board_highlighted(self, _event: Board.Highlighted) -> None:
+        """Say in full what the machine under the cursor met."""
+        self._explain()
+
+    def _explain(self) -> None:
+        tried = self.memory.tried.get(self.query_one("#machines", Board).key or "")
+        text: Content | str = ""
+        if tried is not None and tried.problem is not None:
+            problem = tried.problem
+            text = Content.assemble(
+                (f"{tried.host.name}: {problem.title}. ", "bold"),
+                f"{problem.cause[:1].upper()}{problem.cause[1:]}. {problem.remedy}",
+            )
+        state = self.query_one("#state", Static)
+        state.update(text)
+        state.display = bool(text)
 
 
 def tried_words(tried: Tried) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from screens.widgets.board import Cell, Column, Row
 BETWEEN: Final = "\0between"
 """The key of the row for what no machine can tell alone; no machine can have such a name."""
 
+BETWEEN_WORDS: Final = "between them"
+
 NARROW: Final = (
     Area("CPU", "CPU", ("cpu", "architecture")),
     Area("memory", "mem", ("memory", "swap")),
@@ -66,7 +68,7 @@ class Shape:
 
 def shape_for(width: int, names: Sequence[str], roles: Sequence[str]) -> Shape:
     """The columns for a width in cells; names and roles are cut before areas are."""
-    longest = max((len(name) for name in names), default=7)
+    longest = max((len(name) for name in (*names, BETWEEN_WORDS)), default=7)
     longest_role = max((len(role) for role in roles), default=0)
     if width >= 2 + 8 + 5 * (len(AREAS) + 1) + 8:
         room = width - 5 * (len(AREAS) + 1) - 3
@@ -102,7 +104,7 @@ def between_row(findings: Sequence[Finding], shape: Shape) -> Row:
     about = {Mark.OK: "nothing to mend", Mark.NONE: "nothing to compare"}.get(
         mark, f"{word} {number}: {next((f.title for f in findings if mark_of(f) is mark), '')}"
     )
-    return Row(BETWEEN, (Cell("between them", "strong"), Cell(clean(about), tone)))
+    return Row(BETWEEN, (Cell(BETWEEN_WORDS, "strong"), Cell(clean(about), tone)))
 
 
 def _cells(findings: Sequence[Finding], shape: Shape) -> list[Cell]:

@@ -35,6 +35,10 @@ class Memory:
     def forget_results(self) -> None:
         """Drop what was seen and judged, because the question or the machines changed."""
         self.seen.clear()
+        self.forget_judgement()
+
+    def forget_judgement(self) -> None:
+        """Drop what was judged, and keep what was seen."""
         self.question = None
         self.mesh = None
         self.assigned = None

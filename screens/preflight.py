@@ -13,7 +13,8 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from screens.answers import Answers
-from screens.services import Access, Question
+from screens.judging import assess_site, question_for, with_answers
+from screens.services import Access
 from screens.step import StepScreen
 from screens.widgets.board import Board, Column, Row
 from screens.widgets.keys import Key
@@ -81,7 +82,9 @@ class PreflightScreen(StepScreen):
 
     async def _prepare(self) -> None:
         if self.memory.question is None:
-            self.memory.question = await self._question()
+            self.memory.question = await question_for(
+                self.answers, self.memory, self.services
+            )
         self._refresh_question()
         self._show()
         known = [
@@ -97,37 +100,10 @@ class PreflightScreen(StepScreen):
             self._look([host for host in self.hosts if host.name not in self.memory.seen])
         self._start_flushing()
 
-    async def _question(self) -> Question:
-        answers = self.answers
-        if answers.carry:
-            candidates = await self.services.single_machine()
-            return Question(needs=candidates[0], carries_for=candidates)
-        if not self.memory.solutions:
-            self.memory.solutions = await self.services.solutions()
-        for solution in self.memory.solutions:
-            for environment in solution.environments:
-                if (solution.id, environment.id) == (answers.solution, answers.environment):
-                    needs = environment.needs
-                    table = next((t for t in needs.other_sizings if t.id == answers.sizing), None)
-                    if table is not None:
-                        needs = needs.model_copy(update={"sizing": table})
-                    return Question(needs=needs)
-        from foundation.problems import InputProblem
-
-        raise InputProblem(
-            f'there is no solution "{answers.solution}" with an environment '
-            f'"{answers.environment}"',
-            remedy="Go back and choose the goal again.",
-        )
-
     def _refresh_question(self) -> None:
         """Roles and waivers are answers, and may have changed since the question was made."""
         if self.memory.question is not None:
-            self.memory.question = replace(
-                self.memory.question,
-                roles=dict(self.answers.roles) or None,
-                waivers=self.answers.waivers,
-            )
+            self.memory.question = with_answers(self.memory.question, self.answers)
 
     # ---- looking
 
@@ -191,24 +167,19 @@ class PreflightScreen(StepScreen):
         self.run_quietly(self._assess(self.assess_number), group="assess")
 
     async def _assess(self, number: int) -> None:
-        question = self.memory.question
-        seen = [self.memory.seen[host.name] for host in self.hosts if host.name in self.memory.seen]
-        if question is None or not seen or len(seen) < len(self.hosts):
+        try:
+            await self._judge_all(number)
+        except Exception:
+            self._progress("What was seen could not be judged; r looks again.")
+            raise
+
+    async def _judge_all(self, number: int) -> None:
+        judged = await assess_site(
+            self.hosts, self.answers, self.memory, self.services, self.access, self._progress
+        )
+        if judged is None or number != self.assess_number or self.looking:
             return
-        if not question.carries_for:
-            given = self.answers.roles
-            seen = [_with_roles(entry, given.get(entry.host.name)) for entry in seen]
-            if self.memory.assigned is None:
-                self.memory.assigned = await self.services.assign(seen, question.needs)
-            question = replace(question, roles={**self.memory.assigned.roles, **given})
-            reachable = sum(entry.reachable for entry in seen)
-            if self.memory.mesh is None and reachable > 1 and self.answers.facts_file is None:
-                self._progress("Trying the ports between the machines")
-                self.memory.mesh = await self.services.measure(self.access, question, seen)
-        assessment = await self.services.assess(seen, question, self.memory.mesh)
-        if number != self.assess_number or self.looking:
-            return
-        self.memory.question = question
+        self.memory.question, assessment = judged
         self.memory.assessment = assessment
         self.results = {result.seen.host.name: result for result in assessment.hosts}
         self.between = assessment.findings
@@ -367,7 +338,3 @@ class PreflightScreen(StepScreen):
             return
         super().action_next()
 
-
-def _with_roles(seen: Seen, roles: tuple[str, ...] | None) -> Seen:
-    """A machine with the roles that a person gave it, which the assignment then keeps."""
-    return seen if roles is None else replace(seen, host=replace(seen.host, roles=roles))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -12,8 +10,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from foundation.problems import InputProblem
 from screens.answers import Answers, Saved
+from screens.opening import open_file
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
@@ -128,27 +126,8 @@ class WelcomeScreen(StepScreen):
 
     async def _open(self, path: Path) -> None:
         """A file of facts, or a site file: what is in it decides."""
-        if path.suffix.lower() == ".json":
-            seen = await self.services.load_facts(path)
-            doubled = [n for n, times in Counter(s.host.name for s in seen).items() if times > 1]
-            if not seen or doubled:
-                raise InputProblem(
-                    f'the machine "{doubled[0]}" stands in it twice'
-                    if doubled
-                    else "it holds no machine",
-                    where=str(path),
-                    remedy="Save the facts again.",
-                )
-            self.memory.forget_results()
-            self.memory.seen = {entry.host.name: entry for entry in seen}
-            answers = Answers(facts_file=path, machines=tuple(entry.host for entry in seen))
-            self.wizard.go(StepId.GOAL, answers)
-            return
-        file = await self.services.machine_file(path)
-        self.memory.forget_results()
-        answers = file.answers or Answers(machines=file.hosts)
-        step = StepId.MACHINES if answers.solution is not None else StepId.GOAL
-        self.wizard.go(step, replace(answers, step=step.value))
+        step, answers = await open_file(path, self.memory, self.services)
+        self.wizard.go(step, answers)
 
 
 def saved_words(answers: Answers) -> str:

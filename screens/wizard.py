@@ -39,37 +39,37 @@ STEPS: Final = (
         StepId.WELCOME,
         "Welcome",
         "Welcome",
-        "Begin a new site, go on where you left, or open what was seen before.",
+        "Begin, go on where you left, or open what was seen before.",
     ),
     Step(
         StepId.GOAL,
         "Goal",
         "What should these machines carry?",
-        "The answer chooses the published tables that the machines are compared with.",
+        "It chooses the published tables to compare them with.",
     ),
     Step(
         StepId.MACHINES,
         "Machines",
         "Which machines?",
-        "Each is tried as soon as it is named: does it answer? Nobody logs in yet.",
+        "Each is tried as soon as it is named; nobody logs in yet.",
     ),
     Step(
         StepId.TRUST,
         "Trust",
         "Are these the right machines?",
-        "Compare each fingerprint with the one on the machine's own console.",
+        "Compare each fingerprint with the machine's own console.",
     ),
     Step(
         StepId.PREFLIGHT,
         "Preflight",
         "Can they carry it?",
-        "One login and one script a machine. It reads, and changes nothing.",
+        "One login and one script a machine, which changes nothing.",
     ),
     Step(
         StepId.SUMMARY,
         "Summary",
         "What came out",
-        "The verdict, who plays which role, and the file that repeats all this.",
+        "The verdict, the roles, and the file that repeats all this.",
     ),
 )
 

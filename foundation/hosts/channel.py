@@ -1,160 +1,85 @@
-"""Channel: one command that runs over SSH, its output bounded, its password dance kept apart."""
+"""Channel: a command that runs over SSH."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 import time
-from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import asyncssh
 
-from foundation.hosts.connection import Chunk
-from foundation.hosts.sudo import Elevation, Seen
+from foundation.hosts.running import Running
+from foundation.hosts.sudo import Elevation
 from foundation.secrets import Secret
 
-_PAUSE_AT: Final = 1024 * 1024
-"""Bytes waiting to be read at which the machine is asked to wait."""
 
-
-@dataclass(slots=True)
-class Ended:
-    """How a command ended."""
-
-    status: int = -1
-    truncated: bool = False
-    wrong_password: bool = False
-    lost: Exception | None = None
-
-
-class Channel(asyncssh.SSHClientSession[bytes]):
-    """One command: standard input is sent when it may be, output is queued as it comes."""
+class Channel(Running, asyncssh.SSHClientSession[bytes]):
+    """One command on a channel of its own."""
 
     def __init__(
         self, elevation: Elevation, stdin: bytes | None, password: Secret | None, limit: int | None
     ) -> None:
-        self._elevation = elevation
-        self._stdin = stdin
-        self._password = password
-        self._limit = limit
-        self._taken = 0
-        self._waiting: deque[Chunk] = deque()
-        self._waiting_bytes = 0
-        self._paused = False
-        self._news = asyncio.Event()
-        self._over = False
+        super().__init__(elevation, stdin, password, limit)
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-        self.ended = Ended()
-        self.started_at = time.time()
-        self.began = time.monotonic()
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        """Called by asyncssh once the channel is open; the command is sent right after."""
         self._channel = chan
         self.started_at = time.time()
         self.began = time.monotonic()
 
     def session_started(self) -> None:
-        if not self._elevation.waits:
-            self._send_stdin()
+        """Called by asyncssh once the command was accepted."""
+        self.begin()
 
-    def _send_stdin(self) -> None:
-        if self._channel is None:
-            return
-        # A command that ended without reading its input is not an error of the connection.
-        with contextlib.suppress(OSError):
-            if self._stdin:
-                self._channel.write(self._stdin)
-            self._channel.write_eof()
+    def _send(self, data: bytes, *, last: bool) -> None:
+        if self._channel is not None:
+            # A command that ended without reading its input is not an error of the connection.
+            with contextlib.suppress(OSError):
+                if data:
+                    self._channel.write(data)
+                if last:
+                    self._channel.write_eof()
+
+    def _hold(self, hold: bool) -> None:
+        if self._channel is not None and hold:
+            self._channel.pause_reading()
+        elif self._channel is not None:
+            self._channel.resume_reading()
 
     def data_received(self, data: bytes, datatype: Any) -> None:
-        if self._over:
-            return
-        if datatype != asyncssh.EXTENDED_DATA_STDERR:
-            self._keep(Chunk("stdout", data))
-            return
-        seen, rest = self._elevation.feed(data)
-        if seen is Seen.PROMPT:
-            if self._password is None or self._channel is None:
-                self.end()
-            else:
-                with contextlib.suppress(OSError):
-                    self._channel.write(self._password.reveal().encode() + b"\n")
-        elif seen is Seen.SECOND_PROMPT:
-            self.ended.wrong_password = True
-            self.end()
-        elif seen is Seen.STARTED:
-            self._send_stdin()
-        if rest:
-            self._keep(Chunk("stderr", rest))
-
-    def _keep(self, chunk: Chunk) -> None:
-        if self._limit is not None:
-            room = self._limit - self._taken
-            if len(chunk.data) > room:
-                chunk = Chunk(chunk.stream, chunk.data[:room])
-                self.ended.truncated = True
-            self._taken += len(chunk.data)
-        if chunk.data:
-            self._waiting.append(chunk)
-            self._waiting_bytes += len(chunk.data)
-        if self._limit is None and self._waiting_bytes > _PAUSE_AT and not self._paused:
-            self._paused = True
-            if self._channel is not None:
-                self._channel.pause_reading()
-        self._news.set()
-        if self.ended.truncated:
-            self.end()
-
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """The output as it comes, until the command has ended."""
-        while True:
-            while self._waiting:
-                chunk = self._waiting.popleft()
-                self._waiting_bytes -= len(chunk.data)
-                if self._paused and self._waiting_bytes < _PAUSE_AT // 2:
-                    self._paused = False
-                    if self._channel is not None:
-                        self._channel.resume_reading()
-                yield chunk
-            if self._over:
-                return
-            self._news.clear()
-            await self._news.wait()
+        """Called by asyncssh with output."""
+        self.take("stderr" if datatype == asyncssh.EXTENDED_DATA_STDERR else "stdout", data)
 
     def exit_status_received(self, status: int) -> None:
+        """Called by asyncssh where the command ended by itself."""
         self.ended.status = status
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
+        """Called by asyncssh where a signal ended the command."""
         self.ended.status = 128 + _number(signal)
 
     def eof_received(self) -> bool:
+        """Called by asyncssh when the output is at its end; our side stays open."""
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncssh when the channel is closed."""
         if exc is not None and not self._over:
             self.ended.lost = exc
         self._channel = None
-        self._finish()
-
-    def _finish(self) -> None:
-        self._over = True
-        self._news.set()
+        self.finish()
 
     def end(self) -> None:
-        """End the command if it still runs: ask it to stop, then take the channel away."""
+        """Ask the command to stop, as far as sshd passes that on, and take its channel away."""
         channel, self._channel = self._channel, None
         if channel is not None:
             if self.ended.status < 0:
                 with contextlib.suppress(OSError):
                     channel.terminate()
             channel.close()
-        self._finish()
-
-    close = end
+        self.finish()
 
 
 def _number(name: str) -> int:

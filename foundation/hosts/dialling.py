@@ -7,12 +7,13 @@ import errno
 import socket
 import time
 from collections.abc import Awaitable
-from typing import Any, Final, Literal, Protocol
-
-import asyncssh
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from foundation.hosts.connection import Completed, Dialled, PortState
 from foundation.problems import ConnectionLost, ConnectTimeout
+
+if TYPE_CHECKING:
+    import asyncssh
 
 _SPARE_SECONDS: Final = 10.0
 """What a command that dials may take beyond the attempt itself."""
@@ -64,6 +65,9 @@ async def through_channel(
     An attempt that is not answered in time is left in `pending` until sshd gives it up, since a
     channel that is being opened cannot be taken back.
     """
+    # This machine's own dials have no need of a library that takes half a second to load.
+    import asyncssh
+
     began = time.monotonic()
 
     async def attempt() -> None:

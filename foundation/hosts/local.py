@@ -10,11 +10,10 @@ import secrets
 import shutil
 import signal
 import time
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self, cast
 
 from foundation.hosts import dialling, sudo
 from foundation.hosts.connection import (
@@ -26,112 +25,75 @@ from foundation.hosts.connection import (
     Dialled,
 )
 from foundation.hosts.model import Host
+from foundation.hosts.running import Ended, Running
 from foundation.problems import ConnectionProblem, ConnectTimeout, InputProblem
 from foundation.secrets import Secret
 
-_READ_BYTES: Final = 65536
-_WAITING_CHUNKS: Final = 64
-"""Chunks waiting to be read at which the command is made to wait."""
+_SETTLE_SECONDS: Final = 2.0
+"""How long the end of a killed command may take to be seen."""
 _NOBODY: Final = Credentials()
+_STREAMS: Final[dict[int, Literal["stdout", "stderr"]]] = {1: "stdout", 2: "stderr"}
 
 
-class _Command:
+class _Process(Running, asyncio.SubprocessProtocol):
     """One command on this machine, in a process group of its own."""
 
     def __init__(
-        self, process: Process, elevation: sudo.Elevation, stdin: bytes | None,
-        password: Secret | None, limit: int | None,
+        self, elevation: sudo.Elevation, stdin: bytes | None, password: Secret | None,
+        limit: int | None,
     ) -> None:  # fmt: skip
-        self.process = process
-        self.wrong_password = False
-        self.truncated = False
-        self._elevation = elevation
-        self._stdin = stdin
-        self._password = password
-        self._limit = limit
-        self._taken = 0
-        self._queue: asyncio.Queue[Chunk | None] = asyncio.Queue(_WAITING_CHUNKS)
-        self._tasks = [asyncio.create_task(self._read("stdout", process.stdout)),
-                       asyncio.create_task(self._read("stderr", process.stderr))]  # fmt: skip
-        if not elevation.waits:
-            self._send_stdin()
+        super().__init__(elevation, stdin, password, limit)
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._gone = asyncio.Event()
 
-    def _send_stdin(self) -> None:
-        self._tasks.append(asyncio.create_task(self._write(self._stdin or b"", last=True)))
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio once the command runs."""
+        self._transport = cast(asyncio.SubprocessTransport, transport)
 
-    async def _write(self, data: bytes, *, last: bool) -> None:
-        writer = self.process.stdin
-        if writer is None:
-            return
-        # A command that does not read its input is not an error.
-        with contextlib.suppress(ConnectionError, OSError):
-            writer.write(data)
-            await writer.drain()
-        if last:
-            writer.close()
+    def _pipe(self, number: int) -> Any:
+        return self._transport.get_pipe_transport(number) if self._transport else None
 
-    async def _read(
-        self, stream: Literal["stdout", "stderr"], reader: asyncio.StreamReader | None
-    ) -> None:
-        while reader is not None and (data := await reader.read(_READ_BYTES)):
-            piece = data if stream == "stdout" else await self._taken_from_sudo(data)
-            if piece:
-                await self._queue.put(Chunk(stream, piece))
-        await self._queue.put(None)
+    def _send(self, data: bytes, *, last: bool) -> None:
+        pipe = self._pipe(0)
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(data)
+            if last:
+                pipe.write_eof()
 
-    async def _taken_from_sudo(self, data: bytes) -> bytes:
-        seen, rest = self._elevation.feed(data)
-        if seen is sudo.Seen.PROMPT and self._password is not None:
-            await self._write(self._password.reveal().encode() + b"\n", last=False)
-        elif seen in (sudo.Seen.PROMPT, sudo.Seen.SECOND_PROMPT):
-            self.wrong_password = seen is sudo.Seen.SECOND_PROMPT
-            self.kill()
-        elif seen is sudo.Seen.STARTED:
-            self._send_stdin()
-        return rest
+    def _hold(self, hold: bool) -> None:
+        for number in _STREAMS:
+            pipe = self._pipe(number)
+            if pipe is not None and not pipe.is_closing():
+                (pipe.pause_reading if hold else pipe.resume_reading)()
 
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """The output as it comes, until both streams have ended or the limit is passed."""
-        open_streams = 2
-        while open_streams:
-            chunk = await self._queue.get()
-            if chunk is None:
-                open_streams -= 1
-                continue
-            if self._limit is not None:
-                room = self._limit - self._taken
-                self._taken += len(chunk.data)
-                if len(chunk.data) > room:
-                    self.truncated = True
-                    chunk = Chunk(chunk.stream, chunk.data[:room])
-            if chunk.data:
-                yield chunk
-            if self.truncated:
-                return
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Called by asyncio with output."""
+        self.take(_STREAMS[fd], data)
 
-    def kill(self) -> None:
-        """End the command and everything it started."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio when the command and its pipes are gone."""
+        status = self._transport.get_returncode() if self._transport else None
+        if status is not None:
+            self.ended.status = status if status >= 0 else 128 - status
+        self._gone.set()
+        self.finish()
 
-    async def finish(self) -> int:
-        """Leave nothing running; the exit status, 128 + n where signal n ended it."""
-        if self.process.returncode is None and self.truncated:
-            self.kill()
-        try:
-            status = await self.process.wait()
-        finally:
-            self.tidy()
-        return status if status >= 0 else 128 - status
+    def end(self) -> None:
+        """Kill the command and everything it started."""
+        transport = self._transport
+        if transport is not None and transport.get_returncode() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+        self.finish()
 
-    def tidy(self) -> None:
-        """Kill what still runs in the command's group and stop reading from it."""
-        if self.process.returncode is None:
-            self.kill()
-        for task in self._tasks:
-            task.cancel()
+    async def settle(self) -> None:
+        """End what still runs, and leave nothing of it in the event loop."""
+        self.end()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await self._gone.wait()
+        if self._transport is not None:
+            self._transport.close()
 
 
 class LocalConnection:
@@ -163,7 +125,7 @@ class LocalConnection:
     ) -> Completed:
         """Run one command to its end; see foundation.hosts.connection.Connection.run."""
         out, err = bytearray(), bytearray()
-        started, began = time.time(), time.monotonic()
+        began = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
                 elevation = self._sudo.elevate(command, become, is_root=os.geteuid() == 0)
@@ -171,16 +133,18 @@ class LocalConnection:
                 try:
                     async for chunk in running.chunks():
                         (out if chunk.stream == "stdout" else err).extend(chunk.data)
-                    status = await running.finish()
                 finally:
-                    running.tidy()
+                    await running.settle()
         except TimeoutError as error:
             raise self._too_slow(command, timeout) from error
-        if self._must_run_plainly(elevation, become, running, bytes(err), status):
+        ended = running.ended
+        if self._must_run_plainly(elevation, become, ended, bytes(err)):
             left = max(timeout - (time.monotonic() - began), 0.1)
             return await self.run(command, stdin=stdin, timeout=left, limit=limit)
-        return Completed(status, bytes(out), bytes(err), started, time.monotonic() - began,
-                         running.truncated)  # fmt: skip
+        seconds = time.monotonic() - began
+        return Completed(
+            ended.status, bytes(out), bytes(err), running.started_at, seconds, ended.truncated
+        )
 
     async def stream(
         self,
@@ -201,10 +165,9 @@ class LocalConnection:
                         bound.reschedule(None)
                         yield chunk
                         bound.reschedule(expires)
-                    status = await running.finish()
                 finally:
-                    running.tidy()
-                plainly = self._must_run_plainly(elevation, become, running, b"", status)
+                    await running.settle()
+                plainly = self._must_run_plainly(elevation, become, running.ended, b"")
         except TimeoutError as error:
             raise self._too_slow(command, timeout or 0) from error
         if plainly:
@@ -213,11 +176,11 @@ class LocalConnection:
 
     async def _start(
         self, elevation: sudo.Elevation, stdin: bytes | None, limit: int | None
-    ) -> _Command:
+    ) -> _Process:
+        running = _Process(elevation, stdin, self._credentials.sudo_password, limit)
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *elevation.argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
-            )
+            await loop.subprocess_exec(lambda: running, *elevation.argv, start_new_session=True)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise ConnectionProblem(
@@ -225,22 +188,18 @@ class LocalConnection:
                 where=self._host.name,
                 remedy="Check that the program is installed on this machine.",
             ) from error
-        return _Command(process, elevation, stdin, self._credentials.sudo_password, limit)
+        running.begin()
+        return running
 
     def _must_run_plainly(
-        self,
-        elevation: sudo.Elevation,
-        become: Become,
-        running: _Command,
-        stderr: bytes,
-        status: int,
+        self, elevation: sudo.Elevation, become: Become, ended: Ended, stderr: bytes
     ) -> bool:
-        return not running.truncated and self._sudo.must_run_plainly(
+        return not ended.truncated and self._sudo.must_run_plainly(
             elevation,
             become,
-            wrong_password=running.wrong_password,
+            wrong_password=ended.wrong_password,
             stderr=stderr,
-            status=status,
+            status=ended.status,
         )
 
     def _too_slow(self, command: Sequence[str], timeout: float) -> ConnectTimeout:

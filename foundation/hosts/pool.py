@@ -49,6 +49,7 @@ class Pool:
         self._trusted: TrustedKeys | None = None
         self._config: Path | None = None
         self._bastions: set[Host] = set()
+        self._targets: dict[Host, Target] = {}
         self._by_endpoint: dict[tuple[str, int], list[Host]] = {}
         for host in inventory.hosts:
             self._by_endpoint.setdefault((host.address, host.port), []).append(host)
@@ -60,19 +61,16 @@ class Pool:
 
         Raises ConnectionProblem classes, and InputProblem where a file of the site cannot be used.
         """
-        return await self._connection(host, ())
-
-    async def _connection(self, host: Host, behind: tuple[Host, ...]) -> Connection:
         if self._closed:
             raise ConnectionProblem("the connections were closed", where=host.name)
         task = self._open.get(host)
         if task is None or (task.done() and _ended(task)):
-            task = asyncio.create_task(self._login(host, behind), name=f"login to {host.name}")
+            task = asyncio.create_task(self._login(host), name=f"login to {host.name}")
             self._open[host] = task
         # One who gives up waiting must not end the login that others wait for.
         return await asyncio.shield(task)
 
-    async def _login(self, host: Host, behind: tuple[Host, ...]) -> Connection:
+    async def _login(self, host: Host) -> Connection:
         if host.local:
             from foundation.hosts.local import LocalConnection
 
@@ -87,7 +85,7 @@ class Pool:
             identities_only=target.identities_only,
             agent=target.agent,
         )
-        tunnel = await self._tunnel(target, behind)
+        tunnel = await self._tunnel(target)
         attempt = login.Attempt()
         async with self._logins:
             try:
@@ -118,12 +116,14 @@ class Pool:
     def _resolve(self, host: Host) -> Target:
         from foundation.hosts.ssh_config import resolve
 
-        target = resolve(host, self._config)
-        bastion = target.bastion
-        if bastion is not None and (bastion.address, bastion.port) == (host.address, host.port):
-            # A site's bastion may be one of its machines; it is not behind itself.
-            return replace(target, bastion=None)
-        return target
+        if host not in self._targets:
+            target = resolve(host, self._config)
+            bastion = target.bastion
+            if bastion is not None and (bastion.address, bastion.port) == (host.address, host.port):
+                # A site's bastion may be one of its machines; it is not behind itself.
+                target = replace(target, bastion=None)
+            self._targets[host] = target
+        return self._targets[host]
 
     async def offered_key(self, host: Host) -> HostKeyOffer:
         """The host key that a machine shows, without a login to it; raises ConnectionProblem."""
@@ -137,7 +137,7 @@ class Pool:
         from foundation.hosts.keys import Ring
 
         target = self._resolve(host)
-        tunnel = await self._tunnel(target, ())
+        tunnel = await self._tunnel(target)
         known = trusted.known(target.known_as, "", target.port)
         attempt = login.Attempt()
         async with self._logins:
@@ -179,27 +179,31 @@ class Pool:
         self._trusted = TrustedKeys(known_hosts_files(self.inventory))
         return self._keyring, self._trusted
 
-    async def _tunnel(
-        self, target: Target, behind: tuple[Host, ...]
-    ) -> asyncssh.SSHClientConnection | None:
+    async def _tunnel(self, target: Target) -> asyncssh.SSHClientConnection | None:
         """The connection of a machine's bastion, shared by all machines behind it."""
         host, bastion = target.host, target.bastion
         if bastion is None:
             return None
-        behind = (*behind, host)
-        if len(behind) > _CHAIN_LIMIT:
-            raise InputProblem(
-                "the bastions lead in a circle: " + " -> ".join(b.name for b in behind),
-                where=host.name,
-                remedy="Check ProxyJump in the ssh config and `bastion` in the site file.",
-            )
+        self._refuse_circle(host)
         known = self._same_machine(bastion)
         self._bastions.add(known)
         try:
-            connection = await self._connection(known, behind)
+            connection = await self.connect(known)
         except ConnectionProblem as problem:
             raise _behind(problem, bastion, host) from problem
         return cast("SshConnection", connection).ssh
+
+    def _refuse_circle(self, host: Host) -> None:
+        """Raise InputProblem where bastions wait for one another, which would never end."""
+        way = [host]
+        while (bastion := self._resolve(way[-1]).bastion) is not None:
+            way.append(self._same_machine(bastion))
+            if way[-1] in way[:-1] or len(way) > _CHAIN_LIMIT:
+                raise InputProblem(
+                    "the bastions lead in a circle: " + " -> ".join(one.name for one in way),
+                    where=host.name,
+                    remedy="Check ProxyJump in the ssh config and `bastion` in the site file.",
+                )
 
     def _same_machine(self, bastion: Host) -> Host:
         """The machine of the site that a bastion is, so that it gets one connection only."""

@@ -13,7 +13,7 @@ from typing import Final, Self
 import asyncssh
 
 from foundation.hosts import dialling, sudo
-from foundation.hosts.channel import Channel, Ended
+from foundation.hosts.channel import Channel
 from foundation.hosts.connection import (
     OUTPUT_LIMIT,
     Become,
@@ -24,6 +24,7 @@ from foundation.hosts.connection import (
 )
 from foundation.hosts.copying import get_file, put_file
 from foundation.hosts.model import Host
+from foundation.hosts.running import Ended
 from foundation.hosts.ssh_config import Target
 from foundation.problems import ConnectionLost, ConnectionProblem, ConnectTimeout
 

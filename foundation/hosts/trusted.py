@@ -99,7 +99,8 @@ class TrustedKeys(SSHKnownHosts):
         """What asyncssh asks while it connects; a revocation holds for every port of a machine."""
         result = list(super().match(host, addr, port))
         if port:
-            result[2] = [*result[2], *super().match(host, addr, None)[2]]
+            everywhere = super().match(host, addr, None)[2]
+            result[2] = [*result[2], *(key for key in everywhere if key not in result[2])]
         # X.509 certificates are not used: no known_hosts entry of that kind may count.
         return (*result[:3], (), (), (), ())
 

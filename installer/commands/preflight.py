@@ -26,10 +26,9 @@ from preflight.findings import Verdict
 
 if TYPE_CHECKING:
     from installer.site import Site
-    from preflight.mesh import Mesh
-
     from preflight.assessment import Assessment, Seen
     from preflight.findings import Waiver
+    from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
 
 
@@ -122,11 +121,18 @@ def _question(options: argparse.Namespace, site: Site | None, names: Sequence[st
             )
         candidates = tuple(single_machine_needs())
         return Question(needs=candidates[0], carries_for=candidates)
-    solution = load_solution(solution_id)
-    needs = solution.needs(
-        options.environment or (site.environment if site else None),
-        options.sizing or (site.sizing if site else None),
-    )
+    try:
+        solution = load_solution(solution_id)
+        needs = solution.needs(
+            options.environment or (site.environment if site else None),
+            options.sizing or (site.sizing if site else None),
+        )
+    except InputProblem as problem:
+        if site is None or options.solution or options.environment or options.sizing:
+            raise
+        raise InputProblem(
+            problem.cause, where=str(options.site), remedy=problem.remedy
+        ) from problem
     roles = _roles_from_options(options.role, names, [row.role for row in needs.sizing.roles])
     if not roles and site is not None and any(host.roles for host in site.hosts):
         check_against(site, [role.role for role in needs.sizing.roles], where=str(options.site))
@@ -177,7 +183,6 @@ async def _look(
     targets: Targets, options: argparse.Namespace, question: Question, say: Narrator
 ) -> tuple[list[Seen], Mesh | None]:
     from foundation.hosts.pool import Pool
-
     from preflight.survey import SurveyOptions, survey
 
     hosts = list(targets.inventory)

@@ -102,10 +102,12 @@ def unique(site: SiteCase, say: Say) -> Iterator[Finding]:
                 owners[value].append(case.name)
         shared = {value: names for value, names in owners.items() if len(names) > 1}
         source = "Sitewright: Kubernetes, DHCP and Ceph tell machines apart by it"
-        if not shared and asked:
+        if not shared and asked > 1:
             yield say.at(
                 PASS,
-                f"No two machines share {noun}.",
+                f"No two machines share {noun}."
+                if asked == len(site.cases)
+                else f"No two of the {asked} machines that told {noun} share it.",
                 id=check_id,
                 expected="different on each",
                 actual=f"{len(owners)} different on {asked} machines",

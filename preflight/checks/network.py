@@ -9,7 +9,7 @@ from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.checks.nic import real_nics
 from preflight.checks.wording import listed, shortened
-from preflight.facts import ABSENT, Facts, known, why_unknown
+from preflight.facts import ABSENT, Facts, Unknown, known, why_unknown
 from preflight.findings import Finding
 
 NETPLAN = "/etc/netplan (Ubuntu) or /etc/network/interfaces (Debian)"
@@ -149,14 +149,13 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
     )
 
 
-@check("network.cluster-networks", title="Pod and service networks", severities=(PASS, FAIL, UNKNOWN))
+@check(
+    "network.cluster-networks", title="Pod and service networks", severities=(PASS, FAIL, UNKNOWN)
+)
 def cluster_networks(case: Case, say: Say) -> Iterator[Finding]:
     """No address or route of the machine may lie inside the networks of pods and services."""
     if not case.kubernetes:
         return
-    mine = own_addresses(case.facts)
-    routes = known(case.facts.network.routes) or ()
-    devices = {nic.name for nic in real_nics(case.facts)}
     source = (
         case.platform.cluster_networks_source
         or "Sitewright: what lies inside the pod network cannot be reached from pods"
@@ -179,49 +178,42 @@ def cluster_networks(case: Case, say: Say) -> Iterator[Finding]:
 
 
 def _cluster_network(case: Case, say: Say, text: str, source: str, evidence: str) -> Finding:
-    mine = own_addresses(case.facts)
-    routes = known(case.facts.network.routes) or ()
+    cluster = ip_network(text, strict=False)
     devices = {nic.name for nic in real_nics(case.facts)}
-    if True:
-        cluster = ip_network(text, strict=False)
-        hits = [address for address in mine if _inside(address, cluster)]
-        # Routes by interfaces of a pod network are those of a Kubernetes that is there already.
-        hits += [
-            f"the route to {route.destination}"
-            for route in routes
-            if (not devices or route.device in devices) and _overlaps(route.destination, cluster)
-        ]
-        yield say.at(
-            FAIL if hits else PASS,
-            f"{listed(hits)} on {case.name} lies inside {text}, which the cluster uses for itself."
-            if hits
-            else f"No address or route of {case.name} lies inside {text}.",
-            subject=text,
-            expected=f"nothing inside {text}",
-            actual=listed(hits) or "nothing",
-            source=case.platform.cluster_networks_source
-            or "Sitewright: what lies inside the pod network cannot be reached from pods",
-            evidence="ip -brief address; ip route",
-            remedy=f"Choose other pod and service networks for the cluster before it is installed"
-            " (MicroK8s: `--cluster-cidr` of kube-proxy and the controller manager,"
-            " CALICO_IPV4POOL_CIDR in cni.yaml, `--service-cluster-ip-range`), or give the machine"
-            f" addresses outside {text}.",
-            undo="Put the default networks back in the same files before the first start.",
-        )
+    hits = [address for address in own_addresses(case.facts) if _inside(address, cluster)]
+    # Routes by interfaces of a pod network are those of a Kubernetes that is there already.
+    hits += [
+        f"the route to {route.destination}"
+        for route in known(case.facts.network.routes) or ()
+        if (not devices or route.device in devices) and _inside(route.destination, cluster)
+    ]
+    return say.at(
+        FAIL if hits else PASS,
+        f"{listed(hits)} on {case.name} lies inside {text}, which the cluster uses for itself."
+        if hits
+        else f"No address or route of {case.name} lies inside {text}.",
+        subject=text,
+        expected=f"nothing inside {text}",
+        actual=listed(hits) or "nothing",
+        source=source,
+        evidence=evidence,
+        remedy="Choose other pod and service networks for the cluster before it is installed"
+        " (MicroK8s: `--cluster-cidr` of kube-proxy and the controller manager,"
+        " CALICO_IPV4POOL_CIDR in cni.yaml, `--service-cluster-ip-range`), or give the machine"
+        f" addresses outside {text}.",
+        undo="Put the default networks back in the same files before the first start.",
+    )
 
 
 def _inside(address: str, network: IPv4Network | IPv6Network) -> bool:
+    """Whether an address or a whole network lies inside another; a wider route that only covers
+    it does not, since the pods' own routes are narrower and win."""
     try:
-        return ip_address(address.partition("%")[0]) in network
+        inner = ip_network(address.partition("%")[0], strict=False)
     except ValueError:
         return False
-
-
-def _overlaps(destination: str, network: IPv4Network | IPv6Network) -> bool:
-    try:
-        other = ip_network(destination, strict=False)
-    except ValueError:
-        return False
-    if other.prefixlen == 0 or other.version != network.version:
-        return False
-    return other.overlaps(network)
+    if isinstance(inner, IPv4Network) and isinstance(network, IPv4Network):
+        return inner.subnet_of(network)
+    if isinstance(inner, IPv6Network) and isinstance(network, IPv6Network):
+        return inner.subnet_of(network)
+    return False

@@ -84,7 +84,6 @@ def with_article(noun: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A text as a sentence: it begins with a capital and ends with a full stop."""
+    """A text as a sentence, which ends with a full stop."""
     text = text.strip()
-    text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -63,7 +63,7 @@ _KNOWN: Final = (
     _Known("helm", ("helm",), ("helm",), (), ("helm",)),
     _Known("haproxy", ("haproxy",), ("haproxy",), ("haproxy",), (), ("haproxy",)),
     _Known("nginx", ("nginx",), ("nginx", "nginx-core"), ("nginx",), (), ("nginx",)),
-    _Known("apache2", ("apache2", "httpd"), ("apache2",), ("apache2",), (), ("apache2", "httpd")),
+    _Known("apache2", ("apache2",), ("apache2",), ("apache2",), (), ("apache2", "httpd")),
     _Known("keepalived", ("keepalived",), ("keepalived",), ("keepalived",), (), ("keepalived",)),
     _Known(
         "ceph",

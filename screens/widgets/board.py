@@ -233,7 +233,7 @@ class Board(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the widget: the header stays, the rows scroll beneath it."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if self.header and y == 0:
             style = self.get_component_rich_style("board--header")
             cells = tuple(Cell(column.title) for column in self.columns)

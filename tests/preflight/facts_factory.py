@@ -278,6 +278,7 @@ def platform(**more: Any) -> PlatformNeeds:
 def seen(name: str = "w1", facts: Facts | None = None, **host: Any) -> Seen:
     """A machine that was looked at."""
     address = host.pop("address", "10.10.0.14")
+    host.setdefault("roles", ("worker",))
     return Seen(host=Host(name, address, **host), facts=facts or worker_facts())
 
 

@@ -135,9 +135,7 @@ class RecordedServices(LiveServices):
             machine_id=hashlib.sha256(host.name.encode()).hexdigest()[:32],
             product_uuid=hashlib.sha256(host.name.encode()).hexdigest()[:32],
         )
-        return replace(
-            entry, host=host, facts=replace(entry.facts, identity=identity), seen_at=NOW
-        )
+        return replace(entry, host=host, facts=replace(entry.facts, identity=identity), seen_at=NOW)
 
     async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
         """Nothing was tried between recorded machines."""

@@ -1,0 +1,343 @@
+"""Planning: a solution, a site and what was seen of its machines, made into a plan.
+
+A pure function but for reading the solution's own files. Everything is rendered here, so that a
+missing value, an unknown role or a circle of stages is an InputProblem before anything starts, and
+what is reviewed is what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from foundation.documents import load_yaml, nearest
+from foundation.problems import InputProblem
+from installer.events import Json
+from installer.plan import Plan, PlannedStage, PlannedStep
+from installer.rendering import Renderer
+from installer.settings import Answers, answers, load_settings
+from installer.steps.model import (
+    FileStep,
+    HelmStep,
+    KubectlStep,
+    PlaybookStep,
+    ScriptStep,
+    Stage,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from installer.site import Site
+    from installer.solution import Solution
+    from preflight.assessment import Seen
+
+__all__ = ["load_settings", "load_stages", "make_plan"]
+
+CONTROL: Final = "control"
+"""The control host: where Ansible, Helm and kubectl run."""
+
+_WHOLE_SITE: Final = "all"
+_NOBODY_LOGS_IN: Final = frozenset({"backup"})
+"""Roles of machines that are listed and never touched."""
+
+_SHELL: Final = frozenset({"script"})
+"""Fields of a step that a shell reads: values stand in them quoted."""
+
+_AS_IT_STANDS: Final = frozenset({"id", "kind", "on", "when", "secrets"})
+"""Fields of a step that are never rendered."""
+
+
+class _StageFile(BaseModel):
+    """The one key of a stage file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    stage: Stage
+
+
+def load_stages(solution: Solution) -> tuple[Stage, ...]:
+    """The stages of a solution in the order of their files; raises InputProblem."""
+    return _read_stages(solution.folder / "stages")
+
+
+@cache
+def _read_stages(folder: Path) -> tuple[Stage, ...]:
+    stages = []
+    for path in sorted(folder.glob("*.yaml")):
+        stage = load_yaml(_StageFile, path).stage
+        if path.stem.partition("-")[2] != stage.id:
+            raise InputProblem(
+                f'the stage is "{stage.id}" and its file is called {path.name}',
+                where=str(path),
+                remedy=f"Call the file NN-{stage.id}.yaml.",
+            )
+        _once("step", [step.id for step in stage.steps], path)
+        stages.append(stage)
+    _once("stage", [stage.id for stage in stages], folder)
+    return tuple(stages)
+
+
+def _once(kind: str, names: list[str], path: Path) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputProblem(
+                f'two {kind}s are called "{name}"', where=str(path), remedy="Rename one of them."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    name: str
+    address: str
+    roles: tuple[str, ...]
+
+
+def make_plan(
+    solution: Solution, site: Site, seen: Sequence[Seen], *, playbooks: Path | None = None
+) -> Plan:
+    """What will be done on which machine, in order, rendered; raises InputProblem.
+
+    `seen` gives the order and addresses of machines that were looked at; the roles are the site's.
+    `playbooks` is a customer's own folder of playbooks, which goes before the solution's.
+    """
+    environment = solution.environment(site.environment).id
+    settled = answers(load_settings(solution), site.settings, where="the site's settings")
+    machines = _machines(site, seen)
+    _known_roles(solution, machines)
+    values = _values(solution, environment, settled, machines)
+    planner = _Planner(solution, settled, machines, Renderer(values, solution.folder), playbooks)
+    stages = [s for s in _ordered(load_stages(solution)) if settled.holds(s.when)]
+    left = {stage.id for stage in stages}
+    planned = [stage for s in stages if (stage := planner.stage(s, left)) is not None]
+    needed = {name for stage in stages for step in stage.steps for name in step.secrets}
+    return Plan(
+        solution=solution.id,
+        environment=environment,
+        stages=tuple(planned),
+        hosts=tuple((machine.name, machine.roles) for machine in machines),
+        settings=tuple((name, _shown(value)) for name, value in settled.values.items()),
+        secrets=tuple(name for name in settled.secrets if name in needed),
+        playbooks=str(playbooks or solution.folder / "playbooks"),
+    )
+
+
+def _shown(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _machines(site: Site, seen: Sequence[Seen]) -> tuple[_Machine, ...]:
+    addresses = {one.host.name: one.host.address for one in seen}
+    return tuple(
+        _Machine(host.name, addresses.get(host.name, host.address), host.roles)
+        for host in site.hosts
+    )
+
+
+def _known_roles(solution: Solution, machines: Iterable[_Machine]) -> None:
+    roles = [role.id for role in solution.roles]
+    for machine in machines:
+        for role in machine.roles:
+            if role not in roles:
+                raise _unknown("role", role, roles, where=f"machine {machine.name}")
+
+
+def _values(
+    solution: Solution, environment: str, settled: Answers, machines: Sequence[_Machine]
+) -> dict[str, Any]:
+    """What a template may name: the settings, and the machines by role."""
+
+    def one(machine: _Machine) -> dict[str, Any]:
+        return {"name": machine.name, "address": machine.address, "roles": list(machine.roles)}
+
+    return {
+        **settled.values,
+        "solution": solution.id,
+        "environment": environment,
+        "hosts": [one(machine) for machine in machines],
+        "hosts_by_role": {
+            role.id.replace("-", "_"): [one(m) for m in machines if role.id in m.roles]
+            for role in solution.roles
+        },
+    }
+
+
+def _ordered(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages with those they need before them, otherwise in the order of their files."""
+    by_id = {stage.id: stage for stage in stages}
+    for stage in stages:
+        for need in stage.needs:
+            if need not in by_id:
+                raise _unknown("stage", need, list(by_id), where=f"stage {stage.id}, needs")
+    done: list[Stage] = []
+    left = list(stages)
+    while left:
+        ready = next((s for s in left if all(by_id[n] in done for n in s.needs)), None)
+        if ready is None:
+            raise InputProblem(
+                "these stages need one another in a circle: " + ", ".join(s.id for s in left),
+                where="the solution's stages",
+                remedy="Take one of the needs away.",
+            )
+        done.append(ready)
+        left.remove(ready)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Turns stages into planned ones for one site."""
+
+    solution: Solution
+    settled: Answers
+    machines: tuple[_Machine, ...]
+    renderer: Renderer
+    playbooks: Path | None
+
+    def stage(self, stage: Stage, left: set[str]) -> PlannedStage | None:
+        """The stage with the steps that are due on this site; None where none is."""
+        steps = []
+        for step in stage.steps:
+            where = f"stage {stage.id}, step {step.id}"
+            self._known_names(step, where)
+            if not self.settled.holds(step.when):
+                continue
+            hosts = self._hosts(step, where)
+            if hosts:
+                steps.append(self._step(stage, step, hosts, where))
+        if not steps:
+            return None
+        return PlannedStage(
+            id=stage.id,
+            title=stage.title,
+            why=stage.why,
+            source=stage.source,
+            needs=tuple(need for need in stage.needs if need in left),
+            recheck=stage.recheck,
+            steps=tuple(steps),
+        )
+
+    def _step(self, stage: Stage, step: Step, hosts: tuple[str, ...], where: str) -> PlannedStep:
+        spec = {
+            name: self._rendered(value, name, where)
+            for name, value in step.model_dump(mode="json").items()
+        }
+        if isinstance(step, PlaybookStep):
+            spec["playbook"] = self._playbook(step.playbook, where)
+        if isinstance(step, ScriptStep) and step.file:
+            spec["script"] = self.renderer.script(
+                self.renderer.source(step.file), where=f"{where}, {step.file}"
+            )
+        return PlannedStep(
+            stage=stage.id,
+            id=step.id,
+            kind=step.kind,
+            title=str(spec["title"]),
+            hosts=hosts,
+            spec=spec,
+            files=self._files(step, spec),
+            irreversible=str(spec["irreversible"]),
+            expected_seconds=step.expected_minutes * 60,
+        )
+
+    def _rendered(self, value: Json, name: str, where: str) -> Json:
+        if name in _AS_IT_STANDS:
+            return value
+        if isinstance(value, str):
+            place = f"{where}, {name}"
+            return (self.renderer.script if name in _SHELL else self.renderer.text)(
+                value, where=place
+            )
+        if isinstance(value, list):
+            return [
+                self._rendered(each, name, f"{where}, {name}" if isinstance(each, dict) else where)
+                for each in value
+            ]
+        if isinstance(value, dict):
+            return {key: self._rendered(each, key, where) for key, each in value.items()}
+        return value
+
+    def _files(self, step: Step, spec: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+        """The rendered files that a step brings, by the name they have or will have."""
+        if isinstance(step, FileStep):
+            text = self.renderer.file(step.template) if step.template else str(spec["content"])
+            return ((str(spec["path"]), text),)
+        if isinstance(step, HelmStep) and step.values:
+            return ((step.values, self.renderer.file(step.values)),)
+        if isinstance(step, KubectlStep):
+            return ((step.manifest, self.renderer.file(step.manifest)),)
+        if isinstance(step, PlaybookStep):
+            path = self._folder(step.playbook) / step.playbook
+            return ((step.playbook, path.read_text(encoding="utf-8")),)
+        return ()
+
+    def _hosts(self, step: Step, where: str) -> tuple[str, ...]:
+        """The machines of a step in the site's order; the control host where it names none."""
+        if not step.on:
+            return (CONTROL,)
+        chosen: set[str] = set()
+        for word in step.on:
+            chosen.update(self._named(word, where))
+        order = [CONTROL, *(machine.name for machine in self.machines)]
+        return tuple(name for name in order if name in chosen)
+
+    def _named(self, word: str, where: str) -> list[str]:
+        if word == CONTROL:
+            return [CONTROL]
+        if word == _WHOLE_SITE:
+            return [m.name for m in self.machines if not _NOBODY_LOGS_IN.issuperset(m.roles)]
+        first, role = word.startswith("first:"), word.removeprefix("first:")
+        roles = [each.id for each in self.solution.roles]
+        if role not in roles:
+            raise _unknown("role", role, [*roles, CONTROL, _WHOLE_SITE], where=where)
+        names = [machine.name for machine in self.machines if role in machine.roles]
+        if first and not names:
+            raise InputProblem(
+                f'no machine of the site has the role "{role}"',
+                where=where,
+                remedy="Give a machine that role in the site file.",
+            )
+        return [min(names)] if first else names
+
+    def _known_names(self, step: Step, where: str) -> None:
+        """Raise where a step hangs on a setting or needs a secret that nobody knows."""
+        known = {setting.name: setting for setting in load_settings(self.solution).settings}
+        condition = step.when.removeprefix("not ")
+        if condition and condition not in known:
+            raise _unknown("setting", condition, list(known), where=f"{where}, when")
+        secrets = [name for name, setting in known.items() if setting.type == "secret"]
+        for name in step.secrets:
+            if name not in secrets:
+                raise _unknown("secret", name, secrets, where=where)
+
+    def _playbook(self, name: str, where: str) -> str:
+        """The playbook's name, or its whole path where it does not lie in the plan's folder."""
+        folder = self._folder(name)
+        if not (folder / name).is_file():
+            raise InputProblem(
+                f'there is no playbook "{name}"',
+                where=f"{where} ({folder})",
+                remedy="Bring the playbook under that name, or name another folder of playbooks.",
+            )
+        return name if folder == (self.playbooks or folder) else str(folder / name)
+
+    def _folder(self, name: str) -> Path:
+        """Where a playbook lies: the document's six, which have numbers, are the customer's."""
+        own = self.solution.folder / "playbooks"
+        if self.playbooks is None:
+            return own
+        theirs = (self.playbooks / name).is_file() or name[:1].isdigit()
+        return self.playbooks if theirs else own
+
+
+def _unknown(kind: str, name: str, names: Sequence[str], *, where: str) -> InputProblem:
+    close = nearest(name, names)
+    hint = f'; did you mean "{close}"?' if close else ""
+    return InputProblem(
+        f'there is no {kind} "{name}"{hint}',
+        where=where,
+        remedy=f"Choose one of: {', '.join(names)}." if names else "",
+    )

@@ -1,0 +1,228 @@
+"""RunState: where a run stands, folded from its events; the same for engine, screen and report."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from installer.events import Event, Json, Kind, Outcome
+from installer.journal_lines import Record, records
+from installer.plan import Plan
+
+Key = tuple[str, str, str]
+"""Stage, step, machine."""
+
+FINISHED: Final = frozenset({Outcome.DONE, Outcome.ALREADY, Outcome.SKIPPED})
+"""Outcomes after which a step is not done again in the same run."""
+TAIL_LINES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BegunJob:
+    """A durable job that was handed to a machine, as the journal has it."""
+
+    job: str
+    boot_id: str
+    durable: str
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where one step stands on one machine."""
+
+    attempt: int = 0
+    """The number of the last try; 0 before the first."""
+    tries: int = 0
+    """How many tries there were since it last finished: what automatic retries are counted by."""
+    running: bool = False
+    outcome: Outcome | None = None
+    """How it last ended; None while it runs for the first time."""
+    sentence: str = ""
+    started: float = 0.0
+    seconds: float = 0.0
+    jobs: list[BegunJob] = field(default_factory=list)
+    """Jobs of the last try."""
+    cursors: dict[str, str] = field(default_factory=dict)
+    """The cursor of the last line since the last job began, by machine."""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    """The last lines of the last try."""
+    problem: dict[str, Json] | None = None
+    answers: dict[str, Json] = field(default_factory=dict)
+    """What a person answered, and `by`; empty where nobody was asked."""
+    progress: tuple[float, float, str] | None = None
+    """Done, total, text."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do for it in this run."""
+        return not self.running and self.outcome in FINISHED
+
+
+@dataclass(slots=True)
+class StageStanding:
+    """Where a stage stands."""
+
+    started: float = 0.0
+    running: bool = False
+    outcome: Outcome | None = None
+    seconds: float = 0.0
+
+
+class RunState:
+    """Where a run stands; `apply` each event in order, or `replay` a journal."""
+
+    def __init__(self) -> None:
+        self.steps: dict[Key, Standing] = {}
+        self.stages: dict[str, StageStanding] = {}
+        self.started: Event | None = None
+        self.outcome: Outcome | None = None
+        """How the run ended last; None while it runs, or where it was cut off."""
+        self.questions: dict[Key, Event] = {}
+        """Questions that nobody has answered yet."""
+        self.events = 0
+        self.last_time = 0.0
+        self.changed: set[str] = set()
+        """Machines on which something was begun that may have changed them."""
+
+    def of(self, key: Key) -> Standing:
+        """The standing of a step on a machine, made where there was none."""
+        return self.steps.setdefault(key, Standing())
+
+    def finished(self, key: Key) -> bool:
+        """Whether nothing is left to do for a step on a machine."""
+        standing = self.steps.get(key)
+        return standing is not None and standing.finished
+
+    def apply(self, event: Event) -> None:
+        """Take one event."""
+        self.events += 1
+        self.last_time = event.time
+        if event.kind is Kind.LINE:
+            self._line(event)
+            return
+        match event.kind:
+            case Kind.RUN_STARTED:
+                self.started = event
+            case Kind.RUN_RESUMED:
+                self.outcome = None
+            case Kind.RUN_FINISHED:
+                self.outcome = _outcome(event)
+            case Kind.STAGE_STARTED:
+                stage = self.stages.setdefault(event.stage, StageStanding())
+                stage.started, stage.running, stage.outcome = event.time, True, None
+            case Kind.STAGE_FINISHED:
+                stage = self.stages.setdefault(event.stage, StageStanding())
+                stage.running, stage.outcome = False, _outcome(event)
+                stage.seconds = _number(event.data.get("seconds"))
+            case _ if event.step:
+                self._step(event)
+            case _:
+                pass
+
+    def _step(self, event: Event) -> None:
+        key = (event.stage, event.step, event.host)
+        standing = self.of(key)
+        match event.kind:
+            case Kind.STEP_STARTED:
+                standing.attempt = int(_number(event.data.get("attempt")))
+                standing.tries += 1
+                standing.running, standing.started = True, event.time
+                standing.jobs, standing.cursors, standing.problem = [], {}, None
+                standing.tail.clear()
+                standing.progress = None
+            case Kind.JOB_STARTED:
+                data = event.data
+                standing.jobs.append(
+                    BegunJob(str(data["job"]), str(data["boot_id"]), str(data["durable"]))
+                )
+                standing.cursors = {}
+                self.changed.add(event.host)
+            case Kind.STEP_FINISHED:
+                standing.running, standing.outcome = False, _outcome(event)
+                standing.sentence = str(event.data.get("sentence", ""))
+                standing.seconds = _number(event.data.get("seconds"))
+                standing.tries = 0
+                self.questions.pop(key, None)
+                if standing.outcome is Outcome.UNDONE:
+                    standing.answers = {}
+            case Kind.STEP_PROGRESS:
+                data = event.data
+                standing.progress = (
+                    _number(data.get("done")), _number(data.get("total")), str(data.get("text", ""))
+                )  # fmt: skip
+            case Kind.PROBLEM:
+                standing.problem = event.data
+            case Kind.QUESTION:
+                self.questions[key] = event
+            case Kind.ANSWER:
+                self.questions.pop(key, None)
+                answer = event.data.get("answer")
+                standing.answers = {"by": event.data.get("by"), "answer": answer}
+            case _:
+                pass
+
+    def _line(self, event: Event) -> None:
+        # Lines of another machine that a step follows belong to the step that is under way.
+        standing = self.steps.get((event.stage, event.step, event.host))
+        if standing is None:
+            standing = self.of((event.stage, event.step, event.host))
+        standing.cursors[event.host] = str(event.data.get("cursor", ""))
+        standing.tail.append(str(event.data.get("text", "")))
+
+    def complete(self, plan: Plan, *, once: Iterable[str] = ("playbook", "confirm")) -> bool:
+        """Whether every step of a plan is finished on every one of its machines."""
+        return all(self.finished(key) for key in keys_of(plan, once=once))
+
+
+def keys_of(plan: Plan, *, once: Iterable[str] = ("playbook", "confirm")) -> Iterator[Key]:
+    """Every step of a plan on every machine, in order; steps that run once are on "control"."""
+    for stage in plan.stages:
+        for step in stage.steps:
+            hosts = ("control",) if step.kind in once or not step.hosts else step.hosts
+            for host in hosts:
+                yield stage.id, step.id, host
+
+
+def replay(path: Path) -> RunState:
+    """The state of the run that a journal tells of; raises BrokenJournal.
+
+    Lines of output are checked and passed over, except the last ones of each step and machine,
+    so that a million of them take seconds and little memory.
+    """
+    state = RunState()
+    tails: dict[bytes, deque[Record]] = {}
+    for record in records(path):
+        if record.is_line:
+            state.events += 1
+            subject = record.subject
+            tail = tails.get(subject)
+            if tail is None:
+                tail = tails[subject] = deque(maxlen=TAIL_LINES)
+            tail.append(record)
+            continue
+        # What an event means may depend on the lines before it, so these come first.
+        if tails:
+            _apply_tails(state, tails)
+        state.apply(record.event())
+    _apply_tails(state, tails)
+    return state
+
+
+def _apply_tails(state: RunState, tails: dict[bytes, deque[Record]]) -> None:
+    counted = state.events
+    for tail in tails.values():
+        for record in tail:
+            state.apply(record.event())
+    state.events = counted
+    tails.clear()
+
+
+def _outcome(event: Event) -> Outcome:
+    return Outcome(str(event.data["outcome"]))
+
+
+def _number(value: Json) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0

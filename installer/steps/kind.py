@@ -1,0 +1,259 @@
+"""StepKind: what every kind of step can do, and what it is given to do it with.
+
+A step is asked whether it is done, done, verified, and may be taken back. It looks at a machine
+through `look`, which changes nothing, and changes one only through `change`: the one gate, which
+makes a durable job of the command, writes it to the journal, re-attaches to it when the run is
+resumed, and in a dry run only says what would be done.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from foundation.hosts.connection import Completed, Connection
+from foundation.hosts.jobs_model import JobLine, JobState
+from foundation.hosts.model import Host
+from foundation.problems import ExitCode, InputProblem, Problem
+from foundation.secrets import Secret
+from installer.events import Json, Kind
+from installer.plan import Plan, PlannedStep
+from installer.steps.model import Probe
+
+SHOWN_LINES: Final = 20
+"""Last lines of output that a failure shows."""
+
+
+class StepFailed(Problem):
+    """A step that could not be done, or that did not bring what it should."""
+
+    code = "step-failed"
+    title = "A step failed"
+    exit_code = ExitCode.STAGE_FAILED
+    default_remedy = (
+        "Read the last lines, mend the cause on the machine, then retry it: sitewright resume."
+    )
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        where: str | None = None,
+        remedy: str | None = None,
+        output: Sequence[str] = (),
+        again: bool = True,
+    ) -> None:
+        super().__init__(cause, where=where, remedy=remedy)
+        self.output = tuple(output)
+        """The last lines that the command wrote; a retry's texts are looked for in all of them."""
+        self.again = again
+        """Whether an automatic retry may make sense at all."""
+
+
+class JobGone(StepFailed):
+    """A command that its machine knows nothing of any more: rebooted, or it never began."""
+
+    code = "job-gone"
+    title = "The machine lost the command"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """What a probe said: yes, no, or that it cannot tell; and what it wrote."""
+
+    yes: bool | None
+    output: str
+    """What it wrote on both streams, without the last line break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended that went through the gate."""
+
+    state: JobState
+    exit_status: int | None
+    result: str
+    tail: tuple[str, ...]
+    """The last lines it wrote, at most 200."""
+    dry: bool = False
+    """Whether it was a dry run, in which nothing was done."""
+
+    @property
+    def good(self) -> bool:
+        """Whether it did what it should."""
+        return self.state is JobState.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that a person must confirm, by name."""
+
+    stage: str
+    step: str
+    host: str
+    title: str
+    text: str
+    items: tuple[str, ...] = ()
+    """Lines to be confirmed one by one; empty where the text is the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A person's answer."""
+
+    by: str
+    """The name of the person."""
+    yes: bool
+    items: tuple[bool, ...] = ()
+    """One for each line of the question; all must be confirmed."""
+    note: str = ""
+
+
+class Asker(Protocol):
+    """Puts a question to a person; raises Refused where nobody is there to answer."""
+
+    async def __call__(self, question: Question) -> Answer: ...
+
+
+class StepContext(Protocol):
+    """One step on one machine: what is to be done, and the only ways to do it."""
+
+    @property
+    def step(self) -> PlannedStep: ...
+
+    @property
+    def host(self) -> Host:
+        """The machine; the control host for a step that runs once."""
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """Every machine of the step."""
+
+    @property
+    def plan(self) -> Plan: ...
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder on this machine; private."""
+
+    @property
+    def attempt(self) -> int:
+        """1 at the first try."""
+
+    @property
+    def settings(self) -> Mapping[str, str]: ...
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]: ...
+
+    @property
+    def dry_run(self) -> bool: ...
+
+    async def connect(self, host: Host | None = None) -> Connection:
+        """A live connection to the step's machine or another, waited for while time allows."""
+
+    async def look(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float = 60.0,
+        host: Host | None = None,
+    ) -> Completed:
+        """Run a command, as root, that changes nothing; done again where the connection broke."""
+
+    async def ask_machine(self, probe: Probe, *, host: Host | None = None) -> ProbeAnswer:
+        """Put a probe's question to the machine."""
+
+    async def change(
+        self,
+        says: str,
+        command: Sequence[str],
+        *,
+        label: str = "do",
+        stdin: bytes | None = None,
+        environment: Sequence[tuple[str, str]] = (),
+        directory: str = "/",
+        timeout: float | None = None,
+        on_line: Callable[[JobLine], bool] | None = None,
+    ) -> Ended:
+        """The gate: run a command that changes the machine, as a durable job.
+
+        `says` tells in a few words what it does; a dry run says them and does nothing. `label`
+        tells this command from others of the same step. `on_line` sees each line and returns
+        whether it is to be written as a LINE event too. `timeout` is the step's own by default.
+        """
+
+    def emit(self, kind: Kind, *, host: str | None = None, **data: Json) -> None:
+        """Write an event of this step to the journal; `host` where it is another machine's."""
+
+    async def ask(self, text: str, items: Sequence[str] = ()) -> Answer:
+        """Put a question to a person; an answer that the journal has is not asked for again."""
+
+    def resume_cursor(self, host: str) -> str:
+        """The cursor of the last line that the journal has of a machine in this attempt, or "".
+
+        For following journals of other machines beside `change`, which minds its own cursor.
+        """
+
+
+class StepKind(Protocol):
+    """A kind of step. Its methods raise Problems: StepFailed, ConnectionProblem, Refused."""
+
+    @property
+    def once(self) -> bool:
+        """Whether it runs once, on the control host, for all its machines together."""
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """Whether it is done already; None where the machine cannot tell. Changes nothing."""
+
+    async def do(self, context: StepContext) -> str:
+        """Do it; return one sentence about what was done. Must be safe to call again for the
+        same attempt: commands that were begun are re-attached to, not begun again."""
+
+    async def verify(self, context: StepContext) -> None:
+        """Raise StepFailed unless it brought what it should. Changes nothing."""
+
+    async def undo(self, context: StepContext) -> bool:
+        """Take it back; False where the step does not say how."""
+
+
+KINDS: Final[Mapping[str, str]] = {
+    "script": "installer.steps.script",
+    "playbook": "installer.steps.playbook",
+    "file": "installer.steps.file",
+    "helm": "installer.steps.helm",
+    "kubectl": "installer.steps.kubectl",
+    "compose": "installer.steps.compose",
+    "wait": "installer.steps.wait",
+    "checklist": "installer.steps.checklist",
+    "confirm": "installer.steps.confirm",
+    "deliver": "installer.steps.deliver",
+}
+"""The module of each kind; each has a constant `KIND`, imported when a plan first needs it."""
+
+
+def step_kind(name: str) -> StepKind:
+    """The kind of step by its name; raises InputProblem for one that there is not."""
+    module = KINDS.get(name)
+    if module is None:
+        raise InputProblem(
+            f'there is no kind of step "{name}"',
+            where="the plan",
+            remedy=f"The kinds are {', '.join(KINDS)}.",
+        )
+    try:
+        kind: StepKind = importlib.import_module(module).KIND
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise InputProblem(
+            f'steps of the kind "{name}" cannot be carried out yet', where="the plan"
+        ) from error
+    return kind

@@ -1,0 +1,89 @@
+"""Judging: from the answers to a question, and from what was seen to an assessment.
+
+Both faces of the wizard go this way, so that they cannot come to different results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from foundation.problems import InputProblem
+from screens.answers import Answers
+from screens.memory import Memory
+from screens.services import Access, Question, Services
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from foundation.hosts.model import Host
+    from preflight.assessment import Assessment, Seen
+
+
+async def question_for(answers: Answers, memory: Memory, services: Services) -> Question:
+    """What the machines are judged against; raises InputProblem if the goal does not exist."""
+    if answers.carry:
+        candidates = await services.single_machine()
+        return Question(candidates[0], candidates, waivers=answers.waivers)
+    if not memory.solutions:
+        memory.solutions = await services.solutions()
+    for solution in memory.solutions:
+        for environment in solution.environments:
+            if (solution.id, environment.id) == (answers.solution, answers.environment):
+                needs = environment.needs
+                other = next((t for t in needs.other_sizings if t.id == answers.sizing), None)
+                if other is not None:
+                    rest = (t for t in needs.other_sizings if t.id != answers.sizing)
+                    needs = needs.model_copy(
+                        update={"sizing": other, "other_sizings": (needs.sizing, *rest)}
+                    )
+                return with_answers(Question(needs), answers)
+    raise InputProblem(
+        f'there is no solution "{answers.solution}" with an environment "{answers.environment}"',
+        where=str(answers.site_file) if answers.site_file else None,
+        remedy="Go back and choose the goal again.",
+    )
+
+
+def with_answers(question: Question, answers: Answers) -> Question:
+    """The question with the roles and waivers that the answers hold now."""
+    return replace(question, roles=dict(answers.roles) or None, waivers=answers.waivers)
+
+
+async def assess_site(
+    hosts: Sequence[Host],
+    answers: Answers,
+    memory: Memory,
+    services: Services,
+    access: Access,
+    tell: Callable[[str], None],
+) -> tuple[Question, Assessment] | None:
+    """The whole site judged, with roles for the machines that have none; None if some is unseen.
+
+    `tell` hears what is done meanwhile. The memory keeps the roles and what the machines reach of
+    one another, which a second judgement does not need to find out again.
+    """
+    question = memory.question
+    seen = [memory.seen[host.name] for host in hosts if host.name in memory.seen]
+    if question is None or not seen or len(seen) < len(hosts):
+        return None
+    if not question.carries_for:
+        given = answers.roles
+        seen = [_with_roles(entry, given.get(entry.host.name)) for entry in seen]
+        if memory.assigned is None:
+            memory.assigned = await services.assign(seen, question.needs)
+        question = replace(question, roles={**memory.assigned.roles, **given})
+        if (
+            memory.mesh is None
+            and answers.facts_file is None
+            and sum(entry.reachable for entry in seen) > 1
+        ):
+            tell("Trying the ports between the machines")
+            memory.mesh = await services.measure(access, question, seen)
+    return question, await services.assess(seen, question, memory.mesh)
+
+
+def _with_roles(seen: Seen, roles: tuple[str, ...] | None) -> Seen:
+    """A machine with the roles that a person gave it, which the assignment then keeps."""
+    return seen if roles is None else replace(seen, host=replace(seen.host, roles=roles))

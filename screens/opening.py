@@ -1,0 +1,35 @@
+"""Opening a file: a site file, or facts that were seen before, become answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from foundation.problems import InputProblem
+from screens.answers import Answers
+from screens.memory import Memory
+from screens.services import Services
+from screens.wizard import StepId
+
+
+async def open_file(path: Path, memory: Memory, services: Services) -> tuple[StepId, Answers]:
+    """The step at which to go on, and the answers; facts go into the memory. Raises Problem."""
+    if path.suffix.lower() == ".json":
+        seen = await services.load_facts(path)
+        twice = [name for name, n in Counter(e.host.name for e in seen).items() if n > 1]
+        if not seen or twice:
+            raise InputProblem(
+                f'the machine "{twice[0]}" stands in it twice' if twice else "it holds no machine",
+                where=str(path),
+                remedy="Save the facts again with `sitewright facts`.",
+            )
+        memory.forget_results()
+        memory.seen = {entry.host.name: entry for entry in seen}
+        hosts = tuple(entry.host for entry in seen)
+        return StepId.GOAL, Answers(facts_file=path, machines=hosts)
+    file = await services.machine_file(path)
+    memory.forget_results()
+    answers = file.answers or Answers(machines=file.hosts)
+    step = StepId.GOAL if answers.solution is None else StepId.MACHINES
+    return step, replace(answers, step=step.value)

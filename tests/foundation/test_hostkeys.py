@@ -1,0 +1,236 @@
+"""Host keys: shown, confirmed, kept, matched, and never passed over."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import asyncssh
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foundation.hosts.connection import Credentials
+from foundation.hosts.hostkeys import (
+    HostKeyOffer,
+    default_known_hosts,
+    known_hosts_files,
+    offered_key,
+    trust,
+)
+from foundation.hosts.model import Host, Inventory
+from foundation.hosts.pool import Pool
+from foundation.hosts.trusted import TrustedKeys, fingerprint
+from foundation.paths import known_hosts_file
+from foundation.problems import HostKeyProblem, InputProblem, UnknownHostKey, Unreachable
+from tests.foundation.sshd import Sshd, StartSshd, free_port, keygen
+
+KEY = asyncssh.generate_private_key("ssh-ed25519")
+OTHER = asyncssh.generate_private_key("ssh-ed25519")
+
+
+def line_of(key: asyncssh.SSHKey) -> str:
+    """A public key as a known_hosts file has it."""
+    return key.export_public_key().decode().strip()
+
+
+def trusted(folder: Path, *lines: str) -> TrustedKeys:
+    """The entries of a file with some lines."""
+    file = folder / "kh"
+    file.write_text("\n".join(lines) + "\n")
+    return TrustedKeys([file])
+
+
+def hash_names(file: Path) -> None:
+    """Hash the names in a known_hosts file, as Debian's ssh does."""
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(file)], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("files", [[], [Path("/no/such/file")]])
+def test_no_file_means_that_nothing_is_trusted(files: list[Path]) -> None:
+    entries = TrustedKeys(files)
+    # What is false would make asyncssh look for another file, or for none.
+    assert bool(entries) is True
+    assert entries.known("anything", "10.0.0.1", 22).keys == ()
+
+
+def test_plain_bracketed_and_hashed_names_are_matched(tmp_path: Path) -> None:
+    lines = (f"n1,10.0.0.1 {line_of(KEY)}", f"[n1]:2222 {line_of(OTHER)}")
+    for hashed in (False, True):
+        entries = trusted(tmp_path, *lines)
+        if hashed:
+            hash_names(tmp_path / "kh")
+            entries = TrustedKeys([tmp_path / "kh"])
+        assert entries.known("n1", "", 22).keys == (KEY.convert_to_public(),)
+        assert entries.known("10.0.0.1", "", 22).keys == (KEY.convert_to_public(),)
+        assert entries.known("n1", "", 2222).keys == (OTHER.convert_to_public(),)
+        assert entries.known("n2", "", 22).keys == ()
+
+
+def test_one_broken_line_costs_only_itself(tmp_path: Path) -> None:
+    entries = trusted(
+        tmp_path, "garbage", "n1 ssh-ed25519 AAAA!", "@unknown n1 x y", "|1|broken", "\udc80"[:0],
+        "n1 ssh-rsa AAAAB3NzaC1yc2E=", f"n1 {line_of(KEY)}",
+    )  # fmt: skip
+    assert [fingerprint(key) for key in entries.known("n1", "", 22).keys] == [fingerprint(KEY)]
+    assert entries.place(KEY) == f"{tmp_path / 'kh'} line 7"
+
+
+@given(st.binary(max_size=400))
+def test_any_file_is_read_without_harm(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    file = tmp_path_factory.mktemp("kh") / "kh"
+    file.write_bytes(data)
+    TrustedKeys([file]).known("n1", "10.0.0.1", 22)
+
+
+def test_revoked_keys_and_authorities_are_told_apart(tmp_path: Path) -> None:
+    entries = trusted(
+        tmp_path, f"@cert-authority *.example {line_of(KEY)}", f"@revoked * {line_of(OTHER)}"
+    )
+    known = entries.known("n1.example", "", 2200)
+    assert known.keys == ()
+    assert [fingerprint(key) for key in known.authorities] == [fingerprint(KEY)]
+    assert [fingerprint(key) for key in known.revoked] == [fingerprint(OTHER)]
+
+
+def test_the_sites_files_come_first(private_home: Path, tmp_path: Path) -> None:
+    own = Inventory()
+    assert default_known_hosts(own) == known_hosts_file()
+    assert known_hosts_files(own)[:2] == (
+        known_hosts_file(), private_home / ".ssh" / "known_hosts",
+    )  # fmt: skip
+    named = Inventory(known_hosts=(tmp_path / "a", tmp_path / "b"))
+    assert default_known_hosts(named) == tmp_path / "a"
+    assert known_hosts_files(named) == (tmp_path / "a", tmp_path / "b")
+
+
+async def test_an_unknown_key_is_offered_trusted_and_then_lets_in(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    file = tmp_path / "new" / "known_hosts"
+    inventory = Inventory((sshd.host(),), (file,), use_ssh_config=False)
+    offer = await offered_key(sshd.host(), inventory)
+    assert (offer.state, offer.algorithm) == ("unknown", "ssh-ed25519")
+    assert offer.public_key == sshd.host_key
+    assert offer.fingerprint.startswith("SHA256:")
+    trust([offer, offer], file)
+    assert file.read_text() == f"[127.0.0.1]:{sshd.port} {sshd.host_key}\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (await offered_key(sshd.host(), inventory)).state == "trusted"
+    async with Pool(inventory) as pool:
+        assert (await (await pool.connect(sshd.host())).run(["true"])).status == 0
+    log = (sshd.folder / "log").read_text()
+    assert log.count("Accepted publickey") == 1
+
+
+async def test_a_changed_key_is_offered_with_the_old_one_and_is_not_trusted(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    inventory = sshd.inventory()
+    sshd.known_hosts.write_text(f"[127.0.0.1]:{sshd.port} {line_of(OTHER)}\n")
+    offer = await offered_key(sshd.host(), inventory)
+    assert offer.state == "changed"
+    assert offer.known_fingerprint == fingerprint(OTHER)
+    assert offer.known_in == f"{sshd.known_hosts} line 1"
+    with pytest.raises(InputProblem) as caught:
+        trust([offer], tmp_path / "kh")
+    assert "changed" in caught.value.cause
+    assert not (tmp_path / "kh").exists()
+
+
+async def test_a_revoked_key_is_not_offered(sshd: Sshd) -> None:
+    sshd.known_hosts.write_text(f"@revoked * {sshd.host_key}\n")
+    with pytest.raises(HostKeyProblem):
+        await offered_key(sshd.host(), sshd.inventory())
+
+
+async def test_a_key_is_offered_through_a_bastion(start_sshd: StartSshd, tmp_path: Path) -> None:
+    bastion, machine = start_sshd(), start_sshd()
+    jump = f"{bastion.user}@127.0.0.1:{bastion.port}"
+    host = machine.host(bastion=jump, identity_files=(bastion.client_key,))
+    inventory = Inventory((host,), (bastion.known_hosts,), use_ssh_config=False)
+    offer = await offered_key(host, inventory, credentials=Credentials())
+    assert (offer.state, offer.public_key) == ("unknown", machine.host_key)
+    with pytest.raises(UnknownHostKey):
+        await offered_key(host, replace(inventory, known_hosts=(tmp_path / "none",)))
+
+
+async def test_a_dead_machine_offers_a_problem() -> None:
+    host = Host("m", "127.0.0.1", port=free_port())
+    with pytest.raises(Unreachable):
+        await offered_key(host, Inventory((host,), use_ssh_config=False))
+    with pytest.raises(InputProblem):
+        await offered_key(Host("here", "local"), Inventory())
+
+
+def certify(authority: Path, server: Sshd, principal: str) -> None:
+    """Sign a server's host key as an authority, for one name."""
+    subprocess.run(
+        ["ssh-keygen", "-q", "-s", str(authority), "-I", "host", "-h", "-n", principal,
+         str(server.folder / "host.pub")], check=True,
+    )  # fmt: skip
+
+
+async def test_a_certificate_of_a_trusted_authority_lets_in(
+    start_sshd: StartSshd, tmp_path: Path
+) -> None:
+    authority = keygen(tmp_path / "authority")
+    certificate = tmp_path / "sshd0" / "host-cert.pub"
+    first = start_sshd()
+    certify(authority, first, "127.0.0.1")
+    first.stop()
+    server = start_sshd(f"HostKey {first.folder / 'host'}", f"HostCertificate {certificate}")
+    public = authority.with_suffix(".pub").read_text()
+    server.known_hosts.write_text(f"@cert-authority 127.0.0.1,[127.0.0.1]:* {public}")
+    async with Pool(server.inventory()) as pool:
+        assert (await (await pool.connect(server.host())).run(["true"])).status == 0
+    assert (await offered_key(server.host(), server.inventory())).state == "trusted"
+    server.known_hosts.write_text("")
+    async with Pool(server.inventory()) as pool:
+        with pytest.raises(UnknownHostKey):
+            await pool.connect(server.host())
+
+
+def offer_for(name: str, key: asyncssh.SSHKey = KEY, **more: object) -> HostKeyOffer:
+    """An unknown key of a machine."""
+    fields: dict[str, object] = {
+        "host": Host(name, name), "algorithm": "ssh-ed25519", "fingerprint": fingerprint(key),
+        "public_key": " ".join(line_of(key).split()[:2]), "state": "unknown",
+    }  # fmt: skip
+    return HostKeyOffer(**{**fields, **more})  # type: ignore[arg-type]  # fields by name
+
+
+def test_trusting_adds_to_a_file_without_harming_it(tmp_path: Path) -> None:
+    file = tmp_path / "kh"
+    file.write_text("# mine")
+    trust([offer_for("n1"), offer_for("n2", state="trusted")], file)
+    trust([offer_for("n1"), offer_for("2001:db8::1")], file)
+    lines = file.read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["#", "n1", "2001:db8::1"]
+
+
+def test_many_who_trust_at_once_lose_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "kh"
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: trust([offer_for(f"n{n}")], file), range(40)))
+    names = {line.split()[0] for line in file.read_text().splitlines()}
+    assert names == {f"n{n}" for n in range(40)}
+
+
+@pytest.mark.parametrize("name", ["*", "a,b", "n1 n2", "!n1", "@revoked", "|1|a|b", "n1\nn2", "#x"])
+def test_a_name_that_would_trust_more_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputProblem):
+        trust([offer_for("m", known_as=name)], tmp_path / "kh")
+    with pytest.raises(InputProblem):
+        trust([offer_for("m", public_key=f"ssh-ed25519 AAAA\n{name} x")], tmp_path / "kh")
+    assert not (tmp_path / "kh").exists()
+
+
+def test_a_file_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "kh").mkdir()
+    with pytest.raises(InputProblem):
+        trust([offer_for("n1")], tmp_path / "kh")
