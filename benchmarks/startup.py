@@ -59,6 +59,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     options = parser.parse_args()
     program = str(Path(sys.executable).with_name("sitewright"))
+    # As installed: the modules' bytecode is there from the second start on.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    timed([program, "--version"], 1)
     bare: list[float] = []
     version: list[float] = []
     for _ in range(options.runs):

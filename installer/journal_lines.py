@@ -73,11 +73,13 @@ def encode(event: Event, previous: str) -> bytes:
     """An event as a line, with its line break, after the line that has the hash `previous`."""
     if event.kind is Kind.LINE:
         # Nearly every event is a line of output; this is the same text, made in half the time.
-        body = ",".join(
-            f"{encode_basestring(name)}:{encode_basestring(str(value))}"
-            for name, value in event.data.items()
+        data = event.data
+        body = (
+            f'{{"text":{encode_basestring(str(data["text"]))},'
+            f'"stream":{encode_basestring(str(data["stream"]))},'
+            f'"cursor":{encode_basestring(str(data["cursor"]))},'
+            f'"unit":{encode_basestring(str(data["unit"]))}}}'
         )
-        body = f"{{{body}}}"
     else:
         body = _encoder.encode(event.data)
     line = (

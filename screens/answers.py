@@ -105,6 +105,18 @@ class Answers:
             roles=self.roles if same else {},
         )
 
+    def with_site(self, site: Answers) -> Answers:
+        """These answers with what a site file says besides its goal and its machines."""
+        return replace(
+            self,
+            sizing=site.sizing if self.aims_as(site) and site.sizing else self.sizing,
+            login=site.login,
+            roles={**self.roles, **site.roles},
+            waivers=(*self.waivers, *(w for w in site.waivers if w not in self.waivers)),
+            settings={**self.settings, **site.settings},
+            supplies={**self.supplies, **site.supplies},
+        )
+
     def aims_as(self, other: Answers) -> bool:
         """Whether both ask the same question of the machines."""
         return (self.carry, self.solution, self.environment) == (

@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-import traceback
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -25,10 +24,9 @@ from textual.geometry import Size
 from textual.scrollbar import ScrollBar
 from textual.worker import Worker, WorkerState
 
-from foundation.paths import log_file, make_private
 from foundation.problems import ExitCode, Problem
-from foundation.secrets import redact
 from screens.answers import Answers, load_answers, save_answers
+from screens.crash import crash_sentence, write_log
 from screens.look import (
     ASCII_FILTER,
     LOOK_WORDS,
@@ -308,29 +306,6 @@ class SitewrightApp(App[int]):
         if self.crash is None:
             self.crash = crash_sentence(error)
         self._close_messages_no_wait()
-
-
-def write_log(error: BaseException) -> str:
-    """Write a traceback to the log, secrets masked; the sentence that says where it is."""
-    text = redact("".join(traceback.format_exception(error)))
-    file = log_file()
-    try:
-        make_private(file.parent)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
-            stream.write(text + "\n")
-    except OSError as trouble:
-        return f"The log ({file}) could not be written: {trouble.strerror}."
-    return f"The details are in {file}."
-
-
-def crash_sentence(error: BaseException) -> str:
-    """One sentence on an error of ours, with the place of its details."""
-    place = write_log(error)
-    return redact(
-        f"Sitewright met an error of its own ({type(error).__name__}: {error}) and stopped; "
-        f"nothing has been changed on any machine, and your place is kept. {place}"
-    )
 
 
 def run_wizard(services: Services | None = None, *, site_file: Path | None = None) -> int:

@@ -10,11 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
-from foundation.hosts.inventory import checked_address, split_endpoint
+from foundation.hosts.inventory import checked_address
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem
 from screens.dialog import Dialog
-from screens.login import key_file, port_of, words_of
+from screens.login_words import checked_bastion, key_file, port_of, words_of
 from screens.widgets.field import Field, Line
 from screens.widgets.press import Press
 
@@ -84,8 +84,7 @@ class ChangeScreen(Dialog[Host]):
             raise InputProblem(f'another machine is called "{name}"', remedy="Choose another.")
         bastion = self._text("bastion") or None
         if bastion is not None:
-            for hop in bastion.split(","):
-                split_endpoint(hop.strip(), where="bastion")
+            checked_bastion(bastion)
         return replace(
             self.host,
             name=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 
 from foundation.problems import InputProblem
 from screens.dialog import Dialog
+from screens.file_words import ABOUT, shown_path, stem
 from screens.services import Export
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
@@ -18,15 +19,6 @@ from screens.widgets.press import Press
 
 if TYPE_CHECKING:
     from screens.step import StepScreen
-
-ABOUT: Final = {
-    Export.TEXT: ("report.txt", "the report in plain text"),
-    Export.HTML: ("report.html", "one page for a browser or a printer"),
-    Export.JSON: ("report.json", "for programs"),
-    Export.JUNIT: ("report.xml", "JUnit, for a CI system"),
-    Export.FACTS: ("facts.json", "what was seen, to be judged again elsewhere"),
-}
-"""What each form is called by default, and for whom it is."""
 
 
 class ExportScreen(Dialog[tuple[Export, Path]]):
@@ -89,7 +81,7 @@ def open_export(screen: StepScreen) -> None:
         if answer is not None:
             screen.run_quietly(_write(screen, *answer), group="export")
 
-    screen.app.push_screen(ExportScreen(screen.answers.name.replace(" ", "-")), take)
+    screen.app.push_screen(ExportScreen(stem(screen.answers)), take)
 
 
 async def _write(screen: StepScreen, kind: Export, path: Path) -> None:
@@ -101,8 +93,3 @@ async def _write(screen: StepScreen, kind: Export, path: Path) -> None:
     place = shown_path(path)
     screen.memory.last_words.append(f"{ABOUT[kind][1].capitalize()}: {place}")
     screen.say(f"Written: {place}")
-
-
-def shown_path(path: Path) -> Path:
-    """The whole path of a file, as a person needs it to find the file again."""
-    return path.absolute()

@@ -15,6 +15,7 @@ from preflight.findings import Finding
 from preflight.report.words import clean, clean_lines
 from preflight.waivers import waivable
 from screens.dialog import Dialog
+from screens.waiver_words import NOT_WAIVABLE
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key, KeyLine
 from screens.words import by_weight, finding_tone, finding_word, host_sentence, to_mend
@@ -186,10 +187,7 @@ class FindingsScreen(Dialog[None]):
         if finding not in to_mend([finding]):
             self._say("There is nothing to waive in this finding.")
         elif not waivable(finding):
-            self._say(
-                "This cannot be waived: no acceptance makes an installation work there. "
-                "The remedy is the only way."
-            )
+            self._say(NOT_WAIVABLE)
         else:
             self.app.push_screen(WaiveScreen(finding), self._waived)
 

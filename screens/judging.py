@@ -53,6 +53,7 @@ def with_answers(question: Question, answers: Answers) -> Question:
 
 async def assess_site(
     hosts: Sequence[Host],
+    *,
     answers: Answers,
     memory: Memory,
     services: Services,

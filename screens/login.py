@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +15,7 @@ from foundation.problems import InputProblem
 from foundation.secrets import Secret
 from screens.answers import Login
 from screens.dialog import Dialog
+from screens.login_words import login_from
 from screens.widgets.field import Field, Line
 from screens.widgets.press import Press
 
@@ -104,25 +103,13 @@ class LoginScreen(Dialog[LoginAnswer]):
         self.dismiss(answer)
 
     def _login(self) -> Login:
-        bastion = self._text("bastion") or None
-        user = self._text("user") or None
-        if user is not None and any(c.isspace() or c == "@" for c in user):
-            raise InputProblem(f'"{user}" is not a user name', remedy="Write the name alone.")
-        if bastion is not None:
-            from foundation.hosts.inventory import split_endpoint
-
-            for hop in bastion.split(","):
-                split_endpoint(hop.strip(), where="bastion")
-        sudo = self._text("sudo").lower()
-        if sudo not in ("", "yes", "y", "no", "n"):
-            raise InputProblem("use sudo is yes or no", remedy="Write one of them.")
-        return Login(
-            user=user,
-            port=port_of(self._text("port")),
-            identity_files=tuple(key_file(word) for word in words_of(self._text("key"))),
-            bastion=bastion,
-            known_hosts=tuple(Path(w).expanduser() for w in words_of(self._text("known"))),
-            sudo=sudo not in ("no", "n"),
+        return login_from(
+            user=self._text("user"),
+            port=self._text("port"),
+            keys=self._text("key"),
+            bastion=self._text("bastion"),
+            known_hosts=self._text("known"),
+            sudo=self._text("sudo"),
         )
 
     def _credentials(self) -> Credentials:
@@ -142,27 +129,3 @@ class LoginScreen(Dialog[LoginAnswer]):
 
 def _set(secret: Secret | None) -> str:
     return "set; type another to change it" if secret else "none"
-
-
-def words_of(text: str) -> list[str]:
-    """The parts of a line that commas divide."""
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def port_of(text: str) -> int | None:
-    """A port, or None where the line is empty; raises InputProblem."""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):
-        raise InputProblem(f'"{text}" is not a port', remedy="A port is a number from 1 to 65535.")
-    return int(text)
-
-
-def key_file(text: str) -> Path:
-    """A private key that can be read; raises InputProblem with the reason."""
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise InputProblem(f"there is no key {path}", remedy="Check the name and the folder.")
-    if not os.access(path, os.R_OK):
-        raise InputProblem(f"the key {path} cannot be read", remedy="Check the rights of the file.")
-    return path

@@ -15,7 +15,8 @@ from textual.widgets import Static
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem
 from screens.answers import Answers, Login, joined
-from screens.services import Access, MachineFile, Tried
+from screens.machine_words import tried_words
+from screens.services import Access, MachineFile
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
@@ -159,15 +160,7 @@ class MachinesScreen(StepScreen):
     async def _read_file(self, path: Path) -> None:
         file: MachineFile = await self.services.machine_file(path)
         if file.answers is not None:
-            known = self.answers
-            self.wizard.answers = replace(
-                known,
-                sizing=file.answers.sizing or known.sizing,
-                roles={**known.roles, **file.answers.roles},
-                waivers=(*known.waivers, *file.answers.waivers),
-                settings={**known.settings, **file.answers.settings},
-                supplies={**known.supplies, **file.answers.supplies},
-            )
+            self.wizard.answers = self.answers.with_site(file.answers)
             self.login = file.answers.login
         self._add(file.hosts)
 
@@ -295,17 +288,3 @@ class MachinesScreen(StepScreen):
         state = self.query_one("#state", Static)
         state.update(text)
         state.display = bool(text)
-
-
-def tried_words(tried: Tried) -> tuple[str, str]:
-    """What a try met, and its tone."""
-    if tried.problem is not None:
-        return f"no: {tried.problem.cause}", "warn"
-    if tried.offer is None:
-        return "yes, it is this one", "pass"
-    state = {
-        "trusted": "its key is trusted",
-        "unknown": "its key is new",
-        "changed": "its key has CHANGED",
-    }[tried.offer.state]
-    return f"yes, {state}", "warn" if tried.offer.state == "changed" else "pass"

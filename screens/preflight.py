@@ -82,9 +82,7 @@ class PreflightScreen(StepScreen):
 
     async def _prepare(self) -> None:
         if self.memory.question is None:
-            self.memory.question = await question_for(
-                self.answers, self.memory, self.services
-            )
+            self.memory.question = await question_for(self.answers, self.memory, self.services)
         self._refresh_question()
         self._show()
         known = [
@@ -175,7 +173,12 @@ class PreflightScreen(StepScreen):
 
     async def _judge_all(self, number: int) -> None:
         judged = await assess_site(
-            self.hosts, self.answers, self.memory, self.services, self.access, self._progress
+            self.hosts,
+            answers=self.answers,
+            memory=self.memory,
+            services=self.services,
+            access=self.access,
+            tell=self._progress,
         )
         if judged is None or number != self.assess_number or self.looking:
             return
@@ -337,4 +340,3 @@ class PreflightScreen(StepScreen):
             self.say("Some machines are still being looked at; the summary needs all of them.")
             return
         super().action_next()
-

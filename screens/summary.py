@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,7 +13,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from screens.answers import Answers
-from screens.export import open_export, shown_path
+from screens.export import open_export
+from screens.file_words import CARRY_COMMAND, facts_command, repeat_command, shown_path, site_name
+from screens.judging import assess_site
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key
@@ -21,9 +23,6 @@ from screens.wizard import StepId
 
 if TYPE_CHECKING:
     from preflight.assessment import Assessment
-
-CARRY_COMMAND: Final = "sitewright preflight"
-"""What repeats the question what this machine can carry."""
 
 
 class SummaryScreen(StepScreen):
@@ -121,14 +120,7 @@ class SummaryScreen(StepScreen):
             text = Content.assemble("Again, without the wizard:  ", (CARRY_COMMAND, "bold"))
         elif answers.facts_file is not None:
             text = Content.assemble(
-                "Again, without the wizard:  ",
-                (
-                    (
-                        f"sitewright preflight --facts {_quoted(answers.facts_file)} --solution "
-                        f"{answers.solution} --environment {answers.environment}"
-                    ),
-                    "bold",
-                ),
+                "Again, without the wizard:  ", (facts_command(answers), "bold")
             )
         elif answers.site_file is not None and self.wizard.site_written:
             text = Content.assemble(
@@ -179,24 +171,29 @@ class SummaryScreen(StepScreen):
             )
 
     def _take_roles(self, name: str, roles: tuple[str, ...] | None) -> None:
-        question = self.memory.question
-        if roles is None or question is None:
+        if roles is None:
             return
-        given = {**(question.roles or {}), name: roles}
+        given = {**self.answers.roles, name: roles}
         self.wizard.answers = replace(self.answers, roles=given)
         self.wizard.keep_place()
-        self.memory.question = replace(question, roles=given)
+        # Other machines may take over other roles, and ports matter between roles.
+        self.memory.assigned = None
+        self.memory.mesh = None
         self.run_quietly(self._judge_again(), group="assess")
 
     async def _judge_again(self) -> None:
-        question, before = self.memory.question, self.memory.assessment
-        if question is None or before is None:
-            return
-        seen = [host.seen for host in before.hosts]
-        assessment = await self.services.assess(seen, question, self.memory.mesh)
-        self.memory.assessment = assessment
-        self._show(assessment)
-        self.say("Judged again with these roles.")
+        judged = await assess_site(
+            tuple(self.answers.inventory()),
+            answers=self.answers,
+            memory=self.memory,
+            services=self.services,
+            access=self.access,
+            tell=self.say,
+        )
+        if judged is not None:
+            self.memory.question, self.memory.assessment = judged
+            self._show(self.memory.assessment)
+            self.say("Judged again with these roles.")
 
     # ---- files
 
@@ -212,7 +209,7 @@ class SummaryScreen(StepScreen):
         if answers.carry or answers.facts_file is not None:
             self.say("There is no site file to write: the command below repeats this as it is.")
             return
-        name = answers.site_file or Path(f"{answers.name.replace(' ', '-')}.yaml")
+        name = answers.site_file or site_name(answers)
         self.app.push_screen(
             FileScreen(
                 "Write the site file",
@@ -238,14 +235,3 @@ class SummaryScreen(StepScreen):
         self.memory.last_words = [w for w in self.memory.last_words if w not in words] + words
         self._show_repeat()
         self.say("Written.")
-
-
-def repeat_command(site: Path) -> str:
-    """The command that repeats the preflight of a site file."""
-    return f"sitewright preflight --site {_quoted(site)}"
-
-
-def _quoted(path: Path) -> str:
-    from shlex import quote
-
-    return quote(str(path))

@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from screens.machine_words import CONSOLE_COMMAND, removal_command
 from screens.services import Access, Tried
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
@@ -19,9 +20,6 @@ from screens.wizard import StepId
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.hosts.model import Host
-
-CONSOLE_COMMAND = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-"""What shows the fingerprint on the machine's own console."""
 
 
 class TrustScreen(StepScreen):
@@ -235,22 +233,12 @@ def offer_text(host: Host, tried: Tried | None) -> Content:
                 f"On its console:  {CONSOLE_COMMAND}",
             ]
         case _:
-            name = offer.known_as or host.address
-            if host.port != 22:
-                name = f"[{name}]:{host.port}"
-            file = (offer.known_in or "").rpartition(":")
             parts += [
                 f"known    {offer.known_fingerprint}\n         in {offer.known_in}\n",
                 ("The machine was set up anew, or somebody else answers in its place. ", "bold"),
                 (
-                    "Ask on its console. If it was set up anew, remove the old key, then ask again (r):"
-                    f"\nssh-keygen -R {_quoted(name)} -f {_quoted(file[0] or file[2])}"
+                    "Ask on its console. If it was set up anew, remove the old key, then press r:"
+                    f"\n{removal_command(host, offer)}"
                 ),
             ]
     return Content.assemble(*parts)
-
-
-def _quoted(text: str) -> str:
-    from shlex import quote
-
-    return quote(text)

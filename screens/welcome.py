@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,10 +12,11 @@ from textual.widgets import Static
 from screens.answers import Answers, Saved
 from screens.opening import open_file
 from screens.step import StepScreen
+from screens.welcome_words import said_when, saved_words
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
-from screens.wizard import StepId, resume_at, step_of
+from screens.wizard import StepId, resume_at
 
 
 class WelcomeScreen(StepScreen):
@@ -128,23 +128,3 @@ class WelcomeScreen(StepScreen):
         """A file of facts, or a site file: what is in it decides."""
         step, answers = await open_file(path, self.memory, self.services)
         self.wizard.go(step, answers)
-
-
-def saved_words(answers: Answers) -> str:
-    """A saved place in a few words: which site, how many machines, which step."""
-    count = len(answers.machines)
-    machines = "" if answers.only_this_machine or answers.carry else f", {count} machines"
-    if count == 1 and machines:
-        machines = ", 1 machine"
-    word = step_of(resume_at(answers)).word.lower()
-    return f"{answers.name}{machines if count else ''}, at {word}"
-
-
-def said_when(then: datetime | None, now: datetime) -> str:
-    """A moment as people say it: today and the time, or the day."""
-    if then is None:
-        return "some time ago"
-    local = then.astimezone(now.tzinfo)
-    if local.date() == now.date():
-        return f"today {local:%H:%M}"
-    return f"{local:%Y-%m-%d %H:%M}"

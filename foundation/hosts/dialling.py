@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from foundation.hosts.connection import Completed, Dialled, PortState
-from foundation.problems import ConnectionLost, ConnectTimeout
+from foundation.problems import ConnectTimeout
 
 if TYPE_CHECKING:
     import asyncssh
@@ -110,9 +110,7 @@ async def through_command(run: _Run, address: str, port: int, timeout: float) ->
             timeout=timeout + _SPARE_SECONDS,
             limit=8192,
         )
-    except ConnectTimeout as problem:
-        if isinstance(problem, ConnectionLost):
-            raise
+    except ConnectTimeout:
         return Dialled(PortState.FILTERED, "bash", "no answer in time", time.monotonic() - began)
     return read_answer(done.stdout.decode("utf-8", "replace"), time.monotonic() - began)
 

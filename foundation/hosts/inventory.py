@@ -15,7 +15,7 @@ from foundation.problems import InputProblem
 HOST_LIMIT: Final = 5000
 """Machines in one site; more are a mistake in a range, or another tool's job."""
 
-_NAME = re.compile(r"[^\s,;\x00-\x1f\x7f]{1,253}")
+_NAME = re.compile(r"(?!-)[^\s,;\x00-\x1f\x7f]{1,253}")
 _ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%:-]{0,252}|::[A-Fa-f0-9:.]*")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@$+-]{0,127}")
 

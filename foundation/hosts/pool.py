@@ -67,8 +67,14 @@ class Pool:
         if task is None or (task.done() and _ended(task)):
             task = asyncio.create_task(self._login(host), name=f"login to {host.name}")
             self._open[host] = task
-        # One who gives up waiting must not end the login that others wait for.
-        return await asyncio.shield(task)
+        try:
+            # One who gives up waiting must not end the login that others wait for.
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            here = asyncio.current_task()
+            if task.cancelled() and (here is None or not here.cancelling()):
+                raise ConnectionProblem("the connections were closed", where=host.name) from None
+            raise
 
     async def _login(self, host: Host) -> Connection:
         if host.local:
@@ -109,7 +115,7 @@ class Pool:
         from foundation.hosts import refusals
 
         problem = refusals.as_problem(error, target, attempt, trusted, self._timeout)
-        if attempt.connected and not attempt.version and target.bastion is None:
+        if attempt.connected and not attempt.version and target.direct:
             problem = await refusals.looked_closer(problem, target)
         return problem
 

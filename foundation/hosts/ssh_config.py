@@ -38,6 +38,12 @@ class Target:
     config: SSHClientConfig | None
 
     @property
+    def direct(self) -> bool:
+        """Whether the address is connected to from here, with nothing in between."""
+        proxy = self.config.get("ProxyCommand") if self.config else None
+        return self.bastion is None and not proxy
+
+    @property
     def endpoint(self) -> str:
         """`address:port` as connected to, with brackets round an IPv6 address."""
         address = f"[{self.address}]" if ":" in self.address else self.address
@@ -106,9 +112,7 @@ def resolve(host: Host, file: Path | None) -> Target:
         user=str(host.user or get("User") or local_user),
         known_as=str(get("HostKeyAlias") or address),
         bastion=bastion_host(host, str(jump)) if jump else None,
-        identity_files=tuple(
-            Path(name).expanduser() for name in get("IdentityFile", ()) if "%" not in name
-        ),
+        identity_files=tuple(Path(name).expanduser() for name in get("IdentityFile", ())),
         identities_only=bool(get("IdentitiesOnly", False)),
         agent=_agent(get("IdentityAgent")),
         config=config,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
+from preflight.checks.wording import word
 from preflight.facts import known, why_unknown
 from preflight.findings import Finding
 
@@ -48,7 +49,7 @@ def sudo(case: Case, say: Say) -> Iterator[Finding]:
         evidence=evidence,
         remedy="Give Sitewright the sudo password when it asks."
         if way == "asks"
-        else f"As root on the machine: `usermod -aG sudo {user}`, then log in anew; or log in as"
-        " another user.",
-        undo=f"As root: `gpasswd -d {user} sudo`.",
+        else f"As root on the machine: `usermod -aG sudo {word(user)}`, then log in anew; or"
+        " log in as another user.",
+        undo=f"As root: `gpasswd -d {word(user)} sudo`.",
     )

@@ -18,7 +18,7 @@ from preflight.checks.disk_matching import (
     match_disks,
     usable,
 )
-from preflight.checks.wording import GB, counted, disk_gb, disk_size, listed, shortened
+from preflight.checks.wording import GB, counted, disk_gb, disk_size, listed, shortened, word
 from preflight.facts import Disk, DiskKind, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import DiskNeed
@@ -45,7 +45,7 @@ def described(disk: Disk) -> str:
     kind = {DiskKind.UNKNOWN: "of unknown kind", DiskKind.VIRTUAL: "virtual"}.get(disk.kind)
     if kind is None:
         kind = _NOUNS[disk.kind].removesuffix(" disk")
-    marks = [mark for mark, on in (("removable", disk.removable), ("", False)) if on]
+    marks = ["removable"] if disk.removable else []
     return f"{disk.name} ({' '.join([disk_size(size) if size else 'size unknown', kind, *marks])})"
 
 
@@ -213,6 +213,7 @@ def in_use(case: Case, say: Say) -> Iterator[Finding]:
                 evidence="lsblk -f",
             )
         for disk in used:
+            device = word(f"/dev/{disk.name}")
             users = listed((*disk.in_use_by, *(f"mounted at {m}" for m in disk.mounts)))
             installed = any("ceph" in user.lower() for user in disk.in_use_by)
             yield say.at(
@@ -223,12 +224,12 @@ def in_use(case: Case, say: Say) -> Iterator[Finding]:
                 expected=expected,
                 actual=f"{disk.name}: {users}",
                 source=source,
-                evidence=f"lsblk -f /dev/{disk.name}; sudo wipefs --no-act /dev/{disk.name}",
+                evidence=f"lsblk -f {device}; sudo wipefs --no-act {device}",
                 remedy=f"Make sure that nobody needs what is on it, save it elsewhere, unmount it"
-                f" and take it out of /etc/fstab, then clear it: `sudo umount /dev/{disk.name}?*`"
-                f" and `sudo wipefs --all --backup /dev/{disk.name}`. Or give another disk.",
+                f" and take it out of /etc/fstab, then clear it: `sudo umount {device}?*`"
+                f" and `sudo wipefs --all --backup {device}`. Or give another disk.",
                 undo="wipefs --backup leaves the old signatures in ~/wipefs-*.bak; write each back"
-                f" with `sudo dd if=FILE of=/dev/{disk.name} seek=$((OFFSET)) bs=1 conv=notrunc`.",
+                f" with `sudo dd if=FILE of={device} seek=$((OFFSET)) bs=1 conv=notrunc`.",
             )
 
 
@@ -280,6 +281,7 @@ def mirrored(case: Case, say: Say) -> Iterator[Finding]:
 def arrays_whole(case: Case, say: Say) -> Iterator[Finding]:
     """Degraded arrays."""
     for array in known(case.facts.arrays) or ():
+        device = word(f"/dev/{array.name}")
         yield say.at(
             FAIL if array.degraded else PASS,
             f"The array {array.name} of {case.name} "
@@ -289,11 +291,11 @@ def arrays_whole(case: Case, say: Say) -> Iterator[Finding]:
             actual=f"{array.level} of {listed(array.members)}"
             f"{', degraded' if array.degraded else ''}",
             source="Sitewright: a degraded mirror loses everything with the next disk",
-            evidence=f"cat /proc/mdstat; sudo mdadm --detail /dev/{array.name}",
+            evidence=f"cat /proc/mdstat; sudo mdadm --detail {device}",
             remedy=f"Replace the lost disk and add the new one:"
-            f" `sudo mdadm /dev/{array.name} --add /dev/NEW`, then wait until /proc/mdstat shows"
+            f" `sudo mdadm {device} --add /dev/NEW`, then wait until /proc/mdstat shows"
             " the array whole.",
-            undo=f"sudo mdadm /dev/{array.name} --fail /dev/NEW --remove /dev/NEW",
+            undo=f"sudo mdadm {device} --fail /dev/NEW --remove /dev/NEW",
         )
 
 
@@ -316,7 +318,8 @@ def wear(case: Case, say: Say) -> Iterator[Finding]:
             actual=f"{percent} %",
             source=f"Sitewright: databases wear flash; {WEAR_WARN} % is the time to plan, "
             f"{WEAR_FAIL} % the end of the warranty",
-            evidence=f"sudo smartctl -a /dev/{disk.name} | grep -i -E 'percentage used|wear'",
-            remedy=f"Replace {disk.name} before data is put on it.",
+            evidence=f"sudo smartctl -a {word(f'/dev/{disk.name}')} |"
+            " grep -i -E 'percentage used|wear'",
+            remedy="Replace the disk before data is put on it.",
             undo="Put the old disk back before anything is written.",
         )

@@ -9,7 +9,7 @@ from typing import Final
 
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import GB, disk_gb, disk_size, listed
+from preflight.checks.wording import GB, disk_gb, disk_size, listed, word
 from preflight.facts import Filesystem, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import SpaceNeed
@@ -80,6 +80,7 @@ def space(case: Case, say: Say) -> Iterator[Finding]:
         severity = FAIL if free < least * GB else WARN if free < comfort * GB else PASS
         where = f" on {mount}" if mount not in paths else ""
         goal = least if severity is FAIL else comfort
+        growth = disk_gb(comfort).replace(" ", "").removesuffix("B")
         yield say.at(
             severity,
             f"{case.name} has {disk_size(free)} free{where} for {folders};"
@@ -90,9 +91,9 @@ def space(case: Case, say: Say) -> Iterator[Finding]:
             source=source,
             evidence=evidence,
             remedy=f"Make room on {mount}, or give {paths[0]} a larger filesystem of its own. What"
-            f" takes the room: `sudo du -xh --max-depth=2 {mount} | sort -h | tail`. A volume can"
-            f" be grown: `sudo lvextend --resizefs --size +{disk_gb(comfort).replace(' ', '')[:-1]}"
-            f" {found[mount].device}`.",
+            f" takes the room: `sudo du -xh --max-depth=2 {word(mount)} | sort -h | tail`. A volume"
+            f" can be grown: `sudo lvextend --resizefs --size +{growth}"
+            f" {word(found[mount].device)}`.",
             undo="A volume that was grown stays grown; nothing else was changed.",
         )
 
@@ -110,6 +111,7 @@ def _watched(case: Case) -> Iterator[Filesystem]:
 def usage(case: Case, say: Say) -> Iterator[Finding]:
     """Filesystems that the system and the solution write to."""
     for fs in _watched(case):
+        at = word(fs.mount)
         percent = 100 * (fs.size_bytes - fs.available_bytes) / fs.size_bytes
         severity = FAIL if percent > USAGE_FAIL else WARN if percent > USAGE_WARN else PASS
         yield say.at(
@@ -120,7 +122,7 @@ def usage(case: Case, say: Say) -> Iterator[Finding]:
             actual=f"{percent:.0f} % of {disk_size(fs.size_bytes)}",
             source=f"Sitewright: above {USAGE_WARN} % Kubernetes begins to clear images, above"
             f" {USAGE_FAIL} % it evicts pods",
-            evidence=f"df -h {fs.mount}; sudo du -xh --max-depth=2 {fs.mount} | sort -h | tail",
+            evidence=f"df -h {at}; sudo du -xh --max-depth=2 {at} | sort -h | tail",
             remedy="Free room: `sudo journalctl --vacuum-size=200M`, `sudo apt-get clean`, and what"
             " the command above shows; or make the filesystem larger.",
             undo="What was deleted is gone; a filesystem that was grown stays grown.",
@@ -140,10 +142,11 @@ def read_only(case: Case, say: Say) -> Iterator[Finding]:
             expected="writable",
             actual="read-only" if fs.read_only else "writable",
             source="Sitewright: an installation writes there",
-            evidence=f"findmnt --target {fs.mount}; sudo dmesg | grep -i -E 'remount|I/O error'",
+            evidence=f"findmnt --target {word(fs.mount)};"
+            " sudo dmesg | grep -i -E 'remount|I/O error'",
             remedy="Look for a disk error first (`sudo dmesg`). If there is none, mount it"
-            f" writable: `sudo mount -o remount,rw {fs.mount}`, and mend /etc/fstab.",
-            undo=f"sudo mount -o remount,ro {fs.mount}",
+            f" writable: `sudo mount -o remount,rw {word(fs.mount)}`, and mend /etc/fstab.",
+            undo=f"sudo mount -o remount,ro {word(fs.mount)}",
         )
 
 
@@ -164,8 +167,8 @@ def ftype(case: Case, say: Say) -> Iterator[Finding]:
             actual=option,
             source="overlayfs documentation of the Linux kernel: the upper filesystem must give"
             " file types",
-            evidence=f"xfs_info {fs.mount} | grep ftype",
+            evidence=f"xfs_info {word(fs.mount)} | grep ftype",
             remedy="The option is fixed when the filesystem is made: save what is on it, make it"
-            f" again with `sudo mkfs.xfs -n ftype=1 {fs.device}`, and bring the files back.",
+            f" again with `sudo mkfs.xfs -n ftype=1 {word(fs.device)}`, and bring the files back.",
             undo="Bring the files back onto the old filesystem from the saved copy.",
         )

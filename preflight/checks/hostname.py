@@ -8,6 +8,7 @@ from typing import Final
 
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
+from preflight.checks.wording import word
 from preflight.facts import ABSENT, known, why_unknown
 from preflight.findings import Finding
 
@@ -64,8 +65,8 @@ def name(case: Case, say: Say) -> Iterator[Finding]:
         source=source,
         evidence="hostname; cat /etc/hostname",
         remedy=f"Rename it before anything is installed: `sudo hostnamectl set-hostname"
-        f" {suggested}`, and the same name in /etc/hosts.",
-        undo=f"sudo hostnamectl set-hostname {have}",
+        f" {word(suggested)}`, and the same name in /etc/hosts.",
+        undo=f"sudo hostnamectl set-hostname {word(have)}",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed
+from preflight.checks.wording import listed, word
 from preflight.facts import ABSENT, NOT_ASKED, known, why_unknown
 from preflight.findings import Finding, Severity
 from preflight.needs import ModuleNeed, SysctlNeed
@@ -115,7 +115,7 @@ def sysctls(case: Case, say: Say) -> Iterator[Finding]:
             f" `echo '{need.name} = {goal}' | sudo tee -a {CONF} && sudo sysctl"
             " --system`.".lstrip(),
             undo=f"sudo sed -i '/^{need.name} =/d' {CONF}"
-            + (f" && sudo sysctl -w {need.name}='{value}'" if value is not None else ""),
+            + (f" && sudo sysctl -w {word(f'{need.name}={value}')}" if value is not None else ""),
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.checks.nic import real_nics
-from preflight.checks.wording import listed, shortened
+from preflight.checks.wording import listed, shortened, word
 from preflight.facts import ABSENT, Facts, Unknown, known, why_unknown
 from preflight.findings import Finding
 
@@ -135,6 +136,8 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
         severity = FAIL
         title = f"{name} leads to {address} on {case.name}, which is not an address of it."
     goal = mine[0] if mine else "ADDRESS"
+    # In a pattern quoting does not help, so a name that is none stands as the word NAME.
+    safe = name if re.fullmatch(r"[A-Za-z0-9._-]+", name) else "NAME"
     yield say.at(
         severity,
         title,
@@ -143,8 +146,8 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
         source=source,
         evidence=evidence,
         remedy=f"Put the right line into /etc/hosts in place of 127.0.1.1, on every machine of the"
-        f" cluster: `sudo sed -i.before-site -E '/[[:space:]]{name}([[:space:]]|$)/d' /etc/hosts"
-        f" && echo '{goal} {name}' | sudo tee -a /etc/hosts`.",
+        f" cluster: `sudo sed -i.before-site -E '/[[:space:]]{safe}([[:space:]]|$)/d' /etc/hosts"
+        f" && echo {word(f'{goal} {safe}')} | sudo tee -a /etc/hosts`.",
         undo="sudo mv /etc/hosts.before-site /etc/hosts",
     )
 

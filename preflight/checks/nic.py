@@ -8,7 +8,7 @@ from typing import Final
 
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import counted, link_speed, shortened
+from preflight.checks.wording import counted, link_speed, shortened, word
 from preflight.facts import Facts, Nic, NicKind, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import NicNeed
@@ -148,7 +148,7 @@ def speed(case: Case, say: Say) -> Iterator[Finding]:
             expected=expected,
             actual=actual,
             source=case.sizing_source,
-            evidence=f"sudo ethtool {ports[0].name} | grep -E 'Speed|Duplex|Link detected'",
+            evidence=f"sudo ethtool {word(ports[0].name)} | grep -E 'Speed|Duplex|Link detected'",
             remedy=f"Look at what the link agreed on with the command above: a 10 Gbit/s card on a"
             f" slower switch port or with a poor cable falls back. Else install cards of {wanted}.",
             undo="Put the old card or cable back.",
@@ -165,7 +165,7 @@ def mtu(case: Case, say: Say) -> Iterator[Finding]:
         if not nic.addresses or not is_up(nic):
             continue
         value = known(nic.mtu)
-        evidence = f"cat /sys/class/net/{nic.name}/mtu"
+        evidence = f"cat {word(f'/sys/class/net/{nic.name}/mtu')}"
         expected = f"{LEAST_MTU} or more"
         if value is None:
             yield say.unknown(
@@ -185,10 +185,11 @@ def mtu(case: Case, say: Say) -> Iterator[Finding]:
             actual=str(value),
             source=source,
             evidence=evidence,
-            remedy=f"If the network carries it, raise it: `sudo ip link set {nic.name} mtu 1500`,"
-            " and `mtu: 1500` in /etc/netplan. If it does not (a tunnel, a cloud network), every"
-            " node must have the same, and the pod network must be told.",
-            undo=f"sudo ip link set {nic.name} mtu {value}, and the old line in /etc/netplan.",
+            remedy="If the network carries it, raise it:"
+            f" `sudo ip link set {word(nic.name)} mtu 1500`, and `mtu: 1500` in /etc/netplan. If it"
+            " does not (a tunnel, a cloud network), every node must have the same, and the pod network must be told.",
+            undo=f"sudo ip link set {word(nic.name)} mtu {value}, and the old line in"
+            " /etc/netplan.",
         )
 
 
@@ -206,8 +207,8 @@ def duplex(case: Case, say: Say) -> Iterator[Finding]:
             expected="full duplex",
             actual=f"{value} duplex",
             source="Sitewright: half duplex on a switch means that negotiation failed",
-            evidence=f"sudo ethtool {nic.name} | grep -E 'Speed|Duplex|Auto'",
+            evidence=f"sudo ethtool {word(nic.name)} | grep -E 'Speed|Duplex|Auto'",
             remedy="Set both ends to negotiate by themselves: `sudo ethtool -s"
-            f" {nic.name} autoneg on`, and the same on the switch port; try another cable.",
-            undo=f"sudo ethtool -s {nic.name} autoneg off speed OLD duplex OLD",
+            f" {word(nic.name)} autoneg on`, and the same on the switch port; try another cable.",
+            undo=f"sudo ethtool -s {word(nic.name)} autoneg off speed OLD duplex OLD",
         )

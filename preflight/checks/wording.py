@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,6 +20,15 @@ _ROLE_NOUNS: Final = {
     "hub": "a hub machine",
     "all": "a machine",
 }
+
+
+def word(text: str) -> str:
+    """A text as one word of a shell command, whatever is in it.
+
+    Names of disks, mounts and users come from the machine and stand in commands that a person may
+    copy: none of them may end the word it stands in.
+    """
+    return shlex.quote(text)
 
 
 def counted(number: int, noun: str) -> str:

@@ -11,12 +11,18 @@ from preflight.parse.frames import Answer
 from preflight.parse.text import assignments, plain, told, unique, whole
 
 _NO_LOGIN: Final = frozenset({"nologin", "false", "sync", "halt", "shutdown", "git-shell", ""})
-_USERINFO: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?[^/@\s]{0,500}@")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://")
 
 
 def without_password(value: str) -> str:
     """A proxy's address with the user and password in it replaced by ***."""
-    return plain(_USERINFO.sub(lambda match: f"{match.group(1) or ''}***@", value.strip()))
+    value = value.strip()
+    # A password may have any character in it that somebody forgot to escape, "@" and "/" too.
+    before, at, address = value.rpartition("@")
+    if not at:
+        return plain(value)
+    scheme = _SCHEME.match(before)
+    return plain(f"{scheme.group() if scheme else ''}***@{address}")
 
 
 def login_of(answer: Answer) -> dict[str, str]:

@@ -177,20 +177,20 @@ def test_the_assignment_is_the_cheapest_there_is(drawn: tuple[list[list[int]], l
     assert cost == min(sum(costs[at][post] for at, post in way) for way in ways)
 
 
-def test_five_hundred_machines_fill_three_hundred_places() -> None:
+def test_five_hundred_machines_fill_their_places() -> None:
     """Machines of many sizes in any order: each place goes to one that fits it."""
     sizes = list(product((4, 8, 16, 32), (16, 32, 64, 128), (300, 500), range(16)))[:500]
     machines = [
         machine(f"n{at}", cpu, memory, 2, size) for at, (cpu, memory, size, _) in enumerate(sizes)
     ]
     wanted: SolutionNeeds = needs(
-        *(row.model_copy(update={"count": row.count.model_copy(update={"min": 90})})
+        *(row.model_copy(update={"count": row.count.model_copy(update={"min": 50})})
           for row in SITE.sizing.roles[:3])
     )  # fmt: skip
     found = assign(machines, wanted)
     assert found.complete
     for role_name in ("master", "worker", "load-balancer"):
-        assert sum(roles == (role_name,) for roles in found.roles.values()) >= 90
+        assert sum(roles == (role_name,) for roles in found.roles.values()) >= 50
 
 
 def test_the_real_production_table_takes_machines_of_its_sizes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
@@ -444,3 +445,32 @@ def test_an_empty_site_case_gives_no_finding_between_machines() -> None:
     site = SiteCase((), (), {}, needs(role("worker", count=0)))
     findings = [f for check in SITE_CHECKS for f in check.run(site)]
     assert {f.severity for f in findings} <= {PASS}
+
+
+def test_no_name_that_a_machine_tells_escapes_from_a_command_to_copy() -> None:
+    """A person copies evidence and remedies: names of disks, mounts and users stay one word."""
+    evil = "x$(touch /tmp/owned);`id`'\"|&"
+    facts = changed(
+        worker_facts(),
+        identity={"hostname": evil, "user": evil, "sudo": "none"},
+        disks=(disk(evil, 500, mounts=("/data",), in_use_by=(evil,), wear_percent=99),),
+        arrays=(Array(evil, "raid1", (evil,), degraded=True),),
+        filesystems=(Filesystem("/", evil, "xfs", 10, 1, read_only=True, options=("ftype=0",)),),
+        network={"nics": (nic(evil, 10, duplex="half", mtu=1000),), "own_address": "127.0.1.1"},
+        kernel={"sysctls": {"net.ipv4.ip_forward": evil}},
+    )
+    wanted = needs(role("worker", WORKER_SHAPE.model_copy(update=CEPH)))
+    one = case(facts, wanted=wanted)
+    commands = [
+        command
+        for check in CHECKS
+        for f in check.run(one)
+        for command in (f.evidence, f.remedy, f.undo)
+        if "$(touch" in command
+    ]
+    assert commands, "some commands name the disk"
+    for command in commands:
+        unquoted = command.replace(shlex.quote(evil), "").replace(shlex.quote(f"/dev/{evil}"), "")
+        unquoted = unquoted.replace(shlex.quote(f"net.ipv4.ip_forward={evil}"), "")
+        unquoted = unquoted.replace(shlex.quote(f"/sys/class/net/{evil}/mtu"), "")
+        assert "$(touch" not in unquoted, command

@@ -97,8 +97,8 @@ SERVER = {
         /run/udev/data/b259:1:E:ID_FS_TYPE=zfs_member
     """,
     "links": """
-        lrwxrwxrwx 1 root root 0 Nov  1 00:00 sda -> ../devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0/block/sda
-        lrwxrwxrwx 1 root root 0 Nov  1 00:00 sdc -> ../devices/pci0000:00/0000:01:00.0/host2/port-2:0/end_device-2:0/target2:0:0/2:0:0:0/block/sdc
+        lrwxrwxrwx 1 root root 0 Nov 1 00:00 sda -> ../devices/pci0000:00/ata1/host0/block/sda
+        lrwxrwxrwx 1 root root 0 Nov 1 00:00 sdc -> ../devices/pci0000:00/end_device-2:0/block/sdc
         lrwxrwxrwx 1 root root 9 Nov  1 00:00 ata-Samsung_SSD_870_S62ANX0T100002 -> ../../sdb
     """,
     "mounts": """
@@ -185,29 +185,29 @@ def test_filesystems_have_their_device_and_kind_from_the_mounts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "transport", "model", "driver", "rotational", "kind"),
+    ("disk", "kind"),
     [
-        ("vda", "virtio", "", "virtio_blk", "1", DiskKind.VIRTUAL),
-        ("sda", "virtio", "QEMU HARDDISK", "sd", "1", DiskKind.VIRTUAL),
-        ("sda", "sas", "VMware Virtual disk", "sd", "0", DiskKind.VIRTUAL),
-        ("sda", "", "NUTANIX VDISK", "sd", "0", DiskKind.VIRTUAL),
-        ("sda", "hyper-v", "", "sd", "0", DiskKind.VIRTUAL),
-        ("xvda", "xen", "", "vbd", "0", DiskKind.VIRTUAL),
-        ("nvme0n1", "nvme", "Amazon Elastic Block Store", "nvme", "0", DiskKind.VIRTUAL),
-        ("nvme0n1", "nvme", "QEMU NVMe Ctrl", "nvme", "0", DiskKind.VIRTUAL),
-        ("nvme0n1", "nvme-tcp", "Linux", "nvme", "0", DiskKind.VIRTUAL),
-        ("nvme0n1", "nvme", "Amazon EC2 NVMe Instance Storage", "nvme", "0", DiskKind.NVME),
-        ("nvme0n1", "nvme", "SAMSUNG MZQL2960HCJR-00A07", "nvme", "0", DiskKind.NVME),
-        ("sda", "iscsi", "STORAGE LUN", "sd", "0", DiskKind.VIRTUAL),
-        ("sda", "usb", "Ultra Fit", "sd", "1", DiskKind.UNKNOWN),
-        ("mmcblk0", "mmc", "SD64G", "mmcblk", "0", DiskKind.UNKNOWN),
-        ("sda", "sata", "WDC WD40EFRX", "sd", "1", DiskKind.HDD),
-        ("sda", "", "", "", None, DiskKind.UNKNOWN),
+        (("vda", "virtio", "", "virtio_blk", "1"), DiskKind.VIRTUAL),
+        (("sda", "virtio", "QEMU HARDDISK", "sd", "1"), DiskKind.VIRTUAL),
+        (("sda", "sas", "VMware Virtual disk", "sd", "0"), DiskKind.VIRTUAL),
+        (("sda", "", "NUTANIX VDISK", "sd", "0"), DiskKind.VIRTUAL),
+        (("sda", "hyper-v", "", "sd", "0"), DiskKind.VIRTUAL),
+        (("xvda", "xen", "", "vbd", "0"), DiskKind.VIRTUAL),
+        (("nvme0n1", "nvme", "Amazon Elastic Block Store", "nvme", "0"), DiskKind.VIRTUAL),
+        (("nvme0n1", "nvme", "QEMU NVMe Ctrl", "nvme", "0"), DiskKind.VIRTUAL),
+        (("nvme0n1", "nvme-tcp", "Linux", "nvme", "0"), DiskKind.VIRTUAL),
+        (("nvme0n1", "nvme", "Amazon EC2 NVMe Instance Storage", "nvme", "0"), DiskKind.NVME),
+        (("nvme0n1", "nvme", "SAMSUNG MZQL2960HCJR-00A07", "nvme", "0"), DiskKind.NVME),
+        (("sda", "iscsi", "STORAGE LUN", "sd", "0"), DiskKind.VIRTUAL),
+        (("sda", "usb", "Ultra Fit", "sd", "1"), DiskKind.UNKNOWN),
+        (("mmcblk0", "mmc", "SD64G", "mmcblk", "0"), DiskKind.UNKNOWN),
+        (("sda", "sata", "WDC WD40EFRX", "sd", "1"), DiskKind.HDD),
+        (("sda", "", "", "", None), DiskKind.UNKNOWN),
     ],
 )  # fmt: skip  # one disk a line
 def test_what_a_disk_is_made_of(
-    name: str, transport: str, model: str, driver: str, rotational: str | None, kind: DiskKind
+    disk: tuple[str, str, str, str, str | None], kind: DiskKind
 ) -> None:
-    found, reason = disk_kind(name, transport, model, driver, rotational)
+    found, reason = disk_kind(*disk)
     assert found is kind
     assert reason

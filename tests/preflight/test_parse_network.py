@@ -9,6 +9,13 @@ from preflight.parse.network import parse_network
 from preflight.parse.sockets import parse_sockets
 from tests.preflight.probe_answers import answer_of
 
+NONE = "0" * 32
+"""No address, as /proc/net writes it."""
+
+NO_ANSWER = Unknown("getent did not answer in 2 s")
+
+ROUTE6 = "/proc/net/ipv6_route"
+
 NETWORK = {
     "login": "uid=0",
     "system": """
@@ -31,7 +38,7 @@ NETWORK = {
         wlan0 device wireless
         wg0
     """,
-    "nics": """
+    "nics": f"""
         /sys/class/net/bond0/uevent:DEVTYPE=bond
         /sys/class/net/bond0/bonding/slaves:eno1 eno2
         /sys/class/net/bond0/bonding/mode:802.3ad 4
@@ -59,9 +66,9 @@ NETWORK = {
         /proc/net/route:bond0 00000000 0100000A 0003 0 0 100 00000000 0 0 0
         /proc/net/route:bond0 0000000A 00000000 0001 0 0 100 00FFFFFF 0 0 0
         /proc/net/route:bond0 0000630A 00000000 0205 0 0 0 00FFFFFF 0 0 0
-        /proc/net/ipv6_route:00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003 bond0
-        /proc/net/ipv6_route:20010db8000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001 bond0
-        /proc/net/ipv6_route:20010db8000000000000000000000005 80 00000000000000000000000000000000 00 00000000000000000000000000000000 00000000 00000001 00000000 80200001 bond0
+        {ROUTE6}:{NONE} 00 {NONE} 00 fe800000000000000000000000000001 00000400 1 0 00000003 bond0
+        {ROUTE6}:20010db8000000000000000000000000 40 {NONE} 00 {NONE} 00000100 1 0 00000001 bond0
+        {ROUTE6}:20010db8000000000000000000000005 80 {NONE} 00 {NONE} 00000000 1 0 80200001 bond0
         /proc/net/if_inet6:20010db8000000000000000000000005 02 40 00 80 bond0
     """,
     "addresses": """
@@ -71,12 +78,12 @@ NETWORK = {
         7: vlan7@bond0    inet 10.7.0.31 peer 10.7.0.1/32 scope global vlan7\\ valid_lft forever
     """,
     "own_name": "10.0.0.31 STREAM st1.example.org\n10.0.0.31 DGRAM",
-    "sockets": """
-        /proc/net/tcp:   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 501 1 0 100 0 0 10 0
-        /proc/net/tcp6:   0: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 502 1 0 100 0 0 10 0
-        /proc/net/tcp:   1: 0100007F:1F90 0100007F:C000 01 00000000:00000000 00:00000000 00000000     0        0 503 1 0 100 0 0 10 0
-        /proc/net/udp:   0: 3500007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000   101        0 504 2 0 0
-        /proc/net/udp6:   0: 000080FE00000000FF565002A0B1C2FE:0222 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 505 2 0 0
+    "sockets": f"""
+        /proc/net/tcp:   0: 00000000:0016 00000000:0000 0A 0:0 00:0 0 0 0 501 1 0
+        /proc/net/tcp6:   0: {NONE}:0016 {NONE}:0000 0A 0:0 00:0 0 0 0 502 1
+        /proc/net/tcp:   1: 0100007F:1F90 0100007F:C000 01 0:0 00:0 0 0 0 503 1 0
+        /proc/net/udp:   0: 3500007F:0035 00000000:0000 07 0:0 00:0 0 101 0 504 2 0 0
+        /proc/net/udp6:   0: 000080FE00000000FF565002A0B1C2FE:0222 {NONE}:0000 07 0:0 0:0 0 0 0 505
     """,
     "owners": """
         Netid State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
@@ -162,11 +169,11 @@ def test_the_servers_behind_the_stub_resolver_are_told() -> None:
     ("status", "text", "own", "resolves"),
     [
         ("0", "10.0.0.31 STREAM st1", "10.0.0.31", True),
-        ("137", "", Unknown("getent did not answer in 2 s"), Unknown("getent did not answer in 2 s")),
+        ("137", "", NO_ANSWER, NO_ANSWER),
         ("2", "", ABSENT, False),
         ("missing", "", "127.0.1.1", True),
     ],
-)  # fmt: skip  # one outcome a line
+)
 def test_what_its_own_name_resolves_to(
     status: str, text: str, own: object, resolves: object
 ) -> None:

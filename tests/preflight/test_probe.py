@@ -141,7 +141,7 @@ _SECTIONS = sorted(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     recorded=st.sampled_from(NAMES),
     changes=st.dictionaries(
@@ -167,7 +167,7 @@ def test_any_bytes_in_any_section_give_facts(
     assert facts_for_report(facts)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(recorded=st.sampled_from(NAMES), data=st.data())
 def test_a_recording_with_any_line_damaged_gives_facts(recorded: str, data: st.DataObject) -> None:
     lines = raw(recorded).split(b"\n")

@@ -1,0 +1,185 @@
+"""Journal entries as lines: `journalctl -o json` parsed as hostile, split lines put together."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from foundation.hosts.jobs_model import JobLine
+from foundation.hosts.output_lines import LINE_LIMIT, clean_line
+
+ENTRY_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of one entry's JSON; journald itself splits standard output at 48 KiB."""
+_HELD_LIMIT: Final = 2000
+"""Entries of others that wait for the rest of a long line before it is given up."""
+_WARNING: Final = 4
+_CURSOR: Final = re.compile(r"[a-z]=[0-9a-f]+(;[a-z]=[0-9a-f]+)*")
+
+
+def is_cursor(text: str) -> bool:
+    """Whether a text has the form of journald's cursors."""
+    return len(text) < 512 and _CURSOR.fullmatch(text) is not None
+
+
+@dataclass(slots=True)
+class _Entry:
+    message: bytes
+    cursor: str
+    time: float
+    unit: str
+    stream: str
+    split: bool
+    from_init: bool
+    transport: str
+    priority: int
+
+
+def _parse(raw: bytes) -> _Entry | None:
+    """One entry; None for what is none."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+
+    def text(key: str) -> str:
+        found = value.get(key)
+        # A field may be given more than once; the last is journald's own.
+        if isinstance(found, list) and found and isinstance(found[-1], str):
+            found = found[-1]
+        return found if isinstance(found, str) else ""
+
+    cursor = text("__CURSOR")
+    if not is_cursor(cursor):
+        return None
+    stamp = text("__REALTIME_TIMESTAMP")
+    priority = text("PRIORITY")
+    from_init = text("_PID") == "1"
+    return _Entry(
+        message=_message(value.get("MESSAGE")),
+        cursor=cursor,
+        time=int(stamp) / 1e6 if stamp.isdecimal() and len(stamp) < 20 else 0.0,
+        unit=(text("UNIT") if from_init else "") or text("_SYSTEMD_UNIT"),
+        stream=text("_STREAM_ID"),
+        split=text("_LINE_BREAK") == "line-max",
+        from_init=from_init,
+        transport=text("_TRANSPORT"),
+        priority=int(priority) if priority.isdecimal() and len(priority) == 1 else 6,
+    )
+
+
+def _message(found: Any) -> bytes:
+    """A message's bytes: journalctl gives text, or numbers where it is not printable UTF-8."""
+    if isinstance(found, str):
+        return found.encode("utf-8", "replace")
+    if isinstance(found, list):
+        try:
+            return bytes(found)
+        except (ValueError, TypeError):
+            return b"\n".join(_message(part) for part in found if isinstance(part, str | list))
+    return b""
+
+
+@dataclass(slots=True)
+class _Pending:
+    first: _Entry
+    message: bytearray
+    left_out: int = 0
+
+
+@dataclass(slots=True)
+class JournalReader:
+    """Makes lines of entries, in order; each line's cursor is the place after which to go on.
+
+    While the rest of a long line is awaited, later entries of others wait behind it, so that no
+    cursor is given out that would skip its beginning.
+    """
+
+    job: str = ""
+    """The job's unit, whose standard output it is; "" where only services are followed."""
+    end: str = ""
+    """The text that ends the job's output."""
+    ended: bool = False
+    """Whether that text was met."""
+    read: str = ""
+    """The cursor of the last entry that was dealt with, shown or not."""
+    _pending: _Pending | None = None
+    _held: list[_Entry] = field(default_factory=list)
+
+    def feed(self, raw: bytes) -> Iterator[JobLine]:
+        """Take one entry's JSON; the lines that it completes."""
+        entry = _parse(raw)
+        if entry is None:
+            return
+        pending = self._pending
+        if pending is None:
+            yield from self._begin(entry)
+        elif entry.stream == pending.first.stream:
+            self._pending = None
+            self._join(pending, entry)
+            if entry.split:
+                self._pending = pending
+            else:
+                yield from self._complete(pending, entry)
+        else:
+            self._held.append(entry)
+            if len(self._held) >= _HELD_LIMIT:
+                yield from self.flush()
+
+    def _begin(self, entry: _Entry) -> Iterator[JobLine]:
+        if entry.split and entry.stream:
+            self._pending = _Pending(entry, bytearray())
+            self._join(self._pending, entry)
+        else:
+            yield from self._lines(entry, entry.message)
+
+    def _join(self, pending: _Pending, entry: _Entry) -> None:
+        room = LINE_LIMIT - len(pending.message)
+        pending.message += entry.message[:room]
+        pending.left_out += max(len(entry.message) - room, 0)
+        pending.first.cursor = entry.cursor
+
+    def _complete(self, pending: _Pending, entry: _Entry | None) -> Iterator[JobLine]:
+        held, self._held = self._held, []
+        # Others' entries came in between: theirs first, each with a cursor before the long line,
+        # would be read twice after a loss; with the long line last, its own cursor covers all.
+        last = held[-1].cursor if held and entry is None else pending.first.cursor
+        del last
+        yield from self._lines(pending.first, bytes(pending.message), pending.left_out)
+        for waiting in held:
+            yield from self._begin(waiting)
+
+    def flush(self) -> Iterator[JobLine]:
+        """Give out what waits for the rest of a long line, as far as it is known."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            yield from self._complete(pending, None)
+
+    def _lines(self, entry: _Entry, message: bytes, left_out: int = 0) -> Iterator[JobLine]:
+        self.read = entry.cursor
+        mine = bool(self.job) and entry.unit == self.job
+        if mine and entry.from_init and entry.priority > _WARNING:
+            return  # that the unit was started is not the command's word
+        if mine and entry.transport == "stdout" and self.end:
+            if message == self.end.encode():
+                self.ended = True
+                return
+        stream: Literal["stdout", "journal"] = (
+            "stdout" if mine and entry.transport == "stdout" else "journal"
+        )
+        kept = message[:LINE_LIMIT]
+        left_out += len(message) - len(kept)
+        # A service may write a message of several lines; each would be forged as another's else.
+        *parts, final = kept.split(b"\n")
+        for part in parts:
+            yield self._line(entry, clean_line(part), stream, mine)
+        yield self._line(entry, clean_line(final, left_out=left_out), stream, mine)
+
+    def _line(
+        self, entry: _Entry, text: str, stream: Literal["stdout", "journal"], mine: bool
+    ) -> JobLine:
+        return JobLine(text, stream, entry.cursor, entry.time, "" if mine else entry.unit[:256])

@@ -1,0 +1,411 @@
+"""Context: one step on one machine at work; the gate through which every change passes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import re
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from foundation.hosts.connection import Become, Completed, Connection
+from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
+from foundation.hosts.model import Host
+from foundation.problems import ConnectionLost, ConnectionProblem, ConnectTimeout
+from foundation.secrets import Secret
+from installer.events import KINDS, Event, Json, Kind
+from installer.journal import Journal
+from installer.plan import Plan, PlannedStep
+from installer.running.reach import Reach
+from installer.running.state import TAIL_LINES, BegunJob, Standing
+from installer.steps.kind import Answer, Asker, Ended, JobGone, ProbeAnswer, Question, StepFailed
+from installer.steps.model import Probe
+from installer.steps.probed import command_of
+
+ENVIRONMENT: Final = (
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"),
+    ("LC_ALL", "C.UTF-8"),
+    ("HOME", "/root"),
+    ("DEBIAN_FRONTEND", "noninteractive"),
+)
+"""What every command finds: a service has no /snap/bin, and words are looked for in its output."""
+GRACE: Final = 90.0
+"""Seconds after a machine should have ended a command by itself, to learn how it ended."""
+_QUIET_FOLLOWS: Final = 3
+_LONGEST_JOB_ID: Final = 150
+_NOT_IN_ID: Final = re.compile(r"[^a-z0-9]+")
+
+
+class Jobs(Protocol):
+    """Durable jobs, as the module foundation.hosts.jobs has them."""
+
+    async def start(self, connection: Connection, spec: JobSpec) -> None: ...
+
+    async def status(self, connection: Connection, job_id: str) -> JobStatus: ...
+
+    def follow(
+        self, connection: Connection, job_id: str, *, cursor: str = "", units: Sequence[str] = ()
+    ) -> AsyncIterator[JobLine]: ...
+
+    async def stop(self, connection: Connection, job_id: str) -> None: ...
+
+    async def forget(self, connection: Connection, job_id: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all steps of a run have in common."""
+
+    plan: Plan
+    run_id: str
+    folder: Path
+    settings: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    dry_run: bool
+    journal: Journal
+    jobs: Jobs
+    asker: Asker
+    reaches: Callable[[Host], Reach]
+    durable_kind: Callable[[Connection], Any]
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One question at a time is put to the person."""
+
+
+class Context:
+    """One step on one machine; implements installer.steps.kind.StepContext."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        step: PlannedStep,
+        host: Host,
+        hosts: tuple[Host, ...],
+        *,
+        attempt: int,
+        timeout: float,
+        follow: Sequence[str],
+        resumed: Standing | None = None,
+    ) -> None:
+        self._shared = shared
+        self.step = step
+        self.host = host
+        self.hosts = hosts
+        self.attempt = attempt
+        self.timeout = timeout
+        self.until = time.monotonic() + timeout + GRACE
+        self.jobs_begun: list[str] = []
+        """Ids of the jobs on the machine, to be forgotten when the journal has the result."""
+        self._follow = tuple(follow)
+        self._begun: dict[str, BegunJob] = {}
+        self._cursors: dict[str, str] = {}
+        self._answers: dict[str, Json] = {}
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        if resumed is not None:
+            self._begun = {job.job: job for job in resumed.jobs}
+            self._cursors = dict(resumed.cursors)
+            self._tail.extend(resumed.tail)
+            self._answers = resumed.answers
+            self.jobs_begun = list(self._begun)
+
+    # -- what there is ------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return self._shared.plan
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self._shared.run_id
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder on this machine."""
+        return self._shared.folder
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The settings of the site."""
+        return self._shared.settings
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """The secrets of the run, by name."""
+        return self._shared.secrets
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing may be changed."""
+        return self._shared.dry_run
+
+    # -- looking ------------------------------------------------------------------------------
+
+    async def connect(self, host: Host | None = None) -> Connection:
+        """A live connection to a machine; see StepContext."""
+        return await self._shared.reaches(host or self.host).connect(self.until)
+
+    async def look(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float = 60.0,
+        host: Host | None = None,
+    ) -> Completed:
+        """Run a command that changes nothing; see StepContext."""
+        full = ["env", *(f"{name}={value}" for name, value in ENVIRONMENT), *command]
+
+        async def run(connection: Connection) -> Completed:
+            return await connection.run(
+                full, stdin=stdin or b"", become=Become.ROOT, timeout=timeout
+            )
+
+        return await self._shared.reaches(host or self.host).again(run, self.until)
+
+    async def ask_machine(self, probe: Probe, *, host: Host | None = None) -> ProbeAnswer:
+        """Put a probe's question; one that takes too long cannot tell."""
+        command, stdin = command_of(probe)
+        try:
+            seen = await self.look(command, stdin=stdin, timeout=probe.timeout_seconds, host=host)
+        except ConnectTimeout as problem:
+            return ProbeAnswer(None, problem.cause)
+        output = (seen.stdout + seen.stderr).decode("utf-8", "replace").rstrip("\n")
+        if seen.status == 0:
+            return ProbeAnswer(not probe.expect or probe.expect in output, output)
+        return ProbeAnswer(False if seen.status == 1 else None, output)
+
+    # -- the gate -----------------------------------------------------------------------------
+
+    async def change(
+        self,
+        says: str,
+        command: Sequence[str],
+        *,
+        label: str = "do",
+        stdin: bytes | None = None,
+        environment: Sequence[tuple[str, str]] = (),
+        directory: str = "/",
+        timeout: float | None = None,
+        on_line: Callable[[JobLine], bool] | None = None,
+    ) -> Ended:
+        """Run a command that changes the machine, as a durable job; see StepContext."""
+        if self.dry_run:
+            self.emit(Kind.NOTE, text=f"Would {says}.")
+            return Ended(JobState.SUCCEEDED, 0, "dry run", (), dry=True)
+        spec = JobSpec(
+            id=self._job_id(label),
+            command=tuple(command),
+            stdin=stdin,
+            environment=tuple({**dict(ENVIRONMENT), **dict(environment)}.items()),
+            directory=directory,
+            timeout=self.timeout if timeout is None else timeout,
+        )
+        begun = self._begun.get(spec.id)
+        reach = self._shared.reaches(self.host)
+        if begun is None:
+            boot_id = await self._begin(spec, reach)
+            cursor = ""
+            self._tail.clear()
+        else:
+            boot_id = begun.boot_id
+            cursor = self._cursors.get(self.host.name, "")
+        status = await self._follow_to_end(spec.id, cursor, reach, on_line)
+        if status.state is JobState.GONE:
+            why = (
+                "it was restarted meanwhile"
+                if status.boot_id and boot_id and status.boot_id != boot_id
+                else "the command never began there, or was removed by somebody"
+            )
+            raise JobGone(f"the machine knows nothing of the command any more: {why}",
+                          where=self.host.name)  # fmt: skip
+        return Ended(status.state, status.exit_status, status.result, tuple(self._tail))
+
+    async def _begin(self, spec: JobSpec, reach: Reach) -> str:
+        """Journal the job, then hand it to the machine; its boot id."""
+        boot_id, durable = await reach.again(lambda c: self._boot(c, reach, spec.id), self.until)
+        job: dict[str, Json] = {"job": spec.id, "boot_id": boot_id, "durable": durable}
+        await self._shared.journal.record(self._event(Kind.JOB_STARTED, self.host.name, job))
+        self._begun[spec.id] = BegunJob(spec.id, boot_id, durable)
+        self._cursors.pop(self.host.name, None)
+        self.jobs_begun.append(spec.id)
+
+        async def start(connection: Connection) -> None:
+            now, _ = await self._boot(connection, reach, spec.id)
+            if now != boot_id:
+                # It may have begun and been cut off by a restart: the step must be asked first.
+                raise JobGone("the machine was restarted while the command was handed to it",
+                              where=self.host.name)  # fmt: skip
+            await self._shared.jobs.start(connection, spec)
+
+        await reach.again(start, self.until)
+        return boot_id
+
+    async def _boot(self, connection: Connection, reach: Reach, job_id: str) -> tuple[str, str]:
+        """The machine's boot id and kind of job, asked once a connection."""
+        known = reach.known
+        if "boot_id" not in known:
+            status = await self._shared.jobs.status(connection, job_id)
+            durable = self._shared.durable_kind(connection)
+            if inspect.isawaitable(durable):
+                durable = await durable
+            known.update(boot_id=status.boot_id, durable=str(durable))
+        return known["boot_id"], known["durable"]
+
+    async def _follow_to_end(
+        self, job_id: str, cursor: str, reach: Reach, on_line: Callable[[JobLine], bool] | None
+    ) -> JobStatus:
+        """Every line after the cursor, once, to the job's end; through lost connections."""
+        quiet = 0
+
+        async def follow(connection: Connection) -> JobStatus:
+            nonlocal cursor
+            async for line in self._shared.jobs.follow(
+                connection, job_id, cursor=cursor, units=self._follow
+            ):
+                cursor = line.cursor
+                self._line(line, on_line)
+            return await self._shared.jobs.status(connection, job_id)
+
+        while True:
+            status = await reach.again(follow, self.until)
+            if status.state is not JobState.RUNNING:
+                return status
+            quiet += 1
+            if quiet > _QUIET_FOLLOWS or time.monotonic() > self.until:
+                raise ConnectionLost(
+                    "the command runs on, and its output cannot be followed to its end",
+                    where=self.host.name,
+                    remedy="Look at the machine's journal, then go on: sitewright resume.",
+                )
+            await asyncio.sleep(0.2 * quiet)
+
+    def _line(self, line: JobLine, on_line: Callable[[JobLine], bool] | None) -> None:
+        if not line.unit:
+            self._tail.append(line.text)
+        if on_line is None or on_line(line):
+            self._cursors[self.host.name] = line.cursor
+            self._shared.journal.append(
+                Event(
+                    Kind.LINE,
+                    time.time(),
+                    self.step.stage,
+                    self.step.id,
+                    self.host.name,
+                    {
+                        "text": line.text,
+                        "stream": line.stream,
+                        "cursor": line.cursor,
+                        "unit": line.unit,
+                    },
+                )
+            )
+
+    def _job_id(self, label: str) -> str:
+        words = [self.run_id, self.step.stage, self.step.id, self.host.name, label]
+        text = _NOT_IN_ID.sub("-", "-".join(words).lower())
+        if len(text) > _LONGEST_JOB_ID:
+            text = f"{text[:_LONGEST_JOB_ID]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        return f"sw-{text}-{self.attempt}"
+
+    async def last_job(self) -> JobStatus | None:
+        """What the machine says of the last job of the try that is resumed; None without one."""
+        if not self._begun:
+            return None
+        job = list(self._begun)[-1]
+        return await self._shared.reaches(self.host).again(
+            lambda connection: self._shared.jobs.status(connection, job), self.until
+        )
+
+    async def end_jobs(self) -> None:
+        """End what runs on the machine for this step."""
+        for job in self.jobs_begun:
+            await self._shared.reaches(self.host).again(
+                lambda connection, job=job: self._shared.jobs.stop(connection, job),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                self.until,
+            )
+
+    async def forget_jobs(self) -> None:
+        """Let the machine forget the jobs; what is left behind there does no harm."""
+        try:
+            connection = await self._shared.reaches(self.host).connect(time.monotonic())
+            for job in self.jobs_begun:
+                await self._shared.jobs.forget(connection, job)
+        except ConnectionProblem:
+            return
+
+    # -- telling and asking -------------------------------------------------------------------
+
+    def emit(self, kind: Kind, *, host: str | None = None, **data: Json) -> None:
+        """Write an event of this step; see StepContext."""
+        if data.keys() != KINDS[kind]:
+            raise ValueError(f"{kind} has the fields {sorted(KINDS[kind])}, not {sorted(data)}")
+        name = self.host.name if host is None else host
+        if kind is Kind.LINE:
+            self._cursors[name] = str(data["cursor"])
+        self._shared.journal.append(self._event(kind, name, data))
+
+    def _event(self, kind: Kind, host: str, data: dict[str, Json]) -> Event:
+        return Event(kind, time.time(), self.step.stage, self.step.id, host, data)
+
+    async def ask(self, text: str, items: Sequence[str] = ()) -> Answer:
+        """Put a question to a person; see StepContext."""
+        asked = answer_from(self._answers, text, items)
+        if asked is not None:
+            return asked
+        if self.dry_run:
+            self.emit(Kind.NOTE, text=f"Would ask: {text}")
+            return Answer("", yes=True, items=(True,) * len(items))
+        async with self._shared.asking:
+            question: dict[str, Json] = {"text": text, "items": list(items)}
+            self.emit(Kind.QUESTION, text=text, items=list(items))
+            answer = await self._shared.asker(
+                Question(
+                    self.step.stage,
+                    self.step.id,
+                    self.host.name,
+                    self.step.title,
+                    text,
+                    tuple(items),
+                )  # fmt: skip
+            )
+            data: dict[str, Json] = {
+                "by": answer.by,
+                "answer": {
+                    **question,
+                    "yes": answer.yes,
+                    "confirmed": list(answer.items),
+                    "note": answer.note,
+                },
+            }
+            await self._shared.journal.record(self._event(Kind.ANSWER, self.host.name, data))
+        return answer
+
+    def resume_cursor(self, host: str) -> str:
+        """The cursor of the last line of a machine; see StepContext."""
+        return self._cursors.get(host, "")
+
+    def failed(self, cause: str, *, remedy: str | None = None, again: bool = True) -> StepFailed:
+        """A failure of this step, with the last lines."""
+        return StepFailed(
+            cause, where=self.host.name, remedy=remedy, output=tuple(self._tail), again=again
+        )
+
+
+def answer_from(answers: Mapping[str, Json], text: str, items: Sequence[str]) -> Answer | None:
+    """A journalled answer to the very same question, if every point was confirmed in it."""
+    answer = answers.get("answer")
+    if not isinstance(answer, dict) or answer.get("text") != text or answer.get("yes") is not True:
+        return None
+    confirmed = answer.get("confirmed")
+    if answer.get("items") != list(items) or not isinstance(confirmed, list):
+        return None
+    if not all(part is True for part in confirmed):
+        return None
+    return Answer(str(answers.get("by")), yes=True, items=(True,) * len(items),
+                  note=str(answer.get("note", "")))  # fmt: skip

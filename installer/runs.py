@@ -1,0 +1,255 @@
+"""Runs: the folder of each run, and the lock that lets one run at a time work on a site.
+
+$XDG_DATA_HOME/sitewright/runs/<site key>/
+    lock                  who is working on the site now
+    <run id>/             site.yaml, plan.json, facts.json, events.jsonl, logs/<machine>.log
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from foundation.paths import data_folder, make_private, write_private
+from foundation.problems import InputProblem
+from installer.events import Event, Kind, Outcome
+from installer.journal_lines import BrokenJournal, records
+from installer.plan import Plan
+from installer.plan_files import plan_from_json
+from installer.running.state import RunState, replay
+
+if TYPE_CHECKING:
+    from installer.site import Site
+
+_RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
+_FEWEST_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a site: a private folder, made by `create_run` or found by `latest_run`."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The time it was made (UTC) and four digits: 20261121-042406-1f3a."""
+        return self.folder.name
+
+    @property
+    def site_key(self) -> str:
+        """The site it belongs to."""
+        return self.folder.parent.name
+
+    @property
+    def dry(self) -> bool:
+        """Whether it is a dry run, which is never resumed."""
+        return self.id.endswith("-dry")
+
+    @property
+    def journal(self) -> Path:
+        """The record of everything that happened."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan that was reviewed and runs."""
+        return self.folder / "plan.json"
+
+    @property
+    def site_file(self) -> Path:
+        """The site file that repeats the run."""
+        return self.folder / "site.yaml"
+
+    @property
+    def facts_file(self) -> Path:
+        """What the machines looked like before."""
+        return self.folder / "facts.json"
+
+    def log(self, host: str) -> Path:
+        """The file with everything that one machine said, as plain text."""
+        name = _FEWEST_CHARACTERS.sub("_", host).lstrip(".") or "_"
+        if name != host:  # two machines must not share a file
+            name += "-" + hashlib.sha256(host.encode()).hexdigest()[:6]
+        return self.folder / "logs" / f"{name[:120]}.log"
+
+    def plan(self) -> Plan:
+        """The plan of the run; raises InputProblem where it cannot be read."""
+        return plan_from_json(self.plan_file)
+
+    def state(self) -> RunState:
+        """Where the run stands, by its journal; raises BrokenJournal."""
+        return replay(self.journal)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that it planned is done; a run that is not can be resumed."""
+        return self.state().complete(self.plan())
+
+
+def runs_folder() -> Path:
+    """Where the runs of every site lie."""
+    return data_folder() / "runs"
+
+
+def site_key(site: Site) -> str:
+    """What tells a site from every other: its solution, environment and machines."""
+    port = site.ssh.port or 22
+    machines = sorted(f"{host.address.lower()}:{host.port or port}" for host in site.hosts)
+    text = json.dumps([site.solution, site.environment, site.ssh.bastion, machines])
+    words = "-".join(word for word in (site.solution, site.environment) if word) or "site"
+    slug = _FEWEST_CHARACTERS.sub("-", words).strip("-.").lower()[:60] or "site"
+    return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def create_run(
+    key: str, plan: Plan, *, site_text: str = "", facts_text: str = "", dry: bool = False
+) -> Run:
+    """A new run of a site, with what it starts from; raises OSError."""
+    folder = make_private(runs_folder() / key)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    while True:
+        run = Run(folder / f"{stamp}-{secrets.token_hex(2)}{'-dry' if dry else ''}")
+        try:
+            run.folder.mkdir(mode=0o700)
+            break
+        except FileExistsError:
+            continue
+    (run.folder / "logs").mkdir(mode=0o700)
+    if site_text:
+        write_private(run.site_file, site_text)
+    if facts_text:
+        write_private(run.facts_file, facts_text)
+    # The plan comes last: a folder with a plan is whole.
+    write_private(run.plan_file, json.dumps(plan.as_json(), indent=1, ensure_ascii=False) + "\n")
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return run
+
+
+def runs_of(key: str, *, dry: bool = False) -> tuple[Run, ...]:
+    """The runs of a site, the latest first; dry runs only where they are asked for."""
+    try:
+        names = sorted((path.name for path in (runs_folder() / key).iterdir()), reverse=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    found = (Run(runs_folder() / key / name) for name in names if _RUN_ID.fullmatch(name))
+    return tuple(run for run in found if run.plan_file.is_file() and (dry or not run.dry))
+
+
+def latest_run(key: str) -> Run | None:
+    """The last run of a site, or None."""
+    return next(iter(runs_of(key)), None)
+
+
+def incomplete_run(key: str) -> Run | None:
+    """The last run of a site if something is left to do in it, else None."""
+    run = latest_run(key)
+    return run if run is not None and not run.complete else None
+
+
+def all_sites() -> tuple[str, ...]:
+    """The keys of all sites that have runs, the latest used first."""
+    folder = runs_folder()
+    if not folder.is_dir():
+        return ()
+    keys = [path.name for path in folder.iterdir() if path.is_dir() and runs_of(path.name)]
+    return tuple(sorted(keys, key=lambda key: runs_of(key)[0].id, reverse=True))
+
+
+def earlier_seconds(keys: Sequence[str] = (), *, at_most: int = 20) -> dict[tuple[str, str], float]:
+    """How long each (stage, step) took in earlier runs: the median over machines and runs.
+
+    `keys` names the sites to look at, all where it is empty; the last `at_most` runs count.
+    """
+    runs = sorted(
+        (run for key in keys or all_sites() for run in runs_of(key)),
+        key=lambda run: run.id,
+        reverse=True,
+    )[:at_most]
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for run in runs:
+        for event in _finished_steps(run):
+            taken = event.data.get("seconds")
+            if event.data.get("outcome") == Outcome.DONE and isinstance(taken, (int, float)):
+                seconds[event.stage, event.step].append(float(taken))
+    return {key: statistics.median(values) for key, values in seconds.items()}
+
+
+def _finished_steps(run: Run) -> Iterator[Event]:
+    wanted = f'"{Kind.STEP_FINISHED.value}"'.encode()
+    try:
+        for record in records(run.journal):
+            if wanted in record.raw[:120] and record.event().kind is Kind.STEP_FINISHED:
+                yield record.event()
+    except BrokenJournal:
+        return  # an old run that cannot be read only costs a better estimate
+
+
+class HostLogs:
+    """Writes what each machine said to its log; a subscriber of the journal."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        """Take a batch of events."""
+        texts: dict[str, list[str]] = defaultdict(list)
+        for event in events:
+            text = log_line(event)
+            if text is not None:
+                texts[event.host].append(text)
+        for host, lines in texts.items():
+            path = self._run.log(host)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(path, flags, 0o600), "ab") as file:
+                file.write("".join(lines).encode("utf-8", "backslashreplace"))
+
+
+def log_line(event: Event) -> str | None:
+    """An event as a line of a machine's log, or None where it does not belong there."""
+    if not event.host:
+        return None
+    data = event.data
+    match event.kind:
+        case Kind.LINE:
+            unit = data.get("unit")
+            said = f"{unit}: {data.get('text')}" if unit else str(data.get("text"))
+        case Kind.STEP_STARTED:
+            said = f"== {event.stage}/{event.step}: {data.get('title')}"
+        case Kind.STEP_FINISHED:
+            said = f"== {event.stage}/{event.step}: {data.get('outcome')}. {data.get('sentence')}"
+        case Kind.TASK:
+            said = f"-- {data.get('task')}: {data.get('status')} {data.get('sentence')}".rstrip()
+        case Kind.NOTE:
+            said = f"-- {data.get('text')}"
+        case _:
+            return None
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(event.time))
+    return f"{moment}Z {said}\n".replace("\0", "\\0")
+
+
+def open_run(folder: Path) -> Run:
+    """The run that lies in a folder; raises InputProblem where there is none."""
+    if not (folder / "plan.json").is_file():
+        raise InputProblem(
+            "there is no run in this folder",
+            where=str(folder),
+            remedy="Name a folder with plan.json and events.jsonl in it; they lie under "
+            f"{runs_folder()}.",
+        )
+    return Run(folder)

@@ -1,0 +1,90 @@
+"""Wait: until a machine answers a question with yes; asked on the machine, not by many logins."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import Final
+
+from installer.steps.kind import StepContext, StepFailed, StepKind
+from installer.steps.model import WaitStep
+from installer.steps.probed import Probed, must_be_good, parsed, said, words_of
+
+TIME_IS_UP: Final = 75
+"""Exit status of the waiting script when time is up (sysexits: try again later)."""
+
+_WAITING: Final = """\
+last=
+end=$(( $(date +%s) + $3 ))
+while :; do
+    said=$(timeout -k 5 "$4" sh -c "$1" 2>&1) && status=0 || status=$?
+    if [ "$said" != "$last" ]; then printf '%s\\n' "$said"; last=$said; fi
+    case $status:$said in 0:*"$2"*) exit 0 ;; esac
+    if [ "$(date +%s)" -ge "$end" ]; then
+        echo "time is up; the last answer had exit status $status"
+        exit 75
+    fi
+    sleep "$5"
+done
+"""
+"""Arguments: the question, the text expected, seconds in all, seconds an answer, seconds between.
+
+What the question says is written when it changes, so that the log tells a story."""
+
+
+class Wait(Probed):
+    """One durable job polls on the machine itself."""
+
+    def data(self, context: StepContext) -> WaitStep:
+        """The step's data."""
+        return parsed(context, WaitStep)
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """Whether there is nothing to wait for."""
+        return (await context.ask_machine(self.data(context).until)).yes is True
+
+    async def do(self, context: StepContext) -> str:
+        """Wait; raises StepFailed with the explanation when time is up."""
+        data = self.data(context)
+        seconds = max(data.timeout_minutes * 60, 1.0)
+        arguments = [
+            words_of(data.until),
+            data.until.expect,
+            str(math.ceil(seconds)),
+            str(math.ceil(data.until.timeout_seconds)),
+            f"{max(data.every_seconds, 0.1):g}",
+        ]
+        ended = await context.change(
+            f"wait: {context.step.title}",
+            ("sh", "-c", _WAITING, "sh", *arguments),
+            timeout=seconds + data.until.timeout_seconds + 10,
+        )
+        if ended.exit_status == TIME_IS_UP:
+            raise await self._too_late(context, data, ended.tail)
+        must_be_good(context, ended, "waiting")
+        return "It is so now." if not ended.dry else "It would be waited for."
+
+    async def verify(self, context: StepContext) -> None:
+        """By the step's `verify` only: that it is so was just seen."""
+        if self.data(context).verify is not None:
+            await super().verify(context)
+
+    async def _too_late(
+        self, context: StepContext, data: WaitStep, tail: tuple[str, ...]
+    ) -> StepFailed:
+        minutes = f"{data.timeout_minutes:g} minutes"
+        last = said("\n".join(tail[:-1]))
+        why: list[str] = []
+        if data.explain is not None:
+            why = (await context.ask_machine(data.explain)).output.splitlines()
+        return StepFailed(
+            f"it was waited for {minutes}, and it is not so"
+            + ("; why: " + " / ".join(line.strip() for line in why[:5]) if why else last),
+            where=context.host.name,
+            remedy="Mend what is named, then wait again: sitewright resume. "
+            f"To see for yourself: {shlex.join(data.until.command) or 'read the plan'}",
+            output=(*tail, *why),
+        )
+
+
+KIND: Final[StepKind] = Wait()

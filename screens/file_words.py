@@ -1,0 +1,52 @@
+"""Files that the wizard writes, and the commands that repeat it, for both faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import Final
+
+from screens.answers import Answers
+from screens.services import Export
+
+ABOUT: Final = {
+    Export.TEXT: ("report.txt", "the report in plain text"),
+    Export.HTML: ("report.html", "one page for a browser or a printer"),
+    Export.JSON: ("report.json", "for programs"),
+    Export.JUNIT: ("report.xml", "JUnit, for a CI system"),
+    Export.FACTS: ("facts.json", "what was seen, to be judged again elsewhere"),
+}
+"""What each form is called by default, and for whom it is."""
+
+CARRY_COMMAND: Final = "sitewright preflight"
+"""What repeats the question what this machine can carry."""
+
+
+def stem(answers: Answers) -> str:
+    """How the files of a site begin: pm4ml-production."""
+    return answers.name.replace(" ", "-")
+
+
+def site_name(answers: Answers) -> Path:
+    """The name of the site file where a person gives no other."""
+    return Path(f"{stem(answers)}.yaml")
+
+
+def shown_path(path: Path) -> Path:
+    """The whole path of a file, as a person needs it to find the file again."""
+    return path.absolute()
+
+
+def repeat_command(site: Path) -> str:
+    """The command that repeats the preflight of a site file."""
+    return f"sitewright preflight --site {quote(str(site))}"
+
+
+def facts_command(answers: Answers) -> str:
+    """The command that judges a file of facts again."""
+    command = f"sitewright preflight --facts {quote(str(answers.facts_file))}"
+    if answers.solution:
+        command += f" --solution {quote(answers.solution)}"
+    if answers.environment:
+        command += f" --environment {quote(answers.environment)}"
+    return command

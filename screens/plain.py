@@ -1,0 +1,205 @@
+"""The wizard in plain numbered lines (`--text`): the same steps, the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from foundation.problems import ExitCode, Problem
+from screens.answers import Answers, load_answers, save_answers
+from screens.dialogue import BackWanted, Dialogue, LeaveWanted
+from screens.memory import Memory
+from screens.opening import open_file
+from screens.services import Access, Services
+from screens.wizard import (
+    StepId,
+    after,
+    before,
+    later_of,
+    missing,
+    position,
+    resume_at,
+    step_of,
+)
+
+Result = TypeVar("Result")
+
+
+class PlainWizard:
+    """What the steps share: the dialogue, the answers, the floors below."""
+
+    def __init__(
+        self,
+        services: Services,
+        runner: asyncio.Runner,
+        dialogue: Dialogue,
+        *,
+        state_file: Path | None = None,
+    ) -> None:
+        self.services = services
+        self.runner = runner
+        self.dialogue = dialogue
+        self.state_file = state_file
+        self.answers = Answers()
+        self.memory = Memory()
+
+    def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do something to its end."""
+        return self.runner.run(work)
+
+    def access(self) -> Access:
+        """The machines as answered so far, with this session's secrets."""
+        answers = self.answers
+        return Access(answers.inventory(), self.memory.credentials, answers.login.sudo)
+
+    def keep_place(self) -> None:
+        """Write the answers down, if there are any."""
+        answers = self.answers
+        if answers.solution is None and not answers.carry and not answers.machines:
+            return
+        try:
+            save_answers(replace(answers, saved_at=self.services.now()), self.state_file)
+        except OSError as error:
+            self.dialogue.say(f"Your place could not be kept: {error.strerror}.")
+
+    def run(self, site_file: Path | None) -> int:
+        """From the welcome to the end; returns the exit code."""
+        say = self.dialogue.say
+        say("Sitewright, in plain lines. Nothing has been changed on any machine.")
+        step = StepId.WELCOME
+        if site_file is not None:
+            step, self.answers = self.wait(open_file(site_file, self.memory, self.services))
+        following: StepId | None = step
+        while following is not None:
+            following = self._take(following)
+        self.keep_place()
+        for line in self.memory.last_words:
+            say(line)
+        say("Done. Nothing has been changed on any machine.")
+        return int(ExitCode.DONE)
+
+    def _take(self, step: StepId) -> StepId | None:
+        """Take one step; the step to take then, or None at the end."""
+        self._begin(step)
+        try:
+            going_to = _STEPS[step](self)
+        except BackWanted:
+            earlier = before(step, self.answers)
+            if earlier is None:
+                self.dialogue.say("This is the first step; q leaves.")
+            return earlier or step
+        except Problem as problem:
+            self.dialogue.problem(problem)
+            return before(step, self.answers) or step
+        why_not = missing(step, self.answers)
+        if going_to is None and why_not is not None:
+            self.dialogue.say(why_not)
+            return step
+        return going_to or after(step, self.answers)
+
+    def _begin(self, step: StepId) -> None:
+        self.answers = replace(
+            self.answers,
+            step=step.value,
+            furthest=later_of(self.answers.furthest, step.value),
+        )
+        self.keep_place()
+        self.dialogue.topic = step.value
+        number, count = position(step, self.answers)
+        entry = step_of(step)
+        self.dialogue.say()
+        self.dialogue.say(f"Step {number} of {count}: {entry.title} ({self.answers.name})")
+        self.dialogue.say(entry.why)
+
+    # ---- the first step, which belongs to no other file
+
+    def welcome(self) -> StepId | None:
+        """Begin, go on, or open a file."""
+        from screens.welcome_words import said_when, saved_words
+
+        say = self.dialogue.say
+        saved = load_answers(self.state_file)
+        if saved.sentence:
+            say(saved.sentence)
+        choices = ["new", "open"]
+        if saved.answers is not None:
+            choices.insert(0, "resume")
+            when = said_when(saved.answers.saved_at, self.services.now())
+            say(f"{len(choices) - 2}. Go on: {saved_words(saved.answers)}, kept {when}")
+        say(f"{choices.index('new') + 1}. New site")
+        say(f"{choices.index('open') + 1}. Open a file: a site file, or facts seen before")
+        number = self.dialogue.ask_number("Your choice", len(choices), default=1)
+        choice = choices[int(number) - 1]
+        if choice == "resume" and saved.answers is not None:
+            self.answers = saved.answers
+            return resume_at(saved.answers)
+        self.memory.forget_results()
+        if choice == "open":
+            name = self.dialogue.ask("Name of the file")
+            step, self.answers = self.wait(
+                open_file(Path(name).expanduser(), self.memory, self.services)
+            )
+            return step
+        self.answers = Answers()
+        return None
+
+
+def _step(module: str, name: str) -> Callable[[PlainWizard], StepId | None]:
+    def step(wizard: PlainWizard) -> StepId | None:
+        from importlib import import_module
+
+        result: StepId | None = getattr(import_module(module), name)(wizard)
+        return result
+
+    return step
+
+
+_STEPS: Final[dict[StepId, Callable[[PlainWizard], StepId | None]]] = {
+    StepId.WELCOME: PlainWizard.welcome,
+    StepId.GOAL: _step("screens.plain_goal", "goal"),
+    StepId.MACHINES: _step("screens.plain_machines", "machines"),
+    StepId.TRUST: _step("screens.plain_machines", "trust"),
+    StepId.PREFLIGHT: _step("screens.plain_results", "preflight"),
+    StepId.SUMMARY: _step("screens.plain_results", "summary"),
+}
+
+
+def run_plain(
+    services: Services | None = None,
+    *,
+    site_file: Path | None = None,
+    dialogue: Dialogue | None = None,
+    state_file: Path | None = None,
+) -> int:
+    """Run the wizard in plain lines over standard input and output; returns the exit code."""
+    if services is None:
+        from screens.live import LiveServices
+
+        services = LiveServices()
+    talk = dialogue or Dialogue()
+    with asyncio.Runner() as runner:
+        wizard = PlainWizard(services, runner, talk, state_file=state_file)
+        try:
+            return wizard.run(site_file)
+        except LeaveWanted:
+            wizard.keep_place()
+            talk.say("Your place is kept. Nothing has been changed on any machine.")
+            return int(ExitCode.DONE)
+        except KeyboardInterrupt:
+            wizard.keep_place()
+            talk.say()
+            talk.say("Interrupted. Your place is kept; nothing has been changed on any machine.")
+            return int(ExitCode.INTERRUPTED)
+        except Problem:
+            raise
+        except Exception as error:
+            from screens.crash import crash_sentence
+
+            print(crash_sentence(error), file=sys.stderr)
+            return int(ExitCode.OUR_ERROR)
+        finally:
+            runner.run(services.close())

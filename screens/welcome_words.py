@@ -1,0 +1,28 @@
+"""A saved place in words, for both faces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from screens.answers import Answers
+from screens.wizard import resume_at, step_of
+
+
+def saved_words(answers: Answers) -> str:
+    """A saved place in a few words: which site, how many machines, which step."""
+    count = len(answers.machines)
+    machines = "" if answers.only_this_machine or answers.carry else f", {count} machines"
+    if count == 1 and machines:
+        machines = ", 1 machine"
+    word = step_of(resume_at(answers)).word.lower()
+    return f"{answers.name}{machines if count else ''}, at {word}"
+
+
+def said_when(then: datetime | None, now: datetime) -> str:
+    """A moment as people say it: today and the time, or the day."""
+    if then is None:
+        return "some time ago"
+    local = then.astimezone(now.tzinfo)
+    if local.date() == now.date():
+        return f"today {local:%H:%M}"
+    return f"{local:%Y-%m-%d %H:%M}"

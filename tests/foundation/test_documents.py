@@ -1,0 +1,120 @@
+"""Documents: strict YAML, and mistakes told by file, line, key and nearest key."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
+
+from foundation.documents import (
+    SIZE_LIMIT,
+    load_yaml,
+    nearest,
+    parse_yaml,
+    read_text,
+    validate,
+)
+from foundation.problems import InputProblem
+
+
+class Disk(BaseModel):
+    """A part of a document."""
+
+    model_config = ConfigDict(extra="forbid")
+    size: int
+    kind: str = "ssd"
+
+
+class Document(BaseModel):
+    """A document."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    disks: list[Disk] = []
+
+
+def mistake(folder: Path, text: str) -> InputProblem:
+    """The problem with a file of some text."""
+    file = folder / "d.yaml"
+    file.write_text(text)
+    with pytest.raises(InputProblem) as caught:
+        load_yaml(Document, file)
+    assert caught.value.where == str(file)
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_a_good_document_is_loaded(tmp_path: Path) -> None:
+    file = tmp_path / "d.yaml"
+    file.write_text("name: a\ndisks:\n  - &d {size: 1}\n  - {<<: *d, kind: nvme}\n")
+    document = load_yaml(Document, file)
+    assert document == Document(name="a", disks=[Disk(size=1), Disk(size=1, kind="nvme")])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nam: a\n", ["line 1", '"nam"', 'did you mean "name"']),
+        ("name: a\ndisks:\n  - {size: 1}\n  - {sice: 2}\n", ["line 4", '"disks[2].sice"', "size"]),
+        ("name: a\ndisks:\n  - {size: big}\n", ["line 3", '"disks[1].size"', "'big'"]),
+        ("name: a\nzzz: 1\n", ["line 2", "the keys are name, disks"]),
+        ("disks: []\n", ['the key "name" is missing']),
+        ("name: a\nname: b\n", ["line 2", "twice", "first in line 1"]),
+        ("name: a\ndisks: [{size: 1, size: 2}]\n", ["line 2", "twice"]),
+        ("name: [a\n", ["line "]),
+        ("\tname: a\n", ["line 1"]),
+        ("name: !!python/object/apply:os.system [id]\n", ["line 1"]),
+        ("just words\n", ["it is text"]),
+        ("- a\n", ["it is a list"]),
+        ("", ["it is empty"]),
+        ("name: a\n---\nname: b\n", ["line 2"]),
+    ],
+)
+def test_a_mistake_is_told_where_it_stands(tmp_path: Path, text: str, words: list[str]) -> None:
+    problem = mistake(tmp_path, text)
+    for word in words:
+        assert word in problem.cause
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "large").write_bytes(b"#" * (SIZE_LIMIT + 1))
+    for path, words in (
+        (tmp_path / "none", "no such file"),
+        (tmp_path / "binary", "not UTF-8"),
+        (tmp_path / "large", "bytes"),
+        (tmp_path, "cannot be read"),
+    ):
+        with pytest.raises(InputProblem) as caught:
+            read_text(path)
+        assert words in caught.value.cause
+        assert caught.value.where == str(path)
+
+
+def test_the_nearest_word() -> None:
+    assert nearest("wroker", ["worker", "master"]) == "worker"
+    assert nearest("xyz", ["worker", "master"]) is None
+
+
+@given(st.text(max_size=200) | st.text("[]{}&*!|>-:?,#'\" \nab<1", max_size=80))
+def test_any_text_is_a_document_or_one_problem(text: str) -> None:
+    with contextlib.suppress(InputProblem):
+        value = parse_yaml(text, where="x")
+        validate(Document, value, where="x", text=text)
+
+
+def test_a_deep_document_is_refused_and_does_not_break() -> None:
+    with contextlib.suppress(InputProblem):
+        parse_yaml("[" * 20_000, where="x")
+    laughs = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20)
+    )
+    value: Any = parse_yaml(laughs, where="x")
+    with pytest.raises(InputProblem) as caught:
+        validate(Document, value, where="x", text=laughs)
+    assert len(caught.value.cause) < 10_000

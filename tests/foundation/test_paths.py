@@ -1,0 +1,61 @@
+"""Paths: the XDG rules, and files that are private and whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from foundation import paths
+
+
+def test_the_usual_places_lie_below_home(private_home: Path) -> None:
+    assert paths.data_folder() == private_home / ".local/share/sitewright"
+    assert paths.state_folder() == private_home / ".local/state/sitewright"
+    assert paths.config_folder() == private_home / ".config/sitewright"
+    assert paths.cache_folder() == private_home / ".cache/sitewright"
+    assert paths.known_hosts_file().parent == paths.config_folder()
+    assert paths.log_file().parent == paths.wizard_file().parent == paths.state_folder()
+
+
+def test_xdg_variables_count_where_they_are_absolute(
+    private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert paths.data_folder() == tmp_path / "sitewright"
+    for wrong in ("", "relative/path"):
+        monkeypatch.setenv("XDG_DATA_HOME", wrong)
+        assert paths.data_folder() == private_home / ".local/share/sitewright"
+
+
+def test_a_private_file_is_whole_and_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "folder" / "file"
+    old = os.umask(0)
+    try:
+        paths.write_private(file, "ünï\n")
+        paths.write_private(file, "second\n")
+    finally:
+        os.umask(old)
+    assert file.read_text() == "second\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    paths.write_private(file, "first\n")
+    with pytest.raises(UnicodeEncodeError):
+        paths.write_private(file, "\udc80")
+    assert file.read_text() == "first\n"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_planted_link_is_not_written_through(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / f".file.{os.getpid()}").symlink_to(victim)
+    with pytest.raises(OSError, match="exists"):
+        paths.write_private(tmp_path / "file", "theirs")
+    assert victim.read_text() == "mine"
