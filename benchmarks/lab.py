@@ -42,6 +42,8 @@ class Place:
     key: str
     known_hosts: str
     user: str
+    dead: str
+    silent: str
 
 
 async def bare(place: Place) -> float:
@@ -67,6 +69,26 @@ async def bare(place: Place) -> float:
     sizes = await asyncio.gather(*(one(address) for address in place.addresses))
     assert all(size > 1000 for size in sizes), sizes
     return time.perf_counter() - started
+
+
+async def rows(place: Place, *, trouble: bool) -> float:
+    """Seconds until the last good machine's row is there, with or without two bad ones in front."""
+    started = time.perf_counter()
+    bad = [("dead", place.dead), ("silent", place.silent)] if trouble else []
+    good = [(f"n{number}", address) for number, address in enumerate(place.addresses)]
+    hosts = tuple(
+        Host(name=name, address=address, user=place.user, identity_files=(Path(place.key),))
+        for name, address in (*bad, *good)
+    )
+    inventory = Inventory(hosts=hosts, known_hosts=(Path(place.known_hosts),), use_ssh_config=False)
+    async with Pool(inventory, connect_timeout=4.0) as pool:
+        last = 0.0
+        async for entry in survey(pool, hosts):
+            if entry.reachable:
+                last = time.perf_counter() - started
+            else:
+                assert entry.host.name in ("dead", "silent"), entry.problem
+    return last
 
 
 async def whole(place: Place, *, mesh: bool) -> float:
@@ -163,7 +185,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--netem", type=int, default=0, metavar="MS", help="delay of the network")
     options = parser.parse_args()
-    command = [sys.executable, "-m", "tests.lab", "up", str(options.machines)]
+    command = [sys.executable, "-m", "tests.lab", "up", str(options.machines), "--trouble"]
     if options.netem:
         command += ["--netem", str(options.netem)]
     lab = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -185,6 +207,8 @@ def main() -> None:
             key=described["key"],
             known_hosts=described["known_hosts"],
             user="ubuntu",
+            dead=described["dead_address"],
+            silent=described["silent_address"],
         )
         measure(place, options.runs)
     finally:
@@ -194,7 +218,7 @@ def main() -> None:
 
 def measure(place: Place, runs: int) -> None:
     """Every side once a round, so that a busy minute hits all of them."""
-    rows: dict[str, list[float]] = {}
+    times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         ours, our_environment = sitewright(place, folder)
         plain, _ = sitewright(place, folder, "--no-mesh")
@@ -202,23 +226,27 @@ def measure(place: Place, runs: int) -> None:
         asyncio.run(whole(place, mesh=True))
         process(plain, our_environment)
         for _ in range(runs):
-            rows.setdefault("bare", []).append(asyncio.run(bare(place)))
-            rows.setdefault("whole", []).append(asyncio.run(whole(place, mesh=False)))
-            rows.setdefault("mesh", []).append(asyncio.run(whole(place, mesh=True)))
-            rows.setdefault("process", []).append(process(plain, our_environment))
-            rows.setdefault("process mesh", []).append(process(ours, our_environment))
+            times.setdefault("bare", []).append(asyncio.run(bare(place)))
+            times.setdefault("whole", []).append(asyncio.run(whole(place, mesh=False)))
+            times.setdefault("mesh", []).append(asyncio.run(whole(place, mesh=True)))
+            times.setdefault("rows", []).append(asyncio.run(rows(place, trouble=False)))
+            times.setdefault("troubled", []).append(asyncio.run(rows(place, trouble=True)))
+            times.setdefault("process", []).append(process(plain, our_environment))
+            times.setdefault("process mesh", []).append(process(ours, our_environment))
             theirs = process(*ansible(place, folder, tuned=False))
-            rows.setdefault("ansible", []).append(theirs)
+            times.setdefault("ansible", []).append(theirs)
             theirs = process(*ansible(place, folder, tuned=True))
-            rows.setdefault("ansible tuned", []).append(theirs)
+            times.setdefault("ansible tuned", []).append(theirs)
     print(f"{len(place.addresses)} machines, {runs} rounds{'':<22}    min median    max")
-    base = show("bare asyncssh, one login and one script", rows["bare"])
-    show("preflight with report", rows["whole"], base)
-    show("preflight with report and port mesh", rows["mesh"], base)
-    slow = show("ansible -m setup, process", rows["ansible"])
-    tuned = show("ansible -m setup with pipelining, process", rows["ansible tuned"])
-    quick = show("sitewright preflight --no-mesh, process", rows["process"])
-    meshed = show("sitewright preflight, process", rows["process mesh"])
+    base = show("bare asyncssh, one login and one script", times["bare"])
+    show("preflight with report", times["whole"], base)
+    show("preflight with report and port mesh", times["mesh"], base)
+    base = show("last good row", times["rows"])
+    show("last good row, a dead and a silent one beside", times["troubled"], base)
+    slow = show("ansible -m setup, process", times["ansible"])
+    tuned = show("ansible -m setup with pipelining, process", times["ansible tuned"])
+    quick = show("sitewright preflight --no-mesh, process", times["process"])
+    meshed = show("sitewright preflight, process", times["process mesh"])
     for name, theirs in (("ansible", slow), ("ansible with pipelining", tuned)):
         print(f"{name} / sitewright: {theirs / quick:.1f}; with the mesh {theirs / meshed:.1f}")
 

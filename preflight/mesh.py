@@ -194,12 +194,47 @@ def judge_mesh(mesh: Mesh) -> tuple[Finding, ...]:
         line = dial.line
         key = (dial.expectation, line.port, line.source, dial.from_role, dial.to_role)
         groups[key].append((dial, met))
-    found = [_judged(group) for group in groups.values()]
+    ajar = [group for group in groups.values() if _ajar(group)]
+    found = [_judged(group) for group in groups.values() if group not in ajar]
+    if ajar:
+        found.append(_not_yet_closed(ajar))
     if found and mesh.untried:
         # Said once, and not as an unknown: nobody could ever make it known from here.
         udp = listed(f"{line.port}/udp" for line in mesh.untried)
         found[0] = replace(found[0], actual=f"{found[0].actual} (not tried, as UDP: {udp})")
     return tuple(found)
+
+
+def _ajar(group: list[tuple[Dial, Dialled]]) -> bool:
+    """Whether ways that must be closed stand open only because nothing listens there yet."""
+    return (
+        group[0][0].expectation is Expectation.CLOSED
+        and any(met.state is PortState.REFUSED for _, met in group)
+        and all(met.state not in (PortState.OPEN, PortState.UNKNOWN) for _, met in group)
+    )
+
+
+def _not_yet_closed(groups: list[list[tuple[Dial, Dialled]]]) -> Finding:
+    """One warning for all of them: before an installation no firewall of it can be there."""
+    dials = [dial for group in groups for dial, met in group if met.state is PortState.REFUSED]
+    lines = sorted({(dial.line.first, dial.line.port) for dial in dials})
+    ports = shortened((port for _, port in lines), 12)
+    sources = listed(sorted({dial.line.source for dial in dials}))
+    first = dials[0]
+    return Say("mesh.closed", None).at(
+        WARN,
+        f"No firewall shuts {counted(len(dials), 'way')} yet that must be closed once the"
+        " installation listens there.",
+        subject="nothing listens yet",
+        expected="these ports are closed to the machines that have no business there",
+        actual=f"open, with nothing listening yet: ports {ports}",
+        source=sources,
+        evidence=f"on {first.start}: nc -vz -w 3 {first.address} {first.port}",
+        remedy="Nothing has to be done before the installation. Have the rules of the port table"
+        " in the firewall between the machines, or on each of them, before it serves anybody, and"
+        " run this again then.",
+        undo="None: nothing is changed.",
+    )
 
 
 _WORST: Final = (FAIL, UNKNOWN, WARN, PASS)

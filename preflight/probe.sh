@@ -120,8 +120,8 @@ rights() {
 # Ends the whole after nine seconds. It holds none of our streams, so that nobody waits for it.
 watch() {
   watchdog=
-  has sleep || return
   main=$$
+  has sleep || return
   (
     # shellcheck disable=SC2030  # only this branch needs to know itself
     read -r myself _ </proc/self/stat
@@ -130,20 +130,29 @@ watch() {
     sleep 9 &
     nap=$!
     wait "$nap"
+    trap '' TERM
     slay "$main"
   ) >/dev/null 2>&1 &
   watchdog=$!
 }
 
-# Kills a process and all that came from it, this very shell excepted.
+# Kills a process and all that came from it, the watchdog excepted. What is stopped first can start
+# nothing more between the look at its children and its end; the probe itself only waits, and goes
+# first, lest it go on when what it waits for ends.
 slay() {
-  kids=
-  [ -r "/proc/$1/task/$1/children" ] && read -r kids <"/proc/$1/task/$1/children"
-  kill -KILL "$1"
+  if [ "$1" = "$main" ]; then
+    [ -r "/proc/$1/task/$1/children" ] && read -r kids <"/proc/$1/task/$1/children"
+    kill -KILL "$1"
+  else
+    kill -STOP "$1"
+    kids=
+    [ -r "/proc/$1/task/$1/children" ] && read -r kids <"/proc/$1/task/$1/children"
+  fi
   for kid in $kids; do
     # shellcheck disable=SC2031  # set where the watchdog calls this, empty elsewhere
     [ "$kid" = "${myself-}" ] || slay "$kid"
   done
+  kill -KILL "$1"
 }
 
 # bounded SECONDS COMMAND…: runs a command and ends it and its children when the time is up.
@@ -161,6 +170,7 @@ bounded() {
       sleep "$bound" &
       nap=$!
       wait "$nap"
+      trap '' TERM
       slay "$child"
     ) >/dev/null 2>&1 &
     guard=$!

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS: Final = 1 / 20
 """How often results may reach the screen."""
+AT_A_TIME: Final = 20
+"""How many workers are started before the screen may breathe."""
 JUDGE_SECONDS: Final = 0.02
 """How long one flush may judge before it lets the screen breathe."""
 
@@ -58,6 +62,7 @@ class PreflightScreen(StepScreen):
         self.looking: dict[str, int] = {}
         """Machines under way, with the number of the attempt whose answer counts."""
         self.attempt = 0
+        self.starts = 0
         self.arrived: list[Seen] = []
         """Answers that were not judged yet."""
         self.only_open = False
@@ -65,6 +70,7 @@ class PreflightScreen(StepScreen):
         self.flusher: Timer | None = None
         self.clock: Timer | None = None
         self.shown_width = 0
+        self.shape: Shape | None = None
         self.assess_number = 0
 
     def compose_body(self) -> ComposeResult:
@@ -74,6 +80,8 @@ class PreflightScreen(StepScreen):
 
     def on_mount(self) -> None:
         """Begin as soon as the tables are read."""
+        # What is loaded by now stays; looking through it for garbage would hold the screen up.
+        gc.freeze()
         self.hosts = tuple(self.answers.inventory())
         self.query_one("#machines", Board).focus()
         self.flusher = self.set_interval(FLUSH_SECONDS, self._flush, pause=True)
@@ -114,12 +122,22 @@ class PreflightScreen(StepScreen):
         for host in hosts:
             self.attempt += 1
             self.looking[host.name] = self.attempt
-            self.run_quietly(self._look_at(host, access, self.attempt), group=f"look {host.name}")
+        # Workers are started a few at a time, so that five hundred do not hold the screen up.
+        self.starts += 1
+        attempts = [(host, self.looking[host.name]) for host in hosts]
+        self.run_quietly(self._start(attempts, access), group=f"start {self.starts}")
         self.between = None
         self._update([host.name for host in hosts])
         if self.clock is not None:
             self.clock.resume()
         self._tell()
+
+    async def _start(self, attempts: list[tuple[Host, int]], access: Access) -> None:
+        for place, (host, attempt) in enumerate(attempts, 1):
+            work = self._look_at(host, access, attempt)
+            self.run_quietly(work, group=f"look {host.name}")
+            if place % AT_A_TIME == 0:
+                await asyncio.sleep(0)
 
     async def _look_at(self, host: Host, access: Access, attempt: int) -> None:
         seen = await self.services.look(host, access)
@@ -228,7 +246,7 @@ class PreflightScreen(StepScreen):
         if self.only_open:
             self._show()
         else:
-            shape = self._shape()
+            shape = self.shape or self._shape()
             rows = [self._row(name, shape) for name in names]
             self.query_one("#machines", Board).update_rows(rows)
 
@@ -237,7 +255,7 @@ class PreflightScreen(StepScreen):
         from screens.matrix import between_row
         from screens.words import to_mend
 
-        shape = self._shape()
+        shape = self.shape = self._shape()
         board = self.query_one("#machines", Board)
         board.set_columns(shape.columns())
         rows = []

@@ -128,7 +128,8 @@ def _kind(word: str | None) -> Literal["vm", "physical"] | None:
 def _plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
     plain: dict[str, JsonValue] = {}
     for key, value in values.items():
-        plain[key] = value if isinstance(value, (str, int, float, bool)) else str(value)
+        is_plain = value is None or isinstance(value, (str, int, float, bool))
+        plain[key] = value if is_plain else str(value)
     return plain
 
 

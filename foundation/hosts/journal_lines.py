@@ -86,9 +86,18 @@ def _message(found: Any) -> bytes:
 
 @dataclass(slots=True)
 class _Pending:
+    """A line that journald split, as far as it was read."""
+
     first: _Entry
-    message: bytearray
+    message: bytearray = field(default_factory=bytearray)
     left_out: int = 0
+    cursor: str = ""
+
+    def join(self, entry: _Entry) -> None:
+        room = LINE_LIMIT - len(self.message)
+        self.message += entry.message[:room]
+        self.left_out += max(len(entry.message) - room, 0)
+        self.cursor = entry.cursor
 
 
 @dataclass(slots=True)
@@ -117,69 +126,69 @@ class JournalReader:
             return
         pending = self._pending
         if pending is None:
-            yield from self._begin(entry)
-        elif entry.stream == pending.first.stream:
-            self._pending = None
-            self._join(pending, entry)
-            if entry.split:
-                self._pending = pending
+            if entry.split and entry.stream:
+                self._pending = _Pending(entry)
+                self._pending.join(entry)
             else:
-                yield from self._complete(pending, entry)
+                yield from self._lines(entry, entry.message)
+        elif entry.stream == pending.first.stream:
+            pending.join(entry)
+            if not entry.split:
+                yield from self._complete(pending, entry.cursor)
         else:
             self._held.append(entry)
             if len(self._held) >= _HELD_LIMIT:
                 yield from self.flush()
 
-    def _begin(self, entry: _Entry) -> Iterator[JobLine]:
-        if entry.split and entry.stream:
-            self._pending = _Pending(entry, bytearray())
-            self._join(self._pending, entry)
-        else:
-            yield from self._lines(entry, entry.message)
-
-    def _join(self, pending: _Pending, entry: _Entry) -> None:
-        room = LINE_LIMIT - len(pending.message)
-        pending.message += entry.message[:room]
-        pending.left_out += max(len(entry.message) - room, 0)
-        pending.first.cursor = entry.cursor
-
-    def _complete(self, pending: _Pending, entry: _Entry | None) -> Iterator[JobLine]:
+    def _complete(self, pending: _Pending, cursor: str) -> Iterator[JobLine]:
+        self._pending = None
         held, self._held = self._held, []
-        # Others' entries came in between: theirs first, each with a cursor before the long line,
-        # would be read twice after a loss; with the long line last, its own cursor covers all.
-        last = held[-1].cursor if held and entry is None else pending.first.cursor
-        del last
-        yield from self._lines(pending.first, bytes(pending.message), pending.left_out)
+        # What others wrote between the pieces goes first, with the place before the long line:
+        # to go on from there reads them twice, and never skips the beginning of the long line.
+        before = self.read
         for waiting in held:
-            yield from self._begin(waiting)
+            yield from self._lines(waiting, waiting.message, cursor=before)
+        yield from self._lines(
+            pending.first, bytes(pending.message), left_out=pending.left_out, cursor=cursor
+        )
+
+    def forget_pending(self) -> None:
+        """Drop what waits for the rest of a long line; it is read again after `read`."""
+        self._pending = None
+        self._held.clear()
 
     def flush(self) -> Iterator[JobLine]:
         """Give out what waits for the rest of a long line, as far as it is known."""
         pending, self._pending = self._pending, None
+        held, self._held = self._held, []
         if pending is not None:
-            yield from self._complete(pending, None)
+            yield from self._lines(
+                pending.first,
+                bytes(pending.message),
+                left_out=pending.left_out,
+                cursor=pending.cursor,
+            )
+        for waiting in held:
+            yield from self._lines(waiting, waiting.message)
 
-    def _lines(self, entry: _Entry, message: bytes, left_out: int = 0) -> Iterator[JobLine]:
-        self.read = entry.cursor
+    def _lines(
+        self, entry: _Entry, message: bytes, *, left_out: int = 0, cursor: str | None = None
+    ) -> Iterator[JobLine]:
+        before = self.read
+        self.read = after = entry.cursor if cursor is None else cursor
         mine = bool(self.job) and entry.unit == self.job
+        written = mine and entry.transport == "stdout"
         if mine and entry.from_init and entry.priority > _WARNING:
             return  # that the unit was started is not the command's word
-        if mine and entry.transport == "stdout" and self.end:
-            if message == self.end.encode():
-                self.ended = True
-                return
-        stream: Literal["stdout", "journal"] = (
-            "stdout" if mine and entry.transport == "stdout" else "journal"
-        )
+        if written and self.end and message == self.end.encode():
+            self.ended = True
+            return
+        stream: Literal["stdout", "journal"] = "stdout" if written else "journal"
+        unit = "" if mine else clean_line(entry.unit[:256])
         kept = message[:LINE_LIMIT]
         left_out += len(message) - len(kept)
-        # A service may write a message of several lines; each would be forged as another's else.
+        # A service may write a message of several lines; the place after it is the last one's.
         *parts, final = kept.split(b"\n")
         for part in parts:
-            yield self._line(entry, clean_line(part), stream, mine)
-        yield self._line(entry, clean_line(final, left_out=left_out), stream, mine)
-
-    def _line(
-        self, entry: _Entry, text: str, stream: Literal["stdout", "journal"], mine: bool
-    ) -> JobLine:
-        return JobLine(text, stream, entry.cursor, entry.time, "" if mine else entry.unit[:256])
+            yield JobLine(clean_line(part), stream, before, entry.time, unit)
+        yield JobLine(clean_line(final, left_out=left_out), stream, after, entry.time, unit)

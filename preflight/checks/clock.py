@@ -217,7 +217,7 @@ def skew(site: SiteCase, say: Say) -> Iterator[Finding]:
         yield from _skew_among(among, say, need.seconds, Severity(need.severity), source, who)
 
 
-def _skew_among(  # noqa: PLR0917 - one line of a table, in its order
+def _skew_among(
     cases: Iterable[Case], say: Say, limit: float, bad: Severity, source: str, who: str
 ) -> Iterator[Finding]:
     measured = [

@@ -187,7 +187,8 @@ def mtu(case: Case, say: Say) -> Iterator[Finding]:
             evidence=evidence,
             remedy="If the network carries it, raise it:"
             f" `sudo ip link set {word(nic.name)} mtu 1500`, and `mtu: 1500` in /etc/netplan. If it"
-            " does not (a tunnel, a cloud network), every node must have the same, and the pod network must be told.",
+            " does not (a tunnel, a cloud network), every node must have the same, and the"
+            " pod network must be told.",
             undo=f"sudo ip link set {word(nic.name)} mtu {value}, and the old line in"
             " /etc/netplan.",
         )

@@ -94,8 +94,7 @@ def combined(case: Case, say: Say) -> Iterator[Finding]:
 
 def _count_words(row: RoleNeed) -> str:
     few, most = row.count.min, row.count.max
-    words = str(few) if most == few else f"{few} to {most}" if most else f"{few} or more"
-    return f"{words}{', an odd number' if row.count.odd else ''}"
+    return str(few) if most == few else f"{few} to {most}" if most else f"{few} or more"
 
 
 @check("role.count", "role.external", title="Machines of each role", severities=(PASS, WARN, FAIL))
@@ -135,7 +134,8 @@ def counts(site: SiteCase, say: Say) -> Iterator[Finding]:
         noun = row.role.replace("-", " ")
         words = f"{number} {noun} machine{'' if number == 1 else 's'}" if number else f"no {noun}"
         wanted = _count_words(row)
-        text = f"The site has {words}; {wanted} {'is' if wanted == '1' else 'are'} needed."
+        odd = ", an odd number" if row.count.odd else ""
+        text = f"The site has {words}; {wanted} {'is' if wanted == '1' else 'are'} needed{odd}."
         if even and not short:
             text = (
                 f"The site has {words}; an even number withstands no more failures than one less."
@@ -144,7 +144,7 @@ def counts(site: SiteCase, say: Say) -> Iterator[Finding]:
             FAIL if short else WARN if even or many else PASS,
             text,
             subject=row.role,
-            expected=wanted,
+            expected=wanted + odd,
             actual=str(number),
             source=sizing_source(table),
             evidence=SITE_FILE,

@@ -262,3 +262,10 @@ def risk_acceptances(assessment: Assessment) -> tuple[RiskAcceptance, ...]:
                 )
             )
     return tuple(asked)
+
+
+def check_name(finding: Finding) -> str:
+    """The check's id, and its subject where the id does not already say it."""
+    if not finding.subject or finding.id.endswith(finding.subject):
+        return finding.id
+    return f"{finding.id} {finding.subject}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from preflight.assessment import Assessment
 from preflight.findings import Finding
 from preflight.report.areas import area_title, mark_of
-from preflight.report.grouping import BETWEEN, Entry, names, sources
+from preflight.report.grouping import BETWEEN, Entry, check_name, names, sources
 from preflight.report.markup import (
     capital,
     command_block,
@@ -49,7 +49,7 @@ def _entry(entry: Entry, edge: str, number: str) -> str:
         elif hosts[1:]:
             heads.append(f'<p class="also">Likewise {safe(name_list(hosts[1:]))}</p>')
     named = word(severity_word(finding), mark_of(finding).value)
-    check = safe(f"{area_title(finding.area)}: {finding.id} {finding.subject}".strip())
+    check = safe(f"{area_title(finding.area)}: {check_name(finding)}")
     visible = definitions(
         [
             ("Expected", _told(entry, lambda f: f.expected, paragraph)),
@@ -129,7 +129,7 @@ def findings_table(findings: Iterable[Finding], label: str, numbers: Mapping[str
         rows.append(
             [
                 word(severity_word(finding), mark_of(finding).value),
-                safe(f"{finding.id} {finding.subject}".strip()),
+                safe(f"{check_name(finding)}"),
                 safe(finding.title) + evidence,
                 safe(finding.expected),
                 safe(finding.actual),

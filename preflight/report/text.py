@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from preflight.assessment import Assessment, HostResult
 from preflight.findings import Finding, Severity, Verdict
 from preflight.report import grouping, text_table
-from preflight.report.grouping import BETWEEN, Entry, names
+from preflight.report.grouping import BETWEEN, Entry, check_name, names
 from preflight.report.layout import Page, Style, widest, wrap
 from preflight.report.next_steps import next_steps
 from preflight.report.words import (
@@ -136,7 +136,7 @@ def _entry(page: Page, entry: Entry, bullet: str) -> None:
     _instructed(page, "see", entry.told_apart(lambda f: f.evidence), page.commands)
     _instructed(page, "do", entry.told_apart(lambda f: f.remedy), page.instructions)
     _instructed(page, "undo", entry.told_apart(lambda f: f.undo), page.instructions)
-    _told(page, "check", [((), " ".join(filter(None, (finding.id, finding.subject))))])
+    _told(page, "check", [((), check_name(finding))])
 
 
 def _told(page: Page, label: str, told: Sequence[tuple[tuple[str, ...], str]]) -> None:

@@ -218,6 +218,17 @@ def test_two_paths_to_one_disk_are_one_disk() -> None:
     assert judged(paths, (DiskNeed(count=2, size_gb=500),)) is Fit.NO
 
 
+def test_the_systems_own_disk_serves_the_system_and_leaves_the_free_one_for_data() -> None:
+    """Of two like disks the one in use goes to the system, though the other would fit it too."""
+    disks = (disk("sdb", 960, SSD), disk("sda", 960, SSD, mounts=("/",)))
+    needs = (
+        DiskNeed(count=1, size_gb=200, kinds=(SSD,), purpose="operating system"),
+        DiskNeed(count=1, size_gb=900, purpose="data", total=True),
+    )
+    shares = match_disks(disks, needs)
+    assert [[d.name for d in share.certain] for share in shares] == [["sda"], ["sdb"]]
+
+
 PORTS = st.integers(1, 65535)
 
 

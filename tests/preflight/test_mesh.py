@@ -213,3 +213,25 @@ async def test_real_attempts_tell_listening_from_refused_and_bear_a_dead_machine
     findings = judge_mesh(mesh)
     assert {f.severity for f in findings} == {UNKNOWN}
     assert all("it does not answer" in f.remedy for f in findings)
+
+
+def test_ways_that_nothing_listens_on_yet_are_one_warning() -> None:
+    """Before an installation no port answers: all the ways still open are said once, not each."""
+    lines = [
+        PortNeed(
+            port=str(port), purpose="p", on=("worker",), closed_to=("load-balancer",), source="s"
+        )
+        for port in (1001, 1002)
+    ]
+    refused, answered = (Dialled(s, "channel") for s in (PortState.REFUSED, PortState.OPEN))
+    first, second = (
+        Dial(
+            "lb1", "w1", "10.0.0.2", line.first, Expectation.CLOSED, line, "load-balancer", "worker"
+        )
+        for line in lines
+    )
+    (finding,) = judge_mesh(Mesh(((first, refused), (second, refused))))
+    assert finding.severity is WARN
+    assert "shuts 2 ways yet" in finding.title
+    titles = [one.title for one in judge_mesh(Mesh(((first, answered), (second, refused))))]
+    assert "lb1 can reach w1 on port 1001, and must not." in titles

@@ -1,0 +1,123 @@
+"""How the scripts of jobs are run, and what they say is read: bounded, never believed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from foundation.hosts.connection import Become, Chunk, Completed, Connection
+from foundation.hosts.output_lines import LineCutter, clean_line
+from foundation.problems import ConnectionProblem, ProbeProblem
+
+_SECONDS: Final = 60.0
+"""How long a machine may take to start or stop a job, or to tell about it."""
+_STANDING_LIMIT: Final = 100
+"""Lines of a standing; there are about a dozen."""
+_STDERR_LIMIT: Final = 4096
+
+
+async def call(
+    connection: Connection,
+    script: str,
+    arguments: Sequence[str],
+    *,
+    become: Become,
+    stdin: bytes | None = None,
+) -> Completed:
+    """Run one of the constant scripts to its end."""
+    command = ["sh", "-c", script, "sh", *arguments]
+    return await connection.run(command, stdin=stdin, become=become, timeout=_SECONDS)
+
+
+def problem(connection: Connection, what: str, done: Completed) -> ConnectionProblem:
+    """The problem with a script that failed, in its own last words."""
+    said = clean_line(done.stderr.strip().rpartition(b"\n")[2][:400])
+    return ConnectionProblem(
+        f"{what}: {said or f'exit status {done.status}'}",
+        where=connection.host.name,
+        remedy="Check the free space of /run and /var and that systemd answers: "
+        "systemctl is-system-running",
+    )
+
+
+def read_standing(output: bytes) -> tuple[dict[str, str], bytes]:
+    """The `key=value` lines up to an empty one, and what follows them."""
+    head, _, rest = output.partition(b"\n\n")
+    pairs = (clean_line(line).partition("=") for line in head.split(b"\n")[:_STANDING_LIMIT])
+    return {key: value for key, _, value in pairs if key}, rest
+
+
+class Records:
+    """The lines of one running script; ends it when it is left."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        script: str,
+        arguments: Sequence[str],
+        *,
+        become: Become,
+        limit: int,
+        offset: int = 0,
+    ) -> None:
+        self._connection = connection
+        command = ["sh", "-c", script, "sh", *arguments]
+        stream = connection.stream(command, become=become)
+        assert isinstance(stream, AsyncGenerator)
+        self._chunks: AsyncGenerator[Chunk, None] = stream
+        self._head = LineCutter(limit=4096)
+        self._rest = b""
+        self.cutter = LineCutter(limit=limit, offset=offset)
+        self.stderr = bytearray()
+
+    async def _data(self) -> AsyncIterator[bytes]:
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            yield rest
+        async for chunk in self._chunks:
+            if chunk.stream == "stdout":
+                yield chunk.data
+            else:
+                self.stderr += chunk.data[: _STDERR_LIMIT - len(self.stderr)]
+
+    async def standing(self) -> dict[str, str]:
+        """The standing that the script printed first."""
+        head = b""
+        async for data in self._data():
+            head += data
+            if head.startswith(b"\n"):
+                self._rest = head[1:]
+                return {}
+            if b"\n\n" in head:
+                found, self._rest = read_standing(head)
+                return found
+            if len(head) > 65536:
+                break
+        raise ProbeProblem(
+            f"the machine's answer about a job cannot be read: {clean_line(self.told() or head[:200])}",
+            where=self._connection.host.name,
+            remedy="Log in and look at what a command prints: a login shell that writes to "
+            "standard output is in the way.",
+        )
+
+    def told(self) -> bytes:
+        """The last line of standard error."""
+        return bytes(self.stderr).strip().rpartition(b"\n")[2]
+
+    async def lines(self) -> AsyncIterator[tuple[bytes, int]]:
+        """Whole lines and how many bytes of each were left out."""
+        async for data in self._data():
+            for line, left_out, _ in self.cutter.feed(data):
+                yield line, left_out
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._chunks.aclose()

@@ -1,0 +1,147 @@
+"""Jobs as transient systemd units: their lines are in the journal, their result in the unit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
+
+from foundation.hosts import jobs_scripts as scripts
+from foundation.hosts.connection import Become, Completed, Connection
+from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
+from foundation.hosts.jobs_shell import Records, call, problem, read_standing
+from foundation.hosts.journal_lines import ENTRY_LIMIT, JournalReader
+
+_KILLED: Final = "2"
+"""ExecMainCode of a process that a signal ended (CLD_KILLED)."""
+
+
+async def start(connection: Connection, spec: JobSpec, nonce: str) -> Completed:
+    """Hand a job to systemd; one that is there already is left alone."""
+    command = [word.replace("$", "$$") for word in spec.command]
+    size = -1 if spec.stdin is None else len(spec.stdin)
+    arguments = [spec.id, f"{spec.timeout:.3f}", spec.directory, nonce, str(size), *command]
+    return await call(
+        connection, scripts.UNIT_START, arguments, stdin=spec.stdin, become=Become.ROOT
+    )
+
+
+def as_status(standing: Mapping[str, str]) -> JobStatus:
+    """What the words of systemd come to."""
+    boot = standing.get("Boot", "")
+    if standing.get("LoadState") != "loaded":
+        if standing.get("Started") == "yes":
+            # It began in this boot and the unit is gone: somebody stopped it.
+            by = "stopped" if standing.get("Stopped") == "yes" else "stopped-by-another"
+            return JobStatus(JobState.FAILED, None, by, boot)
+        return JobStatus(JobState.GONE, None, "", boot)
+    result = standing.get("Result", "")
+    active, sub = standing.get("ActiveState", ""), standing.get("SubState", "")
+    code, number = standing.get("ExecMainCode", "0"), standing.get("ExecMainStatus", "")
+    status = int(number) if number.isdecimal() and len(number) < 6 else None
+    if code in {_KILLED, "3"} and status is not None:
+        status += 128
+    if active == "failed":
+        if result == "timeout":
+            return JobStatus(JobState.TIMED_OUT, None, result, boot)
+        if standing.get("Stopped") == "yes":
+            result = "stopped"
+        return JobStatus(JobState.FAILED, status if code != "0" else None, result, boot)
+    if active == "active" and sub == "exited":
+        if code in {_KILLED, "3"}:
+            return JobStatus(JobState.FAILED, status, "signal", boot)
+        return JobStatus(JobState.SUCCEEDED, status, result, boot)
+    if active == "inactive":
+        return JobStatus(JobState.GONE, None, result, boot)
+    return JobStatus(JobState.RUNNING, None, "", boot)
+
+
+async def status(connection: Connection, job_id: str) -> JobStatus:
+    """Where the job stands."""
+    done = await call(connection, scripts.UNIT_STATUS, [job_id], become=Become.ROOT)
+    if done.status != 0:
+        raise problem(connection, "the state of a job could not be read", done)
+    return as_status(read_standing(done.stdout)[0])
+
+
+async def follow(
+    connection: Connection, job_id: str, cursor: str, units: Sequence[str]
+) -> AsyncIterator[JobLine]:
+    """The job's lines and those of the units, until the job has ended and all was read."""
+    reader = JournalReader(job=f"{job_id}.service", read=cursor)
+    pause = 0.02
+    synced = False
+    while True:
+        arguments = [job_id, reader.read, *units]
+        async with _entries(connection, scripts.UNIT_FOLLOW, arguments, reader) as following:
+            async for line in following:
+                yield line
+        arguments = [job_id, "1" if synced else "0", reader.read, *units]
+        async with _entries(connection, scripts.UNIT_READ, arguments, reader) as reading:
+            async for line in reading:
+                yield line
+            state = as_status(reading.standing).state
+        if state is JobState.RUNNING:
+            # Its shell may not have taken its lock yet, or lost it on the way out.
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+            continue
+        if reader.ended or synced:
+            break
+        # No last line of its own: it was ended from outside, or journald is behind.
+        synced = True
+    for line in reader.flush():
+        yield line
+
+
+async def follow_units(
+    connection: Connection, units: Sequence[str], cursor: str
+) -> AsyncIterator[JobLine]:
+    """The journals of services from now on, or after the cursor, until this is closed."""
+    reader = JournalReader(read=cursor)
+    arguments = [cursor, *units]
+    async with _entries(connection, scripts.JOURNAL_FOLLOW, arguments, reader, head=False) as all_:
+        async for line in all_:
+            yield line
+
+
+class _Entries:
+    """One run of journalctl on a machine, its entries as lines."""
+
+    def __init__(self, records: Records, reader: JournalReader, *, head: bool) -> None:
+        self._records = records
+        self._reader = reader
+        self._head = head
+        self.standing: dict[str, str] = {}
+
+    async def __aiter__(self) -> AsyncIterator[JobLine]:
+        if self._head:
+            self.standing = await self._records.standing()
+            nonce = self.standing.get("Nonce", "")
+            if nonce:
+                self._reader.end = END.format(nonce)
+        async for raw, left_out in self._records.lines():
+            if not left_out:
+                for line in self._reader.feed(raw):
+                    yield line
+
+
+END: Final = "sitewright: the job ended {}"
+
+
+@contextlib.asynccontextmanager
+async def _entries(
+    connection: Connection,
+    script: str,
+    arguments: Sequence[str],
+    reader: JournalReader,
+    *,
+    head: bool = True,
+) -> AsyncIterator[_Entries]:
+    # What was half read when a stream ends is read again after the last cursor.
+    async with Records(
+        connection, script, arguments, become=Become.ROOT, limit=ENTRY_LIMIT
+    ) as records:
+        reader.forget_pending()
+        yield _Entries(records, reader, head=head)

@@ -1,0 +1,144 @@
+"""Driving the wizard: waiting for conditions, typing, reading the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from screens.app import SitewrightApp
+from screens.widgets.board import Board
+from screens.wizard import StepId
+
+Found = TypeVar("Found", bound=Screen[object])
+
+PATIENCE = 20.0
+"""Seconds until a condition that never comes true fails the test."""
+
+KEYS = {
+    " ": "space", "@": "at", "=": "equals_sign", ".": "full_stop", "-": "minus", ":": "colon",
+    "/": "slash", "_": "underscore", ",": "comma", "[": "left_square_bracket",
+    "]": "right_square_bracket",
+}  # fmt: skip
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
+    """Wait until something is true, and until the screen has nothing more to do."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        await pilot.pause()
+        if condition():
+            await pilot.pause()
+            return
+        if time.monotonic() > end:
+            raise AssertionError(f"it did not come true; the screen:\n{text(pilot)}")
+        await asyncio.sleep(0.005)
+
+
+def wizard(pilot: Pilot[int]) -> SitewrightApp:
+    """The app behind a pilot."""
+    app = pilot.app
+    assert isinstance(app, SitewrightApp)
+    return app
+
+
+def text(pilot: Pilot[int]) -> str:
+    """What stands on the screen, line by line."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+async def shows(pilot: Pilot[int], *words: str) -> None:
+    """Wait until all these words stand on the screen, however they are wrapped."""
+    wanted = ["".join(word.split()) for word in words]
+
+    def there() -> bool:
+        flat = "".join(text(pilot).split())
+        return all(word in flat for word in wanted)
+
+    await until(pilot, there)
+
+
+async def on_step(pilot: Pilot[int], step: StepId) -> None:
+    """Wait until a step is on the screen."""
+    await until(
+        pilot,
+        lambda: getattr(pilot.app.screen, "STEP", None) is step and pilot.app.screen.is_mounted,
+    )
+
+
+async def types(pilot: Pilot[int], words: str) -> None:
+    """Type some text."""
+    await pilot.press(*(KEYS.get(character, character) for character in words))
+
+
+async def to_goal(pilot: Pilot[int]) -> None:
+    """From the welcome to the goal, with the solutions read."""
+    await on_step(pilot, StepId.WELCOME)
+    await pilot.pause()
+    pilot.app.screen.query_one("#choices", Board).move_to("new")
+    await pilot.press("enter")
+    await on_step(pilot, StepId.GOAL)
+    board = pilot.app.screen.query_one("#list", Board)
+    await until(pilot, lambda: len(board.rows) > 5)
+
+
+async def choose(pilot: Pilot[int], key: str = "pm4ml/production") -> None:
+    """On the goal step, take a goal and go on."""
+    pilot.app.screen.query_one("#list", Board).move_to(key)
+    await pilot.press("enter")
+    await until(pilot, lambda: pilot.app.screen.__class__.__name__ != "GoalScreen")
+
+
+async def to_machines(pilot: Pilot[int], *machines: str) -> None:
+    """To the machines step, with machines typed and tried."""
+    await to_goal(pilot)
+    await choose(pilot)
+    await on_step(pilot, StepId.MACHINES)
+    for machine in machines:
+        await types(pilot, machine)
+        await pilot.press("enter")
+        name = machine.partition("=")[0]
+        await until(pilot, lambda name=name: name in wizard(pilot).memory.tried)  # type: ignore[misc]
+
+
+async def to_trust(pilot: Pilot[int], *machines: str) -> None:
+    """To the trust step, with machines typed."""
+    await to_machines(pilot, *machines)
+    await pilot.press("f10")
+    await on_step(pilot, StepId.TRUST)
+
+
+async def to_preflight(pilot: Pilot[int], *machines: str) -> None:
+    """To the preflight step, every unknown key confirmed, everything judged."""
+    await to_trust(pilot, *machines)
+    await pilot.press("a")
+    await until(pilot, lambda: pilot.app.screen.__class__.__name__ == "ConfirmKeysScreen")
+    await pilot.press("y")
+    await on_step(pilot, StepId.TRUST)
+    await pilot.press("f10")
+    await on_step(pilot, StepId.PREFLIGHT)
+    await judged(pilot)
+
+
+async def judged(pilot: Pilot[int]) -> None:
+    """Wait until the whole site is judged and shown."""
+    app = wizard(pilot)
+
+    def done() -> bool:
+        screen = app.step_screen
+        between = getattr(screen, "between", None)
+        return app.memory.assessment is not None and between is not None
+
+    await until(pilot, done)
+
+
+async def to_summary(pilot: Pilot[int], *machines: str) -> None:
+    """To the last step."""
+    await to_preflight(pilot, *machines)
+    await pilot.press("f10")
+    await on_step(pilot, StepId.SUMMARY)
