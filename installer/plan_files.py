@@ -25,7 +25,7 @@ class _Step(_Part):
     spec: dict[str, JsonValue]
     files: tuple[tuple[str, str], ...]
     irreversible: str
-    expected_seconds: float
+    expected_seconds: int | float
 
 
 class _Stage(_Part):

@@ -22,7 +22,6 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.scrollbar import ScrollBar
-from textual.worker import Worker, WorkerState
 
 from foundation.problems import ExitCode, Problem
 from screens.answers import Answers, load_answers, save_answers
@@ -275,15 +274,9 @@ class SitewrightApp(App[int]):
 
     # ---- errors
 
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """The one place where the errors of work in the background arrive."""
-        if event.state is not WorkerState.ERROR or event.worker.error is None:
-            return
-        error = event.worker.error
-        try:
-            screen = self.step_screen
-        except RuntimeError:
-            return
+    def work_failed(self, error: BaseException) -> None:
+        """The one place where the errors of work in the background arrive; the rest goes on."""
+        screen = self.step_screen
         if isinstance(error, Problem):
             screen.show_problem(error)
         else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
+from textual.worker import Worker, WorkerState
 
 from screens.widgets.keys import Key
 
@@ -30,6 +31,11 @@ class Dialog(ModalScreen[Answer]):
     def wizard(self) -> SitewrightApp:
         """The app, with the type that it has here."""
         return cast("SitewrightApp", self.app)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Work that ended in an error says so on the step beneath."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.wizard.work_failed(event.worker.error)
 
     def action_close(self) -> None:
         """Close without an answer."""

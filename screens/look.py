@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter, NoColor
@@ -233,9 +234,7 @@ def ascii_text(text: str) -> str:
             result.append(_ASCII_FOR[character])
         else:
             plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-            width = 2 if unicodedata.east_asian_width(character) in "WF" else 1
-            if unicodedata.combining(character):
-                continue
+            width = cell_len(character)
             result.append((plain or "?" * width)[:width].ljust(width, "?"))
     return "".join(result)
 

@@ -128,8 +128,10 @@ def _kind(word: str | None) -> Literal["vm", "physical"] | None:
 def _plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
     plain: dict[str, JsonValue] = {}
     for key, value in values.items():
-        is_plain = value is None or isinstance(value, (str, int, float, bool))
-        plain[key] = value if is_plain else str(value)
+        if value is None or isinstance(value, (str, int, float, bool)):
+            plain[key] = value
+        else:
+            plain[key] = str(value)
     return plain
 
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
-from textual.worker import Worker
+from textual.worker import Worker, WorkerState
 
 from foundation.problems import Problem
 from screens.answers import Answers
@@ -127,6 +127,11 @@ class StepScreen(Screen[None]):
     def run_quietly(self, work: Awaitable[Result], *, group: str, name: str = "") -> Worker[Result]:
         """Start work that the screen outlives: exclusive in its group, its errors handled."""
         return self.run_worker(work, group=group, name=name, exclusive=True, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Work that ended in an error says so."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.wizard.work_failed(event.worker.error)
 
     def action_next(self) -> None:
         """Take the answer of this step and go on."""

@@ -29,7 +29,6 @@ class WelcomeScreen(StepScreen):
     def __init__(self) -> None:
         super().__init__()
         self.saved = Saved()
-        self.chosen = ""
 
     def compose_body(self) -> ComposeResult:
         """The choices, and a line for a file."""
@@ -84,7 +83,6 @@ class WelcomeScreen(StepScreen):
         self._about(event.key)
 
     def _about(self, key: str) -> None:
-        self.chosen = key
         texts = {
             "resume": "Go on where you left. Machines are looked at again, since they may have "
             "changed. Passwords were not kept and will be asked for.",
@@ -98,7 +96,6 @@ class WelcomeScreen(StepScreen):
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
         """Enter on a choice."""
-        self.chosen = event.key
         self.action_next()
 
     def on_input_submitted(self, event: Line.Submitted) -> None:
@@ -108,7 +105,7 @@ class WelcomeScreen(StepScreen):
 
     def action_next(self) -> None:
         """Do what was chosen."""
-        match self.chosen:
+        match self.query_one("#choices", Board).key:
             case "resume" if self.saved.answers is not None:
                 answers = self.saved.answers
                 self.wizard.go(resume_at(answers), answers)

@@ -55,6 +55,8 @@ _WRAPPER: Final = (
     "printf '\\n%s\\n' \"$m\"; exit $s"
 )
 
+# An interval of 0 is what systemd calls unset, so that journald's own limit would drop lines: a
+# limit that is never reached stands for none.
 UNIT_START: Final = (
     _BOOT
     + _UNIT
@@ -76,7 +78,8 @@ systemd-run --quiet --no-ask-password --unit="$id" --description="Sitewright job
     -p Type=exec -p RemainAfterExit=yes -p User=root -p IgnoreSIGPIPE=no \
     -p "RuntimeMaxSec=$timeout" -p TimeoutStopSec=10 -p "WorkingDirectory=$folder" \
     -p "StandardInput=$input" -p StandardOutput=journal -p StandardError=journal \
-    -p SyslogIdentifier=sitewright -p SyslogLevelPrefix=no -p LogRateLimitIntervalSec=0 \
+    -p SyslogIdentifier=sitewright -p SyslogLevelPrefix=no \
+    -p LogRateLimitIntervalSec=1us -p LogRateLimitBurst=10000000 \
     --setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin \
     --setenv=LANG=C.UTF-8 \
     -- /bin/sh -c '"""
@@ -91,7 +94,7 @@ exit $status
 
 _JOURNAL: Final = r"""
 entries() {
-    journalctl --quiet --no-pager --output=json --all \
+    exec journalctl --quiet --no-pager --output=json --all \
         --output-fields=MESSAGE,PRIORITY,_PID,_SYSTEMD_UNIT,UNIT,_TRANSPORT,_STREAM_ID,_LINE_BREAK \
         ${cursor:+"--after-cursor=$cursor"} "$@"
 }

@@ -90,6 +90,7 @@ class Context:
         timeout: float,
         follow: Sequence[str],
         resumed: Standing | None = None,
+        answers: Mapping[str, Json] | None = None,
     ) -> None:
         self._shared = shared
         self.step = step
@@ -97,20 +98,23 @@ class Context:
         self.hosts = hosts
         self.attempt = attempt
         self.timeout = timeout
-        self.until = time.monotonic() + timeout + GRACE
+        self.until = self._patience()
         self.jobs_begun: list[str] = []
         """Ids of the jobs on the machine, to be forgotten when the journal has the result."""
         self._follow = tuple(follow)
         self._begun: dict[str, BegunJob] = {}
         self._cursors: dict[str, str] = {}
-        self._answers: dict[str, Json] = {}
+        self._answers = dict(answers or {})
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         if resumed is not None:
             self._begun = {job.job: job for job in resumed.jobs}
             self._cursors = dict(resumed.cursors)
             self._tail.extend(resumed.tail)
-            self._answers = resumed.answers
             self.jobs_begun = list(self._begun)
+
+    def _patience(self) -> float:
+        """The monotonic time until which a machine that is away is waited for."""
+        return time.monotonic() + self.timeout + GRACE
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -206,6 +210,7 @@ class Context:
             directory=directory,
             timeout=self.timeout if timeout is None else timeout,
         )
+        self.until = self._patience()
         begun = self._begun.get(spec.id)
         reach = self._shared.reaches(self.host)
         if begun is None:
@@ -372,7 +377,7 @@ class Context:
                     self.step.title,
                     text,
                     tuple(items),
-                )  # fmt: skip
+                )
             )
             data: dict[str, Json] = {
                 "by": answer.by,
@@ -384,6 +389,7 @@ class Context:
                 },
             }
             await self._shared.journal.record(self._event(Kind.ANSWER, self.host.name, data))
+        self.until = self._patience()  # a person may take hours
         return answer
 
     def resume_cursor(self, host: str) -> str:

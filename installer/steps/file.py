@@ -86,7 +86,7 @@ class File(Probed):
 
     def content(self, context: StepContext, data: FileStep) -> bytes:
         """What the file is to hold."""
-        return text_of(context, data.template or data.path, data.content).encode()
+        return text_of(context, data.path, data.content).encode()
 
     async def is_done(self, context: StepContext) -> bool | None:
         """Whether the file is as it should be, and its command after the change has ended."""

@@ -34,6 +34,8 @@ def plain(value: str, limit: int = TEXT_LIMIT) -> str:
     value = value[: limit * 4]
     if "\t" in value or "\n" in value or "  " in value:
         value = " ".join(value.split())
+    if not value.isprintable():
+        value = "".join(character for character in value if character.isprintable())
     return value.strip()[:limit]
 
 

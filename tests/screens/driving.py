@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from screens.app import SitewrightApp
 from screens.widgets.board import Board
+from screens.widgets.field import Line
 from screens.wizard import StepId
 
 Found = TypeVar("Found", bound=Screen[object])
@@ -100,7 +101,8 @@ async def to_machines(pilot: Pilot[int], *machines: str) -> None:
     await choose(pilot)
     await on_step(pilot, StepId.MACHINES)
     for machine in machines:
-        await types(pilot, machine)
+        # Filled in at once: typing letter by letter is another test's business.
+        pilot.app.screen.query_one("#add", Line).value = machine
         await pilot.press("enter")
         name = machine.partition("=")[0]
         await until(pilot, lambda name=name: name in wizard(pilot).memory.tried)  # type: ignore[misc]

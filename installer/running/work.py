@@ -1,0 +1,252 @@
+"""Work: one step on one machine, from the first question to the journalled result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.hosts.jobs_model import JobState
+from foundation.hosts.model import Host
+from foundation.problems import Problem
+from installer.control import Control
+from installer.events import Event, Json, Kind, Outcome
+from installer.journal import JournalProblem
+from installer.plan import PlannedStep
+from installer.running.context import Context, Shared
+from installer.running.state import RunState
+from installer.steps.kind import JobGone, StepFailed, StepKind
+from installer.steps.model import Retry
+
+log = logging.getLogger(__name__)
+
+MOST_RESTARTS: Final = 5
+"""How often a machine may lose one step's command before a person must look."""
+_LONGEST_WAIT: Final = 120.0
+_UNDOING: Final = re.compile(r"-undo-\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that failed on a machine."""
+
+    stage: str
+    step: str
+    host: str
+    problem: Problem
+    lines: tuple[str, ...] = ()
+    """The last lines that it wrote."""
+
+
+class Work:
+    """One step on one machine. Its results are events; `failure` holds what went wrong."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        state: RunState,
+        control: Control,
+        step: PlannedStep,
+        kind: StepKind,
+        host: Host,
+        hosts: tuple[Host, ...],
+        later: Callable[[Context], None],
+    ) -> None:
+        self._shared = shared
+        self._state = state
+        self._control = control
+        self._step = step
+        self._kind = kind
+        self._host = host
+        self._hosts = hosts
+        self._later = later
+        """Takes a context whose jobs may be forgotten, once the journal has the result."""
+        self._context: Context | None = None
+        self.key = (step.stage, step.id, host.name)
+        self.failure: Failure | None = None
+
+    async def run(self) -> Outcome:
+        """Do the step, or go on with it where it was left; raises JournalProblem only."""
+        began = time.monotonic()
+        try:
+            outcome, sentence = await self._go()
+        except JournalProblem:
+            raise
+        except asyncio.CancelledError:
+            if self._control.end_jobs and self._context is not None:
+                await self._end_jobs(self._context, time.monotonic() - began)
+            raise
+        except Problem as problem:
+            return await self._failed(problem, time.monotonic() - began)
+        except Exception as error:
+            log.exception("the step %s failed on %s", self._step.key, self._host.name)
+            ours = StepFailed(
+                f"Sitewright met an error of its own: {type(error).__name__}: {error}",
+                where=self._host.name,
+                remedy="Please report it with the log. The other machines are not affected.",
+                again=False,
+            )
+            return await self._failed(ours, time.monotonic() - began)
+        await self._finish(outcome, sentence, time.monotonic() - began)
+        return outcome
+
+    async def undo(self) -> Outcome:
+        """Take the step back; raises JournalProblem only."""
+        began = time.monotonic()
+        standing = self._state.of(self.key)
+        try:
+            context = self._new(standing.attempt + 1)
+            await self._start(context, f"Take back: {self._step.title}")
+            undone = await self._kind.undo(context)
+        except JournalProblem:
+            raise
+        except Problem as problem:
+            return await self._failed(problem, time.monotonic() - began)
+        sentence = "It was taken back." if undone else "It does not say how to be taken back."
+        await self._finish(
+            Outcome.UNDONE if undone else Outcome.DONE, sentence, time.monotonic() - began
+        )
+        return Outcome.UNDONE if undone else Outcome.DONE
+
+    # -- tries --------------------------------------------------------------------------------
+
+    async def _go(self) -> tuple[Outcome, str]:
+        standing = self._state.of(self.key)
+        if not standing.running:
+            return await self._tries(self._new(standing.attempt + 1), touched=False)
+        context = self._context_for(standing.attempt, resumed=True)
+        if standing.jobs and _UNDOING.search(standing.jobs[-1].job):
+            await self._kind.undo(context)
+            await self._finish(Outcome.UNDONE, "It was taken back.", 0.0)
+            return await self._tries(self._new(standing.attempt + 1), touched=False)
+        job = await context.last_job()
+        if job is not None and job.state is not JobState.GONE:
+            self._note(context, f"Attached again to what runs on {self._host.name}.")
+            return await self._tries(context, touched=True, attached=True)
+        if job is not None:
+            self._note(
+                context,
+                f"{self._host.name} knows nothing of the command any more; asking whether the "
+                "step is done before anything is done again.",
+            )
+        return await self._tries(self._new(standing.attempt + 1), touched=job is not None)
+
+    async def _tries(
+        self, context: Context, *, touched: bool, attached: bool = False
+    ) -> tuple[Outcome, str]:
+        """Try until it is done or no further try is allowed.
+
+        `touched` says whether an earlier try may have changed something, `attached` whether this
+        try is under way on the machine already.
+        """
+        restarts = 0
+        retry = Retry.model_validate(self._step.spec.get("retry") or {})
+        while True:
+            self._context = context
+            try:
+                return await self._try(context, touched=touched, attached=attached)
+            except JobGone as problem:
+                restarts += 1
+                if restarts > MOST_RESTARTS:
+                    raise
+                self._note(context, f"{problem.cause}. Asking whether the step is done.")
+            except StepFailed as failure:
+                tries = self._state.of(self.key).tries
+                if not may_retry(failure, retry, tries):
+                    raise
+                wait = min(retry.first_wait_seconds * 2 ** (tries - 1), _LONGEST_WAIT)
+                self._note(
+                    context,
+                    f"Try {tries} of {retry.times + 1} failed: {failure.cause}. "
+                    f"Trying again in {wait:g} s.",
+                )
+                await asyncio.sleep(wait)
+            self._later(context)
+            context = self._new(context.attempt + 1)
+            touched, attached = True, False
+
+    async def _try(self, context: Context, *, touched: bool, attached: bool) -> tuple[Outcome, str]:
+        if not attached:
+            await self._start(context, self._step.title)
+            if await self._kind.is_done(context):
+                if not touched:
+                    return Outcome.ALREADY, "It was found done; nothing was changed."
+                return Outcome.DONE, "It was done; found so when the machine was asked again."
+        sentence = await self._kind.do(context)
+        if context.dry_run:
+            return Outcome.SKIPPED, f"Dry run, nothing was done. {sentence}"
+        await self._kind.verify(context)
+        return Outcome.DONE, sentence
+
+    def _new(self, attempt: int) -> Context:
+        return self._context_for(attempt, resumed=False)
+
+    def _context_for(self, attempt: int, *, resumed: bool) -> Context:
+        minutes = self._step.spec.get("timeout_minutes", 30.0)
+        follow = self._step.spec.get("follow") or []
+        standing = self._state.of(self.key)
+        self._context = Context(
+            self._shared,
+            self._step,
+            self._host,
+            self._hosts,
+            attempt=attempt,
+            timeout=float(minutes) * 60 if isinstance(minutes, (int, float)) else 1800.0,
+            follow=[str(unit) for unit in follow] if isinstance(follow, list) else [],
+            resumed=standing if resumed else None,
+            answers=standing.answers,
+        )
+        return self._context
+
+    # -- results ------------------------------------------------------------------------------
+
+    async def _start(self, context: Context, title: str) -> None:
+        await self._record(Kind.STEP_STARTED, {"title": title, "attempt": context.attempt})
+
+    async def _finish(self, outcome: Outcome, sentence: str, seconds: float) -> None:
+        await self._record(
+            Kind.STEP_FINISHED,
+            {"outcome": outcome.value, "seconds": round(seconds, 3), "sentence": sentence},
+        )
+        if self._context is not None:
+            self._later(self._context)
+
+    async def _failed(self, problem: Problem, seconds: float) -> Outcome:
+        lines = problem.output if isinstance(problem, StepFailed) else ()
+        self.failure = Failure(*self.key, problem, lines)
+        told = problem.as_dict()
+        data: dict[str, Json] = {**told, "where": told["where"] or self._host.name}
+        self._shared.journal.append(self._event(Kind.PROBLEM, data))
+        await self._finish(Outcome.FAILED, problem.cause, seconds)
+        return Outcome.FAILED
+
+    async def _end_jobs(self, context: Context, seconds: float) -> None:
+        try:
+            await context.end_jobs()
+            sentence = "It was stopped, and so was what ran on the machine."
+        except Problem as problem:
+            sentence = f"It was stopped; what ran on the machine may go on: {problem.cause}"
+        await self._finish(Outcome.STOPPED, sentence, seconds)
+
+    async def _record(self, kind: Kind, data: dict[str, Json]) -> None:
+        await self._shared.journal.record(self._event(kind, data))
+
+    def _event(self, kind: Kind, data: dict[str, Json]) -> Event:
+        return Event(kind, time.time(), *self.key, data)
+
+    def _note(self, context: Context, text: str) -> None:
+        context.emit(Kind.NOTE, text=text)
+
+
+def may_retry(failure: StepFailed, retry: Retry, tries: int) -> bool:
+    """Whether a failed try may be repeated by itself: `tries` there were, this one included."""
+    if not failure.again or tries > retry.times:
+        return False
+    if not retry.on:
+        return True
+    output = "\n".join((failure.cause, *failure.output))
+    return any(text in output for text in retry.on)

@@ -1,0 +1,145 @@
+"""Plans made by hand for tests of the engine, and what an engine needs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
+from foundation.hosts.pool import Pool
+from foundation.problems import Refused
+from foundation.secrets import Secret
+from installer.events import Event, Kind
+from installer.plan import Plan, PlannedStage, PlannedStep
+from installer.run import Engine
+from installer.runs import Run, create_run
+from installer.steps.kind import Answer, Question
+
+
+def step(
+    name: str, *hosts: str, stage: str = "one", kind: str = "script", **spec: Any
+) -> PlannedStep:
+    """A step as the planner makes it, with the data it is given."""
+    files = tuple((str(k), str(v)) for k, v in spec.pop("files", {}).items())
+    return PlannedStep(
+        stage=stage,
+        id=name,
+        kind=kind,
+        title=f"Do {name}",
+        hosts=hosts or ("local",),
+        spec=spec,
+        files=files,
+        expected_seconds=1.0,
+    )
+
+
+def plan(
+    *steps: PlannedStep, needs: Mapping[str, tuple[str, ...]] | None = None, **more: Any
+) -> Plan:
+    """A plan of these steps, its stages in the order in which they are first named."""
+    stages: dict[str, list[PlannedStep]] = {}
+    for one in steps:
+        stages.setdefault(one.stage, []).append(one)
+    return Plan(
+        solution="test",
+        environment="lab",
+        stages=tuple(
+            PlannedStage(
+                id=name,
+                title=f"Stage {name}",
+                why="a test",
+                source="none",
+                needs=(needs or {}).get(name, ()),
+                recheck=(),
+                steps=tuple(inside),
+            )
+            for name, inside in stages.items()
+        ),
+        hosts=tuple((host, ()) for host in dict.fromkeys(h for s in steps for h in s.hosts)),
+        settings=(),
+        **more,
+    )
+
+
+async def nobody(question: Question) -> Answer:
+    """Nobody is there to answer."""
+    raise Refused("nobody is there to confirm it", where=question.step)
+
+
+@dataclass
+class Person:
+    """A person who answers, and what they were asked."""
+
+    name: str = "Ma Ma"
+    says: bool = True
+    asked: list[Question] = field(default_factory=list)
+
+    async def __call__(self, question: Question) -> Answer:
+        self.asked.append(question)
+        return Answer(self.name, self.says, (self.says,) * len(question.items))
+
+
+@dataclass
+class Watch:
+    """Everything an engine told its subscribers."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, batch: Sequence[Event]) -> None:
+        self.events.extend(batch)
+
+    def of(self, kind: Kind) -> list[Event]:
+        """The events of a kind."""
+        return [event for event in self.events if event.kind is kind]
+
+    def outcomes(self) -> list[tuple[str, str, str]]:
+        """Step, machine and outcome of every step that ended, in order."""
+        return [(e.step, e.host, str(e.data["outcome"])) for e in self.of(Kind.STEP_FINISHED)]
+
+    def lines(self, host: str = "") -> list[str]:
+        """Every line of output, of a machine or of all."""
+        found = [e for e in self.of(Kind.LINE) if not host or e.host == host]
+        return [str(e.data["text"]) for e in found]
+
+
+LOCAL = Host("local", LOCAL_ADDRESS)
+
+
+def new_run(made: Plan, key: str = "site") -> Run:
+    """A fresh run of a plan."""
+    return create_run(key, made)
+
+
+def engine(
+    made: Plan,
+    run: Run | None = None,
+    *,
+    pool: Any = None,
+    watch: Callable[[Sequence[Event]], None] | None = None,
+    ask: Any = nobody,
+    secrets: Mapping[str, Secret] | None = None,
+    **more: Any,
+) -> Engine:
+    """An engine over this machine (or a pool), watched."""
+    built = Engine(
+        made,
+        pool or Pool(Inventory((LOCAL,))),
+        run or new_run(made),
+        settings={},
+        secrets=secrets or {},
+        ask=ask,
+        **more,
+    )
+    if watch is not None:
+        built.subscribe(watch)
+    return built
+
+
+def once(log: Path | str, word: str, *, body: str = "") -> dict[str, Any]:
+    """A script that must not be run twice: it adds a line, and is done when the line is there."""
+    return {
+        "script": f"{body}\necho {word} >> {log}\n",
+        "done": {"script": f"grep -qx {word} {log} 2>/dev/null"},
+    }

@@ -1,0 +1,137 @@
+"""Runs an engine in a process of its own that can be killed at a place of choice.
+
+    python -m tests.installer.run_engine RUN-FOLDER JSON
+
+JSON: {"hosts": [{"name":…, "address":…, "user":…, "port":…}], "known_hosts":…, "key":…,
+"kill_after": N events on the disk, "kill_call": "start" | "after-start" | "status" | "forget"}.
+It prints the outcome, or dies by SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from foundation.hosts import jobs
+from foundation.hosts.connection import Connection
+from foundation.hosts.jobs_model import JobLine, JobSpec, JobStatus
+from foundation.hosts.model import Host, Inventory
+from foundation.hosts.pool import Pool
+from foundation.problems import Refused
+from installer.events import Event
+from installer.run import Engine
+from installer.runs import open_run
+from installer.steps.kind import Answer, Question
+
+_HERE = Path(__file__).parents[2]
+
+
+def die() -> None:
+    """End as in a power cut, as far as a process can."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DyingJobs:
+    """The real durable jobs, dying at one call."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    async def start(self, connection: Connection, spec: JobSpec) -> None:
+        if self.at == "start":
+            die()
+        await jobs.start(connection, spec)
+        if self.at == "after-start":
+            die()
+
+    async def status(self, connection: Connection, job_id: str) -> JobStatus:
+        status = await jobs.status(connection, job_id)
+        if self.at == "status" and status.state != "gone":
+            die()
+        return status
+
+    def follow(
+        self, connection: Connection, job_id: str, *, cursor: str = "", units: Sequence[str] = ()
+    ) -> AsyncIterator[JobLine]:
+        return jobs.follow(connection, job_id, cursor=cursor, units=units)
+
+    async def stop(self, connection: Connection, job_id: str) -> None:
+        await jobs.stop(connection, job_id)
+
+    async def forget(self, connection: Connection, job_id: str) -> None:
+        if self.at == "forget":
+            die()
+        await jobs.forget(connection, job_id)
+
+    async def durable_kind(self, connection: Connection) -> str:
+        return await jobs.durable_kind(connection)
+
+
+async def _nobody(question: Question) -> Answer:
+    raise Refused("nobody is there", where=question.step)
+
+
+def inventory_of(told: dict[str, Any]) -> Inventory:
+    """The machines that the process is told of."""
+    keys = (Path(told["key"]),) if told.get("key") else ()
+    return Inventory(
+        hosts=tuple(Host(identity_files=keys, **host) for host in told["hosts"]),
+        known_hosts=(Path(told["known_hosts"]),) if told.get("known_hosts") else (),
+        use_ssh_config=False,
+    )
+
+
+async def _main(folder: Path, told: dict[str, Any]) -> None:
+    run = open_run(folder)
+    seen = 0
+    kill_after = int(told.get("kill_after", 0))
+
+    def watch(events: Sequence[Event]) -> None:
+        nonlocal seen
+        seen += len(events)
+        if kill_after and seen >= kill_after:
+            die()
+
+    async with Pool(inventory_of(told)) as pool:
+        engine = Engine(
+            run.plan(), pool, run, settings={}, secrets={}, ask=_nobody,
+            jobs=DyingJobs(told.get("kill_call", "")),
+        )  # fmt: skip
+        engine.subscribe(watch)
+        outcome = await engine.run()
+        for failure in engine.failures:
+            print(failure.host, failure.problem, failure.lines)
+        print(f"outcome={outcome}", flush=True)
+
+
+def start_engine(folder: Path, told: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start such a process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.installer.run_engine", str(folder), json.dumps(told)],
+        cwd=_HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run_engine(folder: Path, told: dict[str, Any], *, seconds: float = 60) -> tuple[int, str]:
+    """Run such a process to its end: its return code (-9 where it was killed) and output."""
+    process = start_engine(folder, told)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return process.returncode, output
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(Path(sys.argv[1]), json.loads(sys.argv[2])))

@@ -1,0 +1,73 @@
+"""Putting the stand-ins on lab machines, where snapd's store cannot be reached.
+
+The programs `snap`, `microk8s`, `microceph`, `modprobe` and `swapoff` of this folder stand in for
+the real ones; each says so in its first line. /proc/sys/{fs,vm,kernel} are laid over by copies,
+since the real ones are those of the machine that the lab runs on.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.lab.machine import Machine
+
+FOLDER = Path(__file__).parent
+PROGRAMS = ("snap", "microk8s", "microceph", "modprobe", "swapoff")
+
+_LAY_OVER = """\
+for part in fs vm kernel; do
+    mkdir -p /run/stand-in/$part
+    for file in $FILES; do
+        case $file in $part/*) ;; *) continue ;; esac
+        mkdir -p "/run/stand-in/$(dirname $file)"
+        cat "/proc/sys/$file" > "/run/stand-in/$file" 2>/dev/null || echo 0 > "/run/stand-in/$file"
+    done
+    mount --bind /run/stand-in/$part /proc/sys/$part
+done
+"""
+
+TUNABLES = (
+    "fs/inotify/max_user_instances",
+    "fs/inotify/max_user_watches",
+    "fs/aio-max-nr",
+    "fs/file-max",
+    "fs/nr_open",
+    "vm/max_map_count",
+    "vm/swappiness",
+    "vm/dirty_ratio",
+    "vm/dirty_background_ratio",
+    "kernel/pid_max",
+    "kernel/threads-max",
+    "kernel/hostname",
+    "kernel/osrelease",
+    "kernel/random/boot_id",
+    "kernel/random/uuid",
+    "kernel/cap_last_cap",
+)
+
+
+def install(machine: Machine) -> None:
+    """Put every stand-in on a machine, and lay copies over the kernel's shared parameters."""
+    for name in PROGRAMS:
+        machine.write_file(f"/opt/stand-ins/{name}", (FOLDER / name).read_text(), mode=0o755)
+    machine.write_file("/opt/stand-ins/pod/vault", (FOLDER / "vault").read_text(), mode=0o755)
+    lines = ["mkdir -p /var/lib/stand-in"]
+    lines += [
+        f"ln -sf /opt/stand-ins/{name} {folder}/{name}"
+        for name, folder in (("snap", "/usr/local/bin"), ("modprobe", "/usr/local/sbin"))
+    ]
+    lines.append("ln -sf /opt/stand-ins/swapoff /usr/local/sbin/swapoff")
+    lines.append(f"FILES='{' '.join(TUNABLES)}'")
+    machine.script("\n".join(lines) + "\n" + _LAY_OVER)
+
+
+def order(machine: Machine, **troubles: int) -> None:
+    """Order troubles by name, each as often as the number says: `expired_token=1`."""
+    named = {name.replace("_", "-"): count for name, count in troubles.items()}
+    machine.write_file("/var/lib/stand-in/behaviour.json", json.dumps(named))
+
+
+def calls(machine: Machine) -> list[str]:
+    """What the stand-ins of a machine were called with, in order."""
+    return machine.exec(["cat", "/var/lib/stand-in/calls"], check=False).stdout.splitlines()
