@@ -31,6 +31,12 @@ COMMANDS: Final = {
     "preflight": Command("installer.commands.preflight", "can these machines carry it?"),
     "facts": Command("installer.commands.facts", "look at machines and save what was seen"),
     "solutions": Command("installer.commands.solutions", "what can be judged, and what it asks"),
+    "plan": Command("installer.commands.plan", "what an installation would do, and where"),
+    "install": Command("installer.commands.install", "carry an installation through"),
+    "resume": Command("installer.commands.resume", "go on with the last run"),
+    "status": Command("installer.commands.status", "how far the runs are"),
+    "verify": Command("installer.commands.verify", "does what was installed still work?"),
+    "undo": Command("installer.commands.undo", "take back what a stage did"),
     "trust": Command("installer.commands.trust", "look at host keys and confirm them"),
     "doctor": Command("installer.commands.doctor", "find out why a login fails"),
     "schema": Command("installer.commands.schema", "the JSON schema of a file or a result"),
@@ -40,7 +46,8 @@ _EPILOG: Final = """\
 without a command: the wizard on a terminal, else the preflight of this machine
 
 exit codes: 0 done or ready · 1 our error · 2 wrong usage or input · 3 not ready
-            4 machines unreachable or not trusted · 7 refused · 130 interrupted
+            4 machines unreachable or not trusted · 5 a stage failed · 7 refused
+            130 interrupted
 """
 
 
@@ -119,7 +126,7 @@ def _tell(problem: Problem) -> None:
     from foundation.secrets import redact
 
     place = f" ({problem.where})" if problem.where else ""
-    print(redact(f"{problem.title}{place}:\n  {problem.cause}."), file=sys.stderr)
+    print(redact(f"{problem.title}{place}:\n  {problem.cause.rstrip(".")}."), file=sys.stderr)
     if problem.remedy:
         print(redact(f"  Do: {problem.remedy}"), file=sys.stderr)
 

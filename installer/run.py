@@ -449,9 +449,13 @@ class Engine:
                 if work.failure is not None:
                     failures.append(work.failure)
 
-        async with asyncio.TaskGroup() as group:
-            for host in hosts:
-                group.create_task(one(host), name=f"{step.key} on {host.name}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                for host in hosts:
+                    group.create_task(one(host), name=f"{step.key} on {host.name}")
+        except BaseExceptionGroup as errors:
+            # Only what ends the whole run gets here, and one of it says all.
+            raise errors.exceptions[0] from None
         return failures
 
     async def _go_on(self) -> None:

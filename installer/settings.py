@@ -274,7 +274,5 @@ def _strangers(settings: Settings, given: Mapping[str, Given]) -> list[str]:
             hint = f'; did you mean "{close}"?' if close else ""
             mistakes.append(f'there is no setting "{name}"{hint}')
         elif setting.type == "secret":
-            mistakes.append(
-                f'"{name}" is a secret and does not belong in a file; it is asked for'
-            )
+            mistakes.append(f'"{name}" is a secret and does not belong in a file; it is asked for')
     return mistakes

@@ -172,6 +172,34 @@ class Site(_Part):
         return _path(self.supplies.bundle, base) if self.supplies.bundle else None
 
 
+def resolved(site: Site, base: Path) -> Site:
+    """The site with every path absolute, so that its file may lie in another folder."""
+    ssh, supplies = site.ssh, site.supplies
+    bundle = site.bundle_path(base)
+    return site.model_copy(
+        update={
+            "ssh": ssh.model_copy(
+                update={
+                    "identity_files": tuple(str(p) for p in _paths(ssh.identity_files, base)),
+                    "known_hosts": tuple(str(p) for p in _paths(ssh.known_hosts, base)),
+                    "config": str(_path(ssh.config, base))
+                    if isinstance(ssh.config, str)
+                    else ssh.config,
+                }
+            ),
+            "hosts": tuple(
+                host.model_copy(
+                    update={
+                        "identity_files": tuple(str(p) for p in _paths(host.identity_files, base))
+                    }
+                )
+                for host in site.hosts
+            ),
+            "supplies": supplies.model_copy(update={"bundle": str(bundle) if bundle else None}),
+        }
+    )
+
+
 def _path(text: str, base: Path) -> Path:
     try:
         path = Path(text).expanduser()

@@ -109,6 +109,8 @@ LIGHT: Final = Theme(
 )
 
 _PLAIN_CURSOR: Final = {
+    "ansi-background": "ansi_default",
+    "ansi-foreground": "ansi_default",
     "text-muted": "ansi_default",
     "text-disabled": "ansi_default",
     "block-cursor-foreground": "ansi_default",

@@ -49,7 +49,6 @@ def run(options: argparse.Namespace) -> int:
 
 async def _look(targets: Targets, options: argparse.Namespace) -> list[Seen]:
     from foundation.hosts.pool import Pool
-
     from preflight.survey import SurveyOptions, survey
 
     hosts = list(targets.inventory)

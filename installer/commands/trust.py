@@ -14,7 +14,6 @@ from installer.commands.options import Targets, add_machine_options, read_target
 
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
-
     from foundation.hosts.model import Host
 
 
@@ -106,7 +105,7 @@ def _ask(unknown: list[HostKeyOffer]) -> list[HostKeyOffer]:
         "  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
         file=sys.stderr,
     )
-    confirmed = []
+    confirmed: list[HostKeyOffer] = []
     for place, offer in enumerate(unknown):
         rest = len(unknown) - place
         more = f", all to trust these {rest}" if rest > 1 else ""

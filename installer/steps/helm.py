@@ -29,9 +29,9 @@ class Helm(Probed):
             return None
         chart = data.chart.rstrip("/").rsplit("/", 1)[-1]
         version = data.version.removeprefix("v")
-        deployed = (
-            release.get("status") == "deployed"
-            and release.get("chart") in (f"{chart}-{version}", f"{chart}-v{version}")
+        deployed = release.get("status") == "deployed" and release.get("chart") in (
+            f"{chart}-{version}",
+            f"{chart}-v{version}",
         )
         if not deployed or not await self._same_values(context, data):
             return False

@@ -122,14 +122,17 @@ class LabSite:
         self._altered()
         arguments: Sequence[str] = ()
         if secrets:
-            arguments = ("--extra-vars", "@/dev/stdin")
+            file = self.folder / "secrets.json"
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(secrets))
+            arguments = ("--extra-vars", f"@{file}")
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
                 *("-i", str(self.inventory(extra)), playbook, *arguments, *options),
             ],
             cwd=PLAYBOOKS,
-            input=json.dumps(secrets) if secrets else "",
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -192,7 +192,7 @@ def assessments(draw: st.DrawFn, *, commands: st.SearchStrategy[str] = lines) ->
 
 
 @settings(deadline=None)
-@given(assessments(), st.integers(40, 140), st.booleans())
+@given(assessments(), st.integers(60, 140), st.booleans())
 def test_no_line_is_wider_than_asked(site: Assessment, width: int, ascii_only: bool) -> None:
     """For any names and findings at any width, as long as there are no commands to copy."""
     site = replace(site, extra={k: v for k, v in site.extra.items() if k not in ("site", "next")})

@@ -31,13 +31,12 @@ async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
     """Wait until something is true, and until the screen has nothing more to do."""
     end = time.monotonic() + PATIENCE
     while True:
-        await pilot.pause()
         if condition():
             await pilot.pause()
             return
         if time.monotonic() > end:
             raise AssertionError(f"it did not come true; the screen:\n{text(pilot)}")
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
 
 
 def wizard(pilot: Pilot[int]) -> SitewrightApp:
@@ -65,11 +64,15 @@ async def shows(pilot: Pilot[int], *words: str) -> None:
 
 
 async def on_step(pilot: Pilot[int], step: StepId) -> None:
-    """Wait until a step is on the screen."""
-    await until(
-        pilot,
-        lambda: getattr(pilot.app.screen, "STEP", None) is step and pilot.app.screen.is_mounted,
-    )
+    """Wait until a step is on the screen and laid out."""
+
+    def there() -> bool:
+        screen = pilot.app.screen
+        if getattr(screen, "STEP", None) is not step or not screen.is_mounted:
+            return False
+        return all(button.region.width > 0 for button in screen.query("#back, #next"))
+
+    await until(pilot, there)
 
 
 async def types(pilot: Pilot[int], words: str) -> None:

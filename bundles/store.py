@@ -1,0 +1,176 @@
+"""The blobs of a bundle that is being made: content-addressed, written once, resumable.
+
+A blob is written to a file of its own in the work folder, compared with its digest, synced, and
+only then given its name; so whatever has a name is whole, after any interruption. A download that
+broke off keeps what it has and goes on from there; the whole is compared again at its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundles.folder import WORK_NAME
+from bundles.opened import CHUNK
+from bundles.problems import WrongContent
+from bundles.strict_json import digest_of
+from foundation.problems import InputProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One blob of a store: its digest and its size in bytes."""
+
+    digest: str
+    size: int
+
+
+class Partial:
+    """A blob on its way into the store; `received` bytes of it are there already.
+
+    A context: leaving it without `finish` keeps what is there for the next attempt.
+    """
+
+    def __init__(self, store: Store, path: Path, digest: str | None, size: int | None) -> None:
+        self._store = store
+        self._path = path
+        self._digest = digest
+        self._size = size
+        self._file = path.open("ab", buffering=0)
+        self._hash = hashlib.sha256()
+        self.received = 0
+        self._read_again()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes; raises WrongContent when there are more than there may be."""
+        self.received += len(data)
+        if self._size is not None and self.received > self._size:
+            self.restart()
+            raise WrongContent(f"more than the {self._size} bytes that were announced came in")
+        self._hash.update(data)
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) or 0 :]
+
+    def restart(self) -> None:
+        """Forget what is there."""
+        self._file.truncate(0)
+        self._hash = hashlib.sha256()
+        self.received = 0
+
+    def finish(self) -> Blob:
+        """Compare the whole with its digest and give it its name; raises WrongContent."""
+        digest = "sha256:" + self._hash.hexdigest()
+        size = self.received
+        if (self._digest or digest) != digest or (self._size is not None and self._size != size):
+            self.restart()
+            raise WrongContent(
+                f"{size} bytes with the digest {digest} came in, and "
+                f"{self._digest or 'any digest'} with {self._size} bytes was expected"
+            )
+        os.fsync(self._file.fileno())
+        self._store.name(self._path, digest)
+        return Blob(digest, size)
+
+    def __enter__(self) -> Partial:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._file.close()
+
+    def _read_again(self) -> None:
+        buffer = memoryview(bytearray(CHUNK))
+        with self._path.open("rb", buffering=0) as there:
+            while got := there.readinto(buffer):
+                self._hash.update(buffer[:got])
+                self.received += got
+        if self._size is not None and self.received > self._size:
+            self.restart()
+
+
+class Store:
+    """The folder of a bundle under construction."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.work = root / WORK_NAME
+        self._blobs = root / "blobs" / "sha256"
+        self._partial = self.work / "partial"
+        try:
+            for folder in (self._blobs, self._partial):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputProblem(
+                f"the bundle's folder cannot be made: {error.strerror or error}", where=str(root)
+            ) from error
+
+    def path(self, digest: str) -> Path:
+        """Where a blob is, or would be."""
+        return self._blobs / digest.removeprefix("sha256:")
+
+    def has(self, digest: str, size: int | None = None) -> bool:
+        """Whether a blob is there, whole."""
+        try:
+            found = self.path(digest).lstat().st_size
+        except FileNotFoundError:
+            return False
+        return size is None or found == size
+
+    def read(self, digest: str) -> bytes:
+        """A small blob that is there."""
+        return self.path(digest).read_bytes()
+
+    def begin(self, digest: str, size: int | None) -> Partial:
+        """Begin, or go on with, a blob of a known digest."""
+        return Partial(self, self._partial / digest.removeprefix("sha256:"), digest, size)
+
+    def add(self, data: bytes) -> Blob:
+        """Bytes as a blob."""
+        blob = Blob(digest_of(data), len(data))
+        if not self.has(blob.digest, blob.size):
+            with Partial(self, self._fresh(blob.digest), blob.digest, blob.size) as partial:
+                partial.write(data)
+                partial.finish()
+        return blob
+
+    def adopt(self, source: Path, *, digest: str | None = None, size: int | None = None) -> Blob:
+        """A file from elsewhere as a blob, copied; raises WrongContent, OSError."""
+        if digest is not None and self.has(digest, size):
+            return Blob(digest, self.path(digest).stat().st_size)
+        name = digest or "sha256:" + hashlib.sha256(str(source).encode()).hexdigest()
+        buffer = memoryview(bytearray(CHUNK))
+        with (
+            source.open("rb", buffering=0) as there,
+            Partial(self, self._fresh(name), digest, size) as partial,
+        ):
+            while got := there.readinto(buffer):
+                partial.write(buffer[:got])
+            return partial.finish()
+
+    def name(self, path: Path, digest: str) -> None:
+        """Give a compared and synced file the name of its digest."""
+        path.chmod(0o644)
+        path.replace(self.path(digest))
+
+    def keep_only(self, digests: Iterable[str]) -> None:
+        """Remove every blob that is not named, and the work folder: the bundle is finished."""
+        kept = {digest.removeprefix("sha256:") for digest in digests}
+        for entry in self._blobs.iterdir():
+            if entry.name not in kept:
+                entry.unlink()
+        shutil.rmtree(self.work, ignore_errors=True)
+        for folder in (self._blobs, self.root):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _fresh(self, digest: str) -> Path:
+        path = self._partial / (digest.removeprefix("sha256:") + ".new")
+        path.unlink(missing_ok=True)
+        return path

@@ -1,0 +1,1 @@
+"""Ansible as a program: its inventory, its command, its events."""

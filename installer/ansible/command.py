@@ -1,0 +1,193 @@
+"""How ansible-playbook is run on the control host: one command, everything else by its input."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from foundation.hosts.hostkeys import known_hosts_files
+from foundation.hosts.model import Host, Inventory
+from foundation.problems import InputProblem
+from foundation.secrets import Secret
+from installer.ansible.inventory import export_inventory, ssh_config
+
+FLOOR: Final = (2, 18)
+"""The oldest ansible-core that playbooks are written for."""
+ARCHIVE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes of a folder of playbooks that is brought to another control host."""
+FORKS: Final = 16
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HERE: Final = Path(__file__).parent / "on_control_host"
+
+# The driver comes first over standard input: an argument would be long, and shown by ps.
+_BOOT: Final = (
+    "import sys; f = sys.stdin.buffer; n = int(f.readline()); "
+    "exec(compile(f.read(n), 'sitewright-ansible', 'exec'))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookRun:
+    """One run of a playbook against machines of a site."""
+
+    playbook: str
+    """Relative to `folder`."""
+    folder: Path
+    """The playbooks, on this machine."""
+    inventory: Inventory
+    word: str
+    """With which each line of the callback plugin begins; nobody on a machine can guess it."""
+    roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    limit: Sequence[str] = ()
+    """Machines to which it is held; all where there is none."""
+    tags: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Variables of all machines."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Extra variables, which win over all others."""
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    """Extra variables that nobody may see."""
+    become_password: Secret | None = None
+    connection_password: Secret | None = None
+    check: bool = False
+    forks: int = FORKS
+
+
+def command(control: Host) -> tuple[str, ...]:
+    """The command for the control host; everything that matters goes to its standard input."""
+    return (sys.executable if control.local else "python3", "-c", _BOOT)
+
+
+def payload(run: PlaybookRun, control: Host) -> bytes:
+    """The standard input of that command; holds secrets. Raises InputProblem."""
+    driver = (_HERE / "drive.py").read_bytes()
+    told = json.dumps(_told(run, control)).encode()
+    return str(len(driver)).encode() + b"\n" + driver + told
+
+
+def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
+    hosts = [host for host in run.inventory if host.name != "control"]
+    secrets = [*run.secrets.values(), run.become_password, run.connection_password]
+    files = {
+        "inventory.ini": export_inventory(
+            hosts, variables=run.settings, ssh_config="@FOLDER@/ssh_config", roles=run.roles
+        ),
+        "ssh_config": ssh_config(hosts, "@FOLDER@/known_hosts"),
+        "known_hosts": _known_hosts(run.inventory),
+        "variables.yaml": _variables(run),
+        "redact.json": json.dumps([s.reveal() for s in secrets if s]),
+        "plugins/sitewright_events.py": (_HERE / "sitewright_events.py").read_text("utf-8"),
+        "tmp/.keep": "",
+        "control/.keep": "",
+    }
+    arguments = ["--inventory", "@FOLDER@/inventory.ini", "--forks", str(run.forks)]
+    arguments += ["--extra-vars", "@@FOLDER@/variables.yaml"]
+    for secret, name in (
+        (run.become_password, "become"),
+        (run.connection_password, "connection"),
+    ):
+        if secret is not None:
+            files[f"{name}-password"] = secret.reveal()
+            arguments += [f"--{name}-password-file", f"@FOLDER@/{name}-password"]
+    if run.limit:
+        arguments += ["--limit", ",".join(run.limit)]
+    if run.tags:
+        arguments += ["--tags", ",".join(run.tags)]
+    if run.check:
+        arguments += ["--check"]
+    return {
+        "near": str(Path(sys.executable).parent) if control.local else "",
+        "floor": list(FLOOR),
+        "files": files,
+        "playbooks": str(run.folder),
+        "archive": "" if control.local else _archive(run.folder),
+        "arguments": [*arguments, "--", run.playbook],
+        "environment": _environment(run),
+    }
+
+
+def _environment(run: PlaybookRun) -> dict[str, str]:
+    """Everything that Ansible is told by its environment; no ansible.cfg is read."""
+    return {
+        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_HOME": "@FOLDER@/ansible",
+        "ANSIBLE_LOCAL_TEMP": "@FOLDER@/tmp",
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": "@FOLDER@/control",
+        "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=30s",
+        "ANSIBLE_TIMEOUT": "20",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_NOCOWS": "1",
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
+        "ANSIBLE_CALLBACK_PLUGINS": "@FOLDER@/plugins",
+        "ANSIBLE_STDOUT_CALLBACK": "sitewright_events",
+        "ANSIBLE_CALLBACKS_ENABLED": "",
+        "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "False",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SITEWRIGHT_WORD": run.word,
+        "SITEWRIGHT_REDACT": "@FOLDER@/redact.json",
+    }
+
+
+def _variables(run: PlaybookRun) -> str:
+    lines = []
+    values = {**run.variables, **{name: s.reveal() for name, s in run.secrets.items()}}
+    for name, value in values.items():
+        variable = name.replace("-", "_").replace(".", "_")
+        if not _VARIABLE.fullmatch(variable):
+            raise InputProblem(f'"{name}" cannot be the name of a variable of Ansible')
+        # A value is a value: braces in it are no template.
+        lines.append(f"{variable}: !unsafe {json.dumps(value)}\n")
+    return "".join(lines) or "{}\n"
+
+
+def _known_hosts(inventory: Inventory) -> str:
+    parts = []
+    for file in known_hosts_files(inventory):
+        try:
+            parts.append(file.read_text("utf-8", "replace"))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise InputProblem(
+                f"the file of trusted host keys cannot be read: {error.strerror}", where=str(file)
+            ) from error
+    return "\n".join(parts) + "\n"
+
+
+def _archive(folder: Path) -> str:
+    """A folder of playbooks as base64 of a tar.gz, without its version control."""
+    packed = io.BytesIO()
+    size = 0
+
+    def taken(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        nonlocal size
+        if ".git" in Path(member.name).parts or not (member.isfile() or member.isdir()):
+            return None
+        size += member.size
+        if size > ARCHIVE_LIMIT:
+            raise InputProblem(
+                f"the folder of playbooks is larger than {ARCHIVE_LIMIT} bytes",
+                where=str(folder),
+                remedy="Take out of it what the playbooks do not need.",
+            )
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(folder, arcname=".", filter=taken)
+    return base64.b64encode(packed.getvalue()).decode()

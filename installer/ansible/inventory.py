@@ -1,0 +1,143 @@
+"""The inventory for Ansible: machines by role, and how to reach them; it never holds a secret."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from foundation.hosts.inventory import split_endpoint
+from foundation.hosts.model import Host
+from foundation.problems import InputProblem
+
+_GROUP: Final = re.compile(r"[^A-Za-z0-9_]")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,~-]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def export_inventory(
+    hosts: Sequence[Host],
+    *,
+    variables: Mapping[str, str] | None = None,
+    known_hosts: Sequence[Path | str] = (),
+    ssh_config: str | None = None,
+    roles: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """An INI inventory with a group for each role (hyphens become underscores).
+
+    `variables` are settings of the site, never secrets. With `ssh_config` the machines are reached
+    by that file alone; else the options stand here, so that it can be used by hand. `roles` goes
+    before the hosts' own. Raises InputProblem for a name that Ansible would misread.
+    """
+    groups: dict[str, list[str]] = {}
+    lines = ["# Made by Sitewright; holds no secret.", ""]
+    for host in hosts:
+        lines.append(_host(host, known_hosts, ssh_config))
+        for role in (roles or {}).get(host.name, host.roles):
+            groups.setdefault(_GROUP.sub("_", role), []).append(host.name)
+    for group in sorted(groups):
+        lines += ["", f"[{group}]", *groups[group]]
+    if variables:
+        lines += ["", "[all:vars]"]
+        for name, value in variables.items():
+            if not _VARIABLE.fullmatch(name):
+                raise InputProblem(f'"{name}" cannot be the name of a variable', where="settings")
+            # In this section a value is read as Python would: quoted it stays the text it is.
+            lines.append(f"{name}={json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def _host(host: Host, known_hosts: Sequence[Path | str], ssh_config: str | None) -> str:
+    if not _NAME.fullmatch(host.name):
+        raise InputProblem(
+            f'Ansible would misread the machine name "{host.name}"',
+            where="the inventory",
+            remedy="Use letters, digits, dots, hyphens and underscores.",
+        )
+    if host.local:
+        return f"{host.name} ansible_connection=local"
+    words = [host.name, f"ansible_host={_word(host.address)}", f"ansible_port={host.port}"]
+    if host.user:
+        words.append(f"ansible_user={_word(host.user)}")
+    if ssh_config is not None:
+        words.append(f"ansible_ssh_common_args={_quoted(f'-F {_word(ssh_config)}')}")
+        # The file has an entry under the machine's name, so that a bastion is found too.
+        return " ".join(words)
+    if host.identity_files:
+        words.append(f"ansible_ssh_private_key_file={_quoted(str(host.identity_files[0]))}")
+    options = ["-o StrictHostKeyChecking=yes"]
+    if known_hosts:
+        # ssh parts file names by blanks; a name with one cannot be given on this way.
+        options.append(f"-o UserKnownHostsFile={_word(str(known_hosts[0]))}")
+    if host.bastion:
+        options.append(f"-o ProxyJump={_word(host.bastion)}")
+    words.append(f"ansible_ssh_common_args={_quoted(' '.join(options))}")
+    return " ".join(words)
+
+
+def _word(text: str) -> str:
+    if not _PLAIN.fullmatch(text) or text.startswith("-"):
+        raise InputProblem(
+            f'"{text[:100]}" cannot be given to ssh through Ansible',
+            where="the inventory",
+            remedy="Use names without blanks, quotes and other special characters.",
+        )
+    return text
+
+
+def _quoted(text: str) -> str:
+    if "'" in text or "\n" in text:
+        raise InputProblem(f'"{text[:100]}" cannot stand in an inventory', where="the inventory")
+    return f"'{text}'"
+
+
+def ssh_config(
+    hosts: Iterable[Host],
+    known_hosts: str,
+    *,
+    identities: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """An ssh_config with which every machine and every bastion is checked against `known_hosts`.
+
+    OpenSSH hands `-F` on to the jumps of ProxyJump, and no other option. `identities` gives the
+    key files of a machine by its name; the host's own otherwise.
+    """
+    blocks = []
+    seen: set[tuple[str, int]] = set()
+    for host in hosts:
+        if host.local:
+            continue
+        keys = (identities or {}).get(host.name, [str(file) for file in host.identity_files])
+        if (host.address, host.port) not in seen:
+            seen.add((host.address, host.port))
+            block = [f"Match originalhost {_word(host.address)}"]
+            if host.bastion:
+                block.append(f"  ProxyJump {_word(host.bastion)}")
+            blocks.append(block + [f'  IdentityFile "{_file(key)}"' for key in keys])
+        for hop in (host.bastion or "").split(","):
+            if hop:
+                _, address, port = split_endpoint(hop.strip())
+                if (address, port or 22) not in seen:
+                    seen.add((address, port or 22))
+                    blocks.append([f"Match originalhost {_word(address)}",
+                                   *(f'  IdentityFile "{_file(key)}"' for key in keys)])  # fmt: skip
+    shared = [
+        "Match all",
+        "  StrictHostKeyChecking yes",
+        f'  UserKnownHostsFile "{_file(known_hosts)}"',
+        "  GlobalKnownHostsFile none",
+        "  UpdateHostKeys no",
+        "  ServerAliveInterval 15",
+        "  ServerAliveCountMax 4",
+        "  ConnectTimeout 15",
+    ]
+    return "\n".join("\n".join(block) for block in [*blocks, shared]) + "\n"
+
+
+def _file(name: str) -> str:
+    if '"' in name or "\n" in name:
+        raise InputProblem(f'the file name "{name[:100]}" cannot stand in an ssh_config')
+    return name.replace("%", "%%")

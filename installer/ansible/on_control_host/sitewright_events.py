@@ -1,0 +1,166 @@
+# Part of Sitewright. Loaded by ansible-playbook on the control host; needs nothing but Ansible.
+"""Callback plugin: prints what a playbook does, task by task and machine by machine, as JSON.
+
+Each line is a word that nobody on a machine can guess, a blank, and one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase  # type: ignore[import-not-found,import-untyped,unused-ignore]  # Ansible's own, on the control host
+
+DOCUMENTATION = """
+name: sitewright_events
+type: stdout
+short_description: events for Sitewright
+description: Prints one JSON object a line.
+"""
+
+SENTENCE = 600
+FAILURES = 20
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no types
+    """What ansible-playbook calls."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "sitewright_events"
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Taken out of the environment: no task shall inherit it.
+        self._word = os.environ.pop("SITEWRIGHT_WORD", "sitewright")
+        self._secrets = self._read_secrets(os.environ.pop("SITEWRIGHT_REDACT", ""))
+        self._play = ""
+        self._failures: list[dict[str, Any]] = []
+        self._number = 0
+
+    @staticmethod
+    def _read_secrets(path: str) -> list[str]:
+        if not path:
+            return []
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - as small as can be
+            secrets = json.load(file)
+        return sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True)
+
+    def _say(self, event: str, **data: Any) -> None:
+        self._number += 1
+        data = {"event": event, "n": self._number, "time": round(time.time(), 3), **data}
+        sys.stdout.write(f"{self._word} {json.dumps(self._safe(data), sort_keys=True)}\n")
+        sys.stdout.flush()
+
+    def _safe(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(key): self._safe(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self._safe(part) for part in value]
+        if isinstance(value, str):
+            text = str(value)
+            for secret in self._secrets:
+                text = text.replace(secret, "******")
+            return text
+        return value
+
+    # -- plays and tasks -----------------------------------------------------------------------
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._play = str(play.get_name())[:200]
+        self._say("play", play=self._play)
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._say("task", play=self._play, task=str(task.get_name())[:200])
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self._say("task", play=self._play, task=str(task.get_name())[:200])
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self._say("note", text=f"The play {self._play!r} is for no machine of this site.")
+
+    # -- results -------------------------------------------------------------------------------
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        found = self._result(result)
+        self._told(result, "changed" if found.get("changed") else "ok", "")
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if ignore_errors:
+            self._told(result, "ignored", self._sentence(result))
+        else:
+            self._told(result, "failed", self._sentence(result))
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        self._told(result, "skipped", "")
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._told(result, "unreachable", self._sentence(result))
+
+    def v2_runner_retry(self, result: Any) -> None:
+        found = self._result(result)
+        self._told(
+            result, "retry", f"try {found.get('attempts', '?')} of {found.get('retries', '?')}"
+        )
+
+    def _told(self, result: Any, status: str, sentence: str) -> None:
+        task = getattr(result, "task", None) or result._task
+        host = getattr(result, "host", None) or result._host
+        told = {
+            "play": self._play,
+            "task": str(task.get_name())[:200],
+            "host": str(host.get_name())[:255],
+            "status": status,
+            "sentence": sentence,
+        }
+        if status in {"failed", "unreachable"}:
+            self._failures.append(told)
+        self._say("host", **told)
+
+    @staticmethod
+    def _result(result: Any) -> dict[str, Any]:
+        found = getattr(result, "result", None)
+        if not isinstance(found, dict):
+            found = getattr(result, "_result", {})
+        return dict(found)
+
+    def _sentence(self, result: Any) -> str:
+        found = self._result(result)
+        task = getattr(result, "task", None) or result._task
+        if found.get("censored") or getattr(task, "no_log", False):
+            return "(the task keeps its output to itself: no_log)"
+        parts = [found]
+        items = found.get("results")
+        if isinstance(items, (list, tuple)):
+            parts = [
+                i
+                for i in items
+                if isinstance(i, dict) and (i.get("failed") or i.get("unreachable"))
+            ] + parts
+        for part in parts:
+            if part.get("censored"):
+                continue
+            said = [
+                str(part[key]).strip()
+                for key in ("msg", "reason", "stderr", "module_stderr", "stdout")
+                if part.get(key)
+            ]
+            if said:
+                # "non-zero return code" alone tells nobody anything.
+                text = said[0] if len(said) == 1 else f"{said[0]}: {said[1].splitlines()[-1]}"
+                if said[0] == (said[1] if len(said) > 1 else ""):
+                    text = said[0]
+                return " ".join(text.split())[:SENTENCE]
+        return ""
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        hosts = {
+            str(name): {key: int(value) for key, value in stats.summarize(name).items()}
+            for name in sorted(stats.processed)
+        }
+        self._say(
+            "stats", hosts=hosts, failures=self._failures[:FAILURES], failed=len(self._failures)
+        )

@@ -1,0 +1,280 @@
+"""`sitewright install`: carry an installation through, from a site file, and be able to go on."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.problems import ExitCode, InputProblem, Problem, Refused
+from foundation.secrets import Secret, secret_from_environment, secret_from_file
+from installer.commands.narration import Narration
+from installer.commands.options import ask_secret, read_credentials
+from installer.commands.plan import plan_text, read_plan
+from installer.events import Outcome
+
+if TYPE_CHECKING:
+    from installer.plan import Plan, PlannedStage
+    from installer.run import Engine
+    from installer.runs import Run
+    from installer.site import Site
+    from installer.solution import Solution
+    from installer.steps.kind import Answer, Question
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright install`."""
+    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="a site file")
+    parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
+    add_run_options(parser)
+    parser.add_argument("--dry-run", action="store_true", help="show, and change nothing")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """What `install`, `resume` and `undo` share."""
+    parser.add_argument("--until", metavar="STAGE", help="end after this stage")
+    parser.add_argument("--only", metavar="STAGE", help="this stage alone")
+    parser.add_argument("--yes", action="store_true", help="the plan was reviewed; do not ask")
+    parser.add_argument("--by", metavar="NAME", default="", help="who does this, for the record")
+    parser.add_argument(
+        "--confirm",
+        action="append",
+        default=[],
+        metavar="STAGE/STEP",
+        help="a checklist or confirmation that the person named by --by has confirmed",
+    )
+    parser.add_argument(
+        "--secret-file",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a secret of the plan, in a file of mode 0600 (or SITEWRIGHT_SECRET_NAME)",
+    )
+    parser.add_argument("--take-over", action="store_true", help="take the site's lock over")
+    parser.add_argument("--json-lines", action="store_true", help="events as JSON lines")
+    parser.add_argument("--quiet", action="store_true", help="no output of the commands")
+    login = parser.add_argument_group("login")
+    for name, what in (
+        ("password", "the login password"),
+        ("sudo-password", "the password that sudo asks for"),
+        ("passphrase", "the passphrase of the private key"),
+    ):
+        login.add_argument(f"--ask-{name}", action="store_true", help=f"ask for {what}")
+        login.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=f"{what}, mode 0600")
+    login.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything that one run is made of."""
+
+    site: Site
+    site_file: Path
+    solution: Solution
+    plan: Plan
+    run: Run | None = None
+    """The run to go on with; None for a new one."""
+    purpose: str = ""
+    """Keeps runs apart that are no installation: "verify"."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plan, review, preflight, run."""
+    site, solution, plan = read_plan(options.site, options.playbooks)
+    return carry_through(Work(site, options.site, solution, plan), options)
+
+
+def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None = None) -> int:
+    """Run a plan to its end, a failure, or a person's word; the exit code tells which."""
+    dry = options.dry_run if dry is None else dry
+    if not dry and work.run is None:
+        _review(work.plan, options)
+    secrets = {} if dry else _secrets(work.plan, options)
+    return int(asyncio.run(_carry(work, options, secrets, dry=dry)))
+
+
+def _review(plan: Plan, options: argparse.Namespace) -> None:
+    """Nothing begins before a person has seen the plan and said yes."""
+    if options.yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(
+            "the plan is not confirmed, and there is no terminal to ask on",
+            where=str(options.site),
+            remedy="Look at it with `sitewright plan`, then add --yes.",
+        )
+    print(plan_text(plan, 80), file=sys.stderr)
+    print("\nBegin? Type yes: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise Refused("the plan was not confirmed", remedy="Nothing was changed on any machine.")
+
+
+def _secrets(plan: Plan, options: argparse.Namespace) -> dict[str, Secret]:
+    files = {}
+    for text in options.secret_file:
+        name, _, file = text.partition("=")
+        if not file or name not in plan.secrets:
+            raise InputProblem(
+                f'"{name}" is no secret of this plan',
+                where="--secret-file",
+                remedy=f"It asks for {', '.join(plan.secrets) or 'none'}.",
+            )
+        files[name] = Path(file)
+    secrets = {}
+    for name in plan.secrets:
+        secret = (
+            secret_from_file(files[name])
+            if name in files
+            else secret_from_environment(f"SITEWRIGHT_SECRET_{name.upper()}")
+        )
+        secrets[name] = secret or ask_secret(f"{name}: ")
+    return secrets
+
+
+async def _carry(
+    work: Work, options: argparse.Namespace, secrets: dict[str, Secret], *, dry: bool
+) -> ExitCode:
+    from foundation.hosts.pool import Pool
+    from installer.gate import look_at, objections, recheck
+    from installer.run import Engine
+    from installer.runs import create_run, earlier_seconds, site_key
+    from installer.site import dump_site, resolved
+    from installer.site_lock import Lock
+    from preflight.recorded import facts_text
+
+    inventory = work.site.inventory(work.site_file.parent)
+    by = options.by or getpass.getuser()
+    key = "-".join(filter(None, (site_key(work.site), work.purpose)))
+    with contextlib.ExitStack() as held:
+        lock = None
+        if not dry:
+            lock = held.enter_context(Lock(key, by=by, take_over=options.take_over))
+        async with Pool(
+            inventory,
+            credentials=read_credentials(options),
+            connect_timeout=options.connect_timeout,
+        ) as pool:
+            facts = ""
+            if work.run is None:
+                assessment = await look_at(pool, work.site, work.solution)
+                against = objections(assessment)
+                if against and not dry:
+                    return _not_ready(against)
+                facts = facts_text([host.seen for host in assessment.hosts])
+            run = work.run or create_run(
+                key,
+                work.plan,
+                site_text=dump_site(resolved(work.site, work.site_file.parent)),
+                facts_text=facts,
+                dry=dry,
+            )
+            print(f"The record of this run is in {run.folder}", file=sys.stderr)
+
+            async def again(stage: PlannedStage) -> Sequence[Problem]:
+                return await recheck(pool, work.site, work.solution, stage)
+
+            engine = Engine(
+                work.plan,
+                pool,
+                run,
+                settings=dict(work.plan.settings),
+                secrets=secrets,
+                ask=_Asker(by=options.by, confirmed=options.confirm),
+                until=options.until,
+                only=options.only,
+                dry_run=dry,
+                lock=lock,
+                recheck=again,
+                expected=earlier_seconds(),
+                by=by,
+            )
+            return await _watched(engine, options, run)
+
+
+async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> ExitCode:
+    engine.subscribe(Narration(engine.plan, json_lines=options.json_lines, quiet=options.quiet))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: engine.control.stop(by="Ctrl-C"))
+    outcome = await engine.run()
+    return told(outcome, run)
+
+
+def told(outcome: Outcome, run: Run) -> ExitCode:
+    """The exit code of an outcome, said in one sentence."""
+    again = "Go on with: sitewright resume"
+    match outcome:
+        case Outcome.DONE:
+            print("\nDone: every step was done and verified.", file=sys.stderr)
+            return ExitCode.DONE
+        case Outcome.ALREADY:
+            print("\nEverything was done already; nothing was changed.", file=sys.stderr)
+            return ExitCode.DONE
+        case Outcome.UNDONE:
+            print("\nIt was taken back.", file=sys.stderr)
+            return ExitCode.DONE
+        case Outcome.STOPPED:
+            print(f"\nStopped. What runs on the machines goes on there. {again}", file=sys.stderr)
+            return ExitCode.INTERRUPTED
+        case _:
+            print(f"\nA step failed; see above and {run.folder}. {again}", file=sys.stderr)
+            return ExitCode.STAGE_FAILED
+
+
+def _not_ready(against: Sequence[Problem]) -> ExitCode:
+    print("The installation is not begun; nothing was changed on any machine.", file=sys.stderr)
+    for problem in against:
+        print(f"- {problem.where}: {problem.cause}.", file=sys.stderr)
+    print("See it in full with: sitewright preflight --site FILE", file=sys.stderr)
+    unreachable = any(problem.exit_code is ExitCode.UNREACHABLE for problem in against)
+    return ExitCode.UNREACHABLE if unreachable else ExitCode.NOT_READY
+
+
+class _Asker:
+    """Puts questions on the terminal, or answers those that --confirm names."""
+
+    def __init__(self, *, by: str, confirmed: Sequence[str]) -> None:
+        self._by = by
+        self._confirmed = set(confirmed)
+
+    async def __call__(self, question: Question) -> Answer:
+        from installer.steps.kind import Answer
+
+        place = f"{question.stage}/{question.step}"
+        if place in self._confirmed:
+            if not self._by:
+                raise Refused(
+                    "a confirmation needs a name", where=place, remedy='Add --by "A. Name".'
+                )
+            return Answer(by=self._by, yes=True, items=(True,) * len(question.items))
+        if not sys.stdin.isatty():
+            raise Refused(
+                f"{question.title}: a person must confirm it, and there is no terminal to ask on",
+                where=place,
+                remedy=f'Confirm it with --by "A. Name" --confirm {place}, then resume.',
+            )
+        return await asyncio.to_thread(self._ask, question)
+
+    def _ask(self, question: Question) -> Answer:
+        from installer.steps.kind import Answer
+
+        print(f"\n{question.title}\n{question.text}", file=sys.stderr)
+        answers = [_yes(f"  {item}") for item in question.items]
+        yes = all(answers) if question.items else _yes("  Is it so?")
+        by = self._by
+        while yes and not by:
+            print("  Your name, for the record: ", end="", file=sys.stderr, flush=True)
+            by = sys.stdin.readline().strip()
+        return Answer(by=by or getpass.getuser(), yes=yes, items=tuple(answers))
+
+
+def _yes(text: str) -> bool:
+    print(f"{text} (yes/no) ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,119 @@
+"""`sitewright plan`: what an installation would do, where, and in which order."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.problems import ExitCode, InputProblem
+from installer.commands.options import add_output_options, text_style, write_result
+
+if TYPE_CHECKING:
+    from installer.plan import Plan, PlannedStep
+    from installer.site import Site
+    from installer.solution import Solution
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright plan`."""
+    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="a site file")
+    parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
+    parser.add_argument("--full", action="store_true", help="with commands and rendered files")
+    add_output_options(parser, formats=("text", "json"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan; no machine is asked."""
+    _, _, plan = read_plan(options.site, options.playbooks)
+    if options.format == "json":
+        text = json.dumps(plan.as_json(), indent=2, ensure_ascii=False)
+    else:
+        width, _, _ = text_style(options)
+        text = plan_text(plan, width, full=options.full)
+    write_result(text, options.output)
+    return ExitCode.DONE
+
+
+def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, Plan]:
+    """The site, its solution and the plan they make; raises InputProblem."""
+    from installer.planning import make_plan
+    from installer.site import check_against, load_site
+    from installer.solution import load_solution
+
+    site = load_site(site_file)
+    if site.solution is None:
+        raise InputProblem(
+            "the site file names no solution", where=str(site_file), remedy="Add `solution: pm4ml`."
+        )
+    solution = load_solution(site.solution)
+    check_against(
+        site,
+        [role.id for role in solution.roles],
+        [environment.id for environment in solution.environments],
+        where=str(site_file),
+    )
+    if not solution.installable:
+        raise InputProblem(
+            f"{solution.title} cannot be installed by Sitewright yet: {solution.why_not}",
+            where=str(site_file),
+            remedy="Its preflight works: sitewright preflight --site FILE.",
+        )
+    return site, solution, make_plan(solution, site, (), playbooks=playbooks)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 40 s, 12 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:
+    """The plan for reading: stages, steps, machines, what cannot be taken back, time."""
+    total = sum(stage.expected_seconds for stage in plan.stages)
+    size = f"{len(plan.stages)} stages on {len(plan.hosts)} machines"
+    lines = [
+        f"{plan.solution}, {plan.environment}: {size}, usually {duration(total)}",
+        f"plan {plan.sha256[:12]}",
+    ]
+    for number, stage in enumerate(plan.stages, 1):
+        lines += ["", f"{number}. {stage.title} ({stage.id}), {duration(stage.expected_seconds)}"]
+        lines += textwrap.wrap(stage.why, width, initial_indent="   ", subsequent_indent="   ")
+        if stage.needs:
+            lines.append(f"   after {', '.join(stage.needs)}")
+        for step in stage.steps:
+            lines += _step_text(step, width, full=full)
+    if plan.secrets:
+        lines += ["", f"Secrets it will ask for: {', '.join(plan.secrets)}"]
+    return "\n".join(lines)
+
+
+def _step_text(step: PlannedStep, width: int, *, full: bool) -> list[str]:
+    hosts = ", ".join(step.hosts) or "here"
+    lines = textwrap.wrap(
+        f"{step.title} [{step.kind}] on {hosts}",
+        width,
+        initial_indent="   - ",
+        subsequent_indent="     ",
+    )
+    if step.irreversible:
+        lines += textwrap.wrap(
+            f"CANNOT BE TAKEN BACK: {step.irreversible}",
+            width,
+            initial_indent="     ",
+            subsequent_indent="     ",
+        )
+    if full:
+        for key in ("command", "script", "playbook"):
+            value = step.spec.get(key)
+            if value:
+                lines += [f"       {key}:"]
+                lines += [f"         {line}" for line in str(value).splitlines()]
+        for name, text in step.files:
+            lines.append(f"       file {name}:")
+            lines += [f"         {line}" for line in text.splitlines()]
+    return lines

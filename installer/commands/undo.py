@@ -1,0 +1,64 @@
+"""`sitewright undo`: take back what a stage of the last run did, as far as it can be."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+from pathlib import Path
+
+from foundation.problems import ExitCode, InputProblem
+from installer.commands.install import add_run_options, told
+from installer.commands.narration import Narration
+from installer.commands.options import read_credentials
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright undo`."""
+    parser.add_argument("stage", metavar="STAGE", help="as `sitewright status` names it")
+    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="the site")
+    parser.add_argument("--reason", default="", help="why, for the record")
+    add_run_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
+    from installer.runs import latest_run, site_key
+    from installer.site import load_site
+
+    site = load_site(options.site)
+    last = latest_run(site_key(site))
+    if last is None:
+        raise InputProblem(
+            "this site has no run, so there is nothing to take back", where=str(options.site)
+        )
+
+    async def undo() -> ExitCode:
+        from foundation.hosts.pool import Pool
+        from installer.run import Engine
+        from installer.site_lock import Lock
+        from installer.steps.kind import Answer, Question
+
+        async def ask(question: Question) -> Answer:
+            raise InputProblem(f"undoing asks nothing: {question.title}")
+
+        by = options.by or getpass.getuser()
+        plan = last.plan()
+        with Lock(site_key(site), by=by, take_over=options.take_over) as lock:
+            async with Pool(
+                site.inventory(options.site.parent),
+                credentials=read_credentials(options),
+                connect_timeout=options.connect_timeout,
+            ) as pool:
+                engine = Engine(
+                    plan, pool, last, settings=dict(plan.settings), secrets={}, ask=ask,
+                    lock=lock, by=by,
+                )  # fmt: skip
+                narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
+                engine.subscribe(narration)
+                outcome = await engine.undo(options.stage, by=by, reason=options.reason)
+        for failure in engine.failures:
+            print(f"{failure.host}: {failure.problem.cause}")
+        return told(outcome, last)
+
+    return int(asyncio.run(undo()))

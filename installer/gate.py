@@ -1,0 +1,79 @@
+"""The gate before a run and before each stage: preflight decides whether it may begin."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from foundation.hosts.connection import Become
+from foundation.problems import ExitCode, Problem
+from preflight.assessment import Assessment
+from preflight.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from foundation.hosts.pool import Pool
+    from installer.plan import PlannedStage
+    from installer.site import Site
+    from installer.solution import Solution
+
+
+class NotReady(Problem):
+    """Machines that may not carry what is to be installed."""
+
+    code = "not-ready"
+    title = "The machines are not ready"
+    exit_code = ExitCode.NOT_READY
+
+
+async def look_at(pool: Pool, site: Site, solution: Solution) -> Assessment:
+    """A whole preflight of a site over connections that stay open for the run."""
+    from preflight.judge import assess
+    from preflight.survey import SurveyOptions, survey
+
+    hosts = list(pool.inventory)
+    seen = [entry async for entry in survey(pool, hosts, SurveyOptions(become=Become.IF_ALLOWED))]
+    order = {host.name: place for place, host in enumerate(hosts)}
+    seen.sort(key=lambda entry: order[entry.host.name])
+    needs = solution.needs(site.environment, site.sizing)
+    roles = {host.name: tuple(host.roles) for host in site.hosts}
+    now = datetime.now(UTC)
+    return assess(
+        seen, needs, roles=roles, waivers=site.waivers, today=now.astimezone().date(), mesh=None
+    )
+
+
+def objections(assessment: Assessment) -> tuple[Problem, ...]:
+    """What stands against beginning: machines that were not seen, and failures nobody waived."""
+    unseen = [host.seen.problem for host in assessment.hosts if host.seen.problem is not None]
+    failed = [finding for finding in assessment.all_findings if finding.blocks]
+    return (*unseen, *(_problem(finding) for finding in failed))
+
+
+def _problem(finding: Finding) -> NotReady:
+    return NotReady(
+        finding.title.rstrip("."),
+        where=finding.host or "between the machines",
+        remedy=finding.remedy,
+    )
+
+
+def concerns(stage: PlannedStage, finding: Finding) -> bool:
+    """Whether a finding is among those a stage depends on; patterns as in waivers."""
+    return finding.severity is Severity.FAIL and any(
+        fnmatch.fnmatchcase(finding.id, pattern) for pattern in stage.recheck
+    )
+
+
+async def recheck(
+    pool: Pool, site: Site, solution: Solution, stage: PlannedStage
+) -> Sequence[Problem]:
+    """Look again at what a stage depends on, on its own machines only."""
+    assessment = await look_at(pool, site, solution)
+    own = {name for step in stage.steps for name in step.hosts}
+    return [
+        _problem(finding)
+        for finding in assessment.all_findings
+        if finding.blocks and concerns(stage, finding) and finding.host in own
+    ]

@@ -1,0 +1,314 @@
+"""Playbook: an Ansible playbook, run once on the control host against the step's machines.
+
+ansible-playbook is a durable job of the control host. What it does comes task by task, and the
+journals of the services it touches are followed on their machines at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from foundation.hosts import jobs
+from foundation.hosts.jobs_model import JobLine, JobState
+from foundation.hosts.model import Host, Inventory
+from foundation.problems import ConnectionProblem, InputProblem
+from installer.ansible import command as ansible
+from installer.ansible.on_control_host import NEEDS
+from installer.ansible.told import Told, parse
+from installer.events import Kind
+from installer.steps.kind import SHOWN_LINES, Ended, StepContext, StepFailed, StepKind
+from installer.steps.model import PlaybookStep
+from installer.steps.probed import Probed, parsed, undo_by
+
+SUDO_PASSWORD: Final = "sudo_password"  # noqa: S105 - the name of a secret, not one
+SSH_PASSWORD: Final = "ssh_password"  # noqa: S105 - the name of a secret, not one
+_PROGRAM: Final = "ansible-playbook"
+_AWAY_PAUSE: Final = 5.0
+
+
+class Playbook(Probed):
+    """Done by its probe, or by `--check` where that tells the truth; undone by a playbook."""
+
+    once = True
+
+    def data(self, context: StepContext) -> PlaybookStep:
+        """The step's data."""
+        return parsed(context, PlaybookStep)
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """By the probe; else by `--check` where it is honest: done is where it changes nothing."""
+        data = self.data(context)
+        if data.done is not None:
+            return (await context.ask_machine(data.done)).yes
+        if not data.check_mode:
+            return None
+        stats = await self._check(context, data)
+        return None if stats is None else _changes(stats) == 0
+
+    async def _check(self, context: StepContext, data: PlaybookStep) -> Told | None:
+        """The numbers of `--check`; None where it could not be carried out."""
+        word = secrets.token_hex(16)
+        run = _run(context, data, data.playbook, word, check=True)
+        done = await context.look(
+            ansible.command(context.host),
+            stdin=ansible.payload(run, context.host),
+            timeout=data.timeout_minutes * 60,
+        )
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        told = [found for line in lines if (found := parse(line, word)) is not None]
+        stats = next((found for found in reversed(told) if found.event == "stats"), None)
+        return stats if done.status == 0 else None
+
+    async def do(self, context: StepContext) -> str:
+        """Run the playbook to its end; a dry run does `--check` where that is honest."""
+        data = self.data(context)
+        if context.dry_run and data.check_mode:
+            stats = await self._check(context, data)
+            if stats is not None:
+                text = f"{data.playbook} would change {_changes(stats)} things ({stats.text})"
+                context.emit(Kind.NOTE, text=text)
+        watching = _Watching(context, _word(context))
+        async with _services_followed(context, data.follow):
+            ended = await self._play(context, data, data.playbook, watching, label="do")
+        if not ended.good:
+            raise _failure(context, data.playbook, watching, ended)
+        stats = watching.stats
+        changed = _changes(stats) if stats is not None else 0
+        return f"{data.playbook} ran on {len(context.hosts)} machines and changed {changed} things."
+
+    async def _play(
+        self,
+        context: StepContext,
+        data: PlaybookStep,
+        playbook: str,
+        watching: _Watching,
+        *,
+        label: str,
+    ) -> Ended:
+        run = _run(context, data, playbook, watching.word)
+        return await context.change(
+            f"run the playbook {playbook} on {', '.join(host.name for host in context.hosts)}",
+            ansible.command(context.host),
+            label=label,
+            stdin=ansible.payload(run, context.host),
+            environment=_agent(context.host),
+            on_line=watching.line,
+        )
+
+    async def undo(self, context: StepContext) -> bool:
+        """Take it back: `undo` names a playbook (ansible-playbook FILE) or another command."""
+        data = self.data(context)
+        if data.undo is None:
+            return False
+        if data.undo.command[:1] != (_PROGRAM,):
+            await undo_by(context, data.undo)
+            return True
+        if len(data.undo.command) != 2:
+            raise InputProblem(
+                "a playbook that takes a step back is named alone: [ansible-playbook, FILE]",
+                where=context.step.key,
+            )
+        playbook = data.undo.command[1]
+        watching = _Watching(context, _word(context))
+        ended = await self._play(context, data, playbook, watching, label="undo")
+        if not ended.good:
+            raise _failure(context, playbook, watching, ended)
+        return True
+
+
+def _run(
+    context: StepContext, data: PlaybookStep, playbook: str, word: str, *, check: bool = False
+) -> ansible.PlaybookRun:
+    folder = Path(context.plan.playbooks)
+    if Path(playbook).is_absolute():
+        # A playbook of the solution beside a customer's own folder of playbooks.
+        folder, playbook = Path(playbook).parent, Path(playbook).name
+    elif not (folder / playbook).is_file() and Path(data.playbook).is_absolute():
+        folder = Path(data.playbook).parent
+    missing = [name for name in data.secrets if name not in context.secrets]
+    if missing:
+        raise InputProblem(
+            f"the secrets {', '.join(missing)} were not given",
+            where=context.step.key,
+            remedy="Give them when you are asked for them, or in a private file.",
+        )
+    return ansible.PlaybookRun(
+        playbook=playbook,
+        folder=folder,
+        inventory=_inventory(context),
+        word=word,
+        roles=dict(context.plan.hosts),
+        limit=[host.name for host in context.hosts if host.name != context.host.name],
+        tags=data.tags,
+        settings=dict(context.plan.settings),
+        variables=data.variables,
+        secrets={name: context.secrets[name] for name in data.secrets},
+        become_password=context.secrets.get(SUDO_PASSWORD),
+        connection_password=context.secrets.get(SSH_PASSWORD),
+        check=check,
+    )
+
+
+def _inventory(context: StepContext) -> Inventory:
+    """The site's inventory where the engine tells it; else the step's machines alone."""
+    known = getattr(context, "inventory", None)
+    if isinstance(known, Inventory):
+        return known
+    return Inventory(hosts=tuple(host for host in context.hosts if host.name != "control"))
+
+
+def _word(context: StepContext) -> str:
+    """The word of this try: the same when it is resumed, and known to nobody else."""
+    path = context.folder / "playbooks.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        key = path.read_bytes()
+    else:
+        key = secrets.token_bytes(32)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+    told = json.dumps([context.step.key, context.attempt]).encode()
+    return hashlib.blake2b(told, key=key, digest_size=16).hexdigest()
+
+
+def _agent(control: Host) -> list[tuple[str, str]]:
+    socket = os.environ.get("SSH_AUTH_SOCK", "")
+    return [("SSH_AUTH_SOCK", socket)] if socket and control.local else []
+
+
+def _changes(stats: Told) -> int:
+    return sum(numbers.get("changed", 0) for numbers in stats.stats.values())
+
+
+class _Watching:
+    """The lines of a running playbook, made into events."""
+
+    def __init__(self, context: StepContext, word: str) -> None:
+        self.word = word
+        self.stats: Told | None = None
+        self.failures: list[Told] = []
+        self._context = context
+        self._tasks = 0
+
+    def line(self, line: JobLine) -> bool:
+        """Take a line; False where it has been written in our words."""
+        told = None if line.unit else parse(line.text, self.word)
+        if told is None:
+            return True
+        if told.event == "host":
+            self._context.emit(
+                Kind.TASK,
+                host=told.host,
+                play=told.play,
+                task=told.task,
+                status=told.status,
+                sentence=told.sentence,
+            )
+            if told.status in {"failed", "unreachable"}:
+                self.failures.append(told)
+        elif told.event == "task":
+            self._tasks += 1
+            self._context.emit(Kind.STEP_PROGRESS, done=self._tasks, total=0, text=told.task)
+        elif told.event == "stats":
+            self.stats = told
+            # A resumed try has not seen what failed before; this names it all.
+            self.failures = list(told.failures) or self.failures
+        # Written with its cursor, so that a resumed run goes on right after it.
+        self._context.emit(
+            Kind.LINE, text=told.text, stream=line.stream, cursor=line.cursor, unit=""
+        )
+        return False
+
+    def shown(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Lines as a person reads them."""
+        return tuple(
+            told.text if (told := parse(line, self.word)) is not None else line for line in lines
+        )
+
+
+def _failure(
+    context: StepContext, playbook: str, watching: _Watching, ended: Ended
+) -> StepFailed:
+    output = watching.shown(ended.tail)[-SHOWN_LINES:]
+    where = context.host.name
+    if ended.exit_status in NEEDS:
+        return StepFailed(
+            (output[-1] if output else NEEDS[ended.exit_status]),
+            where=where,
+            remedy="Install ansible-core 2.18 or later on the control host, or let this machine "
+            "be the control host.",
+            output=output,
+            again=False,
+        )
+    if ended.state is JobState.TIMED_OUT:
+        return StepFailed(f"{playbook} did not end in time", where=where, output=output)
+    failures = watching.failures
+    if not failures:
+        said = next((line for line in reversed(output) if line.strip()), "")
+        told = f"exit status {ended.exit_status}" if ended.exit_status is not None else ended.result
+        return StepFailed(f"{playbook} failed ({told}): {said[:300]}", where=where, output=output)
+    first = failures[0]
+    names = list(dict.fromkeys(failure.host for failure in failures))
+    machines = len(watching.stats.stats) if watching.stats and watching.stats.stats else len(
+        context.hosts
+    )
+    how = "could not be reached for" if first.status == "unreachable" else "failed in"
+    others = f", and {', '.join(names[1:6])} too" if len(names) > 1 else ""
+    return StepFailed(
+        f'{first.host} {how} the task "{first.task}" of {playbook} '
+        f"({len(names)} of {machines} machines{others}): {first.sentence or 'it said nothing'}",
+        where=", ".join(names[:6]),
+        output=output,
+        again=True,
+    )
+
+
+@asynccontextmanager
+async def _services_followed(context: StepContext, units: Sequence[str]) -> AsyncIterator[None]:
+    """Follow the journals of services on the step's machines for as long as this is open."""
+    targets = [host for host in context.hosts if host.name != context.host.name]
+    if context.dry_run or not units:
+        targets = []
+    tasks = [asyncio.create_task(_follow_services(context, host, units)) for host in targets]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _follow_services(context: StepContext, host: Host, units: Sequence[str]) -> None:
+    """Follow until cancelled; a machine that is away is tried again, for this is only a view."""
+    cursor = context.resume_cursor(host.name)
+    while True:
+        try:
+            connection = await context.connect(host)
+            async with aclosing(jobs.follow_units(connection, units, cursor=cursor)) as lines:
+                async for line in lines:
+                    cursor = line.cursor
+                    context.emit(
+                        Kind.LINE,
+                        host=host.name,
+                        text=line.text,
+                        stream=line.stream,
+                        cursor=line.cursor,
+                        unit=line.unit,
+                    )
+            return
+        except ConnectionProblem:
+            await asyncio.sleep(_AWAY_PAUSE)
+
+
+KIND: Final[StepKind] = Playbook()
