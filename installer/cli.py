@@ -126,7 +126,8 @@ def _tell(problem: Problem) -> None:
     from foundation.secrets import redact
 
     place = f" ({problem.where})" if problem.where else ""
-    print(redact(f"{problem.title}{place}:\n  {problem.cause.rstrip(".")}."), file=sys.stderr)
+    cause = problem.cause.rstrip(".")
+    print(redact(f"{problem.title}{place}:\n  {cause}."), file=sys.stderr)
     if problem.remedy:
         print(redact(f"  Do: {problem.remedy}"), file=sys.stderr)
 

@@ -269,6 +269,8 @@ class _Planner:
             return ((step.values, self.renderer.file(step.values)),)
         if isinstance(step, KubectlStep):
             return ((step.manifest, self.renderer.file(step.manifest)),)
+        if isinstance(step, ScriptStep) and step.file:
+            return ((step.file, str(spec["script"])),)
         if isinstance(step, PlaybookStep):
             path = self._folder(step.playbook) / step.playbook
             return ((step.playbook, path.read_text(encoding="utf-8")),)

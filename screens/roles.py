@@ -71,7 +71,7 @@ class RolesScreen(Dialog[tuple[str, ...]]):
         board.focus()
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
-        """Enter, or a second click, ticks too."""
+        """Enter, or a double click, ticks too."""
         event.stop()
         self.action_tick()
 

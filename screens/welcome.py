@@ -32,7 +32,7 @@ class WelcomeScreen(StepScreen):
 
     def compose_body(self) -> ComposeResult:
         """The choices, and a line for a file."""
-        yield Board((Column("", 22), Column("")), self._rows(), header=False, id="choices")
+        yield Board((Column("", 12), Column("")), self._rows(), header=False, id="choices")
         yield Field("File", id="file", example="facts.json or site.yaml")
         yield Static("", id="about", markup=False)
 
@@ -40,10 +40,7 @@ class WelcomeScreen(StepScreen):
         rows = []
         saved = self.saved.answers
         if saved is not None:
-            when = f", kept {said_when(saved.saved_at, self.services.now())}"
-            rows.append(
-                Row("resume", (Cell("Go on", "strong"), Cell(f"{saved_words(saved)}{when}")))
-            )
+            rows.append(Row("resume", (Cell("Go on", "strong"), Cell(saved_words(saved)))))
         rows += [
             Row("new", (Cell("New site", "strong"), Cell("machines, or only this one", "muted"))),
             Row(
@@ -83,9 +80,11 @@ class WelcomeScreen(StepScreen):
         self._about(event.key)
 
     def _about(self, key: str) -> None:
+        saved = self.saved.answers
+        when = said_when(saved.saved_at, self.services.now()) if saved else ""
         texts = {
-            "resume": "Go on where you left. Machines are looked at again, since they may have "
-            "changed. Passwords were not kept and will be asked for.",
+            "resume": f"Your place was kept {when}. Machines are looked at again, since they may "
+            "have changed. Passwords were not kept: type them again under Login.",
             "new": "Name the goal and the machines; Sitewright logs in once to each, looks, and "
             "says what is missing. It changes nothing.",
             "open": "Type the name of a file and press Enter. A site file repeats its answers. "

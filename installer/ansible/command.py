@@ -83,6 +83,8 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
         "ssh_config": ssh_config(hosts, "@FOLDER@/known_hosts"),
         "known_hosts": _known_hosts(run.inventory),
         "variables.yaml": _variables(run),
+        # Ansible takes no /dev/null for it; an empty file keeps every other one out.
+        "ansible.cfg": "[defaults]\n",
         "redact.json": json.dumps([s.reveal() for s in secrets if s]),
         "plugins/sitewright_events.py": (_HERE / "sitewright_events.py").read_text("utf-8"),
         "tmp/.keep": "",
@@ -115,9 +117,9 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
 
 
 def _environment(run: PlaybookRun) -> dict[str, str]:
-    """Everything that Ansible is told by its environment; no ansible.cfg is read."""
+    """Everything that Ansible is told by its environment; no other ansible.cfg is read."""
     return {
-        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_CONFIG": "@FOLDER@/ansible.cfg",
         "ANSIBLE_HOME": "@FOLDER@/ansible",
         "ANSIBLE_LOCAL_TEMP": "@FOLDER@/tmp",
         "ANSIBLE_HOST_KEY_CHECKING": "True",
@@ -133,7 +135,6 @@ def _environment(run: PlaybookRun) -> dict[str, str]:
         "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
         "ANSIBLE_CALLBACK_PLUGINS": "@FOLDER@/plugins",
         "ANSIBLE_STDOUT_CALLBACK": "sitewright_events",
-        "ANSIBLE_CALLBACKS_ENABLED": "",
         "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "False",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -83,7 +83,7 @@ class Board(ScrollView, can_focus=True):
 
     @dataclass
     class Chosen(Message):
-        """A row was opened, by Enter or by a second click."""
+        """A row was opened, by Enter or by a double click."""
 
         board: Board
         key: str
@@ -215,17 +215,16 @@ class Board(ScrollView, can_focus=True):
             self.post_message(self.Chosen(self, self.key))
 
     def on_click(self, event: events.Click) -> None:
-        """A click highlights; a click on what is highlighted opens."""
+        """A click highlights, a double click opens."""
         y = event.y - self._top
         if y < 0:
             return
         place = y + self.scroll_offset.y
         if place >= len(self.rows) or self.rows[place].heading:
             return
-        if place == self.cursor and self._told == self.rows[place].key:
+        self._settle(place, 1)
+        if event.chain > 1:
             self.action_choose()
-        else:
-            self._settle(place, 1)
 
     def on_resize(self, _event: events.Resize) -> None:
         """Keep the cursor in sight when the window changes."""

@@ -54,7 +54,7 @@ def write(folder, name, data, mode=0o600):
         file.write(data)
 
 
-def find(near, floor):
+def find(near, floor, folder):
     """The ansible-playbook to use: beside the Python that is named, else on the path."""
     candidates = [os.path.join(near, "ansible-playbook")] if near else []
     candidates.append(shutil.which("ansible-playbook") or "")
@@ -66,12 +66,13 @@ def find(near, floor):
             [path, "--version"],
             capture_output=True,
             text=True,
-            env=dict(os.environ, ANSIBLE_CONFIG="/dev/null"),
+            env=dict(os.environ, ANSIBLE_CONFIG=f"{folder}/ansible.cfg"),
         )
         found = re.search(r"\[core (\d+)\.(\d+)", shown.stdout)
         if found and [int(found[1]), int(found[2])] >= floor:
             return path
-        seen.append(f"{path} is {found[0][1:] if found else 'of an unknown version'}")
+        said = (shown.stderr.strip().splitlines() or ["no version told"])[-1][:300]
+        seen.append(f"{path} is {found[0][1:] if found else f'of an unknown version ({said})'}")
     wanted = ".".join(map(str, floor))
     if seen:
         print(f"ansible-core {wanted} or later is needed: {'; '.join(seen)}", flush=True)
@@ -83,7 +84,6 @@ def find(near, floor):
 def main():
     told = json.load(sys.stdin)
     os.umask(0o077)
-    program = find(told["near"], told["floor"])
     folder = private_folder()
     if folder is None:
         print("no file system in memory can be written to here (/run, /dev/shm)", flush=True)
@@ -101,6 +101,7 @@ def main():
     try:
         for name, text in told["files"].items():
             write(folder, name, text.replace("@FOLDER@", folder).encode())
+        program = find(told["near"], told["floor"], folder)
         root = told["playbooks"]
         if told["archive"]:
             root = os.path.join(folder, "playbooks")
