@@ -2,7 +2,8 @@
 # Set up and pass every test: lint, types, import contracts, unit tests, and the lab.
 #
 #   tests/run.sh            all of it (under 15 minutes on 2 cores)
-#   tests/run.sh unit       without the lab (under a minute once set up)
+#   tests/run.sh unit       pure and small tests (under a minute once set up)
+#   tests/run.sh processes  the wizard's screens, and tests that start and kill whole processes
 #   tests/run.sh lab        the lab alone
 #   tests/run.sh static     lint, types and contracts alone
 #
@@ -65,7 +66,11 @@ if [ "$what" = all ] || [ "$what" = static ]; then
 fi
 if [ "$what" = all ] || [ "$what" = unit ]; then
     step "unit tests"
-    pytest -m "not lab" -n 2 --dist loadfile
+    pytest -m "not lab and not processes and not screens" -n 2 --dist loadfile
+fi
+if [ "$what" = all ] || [ "$what" = processes ]; then
+    step "screens, and whole processes"
+    pytest -m "(processes or screens) and not lab" -n 2 --dist loadfile
 fi
 if [ "$what" = all ] || [ "$what" = lab ]; then
     step "the lab (its images are built once and kept in the cache folder)"

@@ -67,7 +67,7 @@ class LabSite:
         return str(list(self.lab.subnet.subnets(2))[2].network_address + number)
 
     def variables(self) -> dict[str, object]:
-        """Every setting with its value, as the playbooks get them."""
+        """Every setting with its value, as the playbooks get them from a plan."""
         given = {
             "domain": "pm4ml.test.example",
             "pm4ml_id": "bank-one",
@@ -77,7 +77,12 @@ class LabSite:
             "git_url": "https://git.test.example/site.git",
             **self.settings,
         }
-        return dict(answers(load_settings(SOLUTION), given).values)
+        values = answers(load_settings(SOLUTION), given).values
+        # Texts, as the plan has them: a playbook must understand "no" as well as false.
+        return {
+            name: ("yes" if value else "no") if isinstance(value, bool) else str(value)
+            for name, value in values.items()
+        }
 
     def inventory(self, extra: Mapping[str, object] | None = None) -> Path:
         """Write the inventory and return its path."""

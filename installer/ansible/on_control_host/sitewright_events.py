@@ -150,9 +150,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             ]
             if said:
                 # "non-zero return code" alone tells nobody anything.
-                text = said[0] if len(said) == 1 else f"{said[0]}: {said[1].splitlines()[-1]}"
-                if said[0] == (said[1] if len(said) > 1 else ""):
-                    text = said[0]
+                more = said[1].splitlines()[-1] if len(said) > 1 and said[1] != said[0] else ""
+                text = f"{said[0]}: {more}" if more else said[0]
                 return " ".join(text.split())[:SENTENCE]
         return ""
 

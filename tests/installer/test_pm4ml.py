@@ -1,0 +1,185 @@
+"""PM4ML's stages and playbooks as data: strict, pinned, with Ansible's own modules only."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from foundation.documents import parse_yaml
+from installer.planning import load_stages
+from installer.settings import load_settings
+from installer.solution import load_solution
+from installer.steps.model import ChecklistStep, PlaybookStep, Probe, ScriptStep
+from preflight.checks.registry import CHECKS
+
+SOLUTION = load_solution("pm4ml")
+PLAYBOOKS = SOLUTION.folder / "playbooks"
+TOP = sorted([*PLAYBOOKS.glob("*.yml"), *PLAYBOOKS.glob("undo/*.yml")])
+EVERY = sorted(PLAYBOOKS.rglob("*.yml"))
+KEYWORDS = frozenset(
+    "name register when loop loop_control vars changed_when failed_when no_log delegate_to retries "
+    "delay until become check_mode notify tags block run_once any_errors_fatal".split()
+)
+
+
+def tasks(value: Any) -> Iterator[dict[str, Any]]:
+    """Every task of a playbook or a file of tasks, those in blocks too."""
+    for each in value if isinstance(value, list) else []:
+        if "hosts" in each:
+            for part in ("tasks", "handlers", "pre_tasks", "post_tasks"):
+                yield from tasks(each.get(part, []))
+        elif "block" in each:
+            yield from tasks(each["block"])
+        else:
+            yield each
+
+
+def named(path: Path) -> str:
+    """A path as it is told in a test's name."""
+    return str(path.relative_to(PLAYBOOKS))
+
+
+def test_the_six_names_of_the_document_are_there() -> None:
+    """Section 6.4, letter by letter."""
+    assert {path.name for path in PLAYBOOKS.glob("[0-9]*")} == {
+        "1.microk8s_setup.yml",
+        "2.argocd_setup.yml",
+        "3.haproxy_setup.yml",
+        "4.ceph.yml",
+        "5.apps_setup.yml",
+        "6.system-tuning.yml",
+    }
+
+
+@pytest.mark.parametrize("path", EVERY, ids=named)
+def test_every_file_is_strict_yaml_and_uses_builtin_modules_only(path: Path) -> None:
+    """No duplicate key, no collection, no shell module, a name on every task."""
+    value = parse_yaml(path.read_text(), where=path.name)
+    for task in tasks(value):
+        assert task.get("name"), task
+        for key in set(task) - KEYWORDS:
+            assert key.startswith("ansible.builtin."), (path.name, key)
+            assert key not in {"ansible.builtin.shell", "ansible.builtin.raw"}
+
+
+@pytest.mark.parametrize("path", TOP, ids=named)
+def test_ansible_takes_every_playbook(path: Path) -> None:
+    """ansible-playbook --syntax-check, from the playbooks' own folder."""
+    program = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run(
+        [str(program), "--syntax-check", "-i", "localhost,", named(path)],
+        cwd=PLAYBOOKS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_tasks_with_a_token_or_a_secret_show_nothing() -> None:
+    """Whoever asks for a token, carries one or hands a secret on has no_log."""
+    marks = ("add-node", "'join'", "cluster, add", "cluster, join", "get-key", "vault_token }}",
+             "git_password | default('') }}", "get-or-create-key")  # fmt: skip
+    found = 0
+    for path in EVERY:
+        for task in tasks(yaml.safe_load(path.read_text())):
+            command = task.get("ansible.builtin.command", {})
+            text = yaml.safe_dump(command, width=10000, default_flow_style=True)
+            if any(mark in text for mark in marks):
+                found += 1
+                assert task.get("no_log") is True, (path.name, task["name"])
+    assert found >= 7
+
+
+def test_every_version_is_pinned() -> None:
+    """Neither a playbook nor a default says latest, stable manifests or a branch of others."""
+    for path in [*EVERY, *PLAYBOOKS.glob("templates/*"), SOLUTION.folder / "settings.yaml"]:
+        for line in path.read_text().splitlines():
+            assert not re.search(r"\blatest\b|argo-cd/stable|/master/|/main/", line), path.name
+    values = {each.name: each.default for each in load_settings(SOLUTION).settings}
+    assert values["microk8s_channel"] == "1.31/stable"
+    assert re.fullmatch(r"v\d+\.\d+\.\d+", values["argocd_version"] or "")
+
+
+def test_every_setting_is_used_and_every_condition_known() -> None:
+    """A setting that nothing reads would be a promise that nobody keeps."""
+    texts = [
+        path.read_text()
+        for folder in ("playbooks", "stages")
+        for path in (SOLUTION.folder / folder).rglob("*")
+        if path.is_file()
+    ]
+    for each in load_settings(SOLUTION).settings:
+        assert any(re.search(rf"\b{each.name}\b", text) for text in texts), each.name
+
+
+def test_stages_refer_to_what_there_is() -> None:
+    """Playbooks, undo playbooks, checks of preflight."""
+    areas = {check.area for check in CHECKS} if hasattr(CHECKS[0], "area") else set()
+    for stage in load_stages(SOLUTION):
+        for word in stage.recheck:
+            assert not areas or word.partition(".")[0] in areas, word
+        for step in stage.steps:
+            if isinstance(step, PlaybookStep):
+                assert (PLAYBOOKS / step.playbook).is_file()
+                if step.undo is not None:
+                    assert step.undo.command[0] == "ansible-playbook"
+                    assert (PLAYBOOKS / step.undo.command[1]).is_file()
+
+
+def test_no_value_stands_inside_quotes_of_a_script() -> None:
+    """Values are quoted when they are filled in; quotes around them would undo that."""
+
+    def scripts() -> Iterator[str]:
+        for stage in load_stages(SOLUTION):
+            for step in stage.steps:
+                if isinstance(step, ScriptStep):
+                    yield step.script
+                probes: list[Probe | None] = [step.done, step.verify, step.undo]
+                probes += [getattr(step, "until", None), getattr(step, "explain", None)]
+                if isinstance(step, ChecklistStep):
+                    probes += [item.check for item in step.items]
+                yield from (probe.script for probe in probes if probe)
+
+    for script in scripts():
+        for line in script.splitlines():
+            before = line.partition("{{")[0]
+            if before != line:
+                assert before.count("'") % 2 == 0, line
+                assert before.count('"') % 2 == 0, line
+
+
+def test_the_checklist_has_every_item_of_the_document() -> None:
+    """Section 6.3: twenty lines in five parts, some of them checked by a program."""
+    stage = next(each for each in load_stages(SOLUTION) if each.id == "checklist")
+    step = stage.steps[0]
+    assert isinstance(step, ChecklistStep)
+    sections = [item.section for item in step.items]
+    for name, least in {
+        "Configuration": 5,
+        "Certificates and TLS": 5,
+        "Secrets and integrations": 4,
+        "Storage": 3,
+        "Resource management": 3,
+    }.items():
+        assert sections.count(name) >= least, name
+    assert sum(1 for item in step.items if item.check) >= 5
+
+
+def test_the_applications_stand_in_the_order_of_the_document() -> None:
+    """Section 6.1: Istio before Vault, Vault before the stateful resources, PM4ML last."""
+    names = yaml.safe_load((PLAYBOOKS / "vars/applications.yml").read_text())[
+        "ordered_applications"
+    ]
+    assert len(names) == len(set(names)) == 24
+    assert (names[0], names[-1]) == ("base-utils", "pm4ml")
+    order = ["storage-app", "certmanager-app", "istio-app", "external-dns-app", "consul-app", "vault",
+             "common-stateful-resources-app", "monitoring-app", "keycloak-app", "ory-app"]  # fmt: skip
+    assert sorted(order, key=names.index) == order
