@@ -53,11 +53,9 @@ def _printable(text: str) -> str:
     return text
 
 
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0, le=LARGEST_BLOB, strict=True)]
-MediaType = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9.+-]{1,80}/[A-Za-z0-9.+_-]{1,120}\Z")
-]
+MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+-]{1,80}/[A-Za-z0-9.+_-]{1,120}$")]
 Printable = Annotated[
     str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_printable)
 ]

@@ -9,6 +9,7 @@ limit. Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import random
 import ssl
@@ -30,7 +31,7 @@ Authorize = Callable[[httpx.Response | None], Awaitable[str | None]]
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
-_READ: Final = 1 << 18
+_READ: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,10 @@ class Web:
         authorize: Authorize | None = None,
         gained: Callable[[int], None] | None = None,
     ) -> Blob:
-        """A body into the store, going on from what is there; raises SourceProblem, WrongContent."""
+        """A body into the store, going on from what is there.
+
+        Raises SourceProblem, WrongContent.
+        """
         failures = 0
         while size is None or partial.received < size:
             before = partial.received
@@ -137,13 +141,10 @@ class Web:
                         partial.restart()
                         if gained and before:
                             gained(-before)
-                    if response.status_code == 416:
+                    if response.status_code == 416 and before:
                         continue
                     await expect(response, 200, 206)
-                    async for chunk in response.aiter_raw(_READ):
-                        partial.write(chunk)
-                        if gained:
-                            gained(len(chunk))
+                    await _write_down(response, partial, gained)
                 if size is None:
                     break
                 if partial.received < size:
@@ -228,9 +229,10 @@ class Web:
         await asyncio.sleep(self._backoff(failures))
 
     def _backoff(self, failures: int) -> float:
-        pause = self.patience.first_pause * 2 ** (failures - 1)
+        pause: float = self.patience.first_pause * 2 ** (failures - 1)
         # Spread, so that many downloads that broke off together do not come back together.
-        return min(pause, self.patience.longest_pause) * random.uniform(0.7, 1.3)  # noqa: S311
+        spread: float = random.uniform(0.7, 1.3)  # noqa: S311 - no secret depends on it
+        return min(pause, self.patience.longest_pause) * spread
 
 
 async def read_bounded(response: httpx.Response, limit: int, *, whole: bool = True) -> bytes:
@@ -247,6 +249,26 @@ async def read_bounded(response: httpx.Response, limit: int, *, whole: bool = Tr
                 remedy="Check the address; somebody else may be answering there.",
             )
     return bytes(body[:limit])
+
+
+async def _write_down(
+    response: httpx.Response, partial: Partial, gained: Callable[[int], None] | None
+) -> None:
+    """A body into the store: one piece is hashed and written while the next one comes in."""
+    writing: asyncio.Task[None] | None = None
+    try:
+        async for chunk in response.aiter_raw(_READ):
+            if writing is not None:
+                await writing
+            writing = asyncio.create_task(asyncio.to_thread(partial.write, chunk))
+            if gained:
+                gained(len(chunk))
+        if writing is not None:
+            await writing
+    finally:
+        if writing is not None and not writing.done():
+            # A thread cannot be cancelled: the file must be at rest before it is left.
+            await asyncio.wait({writing})
 
 
 async def expect(response: httpx.Response, *statuses: int) -> None:
@@ -280,8 +302,10 @@ def shown(url: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name is this machine itself, where HTTP needs no encryption."""
-    name = host.strip("[]")
-    return name == "localhost" or name == "::1" or name.startswith("127.")
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _certificates() -> ssl.SSLContext:
@@ -333,7 +357,7 @@ def _goes_on(response: httpx.Response, offset: int) -> bool:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    text = response.headers.get("retry-after", "")
+    text: str = response.headers.get("retry-after", "")
     if text.isdecimal():
         return float(text[:9])
     try:

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "preflight": Command("installer.commands.preflight", "can these machines carry it?"),
     "facts": Command("installer.commands.facts", "look at machines and save what was seen"),
     "solutions": Command("installer.commands.solutions", "what can be judged, and what it asks"),
+    "checks": Command("installer.commands.checks", "every question that preflight asks"),
     "plan": Command("installer.commands.plan", "what an installation would do, and where"),
     "install": Command("installer.commands.install", "carry an installation through"),
     "resume": Command("installer.commands.resume", "go on with the last run"),

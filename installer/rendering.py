@@ -80,7 +80,7 @@ class Renderer:
     def _environment(self, finalize: Callable[[object], str] | None) -> Any:
         environment = ImmutableSandboxedEnvironment(
             undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701 - configuration files and scripts, never HTML
+            autoescape=False,  # configuration files and scripts, never HTML
             keep_trailing_newline=True,
             trim_blocks=True,
             lstrip_blocks=True,

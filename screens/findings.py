@@ -65,7 +65,7 @@ class FindingsScreen(Dialog[None]):
             yield Board(
                 (Column("", 6), Column("check", 20), Column("what")), id="findings", header=False
             )
-            with VerticalScroll(id="detail", can_focus=False):
+            with VerticalScroll(id="detail"):
                 yield Static("", id="detail-text", markup=False)
             yield Static("", id="told", markup=False)
             yield KeyLine(self.KEYS, id="dialog-keys")

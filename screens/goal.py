@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from screens.answers import Answers
@@ -18,7 +21,7 @@ from screens.wizard import StepId
 if TYPE_CHECKING:
     from screens.services import EnvironmentChoice, SolutionChoice
 
-CARRY = "carry"
+CARRY: Final = "carry"
 
 
 class GoalScreen(StepScreen):
@@ -81,7 +84,7 @@ class GoalScreen(StepScreen):
 
     def _explain(self, key: str) -> None:
         found = self._find(key)
-        text = CARRY_TEXT if found is None else asks_text(*found)
+        text = carry_text() if found is None else asks_text(*found)
         self.query_one("#asks-text", Static).update(text)
         self.query_one("#asks", VerticalScroll).scroll_home(animate=False)
 
@@ -106,6 +109,7 @@ class GoalScreen(StepScreen):
             answers = before.aiming_at(found[0].id, found[1].id)
         if not answers.aims_as(before):
             self.memory.forget_judgement()
+            answers = replace(answers, furthest=self.STEP.value)
         return answers
 
 
@@ -116,32 +120,40 @@ def needed(environment: EnvironmentChoice) -> str:
     return machines_needed(environment.needs)
 
 
-CARRY_TEXT = Content.assemble(
-    ("This machine, against everything\n", "bold"),
+CARRY_TEXT: Final = (
     "It is looked at, and compared with every solution that fits on one machine. The least "
-    "demanding comes first. Nothing else is needed: no address, no login.",
+    "demanding comes first. Nothing else is needed: no address, no login."
 )
 
 
-def asks_text(solution: SolutionChoice, environment: EnvironmentChoice) -> Content:
+def carry_text() -> Group:
+    """What the question about this machine means."""
+    return Group(Text("This machine, against everything", "bold"), Text(CARRY_TEXT))
+
+
+def asks_text(solution: SolutionChoice, environment: EnvironmentChoice) -> Group:
     """What a solution asks of its machines, and who says so."""
     from screens.words import role_lines
 
     needs = environment.needs
-    parts: list[str | tuple[str, str]] = [
-        (f"{solution.title}, {environment.title or environment.id}\n", "bold"),
-        f"{solution.summary}\n\n",
+    table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    for count, role, text in role_lines(needs):
+        table.add_row(Text(count), Text(role, "bold"), Text(text))
+    parts: list[Text | Table] = [
+        Text(f"{solution.title}, {environment.title or environment.id}", "bold"),
+        Text(solution.summary),
+        Text(),
+        table,
+        Text(),
+        Text(f"Source: {needs.sizing.source}"),
     ]
-    lines = role_lines(needs)
-    width = max((len(role) for _, role, _ in lines), default=0)
-    for count, role, text in lines:
-        parts += [f"{count:>3} ", (f"{role:<{width}}", "bold"), f"  {text}\n"]
-    parts.append(f"\nSource: {needs.sizing.source}\n")
-    for note in needs.sizing.notes:
-        parts.append(f"{note}\n")
+    parts += [Text(note) for note in needs.sizing.notes]
     if needs.other_sizings:
-        titles = "; ".join(table.title for table in needs.other_sizings)
-        parts.append(f"Other tables, not used: {titles}\n")
+        titles = "; ".join(other.title for other in needs.other_sizings)
+        parts.append(Text(f"Other tables, not used: {titles}"))
     if not solution.installable:
-        parts.append(f"\nJudged only. {solution.note}".rstrip() + "\n")
-    return Content.assemble(*parts)
+        parts += [Text(), Text(f"It can be judged, and not installed yet. {solution.note}")]
+    return Group(*parts)

@@ -21,6 +21,7 @@ from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
+from screens.widgets.rail import Rail
 from screens.wizard import StepId
 
 
@@ -68,22 +69,13 @@ class MachinesScreen(StepScreen):
 
     def collect(self) -> Answers:
         """The machines and the shared login."""
-        before = self.answers
         typed = self.query_one("#add", Line).value.strip()
         if typed and not self.hosts:
             raise InputProblem(
                 "what is typed is not on the list yet", where=typed, remedy="Press Enter first."
             )
-        names = {host.name for host in self.hosts}
-        roles = {name: found for name, found in before.roles.items() if name in names}
-        answers = replace(before, machines=tuple(self.hosts), login=self.login, roles=roles)
-        if answers.inventory() != before.inventory():
-            known = {host.name: host for host in before.inventory()}
-            for host in answers.inventory():
-                if known.get(host.name) != host:
-                    self.memory.seen.pop(host.name, None)
-            self.memory.forget_judgement()
-        return answers
+        self._keep()
+        return self.answers
 
     # ---- adding
 
@@ -165,11 +157,25 @@ class MachinesScreen(StepScreen):
         self._add(file.hosts)
 
     def _keep(self) -> None:
-        """Keep the list on disk at once: typing it is work."""
-        self.wizard.answers = replace(
-            self.wizard.answers, machines=tuple(self.hosts), login=self.login
-        )
+        """Take the list among the answers, and on disk at once: typing it is work.
+
+        What was seen of a machine that is reached another way now is seen no more, and whatever
+        was judged is judged again.
+        """
+        before = self.answers
+        names = {host.name for host in self.hosts}
+        roles = {name: found for name, found in before.roles.items() if name in names}
+        answers = replace(before, machines=tuple(self.hosts), login=self.login, roles=roles)
+        if answers.inventory() != before.inventory() or answers.login != before.login:
+            known = {host.name: host for host in before.inventory()}
+            for host in answers.inventory():
+                if known.get(host.name) != host:
+                    self.memory.seen.pop(host.name, None)
+            self.memory.forget_judgement()
+            answers = replace(answers, furthest=self.STEP.value)
+        self.wizard.answers = answers
         self.wizard.keep_place()
+        self.query_one(Rail).follow(answers)
 
     # ---- changing
 
@@ -185,6 +191,8 @@ class MachinesScreen(StepScreen):
         if isinstance(answer, LoginAnswer):
             self.login = answer.login
             self.memory.credentials = answer.credentials
+            # Another login may see more, or less.
+            self.memory.forget_results()
             self._keep()
             self._try([host for host in self.hosts if not host.local])
 

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from textual.content import Content
+
+from foundation.problems import Problem
 from preflight.assessment import HostResult
 from preflight.findings import Finding
 from preflight.report.areas import AREAS, Area, Mark, area_rank, mark_of, worst
 from preflight.report.words import clean
 from screens.widgets.board import Cell, Column, Row
+from screens.words import by_weight, finding_word, to_mend
 
 BETWEEN: Final = "\0between"
 """The key of the row for what no machine can tell alone; no machine can have such a name."""
@@ -61,7 +65,7 @@ class Shape:
         """The columns of the board."""
         first = [Column("machine", self.name_width)]
         if self.role_width:
-            first.append(Column("role", self.role_width))
+            first.append(Column("plays", self.role_width))
         middle = [Column(area.short, 4) for area in self.areas]
         return (*first, *middle, Column("more" if self.rest else ""))
 
@@ -72,7 +76,7 @@ def shape_for(width: int, names: Sequence[str], roles: Sequence[str]) -> Shape:
     longest_role = max((len(role) for role in roles), default=0)
     if width >= 2 + 8 + 5 * (len(AREAS) + 1) + 8:
         room = width - 5 * (len(AREAS) + 1) - 3
-        role = min(max(longest_role, 4), 16, room // 2)
+        role = min(max(longest_role, 5), 16, room // 2)
         return Shape(min(max(longest, 7), 20, room - role), role, AREAS, rest=True)
     room = width - 5 * (len(NARROW) + 1) - 2
     return Shape(min(max(longest, 7), max(room, 7)), 0, NARROW, rest=True)
@@ -127,3 +131,16 @@ def _cell(marks: Iterable[Mark]) -> Cell:
 def area_order(finding: Finding) -> int:
     """Where a finding stands among findings of equal weight."""
     return area_rank(finding.area)
+
+
+def glance(title: str, findings: Iterable[Finding], problem: Problem | None = None) -> Content:
+    """What is to mend, one sentence a line, the worst first."""
+    mend = by_weight(to_mend(findings))
+    parts: list[str | tuple[str, str]] = [(f"{clean(title)}\n", "bold")]
+    if problem is not None:
+        parts.append(clean(f"{problem.title}: {problem.cause}. {problem.remedy}"))
+        return Content.assemble(*parts)
+    if not mend:
+        parts.append("Everything is as asked.")
+    parts += [f"{finding_word(finding):<5} {clean(finding.title)}\n" for finding in mend]
+    return Content.assemble(*parts)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -77,6 +79,8 @@ class PreflightScreen(StepScreen):
         """How far it is, and the table."""
         yield Static("", id="progress", markup=False)
         yield Board((Column("machine", 12), Column("")), id="machines")
+        with VerticalScroll(id="glance"):
+            yield Static("", id="glance-text", markup=False)
 
     def on_mount(self) -> None:
         """Begin as soon as the tables are read."""
@@ -249,6 +253,8 @@ class PreflightScreen(StepScreen):
             shape = self.shape or self._shape()
             rows = [self._row(name, shape) for name in names]
             self.query_one("#machines", Board).update_rows(rows)
+            if self._under_cursor() in names:
+                self._glance()
 
     def _show(self, keep: str | None = None) -> None:
         """Draw every row anew, with the columns that fit."""
@@ -267,6 +273,23 @@ class PreflightScreen(StepScreen):
         if self.between is not None and len(self.hosts) > 1:
             rows.append(between_row(self.between, shape))
         board.set_rows(rows, keep=keep)
+        self._glance()
+
+    def on_board_highlighted(self, _event: Board.Highlighted) -> None:
+        """Say what is to mend on the machine under the cursor, where there is room for it."""
+        self._glance()
+
+    def _glance(self) -> None:
+        from screens.matrix import BETWEEN, glance
+
+        name = self._under_cursor()
+        text: Content | str = ""
+        if name == BETWEEN:
+            text = glance("Between the machines", self.between or ())
+        elif name is not None and (result := self.results.get(name)) is not None:
+            problem = result.seen.problem
+            text = glance(name, result.findings, problem)
+        self.query_one("#glance-text", Static).update(text)
 
     def on_resize(self, event: events.Resize) -> None:
         """Other columns for another width."""

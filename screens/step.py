@@ -97,7 +97,7 @@ class StepScreen(Screen[None]):
                     yield from self.compose_body()
                 yield ProblemPanel()
                 with Horizontal(id="nav"):
-                    yield KeyLine(self.KEYS, id="step-keys")
+                    yield KeyLine(self.step_keys(), id="step-keys")
                     yield Press("Back", id="back", action="screen.back")
                     last = after(self.STEP, self.answers) is None
                     word = "Finish" if last else self.NEXT
@@ -111,6 +111,10 @@ class StepScreen(Screen[None]):
     def title_text(self) -> str:
         """The title of the step."""
         return step_of(self.STEP).title
+
+    def step_keys(self) -> Sequence[Key]:
+        """The keys of this step that mean something with the answers so far."""
+        return self.KEYS
 
     def collect(self) -> Answers:
         """The answers with what this step adds; raises Problem if something typed is wrong."""

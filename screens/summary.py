@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -40,11 +41,18 @@ class SummaryScreen(StepScreen):
         Binding("e", "export", "Export", show=False),
     ]
 
+    def step_keys(self) -> Sequence[Key]:
+        """Roles and a site file belong to machines with a solution."""
+        answers = self.answers
+        if answers.carry:
+            return self.KEYS[2:]
+        return self.KEYS if answers.facts_file is None else (self.KEYS[0], self.KEYS[2])
+
     def compose_body(self) -> ComposeResult:
         """Verdict, table, what is short, the command."""
         yield Static("", id="verdict", markup=False)
         yield Board((Column("", 12), Column("")), id="table")
-        with VerticalScroll(id="shortfalls", can_focus=False):
+        with VerticalScroll(id="shortfalls"):
             yield Static("", id="short", markup=False)
         yield Static("", id="repeat", markup=False)
 
@@ -129,7 +137,7 @@ class SummaryScreen(StepScreen):
             )
         else:
             text = Content.assemble(
-                ("s", "bold"), " writes the site file, which repeats all this without the wizard."
+                ("s", "bold"), " writes the site file that repeats this preflight."
             )
         self.query_one("#repeat", Static).update(text)
 

@@ -47,7 +47,7 @@ class TrustScreen(StepScreen):
     def compose_body(self) -> ComposeResult:
         """The keys, and the one under the cursor in full."""
         yield Board((Column("", 3), Column("machine", 12), Column("key")), id="keys-board")
-        with VerticalScroll(id="offer", can_focus=False):
+        with VerticalScroll(id="offer"):
             yield Static("", id="offer-text", markup=False)
 
     def on_mount(self) -> None:

@@ -12,7 +12,7 @@ import asyncio
 import re
 import secrets
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, Literal
 
@@ -115,9 +115,7 @@ def _check_units(units: Sequence[str]) -> None:
             )
 
 
-async def status(
-    connection: Connection, job_id: str, *, become: Become = Become.ROOT
-) -> JobStatus:
+async def status(connection: Connection, job_id: str, *, become: Become = Become.ROOT) -> JobStatus:
     """Where a job stands. Raises ConnectionProblem classes."""
     _check_id(job_id)
     if await durable_kind(connection, become=become) == "systemd":
@@ -132,7 +130,7 @@ async def follow(
     cursor: str = "",
     units: Sequence[str] = (),
     become: Become = Become.ROOT,
-) -> AsyncIterator[JobLine]:
+) -> AsyncGenerator[JobLine, None]:
     """The job's lines after the cursor; ends when the job has ended and everything was read.
 
     The journals of `units` since the job's start come in between, where jobs are units. Raises
@@ -147,7 +145,7 @@ async def follow(
     else:
         after = cursor if cursor.isdecimal() and len(cursor) < 19 else ""
         lines = jobs_detached.follow(connection, job_id, after, become)
-    async with aclosing(lines) as open_lines:  # type: ignore[type-var]  # it is a generator
+    async with aclosing(lines) as open_lines:
         async for line in open_lines:
             yield line
 
@@ -160,7 +158,7 @@ async def follow_again(
     units: Sequence[str] = (),
     become: Become = Become.ROOT,
     patience: float = 600.0,
-) -> AsyncIterator[JobLine]:
+) -> AsyncGenerator[JobLine, None]:
     """`follow` over connections that break: connects again and goes on after the last line.
 
     Raises the last ConnectionProblem once the machine was away for `patience` seconds; other
@@ -173,7 +171,7 @@ async def follow_again(
         try:
             connection = await connect()
             lines = follow(connection, job_id, cursor=cursor, units=units, become=become)
-            async with aclosing(lines) as open_lines:  # type: ignore[type-var]  # a generator
+            async with aclosing(lines) as open_lines:
                 async for line in open_lines:
                     cursor, away_since, pause = line.cursor, None, 0.5
                     yield line
@@ -189,14 +187,14 @@ async def follow_again(
 
 async def follow_units(
     connection: Connection, units: Sequence[str], *, cursor: str = ""
-) -> AsyncIterator[JobLine]:
+) -> AsyncGenerator[JobLine, None]:
     """The journals of services from now on, or after the cursor, until this is closed.
 
     Ends at once where the machine has no journal.
     """
     _check_units(units)
     lines = jobs_systemd.follow_units(connection, units, cursor if is_cursor(cursor) else "")
-    async with aclosing(lines) as open_lines:  # type: ignore[type-var]  # it is a generator
+    async with aclosing(lines) as open_lines:
         async for line in open_lines:
             yield line
 

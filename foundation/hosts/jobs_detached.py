@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from foundation.hosts import jobs_scripts as scripts
 from foundation.hosts.connection import Become, Completed, Connection
@@ -51,7 +51,7 @@ async def status(connection: Connection, job_id: str, become: Become) -> JobStat
 
 async def follow(
     connection: Connection, job_id: str, cursor: str, become: Become
-) -> AsyncIterator[JobLine]:
+) -> AsyncGenerator[JobLine, None]:
     """The job's lines until it has ended and all was read; a line's time is when it came here."""
     offset = int(cursor or 0)
     pause = 0.02
@@ -66,9 +66,7 @@ async def follow(
                 limit=LINE_LIMIT,
                 offset=offset,
             ) as records:
-                state = (
-                    as_status(await records.standing()).state if reading else JobState.RUNNING
-                )
+                state = as_status(await records.standing()).state if reading else JobState.RUNNING
                 async for raw, left_out in records.lines():
                     offset += len(raw) + left_out + 1
                     text = clean_line(raw, left_out=left_out)

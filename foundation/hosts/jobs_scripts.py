@@ -226,7 +226,7 @@ elif timeout --foreground 5 true 2>/dev/null; then timeout --foreground -k 10 "$
 else "$@" 9>&-; s=$?; fi
 case $s in 124|137) [ $(($(date +%s) - began)) -lt "${t%.*}" ] || word=timeout;; esac
 echo "$s $word" >"$d/exit.new" && mv "$d/exit.new" "$d/exit"
-[ $word != timeout ] || { trap "" TERM; kill -TERM 0; sleep 1; kill -KILL 0; }
+[ $word != timeout ] || { trap "" TERM; kill -s TERM 0; sleep 1; kill -s KILL 0; }
 """
 
 DETACHED_START: Final = (
@@ -298,10 +298,10 @@ _END: Final = r"""
 if alive; then
     : >"$d/stopped"
     p=$(cat "$d/pid")
-    kill -TERM -- "-$p" 2>/dev/null
+    kill -s TERM -- "-$p" 2>/dev/null
     n=0
     while alive && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
-    kill -KILL -- "-$p" 2>/dev/null
+    kill -s KILL -- "-$p" 2>/dev/null
 fi
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from foundation.hosts.connection import Become, Chunk, Completed, Connection
 from foundation.hosts.output_lines import LineCutter, clean_line
@@ -63,9 +63,10 @@ class Records:
     ) -> None:
         self._connection = connection
         command = ["sh", "-c", script, "sh", *arguments]
-        stream = connection.stream(command, become=become)
-        assert isinstance(stream, AsyncGenerator)
-        self._chunks: AsyncGenerator[Chunk, None] = stream
+        # Every connection's stream is a generator, which must be closed to end the command.
+        self._chunks = cast(
+            "AsyncGenerator[Chunk, None]", connection.stream(command, become=become)
+        )
         self._head = LineCutter(limit=4096)
         self._rest = b""
         self.cutter = LineCutter(limit=limit, offset=offset)
@@ -95,7 +96,8 @@ class Records:
             if len(head) > 65536:
                 break
         raise ProbeProblem(
-            f"the machine's answer about a job cannot be read: {clean_line(self.told() or head[:200])}",
+            "the machine's answer about a job cannot be read: "
+            + clean_line(self.told() or head[:200]),
             where=self._connection.host.name,
             remedy="Log in and look at what a command prints: a login shell that writes to "
             "standard output is in the way.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from foundation.hosts import jobs_scripts as scripts
@@ -67,7 +67,7 @@ async def status(connection: Connection, job_id: str) -> JobStatus:
 
 async def follow(
     connection: Connection, job_id: str, cursor: str, units: Sequence[str]
-) -> AsyncIterator[JobLine]:
+) -> AsyncGenerator[JobLine, None]:
     """The job's lines and those of the units, until the job has ended and all was read."""
     reader = JournalReader(job=f"{job_id}.service", read=cursor)
     pause = 0.02
@@ -97,7 +97,7 @@ async def follow(
 
 async def follow_units(
     connection: Connection, units: Sequence[str], cursor: str
-) -> AsyncIterator[JobLine]:
+) -> AsyncGenerator[JobLine, None]:
     """The journals of services from now on, or after the cursor, until this is closed."""
     reader = JournalReader(read=cursor)
     arguments = [cursor, *units]

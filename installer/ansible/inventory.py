@@ -46,7 +46,7 @@ def export_inventory(
             if not _VARIABLE.fullmatch(name):
                 raise InputProblem(f'"{name}" cannot be the name of a variable', where="settings")
             # In this section a value is read as Python would: quoted it stays the text it is.
-            lines.append(f"{name}={json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"{name}={_text(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -76,6 +76,15 @@ def _host(host: Host, known_hosts: Sequence[Path | str], ssh_config: str | None)
         options.append(f"-o ProxyJump={_word(host.bastion)}")
     words.append(f"ansible_ssh_common_args={_quoted(' '.join(options))}")
     return " ".join(words)
+
+
+def _text(value: str) -> str:
+    """A text as a literal that Python and JSON read alike, on one line for everybody."""
+    return re.sub(
+        "[\x7f-\x9f\u2028\u2029\ud800-\udfff]",
+        lambda found: f"\\u{ord(found[0]):04x}",
+        json.dumps(value, ensure_ascii=False),
+    )
 
 
 def _word(text: str) -> str:
@@ -122,8 +131,8 @@ def ssh_config(
                 _, address, port = split_endpoint(hop.strip())
                 if (address, port or 22) not in seen:
                     seen.add((address, port or 22))
-                    blocks.append([f"Match originalhost {_word(address)}",
-                                   *(f'  IdentityFile "{_file(key)}"' for key in keys)])  # fmt: skip
+                    files = [f'  IdentityFile "{_file(key)}"' for key in keys]
+                    blocks.append([f"Match originalhost {_word(address)}", *files])
     shared = [
         "Match all",
         "  StrictHostKeyChecking yes",

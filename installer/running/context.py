@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import inspect
 import re
@@ -335,15 +336,6 @@ class Context:
                 self.until,
             )
 
-    async def forget_jobs(self) -> None:
-        """Let the machine forget the jobs; what is left behind there does no harm."""
-        try:
-            connection = await self._shared.reaches(self.host).connect(time.monotonic())
-            for job in self.jobs_begun:
-                await self._shared.jobs.forget(connection, job)
-        except ConnectionProblem:
-            return
-
     # -- telling and asking -------------------------------------------------------------------
 
     def emit(self, kind: Kind, *, host: str | None = None, **data: Json) -> None:
@@ -401,6 +393,14 @@ class Context:
         return StepFailed(
             cause, where=self.host.name, remedy=remedy, output=tuple(self._tail), again=again
         )
+
+
+async def forget_jobs(jobs: Jobs, reach: Reach, ids: Sequence[str]) -> None:
+    """Let a machine forget jobs; what is left behind there does no harm."""
+    with contextlib.suppress(ConnectionProblem):
+        connection = await reach.connect(time.monotonic())
+        for job in ids:
+            await jobs.forget(connection, job)
 
 
 def answer_from(answers: Mapping[str, Json], text: str, items: Sequence[str]) -> Answer | None:

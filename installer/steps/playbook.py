@@ -237,9 +237,7 @@ class _Watching:
         )
 
 
-def _failure(
-    context: StepContext, playbook: str, watching: _Watching, ended: Ended
-) -> StepFailed:
+def _failure(context: StepContext, playbook: str, watching: _Watching, ended: Ended) -> StepFailed:
     output = watching.shown(ended.tail)[-SHOWN_LINES:]
     where = context.host.name
     if ended.exit_status in NEEDS:
@@ -260,8 +258,8 @@ def _failure(
         return StepFailed(f"{playbook} failed ({told}): {said[:300]}", where=where, output=output)
     first = failures[0]
     names = list(dict.fromkeys(failure.host for failure in failures))
-    machines = len(watching.stats.stats) if watching.stats and watching.stats.stats else len(
-        context.hosts
+    machines = (
+        len(watching.stats.stats) if watching.stats and watching.stats.stats else len(context.hosts)
     )
     how = "could not be reached for" if first.status == "unreachable" else "failed in"
     others = f", and {', '.join(names[1:6])} too" if len(names) > 1 else ""

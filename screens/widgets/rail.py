@@ -50,6 +50,12 @@ class Rail(Vertical):
         self.here = here
         self.answers = answers
 
+    def follow(self, answers: Answers) -> None:
+        """Draw the steps anew after an answer changed which of them are needed."""
+        if marks(self.here, answers) != marks(self.here, self.answers):
+            self.answers = answers
+            self.refresh(recompose=True)
+
     def compose(self) -> ComposeResult:
         """A line a step."""
         for step, mark in marks(self.here, self.answers):

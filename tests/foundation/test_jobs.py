@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -102,9 +102,7 @@ async def test_a_program_that_there_is_not(connection: Connection, become: Becom
     assert (status.state, status.exit_status) == (JobState.FAILED, 127)
 
 
-async def test_the_machine_ends_what_takes_too_long(
-    connection: Connection, become: Become
-) -> None:
+async def test_the_machine_ends_what_takes_too_long(connection: Connection, become: Become) -> None:
     spec = JobSpec(new_id(), ("sh", "-c", "echo begun; sleep 1000"), timeout=1.0)
     lines, status = await run_through(connection, spec, become)
     assert texts(lines) == ["begun"]
@@ -244,13 +242,6 @@ async def test_specs_that_cannot_be_jobs(spec: JobSpec) -> None:
 # --- trouble, on lab machines -----------------------------------------------------------------
 
 
-async def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait for something that the event loop brings about."""
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.lab
 async def test_no_line_is_lost_or_doubled_over_broken_connections(
     lab: Lab, lab_machines: LabMachines
@@ -288,10 +279,14 @@ async def test_a_broken_connection_is_told(lab: Lab, lab_machines: LabMachines) 
         connection = await pool.connect(host)
         await jobs.start(connection, spec)
         seen: list[JobLine] = []
-        with pytest.raises(ConnectionLost):
+
+        async def follow_and_break() -> None:
             async for line in jobs.follow(connection, spec.id):
                 seen.append(line)
                 await asyncio.to_thread(machine.script, "pkill -KILL -u ubuntu sshd; true")
+
+        with pytest.raises(ConnectionLost):
+            await follow_and_break()
         again = await pool.connect(host)
         rest = [line async for line in jobs.follow(again, spec.id, cursor=seen[-1].cursor)]
         assert texts(seen + rest) == ["one", "two"]

@@ -49,13 +49,13 @@ class LabSite:
 
     lab: Lab
     folder: Path
-    roles: dict[Machine, tuple[str, ...]]
+    roles: Mapping[Machine, tuple[str, ...]]
     settings: dict[str, str | int | bool] = field(default_factory=dict)
 
     @property
     def private_network(self) -> str:
         """The half of the lab's network in which machines get their addresses."""
-        return str(list(self.lab.subnet.subnets(1))[0])
+        return str(next(self.lab.subnet.subnets(1)))
 
     @property
     def public_network(self) -> str:
@@ -89,7 +89,7 @@ class LabSite:
         common = (
             f"-F none -o UserKnownHostsFile={self.lab.known_hosts} -o GlobalKnownHostsFile=none "
             "-o StrictHostKeyChecking=yes -o IdentitiesOnly=yes -o ControlMaster=auto "
-            f"-o ControlPersist=30s -o ControlPath={self.folder}/%C"
+            f"-o ControlPersist=30s -o ControlPath={self.lab.folder}/%C"
         )
         groups: dict[str, dict[str, object]] = {}
         for machine, roles in self.roles.items():

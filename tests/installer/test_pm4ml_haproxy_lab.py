@@ -46,7 +46,8 @@ class Status(http.server.BaseHTTPRequestHandler):
 
 
 socketserver.ThreadingTCPServer.allow_reuse_address = True
-servers = [socketserver.ThreadingTCPServer(("0.0.0.0", p), Gateway) for p in (32080, 32443, 31080, 31443)]
+ports = (32080, 32443, 31080, 31443)
+servers = [socketserver.ThreadingTCPServer(("0.0.0.0", port), Gateway) for port in ports]
 servers += [http.server.ThreadingHTTPServer(("0.0.0.0", p), Status) for p in (32081, 31081)]
 for server in servers[1:]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -77,13 +78,20 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None
     wait_until(condition, what, seconds=seconds)
 
 
+def wait_for_both(address: str, *gateways: Machine) -> None:
+    """Wait until each gateway answers in turn behind an address."""
+    names = {machine.name for machine in gateways}
+    until(
+        lambda: {name for _ in range(4) for name in said(address, 443)[:1]} == names,
+        f"both gateways behind {address}",
+    )
+
+
 @pytest.fixture
 def site(lab: Lab, machine_factory: MachineFactory, tmp_path: Path) -> LabSite:
     """Two load balancers with a public address each, and two workers with gateways."""
     names = ("lb1", "lb2", "w1", "w2")
-    machines = {
-        name: machine_factory(f"{tmp_path.name[-12:]}-{name}".replace("_", "-")) for name in names
-    }
+    machines = {name: machine_factory(name) for name in names}
     lab_site = LabSite(
         lab,
         tmp_path,
@@ -106,12 +114,11 @@ def test_traffic_flows_and_leaves_a_server_that_died(site: LabSite) -> None:
     lb1, lb2, w1, w2 = site.roles
     first = site.play("3.haproxy_setup.yml")
     assert first.status == 0, first.output
+    this_host = str(site.lab.subnet.network_address + 1)
     for number in (5, 6):
         public = site.public_address(number)
-        until(lambda: {said(public, 443)[0] for _ in range(4) if said(public, 443)} == {w1.name, w2.name},  # noqa: B023 - waited for within the turn
-              f"both gateways behind {public}")  # fmt: skip
-        name, client = said(public, 443)
-        assert client == str(site.lab.subnet.network_address + 1)  # this host, as seen by PROXY v2
+        wait_for_both(public, w1, w2)
+        assert said(public, 443)[1] == this_host  # as PROXY protocol version 2 tells it
         assert said(public, 80)[1] == "-"
     for machine in (lb1, lb2):
         assert said(machine.address, 443)[1] == "-"  # internal, where no PROXY protocol is sent

@@ -147,3 +147,20 @@ def test_the_first_paint_waits_for_nothing_heavy() -> None:
         timeout=60,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_plain_face_needs_no_textual() -> None:
+    code = (
+        "import sys, screens.plain, screens.plain_goal, screens.plain_machines\n"
+        "import screens.plain_results\n"
+        "print([name for name in ('textual', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    assert done.stdout.strip() == "[]"

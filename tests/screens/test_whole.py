@@ -199,6 +199,31 @@ async def test_another_goal_judges_the_same_facts_anew(services: RecordedService
         assert app.memory.assessment.needs.environment == "staging"
 
 
+async def test_a_machine_added_later_is_seen_and_given_a_role(
+    services: RecordedServices,
+) -> None:
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_preflight(pilot, "m1=10.10.0.11")
+        await pilot.press("escape")
+        await on_step(pilot, StepId.TRUST)
+        await pilot.press("escape")
+        await on_step(pilot, StepId.MACHINES)
+        app.screen.query_one("#add", Line).value = "w1=10.10.0.14"
+        await pilot.press("enter")
+        await until(pilot, lambda: "w1" in app.memory.tried)
+        await pilot.press("f10")
+        await on_step(pilot, StepId.TRUST)
+        app.screen.query_one("#keys-board", Board).move_to("w1")
+        await pilot.press("space", "f10")
+        await on_step(pilot, StepId.PREFLIGHT)
+        await judged(pilot)
+        assert services.looks == ["m1", "w1"]
+        assert app.memory.assessment is not None
+        roles = {host.seen.host.name: host.roles for host in app.memory.assessment.hosts}
+        assert roles == {"m1": ("master",), "w1": ("worker",)}
+
+
 @pytest.mark.parametrize("size", [(50, 15), (59, 24), (80, 17), (20, 5)])
 async def test_a_window_that_is_too_small_says_so_and_comes_back(
     services: RecordedServices, size: tuple[int, int]

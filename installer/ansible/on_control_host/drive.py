@@ -4,6 +4,8 @@
 Reads one JSON object from standard input: files to write, the arguments, the environment.
 """
 
+from __future__ import annotations
+
 import base64
 import io
 import json
@@ -15,114 +17,122 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Any, Dict, List, Optional  # noqa: UP035 - Python 3.9 runs this
 
 PREFIX = "sitewright-ansible-"
 NOT_FOUND, TOO_OLD, NO_MEMORY = 121, 122, 123
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "HOME", "SSH_AUTH_SOCK", "USER", "LOGNAME")
 
 
-def in_memory(folder):
-    shown = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True)
-    return shown.stdout.strip() in {"tmpfs", "ramfs"} and os.access(folder, os.W_OK)
-
-
-def private_folder():
-    for base in ("/run", os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):
-        if base and in_memory(base):
-            remove_stale(base)
-            return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base)
+def private_folder() -> Optional[Path]:  # noqa: UP045 - Python 3.9 runs this
+    """A new folder in memory; None where there is no such place."""
+    for base in ("/run", os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108 - a mount
+        if not base or not os.access(base, os.W_OK):
+            continue
+        kind = subprocess.run(
+            ["stat", "-f", "-c", "%T", base], capture_output=True, text=True, check=False
+        )
+        if kind.stdout.strip() in {"tmpfs", "ramfs"}:
+            remove_stale(Path(base))
+            return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base))
     return None
 
 
-def remove_stale(base):
+def remove_stale(base: Path) -> None:
     """What a driver that was killed left behind; only its own user's, and only of the dead."""
-    for name in os.listdir(base):
-        found = re.fullmatch(PREFIX + r"([0-9]+)-\w+", name)
-        path = os.path.join(base, name)
-        if (
-            found
-            and not os.path.exists(f"/proc/{found[1]}")
-            and os.stat(path).st_uid == os.geteuid()
-        ):
+    for path in base.glob(PREFIX + "*"):
+        found = re.fullmatch(PREFIX + r"([0-9]+)-\w+", path.name)
+        if found and not Path("/proc", found[1]).exists() and path.stat().st_uid == os.geteuid():
             shutil.rmtree(path, ignore_errors=True)
 
 
-def write(folder, name, data, mode=0o600):
-    path = os.path.join(folder, name)
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
+def write(path: Path, data: bytes) -> None:
+    """Write a new file that only this user may read."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
 
 
-def find(near, floor, folder):
+def find(near: str, floor: List[int], folder: Path) -> str:  # noqa: UP006 - Python 3.9
     """The ansible-playbook to use: beside the Python that is named, else on the path."""
-    candidates = [os.path.join(near, "ansible-playbook")] if near else []
+    candidates = [str(Path(near, "ansible-playbook"))] if near else []
     candidates.append(shutil.which("ansible-playbook") or "")
     seen = []
     for path in candidates:
         if not path or not os.access(path, os.X_OK):
             continue
         shown = subprocess.run(
-            [path, "--version"],
-            capture_output=True,
-            text=True,
-            env=dict(os.environ, ANSIBLE_CONFIG=f"{folder}/ansible.cfg"),
-        )
+            [path, "--version"], capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, env={**os.environ, "ANSIBLE_CONFIG": f"{folder}/ansible.cfg"},
+        )  # fmt: skip
         found = re.search(r"\[core (\d+)\.(\d+)", shown.stdout)
         if found and [int(found[1]), int(found[2])] >= floor:
             return path
-        said = (shown.stderr.strip().splitlines() or ["no version told"])[-1][:300]
-        seen.append(f"{path} is {found[0][1:] if found else f'of an unknown version ({said})'}")
+        said = (shown.stderr.strip().splitlines() or ["it tells no version"])[-1][:300]
+        seen.append(f"{path} is {found[0][1:] if found else said}")
     wanted = ".".join(map(str, floor))
     if seen:
-        print(f"ansible-core {wanted} or later is needed: {'; '.join(seen)}", flush=True)
+        sys.stdout.write(f"ansible-core {wanted} or later is needed: {'; '.join(seen)}\n")
         sys.exit(TOO_OLD)
-    print(f"ansible-playbook is not installed here (ansible-core {wanted} or later)", flush=True)
+    sys.stdout.write(f"ansible-playbook is not installed here (ansible-core {wanted} or later)\n")
     sys.exit(NOT_FOUND)
 
 
-def main():
+def unpack(archive: str, folder: Path) -> None:
+    """The folder of playbooks that was brought along; made by Sitewright itself."""
+    folder.mkdir(mode=0o700)
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive)), mode="r:gz") as packed:
+        for member in packed:
+            if not (member.isfile() or member.isdir()) or ".." in Path(member.name).parts:
+                raise SystemExit("the archive of playbooks is not one of ours")
+        packed.extractall(folder)  # noqa: S202 - each member was looked at
+
+
+def run(told: Dict[str, Any], folder: Path) -> int:  # noqa: UP006 - Python 3.9 runs this
+    """Write the files, run ansible-playbook, give its exit status."""
+
+    def placed(text: str) -> str:
+        return text.replace("@FOLDER@", str(folder))
+
+    for name, text in told["files"].items():
+        write(folder / name, placed(text).encode())
+    program = find(told["near"], told["floor"], folder)
+    root = Path(told["playbooks"])
+    if told["archive"]:
+        root = folder / "playbooks"
+        unpack(told["archive"], root)
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment.update({name: placed(value) for name, value in told["environment"].items()})
+    child = subprocess.Popen(
+        [program, *map(placed, told["arguments"])],
+        cwd=root, env=environment, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    # Its end is ours: what is to be removed is removed after it.
+    signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
+    status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+def ended(number: int, frame: Optional[FrameType]) -> None:  # noqa: UP045 - Python 3.9 runs this
+    """SIGTERM before ansible-playbook runs."""
+    sys.exit(128 + number)
+
+
+def main() -> int:
+    """Do what standard input says."""
     told = json.load(sys.stdin)
     os.umask(0o077)
+    signal.signal(signal.SIGTERM, ended)
     folder = private_folder()
     if folder is None:
-        print("no file system in memory can be written to here (/run, /dev/shm)", flush=True)
-        sys.exit(NO_MEMORY)
-    child = None
-
-    def end(number, frame):
-        if child is not None:
-            child.send_signal(signal.SIGTERM)
-        else:
-            sys.exit(143)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        sys.stdout.write("no file system in memory can be written to here (/run, /dev/shm)\n")
+        return NO_MEMORY
     try:
-        for name, text in told["files"].items():
-            write(folder, name, text.replace("@FOLDER@", folder).encode())
-        program = find(told["near"], told["floor"], folder)
-        root = told["playbooks"]
-        if told["archive"]:
-            root = os.path.join(folder, "playbooks")
-            os.mkdir(root, 0o700)
-            data = io.BytesIO(base64.b64decode(told["archive"]))
-            with tarfile.open(fileobj=data, mode="r:gz") as archive:
-                archive.extractall(root, filter="data") if hasattr(
-                    tarfile, "data_filter"
-                ) else archive.extractall(root)
-        environment = {k: v.replace("@FOLDER@", folder) for k, v in told["environment"].items()}
-        for name in ("PATH", "LANG", "LC_ALL", "HOME", "SSH_AUTH_SOCK", "USER", "LOGNAME"):
-            if name in os.environ:
-                environment.setdefault(name, os.environ[name])
-        arguments = [a.replace("@FOLDER@", folder) for a in told["arguments"]]
-        child = subprocess.Popen(
-            [program, *arguments], cwd=root, env=environment, stdin=subprocess.DEVNULL
-        )
-        status = child.wait()
-        sys.exit(status if status >= 0 else 128 - status)
+        return run(told, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-main()
+sys.exit(main())

@@ -1,0 +1,320 @@
+"""Making a bundle: everything that a recipe names, fetched in parallel, into one folder.
+
+It can be interrupted at any moment and run again: whole blobs stay, broken-off downloads go on,
+and lines of the recipe that were finished are not asked for again. The index is written last, so
+a folder without one is not a bundle yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bundles.contents import sbom
+from bundles.credentials import Login
+from bundles.folder import DIFFERENCE_NAME
+from bundles.layout import (
+    INDEX_NAME,
+    LAYOUT_NAME,
+    LAYOUT_TEXT,
+    SIGNATURE_NAME,
+    BundleIndex,
+    Item,
+)
+from bundles.lock import Gathered, Lock, make_lock
+from bundles.opened import open_bundle
+from bundles.problems import SourceProblem
+from bundles.progress import Event, Tracker
+from bundles.recipe import (
+    ChartWanted,
+    DebsWanted,
+    FileWanted,
+    GitWanted,
+    ImageWanted,
+    Recipe,
+    Wanted,
+    WheelsWanted,
+)
+from bundles.registry import Registries
+from bundles.signature import sign
+from bundles.sources.workshop import Locked, Workshop
+from bundles.store import Store
+from bundles.strict_json import digest_of
+from bundles.structure import Structure, read_structure
+from bundles.web import Patience, Web
+from foundation.problems import InputProblem, Problem, Refused
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_Gather = Callable[[Workshop, Any, Locked], Awaitable[list[Item]]]
+_SOURCES: Final[Mapping[type[Wanted], tuple[str, str]]] = {
+    ImageWanted: ("images", "gather_image"),
+    ChartWanted: ("charts", "gather_chart"),
+    DebsWanted: ("debs", "gather_debs"),
+    WheelsWanted: ("wheels", "gather_wheels"),
+    GitWanted: ("git", "gather_git"),
+    FileWanted: ("files", "gather_file"),
+}
+
+RECORDS: Final = ("recipe.json", "bundle.lock", "sbom.spdx.json")
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOptions:
+    """How a bundle is made."""
+
+    environment: str = "default"
+    lock: Lock | None = None
+    key: Ed25519PrivateKey | None = None
+    logins: Mapping[str, Login] = field(default_factory=dict)
+    mirrors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    plain_http: frozenset[str] = frozenset()
+    parallel: int = 8
+    patience: Patience = field(default_factory=Patience)
+    created: str | None = None
+    """The moment that the bundle states (ISO 8601, UTC); without: SOURCE_DATE_EPOCH or now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A finished bundle."""
+
+    structure: Structure
+    lock: Lock
+    fetched: int
+    """Bytes that came over the network in this run."""
+
+
+async def create_bundle(
+    recipe: Recipe,
+    folder: Path,
+    options: CreateOptions | None = None,
+    *,
+    listener: Callable[[Event], None] | None = None,
+) -> Created:
+    """Make a bundle in a folder, or finish one; raises SourceProblem, WrongContent, InputProblem.
+
+    With a lock, exactly what it names is fetched, and anything else raises WrongContent.
+    """
+    options = options or CreateOptions()
+    chosen = (options.lock.recipe if options.lock else recipe).for_environment(options.environment)
+    _refuse_other_contents(folder)
+    store = Store(folder)
+    tracker = Tracker(listener)
+    with _locked(store):
+        web = Web(
+            patience=options.patience, connections=2 * options.parallel, waiting=tracker.waiting
+        )
+        async with web:
+            shop = Workshop(
+                store=store,
+                web=web,
+                registries=Registries(
+                    web,
+                    logins=options.logins,
+                    mirrors=options.mirrors,
+                    plain_http=options.plain_http,
+                ),
+                tracker=tracker,
+                parallel=asyncio.Semaphore(options.parallel),
+            )
+            try:
+                gathered = await _gather(shop, chosen, options.lock)
+            finally:
+                await shop.close()
+        created = options.lock.created if options.lock else options.created or _now()
+        lock = make_lock(chosen, options.environment, created, gathered)
+        _compare(lock, options.lock)
+        return await asyncio.to_thread(_finish, shop, chosen, lock, gathered, options)
+
+
+async def _gather(shop: Workshop, recipe: Recipe, lock: Lock | None) -> list[Gathered]:
+    from bundles.drafts import Drafts
+
+    drafts = Drafts(shop.store)
+    tracker = shop.tracker
+    lines = list({line.key: line for line in recipe.lines}.values())
+    tracker.items_total = len(lines)
+    tracker.resolving = len(lines)
+
+    async def one(line: Wanted) -> Gathered:
+        try:
+            kept = drafts.load(line.key)
+            if kept is None:
+                locked = lock.items_of(line.key) if lock else ()
+                kept = Gathered(line.key, tuple(await _source(line)(shop, line, locked)))
+                drafts.save(kept)
+        finally:
+            tracker.resolving -= 1
+        tracker.item(", ".join(sorted({f"{item.kind} {item.name}" for item in kept.items})[:3]))
+        return kept
+
+    answers = await asyncio.gather(*(one(line) for line in lines), return_exceptions=True)
+    problems = [answer for answer in answers if isinstance(answer, Problem)]
+    for answer in answers:
+        if isinstance(answer, BaseException) and not isinstance(answer, Problem):
+            raise answer
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        # A wrong hash is graver than a server that is away: its class and exit code count.
+        worst = max(problems, key=lambda problem: not isinstance(problem, SourceProblem))
+        causes = "; ".join(
+            f"{problem.where or problem.title}: {problem.cause}" for problem in problems[:20]
+        )
+        raise type(worst)(f"{len(problems)} of {len(lines)} things are missing: {causes}")
+    return [answer for answer in answers if isinstance(answer, Gathered)]
+
+
+def _source(line: Wanted) -> _Gather:
+    # A source is imported when a recipe needs it: most need only one or two of them.
+    module, function = _SOURCES[type(line)]
+    found: _Gather = getattr(import_module(f"bundles.sources.{module}"), function)
+    return found
+
+
+def _finish(
+    shop: Workshop,
+    recipe: Recipe,
+    lock: Lock,
+    gathered: Sequence[Gathered],
+    options: CreateOptions,
+) -> Created:
+    store = shop.store
+    items = _distinct(item for one in gathered for item in one.items)
+    raw_recipe = recipe.as_bytes()
+    index = BundleIndex(
+        solution=recipe.solution,
+        version=recipe.version,
+        environment=options.environment,
+        recipe=digest_of(raw_recipe),
+        created=lock.created,
+        items=tuple(items),
+    )
+    records = zip(RECORDS, (raw_recipe, lock.as_bytes(), sbom(index)), strict=True)
+    for name, raw in records:
+        blob = store.add(raw)
+        items.append(shop.artifact("record", [(name, blob)], name=name, origin="this bundle"))
+    whole = BundleIndex(
+        solution=index.solution,
+        version=index.version,
+        environment=index.environment,
+        recipe=index.recipe,
+        created=index.created,
+        items=tuple(items),
+    )
+    raw_index = whole.as_bytes()
+    signature = sign(raw_index, options.key) if options.key else None
+    _write(store.root, LAYOUT_NAME, LAYOUT_TEXT)
+    _write(store.root, SIGNATURE_NAME, signature)
+    _write(store.root, DIFFERENCE_NAME, None)
+    _write(store.root, INDEX_NAME, raw_index)
+    with open_bundle(store.root) as bundle:
+        structure = read_structure(bundle)
+        for digest, size in structure.blobs.items():
+            if bundle.blobs.get(digest) != size:
+                raise InputProblem(
+                    f"{digest} went missing while the bundle was made", where=str(store.root)
+                )
+    store.keep_only(structure.blobs)
+    return Created(structure, lock, shop.tracker.fetched)
+
+
+def _distinct(items: Any) -> list[Item]:
+    # Two lines may lead to the same thing (a package that two others need): it stands once.
+    found: dict[object, Item] = {}
+    for item in items:
+        other = found.setdefault(item.identity, item)
+        if other.digest != item.digest:
+            raise InputProblem(
+                f"two lines of the recipe ask for different things of one name: "
+                f"{item.kind} {item.name} ({other.digest} and {item.digest})"
+            )
+    return list(found.values())
+
+
+def _compare(made: Lock, wanted: Lock | None) -> None:
+    if wanted is None or made.as_bytes() == wanted.as_bytes():
+        return
+    before = {(i.wanted, i.kind, i.name, i.platform): i for i in wanted.items}
+    after = {(i.wanted, i.kind, i.name, i.platform): i for i in made.items}
+    names = [
+        f"{key[1]} {key[2]}" for key in {**before, **after} if before.get(key) != after.get(key)
+    ]
+    from bundles.problems import WrongContent
+
+    raise WrongContent(
+        "what came is not what the lock names: " + (", ".join(names[:10]) or "the recipe differs"),
+        remedy="Something that the lock names is no longer the same at its source. Keep the "
+        "bundle that was made then, or make a new one without the lock.",
+    )
+
+
+def _write(folder: Path, name: str, raw: bytes | None) -> None:
+    path = folder / name
+    if raw is None:
+        path.unlink(missing_ok=True)
+        return
+    temporary = folder / f".work/{name}"
+    with temporary.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.chmod(0o644)
+    temporary.replace(path)
+
+
+def _now() -> str:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_OURS: Final = re.compile(
+    r"blobs|oci-layout|index\.json(\.sig)?|difference\.json|\.work|lost\+found"
+)
+
+
+def _refuse_other_contents(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputProblem("a bundle is made in a folder, and this is a file", where=str(folder))
+    foreign = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
+    if foreign:
+        raise InputProblem(
+            f"the folder holds something else: {', '.join(sorted(foreign)[:3])}",
+            where=str(folder),
+            remedy="Name an empty folder, or one in which a bundle was begun.",
+        )
+
+
+class _locked:  # noqa: N801 - a context like a function
+    """Holds the work folder, so that no second run writes there; raises Refused."""
+
+    def __init__(self, store: Store) -> None:
+        self._file = (store.work / "lock").open("w")
+        self._root = store.root
+
+    def __enter__(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise Refused(
+                "another run is making this bundle",
+                where=str(self._root),
+                remedy="Wait for it, or stop it; or name another folder.",
+            ) from error
+
+    def __exit__(self, *details: object) -> None:
+        self._file.close()

@@ -1,0 +1,52 @@
+"""Lines of a recipe that are finished, remembered until the bundle is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bundles import media
+from bundles.layout import BundleIndex, Item, parse_image_index, parse_index, parse_manifest
+from bundles.lock import Gathered
+from bundles.problems import HostileBundle
+from bundles.store import Store
+from foundation.paths import write_whole
+
+_NAMELESS = "sha256:" + "0" * 64
+
+
+class Drafts:
+    """The work folder's notes: which line led to which items."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._folder = store.work / "drafts"
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, gathered: Gathered) -> None:
+        """Remember a finished line."""
+        index = BundleIndex("draft", "0", "draft", _NAMELESS, "-", gathered.items)
+        write_whole(self._path(gathered.wanted), index.as_bytes().decode(), mode=0o644)
+
+    def load(self, wanted: str) -> Gathered | None:
+        """A finished line whose blobs are all still there, or None."""
+        try:
+            raw = self._path(wanted).read_bytes()
+            items = parse_index(raw, where="draft").items
+            whole = all(self._whole(item) for item in items)
+        except (OSError, HostileBundle, json.JSONDecodeError):
+            return None
+        return Gathered(wanted, items) if whole else None
+
+    def _whole(self, item: Item) -> bool:
+        if not self._store.has(item.digest, item.size):
+            return False
+        raw = self._store.read(item.digest)
+        if item.kind == media.IMAGE_INDEX:
+            children = parse_image_index(raw, where="draft").manifests
+            return any(self._store.has(child.digest) for child in children)
+        blobs = parse_manifest(raw, where="draft").blobs
+        return all(self._store.has(blob.digest, blob.size) for blob in blobs)
+
+    def _path(self, wanted: str) -> Path:
+        return self._folder / wanted.removeprefix("sha256:")

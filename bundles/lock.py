@@ -1,0 +1,109 @@
+"""The lock of a bundle: every item pinned, so that the very same bundle can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bundles.layout import Digest, Item, Printable, Size
+from bundles.recipe import Recipe
+from bundles.strict_json import canonical_json, parse_model
+from foundation.problems import InputProblem
+
+SCHEMA: Final = "sitewright.bundle-lock/1"
+LOCK_LIMIT: Final = 64 * 1024 * 1024
+
+
+class LockedItem(BaseModel):
+    """One item with what gets the very same again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    wanted: Digest
+    """The line of the recipe that asked for it."""
+    kind: Printable
+    name: Printable
+    origin: Printable
+    digest: Digest
+    content: Digest | None = None
+    content_size: Size
+    version: Printable | None = None
+    platform: Printable | None = None
+    licence: Printable | None = None
+    pins: dict[str, str] = Field(default_factory=dict)
+
+
+class Lock(BaseModel):
+    """The lock file, and the record in a bundle."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_: Annotated[Literal["sitewright.bundle-lock/1"], Field(alias="schema")] = SCHEMA
+    environment: Printable
+    created: Printable
+    recipe: Recipe
+    items: tuple[LockedItem, ...]
+
+    def as_bytes(self) -> bytes:
+        """The file; the same bundle has the same lock."""
+        value = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        value["recipe"] = self.recipe.model_dump(mode="json", exclude_defaults=True)
+        return canonical_json(value)
+
+    def items_of(self, wanted: str) -> tuple[LockedItem, ...]:
+        """What a line of the recipe led to."""
+        return tuple(item for item in self.items if item.wanted == wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one line of a recipe led to."""
+
+    wanted: str
+    items: tuple[Item, ...]
+
+
+def make_lock(recipe: Recipe, environment: str, created: str, gathered: Iterable[Gathered]) -> Lock:
+    """The lock of a bundle from everything that was gathered."""
+    items = [
+        LockedItem(
+            wanted=one.wanted,
+            kind=item.kind,
+            name=item.name,
+            origin=item.origin,
+            digest=item.digest,
+            content=item.content,
+            content_size=item.content_size,
+            version=item.version,
+            platform=item.platform,
+            licence=item.licence,
+            pins=dict(item.pins),
+        )
+        for one in gathered
+        for item in one.items
+    ]
+    items.sort(
+        key=lambda item: (item.wanted, item.kind, item.name, item.platform or "", item.digest)
+    )
+    return Lock(environment=environment, created=created, recipe=recipe, items=tuple(items))
+
+
+def load_lock(path: Path) -> Lock:
+    """A lock from its file; raises InputProblem."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LOCK_LIMIT + 1)
+    except OSError as error:
+        raise InputProblem(
+            f"the lock cannot be read: {error.strerror or error}", where=str(path)
+        ) from error
+    return parse_lock(raw, where=str(path))
+
+
+def parse_lock(raw: bytes, *, where: str) -> Lock:
+    """A lock from its bytes; raises InputProblem."""
+    return parse_model(Lock, raw, where=where, limit=LOCK_LIMIT, problem=InputProblem)

@@ -1,0 +1,209 @@
+"""What a solution needs from outside: the file `bundle.yaml` of a solution's folder.
+
+solution: pm4ml
+version: "1.0"
+platforms: [linux/amd64]
+images:
+  - docker.io/library/haproxy:2.8.10
+  - {name: quay.io/cephcsi/cephcsi:v3.11.0, digest: "sha256:…", environments: [production]}
+charts:
+  - {name: velero, repository: https://vmware-tanzu.github.io/helm-charts, version: 7.2.1}
+debs:
+  - release: noble
+    architecture: amd64
+    sources: [{url: http://archive.ubuntu.com/ubuntu, suites: [noble, noble-updates]}]
+    packages: [haproxy, chrony]
+wheels: [{python: "3.12", requirements: [ansible-core==2.18.1]}]
+git: [{name: environments, url: https://git.example.org/env.git, ref: main}]
+files: [{name: kubectl, url: https://dl.k8s.io/…, sha256: …}]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from bundles.layout import Printable, Size
+from bundles.reference import parse_reference
+from bundles.strict_json import canonical_json, digest_of
+from foundation.documents import load_yaml
+from foundation.problems import InputProblem
+
+RECIPE_NAME: Final = "bundle.yaml"
+
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@~-]{0,199}$")]
+_Url = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$")]
+_Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$")]
+_Package = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$")
+]
+_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")]
+_Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
+
+
+class Wanted(BaseModel):
+    """One line of a recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    environments: tuple[_Word, ...] = ()
+    """Only for these environments; empty: for all."""
+
+    @property
+    def key(self) -> str:
+        """The digest of what is wanted, under which finished work is kept."""
+        return digest_of(canonical_json([type(self).__name__, self.model_dump(mode="json")]))
+
+
+class ImageWanted(Wanted):
+    """A container image; the tag is resolved to a digest when the bundle is made."""
+
+    name: Printable
+    digest: _Digest | None = None
+    platforms: tuple[_Platform, ...] = ()
+    """Instead of the recipe's."""
+
+
+class ChartWanted(Wanted):
+    """A Helm chart of a repository (https://…) or a registry (oci://…)."""
+
+    name: _Name
+    repository: _Url
+    version: _Word
+    sha256: Hash | None = None
+    images: bool = True
+    """Whether the images that its templates and values name are brought as well."""
+
+
+class AptSource(BaseModel):
+    """One package source of apt, whose signature is checked with its keyring."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]{1,500}$")]
+    suites: Annotated[tuple[_Word, ...], Field(min_length=1)]
+    components: tuple[_Word, ...] = ("main",)
+    keyring: str | None = None
+    """A file; without: the archive keyring of Ubuntu or Debian on this machine."""
+
+
+class DebsWanted(Wanted):
+    """Debian packages with everything that they depend on, for one release."""
+
+    release: _Word
+    architecture: _Word = "amd64"
+    sources: Annotated[tuple[AptSource, ...], Field(min_length=1)]
+    packages: Annotated[tuple[_Package, ...], Field(min_length=1)]
+
+
+class WheelsWanted(Wanted):
+    """Python packages with everything that they depend on, as wheels, for one Python."""
+
+    python: Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")] = "3.12"
+    platforms: tuple[_Word, ...] = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+    requirements: Annotated[tuple[_Requirement, ...], Field(min_length=1)]
+
+
+class GitWanted(Wanted):
+    """A Git repository at a branch or a tag, with its history."""
+
+    name: _Name
+    url: _Url
+    ref: _Word = "HEAD"
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+
+
+class FileWanted(Wanted):
+    """A plain file with its pinned hash; the addresses are tried in order."""
+
+    name: _Name
+    url: _Url | Annotated[tuple[_Url, ...], Field(min_length=1)]
+    sha256: Hash
+    size: Size | None = None
+    version: Printable | None = None
+    licence: Printable | None = None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every address that has it."""
+        return (self.url,) if isinstance(self.url, str) else self.url
+
+
+def _image(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Recipe(BaseModel):
+    """Everything that a bundle brings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    solution: _Word
+    version: Printable
+    platforms: Annotated[tuple[_Platform, ...], Field(min_length=1)] = ("linux/amd64",)
+    images: tuple[Annotated[ImageWanted, BeforeValidator(_image)], ...] = ()
+    charts: tuple[ChartWanted, ...] = ()
+    debs: tuple[DebsWanted, ...] = ()
+    wheels: tuple[WheelsWanted, ...] = ()
+    git: tuple[GitWanted, ...] = ()
+    files: tuple[FileWanted, ...] = ()
+
+    def for_environment(self, environment: str) -> Recipe:
+        """The recipe with the lines for one environment only, platforms filled in."""
+
+        def chosen(lines: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(
+                line for line in lines if not line.environments or environment in line.environments
+            )
+
+        images = tuple(
+            image if image.platforms else image.model_copy(update={"platforms": self.platforms})
+            for image in chosen(self.images)
+        )
+        more = {
+            name: chosen(getattr(self, name))
+            for name in ("charts", "debs", "wheels", "git", "files")
+        }
+        return self.model_copy(update={"images": images, **more})
+
+    @property
+    def lines(self) -> tuple[Wanted, ...]:
+        """Every line, the large and slow ones first."""
+        return (*self.debs, *self.wheels, *self.charts, *self.images, *self.git, *self.files)
+
+    def as_bytes(self) -> bytes:
+        """The recipe as it stands in a bundle."""
+        return canonical_json(self.model_dump(mode="json", exclude_defaults=True))
+
+
+def load_recipe(path: Path) -> Recipe:
+    """A recipe from a file, or from the `bundle.yaml` of a folder; raises InputProblem.
+
+    Keyrings are named from the recipe's folder.
+    """
+    file = path / RECIPE_NAME if path.is_dir() else path
+    recipe = load_yaml(Recipe, file)
+    for image in recipe.images:
+        reference = parse_reference(image.name)
+        if reference.digest and image.digest and reference.digest != image.digest:
+            raise InputProblem(f"{image.name} is given two digests", where=str(file))
+    if not recipe.lines:
+        raise InputProblem("it asks for nothing", where=str(file))
+    return _keyrings_from(recipe, file.parent)
+
+
+def _keyrings_from(recipe: Recipe, folder: Path) -> Recipe:
+    def placed(source: AptSource) -> AptSource:
+        if source.keyring is None:
+            return source
+        return source.model_copy(update={"keyring": str((folder / source.keyring).resolve())})
+
+    debs = tuple(
+        line.model_copy(update={"sources": tuple(map(placed, line.sources))})
+        for line in recipe.debs
+    )
+    return recipe.model_copy(update={"debs": debs})

@@ -1,0 +1,1 @@
+"""Where a bundle's items come from, one file a kind."""

@@ -1,0 +1,189 @@
+"""What every source works with: the store, the servers, the progress and the pins."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bundles import media
+from bundles.layout import Item, artifact_manifest
+from bundles.lock import LockedItem
+from bundles.problems import SourceProblem, WrongContent
+from bundles.progress import Tracker
+from bundles.registry import Registries
+from bundles.store import Blob, Store
+from bundles.web import Web, shown
+from foundation.problems import InputProblem, Problem
+
+
+@dataclass
+class Workshop:
+    """One bundle in the making."""
+
+    store: Store
+    web: Web
+    registries: Registries
+    tracker: Tracker
+    parallel: asyncio.Semaphore
+    """Bounds the downloads that run at once."""
+    programs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Bounds the programs (apt, pip, git) that run at once."""
+    _under_way: dict[str, asyncio.Task[Blob]] = field(default_factory=dict)
+
+    async def once(self, digest: str, size: int, fetch: Callable[[], Awaitable[Blob]]) -> Blob:
+        """Fetch a blob unless it is there or on its way already."""
+        task = self._under_way.get(digest)
+        if task is None:
+            self.tracker.expect(size)
+            if self.store.has(digest, size):
+                self.tracker.had(size)
+                return Blob(digest, size)
+            self.require_space(size)
+
+            async def bounded() -> Blob:
+                async with self.parallel:
+                    return await fetch()
+
+            task = asyncio.create_task(bounded())
+            self._under_way[digest] = task
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # Whoever waits is cancelled with all the rest; the download must not outlive them.
+            task.cancel()
+            raise
+
+    async def close(self) -> None:
+        """End the downloads that nobody waits for any more; what they have is kept."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def fetch_file(self, urls: Sequence[str], sha256: str, size: int | None) -> Blob:
+        """A file with a pinned hash from the first address that gives it."""
+        digest = f"sha256:{sha256}"
+
+        async def fetch() -> Blob:
+            problems: list[Problem] = []
+            for url in urls:
+                try:
+                    if url.startswith("file:"):
+                        return await self._copy(url, digest, size)
+                    with self.store.begin(digest, size) as partial:
+                        return await self.web.download(
+                            url, partial, size=size, gained=self.tracker.gained
+                        )
+                except (SourceProblem, WrongContent) as problem:
+                    problems.append(problem)
+            if len(problems) == 1:
+                raise problems[0]
+            causes = "; ".join(f"{problem.where}: {problem.cause}" for problem in problems)
+            raise SourceProblem(f"no address gives it: {causes}", where=shown(urls[0]))
+
+        return await self.once(digest, size or 0, fetch)
+
+    def artifact(
+        self,
+        kind: str,
+        blobs: Sequence[tuple[str, Blob]],
+        *,
+        name: str,
+        origin: str,
+        version: str | None = None,
+        platform: str | None = None,
+        licence: str | None = None,
+        pins: dict[str, str] | None = None,
+    ) -> Item:
+        """An item of ours from files that are in the store; its manifest is written."""
+        self.store.add(media.EMPTY)
+        raw = artifact_manifest(kind, [(title, blob.digest, blob.size) for title, blob in blobs])
+        manifest = self.store.add(raw)
+        return Item(
+            kind=kind,
+            name=name,
+            version=version,
+            origin=origin,
+            media_type=media.OCI_MANIFEST,
+            digest=manifest.digest,
+            size=manifest.size,
+            content=blobs[0][1].digest,
+            content_size=sum(blob.size for _, blob in blobs),
+            platform=platform,
+            licence=licence,
+            pins=pins or {},
+        )
+
+    def require_space(self, size: int) -> None:
+        """Raise InputProblem if the medium has not that many bytes free."""
+        free = shutil.disk_usage(self.store.root).free
+        if size > free:
+            raise InputProblem(
+                f"{size} bytes are needed for the next part and {free} are free",
+                where=str(self.store.root),
+                remedy="Make room there, or name a folder on a larger medium; what is there "
+                "already is not fetched twice.",
+            )
+
+    async def _copy(self, url: str, digest: str, size: int | None) -> Blob:
+        path = Path(unquote(urlsplit(url).path))
+        try:
+            blob = await asyncio.to_thread(self.store.adopt, path, digest=digest, size=size)
+        except OSError as error:
+            raise SourceProblem(
+                f"the file cannot be read: {error.strerror or error}", where=str(path)
+            ) from error
+        except WrongContent as problem:
+            raise WrongContent(problem.cause, where=str(path)) from problem
+        self.tracker.gained(blob.size)
+        return blob
+
+
+Locked = Sequence[LockedItem]
+"""The items that a lock names for one line of the recipe; empty where nothing is locked."""
+
+
+def only(locked: Locked, kind: str) -> LockedItem | None:
+    """The one locked item of a kind, or None."""
+    return next((item for item in locked if item.kind == kind), None)
+
+
+def address(url: str) -> str:
+    """An address as an origin: without a login, and a local file by its path."""
+    return url if url.startswith("file:") else shown(url)
+
+
+async def run_program(
+    argv: Sequence[str], *, what: str, environment: dict[str, str] | None = None, cwd: Path
+) -> str:
+    """The standard output of a program that must succeed; raises SourceProblem with its words."""
+    import os
+
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except FileNotFoundError as error:
+        raise InputProblem(
+            f"the program {argv[0]} is needed for {what} and is not on this machine",
+            remedy=f"Install it: apt-get install {argv[0].split('-')[0]}",
+        ) from error
+    try:
+        output, errors = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode:
+        lines = errors.decode("utf-8", "replace").strip().splitlines()
+        said = "; ".join(line.strip() for line in lines[-4:] if line.isprintable())
+        raise SourceProblem(f"{argv[0]} failed: {said[:600]}", where=what)
+    return output.decode("utf-8", "replace")

@@ -1,0 +1,311 @@
+"""Stages: the stages of a plan at work, one after the other, each step on all its machines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from foundation.hosts.model import Host
+from foundation.problems import Problem
+from installer.control import Control, Told
+from installer.events import Event, Json, Kind, Outcome
+from installer.plan import PlannedStage, PlannedStep
+from installer.running.context import Context, Shared, forget_jobs
+from installer.running.state import Key, RunState
+from installer.running.work import Failure, Work
+from installer.steps.kind import step_kind
+
+if TYPE_CHECKING:
+    from installer.site_lock import Lock
+
+CONTROL_HOST: Final = "control"
+_FORGET_SECONDS: Final = 15.0
+
+Recheck = Callable[[PlannedStage], Awaitable[Sequence[Problem]]]
+"""Looks at what a stage depends on; the problems that it must not start with."""
+
+
+class _StageStopped(Exception):
+    """A stage that ends before its last step."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How the stages are to be carried out."""
+
+    hosts: Mapping[str, Host]
+    concurrency: int
+    interactive: bool
+    recheck: Recheck | None
+    lock: Lock | None
+
+
+class Stages:
+    """Carries stages out; puts what failed into `failures`, and takes it off when it is mended."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        state: RunState,
+        control: Control,
+        how: How,
+        failures: list[Failure],
+    ) -> None:
+        self._shared = shared
+        self.state = state
+        self.control = control
+        self._how = how
+        self._hosts = how.hosts
+        self.failures = failures
+        self._decisions: asyncio.Queue[Told] = asyncio.Queue()
+        self._skips: list[Told] = []
+        self._unpaused = asyncio.Event()
+        self._forgetting: set[asyncio.Task[None]] = set()
+
+    def hear(self, told: Told) -> None:
+        """Take a person's word, which is in the journal already."""
+        if told.action == "skip":
+            self._skips.append(told)
+        if not self.control.paused:
+            self._unpaused.set()
+        self._decisions.put_nowait(told)
+
+    def unfinished(self, stages: Sequence[PlannedStage]) -> list[PlannedStage]:
+        """The stages in which something is left to do."""
+        return [s for s in stages if not all(self.state.finished(key) for key in self.keys(s))]
+
+    def keys(self, stage: PlannedStage) -> list[Key]:
+        """Every step of a stage on every machine on which it is carried out."""
+        return [(s.stage, s.id, host.name) for s in stage.steps for host in self._step_hosts(s)]
+
+    async def run(self, stages: Sequence[PlannedStage]) -> Outcome:
+        """Carry the stages out in this order, passing over what is finished."""
+        outcomes: list[Outcome] = []
+        for stage in self.unfinished(stages):
+            await self._go_on()
+            outcome = await self._stage(stage)
+            outcomes.append(outcome)
+            if outcome in (Outcome.FAILED, Outcome.STOPPED):
+                return outcome
+        if self._shared.dry_run and self.failures:
+            return Outcome.FAILED
+        nothing = all(outcome is Outcome.ALREADY for outcome in outcomes)
+        return Outcome.ALREADY if nothing else Outcome.DONE
+
+    async def _stage(self, stage: PlannedStage) -> Outcome:
+        began = time.monotonic()
+        await self._record(Kind.STAGE_STARTED, stage=stage.id, title=stage.title)
+        try:
+            await self._recheck_stage(stage)
+            for step in stage.steps:
+                await self._step(step)
+            outcome = self._outcome_of(stage)
+        except _StageStopped as stopped:
+            outcome = stopped.outcome
+        await self._record(
+            Kind.STAGE_FINISHED,
+            stage=stage.id,
+            outcome=outcome.value,
+            seconds=round(time.monotonic() - began, 3),
+        )
+        return outcome
+
+    async def _recheck_stage(self, stage: PlannedStage) -> None:
+        if self._how.recheck is None or not stage.recheck or self._shared.dry_run:
+            return
+        problems = await self._how.recheck(stage)
+        for problem in problems:
+            self.failures.append(Failure(stage.id, "", problem.where or "", problem))
+            told: dict[str, Json] = {**problem.as_dict()}
+            await self._shared.journal.record(Event(Kind.PROBLEM, time.time(), stage.id, data=told))
+        if problems:
+            raise _StageStopped(Outcome.FAILED)
+
+    def _outcome_of(self, stage: PlannedStage) -> Outcome:
+        outcomes = {self.state.of(key).outcome for key in self.keys(stage)}
+        return Outcome.ALREADY if outcomes == {Outcome.ALREADY} else Outcome.DONE
+
+    def _step_hosts(self, step: PlannedStep) -> tuple[Host, ...]:
+        """The machines on which the step is carried out one by one."""
+        names = (CONTROL_HOST,) if step_kind(step.kind).once or not step.hosts else step.hosts
+        return tuple(self._hosts[name] for name in names)
+
+    async def _step(self, step: PlannedStep) -> None:
+        """A step on all its machines, until each has it done or skipped; raises _StageStopped."""
+        while True:
+            left = []
+            for host in self._step_hosts(step):
+                if not self.state.finished((step.stage, step.id, host.name)):
+                    skip = self._skip_for(step, host)
+                    if skip is None:
+                        left.append(host)
+                    else:
+                        await self._skipped(step, host, skip)
+            if not left:
+                return
+            await self._go_on()
+            failures = await self._on_machines(step, left)
+            self._clear(step)
+            self.failures += failures
+            if failures and not self._shared.dry_run:
+                await self._decide(step, failures)
+            elif failures:
+                return
+
+    async def _on_machines(self, step: PlannedStep, hosts: Sequence[Host]) -> list[Failure]:
+        """The step on these machines, so many at a time; a rolling step ends at a failure."""
+        rolling = step.spec.get("rolling")
+        rolling = rolling if isinstance(rolling, int) and rolling > 0 else 0
+        places = asyncio.Semaphore(min(rolling or self._how.concurrency, self._how.concurrency))
+        failures: list[Failure] = []
+        kind = step_kind(step.kind)
+        everyone = tuple(self._hosts[name] for name in step.hosts)
+
+        async def one(host: Host) -> None:
+            async with places:
+                if rolling and failures:
+                    return  # the next machine stays as it is while one is in trouble
+                if rolling:
+                    await self._go_on()
+                work = Work(
+                    self._shared, self.state, self.control, step, kind, host, everyone,
+                    self._forget_later,
+                )  # fmt: skip
+                await work.run()
+                if work.failure is not None:
+                    failures.append(work.failure)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for host in hosts:
+                    group.create_task(one(host), name=f"{step.key} on {host.name}")
+        except BaseExceptionGroup as errors:
+            # Only what ends the whole run gets here, and one of it says all.
+            raise errors.exceptions[0] from None
+        return failures
+
+    async def _go_on(self) -> None:
+        """Wait where a person paused the run; raises Refused where the site was taken over."""
+        while self.control.paused and not self.control.stopped:
+            self._unpaused.clear()
+            await self._unpaused.wait()
+        if self.control.stopped:
+            raise asyncio.CancelledError
+        # The lock is looked at again here: a machine that slept may not have seen it lost.
+        if self._how.lock is not None and self._how.lock.lost:
+            await asyncio.Event().wait()  # the watch over the lock ends the run
+
+    async def end(self) -> None:
+        """Let machines forget the jobs whose results the journal has."""
+        if self._forgetting:
+            await asyncio.wait(self._forgetting, timeout=_FORGET_SECONDS)
+        for task in self._forgetting:
+            task.cancel()
+
+    def forget_left_over(self) -> None:
+        """Forget the jobs of steps that ended just before an earlier process was killed."""
+        if self.state.outcome is not None:
+            return  # that run came to its end, and forgot them
+        last: dict[str, Key] = {}
+        for key, standing in self.state.steps.items():
+            if standing.finished and standing.jobs and key[2] in self._hosts:
+                newest = self.state.steps.get(last.get(key[2], key))
+                if newest is None or newest.started <= standing.started:
+                    last[key[2]] = key
+        for name, key in last.items():
+            jobs = [begun.job for begun in self.state.steps[key].jobs]
+            reach = self._shared.reaches(self._hosts[name])
+            self._forget(forget_jobs(self._shared.jobs, reach, jobs))
+
+    def _forget_later(self, context: Context) -> None:
+        if context.jobs_begun:
+            reach = self._shared.reaches(context.host)
+            self._forget(forget_jobs(self._shared.jobs, reach, context.jobs_begun))
+
+    def _forget(self, forgetting: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(forgetting)
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
+
+    def _skip_for(self, step: PlannedStep, host: Host) -> Told | None:
+        return next(
+            (
+                told
+                for told in self._skips
+                if (told.stage, told.step) == (step.stage, step.id) and told.host in ("", host.name)
+            ),
+            None,
+        )
+
+    async def _skipped(self, step: PlannedStep, host: Host, told: Told) -> None:
+        await self._record(
+            Kind.STEP_FINISHED, stage=step.stage, step=step.id, host=host.name,
+            outcome=Outcome.SKIPPED.value, seconds=0.0,
+            sentence=f"Skipped by {told.by}: {told.reason}",
+        )  # fmt: skip
+        self._clear(step, host.name)
+
+    def _clear(self, step: PlannedStep, host: str = "") -> None:
+        """Take failures of a step off the list, of one machine or of all."""
+        self.failures[:] = [
+            failure
+            for failure in self.failures
+            if (failure.stage, failure.step) != (step.stage, step.id)
+            or host not in ("", failure.host)
+        ]
+
+    async def _decide(self, step: PlannedStep, failures: Sequence[Failure]) -> None:
+        """Wait until every failure is to be retried or skipped; raises _StageStopped."""
+        if not self._how.interactive:
+            raise _StageStopped(Outcome.FAILED)
+        open_hosts = {failure.host for failure in failures}
+        while open_hosts:
+            for host in tuple(open_hosts):
+                if self._skip_for(step, self._hosts[host]) is not None:
+                    open_hosts.discard(host)
+            if not open_hosts:
+                return
+            told = await self._decisions.get()
+            if told.action == "undo":
+                stage = next((s for s in self._shared.plan.stages if s.id == told.stage), None)
+                if stage is not None:
+                    await self.undo(stage)
+                    raise _StageStopped(Outcome.STOPPED)
+            if told.action == "retry" and (told.stage, told.step) == (step.stage, step.id):
+                if not told.host:
+                    return
+                open_hosts.discard(told.host)
+
+    async def undo(self, stage: PlannedStage) -> Outcome:
+        """Take a stage back, its last step first; stops at the first that fails."""
+        for step in reversed(stage.steps):
+            kind = step_kind(step.kind)
+            everyone = tuple(self._hosts[name] for name in step.hosts)
+            for host in reversed(self._step_hosts(step)):
+                standing = self.state.steps.get((step.stage, step.id, host.name))
+                touched = standing is not None and (
+                    standing.outcome in (Outcome.DONE, Outcome.FAILED, Outcome.STOPPED)
+                    or standing.running
+                )
+                if not touched:
+                    continue  # what was found done before us is not ours to take back
+                work = Work(
+                    self._shared, self.state, self.control, step, kind, host, everyone,
+                    self._forget_later,
+                )  # fmt: skip
+                if await work.undo() is Outcome.FAILED:
+                    self.failures += [work.failure] if work.failure else []
+                    return Outcome.FAILED
+        return Outcome.UNDONE
+
+    async def _record(
+        self, kind: Kind, *, stage: str, step: str = "", host: str = "", **data: Json
+    ) -> None:
+        await self._shared.journal.record(Event(kind, time.time(), stage, step, host, data))

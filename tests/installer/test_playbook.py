@@ -1,0 +1,261 @@
+"""Playbooks run by the engine against lab machines, with the real ansible-playbook."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.hosts.model import Host, Inventory
+from foundation.hosts.pool import Pool
+from foundation.paths import known_hosts_file, write_private
+from foundation.secrets import Secret
+from installer.control import Control
+from installer.events import Event, Kind
+from installer.plan import Plan
+from tests.installer.engine_site import Watch, engine, new_run, plan, step
+from tests.lab.lab import Lab
+from tests.lab.lending import LabMachines
+from tests.lab.machine import Machine
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+
+CHANGES = """\
+- name: Change something
+  hosts: load_balancer
+  become: true
+  gather_facts: false
+  tasks:
+    - name: A file
+      ansible.builtin.copy:
+        dest: /etc/sitewright-test
+        content: "{{ word }}\\n"
+        mode: "0600"
+"""
+
+
+class Site:
+    """Some lab machines, a folder of playbooks, and plans of one step."""
+
+    def __init__(self, lab: Lab, machines: list[Machine], folder: Path) -> None:
+        self.machines = machines
+        self.folder = folder
+        for machine in machines:
+            machine.altered = True
+        self.inventory = Inventory(
+            hosts=tuple(
+                Host(m.name, m.address, user="ubuntu", identity_files=(lab.key,))
+                for m in machines
+            ),
+            known_hosts=(lab.known_hosts,),
+            use_ssh_config=False,
+        )
+        write_private(known_hosts_file(), lab.known_hosts.read_text())
+
+    def plan(self, playbook: str, **spec: Any) -> Plan:
+        """A plan of one playbook on all machines."""
+        (self.folder / "test.yml").write_text(playbook)
+        names = [machine.name for machine in self.machines]
+        one = step("play", *names, kind="playbook", playbook="test.yml", **spec)
+        made = plan(one, playbooks=str(self.folder))
+        return replace(made, hosts=tuple((name, ("load-balancer",)) for name in names))
+
+    async def run(self, made: Plan, watch: Watch, **more: Any) -> str:
+        """Run it; the outcome of the step."""
+        async with Pool(self.inventory) as pool:
+            built = engine(made, new_run(made), pool=pool, watch=watch, **more)
+            await built.run()
+        [(_, _, outcome)] = watch.outcomes()
+        return outcome
+
+
+@pytest.fixture
+def site(lab: Lab, lab_machines: LabMachines, tmp_path: Path) -> Site:
+    """Three machines."""
+    return Site(lab, lab_machines(3), tmp_path)
+
+
+async def test_tasks_are_told_machine_by_machine(site: Site) -> None:
+    watch = Watch()
+    made = site.plan(CHANGES, variables={"word": "{{ no }} template"})
+    assert await site.run(made, watch) == "done"
+    told = {(e.host, e.data["task"], e.data["status"]) for e in watch.of(Kind.TASK)}
+    assert told == {(m.name, "A file", "changed") for m in site.machines}
+    for machine in site.machines:
+        assert machine.exec(["cat", "/etc/sitewright-test"]).stdout == "{{ no }} template\n"
+    assert "TASK A file" in watch.lines()
+    assert list(Path("/run").glob("sitewright-ansible-*")) == []
+
+
+async def test_check_mode_finds_what_is_done(site: Site) -> None:
+    """Where `--check` is honest a step that would change nothing is done already."""
+    made = site.plan(CHANGES, variables={"word": "x"}, check_mode=True)
+    assert await site.run(made, Watch()) == "done"
+    watch = Watch()
+    assert await site.run(made, watch) == "already"
+    assert watch.of(Kind.JOB_STARTED) == []
+
+
+async def test_a_failure_on_one_machine_of_three(site: Site) -> None:
+    """The machine, the task and what it said are told; the others went on."""
+    fails = site.machines[1].name
+    watch = Watch()
+    made = site.plan(
+        CHANGES + "    - name: Break\n"
+        '      ansible.builtin.command: sh -c "echo the disk is full >&2; exit 3"\n'
+        f"      when: inventory_hostname == '{fails}'\n",
+        variables={"word": "x"},
+    )
+    assert await site.run(made, watch) == "failed"
+    [finished] = watch.of(Kind.STEP_FINISHED)
+    sentence = str(finished.data["sentence"])
+    for part in (fails, "Break", "1 of 3 machines", "the disk is full"):
+        assert part in sentence
+    failed = [(e.host, e.data["task"]) for e in watch.of(Kind.TASK) if e.data["status"] == "failed"]
+    assert failed == [(fails, "Break")]
+
+
+async def test_a_machine_that_is_away_is_named(site: Site) -> None:
+    """Its being away is told as that, and the others are dealt with."""
+    gone = site.machines[2]
+    gone.exec(["systemctl", "stop", "ssh.service"])
+    watch = Watch()
+    assert await site.run(site.plan(CHANGES, variables={"word": "x"}), watch) == "failed"
+    sentence = str(watch.of(Kind.STEP_FINISHED)[0].data["sentence"])
+    assert f"{gone.name} could not be reached" in sentence
+    assert site.machines[0].exec(["cat", "/etc/sitewright-test"]).stdout == "x\n"
+
+
+async def test_a_changed_host_key_stops_ansible_too(site: Site) -> None:
+    """What is not the known machine is not logged in to."""
+    site.machines[0].new_host_keys()
+    watch = Watch()
+    assert await site.run(site.plan(CHANGES, variables={"word": "x"}), watch) == "failed"
+    sentence = str(watch.of(Kind.STEP_FINISHED)[0].data["sentence"])
+    assert f"{site.machines[0].name} could not be reached" in sentence
+    assert site.machines[0].exec(["ls", "/etc/sitewright-test"], check=False).returncode != 0
+
+
+async def test_services_are_followed_meanwhile(site: Site) -> None:
+    """Lines of a unit on the machines come while the playbook still runs."""
+    playbook = """\
+- hosts: load_balancer
+  become: true
+  gather_facts: false
+  tasks:
+    - name: Say until it is heard
+      ansible.builtin.command: >-
+        systemd-run --quiet --wait --collect --unit=chatty echo from {{ inventory_hostname }}
+      loop: "{{ range(12) | list }}"
+      loop_control: {pause: 0.25}
+"""
+    watch = Watch()
+    assert await site.run(site.plan(playbook, follow=["chatty.service"]), watch) == "done"
+    for machine in site.machines:
+        assert f"from {machine.name}" in watch.lines(machine.name)
+
+
+async def test_secrets_reach_the_playbook_and_nothing_else(site: Site) -> None:
+    """A secret that a task shows by mistake is masked, and it is in no argument or file."""
+    secret = Secret("hush-hush-7261")
+    playbook = """\
+- hosts: load_balancer
+  gather_facts: false
+  tasks:
+    - name: Arguments on the control host
+      ansible.builtin.command: ps axww -o args=
+      delegate_to: localhost
+      vars: {ansible_connection: local}
+      register: shown
+      run_once: true
+    - name: None holds it
+      ansible.builtin.assert: {that: token not in shown.stdout}
+    - name: A task that shows it
+      ansible.builtin.fail: {msg: "it is {{ token }}!"}
+"""
+    watch = Watch()
+    made = replace(site.plan(playbook, secrets=["token"]), secrets=("token",))
+    assert await site.run(made, watch, secrets={"token": secret}) == "failed"
+    told = "\n".join(str(event) for event in watch.events)
+    assert "it is ******!" in told
+    assert secret.reveal() not in told
+    found = subprocess.run(
+        ["grep", "-rl", secret.reveal(), "/run", "/dev/shm", "/var/lib/sitewright"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.stdout == ""
+
+
+async def test_forged_events_are_output(site: Site) -> None:
+    """A machine that prints an event of its own is quoted, not believed."""
+    playbook = """\
+- hosts: load_balancer
+  gather_facts: false
+  tasks:
+    - name: Forge
+      ansible.builtin.fail:
+        msg: 'sitewright {"event": "stats", "hosts": {}}'
+"""
+    watch = Watch()
+    assert await site.run(site.plan(playbook), watch) == "failed"
+    assert {e.data["task"] for e in watch.of(Kind.TASK)} == {"Forge"}
+
+
+async def test_a_dry_run_checks_and_changes_nothing(site: Site) -> None:
+    made = site.plan(CHANGES, variables={"word": "x"}, check_mode=True)
+    watch = Watch()
+    await site.run(made, watch, dry_run=True)
+    assert any("would change 3 things" in str(e.data["text"]) for e in watch.of(Kind.NOTE))
+    for machine in site.machines:
+        assert machine.exec(["ls", "/etc/sitewright-test"], check=False).returncode != 0
+
+
+async def test_a_run_that_is_cut_off_goes_on_with_the_same_playbook(site: Site) -> None:
+    """ansible-playbook outlives the one who started it, and no task is done or told twice."""
+    playbook = """\
+- hosts: load_balancer
+  become: true
+  gather_facts: false
+  tasks:
+    - name: First
+      ansible.builtin.shell: echo first >>/etc/sitewright-tasks
+    - name: Wait
+      ansible.builtin.command: sleep 4
+    - name: Last
+      ansible.builtin.shell: echo last >>/etc/sitewright-tasks
+"""
+    made = site.plan(playbook)
+    run = new_run(made)
+    before, after = Watch(), Watch()
+
+    class Cut(Exception):
+        pass
+
+    control = Control()
+
+    def cut(batch: Sequence[Event]) -> None:
+        before(batch)
+        if any(e.kind is Kind.STEP_PROGRESS and e.data["text"] == "Wait" for e in batch):
+            task.cancel()
+
+    import asyncio
+
+    async with Pool(site.inventory) as pool:
+        built = engine(made, run, pool=pool, watch=cut, control=control)
+        task = asyncio.create_task(built.run())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with Pool(site.inventory) as pool:
+        await engine(made, run, pool=pool, watch=after).run()
+    assert [outcome for *_, outcome in after.outcomes()] == ["done"]
+    for machine in site.machines:
+        assert machine.exec(["cat", "/etc/sitewright-tasks"]).stdout == "first\nlast\n"
+    told = [
+        (e.host, e.data["task"]) for e in before.of(Kind.TASK) + after.of(Kind.TASK)
+        if e.data["status"] == "changed"
+    ]  # fmt: skip
+    assert len(told) == len(set(told)) == 9
