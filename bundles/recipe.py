@@ -75,6 +75,8 @@ class ChartWanted(Wanted):
     repository: _Url
     version: _Word
     sha256: Hash | None = None
+    platforms: tuple[_Platform, ...] = ()
+    """Of those images, instead of the recipe's."""
     images: bool = True
     """Whether the images that its templates and values name are brought as well."""
 
@@ -160,15 +162,18 @@ class Recipe(BaseModel):
                 line for line in lines if not line.environments or environment in line.environments
             )
 
-        images = tuple(
-            image if image.platforms else image.model_copy(update={"platforms": self.platforms})
-            for image in chosen(self.images)
-        )
+        def placed(lines: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(
+                line if line.platforms else line.model_copy(update={"platforms": self.platforms})
+                for line in lines
+            )
+
         more = {
             name: chosen(getattr(self, name))
-            for name in ("charts", "debs", "wheels", "git", "files")
+            for name in ("images", "charts", "debs", "wheels", "git", "files")
         }
-        return self.model_copy(update={"images": images, **more})
+        more |= {name: placed(more[name]) for name in ("images", "charts")}
+        return self.model_copy(update=more)
 
     @property
     def lines(self) -> tuple[Wanted, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,8 @@ from installer.steps.kind import Asker
 
 if TYPE_CHECKING:
     from installer.site_lock import Lock
+
+log = logging.getLogger(__name__)
 
 _LOCK_LOOKS: Final = 0.5
 """Seconds between looks at whether the site was taken over."""
@@ -124,7 +127,10 @@ class Engine:
         for event in events:
             self.state.apply(event)
         for subscriber in tuple(self._subscribers):
-            subscriber(events)
+            try:
+                subscriber(events)
+            except Exception:
+                log.exception("a view of the run failed")  # which must not end the run
 
     def progress(self) -> Progress:
         """How far it is, and how long it may still take."""

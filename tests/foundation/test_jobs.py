@@ -135,6 +135,7 @@ async def test_starting_again_does_nothing_again(
         async for _ in jobs.follow(connection, spec.id, become=become):
             pass
         await jobs.start(connection, spec, become=become)
+        await jobs.forget(connection, spec.id, become=become)
     done = await connection.run(["cat", mark])
     assert done.stdout == b"x\nx\n"
     await connection.run(["rm", "-f", mark], become=become)
@@ -202,14 +203,19 @@ async def test_a_secret_on_standard_input_is_found_nowhere(
         '"$HOME/.local/state/sitewright" /dev/shm 2>/dev/null; '
         'journalctl --no-pager 2>/dev/null | grep -F -e "$w"; true'
     )
+    mark = f"/tmp/{new_id()}"
     spec = JobSpec(
-        new_id(), ("sh", "-c", "read word; echo ${#word}; sleep 2"), stdin=f"{secret}\n".encode()
+        new_id(),
+        ("sh", "-c", 'read word; echo ${#word}; until [ -e "$0" ]; do sleep 0.1; done', mark),
+        stdin=f"{secret}\n".encode(),
     )
     await jobs.start(connection, spec, become=become)
     found = await connection.run(["sh", "-c", search, *halves], become=become)
     assert (await jobs.status(connection, spec.id, become=become)).state is JobState.RUNNING
+    await connection.run(["touch", mark])
     lines = [line async for line in jobs.follow(connection, spec.id, become=become)]
     assert texts(lines) == [str(len(secret))]
+    await connection.run(["rm", "-f", mark])
     again = await connection.run(["sh", "-c", search, *halves], become=become)
     await jobs.forget(connection, spec.id, become=become)
     assert (found.stdout, again.stdout) == (b"", b"")

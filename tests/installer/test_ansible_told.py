@@ -55,8 +55,10 @@ def test_no_text_raises(text: str) -> None:
         st.sampled_from(["event", "host", "status", "hosts", "failures", "text", "task"]),
         st.recursive(
             st.sampled_from(["stats", "host", "failed", "note"]) | st.integers() | st.none(),
-            lambda inner: st.lists(inner, max_size=3)
-            | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+            ),
             max_leaves=8,
         ),
     )

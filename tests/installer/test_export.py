@@ -36,7 +36,7 @@ def as_ansible_reads(text: str, folder: Path) -> dict[str, object]:
 
 
 def test_ansible_reads_groups_hosts_and_variables(tmp_path: Path) -> None:
-    values = {"domain": "a.example", "version": "1.10", "odd": "it's #1 \"x\" = [y]", "n": "007"}
+    values = {"domain": "a.example", "version": "1.10", "odd": 'it\'s #1 "x" = [y]', "n": "007"}
     read = as_ansible_reads(
         export_inventory(HOSTS, variables=values, known_hosts=["/etc/k"]), tmp_path
     )

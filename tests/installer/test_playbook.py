@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,6 @@ from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.paths import known_hosts_file, write_private
 from foundation.secrets import Secret
-from installer.control import Control
 from installer.events import Event, Kind
 from installer.plan import Plan
 from tests.installer.engine_site import Watch, engine, new_run, plan, step
@@ -48,8 +48,7 @@ class Site:
             machine.altered = True
         self.inventory = Inventory(
             hosts=tuple(
-                Host(m.name, m.address, user="ubuntu", identity_files=(lab.key,))
-                for m in machines
+                Host(m.name, m.address, user="ubuntu", identity_files=(lab.key,)) for m in machines
             ),
             known_hosts=(lab.known_hosts,),
             use_ssh_config=False,
@@ -73,6 +72,19 @@ class Site:
         return outcome
 
 
+def left_over() -> list[Path]:
+    """Private folders of drivers that are there still."""
+    return [*Path("/run").glob("sitewright-ansible-*"), *Path("/dev/shm").glob("sitewright-*")]
+
+
+def files_with(text: str) -> str:
+    """The files in which a secret might have been left that hold a text."""
+    places = ["/run", "/dev/shm", "/var/lib/sitewright"]
+    return subprocess.run(
+        ["grep", "-rlI", text, *places], capture_output=True, text=True, check=False
+    ).stdout
+
+
 @pytest.fixture
 def site(lab: Lab, lab_machines: LabMachines, tmp_path: Path) -> Site:
     """Three machines."""
@@ -88,7 +100,7 @@ async def test_tasks_are_told_machine_by_machine(site: Site) -> None:
     for machine in site.machines:
         assert machine.exec(["cat", "/etc/sitewright-test"]).stdout == "{{ no }} template\n"
     assert "TASK A file" in watch.lines()
-    assert list(Path("/run").glob("sitewright-ansible-*")) == []
+    assert left_over() == []
 
 
 async def test_check_mode_finds_what_is_done(site: Site) -> None:
@@ -183,11 +195,7 @@ async def test_secrets_reach_the_playbook_and_nothing_else(site: Site) -> None:
     told = "\n".join(str(event) for event in watch.events)
     assert "it is ******!" in told
     assert secret.reveal() not in told
-    found = subprocess.run(
-        ["grep", "-rl", secret.reveal(), "/run", "/dev/shm", "/var/lib/sitewright"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert found.stdout == ""
+    assert files_with(secret.reveal()) == ""
 
 
 async def test_forged_events_are_output(site: Site) -> None:
@@ -232,20 +240,13 @@ async def test_a_run_that_is_cut_off_goes_on_with_the_same_playbook(site: Site) 
     run = new_run(made)
     before, after = Watch(), Watch()
 
-    class Cut(Exception):
-        pass
-
-    control = Control()
-
     def cut(batch: Sequence[Event]) -> None:
         before(batch)
         if any(e.kind is Kind.STEP_PROGRESS and e.data["text"] == "Wait" for e in batch):
             task.cancel()
 
-    import asyncio
-
     async with Pool(site.inventory) as pool:
-        built = engine(made, run, pool=pool, watch=cut, control=control)
+        built = engine(made, run, pool=pool, watch=cut)
         task = asyncio.create_task(built.run())
         with pytest.raises(asyncio.CancelledError):
             await task

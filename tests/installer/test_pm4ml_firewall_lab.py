@@ -24,6 +24,16 @@ servers = [socket.create_server(("0.0.0.0", port)) for port in {ports}]
 time.sleep(100000)
 """
 
+LOCKOUT = """\
+add table inet sitewright
+delete table inet sitewright
+table inet sitewright {
+    chain nobody {
+        type filter hook input priority 0; policy drop;
+    }
+}
+"""
+
 DIAL = """\
 import socket, sys
 for place in sys.argv[2:]:
@@ -129,8 +139,7 @@ def test_rules_that_nobody_confirms_are_taken_back(site: LabSite) -> None:
     assert played.status == 0, played.output
     w1.write_file(
         "/root/lockout.nft",
-        "add table inet sitewright\ndelete table inet sitewright\n"
-        "table inet sitewright { chain c { type filter hook input priority 0; policy drop; } }\n",
+        LOCKOUT,
     )
     w1.exec([PROGRAM, "apply", "/root/lockout.nft", "3"])
     assert not w1.speaks_ssh()

@@ -255,7 +255,7 @@ async def test_waiting_polls_on_the_machine_and_explains_when_time_is_up(
     (machine,) = lab_machines(1)
     until = {"script": "test -e /root/ready || { echo not yet; exit 1; }"}
     explain = {"script": "echo the file /root/ready is not there"}
-    wait = {"kind": "wait", "until": until, "every_seconds": 0.1}
+    wait: dict[str, Any] = {"kind": "wait", "until": until, "every_seconds": 0.1}
     late = plan(step("w", "m1", **wait, explain=explain, timeout_minutes=0.02))
     soon = plan(step("w", "m1", **wait, timeout_minutes=1))
     async with Pool(site(lab, machine)) as pool:

@@ -14,7 +14,7 @@ import pytest
 
 from foundation.paths import data_folder
 from foundation.problems import InputProblem
-from installer.events import Event, Kind
+from installer.events import Event, Json, Kind
 from installer.journal import Journal
 from installer.runs import (
     Run,
@@ -39,8 +39,8 @@ def finished(run: Run, stage: str, name: str, host: str, seconds: float = 2.0) -
     with Journal(run.journal) as journal:
         key = (stage, name, host)
         journal.append(Event(Kind.STEP_STARTED, 1.0, *key, {"title": "", "attempt": 1}))
-        data = {"outcome": "done", "seconds": seconds, "sentence": ""}
-        journal.append(Event(Kind.STEP_FINISHED, 2.0, *key, dict(data)))
+        data: dict[str, Json] = {"outcome": "done", "seconds": seconds, "sentence": ""}
+        journal.append(Event(Kind.STEP_FINISHED, 2.0, *key, data))
 
 
 def test_a_run_folder_is_private_and_holds_what_it_starts_from() -> None:

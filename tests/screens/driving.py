@@ -10,10 +10,11 @@ from typing import TypeVar
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.widgets.board import Board
-from screens.widgets.field import Line
 from screens.wizard import StepId
+from tests.screens.recorded import RecordedServices, offer_of
 
 Found = TypeVar("Found", bound=Screen[object])
 
@@ -98,34 +99,42 @@ async def choose(pilot: Pilot[int], key: str = "pm4ml/production") -> None:
     await until(pilot, lambda: pilot.app.screen.__class__.__name__ != "GoalScreen")
 
 
+async def answered(pilot: Pilot[int], *machines: str) -> Answers:
+    """The answers of a person who named these machines for PM4ML in production."""
+    await on_step(pilot, StepId.WELCOME)
+    app = wizard(pilot)
+    hosts = await app.services.hosts_from_text("\n".join(machines)) if machines else ()
+    return Answers(solution="pm4ml", environment="production", machines=hosts)
+
+
 async def to_machines(pilot: Pilot[int], *machines: str) -> None:
-    """To the machines step, with machines typed and tried."""
-    await to_goal(pilot)
-    await choose(pilot)
+    """To the machines step, with machines on the list that were tried."""
+    answers = await answered(pilot, *machines)
+    app = wizard(pilot)
+    app.go(StepId.MACHINES, answers)
     await on_step(pilot, StepId.MACHINES)
-    for machine in machines:
-        # Filled in at once: typing letter by letter is another test's business.
-        pilot.app.screen.query_one("#add", Line).value = machine
-        await pilot.press("enter")
-        name = machine.partition("=")[0]
-        await until(pilot, lambda name=name: name in wizard(pilot).memory.tried)  # type: ignore[misc]
+    await until(pilot, lambda: all(host.name in app.memory.tried for host in answers.machines))
 
 
 async def to_trust(pilot: Pilot[int], *machines: str) -> None:
-    """To the trust step, with machines typed."""
-    await to_machines(pilot, *machines)
-    await pilot.press("f10")
+    """To the trust step, with machines that were asked for their keys."""
+    answers = await answered(pilot, *machines)
+    app = wizard(pilot)
+    app.go(StepId.TRUST, answers)
     await on_step(pilot, StepId.TRUST)
+    await until(pilot, lambda: all(host.name in app.memory.tried for host in answers.machines))
 
 
 async def to_preflight(pilot: Pilot[int], *machines: str) -> None:
     """To the preflight step, every unknown key confirmed, everything judged."""
-    await to_trust(pilot, *machines)
-    await pilot.press("a")
-    await until(pilot, lambda: pilot.app.screen.__class__.__name__ == "ConfirmKeysScreen")
-    await pilot.press("y")
-    await on_step(pilot, StepId.TRUST)
-    await pilot.press("f10")
+    answers = await answered(pilot, *machines)
+    app = wizard(pilot)
+    assert isinstance(app.services, RecordedServices)
+    keys = app.services.keys
+    app.services.trusted += [
+        offer_of(host) for host in answers.machines if keys.get(host.name) != "changed"
+    ]
+    app.go(StepId.PREFLIGHT, answers)
     await on_step(pilot, StepId.PREFLIGHT)
     await judged(pilot)
 

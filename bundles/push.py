@@ -1,0 +1,195 @@
+"""Pushing a bundle's images and charts to a registry of the site, sending nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from bundles import media
+from bundles.layout import (
+    MANIFEST_LIMIT,
+    Item,
+    parse_image_index,
+    parse_manifest,
+)
+from bundles.opened import Bundle, read_small
+from bundles.problems import CorruptBundle, SourceProblem
+from bundles.reference import Reference, parse_reference
+from bundles.registry import Endpoint, Registries
+from bundles.web import Authorize, expect
+from foundation.problems import InputProblem
+
+_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """One item as it is in the registry now."""
+
+    item: Item
+    target: Reference
+    sent: int
+    """Bytes that went over the network for it."""
+
+
+def target_of(item: Item, target: str, *, keep_registry: bool = False) -> Reference:
+    """Where an item goes: below TARGET with its repository, and its registry where that is kept."""
+    origin = parse_reference(item.name) if item.kind != media.CHART else None
+    if origin is None:
+        version = (item.version or "latest").replace("+", "_")
+        return parse_reference(f"{target.rstrip('/')}/charts/{item.name}:{version}")
+    kept = f"{origin.registry.replace(':', '-')}/" if keep_registry else ""
+    name = f"{target.rstrip('/')}/{kept}{origin.repository}"
+    return parse_reference(f"{name}:{origin.tag}" if origin.tag else f"{name}@{item.digest}")
+
+
+async def push_bundle(
+    bundle: Bundle,
+    items: tuple[Item, ...],
+    target: str,
+    registries: Registries,
+    *,
+    keep_registry: bool = False,
+    parallel: int = 8,
+    done: Callable[[Pushed], None] | None = None,
+) -> list[Pushed]:
+    """Push images, then charts; raises SourceProblem, InputProblem.
+
+    The bundle must have been verified. An image goes with its tag and by its digest; the index
+    that its maker published goes as well where every manifest that it names is in the bundle.
+    """
+    wanted = [item for item in items if item.kind in (media.IMAGE, media.CHART)]
+    places: dict[str, Item] = {}
+    for item in wanted:
+        name = f"{target_of(item, target, keep_registry=keep_registry)} {item.platform}"
+        if name in places:
+            raise InputProblem(
+                f"{places[name].name} and {item.name} would have one name in the registry",
+                where=name,
+                remedy="Push with --keep-registry, so that the name of the registry stays in it.",
+            )
+        places[name] = item
+    work = _Pushing(bundle, registries, asyncio.Semaphore(parallel))
+    platforms = {i.name: sum(o.name == i.name for o in wanted) for i in wanted}
+
+    async def one(item: Item) -> Pushed:
+        place = target_of(item, target, keep_registry=keep_registry)
+        # Where an image has several platforms, the tag belongs to its index.
+        sent = await work.item(item, place, tagged=platforms[item.name] == 1)
+        pushed = Pushed(item, place, sent)
+        if done:
+            done(pushed)
+        return pushed
+
+    pushed = list(await asyncio.gather(*(one(item) for item in wanted)))
+    for item in items:
+        if item.kind == media.IMAGE_INDEX and work.complete(item):
+            place = target_of(item, target, keep_registry=keep_registry)
+            await work.index(item, place, tagged=platforms.get(item.name, 0) > 1)
+    return pushed
+
+
+class _Pushing:
+    def __init__(self, bundle: Bundle, registries: Registries, parallel: asyncio.Semaphore) -> None:
+        self._bundle = bundle
+        self._registries = registries
+        self._parallel = parallel
+        self._have: dict[str, str] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def item(self, item: Item, place: Reference, *, tagged: bool) -> int:
+        raw = read_small(self._bundle, item.digest, item.size, MANIFEST_LIMIT)
+        blobs = {b.digest: b.size for b in parse_manifest(raw, where=item.name).blobs}
+        sent = await asyncio.gather(
+            *(self._blob(place, digest, size) for digest, size in blobs.items())
+        )
+        await self._manifest(item, place, raw, tagged=tagged)
+        return sum(sent)
+
+    def complete(self, item: Item) -> bool:
+        raw = read_small(self._bundle, item.digest, item.size, MANIFEST_LIMIT)
+        children = parse_image_index(raw, where=item.name).manifests
+        return all(child.digest in self._bundle.blobs for child in children)
+
+    async def index(self, item: Item, place: Reference, *, tagged: bool) -> None:
+        raw = read_small(self._bundle, item.digest, item.size, MANIFEST_LIMIT)
+        await self._manifest(item, place, raw, tagged=tagged)
+
+    async def _manifest(self, item: Item, place: Reference, raw: bytes, *, tagged: bool) -> None:
+        endpoint = self._endpoint(place)
+        selectors = [item.digest, *([place.tag] if tagged and place.tag else [])]
+        for selector in selectors:
+            async with self._registries.web.answer(
+                "PUT",
+                endpoint.url(place.repository, "manifests", selector),
+                headers={"Content-Type": item.media_type},
+                content=raw,
+                authorize=self._authorize(endpoint, place),
+            ) as response:
+                await expect(response, 200, 201, 202)
+
+    async def _blob(self, place: Reference, digest: str, size: int) -> int:
+        async with self._locks.setdefault(digest, asyncio.Lock()), self._parallel:
+            known = self._have.get(digest)
+            if known == place.repository:
+                return 0
+            endpoint = self._endpoint(place)
+            authorize = self._authorize(endpoint, place)
+            url = endpoint.url(place.repository, "blobs", digest)
+            async with self._registries.web.answer("HEAD", url, authorize=authorize) as response:
+                there = response.status_code == 200
+            sent = 0 if there else await self._send(endpoint, place, digest, size, known)
+            self._have[digest] = place.repository
+            return sent
+
+    async def _send(
+        self, endpoint: Endpoint, place: Reference, digest: str, size: int, known: str | None
+    ) -> int:
+        authorize = self._authorize(endpoint, place)
+        uploads = endpoint.url(place.repository, "blobs", "uploads/")
+        mount = f"?mount={digest}&from={endpoint.repository(known)}" if known else ""
+        for attempt in range(_ATTEMPTS):
+            async with self._registries.web.answer(
+                "POST", uploads + mount, headers={"Content-Length": "0"}, authorize=authorize
+            ) as response:
+                await expect(response, 201, 202)
+                if response.status_code == 201:
+                    return 0
+                location = str(response.request.url.join(response.headers.get("location", "")))
+            joint = "&" if "?" in location else "?"
+            own = urlsplit(location)[:2] == urlsplit(endpoint.base)[:2]
+            async with self._registries.web.answer(
+                "PUT",
+                f"{location}{joint}digest={digest}",
+                headers={
+                    "Content-Type": "application/octet-stream",
+                    "Content-Length": str(size),
+                },
+                content=lambda: self._content(digest, size),
+                # What belongs to the registry goes to no other server.
+                authorize=authorize if own else None,
+            ) as response:
+                gone = response.status_code in (404, 416) and attempt + 1 < _ATTEMPTS
+                if not gone:
+                    await expect(response, 200, 201, 204)
+                    return size
+        raise SourceProblem("the registry takes no upload", where=str(place))
+
+    async def _content(self, digest: str, size: int) -> AsyncIterator[bytes]:
+        with self._bundle.blob(digest) as reader:
+            done = 0
+            chunks = reader.chunks()
+            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+                done += len(chunk)
+                yield bytes(chunk)
+        if done != size:
+            raise CorruptBundle(f"{digest} has {done} bytes", where=str(self._bundle.path))
+
+    def _endpoint(self, place: Reference) -> Endpoint:
+        return self._registries.endpoints(place.registry)[-1]
+
+    def _authorize(self, endpoint: Endpoint, place: Reference) -> Authorize:
+        return self._registries.authorize(endpoint, place.repository, "pull,push")

@@ -1,0 +1,190 @@
+"""Helm charts, of a repository or a registry, with the container images that they name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Final
+
+import yaml
+
+from bundles import media
+from bundles.chart_images import ChartContents, read_chart
+from bundles.layout import Item, parse_manifest
+from bundles.problems import SourceProblem, WrongContent
+from bundles.recipe import ChartWanted, ImageWanted
+from bundles.reference import Reference, parse_reference
+from bundles.registry import Found
+from bundles.sources.images import gather_image
+from bundles.sources.workshop import Locked, Workshop, only
+from bundles.store import Blob
+from bundles.strict_json import canonical_json
+from bundles.web import expect, read_bounded, shown
+
+_INDEX_LIMIT: Final = 128 * 1024 * 1024
+_CHART_LIMIT: Final = 64 * 1024 * 1024
+
+
+async def gather_chart(shop: Workshop, wanted: ChartWanted, locked: Locked) -> list[Item]:
+    """Bring one chart, and its images where that is wanted; raises SourceProblem, WrongContent."""
+    if wanted.repository.startswith("oci://"):
+        chart, item = await _from_registry(shop, wanted, locked)
+    else:
+        chart, item = await _from_repository(shop, wanted, locked)
+    contents = await asyncio.to_thread(_read, shop, chart, wanted)
+    if contents.name != wanted.name or contents.version.lstrip("v") != wanted.version.lstrip("v"):
+        raise WrongContent(
+            f"the chart says that it is {contents.name} {contents.version}",
+            where=f"{wanted.name} {wanted.version} of {shown_repository(wanted)}",
+        )
+    images = await _images(shop, wanted, contents, locked) if wanted.images else []
+    return [item, *images]
+
+
+def shown_repository(wanted: ChartWanted) -> str:
+    """The repository as it may be shown."""
+    oci = wanted.repository.startswith("oci://")
+    return wanted.repository if oci else shown(wanted.repository)
+
+
+async def _from_repository(
+    shop: Workshop, wanted: ChartWanted, locked: Locked
+) -> tuple[Blob, Item]:
+    pinned = only(locked, media.CHART)
+    if pinned is not None and pinned.content:
+        url = pinned.pins["url"]
+        sha256: str | None = pinned.content.removeprefix("sha256:")
+    else:
+        url, sha256 = await _find(shop, wanted)
+    if wanted.sha256 and sha256 and wanted.sha256 != sha256:
+        raise WrongContent(
+            f"the repository now states the hash {sha256}", where=f"{wanted.name} {wanted.version}"
+        )
+    sha256 = wanted.sha256 or sha256
+    if sha256:
+        blob = await shop.fetch_file([url], sha256, None)
+    else:
+        async with shop.web.answer("GET", url) as response:
+            await expect(response, 200)
+            raw = await read_bounded(response, _CHART_LIMIT)
+        blob = await asyncio.to_thread(shop.store.add, raw)
+        shop.tracker.expect(blob.size)
+        shop.tracker.gained(blob.size)
+    contents = await asyncio.to_thread(_read, shop, blob, wanted)
+    config = shop.store.add(json.dumps(contents.metadata, sort_keys=True).encode())
+    manifest = shop.store.add(
+        canonical_json(
+            {
+                "schemaVersion": 2,
+                "mediaType": media.OCI_MANIFEST,
+                "config": {
+                    "mediaType": media.HELM_CONFIG,
+                    "digest": config.digest,
+                    "size": config.size,
+                },
+                "layers": [
+                    {"mediaType": media.HELM_CHART, "digest": blob.digest, "size": blob.size}
+                ],
+            }
+        )
+    )
+    return blob, Item(
+        kind=media.CHART,
+        name=wanted.name,
+        version=wanted.version,
+        origin=shown(url),
+        media_type=media.OCI_MANIFEST,
+        digest=manifest.digest,
+        size=manifest.size,
+        content=blob.digest,
+        content_size=blob.size,
+        pins={"url": url, "repository": shown(wanted.repository)},
+    )
+
+
+async def _find(shop: Workshop, wanted: ChartWanted) -> tuple[str, str | None]:
+    base = wanted.repository.rstrip("/")
+    where = shown(base)
+    async with shop.web.answer("GET", f"{base}/index.yaml") as response:
+        await expect(response, 200)
+        raw = await read_bounded(response, _INDEX_LIMIT)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        index = await asyncio.to_thread(yaml.load, raw, Loader=loader)
+        entries = index["entries"][wanted.name]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SourceProblem("its index.yaml cannot be read", where=where) from error
+    except (KeyError, TypeError) as error:
+        raise SourceProblem(f"there is no chart {wanted.name} in it", where=where) from error
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, dict) or str(entry.get("version")) != wanted.version:
+            continue
+        urls = entry.get("urls")
+        if isinstance(urls, list) and urls and isinstance(urls[0], str):
+            url = urls[0] if "://" in urls[0] else f"{base}/{urls[0]}"
+            digest = str(entry.get("digest") or "").removeprefix("sha256:")
+            return url, digest if len(digest) == 64 and digest.isalnum() else None
+    raise SourceProblem(f"there is no version {wanted.version} of {wanted.name}", where=where)
+
+
+async def _from_registry(shop: Workshop, wanted: ChartWanted, locked: Locked) -> tuple[Blob, Item]:
+    base = parse_reference(f"{wanted.repository.removeprefix('oci://').rstrip('/')}/{wanted.name}")
+    # A tag takes no plus sign: Helm writes it as an underscore.
+    reference = Reference(base.registry, base.repository, wanted.version.replace("+", "_"))
+    pinned = only(locked, media.CHART)
+    found: Found = await shop.registries.manifest(reference, pinned.digest if pinned else None)
+    manifest = parse_manifest(found.raw, where=str(reference))
+    layers = [layer for layer in manifest.layers if layer.media_type == media.HELM_CHART]
+    if manifest.config.media_type != media.HELM_CONFIG or len(layers) != 1:
+        raise SourceProblem("this is no Helm chart", where=str(reference))
+    if wanted.sha256 and layers[0].digest != f"sha256:{wanted.sha256}":
+        raise WrongContent(f"the registry now gives {layers[0].digest}", where=str(reference))
+    for blob in manifest.blobs:
+
+        async def fetch(digest: str = blob.digest, size: int = blob.size) -> Blob:
+            return await shop.registries.blob(
+                reference, digest, size, shop.store, gained=shop.tracker.gained
+            )
+
+        await shop.once(blob.digest, blob.size, fetch)
+    shop.store.add(found.raw)
+    return Blob(layers[0].digest, layers[0].size), Item(
+        kind=media.CHART,
+        name=wanted.name,
+        version=wanted.version,
+        origin="oci://" + str(reference.at(found.digest)),
+        media_type=found.media_type,
+        digest=found.digest,
+        size=len(found.raw),
+        content=manifest.layers[0].digest,
+        content_size=sum(layer.size for layer in manifest.layers),
+        ref_name=reference.name,
+        pins={"tag-digest": found.digest, "repository": wanted.repository},
+    )
+
+
+def _read(shop: Workshop, chart: Blob, wanted: ChartWanted) -> ChartContents:
+    return read_chart(shop.store.path(chart.digest), where=f"chart {wanted.name} {wanted.version}")
+
+
+async def _images(
+    shop: Workshop, wanted: ChartWanted, contents: ChartContents, locked: Locked
+) -> list[Item]:
+    async def one(name: str) -> list[Item]:
+        line = ImageWanted(name=name, platforms=wanted.platforms)
+        reference = parse_reference(name)
+        own = [item for item in locked if item.name == reference.name]
+        try:
+            return await gather_image(shop, line, own)
+        except SourceProblem as problem:
+            raise SourceProblem(
+                f"the chart {wanted.name} names it: {problem.cause}",
+                where=problem.where or name,
+                remedy="If the chart does not need it, set `images: false` for the chart and name "
+                "the images that it does need under `images`.",
+            ) from problem
+
+    gathered = await asyncio.gather(*(one(name) for name in contents.images))
+    for place in contents.unread:
+        shop.tracker.note(f"chart {wanted.name}: which image {place} means cannot be told")
+    return [item for items in gathered for item in items]

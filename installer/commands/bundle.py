@@ -1,0 +1,375 @@
+"""`sitewright bundle`: make a bundle, look inside, verify, cut, join, and push it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundation.problems import ExitCode, InputProblem
+from installer.commands.bundle_options import add_bundle_options
+from installer.commands.options import ask_secret, narrator, write_result
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from bundles.progress import Event
+    from bundles.recipe import Recipe
+    from bundles.signers import Signer
+    from bundles.verify import Verified
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright bundle`."""
+    add_bundle_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what is asked; a bundle that is invalid in any way ends with 6."""
+    actions: Mapping[str, Callable[[argparse.Namespace], int]] = {
+        "create": _create,
+        "inspect": _inspect,
+        "verify": _verify,
+        "diff": _diff,
+        "split": _split,
+        "join": _join,
+        "push": _push,
+    }
+    return actions[options.action](options)
+
+
+def _create(options: argparse.Namespace) -> int:
+    from bundles.archive_write import write_archive
+    from bundles.contents import human_size
+    from bundles.create import CreateOptions, create_bundle
+    from bundles.credentials import read_logins
+    from bundles.lock import load_lock
+
+    recipe, environment = _recipe(options)
+    lock = load_lock(options.lock) if options.lock else None
+    key = _key(options)
+    mirrors: dict[str, list[str]] = {}
+    for registry, mirror in options.mirror:
+        mirrors.setdefault(registry, []).append(mirror)
+    line = _Line(options)
+    made = asyncio.run(
+        create_bundle(
+            recipe if recipe is not None else _needed(lock).recipe,
+            options.output,
+            CreateOptions(
+                environment=environment or (lock.environment if lock else "default"),
+                lock=lock,
+                key=key,
+                logins=read_logins(),
+                mirrors=mirrors,
+                plain_http=frozenset(options.plain_http),
+                parallel=options.parallel,
+            ),
+            listener=line.event,
+        )
+    )
+    line.end()
+    if options.write_lock:
+        write_result(made.lock.as_bytes().decode(), options.write_lock)
+    if options.one_file:
+        write_archive(options.output, options.one_file, progress=line.bytes)
+        line.end()
+    structure = made.structure
+    result = {
+        "schema": "sitewright.bundle-created/1",
+        "bundle": str(options.output),
+        "index": structure.index_digest,
+        "items": len(structure.index.items),
+        "size_bytes": structure.size,
+        "fetched_bytes": made.fetched,
+        "signed": key is not None,
+    }
+    text = (
+        f"{options.output}: {len(structure.index.items)} items, {human_size(structure.size)}, "
+        f"{'signed' if key else 'NOT signed (no --key)'}\n"
+        f"index {structure.index_digest}"
+    )
+    return _tell(options, result, text)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from bundles.contents import contents_dict, contents_text, sbom
+    from bundles.opened import open_bundle
+    from bundles.structure import read_structure
+    from bundles.verify import check_signature
+
+    with open_bundle(options.bundle) as bundle:
+        signer = check_signature(bundle, _signers(options))
+        structure = read_structure(bundle)
+    if options.sbom:
+        write_result(sbom(structure.index).decode(), options.output)
+    elif options.format == "json":
+        value = contents_dict(structure.index, structure.index_digest)
+        value["signer"] = signer.name if signer else None
+        write_result(json.dumps(value, indent=2, ensure_ascii=False), options.output)
+    else:
+        text = contents_text(structure.index, full=not options.summary)
+        write_result(f"{text}\n{_signed_by(signer)}", options.output)
+    return ExitCode.DONE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from bundles.contents import human_size
+    from bundles.problems import CorruptBundle
+    from bundles.verify import verify_bundle
+
+    line = _Line(options)
+    try:
+        found = verify_bundle(
+            options.bundle, _signers(options), base=options.base, progress=line.bytes
+        )
+    except CorruptBundle as problem:
+        line.end()
+        for wrong in problem.wrong:
+            print(wrong, file=sys.stderr)
+        raise
+    line.end()
+    rate = found.bytes_read / max(found.seconds, 1e-6)
+    text = (
+        f"{options.bundle}: whole; {human_size(found.bytes_read)} in {found.seconds:.1f} s "
+        f"({human_size(int(rate))}/s)\n{_signed_by(found.signer)}"
+    )
+    if options.format == "json":
+        text = json.dumps(_verified(options.bundle, found), indent=2)
+    write_result(text, options.output)
+    return ExitCode.DONE
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from bundles.contents import human_size
+    from bundles.difference import make_difference
+
+    written, left = make_difference(options.bundle, options.have, options.output, _signers(options))
+    result = {
+        "schema": "sitewright.bundle-difference-made/1",
+        "difference": str(options.output),
+        "size_bytes": written,
+        "left_out_bytes": left,
+    }
+    text = f"{options.output}: {human_size(written)}; {human_size(left)} are at the site already"
+    return _tell(options, result, text)
+
+
+def _split(options: argparse.Namespace) -> int:
+    from bundles.verify import verify_bundle
+    from bundles.volumes import split_bundle
+
+    line = _Line(options)
+    # What is damaged already must not travel.
+    verify_bundle(options.bundle, _signers(options), progress=line.bytes)
+    line.end()
+    paths = split_bundle(
+        options.bundle, options.output, options.size, group=options.group, progress=line.bytes
+    )
+    line.end()
+    result = {"schema": "sitewright.bundle-volumes-made/1", "volumes": [str(p) for p in paths]}
+    parity = sum(".volumeP" in path.name for path in paths)
+    text = "\n".join(
+        [*map(str, paths), f"{len(paths)} volumes, {parity} of them parity: carry all of them"]
+    )
+    return _tell(options, result, text)
+
+
+def _join(options: argparse.Namespace) -> int:
+    from bundles.difference import join_difference
+    from bundles.verify import verify_bundle
+    from bundles.volumes import join_volumes
+
+    line = _Line(options)
+    signers = _signers(options)
+    repaired: tuple[str, ...] = ()
+    if options.base is not None:
+        if len(options.parts) != 1:
+            raise InputProblem("one difference is joined with its base", where="--base")
+        found = join_difference(options.parts[0], options.base, options.output, signers)
+    else:
+        repaired = join_volumes(options.parts, options.output, progress=line.bytes)
+        line.end()
+        try:
+            found = verify_bundle(options.output, signers, progress=line.bytes)
+        except BaseException:
+            # What cannot be verified must not lie there as if it could be used.
+            options.output.unlink(missing_ok=True)
+            raise
+    line.end()
+    result = _verified(options.output, found) | {"repaired": list(repaired)}
+    text = "\n".join([*repaired, f"{options.output}: whole", _signed_by(found.signer)])
+    return _tell(options, result, text)
+
+
+def _push(options: argparse.Namespace) -> int:
+    line = _Line(options)
+    signers = _signers(options)
+    from bundles.contents import human_size
+    from bundles.verify import verify_bundle
+
+    verified = verify_bundle(options.bundle, signers, progress=line.bytes)
+    line.end()
+    say = narrator(options)
+    pushed = asyncio.run(_pushed(options, verified, say))
+    result = {
+        "schema": "sitewright.bundle-pushed/1",
+        "images": [
+            {"name": p.item.name, "target": str(p.target), "digest": p.item.digest, "sent": p.sent}
+            for p in pushed
+        ],
+    }
+    sent = sum(p.sent for p in pushed)
+    left = len(verified.structure.index.items) - len(pushed)
+    text = f"{len(pushed)} images and charts pushed, {human_size(sent)} sent" + (
+        f"; {left} other items belong in no registry" if left else ""
+    )
+    return _tell(options, result, text)
+
+
+async def _pushed(
+    options: argparse.Namespace, verified: Verified, say: Callable[[str], None]
+) -> list[Any]:
+    from bundles.credentials import read_logins
+    from bundles.opened import open_bundle
+    from bundles.push import push_bundle
+    from bundles.registry import Registries
+    from bundles.web import Web
+
+    async with Web(connections=2 * options.parallel) as web:
+        registries = Registries(web, logins=read_logins(), plain_http=frozenset(options.plain_http))
+        with open_bundle(options.bundle) as bundle:
+            return await push_bundle(
+                bundle,
+                verified.structure.index.items,
+                options.target,
+                registries,
+                keep_registry=options.keep_registry,
+                parallel=options.parallel,
+                done=lambda one: say(f"{one.target}"),
+            )
+
+
+def _recipe(options: argparse.Namespace) -> tuple[Recipe | None, str | None]:
+    from bundles.recipe import load_recipe
+
+    if options.lock:
+        return None, options.environment
+    if options.recipe:
+        return load_recipe(options.recipe), options.environment
+    from installer.solution import load_solution
+
+    solution = load_solution(options.solution)
+    environment = solution.environment(options.environment).id
+    return load_recipe(solution.folder), environment
+
+
+def _needed(lock: Any) -> Any:
+    assert lock is not None  # noqa: S101 - the parser asks for one of three
+    return lock
+
+
+def _key(options: argparse.Namespace) -> Ed25519PrivateKey | None:
+    if options.key is None:
+        return None
+    from bundles.signature import load_signing_key
+    from foundation.secrets import secret_from_environment, secret_from_file
+
+    if options.passphrase_file:
+        passphrase = secret_from_file(options.passphrase_file)
+    elif options.ask_passphrase:
+        passphrase = ask_secret("Passphrase of the signing key: ")
+    else:
+        return load_signing_key(options.key, secret_from_environment("SITEWRIGHT_PASSPHRASE"))
+    return load_signing_key(options.key, passphrase)
+
+
+def _signers(options: argparse.Namespace) -> tuple[Signer, ...]:
+    from bundles.signers import read_signers
+    from foundation.paths import config_folder
+
+    own = config_folder() / "allowed_signers"
+    file: Path | None = options.keys or (own if own.exists() else None)
+    return read_signers(file) if file else ()
+
+
+def _signed_by(signer: Signer | None) -> str:
+    if signer is None:
+        return "signature: NOT checked, since no keys were given (--keys FILE)"
+    return f"signature: good, by {signer.name}"
+
+
+def _verified(path: Path, found: Verified) -> dict[str, Any]:
+    return {
+        "schema": "sitewright.bundle-verified/1",
+        "bundle": str(path),
+        "index": found.structure.index_digest,
+        "items": len(found.structure.index.items),
+        "size_bytes": found.structure.size,
+        "seconds": round(found.seconds, 3),
+        "signer": found.signer.name if found.signer else None,
+    }
+
+
+def _tell(options: argparse.Namespace, result: dict[str, Any], text: str) -> int:
+    write_result(json.dumps(result, indent=2) if options.format == "json" else text, None)
+    return ExitCode.DONE
+
+
+class _Line:
+    """How it goes, in one line on a terminal and a line now and then elsewhere."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._quiet = options.quiet
+        self._terminal = sys.stderr.isatty()
+        self._next = 0.0
+        self._open = False
+
+    def bytes(self, done: int, total: int) -> None:
+        """Bytes done and in all."""
+        if self._due():
+            from bundles.contents import human_size
+
+            share = 100 * done // max(total, 1)
+            self._show(f"{share:3d} %  {human_size(done)} of {human_size(total)}")
+
+    def event(self, event: Event) -> None:
+        """News of a bundle in the making."""
+        from bundles.contents import human_size
+
+        if event.kind in ("note", "waiting"):
+            self.end()
+            if not self._quiet:
+                print(event.text, file=sys.stderr, flush=True)
+        elif self._due():
+            left = f", {event.left:.0f} s left" if event.left is not None else ""
+            more = "" if event.sure else "+"
+            self._show(
+                f"{event.items_done} of {event.items_total} lines, {human_size(event.done)} of "
+                f"{human_size(event.total)}{more}, {human_size(int(event.rate))}/s{left}"
+            )
+
+    def end(self) -> None:
+        """Leave the line as it is."""
+        if self._open:
+            print(file=sys.stderr)
+            self._open = False
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if self._quiet or now < self._next:
+            return False
+        self._next = now + (0.2 if self._terminal else 5.0)
+        return True
+
+    def _show(self, text: str) -> None:
+        if self._terminal:
+            print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
+            self._open = True
+        else:
+            print(text, file=sys.stderr, flush=True)
