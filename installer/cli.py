@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "status": Command("installer.commands.status", "how far the runs are"),
     "verify": Command("installer.commands.verify", "does what was installed still work?"),
     "undo": Command("installer.commands.undo", "take back what a stage did"),
+    "export": Command("installer.commands.export", "inventory and playbooks, to run by hand"),
     "trust": Command("installer.commands.trust", "look at host keys and confirm them"),
     "doctor": Command("installer.commands.doctor", "find out why a login fails"),
     "schema": Command("installer.commands.schema", "the JSON schema of a file or a result"),

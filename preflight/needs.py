@@ -124,7 +124,6 @@ class SizingTable(_Data):
         """The row of a role, or None where the table has none."""
         return next((row for row in self.roles if row.role == name), None)
 
-
     @property
     def fewest_machines(self) -> int:
         """How many computers the table asks for at least, optional and external rows left out."""

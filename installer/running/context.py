@@ -91,6 +91,7 @@ class Context:
         timeout: float,
         follow: Sequence[str],
         resumed: Standing | None = None,
+        cursors: Mapping[str, str] | None = None,
         answers: Mapping[str, Json] | None = None,
     ) -> None:
         self._shared = shared
@@ -104,12 +105,11 @@ class Context:
         """Ids of the jobs on the machine, to be forgotten when the journal has the result."""
         self._follow = tuple(follow)
         self._begun: dict[str, BegunJob] = {}
-        self._cursors: dict[str, str] = {}
+        self._cursors = dict(cursors or {})
         self._answers = dict(answers or {})
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         if resumed is not None:
             self._begun = {job.job: job for job in resumed.jobs}
-            self._cursors = dict(resumed.cursors)
             self._tail.extend(resumed.tail)
             self.jobs_begun = list(self._begun)
 

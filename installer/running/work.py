@@ -198,9 +198,19 @@ class Work:
             timeout=float(minutes) * 60 if isinstance(minutes, (int, float)) else 1800.0,
             follow=[str(unit) for unit in follow] if isinstance(follow, list) else [],
             resumed=standing if resumed else None,
+            cursors=self._cursors() if resumed else {},
             answers=standing.answers,
         )
         return self._context
+
+    def _cursors(self) -> dict[str, str]:
+        """The cursor of the last line of every machine of the step."""
+        cursors: dict[str, str] = {}
+        for name in {self._host.name, *(host.name for host in self._hosts)}:
+            standing = self._state.steps.get((self._step.stage, self._step.id, name))
+            if standing is not None:
+                cursors.update(standing.cursors)
+        return cursors
 
     # -- results ------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ TOP = sorted([*PLAYBOOKS.glob("*.yml"), *PLAYBOOKS.glob("undo/*.yml")])
 EVERY = sorted(PLAYBOOKS.rglob("*.yml"))
 KEYWORDS = frozenset(
     {"name", "register", "when", "loop", "loop_control", "vars", "changed_when", "failed_when",
-     "no_log", "delegate_to", "retries", "delay", "until", "become", "check_mode", "notify", "tags"}
+     "no_log", "delegate_to", "retries", "delay", "until", "become", "check_mode", "notify", "tags",
+     "run_once"}
 )  # fmt: skip
 
 

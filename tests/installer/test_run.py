@@ -566,3 +566,19 @@ async def test_a_journal_that_cannot_be_written_ends_the_run_before_more_is_done
         await engine(made, run).run()
     assert words(log) == ["a"]
     monkeypatch.undo()
+
+
+async def test_a_resumed_step_knows_the_last_line_of_every_machine_it_followed() -> None:
+    from installer.events import Event
+    from installer.running.state import RunState
+
+    state = RunState()
+    key = ("one", "a")
+    state.apply(Event(Kind.STEP_STARTED, 1.0, *key, "control", {"title": "", "attempt": 1}))
+    for host in ("control", "w1", "w1"):
+        cursor = f"{host}-{state.events}"
+        data: dict[str, Any] = {"text": "x", "stream": "journal", "cursor": cursor, "unit": "u"}
+        state.apply(Event(Kind.LINE, 1.0, *key, host, data))
+    assert state.of((*key, "control")).cursors == {"control": "control-1"}
+    assert state.of((*key, "w1")).cursors == {"w1": "w1-3"}
+    assert not state.finished((*key, "w1"))
