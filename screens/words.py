@@ -113,12 +113,7 @@ def machines_needed(needs: SolutionNeeds) -> str:
     """How many machines a table asks for at least."""
     if needs.single_machine:
         return "1 machine"
-    number = sum(
-        row.count.min
-        for row in needs.sizing.roles
-        if not row.optional and row.shapes[0].machine is not MachineKind.EXTERNAL
-    )
-    return counted(number, "machine")
+    return counted(needs.sizing.fewest_machines, "machine")
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:

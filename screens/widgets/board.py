@@ -268,8 +268,10 @@ class Board(ScrollView, can_focus=True):
             style = base
             if cell.tone != "plain":
                 tone = self.get_component_rich_style(f"board--{cell.tone}", partial=True)
-                # Under the cursor the tone gives its colour and weight, the cursor its ground.
-                style = base + Style(color=tone.color, bold=tone.bold, underline=tone.underline)
+                # Under the cursor the tone gives its colour and weight, the cursor its ground;
+                # where the ground is the colour reversed, a tone would make stripes of it.
+                color = None if base.reverse else tone.color
+                style = base + Style(color=color, bold=tone.bold, underline=tone.underline)
             segments.append(Segment(_fit(cell.text, size), style))
             left -= size
             if not last and left > 0:

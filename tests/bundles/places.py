@@ -70,9 +70,7 @@ def start_registry(folder: Path, *, password_file: Path | None = None) -> Runnin
     file = folder / "config.json"
     file.write_text(json.dumps(config))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(file)], stdout=log, stderr=log
-        )
+        process = subprocess.Popen(["docker-registry", "serve", str(file)], stdout=log, stderr=log)
     deadline = time.monotonic() + 15
     while True:
         try:
