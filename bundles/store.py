@@ -45,7 +45,7 @@ class Partial:
         self.received = 0
         self._read_again()
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes; raises WrongContent when there are more than there may be."""
         self.received += len(data)
         if self._size is not None and self.received > self._size:

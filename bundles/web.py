@@ -31,7 +31,8 @@ Authorize = Callable[[httpx.Response | None], Awaitable[str | None]]
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
-_READ: Final = 1 << 20
+_PIECE: Final = 1 << 20
+"""Bytes that are hashed and written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,21 +255,31 @@ async def read_bounded(response: httpx.Response, limit: int, *, whole: bool = Tr
 async def _write_down(
     response: httpx.Response, partial: Partial, gained: Callable[[int], None] | None
 ) -> None:
-    """A body into the store: one piece is hashed and written while the next one comes in."""
-    writing: asyncio.Task[None] | None = None
+    """A body into the store: one piece is hashed and written while the next one comes in.
+
+    Whatever came in is written, also when the connection breaks or the task is cancelled.
+    """
+    writing: asyncio.Future[None] | None = None
+    piece = bytearray()
     try:
-        async for chunk in response.aiter_raw(_READ):
-            if writing is not None:
-                await writing
-            writing = asyncio.create_task(asyncio.to_thread(partial.write, chunk))
+        # httpx's own chunks of a given size would lose what it holds back when it breaks off.
+        async for chunk in response.aiter_raw():
+            piece += chunk
             if gained:
                 gained(len(chunk))
-        if writing is not None:
-            await writing
+            if len(piece) >= _PIECE:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(partial.write, piece))
+                piece = bytearray()
     finally:
-        if writing is not None and not writing.done():
+        if writing is not None:
             # A thread cannot be cancelled: the file must be at rest before it is left.
             await asyncio.wait({writing})
+        if writing is None or writing.exception() is None:
+            partial.write(piece)
+    if writing is not None:
+        await writing
 
 
 async def expect(response: httpx.Response, *statuses: int) -> None:

@@ -264,6 +264,7 @@ class Engine:
             asker=self._ask,
             reaches=self._reach,
             durable_kind=getattr(self._jobs, "durable_kind", _unknown_kind),
+            inventory=getattr(self._pool, "inventory", None),
         )
 
     def _reach(self, host: Host) -> Reach:

@@ -16,12 +16,13 @@ from typing import Any, Final, Protocol
 
 from foundation.hosts.connection import Become, Completed, Connection
 from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
-from foundation.hosts.model import Host
+from foundation.hosts.model import Host, Inventory
 from foundation.problems import ConnectionLost, ConnectionProblem, ConnectTimeout
 from foundation.secrets import Secret
 from installer.events import KINDS, Event, Json, Kind
 from installer.journal import Journal
 from installer.plan import Plan, PlannedStep
+from installer.running.login_jobs import LoginJobs, runs_as_login
 from installer.running.reach import Reach
 from installer.running.state import TAIL_LINES, BegunJob, Standing
 from installer.steps.kind import Answer, Asker, Ended, JobGone, ProbeAnswer, Question, StepFailed
@@ -73,6 +74,8 @@ class Shared:
     asker: Asker
     reaches: Callable[[Host], Reach]
     durable_kind: Callable[[Connection], Any]
+    inventory: Inventory | None = None
+    """How every machine of the site is reached, for programs that reach them themselves."""
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One question at a time is put to the person."""
 
@@ -104,6 +107,13 @@ class Context:
         self.jobs_begun: list[str] = []
         """Ids of the jobs on the machine, to be forgotten when the journal has the result."""
         self._follow = tuple(follow)
+        as_login = runs_as_login(host, "control")
+        self._jobs: Jobs = LoginJobs() if as_login else shared.jobs
+        self._become = Become.LOGIN if as_login else Become.ROOT
+        self._environment = {
+            **dict(ENVIRONMENT),
+            **({"HOME": str(Path.home())} if as_login else {}),
+        }
         self._begun: dict[str, BegunJob] = {}
         self._cursors = dict(cursors or {})
         self._answers = dict(answers or {})
@@ -140,6 +150,11 @@ class Context:
         return self._shared.settings
 
     @property
+    def inventory(self) -> Inventory | None:
+        """How every machine of the site is reached."""
+        return self._shared.inventory
+
+    @property
     def secrets(self) -> Mapping[str, Secret]:
         """The secrets of the run, by name."""
         return self._shared.secrets
@@ -164,12 +179,13 @@ class Context:
         host: Host | None = None,
     ) -> Completed:
         """Run a command that changes nothing; see StepContext."""
-        full = ["env", *(f"{name}={value}" for name, value in ENVIRONMENT), *command]
+        own = host is None or host.name == self.host.name
+        become = self._become if own else Become.ROOT
+        environment = self._environment if own else dict(ENVIRONMENT)
+        full = ["env", *(f"{name}={value}" for name, value in environment.items()), *command]
 
         async def run(connection: Connection) -> Completed:
-            return await connection.run(
-                full, stdin=stdin or b"", become=Become.ROOT, timeout=timeout
-            )
+            return await connection.run(full, stdin=stdin or b"", become=become, timeout=timeout)
 
         return await self._shared.reaches(host or self.host).again(run, self.until)
 
@@ -207,7 +223,7 @@ class Context:
             id=self._job_id(label),
             command=tuple(command),
             stdin=stdin,
-            environment=tuple({**dict(ENVIRONMENT), **dict(environment)}.items()),
+            environment=tuple({**self._environment, **dict(environment)}.items()),
             directory=directory,
             timeout=self.timeout if timeout is None else timeout,
         )
@@ -247,7 +263,7 @@ class Context:
                 # It may have begun and been cut off by a restart: the step must be asked first.
                 raise JobGone("the machine was restarted while the command was handed to it",
                               where=self.host.name)  # fmt: skip
-            await self._shared.jobs.start(connection, spec)
+            await self._jobs.start(connection, spec)
 
         await reach.again(start, self.until)
         return boot_id
@@ -256,8 +272,12 @@ class Context:
         """The machine's boot id and kind of job, asked once a connection."""
         known = reach.known
         if "boot_id" not in known:
-            status = await self._shared.jobs.status(connection, job_id)
-            durable = self._shared.durable_kind(connection)
+            status = await self._jobs.status(connection, job_id)
+            durable = (
+                "detached"
+                if self._become is Become.LOGIN
+                else self._shared.durable_kind(connection)
+            )
             if inspect.isawaitable(durable):
                 durable = await durable
             known.update(boot_id=status.boot_id, durable=str(durable))
@@ -271,12 +291,12 @@ class Context:
 
         async def follow(connection: Connection) -> JobStatus:
             nonlocal cursor
-            async for line in self._shared.jobs.follow(
+            async for line in self._jobs.follow(
                 connection, job_id, cursor=cursor, units=self._follow
             ):
                 cursor = line.cursor
                 self._line(line, on_line)
-            return await self._shared.jobs.status(connection, job_id)
+            return await self._jobs.status(connection, job_id)
 
         while True:
             status = await reach.again(follow, self.until)
@@ -325,14 +345,14 @@ class Context:
             return None
         job = list(self._begun)[-1]
         return await self._shared.reaches(self.host).again(
-            lambda connection: self._shared.jobs.status(connection, job), self.until
+            lambda connection: self._jobs.status(connection, job), self.until
         )
 
     async def end_jobs(self) -> None:
         """End what runs on the machine for this step."""
         for job in self.jobs_begun:
             await self._shared.reaches(self.host).again(
-                lambda connection, job=job: self._shared.jobs.stop(connection, job),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                lambda connection, job=job: self._jobs.stop(connection, job),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 self.until,
             )
 

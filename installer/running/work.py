@@ -196,7 +196,11 @@ class Work:
             self._hosts,
             attempt=attempt,
             timeout=float(minutes) * 60 if isinstance(minutes, (int, float)) else 1800.0,
-            follow=[str(unit) for unit in follow] if isinstance(follow, list) else [],
+            # A step that runs once is on the control host, and its services are elsewhere: it
+            # follows them itself.
+            follow=[str(unit) for unit in follow]
+            if isinstance(follow, list) and not self._kind.once
+            else [],
             resumed=standing if resumed else None,
             cursors=self._cursors() if resumed else {},
             answers=standing.answers,

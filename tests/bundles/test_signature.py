@@ -26,8 +26,10 @@ def ssh_keygen_verifies(
 ) -> subprocess.CompletedProcess[bytes]:
     (folder / "sig").write_bytes(signature)
     return subprocess.run(
-        ["ssh-keygen", "-Y", "verify", "-f", allowed, "-I", "maker@example.org", "-n", NAMESPACE]
-        + ["-s", folder / "sig"],
+        [
+            *("ssh-keygen", "-Y", "verify", "-f", allowed, "-I", "maker@example.org"),
+            *("-n", NAMESPACE, "-s", folder / "sig"),
+        ],
         input=message,
         capture_output=True,
         check=False,
@@ -49,8 +51,10 @@ def test_we_accept_the_signature_of_ssh_keygen(keys: Keys, tmp_path: Path, hash_
     file = tmp_path / "index.json"
     file.write_bytes(MESSAGE)
     subprocess.run(
-        ["ssh-keygen", "-q", "-Y", "sign", "-f", keys.key, "-n", NAMESPACE]
-        + ["-O", f"hashalg={hash_name}", str(file)],
+        [
+            *("ssh-keygen", "-q", "-Y", "sign", "-f", keys.key, "-n", NAMESPACE),
+            *("-O", f"hashalg={hash_name}", str(file)),
+        ],
         check=True,
         capture_output=True,
     )

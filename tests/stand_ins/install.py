@@ -1,8 +1,9 @@
 """Putting the stand-ins on lab machines, where snapd's store cannot be reached.
 
 The programs `snap`, `microk8s`, `microceph`, `modprobe` and `swapoff` of this folder stand in for
-the real ones; each says so in its first line. /proc/sys/{fs,vm,kernel} are laid over by copies,
-since the real ones are those of the machine that the lab runs on.
+the real ones; each says so in its first line. /proc/sys/{fs,vm,kernel} and the list of modules in
+/sys/module are laid over by copies, since the real ones are those of the machine that the lab runs
+on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ for part in fs vm kernel; do
     done
     mount --bind /run/stand-in/$part /proc/sys/$part
 done
+modules=$(ls /sys/module)
+mount -t tmpfs stand-in /sys/module
+for name in $modules; do mkdir "/sys/module/$name"; done
 """
 
 TUNABLES = (
