@@ -78,8 +78,10 @@ class CreateOptions:
     logins: Mapping[str, Login] = field(default_factory=dict)
     mirrors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     plain_http: frozenset[str] = frozenset()
-    parallel: int = 8
+    parallel: int = 6
     patience: Patience = field(default_factory=Patience)
+    recipe_folder: Path = field(default_factory=Path.cwd)
+    """The folder from which the recipe names keyrings."""
     created: str | None = None
     """The moment that the bundle states (ISO 8601, UTC); without: SOURCE_DATE_EPOCH or now."""
 
@@ -111,9 +113,7 @@ async def create_bundle(
     store = Store(folder)
     tracker = Tracker(listener)
     with _locked(store):
-        web = Web(
-            patience=options.patience, connections=2 * options.parallel, waiting=tracker.waiting
-        )
+        web = Web(patience=options.patience, parallel=options.parallel, waiting=tracker.waiting)
         async with web:
             shop = Workshop(
                 store=store,
@@ -125,7 +125,7 @@ async def create_bundle(
                     plain_http=options.plain_http,
                 ),
                 tracker=tracker,
-                parallel=asyncio.Semaphore(options.parallel),
+                recipe_folder=options.recipe_folder,
             )
             try:
                 gathered = await _gather(shop, chosen, options.lock)

@@ -19,7 +19,8 @@ from bundles.opened import Bundle, read_small
 from bundles.problems import CorruptBundle, SourceProblem
 from bundles.reference import Reference, parse_reference
 from bundles.registry import Endpoint, Registries
-from bundles.web import Authorize, expect
+from bundles.web import Authorize
+from bundles.web_answers import expect
 from foundation.problems import InputProblem
 
 _ATTEMPTS: Final = 3

@@ -90,7 +90,7 @@ class AptSource(BaseModel):
     suites: Annotated[tuple[_Word, ...], Field(min_length=1)]
     components: tuple[_Word, ...] = ("main",)
     keyring: str | None = None
-    """A file; without: the archive keyring of Ubuntu or Debian on this machine."""
+    """A file, named from the recipe's folder; without: this machine's archive keyring."""
 
 
 class DebsWanted(Wanted):
@@ -186,10 +186,7 @@ class Recipe(BaseModel):
 
 
 def load_recipe(path: Path) -> Recipe:
-    """A recipe from a file, or from the `bundle.yaml` of a folder; raises InputProblem.
-
-    Keyrings are named from the recipe's folder.
-    """
+    """A recipe from a file, or from the `bundle.yaml` of a folder; raises InputProblem."""
     file = path / RECIPE_NAME if path.is_dir() else path
     recipe = load_yaml(Recipe, file)
     for image in recipe.images:
@@ -198,17 +195,4 @@ def load_recipe(path: Path) -> Recipe:
             raise InputProblem(f"{image.name} is given two digests", where=str(file))
     if not recipe.lines:
         raise InputProblem("it asks for nothing", where=str(file))
-    return _keyrings_from(recipe, file.parent)
-
-
-def _keyrings_from(recipe: Recipe, folder: Path) -> Recipe:
-    def placed(source: AptSource) -> AptSource:
-        if source.keyring is None:
-            return source
-        return source.model_copy(update={"keyring": str((folder / source.keyring).resolve())})
-
-    debs = tuple(
-        line.model_copy(update={"sources": tuple(map(placed, line.sources))})
-        for line in recipe.debs
-    )
-    return recipe.model_copy(update={"debs": debs})
+    return recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -18,7 +18,8 @@ from bundles.problems import SourceProblem, WrongContent
 from bundles.reference import DOCKER_HUB, Reference
 from bundles.store import Blob, Store
 from bundles.strict_json import digest_of, parse_json
-from bundles.web import Authorize, Web, expect, is_loopback, shown
+from bundles.web import Authorize, News, Web
+from bundles.web_answers import expect, is_loopback, shown
 from foundation.secrets import Secret
 
 ACCEPT: Final = ", ".join(
@@ -100,28 +101,22 @@ class Registries:
         size: int,
         store: Store,
         *,
-        gained: Callable[[int], None] | None = None,
+        news: News | None = None,
     ) -> Blob:
-        """A blob into the store, unless it is there; raises SourceProblem, WrongContent."""
-        if store.has(digest, size):
-            if gained:
-                gained(size)
-            return Blob(digest, size)
+        """A blob into the store; raises SourceProblem, WrongContent."""
         problems = []
-        with store.begin(digest, size) as partial:
-            if gained and partial.received:
-                gained(partial.received)
-            for endpoint in self.endpoints(reference.registry):
-                try:
-                    return await self.web.download(
-                        endpoint.url(reference.repository, "blobs", digest),
-                        partial,
-                        size=size,
-                        authorize=self.authorize(endpoint, reference.repository, "pull"),
-                        gained=gained,
-                    )
-                except SourceProblem as problem:
-                    problems.append(problem)
+        for endpoint in self.endpoints(reference.registry):
+            try:
+                return await self.web.download(
+                    endpoint.url(reference.repository, "blobs", digest),
+                    store,
+                    digest,
+                    size,
+                    authorize=self.authorize(endpoint, reference.repository, "pull"),
+                    news=news,
+                )
+            except SourceProblem as problem:
+                problems.append(problem)
         raise _none_of(problems, f"{reference}, {digest}")
 
     def authorize(self, endpoint: Endpoint, repository: str, actions: str) -> Authorize:

@@ -53,8 +53,16 @@ class Partial:
             raise WrongContent(f"more than the {self._size} bytes that were announced came in")
         self._hash.update(data)
         view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) or 0 :]
+        try:
+            while view:
+                view = view[self._file.write(view) or 0 :]
+        except OSError as error:
+            raise _cannot_write(error, self._store.root) from error
+
+    def expect(self, size: int) -> None:
+        """Set the size that a server announced, where none was known."""
+        if self._size is None:
+            self._size = size
 
     def restart(self) -> None:
         """Forget what is there."""
@@ -72,14 +80,21 @@ class Partial:
                 f"{size} bytes with the digest {digest} came in, and "
                 f"{self._digest or 'any digest'} with {self._size} bytes was expected"
             )
-        os.fsync(self._file.fileno())
-        self._store.name(self._path, digest)
+        try:
+            os.fsync(self._file.fileno())
+            self._store.name(self._path, digest)
+        except OSError as error:
+            raise _cannot_write(error, self._store.root) from error
         return Blob(digest, size)
 
     def __enter__(self) -> Partial:
         return self
 
     def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; what is in it stays for the next attempt."""
         self._file.close()
 
     def _read_again(self) -> None:
@@ -174,3 +189,12 @@ class Store:
         path = self._partial / (digest.removeprefix("sha256:") + ".new")
         path.unlink(missing_ok=True)
         return path
+
+
+def _cannot_write(error: OSError, root: Path) -> InputProblem:
+    return InputProblem(
+        f"the bundle cannot be written: {error.strerror or error}",
+        where=str(root),
+        remedy="Make room, or check the medium, and run the same command again: what is there "
+        "already is not fetched twice.",
+    )

@@ -27,6 +27,8 @@ from foundation.problems import InputProblem
 
 _MIB: Final = 1 << 20
 _SMALLEST: Final = 64 * 1024
+_LARGEST_BLOCK: Final = 8 * _MIB
+"""Bytes; a block of each volume of a group is in memory while one is made again."""
 _MOST: Final = 9999
 _PIECE: Final = 1 << 16
 """Bytes that are combined at once: they stay in the processor's cache."""
@@ -143,7 +145,7 @@ def _measures(length: int, volume_size: int, group: int) -> tuple[int, int]:
         raise InputProblem("a parity volume serves 1 to 100 volumes")
     payload = volume_size
     for _ in range(8):
-        block = min(payload, max(_MIB, -(-payload // 4096 // _MIB) * _MIB))
+        block = min(payload, _LARGEST_BLOCK, max(_MIB, -(-payload // 4096 // _MIB) * _MIB))
         count = -(-length // payload)
         trailer = table_size(count, -(-count // group), payload, block)
         if payload + trailer <= volume_size:

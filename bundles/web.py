@@ -9,30 +9,59 @@ limit. Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import os
 import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Protocol
 
+import httpcore
 import httpx
 
 from bundles.problems import SourceProblem, WrongContent
-from bundles.store import Blob, Partial
+from bundles.store import Blob, Partial, Store
+from bundles.web_answers import (
+    announced_size,
+    certificates,
+    expect,
+    goes_on,
+    has_proxies,
+    origin,
+    parsed_url,
+    read_bounded,
+    reason,
+    redirected,
+    retry_after,
+    shown,
+)
 from foundation.version import __version__
 
 Authorize = Callable[[httpx.Response | None], Awaitable[str | None]]
 """Gives the Authorization header: asked with None before, and with the 401 that was answered."""
 
+# Bytes that are taken from a connection at once; with its 64 KiB a third of the time is overhead.
+httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 1 << 18
+
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS: Final = 5
 _PIECE: Final = 1 << 20
 """Bytes that are hashed and written at once."""
+
+
+class News(Protocol):
+    """Whoever is told of bytes: those that came in, and those that were there already."""
+
+    def gained(self, count: int, /) -> None: ...
+    def had(self, count: int, /) -> None: ...
+
+
+class _NoNews:
+    def gained(self, count: int, /) -> None:
+        """Nobody listens."""
+
+    def had(self, count: int, /) -> None:
+        """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +86,29 @@ class Web:
         self,
         *,
         patience: Patience | None = None,
-        connections: int = 16,
+        parallel: int = 8,
         waiting: Callable[[str, float], None] | None = None,
     ) -> None:
         self.patience = patience or Patience()
         self._waiting = waiting
-        self._client = httpx.AsyncClient(
-            verify=_certificates(),
+        self._slots = asyncio.Semaphore(parallel)
+        self._connections = 2 * parallel
+        # A disk that writes back must not hold up what comes in, so syncing has its own threads.
+        self._syncing = ThreadPoolExecutor(4, thread_name_prefix="sync")
+        self._clients: dict[str, httpx.AsyncClient] = {}
+
+    def _client(self, scheme: str) -> httpx.AsyncClient:
+        # Certificates take a tenth of a second to load; without https nobody needs them.
+        if scheme not in self._clients:
+            self._clients[scheme] = self._new_client(
+                certificates() if scheme == "https" or has_proxies() else False
+            )
+        return self._clients[scheme]
+
+    def _new_client(self, certificates: ssl.SSLContext | bool) -> httpx.AsyncClient:
+        connections = self._connections
+        return httpx.AsyncClient(
+            verify=certificates,
             follow_redirects=False,
             timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -71,11 +116,12 @@ class Web:
         )
 
     async def __aenter__(self) -> Web:
-        await self._client.__aenter__()
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
+        self._syncing.shutdown(wait=True)
 
     @asynccontextmanager
     async def answer(
@@ -120,16 +166,42 @@ class Web:
     async def download(
         self,
         url: str,
-        partial: Partial,
+        store: Store,
+        digest: str,
+        size: int | None,
         *,
-        size: int | None = None,
         authorize: Authorize | None = None,
-        gained: Callable[[int], None] | None = None,
+        news: News | None = None,
     ) -> Blob:
         """A body into the store, going on from what is there.
 
         Raises SourceProblem, WrongContent.
         """
+        news = news or _NoNews()
+        async with self._slots:
+            # What an earlier run left is hashed again, which takes its time.
+            partial = await asyncio.to_thread(store.begin, digest, size)
+            try:
+                news.had(partial.received)
+                await self._receive(url, partial, size, authorize, news)
+            except BaseException:
+                partial.close()
+                raise
+        with partial:
+            try:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._syncing, partial.finish)
+            except WrongContent as problem:
+                raise WrongContent(problem.cause, where=shown(url)) from problem
+
+    async def _receive(
+        self,
+        url: str,
+        partial: Partial,
+        size: int | None,
+        authorize: Authorize | None,
+        news: News,
+    ) -> None:
         failures = 0
         while size is None or partial.received < size:
             before = partial.received
@@ -138,16 +210,16 @@ class Web:
                 async with self.answer(
                     "GET", url, headers=headers, authorize=authorize
                 ) as response:
-                    if not _goes_on(response, before):
+                    if not goes_on(response, before):
                         partial.restart()
-                        if gained and before:
-                            gained(-before)
+                        news.had(-before)
                     if response.status_code == 416 and before:
                         continue
                     await expect(response, 200, 206)
-                    await _write_down(response, partial, gained)
-                if size is None:
-                    break
+                    if size is None:
+                        size = announced_size(response, partial.received)
+                        partial.expect(size)
+                    await _write_down(response, partial, news)
                 if partial.received < size:
                     raise httpx.RemoteProtocolError("the answer ended too early")
             except httpx.TransportError as error:
@@ -155,10 +227,6 @@ class Web:
                 await self._pause(failures, url, error)
             except WrongContent as problem:
                 raise WrongContent(problem.cause, where=shown(url)) from problem
-        try:
-            return await asyncio.to_thread(partial.finish)
-        except WrongContent as problem:
-            raise WrongContent(problem.cause, where=shown(url)) from problem
 
     async def _send(
         self,
@@ -171,22 +239,23 @@ class Web:
         failures = redirects = 0
         waited = 0.0
         challenged = False
-        here = first = _url(url)
+        here = first = parsed_url(url)
         authorization = await authorize(None) if authorize else None
         while True:
             sent = dict(headers)
-            if authorization and _origin(here) == _origin(first):
+            if authorization and origin(here) == origin(first):
                 sent["Authorization"] = authorization
             body = content() if callable(content) else content
             try:
-                request = self._client.build_request(method, here, headers=sent, content=body)
-                response = await self._client.send(request, stream=True)
+                client = self._client(here.scheme)
+                request = client.build_request(method, here, headers=sent, content=body)
+                response = await client.send(request, stream=True)
             except httpx.TransportError as error:
                 failures += 1
                 await self._pause(failures, str(here), error)
                 continue
             status = response.status_code
-            if status == 401 and authorize and not challenged and _origin(here) == _origin(first):
+            if status == 401 and authorize and not challenged and origin(here) == origin(first):
                 challenged = True
                 await read_bounded(response, 1 << 16, whole=False)
                 authorization = await authorize(response)
@@ -201,12 +270,12 @@ class Web:
             ):
                 redirects += 1
                 await response.aclose()
-                here = _redirected(here, response.headers["location"], redirects)
+                here = redirected(here, response.headers["location"], redirects)
                 continue
             if status != 429 and status < 500:
                 return response
             await response.aclose()
-            asked = _retry_after(response)
+            asked = retry_after(response)
             if status == 429 or asked is not None:
                 wait = asked if asked is not None else self._backoff(failures := failures + 1)
                 waited += wait
@@ -226,7 +295,7 @@ class Web:
 
     async def _pause(self, failures: int, url: str, why: object) -> None:
         if failures >= self.patience.attempts:
-            raise SourceProblem(_reason(why), where=shown(url))
+            raise SourceProblem(reason(why), where=shown(url))
         await asyncio.sleep(self._backoff(failures))
 
     def _backoff(self, failures: int) -> float:
@@ -236,155 +305,35 @@ class Web:
         return min(pause, self.patience.longest_pause) * spread
 
 
-async def read_bounded(response: httpx.Response, limit: int, *, whole: bool = True) -> bytes:
-    """A body of at most `limit` bytes; raises SourceProblem beyond, or cuts it if not `whole`."""
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > limit:
-            if not whole:
-                break
-            raise SourceProblem(
-                f"the server sends more than {limit} bytes where less is due",
-                where=shown(str(response.request.url)),
-                remedy="Check the address; somebody else may be answering there.",
-            )
-    return bytes(body[:limit])
-
-
-async def _write_down(
-    response: httpx.Response, partial: Partial, gained: Callable[[int], None] | None
-) -> None:
+async def _write_down(response: httpx.Response, partial: Partial, news: News) -> None:
     """A body into the store: one piece is hashed and written while the next one comes in.
 
     Whatever came in is written, also when the connection breaks or the task is cancelled.
     """
     writing: asyncio.Future[None] | None = None
-    piece = bytearray()
+    pieces: list[bytes] = []
+    held = 0
     try:
         # httpx's own chunks of a given size would lose what it holds back when it breaks off.
         async for chunk in response.aiter_raw():
-            piece += chunk
-            if gained:
-                gained(len(chunk))
-            if len(piece) >= _PIECE:
+            pieces.append(chunk)
+            held += len(chunk)
+            news.gained(len(chunk))
+            if held >= _PIECE:
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(asyncio.to_thread(partial.write, piece))
-                piece = bytearray()
+                writing = asyncio.ensure_future(asyncio.to_thread(_write_all, partial, pieces))
+                pieces, held = [], 0
     finally:
         if writing is not None:
             # A thread cannot be cancelled: the file must be at rest before it is left.
             await asyncio.wait({writing})
         if writing is None or writing.exception() is None:
-            partial.write(piece)
+            _write_all(partial, pieces)
     if writing is not None:
         await writing
 
 
-async def expect(response: httpx.Response, *statuses: int) -> None:
-    """Raise SourceProblem with the server's own words if the status is not one of these."""
-    if response.status_code in statuses:
-        return
-    body = (await read_bounded(response, 2000, whole=False)).decode("utf-8", "replace")
-    said = "".join(sign if sign.isprintable() else " " for sign in body).strip()[:300]
-    meaning = {
-        401: "a login is needed, or it was refused",
-        403: "this login may not have it",
-        404: "there is no such thing there",
-    }.get(response.status_code, "it cannot be had")
-    raise SourceProblem(
-        f"the server answers {response.status_code}: {meaning}" + (f" ({said})" if said else ""),
-        where=shown(str(response.request.url)),
-        remedy="Check the name; log in with `podman login` or `docker login` where it is private."
-        if response.status_code in (401, 403, 404)
-        else None,
-    )
-
-
-def shown(url: str) -> str:
-    """An address as it may be shown: without login and query, which may hold secrets."""
-    try:
-        parsed = httpx.URL(url)
-        return str(parsed.copy_with(username=None, password=None, query=None, fragment=None))
-    except httpx.InvalidURL:
-        return "(no address)"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name is this machine itself, where HTTP needs no encryption."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _certificates() -> ssl.SSLContext:
-    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
-        return httpx.create_ssl_context()
-    # The system's own store, since sites add their own authorities there and not to a package.
-    context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"]:
-        return httpx.create_ssl_context()
-    return context
-
-
-def _url(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise SourceProblem(f"this is no address: {error}", where=text[:200]) from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise SourceProblem("only http and https addresses can be fetched", where=shown(text))
-    return url
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return (url.scheme, url.host, url.port)
-
-
-def _redirected(here: httpx.URL, location: str, redirects: int) -> httpx.URL:
-    try:
-        there = _url(str(here.join(location)))
-    except (httpx.InvalidURL, ValueError) as error:
-        raise SourceProblem("it redirects to no address", where=shown(str(here))) from error
-    if redirects > _MOST_REDIRECTS:
-        raise SourceProblem(
-            f"it redirects more than {_MOST_REDIRECTS} times", where=shown(str(here))
-        )
-    if here.scheme == "https" and there.scheme != "https":
-        raise SourceProblem(
-            f"it redirects from https to {shown(str(there))}, which is not encrypted",
-            where=shown(str(here)),
-        )
-    return there
-
-
-def _goes_on(response: httpx.Response, offset: int) -> bool:
-    if not offset:
-        return True
-    stated = response.headers.get("content-range", "")
-    return response.status_code == 206 and stated.startswith(f"bytes {offset}-")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    text: str = response.headers.get("retry-after", "")
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _reason(why: object) -> str:
-    if isinstance(why, httpx.ConnectTimeout):
-        return "the server does not answer"
-    if isinstance(why, httpx.ReadTimeout):
-        return "the server fell silent"
-    if isinstance(why, httpx.ConnectError):
-        return f"no connection: {why}"
-    return f"the connection broke: {why}" if isinstance(why, Exception) else str(why)
+def _write_all(partial: Partial, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        partial.write(piece)

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "verify": Command("installer.commands.verify", "does what was installed still work?"),
     "undo": Command("installer.commands.undo", "take back what a stage did"),
     "export": Command("installer.commands.export", "inventory and playbooks, to run by hand"),
+    "bundle": Command("installer.commands.bundle", "make, verify and move air-gapped bundles"),
     "trust": Command("installer.commands.trust", "look at host keys and confirm them"),
     "doctor": Command("installer.commands.doctor", "find out why a login fails"),
     "schema": Command("installer.commands.schema", "the JSON schema of a file or a result"),
@@ -48,8 +49,8 @@ _EPILOG: Final = """\
 without a command: the wizard on a terminal, else the preflight of this machine
 
 exit codes: 0 done or ready · 1 our error · 2 wrong usage or input · 3 not ready
-            4 machines unreachable or not trusted · 5 a stage failed · 7 refused
-            130 interrupted
+            4 machines unreachable or not trusted · 5 a stage failed
+            6 a bundle is invalid · 7 refused · 130 interrupted
 """
 
 

@@ -225,6 +225,8 @@ class _Planner:
             name: self._rendered(value, name, where)
             for name, value in step.model_dump(mode="json").items()
         }
+        # A secret that this site does not need is not asked for.
+        spec["secrets"] = [name for name in step.secrets if name in self.settled.secrets]
         if isinstance(step, PlaybookStep):
             spec["playbook"] = self._playbook(step.playbook, where)
         if isinstance(step, ScriptStep) and step.file:

@@ -50,6 +50,8 @@ class Answers:
     solution: str | None = None
     environment: str | None = None
     sizing: str | None = None
+    installable: bool = False
+    """Whether Sitewright can install the solution, rather than only judge machines for it."""
     machines: tuple[Host, ...] = ()
     login: Login = Login()
     facts_file: Path | None = None

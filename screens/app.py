@@ -59,6 +59,9 @@ log = logging.getLogger(__name__)
 SMALLEST: Final = (60, 18)
 """Columns and lines below which the wizard only says so."""
 
+STOP_SECONDS: Final = 20.0
+"""How long leaving waits for an engine to stop."""
+
 _SCREENS: Final = {
     StepId.WELCOME: ("screens.welcome", "WelcomeScreen"),
     StepId.GOAL: ("screens.goal", "GoalScreen"),
@@ -66,6 +69,11 @@ _SCREENS: Final = {
     StepId.TRUST: ("screens.trust", "TrustScreen"),
     StepId.PREFLIGHT: ("screens.preflight", "PreflightScreen"),
     StepId.SUMMARY: ("screens.summary", "SummaryScreen"),
+    StepId.SETTINGS: ("screens.settings", "SettingsScreen"),
+    StepId.SUPPLIES: ("screens.supplies", "SuppliesScreen"),
+    StepId.PLAN: ("screens.plan", "PlanScreen"),
+    StepId.INSTALL: ("screens.install", "InstallScreen"),
+    StepId.HAND_OVER: ("screens.hand_over", "HandOverScreen"),
 }
 
 
@@ -165,7 +173,10 @@ class SitewrightApp(App[int]):
     def go(self, step: StepId, answers: Answers) -> None:
         """Show a step, with these answers; the place is kept on disk."""
         self.answers = replace(
-            answers, step=step.value, furthest=later_of(answers.furthest, step.value)
+            answers,
+            step=step.value,
+            furthest=later_of(answers.furthest, step.value),
+            installable=self._installable(answers),
         )
         self.keep_place()
         while self.screen is not self.step_screen:
@@ -173,9 +184,17 @@ class SitewrightApp(App[int]):
         self.switch_screen(self._screen_for(step))
         self._cover(self.size)
 
+    def _installable(self, answers: Answers) -> bool:
+        """As the solution's own folder says, once it was read."""
+        known = {solution.id: solution.installable for solution in self.memory.solutions}
+        if known and answers.solution is not None:
+            return known.get(answers.solution, False)
+        return answers.installable and answers.solution is not None
+
     def go_next(self, answers: Answers) -> None:
         """On to the next step, unless something is missing."""
         here = self.step
+        answers = replace(answers, installable=self._installable(answers))
         why_not = missing(here, answers)
         if why_not is not None:
             self.step_screen.say(why_not, bad=True)
@@ -198,6 +217,9 @@ class SitewrightApp(App[int]):
 
     def jump(self, step: StepId) -> None:
         """To a step on the rail, where it was reached already."""
+        if getattr(self.step_screen, "running", False):
+            self.step_screen.say("The installation is under way; s stops it.")
+            return
         if may_jump(step, self.step, self.answers) and not needless(step, self.answers):
             self.go(step, self.answers)
 
@@ -261,7 +283,8 @@ class SitewrightApp(App[int]):
         if isinstance(self.screen, LeaveScreen):
             self.pop_screen()
             return
-        self.push_screen(LeaveScreen(), self._leave)
+        running = getattr(self.step_screen, "running", False)
+        self.push_screen(LeaveScreen(self.memory.changed, running=running), self._leave)
 
     async def action_quit(self) -> None:
         """What Textual calls quitting asks here too."""
@@ -270,7 +293,25 @@ class SitewrightApp(App[int]):
     def _leave(self, sure: bool | None) -> None:
         if sure:
             self.keep_place()
-            self.exit(int(ExitCode.DONE))
+            self.run_worker(self._stop_and_exit(), exit_on_error=False)
+
+    async def _stop_and_exit(self) -> None:
+        """Stop an engine that runs, so that its journal ends well; then leave."""
+        from screens.install import InstallScreen
+
+        code = ExitCode.DONE
+        screen = self.step_screen
+        if isinstance(screen, InstallScreen) and screen.running:
+            code = ExitCode.INTERRUPTED
+            screen.stop_engine()
+            engines = [worker for worker in self.workers if worker.group == "engine"]
+            waiting = [asyncio.ensure_future(worker.wait()) for worker in engines]
+            if waiting:
+                await asyncio.wait(waiting, timeout=STOP_SECONDS)
+                for wait in waiting:
+                    wait.cancel()
+                await asyncio.gather(*waiting, return_exceptions=True)
+        self.exit(int(code))
 
     # ---- errors
 

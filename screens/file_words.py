@@ -37,6 +37,14 @@ def shown_path(path: Path) -> Path:
     return path.absolute()
 
 
+def home_path(path: Path) -> str:
+    """A path as short as it can be written: with ~ for one's own folder."""
+    try:
+        return str(Path("~") / path.absolute().relative_to(Path.home()))
+    except ValueError:
+        return str(path.absolute())
+
+
 def repeat_command(site: Path) -> str:
     """The command that repeats the preflight of a site file."""
     return f"sitewright preflight --site {quote(str(site))}"

@@ -216,6 +216,101 @@ _TOPICS: Final = {
             ("e", "export: text, JSON, HTML, JUnit, facts"),
         ),
     ),
+    "settings": Help(
+        "How should it be set up?",
+        (
+            (
+                "Each line is something that only the people of this site can know. What is "
+                "typed is checked at every key, and the sentence beneath says what is wrong. A "
+                "line that begins with ! still needs you."
+            ),
+            (
+                "Settings that do not apply are not shown; they appear when another answer "
+                "calls for them."
+            ),
+            (
+                "Secrets are typed unseen, stay in memory, and stand in no file: not in the "
+                "site file, not in the plan, not in a log. They are asked for again after a "
+                "restart."
+            ),
+        ),
+        (
+            ("Up, Down", "another setting"),
+            ("Enter", "take it, and on to the next"),
+            ("Space, y, n", "choose, where there is a choice"),
+        ),
+    ),
+    "supplies": Help(
+        "Where does the software come from?",
+        (
+            (
+                "Online: each machine fetches what it needs from the software's own places, or "
+                "from the mirrors that the settings name. The preflight has tried them."
+            ),
+            "Installing from a bundle, without the internet, comes with a later version.",
+        ),
+    ),
+    "plan": Help(
+        "What will be done",
+        (
+            (
+                "Every stage with its steps, in order. What stands here is what runs, word for "
+                "word: Enter opens a step with its commands and the files that it brings."
+            ),
+            (
+                "undo says whether Sitewright can take a step back: yes, by hand, or NEVER, "
+                "with the reason beneath."
+            ),
+            (
+                "Nothing is done before Begin was confirmed by name. It is refused while the "
+                "preflight has failures that nobody has mended or waived."
+            ),
+        ),
+        (("Enter", "open a step"), ("F10", "begin, after a last question")),
+    ),
+    "install": Help(
+        "The installation",
+        (
+            (
+                "Commands run on the machines themselves and outlive this screen, its "
+                "connection and this laptop. Everything is written to disk before it is shown, "
+                "at the path under the log."
+            ),
+            (
+                "A failure says what, where, why and what to do. Mend the cause and retry, or "
+                "skip the step with your name and a reason, or take the stage back."
+            ),
+            (
+                "Leaving stops nothing on the machines. The next start offers to go on, finds "
+                "again what runs, and does nothing twice."
+            ),
+        ),
+        (
+            ("p", "pause after this step; again to go on"),
+            ("s", "stop, after a question"),
+            ("g", "go on with what has stopped or failed"),
+            ("f", "the lines of one machine, or of all"),
+            ("/, n", "find words in the log, upwards; the next"),
+            ("e, End", "to the end of the log, which then follows"),
+            ("y", "copy the path of the log"),
+            ("a", "answer a question that waits"),
+            ("r, R", "retry the failure shown; retry it on all machines"),
+            ("k, u, x", "skip it; undo its stage; the next failure"),
+            ("F2", "login, before going on"),
+        ),
+    ),
+    "hand-over": Help(
+        "What was installed",
+        (
+            (
+                "How it ended, each stage, the versions and settings used, the machines, who "
+                "confirmed, skipped and waived what, where the record lies, and the command "
+                "that repeats it all."
+            ),
+            "The record holds every event with the hash of the one before it.",
+        ),
+        (("e", "export as text"), ("Up, Down", "scroll")),
+    ),
     "login": Help(
         "How to log in",
         (

@@ -85,6 +85,13 @@ async def assess_site(
     return question, await services.assess(seen, question, memory.mesh)
 
 
+def with_settled_roles(answers: Answers, memory: Memory) -> Answers:
+    """The answers with the roles that were proposed and not changed, as a plan needs them."""
+    question = memory.question
+    roles = question.roles if question is not None and question.roles else answers.roles
+    return replace(answers, roles=dict(roles))
+
+
 def _with_roles(seen: Seen, roles: tuple[str, ...] | None) -> Seen:
     """A machine with the roles that a person gave it, which the assignment then keeps."""
     return seen if roles is None else replace(seen, host=replace(seen.host, roles=roles))

@@ -20,6 +20,7 @@ from foundation.hosts.connection import Become
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem, Problem
 from screens.answers import Answers
+from screens.live_install import CONNECT_TIMEOUT, LiveInstallation
 from screens.services import (
     Access,
     Assigned,
@@ -40,14 +41,14 @@ if TYPE_CHECKING:
     from preflight.needs import SolutionNeeds
 
 TRIES_AT_ONCE: Final = 32
-CONNECT_TIMEOUT: Final = 15.0
 TRY_TIMEOUT: Final = 10.0
 
 
-class LiveServices:
+class LiveServices(LiveInstallation):
     """The real floors below."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(folder)
         self._pool: Pool | None = None
         self._pool_for: Access | None = None
         self._tries = asyncio.Semaphore(TRIES_AT_ONCE)
@@ -65,7 +66,7 @@ class LiveServices:
 
     async def solutions(self) -> tuple[SolutionChoice, ...]:
         """Every solution, read from its folder of data."""
-        return await asyncio.to_thread(_solutions)
+        return await asyncio.to_thread(_solutions, self.folder)
 
     async def single_machine(self) -> tuple[SolutionNeeds, ...]:
         """What fits on one machine, the least demanding first."""
@@ -248,6 +249,16 @@ class LiveServices:
 
         await _written(write, path)
 
+    async def write_text(self, path: Path, text: str) -> None:
+        """A text for people, whole or not at all."""
+
+        def write() -> None:
+            from foundation.paths import write_whole
+
+            write_whole(path, text, mode=0o644)
+
+        await _written(write, path)
+
     async def close(self) -> None:
         """End every connection."""
         pool, self._pool, self._pool_for = self._pool, None, None
@@ -275,7 +286,7 @@ def _cannot_write(error: OSError, where: str) -> InputProblem:
     )
 
 
-def _solutions() -> tuple[SolutionChoice, ...]:
+def _solutions(folder: Path | None) -> tuple[SolutionChoice, ...]:
     from installer.solution import load_solution, solution_ids
 
     return tuple(
@@ -294,7 +305,7 @@ def _solutions() -> tuple[SolutionChoice, ...]:
                 for environment in solution.environments
             ),
         )
-        for solution in map(load_solution, solution_ids())
+        for solution in (load_solution(name, folder) for name in solution_ids(folder))
     )
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from foundation.hosts.connection import Credentials
 
 if TYPE_CHECKING:
+    from foundation.secrets import Secret
+    from installer.plan import Plan
     from preflight.assessment import Assessment, Seen
     from preflight.mesh import Mesh
-    from screens.services import Assigned, Question, SolutionChoice, Tried
+    from screens.services import Assigned, Installing, Order, Question, SolutionChoice, Tried
+
+
+class Changed(StrEnum):
+    """What the first line of the screen says about the machines."""
+
+    NOTHING = "Nothing has been changed on any machine"
+    NOW = "Machines are being changed"
+    DONE = "Machines were changed"
 
 
 @dataclass(slots=True)
@@ -29,6 +40,16 @@ class Memory:
     mesh: Mesh | None = None
     assigned: Assigned | None = None
     assessment: Assessment | None = None
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    """By name: the secrets that the solution asks for."""
+    person: str = ""
+    """Who sits here, for the record of an installation."""
+    plan: Plan | None = None
+    order: Order | None = None
+    """The installation that was confirmed, or that is to be gone on with."""
+    installed: Installing | None = None
+    """The installation of this session, under way or ended."""
+    changed: Changed = Changed.NOTHING
     last_words: list[str] = field(default_factory=list)
     """What to print after the screen is gone: the files written, the command that repeats it."""
 

@@ -99,7 +99,8 @@ class PlainWizard:
         if going_to is None and why_not is not None:
             self.dialogue.say(why_not)
             return step
-        return going_to or after(step, self.answers)
+        following = going_to or after(step, self.answers)
+        return following if following in _STEPS else None
 
     def _begin(self, step: StepId) -> None:
         self.answers = replace(
@@ -135,8 +136,9 @@ class PlainWizard:
         number = self.dialogue.ask_number("Your choice", len(choices), default=1)
         choice = choices[int(number) - 1]
         if choice == "resume" and saved.answers is not None:
-            self.answers = saved.answers
-            return resume_at(saved.answers)
+            # The steps of an installation are the wizard's and the command's.
+            self.answers = replace(saved.answers, installable=False)
+            return resume_at(self.answers)
         self.memory.forget_results()
         if choice == "open":
             name = self.dialogue.ask("Name of the file")

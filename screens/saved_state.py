@@ -50,6 +50,7 @@ class _Wizard(_State):
     solution: Word | None = None
     environment: Word | None = None
     sizing: Word | None = None
+    installable: bool = False
     machines: Annotated[tuple[_Machine, ...], Field(max_length=10000)] = ()
     login: _Login = _Login()
     facts_file: Word | None = None
@@ -89,6 +90,7 @@ def to_json(answers: Answers) -> str:
         solution=answers.solution,
         environment=answers.environment,
         sizing=answers.sizing,
+        installable=answers.installable,
         machines=tuple(
             _Machine(
                 name=host.name,
@@ -148,6 +150,7 @@ def from_json(value: Mapping[str, object]) -> Answers | None:
         solution=state.solution,
         environment=state.environment,
         sizing=state.sizing,
+        installable=state.installable,
         machines=tuple(
             Host(
                 name=machine.name,

@@ -6,7 +6,8 @@ stand in for real ones. Methods raise Problem and nothing else; none blocks the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,15 @@ from foundation.problems import Problem
 
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
+    from foundation.secrets import Secret
+    from installer.control import Control
+    from installer.events import Event, Outcome
+    from installer.plan import Plan
+    from installer.running.state import RunState
+    from installer.running.work import Failure
+    from installer.runs import Run
+    from installer.steps.kind import Asker
+    from installer.steps.model import Settings
     from preflight.assessment import Assessment, HostResult, Seen
     from preflight.findings import Waiver
     from preflight.mesh import Mesh
@@ -108,6 +118,59 @@ class Export(StrEnum):
     FACTS = "facts"
 
 
+class Driven(Protocol):
+    """An engine as the screens see it; see installer.run.Engine."""
+
+    plan: Plan
+    control: Control
+    state: RunState
+    failures: list[Failure]
+
+    def subscribe(self, subscriber: Callable[[Sequence[Event]], None]) -> Callable[[], None]:
+        """Have every event from now on, in batches, once on the disk."""
+
+    async def run(self) -> Outcome:
+        """Carry the plan through, from where the journal says it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An installation that a person confirmed."""
+
+    answers: Answers
+    """With the roles that everybody has."""
+    plan: Plan
+    access: Access
+    secrets: Mapping[str, Secret]
+    by: str
+    run: Path | None = None
+    """The folder of a run to go on with; None for a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installing:
+    """An installation under way or ended."""
+
+    order: Order
+    engine: Driven
+    run: Run
+    expected: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Seconds by (stage, step), from earlier runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run on this machine in which something is left to do."""
+
+    run: Path
+    name: str
+    """The site: its solution and environment."""
+    done: int
+    total: int
+    """Steps on machines."""
+    when: datetime | None = None
+
+
 class Services(Protocol):
     """What the screens ask for."""
 
@@ -162,6 +225,32 @@ class Services(Protocol):
 
     async def write_site(self, answers: Answers, path: Path) -> None:
         """Write the site file that repeats these answers."""
+
+    # ---- installing
+
+    def person(self) -> str:
+        """The name of the user here, for the record until a person says another."""
+
+    async def settings(self, answers: Answers) -> Settings:
+        """What the solution asks of a site."""
+
+    async def plan(self, answers: Answers) -> Plan:
+        """What an installation would do; raises InputProblem. No machine is asked."""
+
+    def installing(self, order: Order, ask: Asker) -> AbstractAsyncContextManager[Installing]:
+        """Hold the site's lock and everything an installation needs; raises Problem.
+
+        For a new run the machines are looked at once more first.
+        """
+
+    async def unfinished(self) -> Unfinished | None:
+        """The last run on this machine, where something is left to do in it."""
+
+    async def reopen(self, run: Path) -> tuple[Answers, Plan]:
+        """The answers and the plan of a run, to go on with it."""
+
+    async def write_text(self, path: Path, text: str) -> None:
+        """Write a text for people to a file."""
 
     async def close(self) -> None:
         """End every connection."""

@@ -14,7 +14,7 @@ from textual.worker import Worker, WorkerState
 
 from foundation.problems import Problem
 from screens.answers import Answers
-from screens.memory import Memory
+from screens.memory import Changed, Memory
 from screens.services import Access, Services
 from screens.widgets.headline import Headline
 from screens.widgets.keys import Key, KeyLine
@@ -86,7 +86,7 @@ class StepScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The frame; a step fills its body."""
         step = step_of(self.STEP)
-        yield Headline(self.answers.name)
+        yield Headline(self.answers.name, self.memory.changed.value)
         yield Strip(self.STEP, self.answers)
         with Horizontal(id="frame"):
             yield Rail(self.STEP, self.answers)
@@ -162,3 +162,8 @@ class StepScreen(Screen[None]):
     def rename_site(self) -> None:
         """Show the site's name in the headline, after an answer changed it."""
         self.query_one("#site", Static).update(self.answers.name)
+
+    def tell_changed(self, changed: Changed) -> None:
+        """Say in the headline what has been changed on machines."""
+        self.memory.changed = changed
+        self.query_one("#changed", Static).update(changed.value)

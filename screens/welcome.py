@@ -11,8 +11,9 @@ from textual.widgets import Static
 
 from screens.answers import Answers, Saved
 from screens.opening import open_file
+from screens.services import Access, Order, Unfinished
 from screens.step import StepScreen
-from screens.welcome_words import said_when, saved_words
+from screens.welcome_words import said_when, saved_words, unfinished_words
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
@@ -29,6 +30,7 @@ class WelcomeScreen(StepScreen):
     def __init__(self) -> None:
         super().__init__()
         self.saved = Saved()
+        self.unfinished: Unfinished | None = None
 
     def compose_body(self) -> ComposeResult:
         """The choices, and a line for a file."""
@@ -38,7 +40,10 @@ class WelcomeScreen(StepScreen):
 
     def _rows(self) -> list[Row]:
         rows = []
-        saved = self.saved.answers
+        saved, unfinished = self.saved.answers, self.unfinished
+        if unfinished is not None:
+            words = unfinished_words(unfinished)
+            rows.append(Row("run", (Cell("Installation", "strong"), Cell(words))))
         if saved is not None:
             rows.append(Row("resume", (Cell("Go on", "strong"), Cell(saved_words(saved)))))
         rows += [
@@ -72,6 +77,10 @@ class WelcomeScreen(StepScreen):
         self.saved = saved
         board = self.query_one("#choices", Board)
         board.set_rows(self._rows(), keep="resume" if saved.answers else None)
+        self.unfinished = await self.services.unfinished()
+        if self.unfinished is not None:
+            board.styles.height = 4
+            board.set_rows(self._rows(), keep="run")
         if saved.sentence:
             self.say(saved.sentence)
 
@@ -82,7 +91,12 @@ class WelcomeScreen(StepScreen):
     def _about(self, key: str) -> None:
         saved = self.saved.answers
         when = said_when(saved.saved_at, self.services.now()) if saved else ""
+        run = self.unfinished
+        begun = said_when(run.when, self.services.now()) if run else ""
         texts = {
+            "run": f"An installation that is not finished, last at work {begun}. It goes on where "
+            "it stands: what runs on machines is found again, and nothing is done twice. "
+            "Passwords and secrets are asked for again.",
             "resume": f"Your place was kept {when}. Machines are looked at again, since they may "
             "have changed. Passwords were not kept: type them again under Login.",
             "new": "Name the goal and the machines; Sitewright logs in once to each, looks, and "
@@ -105,6 +119,8 @@ class WelcomeScreen(StepScreen):
     def action_next(self) -> None:
         """Do what was chosen."""
         match self.query_one("#choices", Board).key:
+            case "run" if self.unfinished is not None:
+                self.run_quietly(self._reopen(self.unfinished.run), group="open")
             case "resume" if self.saved.answers is not None:
                 answers = self.saved.answers
                 self.wizard.go(resume_at(answers), answers)
@@ -119,6 +135,17 @@ class WelcomeScreen(StepScreen):
             case _:
                 self.memory.forget_results()
                 self.wizard.go_next(Answers())
+
+    async def _reopen(self, run: Path) -> None:
+        """An unfinished installation, as its own folder tells it; it is not begun again yet."""
+        answers, plan = await self.services.reopen(run)
+        self.memory.forget_results()
+        self.memory.installed = None
+        self.memory.person = self.memory.person or self.services.person()
+        self.memory.plan = plan
+        access = Access(answers.inventory(), self.memory.credentials, answers.login.sudo)
+        self.memory.order = Order(answers, plan, access, {}, self.memory.person, run)
+        self.wizard.go(StepId.INSTALL, answers)
 
     async def _open(self, path: Path) -> None:
         """A file of facts, or a site file: what is in it decides."""

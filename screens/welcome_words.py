@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from screens.answers import Answers
+from screens.services import Unfinished
 from screens.wizard import resume_at, step_of
 
 
@@ -16,6 +17,11 @@ def saved_words(answers: Answers) -> str:
         machines = ", 1 machine"
     word = step_of(resume_at(answers)).word.lower()
     return f"{answers.name}{machines if count else ''}, at {word}"
+
+
+def unfinished_words(run: Unfinished) -> str:
+    """An unfinished installation in a few words."""
+    return f"go on: {run.name}, {run.done} of {run.total} steps done"
 
 
 def said_when(then: datetime | None, now: datetime) -> str:

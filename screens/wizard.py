@@ -22,6 +22,11 @@ class StepId(StrEnum):
     TRUST = "trust"
     PREFLIGHT = "preflight"
     SUMMARY = "summary"
+    SETTINGS = "settings"
+    SUPPLIES = "supplies"
+    PLAN = "plan"
+    INSTALL = "install"
+    HAND_OVER = "hand-over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,46 @@ STEPS: Final = (
         "What came out",
         "The verdict, the roles, and the file that repeats all this.",
     ),
+    Step(
+        StepId.SETTINGS,
+        "Settings",
+        "How should it be set up?",
+        "What only you can know of this site; passwords stay in memory.",
+    ),
+    Step(
+        StepId.SUPPLIES,
+        "Supplies",
+        "Where does the software come from?",
+        "Machines fetch it themselves, or a bundle brings it.",
+    ),
+    Step(
+        StepId.PLAN,
+        "Plan",
+        "What will be done",
+        "Read it first: what stands here is what runs, and nothing runs yet.",
+    ),
+    Step(
+        StepId.INSTALL,
+        "Install",
+        "The installation",
+        "Commands run on the machines themselves and outlive this screen.",
+    ),
+    Step(
+        StepId.HAND_OVER,
+        "Hand over",
+        "What was installed",
+        "For those who run it from now on, and for the auditor.",
+    ),
 )
 
-LATER: Final = ("Settings", "Supplies", "Plan", "Install", "Verify", "Hand over")
-"""Steps that the rail announces and that cannot be taken yet."""
+INSTALLING: Final = (
+    StepId.SETTINGS,
+    StepId.SUPPLIES,
+    StepId.PLAN,
+    StepId.INSTALL,
+    StepId.HAND_OVER,
+)
+"""The steps of an installation, which only a solution that can be installed has."""
 
 
 class Mark(StrEnum):
@@ -84,7 +125,6 @@ class Mark(StrEnum):
     HERE = "here"
     TO_COME = "to come"
     PASSED_OVER = "not needed"
-    LATER = "later"
 
 
 def step_of(step: StepId) -> Step:
@@ -102,7 +142,19 @@ def needless(step: StepId, answers: Answers) -> bool:
                 bool(answers.machines) and all(host.local for host in answers.machines)
             )
         case _:
-            return False
+            return step in INSTALLING and not installs(answers)
+
+
+def installs(answers: Answers) -> bool:
+    """Whether the steps of an installation belong to these answers."""
+    return answers.installable and not answers.carry and answers.facts_file is None
+
+
+def later(answers: Answers) -> tuple[str, ...]:
+    """The words of the steps that the rail announces and that cannot be taken with this goal."""
+    if installs(answers):
+        return ()
+    return tuple(step_of(step).word for step in INSTALLING)
 
 
 def missing(step: StepId, answers: Answers) -> str | None:
@@ -137,13 +189,16 @@ def before(step: StepId, answers: Answers) -> StepId | None:
 def resume_at(answers: Answers) -> StepId:
     """Where to go on: the saved step, or the first before it whose answer is missing."""
     saved = StepId(answers.step)
+    if saved in (StepId.PLAN, StepId.INSTALL, StepId.HAND_OVER):
+        # A plan is made for machines as they are now, so they are looked at again.
+        saved = StepId.PREFLIGHT
     for entry in STEPS:
         if entry.id is saved:
             break
         if not needless(entry.id, answers) and missing(entry.id, answers) is not None:
             return entry.id
     if needless(saved, answers):
-        return after(saved, answers) or saved
+        return after(saved, answers) or before(saved, answers) or StepId.GOAL
     # Going on at "welcome" would ask again whether to go on.
     return StepId.GOAL if saved is StepId.WELCOME else saved
 
@@ -160,6 +215,8 @@ def marks(here: StepId, answers: Answers) -> tuple[tuple[StepId, Mark], ...]:
     furthest = order.index(StepId(later_of(answers.furthest, here)))
     rail = []
     for place, step in enumerate(order):
+        if step in INSTALLING and not installs(answers) and step is not here:
+            continue
         if step is here:
             mark = Mark.HERE
         elif needless(step, answers):

@@ -27,7 +27,7 @@ done
 
 step "packages of the system"
 # The lab's own list, and what the unit tests drive for real: sshd, terminals, other shells.
-packages="$("$python" -m tests.lab packages | tr '\n' ' ') openssh-server tmux busybox shellcheck python3-venv"
+packages="$("$python" -m tests.lab packages | tr '\n' ' ') openssh-server tmux busybox shellcheck python3-venv docker-registry skopeo apache2-utils apt-utils gnupg git"
 missing=
 for package in $packages; do
     dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
@@ -75,5 +75,6 @@ fi
 if [ "$what" = all ] || [ "$what" = lab ]; then
     step "the lab (its images are built once and kept in the cache folder)"
     [ "$(id -u)" != 0 ] || python -m tests.lab build
-    pytest -m lab
+    # Two labs side by side: most of a lab test is waiting.
+    pytest -m lab -n 2 --dist loadfile
 fi

@@ -16,10 +16,10 @@ from bundles.recipe import ChartWanted, ImageWanted
 from bundles.reference import Reference, parse_reference
 from bundles.registry import Found
 from bundles.sources.images import gather_image
-from bundles.sources.workshop import Locked, Workshop, only
+from bundles.sources.workshop import Locked, Workshop, only, pin
 from bundles.store import Blob
 from bundles.strict_json import canonical_json
-from bundles.web import expect, read_bounded, shown
+from bundles.web_answers import expect, read_bounded, shown
 
 _INDEX_LIMIT: Final = 128 * 1024 * 1024
 _CHART_LIMIT: Final = 64 * 1024 * 1024
@@ -52,7 +52,7 @@ async def _from_repository(
 ) -> tuple[Blob, Item]:
     pinned = only(locked, media.CHART)
     if pinned is not None and pinned.content:
-        url = pinned.pins["url"]
+        url = pin(pinned, "url")
         sha256: str | None = pinned.content.removeprefix("sha256:")
     else:
         url, sha256 = await _find(shop, wanted)
@@ -143,7 +143,7 @@ async def _from_registry(shop: Workshop, wanted: ChartWanted, locked: Locked) ->
 
         async def fetch(digest: str = blob.digest, size: int = blob.size) -> Blob:
             return await shop.registries.blob(
-                reference, digest, size, shop.store, gained=shop.tracker.gained
+                reference, digest, size, shop.store, news=shop.tracker
             )
 
         await shop.once(blob.digest, blob.size, fetch)

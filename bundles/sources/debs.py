@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from bundles.layout import Item
 from bundles.problems import SourceProblem
 from bundles.recipe import AptSource, DebsWanted
-from bundles.sources.workshop import Locked, Workshop, address, run_program
+from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
 from foundation.problems import InputProblem
 
 _KEYRINGS: Final = (
@@ -47,9 +47,9 @@ async def gather_debs(shop: Workshop, wanted: DebsWanted, locked: Locked) -> lis
             _Deb(
                 name=item.name,
                 version=item.version or "",
-                architecture=item.pins["architecture"],
-                url=item.pins["url"],
-                file=item.pins["file"],
+                architecture=pin(item, "architecture"),
+                url=pin(item, "url"),
+                file=pin(item, "file"),
                 size=item.content_size,
                 sha256=(item.content or "").removeprefix("sha256:"),
             )
@@ -81,7 +81,7 @@ async def gather_debs(shop: Workshop, wanted: DebsWanted, locked: Locked) -> lis
 async def _solve(shop: Workshop, wanted: DebsWanted) -> list[_Deb]:
     root = shop.store.work / "apt" / wanted.key.removeprefix("sha256:")[:16]
     what = f"packages of {wanted.release}"
-    options = _make_root(root.resolve(), wanted)
+    options = _make_root(root.resolve(), wanted, shop.recipe_folder)
     await run_program(["apt-get", *options, "-qq", "update"], what=what, cwd=root)
     printed = await run_program(
         [
@@ -128,12 +128,12 @@ async def _hashes(
     return hashes
 
 
-def _make_root(root: Path, wanted: DebsWanted) -> list[str]:
+def _make_root(root: Path, wanted: DebsWanted, folder: Path) -> list[str]:
     for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/parts"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "status").touch()
     (root / "extended_states").touch()
-    sources = "\n".join(_source_lines(source) for source in wanted.sources)
+    sources = "\n".join(_source_lines(source, folder) for source in wanted.sources)
     (root / "etc" / "sources.list").write_text(sources + "\n", encoding="utf-8")
     settings = {
         "Dir": str(root),
@@ -160,9 +160,10 @@ def _make_root(root: Path, wanted: DebsWanted) -> list[str]:
     return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
 
-def _source_lines(source: AptSource) -> str:
-    candidates = [source.keyring] if source.keyring else _KEYRINGS
-    keyring = next((name for name in candidates if name and Path(name).is_file()), None)
+def _source_lines(source: AptSource, folder: Path) -> str:
+    own = [str((folder / source.keyring).resolve())] if source.keyring else None
+    candidates = own or _KEYRINGS
+    keyring = next((name for name in candidates if Path(name).is_file()), None)
     if keyring is None:
         raise InputProblem(
             "there is no keyring that the source's signature can be checked with",

@@ -110,7 +110,7 @@ async def _image(
 async def _blob(shop: Workshop, reference: Reference, blob: Descriptor) -> None:
     async def fetch() -> Blob:
         return await shop.registries.blob(
-            reference, blob.digest, blob.size, shop.store, gained=shop.tracker.gained
+            reference, blob.digest, blob.size, shop.store, news=shop.tracker
         )
 
     await shop.once(blob.digest, blob.size, fetch)

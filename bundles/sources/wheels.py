@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bundles.layout import Item, Printable
 from bundles.problems import SourceProblem
 from bundles.recipe import WheelsWanted
-from bundles.sources.workshop import Locked, Workshop, address, run_program
+from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
 from bundles.strict_json import parse_model
 
 _REPORT_LIMIT = 64 * 1024 * 1024
@@ -55,7 +55,7 @@ async def gather_wheels(shop: Workshop, wanted: WheelsWanted, locked: Locked) ->
             (
                 item.name,
                 item.version or "",
-                item.pins["url"],
+                pin(item, "url"),
                 (item.content or "")[7:],
                 item.licence,
             )

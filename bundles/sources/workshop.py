@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,7 +16,8 @@ from bundles.problems import SourceProblem, WrongContent
 from bundles.progress import Tracker
 from bundles.registry import Registries
 from bundles.store import Blob, Store
-from bundles.web import Web, shown
+from bundles.web import Web
+from bundles.web_answers import shown
 from foundation.problems import InputProblem, Problem
 
 
@@ -28,13 +29,14 @@ class Workshop:
     web: Web
     registries: Registries
     tracker: Tracker
-    parallel: asyncio.Semaphore
-    """Bounds the downloads that run at once."""
+    recipe_folder: Path
     programs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Bounds the programs (apt, pip, git) that run at once."""
     _under_way: dict[str, asyncio.Task[Blob]] = field(default_factory=dict)
 
-    async def once(self, digest: str, size: int, fetch: Callable[[], Awaitable[Blob]]) -> Blob:
+    async def once(
+        self, digest: str, size: int, fetch: Callable[[], Coroutine[None, None, Blob]]
+    ) -> Blob:
         """Fetch a blob unless it is there or on its way already."""
         task = self._under_way.get(digest)
         if task is None:
@@ -42,13 +44,8 @@ class Workshop:
             if self.store.has(digest, size):
                 self.tracker.had(size)
                 return Blob(digest, size)
-            self.require_space(size)
-
-            async def bounded() -> Blob:
-                async with self.parallel:
-                    return await fetch()
-
-            task = asyncio.create_task(bounded())
+            self.require_space(max(size, self.tracker.total - self.tracker.done))
+            task = asyncio.create_task(fetch())
             self._under_way[digest] = task
         try:
             return await asyncio.shield(task)
@@ -73,10 +70,7 @@ class Workshop:
                 try:
                     if url.startswith("file:"):
                         return await self._copy(url, digest, size)
-                    with self.store.begin(digest, size) as partial:
-                        return await self.web.download(
-                            url, partial, size=size, gained=self.tracker.gained
-                        )
+                    return await self.web.download(url, self.store, digest, size, news=self.tracker)
                 except (SourceProblem, WrongContent) as problem:
                     problems.append(problem)
             if len(problems) == 1:
@@ -84,7 +78,10 @@ class Workshop:
             causes = "; ".join(f"{problem.where}: {problem.cause}" for problem in problems)
             raise SourceProblem(f"no address gives it: {causes}", where=shown(urls[0]))
 
-        return await self.once(digest, size or 0, fetch)
+        blob = await self.once(digest, size or 0, fetch)
+        if size is None:
+            self.tracker.expect(blob.size)
+        return blob
 
     def artifact(
         self,
@@ -149,6 +146,17 @@ Locked = Sequence[LockedItem]
 def only(locked: Locked, kind: str) -> LockedItem | None:
     """The one locked item of a kind, or None."""
     return next((item for item in locked if item.kind == kind), None)
+
+
+def pin(item: LockedItem, name: str) -> str:
+    """One of the pins of a locked item; raises InputProblem where the lock lacks it."""
+    try:
+        return item.pins[name]
+    except KeyError as error:
+        raise InputProblem(
+            f'the lock has no "{name}" for {item.kind} {item.name}',
+            remedy="Use the lock as `sitewright bundle create --write-lock` wrote it.",
+        ) from error
 
 
 def address(url: str) -> str:

@@ -50,7 +50,7 @@ def _create(options: argparse.Namespace) -> int:
     from bundles.credentials import read_logins
     from bundles.lock import load_lock
 
-    recipe, environment = _recipe(options)
+    recipe, environment, folder = _recipe(options)
     lock = load_lock(options.lock) if options.lock else None
     key = _key(options)
     mirrors: dict[str, list[str]] = {}
@@ -69,6 +69,7 @@ def _create(options: argparse.Namespace) -> int:
                 mirrors=mirrors,
                 plain_http=frozenset(options.plain_http),
                 parallel=options.parallel,
+                recipe_folder=folder,
             ),
             listener=line.event,
         )
@@ -241,7 +242,7 @@ async def _pushed(
     from bundles.registry import Registries
     from bundles.web import Web
 
-    async with Web(connections=2 * options.parallel) as web:
+    async with Web(parallel=options.parallel) as web:
         registries = Registries(web, logins=read_logins(), plain_http=frozenset(options.plain_http))
         with open_bundle(options.bundle) as bundle:
             return await push_bundle(
@@ -255,18 +256,19 @@ async def _pushed(
             )
 
 
-def _recipe(options: argparse.Namespace) -> tuple[Recipe | None, str | None]:
+def _recipe(options: argparse.Namespace) -> tuple[Recipe | None, str | None, Path]:
     from bundles.recipe import load_recipe
 
     if options.lock:
-        return None, options.environment
+        return None, options.environment, Path.cwd()
     if options.recipe:
-        return load_recipe(options.recipe), options.environment
+        file: Path = options.recipe
+        return load_recipe(file), options.environment, file if file.is_dir() else file.parent
     from installer.solution import load_solution
 
     solution = load_solution(options.solution)
     environment = solution.environment(options.environment).id
-    return load_recipe(solution.folder), environment
+    return load_recipe(solution.folder), environment, solution.folder
 
 
 def _needed(lock: Any) -> Any:

@@ -109,7 +109,7 @@ def _push(parser: argparse.ArgumentParser) -> None:
 
 
 def _registry(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--parallel", type=_parallel, default=8, metavar="N")
+    parser.add_argument("--parallel", type=_parallel, default=6, metavar="N")
     parser.add_argument(
         "--plain-http",
         action="append",

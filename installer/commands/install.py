@@ -57,6 +57,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FILE",
         help="a secret of the plan, in a file of mode 0600 (or SITEWRIGHT_SECRET_NAME)",
     )
+    parser.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        metavar="STAGE/STEP=REASON",
+        help="leave a step out, by the name of --by; the reason is kept",
+    )
     parser.add_argument("--take-over", action="store_true", help="take the site's lock over")
     parser.add_argument("--json-lines", action="store_true", help="events as JSON lines")
     parser.add_argument("--quiet", action="store_true", help="no output of the commands")
@@ -200,6 +207,14 @@ async def _carry(
 
 async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> ExitCode:
     engine.subscribe(Narration(engine.plan, json_lines=options.json_lines, quiet=options.quiet))
+    for text in options.skip:
+        place, _, reason = text.partition("=")
+        stage, _, step = place.partition("/")
+        if not any(one.key == place for s in engine.plan.stages for one in s.steps):
+            raise InputProblem(
+                f'the plan has no step "{place}"', where="--skip", remedy="See `sitewright plan`."
+            )
+        engine.control.skip(by=options.by, reason=reason, stage=stage, step=step)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: engine.control.stop(by="Ctrl-C"))

@@ -12,14 +12,13 @@ from textual.message import Message
 from textual.widgets import Static
 
 from screens.answers import Answers
-from screens.wizard import LATER, Mark, StepId, marks, may_jump, position, step_of
+from screens.wizard import Mark, StepId, later, marks, may_jump, position, step_of
 
 SIGNS: Final = {
     Mark.DONE: "✓",
     Mark.HERE: "▸",
     Mark.TO_COME: "·",
     Mark.PASSED_OVER: "-",
-    Mark.LATER: " ",
 }
 
 
@@ -66,9 +65,11 @@ class Rail(Vertical):
                 step if allowed else None,
                 f"-{kind}" + (" -open" if allowed else ""),
             )
-        yield RailEntry("", None, "-later")
-        yield RailEntry("  later", None, "-later")
-        for word in LATER:
+        announced = later(self.answers)
+        if announced:
+            yield RailEntry("", None, "-later")
+            yield RailEntry("  later", None, "-later")
+        for word in announced:
             yield RailEntry(f"  {word}", None, "-later")
 
 

@@ -134,6 +134,7 @@ def test_an_interrupted_run_goes_on_and_fetches_nothing_twice(
     layout.name(layout.image(layers), "x")
     layout.push("x", f"{registry.host}/broken/off:1")
     served: list[str] = []
+    loop = asyncio.new_event_loop()
     ended = asyncio.Event()
 
     def forward(asked: Asked) -> Answer:
@@ -158,15 +159,12 @@ def test_an_interrupted_run_goes_on_and_fetches_nothing_twice(
         options = CreateOptions(created=MOMENT, patience=patient, parallel=1)
 
         async def interrupted() -> None:
-            nonlocal loop
-            loop = asyncio.get_running_loop()
             task = asyncio.create_task(create_bundle(recipe, tmp_path / "bundle", options))
             await ended.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
 
-        loop = asyncio.new_event_loop()
         loop.run_until_complete(interrupted())
         loop.close()
         assert not (tmp_path / "bundle" / "index.json").exists()

@@ -12,7 +12,9 @@ import pytest
 
 from bundles.problems import SourceProblem, WrongContent
 from bundles.store import Blob, Store
-from bundles.web import Patience, Web, shown
+from bundles.web import Patience, Web
+from bundles.web_answers import shown
+from foundation.problems import InputProblem
 from tests.bundles.servers import Answer, Asked, Server, answering
 
 QUICK = Patience(attempts=4, first_pause=0.001, longest_pause=0.002, longest_wait=2.0)
@@ -29,8 +31,7 @@ def fetch(
 ) -> Blob:
     async def run() -> Blob:
         async with Web(patience=QUICK, waiting=waiting) as web:
-            with store.begin(DIGEST, len(CONTENT)) as partial:
-                return await web.download(f"{server.url}{path}", partial, size=len(CONTENT))
+            return await web.download(f"{server.url}{path}", store, DIGEST, len(CONTENT))
 
     return asyncio.run(run())
 
@@ -89,6 +90,32 @@ def test_a_server_without_ranges_is_asked_for_the_whole(tmp_path: Path, status: 
     with answering(decide) as server:
         fetch(server, store)
     assert store.read(DIGEST) == CONTENT
+
+
+def test_a_file_of_unknown_size_is_bounded_by_what_the_server_announces(tmp_path: Path) -> None:
+    async def run(url: str) -> Blob:
+        async with Web(patience=QUICK) as web:
+            return await web.download(url, Store(tmp_path), DIGEST, None)
+
+    with answering(lambda asked: ranged(asked, cut=200_000)) as server:
+        assert asyncio.run(run(server.url)).size == len(CONTENT)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
+def test_a_full_medium_is_explained_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    import subprocess
+
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "none", tmp_path], check=True)
+    try:
+        with answering(ranged) as server:
+            with pytest.raises(InputProblem, match="No space left") as caught:
+                fetch(server, Store(tmp_path))
+            assert "not fetched twice" in (caught.value.remedy or "")
+            subprocess.run(["mount", "-o", "remount,size=1m", tmp_path], check=True)
+            fetch(server, Store(tmp_path))
+            assert int(server.asked[-1].headers["range"].strip("bytes=-")) > 50_000
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_a_server_that_asks_to_wait_is_waited_for_and_told(tmp_path: Path) -> None:

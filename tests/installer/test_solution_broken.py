@@ -120,7 +120,7 @@ def test_a_missing_key_is_named_with_its_place(copy: Path, file: str, old: str, 
         ("ports.yaml", "  - id: on-premises", "  - id: on-premise", "on-premises"),
         ("solution.yaml", "platform: microk8s", "platform: microk9s", "microk9s"),
         ("solution.yaml", "kubernetes_roles: [master, worker]", "kubernetes_roles: [node]", "node"),
-        ("solution.yaml", "installable: false", "installable: true", "why_not"),
+        ("solution.yaml", "installable: true", "installable: false", "why_not"),
         ("solution.yaml", "id: pm4ml", "id: payments", "payments"),
     ],
 )

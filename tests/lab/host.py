@@ -5,6 +5,7 @@ Standard library only, so that `python -m tests.lab packages` works before anyth
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -82,6 +83,18 @@ def missing() -> str | None:
     if absent:
         return f"the lab needs {', '.join(absent)}: see `python -m tests.lab packages`"
     return None
+
+
+def allow_many_machines() -> None:
+    """Raise the kernel's bound on inotify instances, of which each systemd takes several.
+
+    The usual 128 end at some twenty machines; two labs side by side have more. The bound is the
+    host's, and raising it harms nothing, so it is left raised.
+    """
+    bound = Path("/proc/sys/fs/inotify/max_user_instances")
+    with contextlib.suppress(OSError, ValueError):
+        if int(bound.read_text()) < 1024:
+            bound.write_text("1024\n")
 
 
 def required() -> bool:

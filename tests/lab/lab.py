@@ -20,7 +20,15 @@ from types import TracebackType
 from typing import Self
 
 from tests.lab import recipe as images
-from tests.lab.host import LabError, check_route, free_subnet, missing, process_start, run
+from tests.lab.host import (
+    LabError,
+    allow_many_machines,
+    check_route,
+    free_subnet,
+    missing,
+    process_start,
+    run,
+)
 from tests.lab.machine import Machine, Place
 from tests.lab.recipe import FULL, PASSWORD_USER, USERS, Recipe, StandIn
 
@@ -81,6 +89,7 @@ class Lab:
         reason = missing()
         if reason is not None:
             raise LabError(reason)
+        allow_many_machines()
         remove_stale()
         atexit.register(self.close)
         try:

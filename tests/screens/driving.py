@@ -13,13 +13,16 @@ from textual.screen import Screen
 from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.widgets.board import Board
-from screens.wizard import StepId
+from screens.wizard import INSTALLING, StepId
 from tests.screens.recorded import RecordedServices, offer_of
 
 Found = TypeVar("Found", bound=Screen[object])
 
 PATIENCE = 20.0
 """Seconds until a condition that never comes true fails the test."""
+
+LOOKING = tuple(step for step in StepId if step not in INSTALLING)
+"""The steps that change nothing, which every solution has."""
 
 KEYS = {
     " ": "space", "@": "at", "=": "equals_sign", ".": "full_stop", "-": "minus", ":": "colon",

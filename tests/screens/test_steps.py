@@ -21,6 +21,7 @@ from screens.widgets.board import Board
 from screens.widgets.field import Line
 from screens.wizard import StepId
 from tests.screens.driving import (
+    LOOKING,
     choose,
     judged,
     on_step,
@@ -48,7 +49,7 @@ async def test_every_step_keeps_its_frame_in_sight(
     app = SitewrightApp(services)
     async with app.run_test(size=size) as pilot:
         await to_summary(pilot, "m1=10.10.0.11")
-        for step in reversed(StepId):
+        for step in reversed(LOOKING):
             await on_step(pilot, step)
             lines = text(pilot).splitlines()
             assert lines[0].endswith("Nothing has been changed on any machine")

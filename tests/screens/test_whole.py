@@ -24,6 +24,7 @@ from screens.widgets.keys import KeyHint
 from screens.widgets.rail import RailEntry
 from screens.wizard import StepId
 from tests.screens.driving import (
+    LOOKING,
     choose,
     judged,
     on_step,
@@ -292,7 +293,7 @@ async def test_no_step_writes_anything_but_ascii_in_ascii(services: RecordedServ
     app = SitewrightApp(services, look=Look.ASCII)
     async with app.run_test(size=SMALL) as pilot:
         await to_summary(pilot, "m1=10.10.0.11", "w3=10.10.0.16", "lb2=10.10.0.22")
-        for step in reversed(StepId):
+        for step in reversed(LOOKING):
             await on_step(pilot, step)
             await until(pilot, lambda: text(pilot).isascii())
             await pilot.press("f1")

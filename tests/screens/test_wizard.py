@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,10 +13,12 @@ from hypothesis import strategies as st
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from screens.answers import Answers
 from screens.wizard import (
+    INSTALLING,
     Mark,
     StepId,
     after,
     before,
+    later,
     later_of,
     marks,
     may_jump,
@@ -33,6 +37,7 @@ any_answers = st.builds(
     step=st.sampled_from([step.value for step in StepId]),
     furthest=st.sampled_from([step.value for step in StepId]),
     carry=st.booleans(),
+    installable=st.booleans(),
     solution=st.sampled_from([None, "pm4ml"]),
     machines=st.sampled_from([(), (LOCAL,), (FAR,), (LOCAL, FAR)]),
     facts_file=st.sampled_from([None, "facts.json"]),
@@ -51,7 +56,21 @@ def walk(answers: Answers) -> list[StepId]:
 
 
 def test_remote_machines_go_through_every_step() -> None:
-    assert walk(SITE) == list(StepId)
+    assert walk(SITE) == [step for step in StepId if step not in INSTALLING]
+    assert walk(replace(SITE, installable=True)) == list(StepId)
+
+
+def test_only_a_solution_that_can_be_installed_leads_beyond_the_summary() -> None:
+    assert "Plan" in later(SITE)
+    assert later(replace(SITE, installable=True)) == ()
+    looked_back = replace(SITE, installable=True, facts_file=Path("facts.json"))
+    assert walk(looked_back)[-1] is StepId.SUMMARY
+
+
+@pytest.mark.parametrize("step", [StepId.PLAN, StepId.INSTALL, StepId.HAND_OVER])
+def test_a_plan_is_gone_on_with_only_after_another_look(step: StepId) -> None:
+    answers = replace(SITE, installable=True, step=step.value)
+    assert resume_at(answers) is StepId.PREFLIGHT
 
 
 def test_only_this_machine_needs_no_trust() -> None:
@@ -73,8 +92,8 @@ def test_saved_facts_need_neither_machines_nor_trust() -> None:
 @given(any_answers)
 def test_back_undoes_next_from_every_step(answers: Answers) -> None:
     steps = walk(answers)
-    for earlier, later in pairwise(steps):
-        assert before(later, answers) is earlier
+    for one, following in pairwise(steps):
+        assert before(following, answers) is one
 
 
 @given(any_answers)

@@ -1,0 +1,231 @@
+"""Questions in the middle of an installation: a confirmation, a skip, a stop, which machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Input, Static
+
+from installer.steps.kind import Answer, Question
+from preflight.report.words import clean_lines
+from screens.dialog import Dialog
+from screens.plan_words import HERE
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.field import Field, Line
+from screens.widgets.press import Press
+
+
+class QuestionScreen(Dialog[Answer]):
+    """A confirmation or a checklist, answered by name; Esc leaves it unanswered."""
+
+    HELP = "install"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "tick", "Tick", show=False),
+        Binding("y", "answer(True)", "Yes", show=False),
+        Binding("n", "answer(False)", "No", show=False),
+    ]
+
+    def __init__(self, question: Question, person: str) -> None:
+        super().__init__()
+        self.question = question
+        self.person = person
+        self.ticked = [False] * len(question.items)
+
+    def compose(self) -> ComposeResult:
+        """The text, the lines to tick, the name, the buttons."""
+        question = self.question
+        place = "" if question.host in ("", HERE) else f" ({question.host})"
+        with Vertical(classes="dialog -wide"):
+            yield Static(f"{question.title}{place}", classes="dialog-title", markup=False)
+            with VerticalScroll(classes="dialog-lines", can_focus=False):
+                yield Static("\n".join(clean_lines(question.text)), markup=False)
+            if question.items:
+                yield Board((Column("", 3), Column("")), self._rows(), header=False, id="items")
+            yield Field("Your name", id="by", value=self.person, example="for the record")
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("No (n)", id="no", action="screen.answer(False)")
+                word = "All is so (y)" if question.items else "Yes (y)"
+                yield Press(word, id="yes", action="screen.answer(True)", primary=True)
+
+    def _rows(self) -> list[Row]:
+        return [
+            Row(str(n), (Cell("[x]" if self.ticked[n] else "[ ]"), Cell(item)))
+            for n, item in enumerate(self.question.items)
+        ]
+
+    def on_mount(self) -> None:
+        """Begin on the lines to tick, or on the answer that confirms nothing."""
+        if self.question.items:
+            board = self.query_one("#items", Board)
+            board.styles.height = min(len(self.question.items), 8)
+            board.focus()
+        else:
+            self.query_one("#no").focus()
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter ticks a line too."""
+        event.stop()
+        self.action_tick()
+
+    def action_tick(self) -> None:
+        """Tick the line under the cursor, or take the tick away, and go on to the next."""
+        for board in self.query("#items").results(Board):
+            if board.key is not None and board.has_focus:
+                place = int(board.key)
+                self.ticked[place] = not self.ticked[place]
+                board.update_rows(self._rows())
+                board.action_step(1)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the name goes on to the buttons."""
+        event.stop()
+        self.query_one("#no").focus()
+
+    def action_answer(self, yes: bool) -> None:
+        """Answer by name; yes only where every line is ticked."""
+        name = self.query_one("#by", Line).value.strip()
+        wrong = self.query_one("#wrong", Static)
+        if not name:
+            wrong.update("Say who answers; it stands in the record.")
+            self.query_one("#by", Line).focus()
+        elif yes and not all(self.ticked):
+            wrong.update("Space ticks a line that is so; all of them must be, or answer no.")
+        else:
+            self.dismiss(Answer(by=name, yes=yes, items=tuple(self.ticked)))
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Who leaves a step out, and why."""
+
+    by: str
+    reason: str
+
+
+class SkipScreen(Dialog[Skip]):
+    """A step is left out only by name and with a reason."""
+
+    HELP = "install"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f10,ctrl+n", "take", "Skip", show=False, priority=True),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, title: str, host: str, person: str) -> None:
+        super().__init__()
+        self.step_title = title
+        self.host = host
+        self.person = person
+
+    def compose(self) -> ComposeResult:
+        """What is skipped, the lines, the buttons."""
+        with Vertical(classes="dialog -wide"):
+            yield Static(
+                f"Skip on {self.host}: {self.step_title}?", classes="dialog-title", markup=False
+            )
+            yield Static(
+                "The installation goes on without it. It stands in the hand-over report with this "
+                "name and reason.",
+                classes="paragraph",
+                markup=False,
+            )
+            yield Field("Your name", id="by", value=self.person)
+            yield Field("Why", id="reason", example="why it is right without it")
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel Esc", id="cancel", action="screen.close")
+                yield Press("Skip F10", id="take", action="screen.take", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin with the reason, which nobody else knows."""
+        self.query_one("#reason", Line).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next line, and takes it on the last."""
+        event.stop()
+        if event.input.id == "reason":
+            self.action_take()
+        else:
+            self.focus_next()
+
+    def action_take(self) -> None:
+        """Close with name and reason, if both are there."""
+        by = self.query_one("#by", Line).value.strip()
+        reason = self.query_one("#reason", Line).value.strip()
+        if by and reason:
+            self.dismiss(Skip(by, reason))
+        else:
+            self.query_one("#wrong", Static).update("Both the name and the reason are needed.")
+
+
+class SureScreen(Dialog[bool]):
+    """Yes or no before something that cannot simply be taken back."""
+
+    HELP = "install"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "sure", "Yes", show=False),
+        Binding("n", "close", "No", show=False),
+        Binding("left,right", "app.focus_next", "Other", show=False),
+    ]
+
+    def __init__(self, title: str, about: str, word: str) -> None:
+        super().__init__()
+        self.ask = title
+        self.about = about
+        self.word = word
+
+    def compose(self) -> ComposeResult:
+        """The question, what it means, the buttons."""
+        with Vertical(classes="dialog"):
+            yield Static(self.ask, classes="dialog-title", markup=False)
+            yield Static(self.about, markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("No (n)", id="no", action="screen.close")
+                yield Press(f"{self.word} (y)", id="yes", action="screen.sure", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin on the button that does nothing."""
+        self.query_one("#no").focus()
+
+    def action_sure(self) -> None:
+        """Yes."""
+        self.dismiss(True)
+
+
+class OnlyScreen(Dialog[str]):
+    """Whose lines to show: of every machine, or of one. Returns its name, or "" for all."""
+
+    HELP = "install"
+
+    def __init__(self, states: Mapping[str, str]) -> None:
+        super().__init__()
+        self.states = states
+
+    def compose(self) -> ComposeResult:
+        """The machines with their state."""
+        rows = [Row("all", (Cell("every machine", "strong"),))]
+        rows += [
+            Row(f"={name}", (Cell("here" if name == HERE else name), Cell(stand, "muted")))
+            for name, stand in self.states.items()
+        ]
+        with Vertical(classes="dialog"):
+            yield Static("Whose lines?", classes="dialog-title", markup=False)
+            yield Board((Column("", 24), Column("")), rows, header=False, id="machines")
+
+    def on_mount(self) -> None:
+        """As high as it needs to be."""
+        board = self.query_one("#machines", Board)
+        board.styles.height = min(len(board.rows), 12)
+        board.focus()
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter takes it."""
+        event.stop()
+        self.dismiss(event.key[1:] if event.key.startswith("=") else "")

@@ -1,0 +1,75 @@
+"""The last question before machines are changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from screens.dialog import Dialog
+from screens.plan_words import counted, final_steps, size_sentence, touched
+from screens.widgets.field import Field, Line
+from screens.widgets.press import Press
+
+if TYPE_CHECKING:
+    from installer.plan import Plan
+
+
+class BeginScreen(Dialog[str]):
+    """How many machines will be changed, by whom, and yes or no; returns the person's name."""
+
+    HELP = "plan"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "begin", "Begin", show=False),
+        Binding("n", "close", "Cancel", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, plan: Plan, person: str) -> None:
+        super().__init__()
+        self.plan = plan
+        self.person = person
+
+    def compose(self) -> ComposeResult:
+        """What will be changed, the name, the buttons."""
+        names = touched(self.plan)
+        shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        final = final_steps(self.plan)
+        with Vertical(classes="dialog -wide"):
+            yield Static("Begin the installation?", classes="dialog-title", markup=False)
+            yield Static(
+                f"{counted(len(names), 'machine')} will be changed: {shown}.",
+                classes="paragraph",
+                markup=False,
+            )
+            yield Static(size_sentence(self.plan), classes="paragraph", markup=False)
+            if final:
+                lines = [f"- {step.title}: {step.irreversible}" for step in final[:4]]
+                yield Static("\n".join(lines), classes="paragraph", markup=False)
+            yield Field("Your name", id="by", value=self.person, example="for the record")
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel (n)", id="cancel", action="screen.close")
+                yield Press("Begin (y)", id="begin", action="screen.begin", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin on the button that changes nothing."""
+        self.query_one("#cancel").focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the name goes on to the buttons."""
+        event.stop()
+        self.query_one("#cancel").focus()
+
+    def action_begin(self) -> None:
+        """Yes, by name."""
+        name = self.query_one("#by", Line).value.strip()
+        if name:
+            self.dismiss(name)
+        else:
+            self.query_one("#wrong", Static).update("Say who begins it; it stands in the record.")
+            self.query_one("#by", Line).focus()

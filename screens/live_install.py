@@ -1,0 +1,175 @@
+"""Live services that install: settings, plan, the engine with its lock and its run folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from screens.answers import Answers
+from screens.services import Installing, Order, Unfinished
+
+if TYPE_CHECKING:
+    from foundation.hosts.pool import Pool
+    from foundation.problems import Problem
+    from installer.plan import Plan, PlannedStage
+    from installer.site import Site
+    from installer.solution import Solution
+    from installer.steps.kind import Asker
+    from installer.steps.model import Settings
+
+CONNECT_TIMEOUT: Final = 15.0
+
+
+class LiveInstallation:
+    """The part of the live services that installs; `folder` holds other solutions than ours."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+
+    def person(self) -> str:
+        """The user who runs Sitewright."""
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError):
+            return ""
+
+    async def settings(self, answers: Answers) -> Settings:
+        """What the solution asks of a site."""
+
+        def read() -> Settings:
+            from installer.settings import load_settings
+
+            return load_settings(self._solution(answers))
+
+        return await asyncio.to_thread(read)
+
+    async def plan(self, answers: Answers) -> Plan:
+        """The plan of these answers."""
+
+        def make() -> Plan:
+            from installer.planning import make_plan
+
+            return make_plan(self._solution(answers), _site(answers), ())
+
+        return await asyncio.to_thread(make)
+
+    @contextlib.asynccontextmanager
+    async def installing(self, order: Order, ask: Asker) -> AsyncIterator[Installing]:
+        """The lock, the connections, the run folder and an engine that is ready to run."""
+        from foundation.hosts.pool import Pool
+        from installer.gate import recheck
+        from installer.run import Engine
+        from installer.runs import Run, create_run, earlier_seconds, site_key
+        from installer.site import dump_site, resolved
+        from installer.site_lock import Lock
+
+        site, solution = _site(order.answers), self._solution(order.answers)
+        key = order.run.parent.name if order.run is not None else site_key(site)
+        with Lock(key, by=order.by) as lock:
+            async with Pool(
+                order.access.inventory,
+                credentials=order.access.credentials,
+                connect_timeout=CONNECT_TIMEOUT,
+            ) as pool:
+                if order.run is None:
+                    facts = await self.pass_gate(pool, site, solution)
+                    text = dump_site(resolved(site, _base(order.answers)))
+                    run = create_run(key, order.plan, site_text=text, facts_text=facts)
+                else:
+                    run = Run(order.run)
+                expected = await asyncio.to_thread(earlier_seconds)
+
+                async def again(stage: PlannedStage) -> Sequence[Problem]:
+                    return await recheck(pool, site, solution, stage)
+
+                engine = Engine(
+                    order.plan,
+                    pool,
+                    run,
+                    settings=dict(order.plan.settings),
+                    secrets=order.secrets,
+                    ask=ask,
+                    interactive=True,
+                    lock=lock,
+                    recheck=again,
+                    expected=expected,
+                    by=order.by,
+                )
+                yield Installing(order, engine, run, expected)
+
+    async def pass_gate(self, pool: Pool, site: Site, solution: Solution) -> str:
+        """Look at the machines once more; their facts as text. Raises NotReady."""
+        from installer.gate import look_at, objections
+        from preflight.recorded import facts_text
+        from screens.plan_words import not_ready
+
+        assessment = await look_at(pool, site, solution)
+        against = objections(assessment)
+        if against:
+            raise not_ready(against)
+        return facts_text([host.seen for host in assessment.hosts])
+
+    async def unfinished(self) -> Unfinished | None:
+        """The latest run of every site is looked at; the last of those that are not finished."""
+        return await asyncio.to_thread(_unfinished)
+
+    async def reopen(self, run: Path) -> tuple[Answers, Plan]:
+        """The site file and the plan of a run."""
+
+        def read() -> tuple[Answers, Plan]:
+            from dataclasses import replace
+
+            from installer.runs import open_run
+            from installer.site import load_site
+            from screens.site_answers import answers_from_site
+
+            opened = open_run(run)
+            site = load_site(opened.site_file)
+            answers = answers_from_site(site, opened.site_file)
+            # The copy in the run's folder is a record, and no file to be written to.
+            return replace(answers, installable=True, site_file=None), opened.plan()
+
+        return await asyncio.to_thread(read)
+
+    def _solution(self, answers: Answers) -> Solution:
+        from installer.solution import load_solution
+
+        return load_solution(answers.solution or "", self.folder)
+
+
+def _base(answers: Answers) -> Path:
+    """The folder that paths in the site are relative to."""
+    return answers.site_file.absolute().parent if answers.site_file else Path.cwd()
+
+
+def _site(answers: Answers) -> Site:
+    from screens.site_answers import site_from_answers
+
+    return site_from_answers(answers, _base(answers) / "site.yaml")
+
+
+def _unfinished() -> Unfinished | None:
+    from foundation.problems import Problem
+    from installer.running.state import keys_of
+    from installer.runs import all_sites, latest_run
+
+    for key in all_sites():
+        run = latest_run(key)
+        if run is None or key.endswith("-verify") or not run.site_file.is_file():
+            continue
+        try:
+            plan, state = run.plan(), run.state()
+        except (Problem, OSError):
+            continue  # a run that cannot be read cannot be gone on with
+        if state.started is None or state.complete(plan):
+            continue
+        keys = list(keys_of(plan))
+        when = datetime.fromtimestamp(state.last_time, UTC) if state.last_time else None
+        done = sum(state.finished(step) for step in keys)
+        return Unfinished(run.folder, f"{plan.solution} {plan.environment}", done, len(keys), when)
+    return None

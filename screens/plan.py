@@ -1,0 +1,172 @@
+"""Plan: every stage and step before anything is done, and the one place where it is begun."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from screens.judging import with_settled_roles
+from screens.plan_words import (
+    about_step,
+    duration,
+    not_ready,
+    size_sentence,
+    undo_word,
+    where,
+)
+from screens.services import Order
+from screens.step import StepScreen
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.keys import Key
+from screens.wizard import StepId
+
+if TYPE_CHECKING:
+    from installer.plan import Plan, PlannedStage, PlannedStep
+
+COLUMNS = (Column("step"), Column("machines", 14), Column("usually", 8), Column("undo", 7))
+
+
+class PlanScreen(StepScreen):
+    """The plan, read before it is begun."""
+
+    STEP = StepId.PLAN
+    NEXT = "Begin"
+    CSS_PATH = "plan.tcss"
+    KEYS: ClassVar[tuple[Key, ...]] = (Key("Enter", "Open", "screen.open"),)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Open", show=False)]
+
+    def compose_body(self) -> ComposeResult:
+        """How much it is, the steps, the one under the cursor."""
+        yield Static("", id="size", markup=False)
+        yield Board(COLUMNS, id="steps")
+        with VerticalScroll(id="glance", can_focus=False):
+            yield Static("", id="glance-text", markup=False)
+
+    def on_mount(self) -> None:
+        """Make the plan; without a judgement, which a resume brings about, judge first."""
+        self.query_one("#steps", Board).focus()
+        if self.memory.assessment is None:
+            self.call_after_refresh(self.wizard.go, StepId.PREFLIGHT, self.answers)
+            return
+        self.run_quietly(self._make(), group="plan")
+
+    async def _make(self) -> None:
+        self.memory.plan = None  # what was planned before other answers must not be begun
+        answers = with_settled_roles(self.answers, self.memory)
+        plan = await self.services.plan(answers)
+        self.memory.plan = plan
+        self.query_one("#size", Static).update(size_sentence(plan))
+        self.query_one("#steps", Board).set_rows(_rows(plan))
+        self._tell_objections()
+
+    def _tell_objections(self) -> bool:
+        """Say what stands against beginning; False where nothing does."""
+        from installer.gate import objections
+
+        assessment = self.memory.assessment
+        against = objections(assessment) if assessment is not None else ()
+        if against:
+            self.show_problem(not_ready(against))
+        return bool(against)
+
+    # ---- reading it
+
+    def _step(self, key: str | None) -> tuple[PlannedStage, PlannedStep] | None:
+        plan = self.memory.plan
+        for stage in plan.stages if plan else ():
+            for step in stage.steps:
+                if step.key == key:
+                    return stage, step
+        return None
+
+    def on_board_highlighted(self, event: Board.Highlighted) -> None:
+        """Say where, why, and whether it can be taken back."""
+        found = self._step(event.key)
+        if found is None:
+            return
+        parts: list[str | tuple[str, str]] = []
+        for label, text in about_step(*found):
+            weight = "bold $warning" if label.startswith("cannot") else "bold"
+            if parts:
+                parts.append("\n")
+            parts += [(f"{label}: ", weight), text] if label else [(text, "bold")]
+        self.query_one("#glance-text", Static).update(Content.assemble(*parts))
+        self.query_one("#glance", VerticalScroll).scroll_home(animate=False)
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter opens a step."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """The step under the cursor in full: commands and rendered files."""
+        from screens.step_panel import StepPanel
+
+        found = self._step(self.query_one("#steps", Board).key)
+        if found is not None:
+            self.app.push_screen(StepPanel(*found))
+
+    # ---- beginning it
+
+    def action_next(self) -> None:
+        """Begin, after a last question; refused where preflight says not ready."""
+        plan = self.memory.plan
+        if plan is None:
+            self.say("There is no plan yet; what is missing stands above.", bad=True)
+            return
+        if self._tell_objections():
+            return
+        absent = [name for name in plan.secrets if name not in self.memory.secrets]
+        if not absent:
+            self._ask_begin(True)
+            return
+        from screens.ask_secrets import SecretsScreen
+
+        self.app.push_screen(SecretsScreen(absent), self._ask_begin)
+
+    def _ask_begin(self, sure: bool | None) -> None:
+        from screens.begin import BeginScreen
+
+        if sure and self.memory.plan is not None:
+            person = self.memory.person or self.services.person()
+            self.app.push_screen(BeginScreen(self.memory.plan, person), self._begin)
+
+    def _begin(self, by: str | None) -> None:
+        plan = self.memory.plan
+        if by is None or plan is None:
+            return
+        self.memory.person = by
+        self.memory.installed = None
+        self.memory.order = Order(
+            answers=with_settled_roles(self.answers, self.memory),
+            plan=plan,
+            access=self.access,
+            secrets={name: self.memory.secrets[name] for name in plan.secrets},
+            by=by,
+        )
+        self.wizard.go_next(self.answers)
+
+
+def _rows(plan: Plan) -> list[Row]:
+    rows = []
+    for number, stage in enumerate(plan.stages, 1):
+        title = f"{number}. {stage.title}, {duration(stage.expected_seconds)}"
+        rows.append(Row(f"stage {stage.id}", (Cell(title),), heading=True))
+        rows += [
+            Row(
+                step.key,
+                (
+                    Cell(f"  {step.title}"),
+                    Cell(where(step)),
+                    Cell(duration(step.expected_seconds), "muted"),
+                    Cell(undo_word(step), "warn" if step.irreversible else "muted"),
+                ),
+            )
+            for step in stage.steps
+        ]
+    return rows

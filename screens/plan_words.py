@@ -1,0 +1,128 @@
+"""A plan in words: what is done where, for how long, and what cannot be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from foundation.problems import Problem
+from installer.gate import NotReady
+
+if TYPE_CHECKING:
+    from installer.plan import Plan, PlannedStage, PlannedStep
+
+HERE: Final = "control"
+"""What a plan calls the machine that Ansible, Helm and kubectl run on."""
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 40 s, 12 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its thing: 1 machine, 3 machines."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def touched(plan: Plan) -> tuple[str, ...]:
+    """The machines that a plan does something on, in the order of the site."""
+    named = {host for stage in plan.stages for step in stage.steps for host in step.hosts}
+    return tuple(name for name, _ in plan.hosts if name in named)
+
+
+def final_steps(plan: Plan) -> tuple[PlannedStep, ...]:
+    """The steps that cannot be taken back."""
+    return tuple(step for stage in plan.stages for step in stage.steps if step.irreversible)
+
+
+def size_sentence(plan: Plan) -> str:
+    """How much it is, in one sentence."""
+    steps = sum(len(stage.steps) for stage in plan.stages)
+    seconds = sum(stage.expected_seconds for stage in plan.stages)
+    text = (
+        f"{counted(steps, 'step')} in {counted(len(plan.stages), 'stage')} on "
+        f"{counted(len(touched(plan)), 'machine')}, usually {duration(seconds)}."
+    )
+    final = len(final_steps(plan))
+    if final:
+        text += f" {counted(final, 'step')} cannot be taken back."
+    return text
+
+
+def where(step: PlannedStep) -> str:
+    """The machines of a step, as many as a column can hold."""
+    names = ["here" if name == HERE else name for name in step.hosts] or ["here"]
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
+
+
+def undo_word(step: PlannedStep) -> str:
+    """Whether a step can be taken back, in a word for a column."""
+    if step.irreversible:
+        return "NEVER"
+    return "yes" if step.spec.get("undo") else "by hand"
+
+
+def about_step(stage: PlannedStage, step: PlannedStep) -> list[tuple[str, str]]:
+    """A step in a few lines: (label, text)."""
+    hosts = ", ".join("this machine" if name == HERE else name for name in step.hosts)
+    lines = [("", step.title), ("on", hosts or "this machine")]
+    if step.irreversible:
+        lines.append(("cannot be taken back", step.irreversible))
+    lines.append(("why", f"{stage.why} ({stage.source})"))
+    return lines
+
+
+_SHOWN: Final = ("command", "script", "playbook", "tags", "variables", "chart", "version",
+                 "release", "namespace", "manifest", "project", "directory", "path", "mode",
+                 "owner", "text", "items", "until", "done", "verify", "undo", "secrets",
+                 "rolling", "timeout_minutes")  # fmt: skip
+
+
+def step_lines(stage: PlannedStage, step: PlannedStep) -> list[str]:
+    """A step in full: what it runs, and the files that it brings."""
+    lines = [f"{label}: {text}" if label else text for label, text in about_step(stage, step)]
+    lines += [f"kind: {step.kind}", f"usually: {duration(step.expected_seconds)}"]
+    for name in _SHOWN:
+        value = step.spec.get(name)
+        if value not in (None, "", [], {}, 0):
+            lines += _spec_lines(name, value)
+    for name, text in step.files:
+        lines += ["", f"--- file {name}", *text.splitlines(), "---"]
+    return lines
+
+
+def _spec_lines(name: str, value: object) -> list[str]:
+    if isinstance(value, str) and "\n" not in value:
+        return [f"{name}: {value}"]
+    if isinstance(value, str):
+        return ["", f"{name}:", *(f"    {line}" for line in value.splitlines())]
+    if isinstance(value, dict):
+        lines = [f"{name}:"]
+        for key, part in value.items():
+            if part not in (None, "", [], {}):
+                lines += [f"    {line}" for line in _spec_lines(str(key), part)]
+        return lines
+    if isinstance(value, list):
+        lines = [f"{name}:"]
+        for part in value:
+            inner = _spec_lines("item", part) if isinstance(part, dict) else [f"- {part}"]
+            lines += [f"    {line}" for line in inner]
+        return lines
+    return [f"{name}: {value}"]
+
+
+def not_ready(against: Sequence[Problem]) -> NotReady:
+    """Everything that stands against beginning, as one problem."""
+    shown = [f"{problem.where}: {problem.cause.rstrip('.')}" for problem in against[:3]]
+    rest = len(against) - len(shown)
+    if rest:
+        shown.append(f"and {rest} more")
+    return NotReady(
+        "; ".join(shown),
+        where=counted(len(against), "objection"),
+        remedy="Go back to Preflight: each is explained there, and can be mended or waived.",
+    )

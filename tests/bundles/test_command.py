@@ -1,0 +1,140 @@
+"""`sitewright bundle` as a person types it, without the front door."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from bundles.problems import BundleProblem, SignatureProblem
+from foundation.paths import config_folder
+from foundation.problems import InputProblem
+from installer.commands import bundle as command
+from installer.commands.bundle_options import size_in_bytes
+from tests.bundles.conftest import Keys
+
+
+def sitewright_bundle(*words: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_options(parser)
+    return command.run(parser.parse_args([str(word) for word in words]))
+
+
+def recipe_file(folder: Path, text: bytes) -> Path:
+    import hashlib
+
+    folder.mkdir(exist_ok=True)
+    (folder / "tool").write_bytes(text)
+    file = folder / "bundle.yaml"
+    file.write_text(
+        "solution: test\nversion: '1'\nfiles:\n"
+        f"  - name: tool\n    url: {(folder / 'tool').as_uri()}\n"
+        f"    sha256: {hashlib.sha256(text).hexdigest()}\n    licence: Apache-2.0\n"
+    )
+    return file
+
+
+def test_the_whole_way_of_a_bundle(
+    keys: Keys, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Create, split, damage a volume, join, verify, look inside, and make a difference."""
+    recipe = recipe_file(tmp_path / "r", b"tool " * 60_000)
+    sitewright_bundle(
+        *("create", "--recipe", recipe, "--output", tmp_path / "b", "--key", keys.key),
+        *("--write-lock", tmp_path / "lock", "--format", "json"),
+    )
+    made = json.loads(capsys.readouterr().out)
+    assert made["signed"]
+    sitewright_bundle(
+        "split", tmp_path / "b", "--size", "128KiB", "--output", tmp_path / "v", "--keys",
+        keys.allowed,
+    )  # fmt: skip
+    first = sorted((tmp_path / "v").iterdir())[0]
+    first.write_bytes(b"scratched" + first.read_bytes()[9:])
+    sitewright_bundle(
+        "join", tmp_path / "v", "--output", tmp_path / "j.tar", "--keys", keys.allowed
+    )
+    assert "was damaged" in capsys.readouterr().out
+    sitewright_bundle("verify", tmp_path / "j.tar", "--keys", keys.allowed, "--format", "json")
+    verified = json.loads(capsys.readouterr().out)
+    assert verified["signer"] == "maker@example.org"
+    assert verified["index"] == made["index"]
+    sitewright_bundle("inspect", tmp_path / "j.tar")
+    shown = capsys.readouterr().out
+    assert "tool" in shown
+    assert "Apache-2.0" in shown
+    assert "NOT checked" in shown
+    sitewright_bundle("inspect", tmp_path / "j.tar", "--sbom")
+    sbom = json.loads(capsys.readouterr().out)
+    assert sbom["spdxVersion"] == "SPDX-2.3"
+    assert [package["name"] for package in sbom["packages"]] == ["tool"]
+    newer = recipe_file(tmp_path / "r2", b"newer")
+    sitewright_bundle("create", "--recipe", newer, "--output", tmp_path / "n", "--key", keys.key)
+    sitewright_bundle("diff", tmp_path / "n", "--have", tmp_path / "b", "--output", tmp_path / "d")
+    sitewright_bundle(
+        *("join", tmp_path / "d", "--base", tmp_path / "b", "--output", tmp_path / "whole"),
+        *("--keys", keys.allowed),
+    )
+    sitewright_bundle(
+        "create", "--lock", tmp_path / "lock", "--output", tmp_path / "again", "--key", keys.key
+    )
+    assert (tmp_path / "again/index.json").read_bytes() == (tmp_path / "b/index.json").read_bytes()
+
+
+def test_the_keys_of_this_machine_are_asked_without_being_named(keys: Keys, tmp_path: Path) -> None:
+    sitewright_bundle(
+        "create", "--recipe", recipe_file(tmp_path / "r", b"x"), "--output", tmp_path / "b"
+    )
+    sitewright_bundle("verify", tmp_path / "b")
+    config_folder().mkdir(parents=True)
+    (config_folder() / "allowed_signers").write_text(keys.allowed.read_text())
+    for words in (
+        ("verify", tmp_path / "b"),
+        ("inspect", tmp_path / "b"),
+        ("split", tmp_path / "b", "--size", "1MB", "--output", tmp_path / "v"),
+        ("push", tmp_path / "b", "127.0.0.1:1"),
+    ):
+        with pytest.raises(SignatureProblem) as caught:
+            sitewright_bundle(*words)
+        assert caught.value.exit_code == 6
+
+
+def test_a_join_that_cannot_be_verified_leaves_nothing(keys: Keys, tmp_path: Path) -> None:
+    sitewright_bundle(
+        "create", "--recipe", recipe_file(tmp_path / "r", b"x"), "--output", tmp_path / "b"
+    )
+    sitewright_bundle("split", tmp_path / "b", "--size", "1MB", "--output", tmp_path / "v")
+    with pytest.raises(BundleProblem):
+        sitewright_bundle(
+            "join", tmp_path / "v", "--output", tmp_path / "j.tar", "--keys", keys.allowed
+        )
+    assert not (tmp_path / "j.tar").exists()
+
+
+def test_a_recipe_with_a_mistake_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.yaml"
+    file.write_text("solution: test\nversion: '1'\nfile: []\n")
+    with pytest.raises(InputProblem, match='did you mean "files"'):
+        sitewright_bundle("create", "--recipe", file, "--output", tmp_path / "b")
+    file.write_text("solution: test\nversion: '1'\n")
+    with pytest.raises(InputProblem, match="asks for nothing"):
+        sitewright_bundle("create", "--recipe", file, "--output", tmp_path / "b")
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path / "r", b"x")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(InputProblem, match=r"thesis\.txt"):
+        sitewright_bundle("create", "--recipe", recipe, "--output", tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4.7GB", 4_700_000_000), ("700mb", 700_000_000), ("16GiB", 16 << 30), ("128KiB", 1 << 17)],
+)
+def test_sizes_are_read_as_media_state_them(text: str, size: int) -> None:
+    assert size_in_bytes(text) == size

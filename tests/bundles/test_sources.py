@@ -1,0 +1,302 @@
+"""Debian packages, wheels, Git and charts, each from a real source on the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundles.chart_images import read_chart
+from bundles.create import Created, CreateOptions, create_bundle
+from bundles.problems import HostileBundle, SourceProblem
+from bundles.recipe import Recipe
+from bundles.verify import verify_bundle
+from bundles.web import Patience
+from tests.bundles.conftest import MOMENT
+from tests.bundles.places import Layout, RunningRegistry, layer, need
+from tests.bundles.servers import serving
+
+QUICK = Patience(attempts=2, first_pause=0.001, longest_pause=0.002)
+
+
+def create(folder: Path, options: CreateOptions | None = None, **parts: Any) -> Created:
+    recipe = Recipe.model_validate({"solution": "test", "version": "1", **parts})
+    made = options or CreateOptions(created=MOMENT, patience=QUICK)
+    return asyncio.run(create_bundle(recipe, folder, made))
+
+
+def again(made: Created, folder: Path) -> bytes:
+    """The index of the same bundle, made a second time from its lock."""
+    options = CreateOptions(lock=made.lock, patience=QUICK)
+    asyncio.run(create_bundle(made.lock.recipe, folder, options))
+    return (folder / "index.json").read_bytes()
+
+
+def run(*words: str | Path, cwd: Path) -> str:
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# Debian packages
+
+
+def deb(pool: Path, name: str, version: str, depends: str = "") -> None:
+    folder = pool.parent / f"build-{name}-{version.replace(':', '_')}"
+    (folder / "DEBIAN").mkdir(parents=True)
+    fields = {
+        "Package": name,
+        "Version": version,
+        "Architecture": "all" if name.endswith("data") else "amd64",
+        "Maintainer": "Test <test@example.org>",
+        "Description": "a test",
+    } | ({"Depends": depends} if depends else {})
+    control = "".join(f"{key}: {value}\n" for key, value in fields.items())
+    (folder / "DEBIAN" / "control").write_text(control)
+    run("dpkg-deb", "--build", "--root-owner-group", folder, pool, cwd=pool)
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signed apt source of a release "testing-release", with its keyring beside it."""
+    need("apt-get", "apt-ftparchive", "gpg", "dpkg-deb")
+    root = tmp_path_factory.mktemp("mirror")
+    (pool := root / "pool").mkdir()
+    deb(pool, "front", "2.8-1", "middle (>= 1:1.0)")
+    deb(pool, "middle", "1:1.5-2", "data-of-it | some-data")
+    deb(pool, "some-data", "3")
+    deb(pool, "unrelated", "1")
+    release = root / "dists" / "testing-release"
+    (binary := release / "main" / "binary-amd64").mkdir(parents=True)
+    packages = run("apt-ftparchive", "packages", "pool", cwd=root)
+    (binary / "Packages").write_text(packages)
+    (binary / "Packages.gz").write_bytes(gzip.compress(packages.encode(), mtime=0))
+    words = ["Suite=testing-release", "Codename=testing-release", "Components=main"]
+    words.append("Architectures=amd64")
+    options = [part for word in words for part in ("-o", f"APT::FTPArchive::Release::{word}")]
+    text = run("apt-ftparchive", *options, "release", "dists/testing-release", cwd=root)
+    (release / "Release").write_text(text)
+    (home := root / "gpg").mkdir(mode=0o700)
+    gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "")
+    run(*gpg, "--quick-gen-key", "test@example.org", "ed25519", "sign", cwd=root)
+    run(*gpg, "--export", "--output", root / "keyring.gpg", cwd=root)
+    run(*gpg, "--clearsign", "--output", release / "InRelease", release / "Release", cwd=root)
+    run("gpgconf", "--homedir", home, "--kill", "all", cwd=root)
+    return root
+
+
+def debs_of(url: str, keyring: Path, *packages: str) -> dict[str, object]:
+    source = {"url": url, "suites": ["testing-release"], "keyring": str(keyring)}
+    return {"release": "testing-release", "sources": [source], "packages": packages}
+
+
+def test_packages_come_with_everything_they_depend_on(mirror: Path, tmp_path: Path) -> None:
+    with serving(mirror) as url:
+        line = debs_of(url, mirror / "keyring.gpg", "front")
+        made = create(tmp_path / "bundle", debs=[line])
+        assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+    debs = verify_bundle(tmp_path / "bundle").structure.index.of_kind("deb")
+    assert {(item.name, item.version) for item in debs} == {
+        ("front", "2.8-1"),
+        ("middle", "1:1.5-2"),
+        ("some-data", "3"),
+    }
+    for item in debs:
+        (file,) = [
+            path
+            for path in (mirror / "pool").iterdir()
+            if "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest() == item.content
+        ]
+        assert file.name.startswith(item.name)
+        assert item.pins["release"] == "testing-release"
+
+
+def test_a_source_signed_by_a_stranger_is_refused(mirror: Path, tmp_path: Path) -> None:
+    (home := tmp_path / "gpg").mkdir(mode=0o700)
+    gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "")
+    run(*gpg, "--quick-gen-key", "x@example.org", "ed25519", "sign", cwd=tmp_path)
+    run(*gpg, "--export", "--output", tmp_path / "other.gpg", cwd=tmp_path)
+    run("gpgconf", "--homedir", home, "--kill", "all", cwd=tmp_path)
+    with serving(mirror) as url, pytest.raises(SourceProblem, match="apt-get failed"):
+        create(tmp_path / "bundle", debs=[debs_of(url, tmp_path / "other.gpg", "front")])
+
+
+def test_a_package_that_is_not_there_is_named(mirror: Path, tmp_path: Path) -> None:
+    with serving(mirror) as url, pytest.raises(SourceProblem, match="no-such-thing"):
+        create(tmp_path / "b", debs=[debs_of(url, mirror / "keyring.gpg", "no-such-thing")])
+
+
+# Python wheels
+
+
+def wheel(folder: Path, name: str, version: str, requires: str = "") -> None:
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nLicense: Apache-2.0\n"
+    metadata += f"Requires-Dist: {requires}\n" if requires else ""
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as packed:
+        packed.writestr(f"{name}.py", "")
+        packed.writestr(f"{info}/METADATA", metadata)
+        packed.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        packed.writestr(f"{info}/RECORD", "")
+
+
+def test_wheels_come_with_what_they_require(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, requires in (("outer", "inner>=1"), ("inner", "")):
+        (tmp_path / "www" / "simple" / name).mkdir(parents=True)
+        wheel(tmp_path / "www" / "simple" / name, name, "1.2", requires)
+    with serving(tmp_path / "www") as url:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple/")
+        monkeypatch.setenv("PIP_TRUSTED_HOST", "127.0.0.1")
+        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+        made = create(tmp_path / "bundle", wheels=[{"requirements": ["outer==1.2"]}])
+        assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+    wheels = verify_bundle(tmp_path / "bundle").structure.index.of_kind("wheel")
+    assert {(item.name, item.version) for item in wheels} == {("outer", "1.2"), ("inner", "1.2")}
+    assert {item.licence for item in wheels} == {"Apache-2.0"}
+    target = tmp_path / "wheelhouse"
+    target.mkdir()
+    for item in wheels:
+        blob = tmp_path / "bundle/blobs/sha256" / (item.content or "").removeprefix("sha256:")
+        (target / item.pins["file"]).write_bytes(blob.read_bytes())
+    monkeypatch.delenv("PIP_INDEX_URL")
+    run(
+        *(sys.executable, "-m", "pip", "install", "--no-index", "--find-links", target),
+        *("--target", tmp_path / "site", "outer"),
+        cwd=tmp_path,
+    )
+    assert (tmp_path / "site" / "inner.py").exists()
+
+
+# Git
+
+
+def test_a_repository_comes_as_one_file_that_git_clones(tmp_path: Path) -> None:
+    source = tmp_path / "www" / "repo.git"
+    work = tmp_path / "work"
+    run("git", "init", "-q", "-b", "main", work, cwd=tmp_path)
+    identity = ("-c", "user.name=T", "-c", "user.email=t@example.org")
+    for number in range(3):
+        (work / "file").write_text(f"{number}\n")
+        run("git", "add", ".", cwd=work)
+        run("git", *identity, "commit", "-q", "-m", f"c{number}", cwd=work)
+    run("git", "tag", "v1", "HEAD~1", cwd=work)
+    run("git", "clone", "-q", "--bare", work, source, cwd=tmp_path)
+    run("git", "update-server-info", cwd=source)
+    with serving(tmp_path / "www") as url:
+        line = {"name": "repo", "url": f"{url}/repo.git", "ref": "v1"}
+        made = create(tmp_path / "bundle", git=[line])
+        assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+        with pytest.raises(SourceProblem, match="there is no nothing in it"):
+            create(tmp_path / "none", git=[{**line, "ref": "nothing"}])
+    (item,) = verify_bundle(tmp_path / "bundle").structure.index.of_kind("git")
+    assert item.pins["commit"] == run("git", "rev-parse", "v1", cwd=work).strip()
+    blob = tmp_path / "bundle/blobs/sha256" / (item.content or "").removeprefix("sha256:")
+    run("git", "clone", "-q", "-b", "bundle", blob, tmp_path / "clone", cwd=tmp_path)
+    assert (tmp_path / "clone" / "file").read_text() == "1\n"
+
+
+def test_a_transport_that_runs_programs_is_refused(tmp_path: Path) -> None:
+    line = {"name": "evil", "url": f"ext::sh%20-c%20touch%20{tmp_path}/ran"}
+    with pytest.raises(SourceProblem):
+        create(tmp_path / "bundle", git=[line])
+    assert not (tmp_path / "ran").exists()
+
+
+# Helm charts
+
+
+def chart(name: str, version: str, files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    head = f"apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: '7.0'\n"
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for path, content in {"Chart.yaml": head, **files}.items():
+            info = tarfile.TarInfo(f"{name}/{path}")
+            info.size = len(content.encode())
+            tar.addfile(info, io.BytesIO(content.encode()))
+    return packed.getvalue()
+
+
+def test_a_chart_comes_with_the_images_that_it_names(
+    registry: RunningRegistry, tmp_path: Path
+) -> None:
+    layout = Layout(tmp_path / "layout")
+    for name, tag in (("server", "7.0"), ("sidecar", "2"), ("sub", "1.1"), ("job", "3")):
+        layout.name(layout.image([layer(name=name.encode())]), name)
+        layout.push(name, f"{registry.host}/charted/{name}:{tag}")
+    values = (
+        f"image: {{repository: {registry.host}/charted/server, pullPolicy: Always}}\n"
+        f"sidecar:\n  image: {{registry: '{registry.host}', repository: charted/sidecar, tag: 2}}\n"
+        "source: {repository: https://example.org/x.git, tag: main}\n"
+    )
+    sub = "apiVersion: v2\nname: sub\nversion: '1'\nappVersion: '1.1'\n"
+    raw = chart(
+        "app",
+        "0.3.1",
+        {
+            "values.yaml": values,
+            "templates/job.yaml": f'      - image: "{registry.host}/charted/job:3"\n',
+            "templates/deployment.yaml": "image: {{ .Values.image.repository }}\n",
+            "charts/sub/Chart.yaml": sub,
+            "charts/sub/values.yaml": (
+                f"image: {{repository: {registry.host}/charted/sub, tag: ''}}\n"
+            ),
+        },
+    )
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "app-0.3.1.tgz").write_bytes(raw)
+    entry = {
+        "name": "app",
+        "version": "0.3.1",
+        "urls": ["app-0.3.1.tgz"],
+        "digest": (digest := hashlib.sha256(raw).hexdigest()),
+    }
+    index = {"apiVersion": "v1", "entries": {"app": [entry]}}
+    (tmp_path / "www" / "index.yaml").write_text(json.dumps(index))
+    with serving(tmp_path / "www") as url:
+        line = {"name": "app", "repository": url, "version": "0.3.1"}
+        made = create(tmp_path / "bundle", charts=[line])
+        assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+        with pytest.raises(SourceProblem, match=r"no version 9\.9"):
+            create(tmp_path / "none", charts=[{**line, "version": "9.9"}])
+    found = verify_bundle(tmp_path / "bundle").structure.index
+    (item,) = found.of_kind("chart")
+    assert item.content == f"sha256:{digest}"
+    names = {i.name.removeprefix(f"{registry.host}/charted/") for i in found.of_kind("image")}
+    assert names == {"server:7.0", "sidecar:2", "sub:1.1", "job:3"}
+
+
+def test_an_image_that_a_chart_names_and_nobody_has_is_told_with_the_chart(
+    registry: RunningRegistry, tmp_path: Path
+) -> None:
+    values = f"image: {{repository: {registry.host}/charted/nobody, tag: 1}}\n"
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "app-1.tgz").write_bytes(chart("app", "1", {"values.yaml": values}))
+    entries = {"app": [{"version": "1", "urls": ["app-1.tgz"]}]}
+    (tmp_path / "www" / "index.yaml").write_text(json.dumps({"entries": entries}))
+    with serving(tmp_path / "www") as url, pytest.raises(SourceProblem, match="chart app names"):
+        create(tmp_path / "b", charts=[{"name": "app", "repository": url, "version": "1"}])
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
+def test_a_chart_with_links_or_devices_is_refused(kind: bytes, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        info = tarfile.TarInfo("app/Chart.yaml")
+        info.type = kind
+        info.linkname = "/etc/passwd"
+        tar.addfile(info)
+    (tmp_path / "app.tgz").write_bytes(packed.getvalue())
+    with pytest.raises(HostileBundle, match="leaves the chart"):
+        read_chart(tmp_path / "app.tgz", where="x")

@@ -1,0 +1,342 @@
+"""An installation on this machine through the wizard: real steps, a real engine, a real journal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from installer.events import Kind, Outcome
+from installer.journal import read, verify
+from installer.runs import open_run
+from screens.answers import Answers
+from screens.app import SitewrightApp
+from screens.ask_person import QuestionScreen, SkipScreen, SureScreen
+from screens.ask_secrets import SecretsScreen
+from screens.begin import BeginScreen
+from screens.hand_over import HandOverScreen
+from screens.install import InstallScreen
+from screens.leave import LeaveScreen
+from screens.step_panel import StepPanel
+from screens.widgets.board import Board
+from screens.widgets.field import Line
+from screens.wizard import StepId
+from tests.screens.driving import judged, on_step, shows, text, types, until, wizard
+from tests.screens.tiny import TinyServices, write_solution
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
+SMALL = (80, 24)
+TOKEN = "s3cret-of-the-registry"
+
+
+@pytest.fixture
+def app(hermetic: Path, tmp_path: Path) -> SitewrightApp:
+    """The wizard over the tiny solution, whose steps write into the working folder."""
+    return SitewrightApp(TinyServices(write_solution(tmp_path / "solutions", hermetic)))
+
+
+async def to_settings(pilot: Pilot[int]) -> None:
+    """To the settings of the tiny solution, with this machine looked at and judged."""
+    await on_step(pilot, StepId.WELCOME)
+    app = wizard(pilot)
+    await pilot.pause()
+    machine = app.services.this_machine()
+    answers = Answers(solution="tiny", environment="single-box", machines=(machine,))
+    app.go(StepId.PREFLIGHT, answers)
+    await on_step(pilot, StepId.PREFLIGHT)
+    await judged(pilot)
+    await pilot.press("f10")
+    await on_step(pilot, StepId.SUMMARY)
+    await pilot.press("f10")
+    await on_step(pilot, StepId.SETTINGS)
+    board = app.screen.query_one("#settings", Board)
+    await until(pilot, lambda: len(board.rows) > 3 and app.screen.query_one("#value", Line).display)
+
+
+async def to_plan(pilot: Pilot[int]) -> None:
+    """To the plan, with the settings filled in."""
+    await to_settings(pilot)
+    await types(pilot, "tiny.example.org")
+    await pilot.press("f10")
+    await on_step(pilot, StepId.SUPPLIES)
+    await pilot.press("f10")
+    await on_step(pilot, StepId.PLAN)
+    await until(pilot, lambda: wizard(pilot).memory.plan is not None)
+
+
+async def begin(pilot: Pilot[int]) -> InstallScreen:
+    """Give the secret, confirm, and come to the install step."""
+    app = wizard(pilot)
+    await pilot.press("f10")
+    await until(pilot, lambda: isinstance(app.screen, SecretsScreen))
+    await types(pilot, TOKEN)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+    await shows(pilot, "1 machine will be changed: box1")
+    await pilot.press("y")
+    await until(pilot, lambda: isinstance(app.step_screen, InstallScreen))
+    screen = app.step_screen
+    assert isinstance(screen, InstallScreen)
+    return screen
+
+
+async def agree(pilot: Pilot[int]) -> None:
+    """Answer the confirmation of the second stage."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, QuestionScreen))
+    await shows(pilot, "Has the file's owner agreed?", "Thiri Aung")
+    await pilot.press("y")
+
+
+async def failing(pilot: Pilot[int]) -> InstallScreen:
+    """To the failure of the last step, which waits for a person."""
+    await to_plan(pilot)
+    screen = await begin(pilot)
+    await agree(pilot)
+    await until(pilot, lambda: screen.has_class("-failing"))
+    return screen
+
+
+def files_under(folder: Path) -> list[Path]:
+    """Every file that was written."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def headline(pilot: Pilot[int]) -> str:
+    """What the first line says about the machines."""
+    return str(wizard(pilot).step_screen.query_one("#changed", Static).render())
+
+
+# ---- settings
+
+
+async def test_settings_are_checked_as_they_are_typed(app: SitewrightApp) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        await to_settings(pilot)
+        await shows(pilot, "! needed", "The portal answers at this name.")
+        await types(pilot, "https://x")
+        await shows(pilot, "Write the name alone, without https://")
+        await pilot.press("f10")
+        await shows(pilot, "It stands under the cursor now")
+        await on_step(pilot, StepId.SETTINGS)
+        await pilot.press(*["backspace"] * 9)
+        await types(pilot, "tiny.example.org")
+        await pilot.press("f10")
+        await on_step(pilot, StepId.SUPPLIES)
+        assert app.answers.settings == {"domain": "tiny.example.org"}
+
+
+async def test_a_setting_appears_when_another_calls_for_it(app: SitewrightApp) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        await to_settings(pilot)
+        board = app.screen.query_one("#settings", Board)
+        assert "mirror_url" not in [row.key for row in board.rows]
+        board.move_to("mirror")
+        await shows(pilot, "[no]")
+        await pilot.press("y")
+        await shows(pilot, "Address of the mirror")
+        board.move_to("flavour")
+        await shows(pilot, "[plain]")
+        await pilot.press("space")
+        await shows(pilot, "[rich]")
+        await pilot.press("escape")
+        await on_step(pilot, StepId.SUMMARY)
+        assert app.answers.settings == {"mirror": True, "flavour": "rich"}
+
+
+async def test_a_secret_is_typed_unseen_and_stands_in_no_file(
+    app: SitewrightApp, hermetic: Path, tmp_path: Path
+) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        await to_settings(pilot)
+        await types(pilot, "tiny.example.org")
+        app.screen.query_one("#settings", Board).move_to("token")
+        await shows(pilot, "typed unseen")
+        await types(pilot, TOKEN)
+        assert TOKEN not in text(pilot)
+        await pilot.press("f10")
+        await on_step(pilot, StepId.SUPPLIES)
+        assert app.memory.secrets["token"].reveal() == TOKEN
+        await app.services.write_site(app.answers, hermetic / "site.yaml")
+        app.keep_place()
+    written = files_under(tmp_path)
+    assert any("wizard" in path.name for path in written)
+    assert not [path for path in written if TOKEN in path.read_text(errors="replace")]
+
+
+# ---- plan
+
+
+async def test_the_plan_opens_to_its_commands_and_nothing_begins_unconfirmed(
+    app: SitewrightApp, hermetic: Path
+) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        await to_plan(pilot)
+        await shows(pilot, "3 steps in 2 stages on 1 machine", "NEVER", "1. Preparation")
+        board = app.screen.query_one("#steps", Board)
+        board.move_to("finish/second")
+        await shows(pilot, "cannot be taken back", "is read at once")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, StepPanel))
+        await shows(pilot, f"echo 1.2.3 >> {hermetic}/second")
+        await pilot.press("escape", "f10")
+        await until(pilot, lambda: isinstance(app.screen, SecretsScreen))
+        await types(pilot, TOKEN)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+        await pilot.press("n")
+        await on_step(pilot, StepId.PLAN)
+        assert app.memory.order is None
+        assert headline(pilot) == "Nothing has been changed on any machine"
+    assert files_under(hermetic) == []
+
+
+async def test_a_plan_is_refused_where_preflight_says_not_ready(
+    hermetic: Path, tmp_path: Path
+) -> None:
+    root = write_solution(tmp_path / "solutions", hermetic)
+    sizing = root / "tiny" / "sizing.yaml"
+    sizing.write_text(sizing.read_text().replace("memory_gb: 0.1", "cpu: 9000"))
+    app = SitewrightApp(TinyServices(root))
+    async with app.run_test(size=SMALL) as pilot:
+        await to_plan(pilot)
+        await pilot.press("f10")
+        await shows(pilot, "The machines are not ready", "box1", "Go back to Preflight")
+        assert isinstance(app.screen, type(app.step_screen))
+        assert app.memory.order is None
+
+
+# ---- install
+
+
+@needs_root
+async def test_a_failing_step_is_mended_and_retried_to_the_hand_over(
+    app: SitewrightApp, hermetic: Path
+) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        screen = await failing(pilot)
+        await shows(pilot, "FAILED: Write the second file", "on box1", "r retry", "not mended")
+        await shows(pilot, "On disk:", "/logs")
+        assert headline(pilot) == "Machines are being changed"
+        (hermetic / "mended").touch()
+        await pilot.press("r")
+        await until(pilot, lambda: not screen.running)
+        assert screen.outcome is Outcome.DONE
+        assert headline(pilot) == "Machines were changed"
+        assert (hermetic / "second").read_text() == "1.2.3\n"
+        await pilot.press("f10")
+        await on_step(pilot, StepId.HAND_OVER)
+        await shows(pilot, "Installed: every step was done", "1. Preparation: done")
+        await pilot.press("e")
+        await shows(pilot, "Write the hand-over report")
+        await pilot.press("enter")
+        report = hermetic / "tiny-single-box-hand-over.txt"
+        await until(pilot, report.exists)
+        told = report.read_text()
+        assert app.memory.installed is not None
+        run = app.memory.installed.run
+    for words in ("tiny_version: 1.2.3", "Agree to the second file: Thiri Aung", str(run.folder)):
+        assert words in told
+    assert TOKEN not in told
+    verify(run.journal)
+    kinds = [event.data["action"] for event in read(run.journal) if event.kind is Kind.CONTROL]
+    assert kinds == ["retry"]
+    site = run.site_file.read_text()
+    assert "tiny.example.org" in site
+    assert "box1" in site
+
+
+@needs_root
+async def test_a_failing_step_is_skipped_only_with_name_and_reason(app: SitewrightApp) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        screen = await failing(pilot)
+        await pilot.press("k")
+        await until(pilot, lambda: isinstance(app.screen, SkipScreen))
+        await pilot.press("f10")
+        await shows(pilot, "Both the name and the reason are needed")
+        await types(pilot, "not wanted here")
+        await pilot.press("f10")
+        await until(pilot, lambda: not screen.running)
+        assert screen.outcome is Outcome.DONE
+        await pilot.press("f10")
+        await on_step(pilot, StepId.HAND_OVER)
+        assert isinstance(app.screen, HandOverScreen)
+        assert any("Skipped by Thiri Aung: not wanted here" in line for line in app.screen.lines)
+
+
+@needs_root
+async def test_a_stage_is_undone_from_its_failure(app: SitewrightApp, hermetic: Path) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        screen = await failing(pilot)
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, SureScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: not screen.running)
+        assert screen.outcome is Outcome.STOPPED
+        assert (hermetic / "first").exists()
+
+
+@needs_root
+async def test_the_log_is_searched_filtered_and_lies_on_disk(app: SitewrightApp) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        screen = await failing(pilot)
+        log = screen.log_panel.log_view
+        await until(pilot, lambda: any("line 5 of the first" in line for line in log.lines))
+        await pilot.press("slash")
+        await types(pilot, "LINE 2")
+        await pilot.press("enter")
+        await shows(pilot, "stands in line")
+        assert log.found is not None
+        assert "line 2 of the first" in log.lines[log.found]
+        await pilot.press("f")
+        await until(pilot, lambda: type(app.screen).__name__ == "OnlyScreen")
+        app.screen.query_one("#machines", Board).move_to("=box1")
+        await pilot.press("enter")
+        await shows(pilot, "only box1", "box1.log")
+        assert screen.work is not None
+        assert "line 5 of the first" in screen.work.run.log("box1").read_text()
+        await pilot.press("y")
+        await shows(pilot, "Copied")
+        assert app.clipboard.endswith("box1.log")
+
+
+@needs_root
+async def test_leaving_stops_it_and_the_next_start_goes_on(
+    app: SitewrightApp, hermetic: Path, tmp_path: Path
+) -> None:
+    async with app.run_test(size=SMALL) as pilot:
+        screen = await failing(pilot)
+        await pilot.press("escape")
+        await shows(pilot, "The installation is under way")
+        await on_step(pilot, StepId.INSTALL)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, LeaveScreen))
+        await shows(pilot, "What runs on machines goes on there")
+        await pilot.press("y")
+        await until(pilot, lambda: not screen.running)
+    assert app.memory.installed is not None
+    folder = app.memory.installed.run.folder
+    assert not open_run(folder).complete
+
+    (hermetic / "mended").touch()
+    again = SitewrightApp(TinyServices(tmp_path / "solutions"))
+    async with again.run_test(size=SMALL) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        await shows(pilot, "Installation", "go on: tiny single-box, 2 of 3 steps done")
+        await pilot.press("enter")
+        await on_step(pilot, StepId.INSTALL)
+        await pilot.press("g")
+        await until(pilot, lambda: isinstance(again.screen, SecretsScreen))
+        await types(pilot, TOKEN)
+        await pilot.press("enter")
+        await until(pilot, lambda: again.memory.installed is not None)
+        resumed = again.step_screen
+        assert isinstance(resumed, InstallScreen)
+        await until(pilot, lambda: not resumed.running)
+        assert resumed.outcome is Outcome.DONE
+        assert again.memory.installed is not None
+        assert again.memory.installed.run.folder == folder
+    assert open_run(folder).complete
+    assert (hermetic / "second").read_text() == "1.2.3\n"
