@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 from textual.pilot import Pilot
 
+from installer.events import Event
+from installer.running.work import Failure
 from screens.app import SitewrightApp
 from screens.findings import FindingsScreen
 from screens.look import Look
+from screens.services import Order
 from screens.widgets.board import Board
+from screens.widgets.run_log import RunLog
 from screens.wizard import StepId
 from tests.screens.driving import (
+    judged,
     on_step,
+    shows,
     to_goal,
     to_machines,
     to_preflight,
     to_summary,
     to_trust,
     until,
+    wizard,
 )
-from tests.screens.recorded import RecordedServices
+from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.scripted import FAILURE, finished, scripted, under_way
+from tests.screens.scripted import SITE as SITE_OF_THREE
 
 Compare: TypeAlias = Callable[..., bool]
 Drive: TypeAlias = Callable[[Pilot[int]], Awaitable[None]]
@@ -101,3 +111,74 @@ def test_without_colour(
 ) -> None:
     app = SitewrightApp(services, look=look)
     assert snap_compare(app, terminal_size=(80, 24), run_before=DRIVES[name])
+
+
+# ---- an installation
+
+
+async def settings(pilot: Pilot[int]) -> None:
+    await on_step(pilot, StepId.WELCOME)
+    await pilot.pause()
+    wizard(pilot).go(StepId.SETTINGS, SITE_OF_THREE)
+    await on_step(pilot, StepId.SETTINGS)
+    board = pilot.app.screen.query_one("#settings", Board)
+    await until(pilot, lambda: len(board.rows) > 3)
+    board.move_to("flavour")
+    await shows(pilot, "[plain]")
+
+
+async def plan(pilot: Pilot[int]) -> None:
+    await on_step(pilot, StepId.WELCOME)
+    await pilot.pause()
+    app = wizard(pilot)
+    assert isinstance(app.services, RecordedServices)
+    app.services.trusted += [offer_of(host) for host in SITE_OF_THREE.machines]
+    app.go(StepId.PREFLIGHT, SITE_OF_THREE)
+    await on_step(pilot, StepId.PREFLIGHT)
+    await judged(pilot)
+    app.go(StepId.PLAN, app.answers)
+    await on_step(pilot, StepId.PLAN)
+    await until(pilot, lambda: app.memory.plan is not None)
+    pilot.app.screen.query_one("#steps", Board).move_to("finish/second")
+    await shows(pilot, "cannot be taken back:")
+
+
+async def install(pilot: Pilot[int]) -> None:
+    await on_step(pilot, StepId.WELCOME)
+    await pilot.pause()
+    app = wizard(pilot)
+    made = await app.services.plan(SITE_OF_THREE)
+    app.memory.order = Order(SITE_OF_THREE, made, app.access(), {}, "Thiri Aung")
+    app.go(StepId.INSTALL, SITE_OF_THREE)
+    await on_step(pilot, StepId.INSTALL)
+    await shows(pilot, "20261120-140104-1f3a/logs")
+    log = pilot.app.screen.query_one(RunLog)
+    await until(pilot, lambda: len(log.lines) > 10 and not log.waiting)
+
+
+async def hand_over(pilot: Pilot[int]) -> None:
+    await install(pilot)
+    screen = pilot.app.screen
+    await until(pilot, lambda: not getattr(screen, "running", True))
+    await pilot.press("f10")
+    await on_step(pilot, StepId.HAND_OVER)
+    await shows(pilot, "1. Preparation: done")
+
+
+INSTALLATION: dict[str, tuple[Drive, Sequence[Event], Sequence[Failure]]] = {
+    "settings": (settings, (), ()),
+    "plan": (plan, (), ()),
+    "install": (install, under_way(failed=False), ()),
+    "failure": (install, under_way(failed=True), (FAILURE,)),
+    "hand-over": (hand_over, finished(), ()),
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("name", INSTALLATION)
+def test_an_installation(
+    name: str, size: tuple[int, int], tmp_path: Path, snap_compare: Compare
+) -> None:
+    drive, events, failures = INSTALLATION[name]
+    app = SitewrightApp(scripted(tmp_path, events, failures), look=Look.COLOUR)
+    assert snap_compare(app, terminal_size=size, run_before=drive)

@@ -68,7 +68,7 @@ async def test_the_keyboard_alone_leads_from_the_welcome_to_the_site_file(
         await pilot.press("s", "enter")
         await until(pilot, (hermetic / "pm4ml-production.yaml").exists)
         await shows(pilot, "sitewright preflight --site")
-        await pilot.press("f10")
+        await pilot.press("ctrl+q", "y")
         await until(pilot, lambda: app.return_code is not None)
     assert app.return_code == 0
 

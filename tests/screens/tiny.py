@@ -49,7 +49,7 @@ tables:
     roles:
       - role: box
         title: The machine
-        count: {min: 1, max: 1}
+        count: {min: 1, max: 9}
         shapes:
           - {memory_gb: 0.1}
 """
