@@ -219,15 +219,17 @@ async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> Exi
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: engine.control.stop(by="Ctrl-C"))
     outcome = await engine.run()
-    return told(outcome, run)
+    skipped = sum(one.outcome is Outcome.SKIPPED for one in engine.state.steps.values())
+    return told(outcome, run, skipped=skipped)
 
 
-def told(outcome: Outcome, run: Run) -> ExitCode:
+def told(outcome: Outcome, run: Run, *, skipped: int = 0) -> ExitCode:
     """The exit code of an outcome, said in one sentence."""
     again = "Go on with: sitewright resume"
     match outcome:
         case Outcome.DONE:
-            print("\nDone: every step was done and verified.", file=sys.stderr)
+            rest = f", but for {skipped} that were skipped by name" if skipped else ""
+            print(f"\nDone: every step was done and verified{rest}.", file=sys.stderr)
             return ExitCode.DONE
         case Outcome.ALREADY:
             print("\nEverything was done already; nothing was changed.", file=sys.stderr)
