@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -254,6 +255,8 @@ def test_interrupting_says_so(tmp_path: Path) -> None:
     if pid == 0:
         os.chdir(Path(__file__).parent.parent.parent)
         os.environ["TERM"] = "dumb"
+        # A runner in the background has it ignored, and a child would inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(sys.executable, [*PROGRAM, "--text"])  # noqa: S606 - a terminal needs fork and exec
     seen = b""
     sent = False

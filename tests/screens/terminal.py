@@ -31,6 +31,8 @@ class Terminal:
         pid, self.fd = pty.fork()
         if pid == 0:
             env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+            # A runner in the background has it ignored, and a child would inherit that.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(sys.executable, [sys.executable, "-c", code], env)  # noqa: S606 - a test's own program
         self.pid = pid
         columns, lines = size
