@@ -159,11 +159,15 @@ class InstallScreen(StepScreen):
         work = self.work
         if not self.is_mounted:
             return
-        changed = work is not None and bool(work.engine.state.changed)
+        order = self.memory.order
+        if work is not None:
+            changed = bool(work.engine.state.changed)
+        else:
+            changed = order is not None and order.run is not None
         self.tell_changed(Changed.DONE if changed else Changed.NOTHING)
         self._flush()
         if work is None:
-            self._show_far("It was not begun; nothing was changed on any machine.")
+            self._show_far("It was not begun this time; the reason stands below.")
         else:
             folder = shown_path(work.run.folder)
             words = f"The record of the installation: {folder}"

@@ -56,6 +56,9 @@ class Memory:
     def forget_results(self) -> None:
         """Drop what was seen and judged, because the question or the machines changed."""
         self.seen.clear()
+        self.plan = None
+        self.order = None
+        self.installed = None
         self.forget_judgement()
 
     def forget_judgement(self) -> None:

@@ -70,6 +70,7 @@ class PlanScreen(StepScreen):
 
         assessment = self.memory.assessment
         against = objections(assessment) if assessment is not None else ()
+        self.set_class(bool(against), "-refused")
         if against:
             self.show_problem(not_ready(against))
         return bool(against)

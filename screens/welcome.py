@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from screens.answers import Answers, Saved
+from screens.memory import Changed
 from screens.opening import open_file
 from screens.services import Access, Order, Unfinished
 from screens.step import StepScreen
@@ -140,7 +141,7 @@ class WelcomeScreen(StepScreen):
         """An unfinished installation, as its own folder tells it; it is not begun again yet."""
         answers, plan = await self.services.reopen(run)
         self.memory.forget_results()
-        self.memory.installed = None
+        self.memory.changed = Changed.DONE
         self.memory.person = self.memory.person or self.services.person()
         self.memory.plan = plan
         access = Access(answers.inventory(), self.memory.credentials, answers.login.sudo)

@@ -92,7 +92,7 @@ STEPS: Final = (
         StepId.PLAN,
         "Plan",
         "What will be done",
-        "Read it first: what stands here is what runs, and nothing runs yet.",
+        "What stands here is what runs; nothing runs yet.",
     ),
     Step(
         StepId.INSTALL,

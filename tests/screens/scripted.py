@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from foundation.hosts.model import Host
@@ -88,6 +89,9 @@ def finished() -> list[Event]:
     script = Script()
     script.events = under_way(failed=True)
     script.time = script.events[-1].time
+    script.say(Kind.STEP_STARTED, "finish", "agree", "control", title="Agree", attempt=1)
+    script.say(Kind.ANSWER, "finish", "agree", "control", by="Thiri Aung", answer={"yes": True})
+    script.ended("finish", "agree", "control", "done", "Confirmed by Thiri Aung.")
     script.ended("finish", "second", "box1", "skipped", "Skipped by Thiri Aung: not wanted here")
     script.say(Kind.STAGE_FINISHED, "finish", outcome="done", seconds=61.0)
     script.say(Kind.RUN_FINISHED, outcome="done", seconds=101.0)
@@ -137,6 +141,10 @@ class ScriptedServices(RecordedServices):
 
     def person(self) -> str:
         return "Thiri Aung"
+
+    async def plan(self, answers: Answers) -> Plan:
+        """The plan, which must not name the folder of this test: its hash is shown."""
+        return replace(await super().plan(answers), playbooks="/srv/tiny/playbooks")
 
     @contextlib.asynccontextmanager
     async def installing(self, order: Order, ask: Asker) -> AsyncIterator[Installing]:

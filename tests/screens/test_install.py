@@ -327,6 +327,7 @@ async def test_leaving_stops_it_and_the_next_start_goes_on(
         await shows(pilot, "Installation", "go on: tiny single-box, 2 of 3 steps done")
         await pilot.press("enter")
         await on_step(pilot, StepId.INSTALL)
+        assert headline(pilot) == "Machines were changed"
         await pilot.press("g")
         await until(pilot, lambda: isinstance(again.screen, SecretsScreen))
         await types(pilot, TOKEN)
