@@ -182,4 +182,4 @@ def test_a_configuration_that_haproxy_refuses_never_takes_the_place_of_the_good_
     broken = site.play("3.haproxy_setup.yml", "--extra-vars", '{"workers": ["no such name"]}')
     assert broken.status != 0
     assert lb1.exec(["cat", "/etc/haproxy/haproxy.cfg"]).stdout == before
-    assert said(site.public_address(5), 443) != []
+    until(lambda: said(site.public_address(5), 443) != [], "HAProxy goes on answering")
