@@ -155,6 +155,11 @@ async def install(pilot: Pilot[int]) -> None:
     await on_step(pilot, StepId.INSTALL)
     log = pilot.app.screen.query_one(RunLog)
     await until(pilot, lambda: len(log.lines) > 10 and not log.waiting)
+    # The stages' cursor goes with the work at the next beat, unless the stages have the focus.
+    log.focus()
+    stages = pilot.app.screen.query_one("#stages", Board)
+    screen = pilot.app.screen
+    await until(pilot, lambda: stages.key == "finish" or not getattr(screen, "running", True))
 
 
 async def hand_over(pilot: Pilot[int]) -> None:
