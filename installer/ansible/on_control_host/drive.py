@@ -85,7 +85,9 @@ def unpack(archive: str, folder: Path) -> None:
     folder.mkdir(mode=0o700)
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive)), mode="r:gz") as packed:
         for member in packed:
-            if not (member.isfile() or member.isdir()) or ".." in Path(member.name).parts:
+            parts = Path(member.name).parts
+            plain = member.isfile() or member.isdir()
+            if not plain or ".." in parts or member.name.startswith("/"):
                 raise SystemExit("the archive of playbooks is not one of ours")
         packed.extractall(folder)  # noqa: S202 - each member was looked at
 
