@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long examples take to make says how busy the machine is, and nothing about our code.
+settings.register_profile("sitewright", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sitewright")
 
 pytest_plugins = ["tests.lab.fixtures"]
 

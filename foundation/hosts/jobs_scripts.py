@@ -43,6 +43,7 @@ standing() {
     [ ! -e "$d/started" ] || echo Started=yes
     [ ! -e "$d/stopped" ] || echo Stopped=yes
     echo "Nonce=$(cat "$d/nonce" 2>/dev/null)"
+    echo "From=${cursor-}"
     echo "Boot=$(boot)"
     echo
 }
@@ -92,11 +93,14 @@ exit $status
 )
 """id, time-out, folder, nonce, size of the standard input or -1, command with `$` doubled."""
 
+# Not --after-cursor: where the entry at the cursor is another unit's, that leaves out the first
+# entry that matches (systemd 252), which is the job's first line if it overtook "Started". The
+# entry at the cursor comes too, and the reader passes over it.
 _JOURNAL: Final = r"""
 entries() {
     exec journalctl --quiet --no-pager --output=json --all \
         --output-fields=MESSAGE,PRIORITY,_PID,_SYSTEMD_UNIT,UNIT,_TRANSPORT,_STREAM_ID,_LINE_BREAK \
-        ${cursor:+"--after-cursor=$cursor"} "$@"
+        ${cursor:+"--cursor=$cursor"} "$@"
 }
 """
 
@@ -116,7 +120,7 @@ UNIT_FOLLOW: Final = (
     + _JOURNAL
     + _UNITS
     + r"""
-echo "Nonce=$(cat "$d/nonce" 2>/dev/null)"; echo
+echo "Nonce=$(cat "$d/nonce" 2>/dev/null)"; echo "From=$cursor"; echo
 [ -e "$d/lock" ] || exit 0
 if command -v flock >/dev/null; then
     ! flock -sn "$d/lock" true || exit 0

@@ -11,7 +11,7 @@ from foundation.hosts import jobs_scripts as scripts
 from foundation.hosts.connection import Become, Completed, Connection
 from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
 from foundation.hosts.jobs_shell import Records, call, problem, read_standing
-from foundation.hosts.journal_lines import ENTRY_LIMIT, JournalReader
+from foundation.hosts.journal_lines import ENTRY_LIMIT, JournalReader, is_cursor
 
 _KILLED: Final = "2"
 """ExecMainCode of a process that a signal ended (CLD_KILLED)."""
@@ -121,6 +121,8 @@ class _Entries:
             nonce = self.standing.get("Nonce", "")
             if nonce:
                 self._reader.end = END.format(nonce)
+            if not self._reader.read and is_cursor(self.standing.get("From", "")):
+                self._reader.read = self.standing["From"]
         async for raw, left_out in self._records.lines():
             if not left_out:
                 for line in self._reader.feed(raw):

@@ -115,14 +115,15 @@ class JournalReader:
     ended: bool = False
     """Whether that text was met."""
     read: str = ""
-    """The cursor of the last entry that was dealt with, shown or not."""
+    """The cursor of the last entry that was dealt with, shown or not; that entry is passed over
+    where it comes again."""
     _pending: _Pending | None = None
     _held: list[_Entry] = field(default_factory=list)
 
     def feed(self, raw: bytes) -> Iterator[JobLine]:
         """Take one entry's JSON; the lines that it completes."""
         entry = _parse(raw)
-        if entry is None:
+        if entry is None or entry.cursor == self.read:
             return
         pending = self._pending
         if pending is None:

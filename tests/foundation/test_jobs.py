@@ -23,6 +23,8 @@ from tests.lab.machine import Machine
 
 COUNT = 50_000
 """Lines of the long output; journald's own limit would let 35,000 of them through."""
+SHORT_JOBS = 24
+"""Jobs of one line; now and then one overtakes systemd's own word about it under load."""
 
 
 def new_id() -> str:
@@ -57,13 +59,20 @@ def become(connection: Connection) -> Become:
     return Become.LOGIN if connection.host.local else Become.ROOT
 
 
+async def started_and_followed(
+    connection: Connection, spec: JobSpec, become: Become = Become.ROOT
+) -> tuple[list[JobLine], jobs.JobStatus]:
+    """Start a job, follow it to its end and ask how it ended."""
+    await jobs.start(connection, spec, become=become)
+    lines = [line async for line in jobs.follow(connection, spec.id, become=become)]
+    return lines, await jobs.status(connection, spec.id, become=become)
+
+
 async def run_through(
     connection: Connection, spec: JobSpec, become: Become
 ) -> tuple[list[JobLine], jobs.JobStatus]:
     """Start a job, follow it to its end and ask how it ended; then forget it."""
-    await jobs.start(connection, spec, become=become)
-    lines = [line async for line in jobs.follow(connection, spec.id, become=become)]
-    status = await jobs.status(connection, spec.id, become=become)
+    lines, status = await started_and_followed(connection, spec, become)
     await jobs.forget(connection, spec.id, become=become)
     return lines, status
 
@@ -272,6 +281,57 @@ async def test_no_line_is_lost_or_doubled_over_broken_connections(
         assert killed == 4
         assert seen == [str(number + 1) for number in range(COUNT)]
         assert (await jobs.status(await pool.connect(host), spec.id)).state is JobState.SUCCEEDED
+
+
+@pytest.mark.lab
+async def test_the_first_line_is_there_whatever_stands_before_it(
+    lab: Lab, lab_machines: LabMachines
+) -> None:
+    """A line that overtakes systemd's own "Started" is the first entry after another unit's."""
+    [machine] = lab_machines(1)
+    machine.altered = True
+    inventory = inventory_of(lab, [machine])
+    script = "logger -t other between; journalctl --sync; echo first; echo second"
+    spec = JobSpec(new_id(), ("sh", "-c", script))
+    # The place from which the job is read is moved to the entry just before its first line.
+    move = (
+        'journalctl -q -o json -t other | sed -n \'$s/.*"__CURSOR" *: *"\\([^"]*\\)".*/\\1/p\' '
+        '>"/run/sitewright/jobs/$0/cursor"'
+    )
+    async with Pool(inventory) as pool:
+        connection = await pool.connect(inventory.hosts[0])
+        lines, _ = await started_and_followed(connection, spec)
+        assert texts(lines) == ["first", "second"]
+        await connection.run(["sh", "-c", move, spec.id], become=Become.ROOT)
+        again = [line async for line in jobs.follow(connection, spec.id)]
+        assert texts(again) == ["first", "second"]
+        await jobs.forget(connection, spec.id)
+
+
+@pytest.mark.lab
+async def test_very_short_jobs_lose_no_line_under_load(lab: Lab, lab_machines: LabMachines) -> None:
+    """One line each, four at a time, while other processes keep the processors busy."""
+    [machine] = lab_machines(1)
+    machine.altered = True
+    inventory = inventory_of(lab, [machine])
+    busy = JobSpec(new_id(), ("sh", "-c", "for n in 1 2 3 4; do while :; do :; done & done; wait"))
+    async with Pool(inventory) as pool:
+        connection = await pool.connect(inventory.hosts[0])
+        await jobs.start(connection, busy)
+
+        async def one(number: int) -> list[str]:
+            spec = JobSpec(new_id(), ("echo", str(number)))
+            lines, _ = await started_and_followed(connection, spec)
+            await jobs.forget(connection, spec.id)
+            return texts(lines)
+
+        async def several(first: int) -> list[list[str]]:
+            return [await one(number) for number in range(first, SHORT_JOBS, 4)]
+
+        found = await asyncio.gather(*(several(first) for first in range(4)))
+        await jobs.forget(connection, busy.id)
+    seen = sorted((line for part in found for one_job in part for line in one_job), key=int)
+    assert seen == [str(number) for number in range(SHORT_JOBS)]
 
 
 @pytest.mark.lab
