@@ -23,6 +23,7 @@ from installer.events import KINDS, Event, Json, Kind
 from installer.journal import Journal
 from installer.plan import Plan, PlannedStep
 from installer.running.login_jobs import LoginJobs, runs_as_login
+from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
 from installer.running.state import TAIL_LINES, BegunJob, Standing
 from installer.steps.kind import Answer, Asker, Ended, JobGone, ProbeAnswer, Question, StepFailed
@@ -96,6 +97,7 @@ class Context:
         resumed: Standing | None = None,
         cursors: Mapping[str, str] | None = None,
         answers: Mapping[str, Json] | None = None,
+        once: bool = False,
     ) -> None:
         self._shared = shared
         self.step = step
@@ -118,6 +120,10 @@ class Context:
         self._cursors = dict(cursors or {})
         self._answers = dict(answers or {})
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._touched = tuple(h for h in hosts if h.name != host.name) if once else (host,)
+        """The machines on which it works."""
+        self._wrote = time.monotonic()
+        """When it last wrote a line."""
         if resumed is not None:
             self._begun = {job.job: job for job in resumed.jobs}
             self._tail.extend(resumed.tail)
@@ -237,7 +243,8 @@ class Context:
         else:
             boot_id = begun.boot_id
             cursor = self._cursors.get(self.host.name, "")
-        status = await self._follow_to_end(spec.id, cursor, reach, on_line)
+        async with self._lock_holders_told():
+            status = await self._follow_to_end(spec.id, cursor, reach, on_line)
         if status.state is JobState.GONE:
             why = (
                 "it was restarted meanwhile"
@@ -311,7 +318,29 @@ class Context:
                 )
             await asyncio.sleep(0.2 * quiet)
 
+    @contextlib.asynccontextmanager
+    async def _lock_holders_told(self) -> AsyncIterator[None]:
+        """While the command is silent, say who holds the package lock that it may wait for."""
+
+        async def look(host: Host) -> bytes:
+            return (await self.look(("sh", "-c", FIND), host=host)).stdout
+
+        def quiet() -> float:
+            return time.monotonic() - self._wrote
+
+        def say(host: Host, text: str) -> None:
+            self.emit(Kind.NOTE, host=host.name, text=text)
+
+        self._wrote = time.monotonic()
+        telling = asyncio.create_task(tell_holders(self._touched, look, quiet, say))
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
     def _line(self, line: JobLine, on_line: Callable[[JobLine], bool] | None) -> None:
+        self._wrote = time.monotonic()
         if not line.unit:
             self._tail.append(line.text)
         if on_line is None or on_line(line):

@@ -204,6 +204,7 @@ class Work:
             resumed=standing if resumed else None,
             cursors=self._cursors() if resumed else {},
             answers=standing.answers,
+            once=self._kind.once,
         )
         return self._context
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,3 +144,20 @@ def once(log: Path | str, word: str, *, body: str = "") -> dict[str, Any]:
         "script": f"{body}\necho {word} >> {log}\n",
         "done": {"script": f"grep -qx {word} {log} 2>/dev/null"},
     }
+
+
+def words(path: Path) -> list[str]:
+    """What was done, in order."""
+    return path.read_text().split() if path.exists() else []
+
+
+def several(*names: str) -> Pool:
+    """This machine under several names: several machines, as far as the engine knows."""
+    return Pool(Inventory(tuple(Host(name, LOCAL_ADDRESS) for name in names)))
+
+
+async def when(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - conditions of files and of other tasks
+            await asyncio.sleep(0.01)

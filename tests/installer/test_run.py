@@ -14,29 +14,25 @@ from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import InputProblem, Problem, Refused
 from foundation.secrets import MASK, Secret
-from installer.control import Control
 from installer.events import Kind, Outcome
 from installer.journal import read, verify
 from installer.running.work import may_retry
 from installer.site_lock import Lock
 from installer.steps.kind import StepFailed
 from installer.steps.model import Retry
-from tests.installer.engine_site import Person, Watch, engine, new_run, once, plan, step
-from tests.installer.run_engine import run_engine
+from tests.installer.engine_site import (
+    Watch,
+    engine,
+    new_run,
+    once,
+    plan,
+    several,
+    step,
+    when,
+    words,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
-
-TOLD = {"hosts": [{"name": "local", "address": "local"}]}
-
-
-def words(path: Path) -> list[str]:
-    """What was done, in order."""
-    return path.read_text().split() if path.exists() else []
-
-
-def several(*names: str) -> Pool:
-    """This machine under several names: several machines, as far as the engine knows."""
-    return Pool(Inventory(tuple(Host(name, LOCAL_ADDRESS) for name in names)))
 
 
 async def test_a_plan_runs_in_order_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
@@ -242,159 +238,6 @@ async def test_a_script_reads_nothing_of_itself_from_standard_input() -> None:
     assert watch.lines() == ["after"]
 
 
-# -- controls -----------------------------------------------------------------------------------
-
-
-async def when(condition: Any) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - conditions of files and of other tasks
-            await asyncio.sleep(0.01)
-
-
-async def test_pause_lets_what_runs_end_and_begins_nothing_more(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    made = plan(step("a", **once(log, "a", body="sleep 0.3")), step("b", **once(log, "b")))
-    watch, control = Watch(), Control()
-    running = asyncio.create_task(engine(made, watch=watch, control=control).run())
-    await when(lambda: watch.of(Kind.JOB_STARTED))
-    control.pause(by="Ma Ma")
-    await when(watch.outcomes)
-    await asyncio.sleep(0.2)
-    assert words(log) == ["a"]
-    assert not running.done()
-    control.go_on(by="Ma Ma")
-    assert await running is Outcome.DONE
-    assert words(log) == ["a", "b"]
-    told = [(e.data["action"], e.data["by"]) for e in watch.of(Kind.CONTROL)]
-    assert told == [("pause", "Ma Ma"), ("continue", "Ma Ma")]
-
-
-async def test_stop_leaves_the_command_running_and_resume_attaches_to_it(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    body = f"echo one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo two"
-    made = plan(step("a", **once(log, "a", body=body)))
-    run, watch, control = new_run(made), Watch(), Control()
-    running = asyncio.create_task(engine(made, run, watch=watch, control=control).run())
-    await when(watch.lines)
-    control.stop(by="Ma Ma")
-    assert await running is Outcome.STOPPED
-    assert words(log) == []
-    (tmp_path / "go").touch()
-    assert await engine(made, run, watch=watch).run() is Outcome.DONE
-    assert watch.lines() == ["one", "two"]
-    assert words(log) == ["a"]
-    assert [e.data["attempt"] for e in watch.of(Kind.STEP_STARTED)] == [1]
-
-
-async def test_stop_can_end_the_command_too(tmp_path: Path) -> None:
-    made = plan(step("a", script=f"echo one; sleep 30; touch {tmp_path}/x"))
-    run, watch, control = new_run(made), Watch(), Control()
-    running = asyncio.create_task(engine(made, run, watch=watch, control=control).run())
-    await when(watch.lines)
-    control.stop(by="Ma Ma", end_jobs=True)
-    assert await asyncio.wait_for(running, 40) is Outcome.STOPPED
-    assert watch.outcomes() == [("a", "local", "stopped")]
-    assert not run.complete
-
-
-async def test_a_failure_waits_for_a_person_who_retries_or_skips(tmp_path: Path) -> None:
-    made = plan(
-        step("a", "w1", "w2", script=f"test -e {tmp_path}/mended"), step("b", "w1", script="true")
-    )
-    watch, control = Watch(), Control()
-    asked = engine(made, pool=several("w1", "w2"), watch=watch, control=control, interactive=True)
-    running = asyncio.create_task(asked.run())
-    await when(lambda: len(watch.outcomes()) == 2)
-    with pytest.raises(InputProblem):
-        control.skip(by="Ma Ma", reason=" ", stage="one", step="a", host="w2")
-    control.skip(by="Ma Ma", reason="it is switched off", stage="one", step="a", host="w2")
-    (tmp_path / "mended").touch()
-    control.retry(by="Ma Ma", stage="one", step="a", host="w1")
-    assert await asyncio.wait_for(running, 20) is Outcome.DONE
-    assert watch.outcomes()[2:] == [
-        ("a", "w2", "skipped"), ("a", "w1", "done"), ("b", "w1", "done")
-    ]  # fmt: skip
-    skipped = [e for e in watch.of(Kind.STEP_FINISHED) if e.data["outcome"] == "skipped"]
-    assert skipped[0].data["sentence"] == "Skipped by Ma Ma: it is switched off"
-    assert asked.failures == []
-
-
-async def test_a_stage_is_undone_in_reverse_and_only_where_it_was_done_here(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text("a\n")
-
-    def with_undo(word: str) -> dict[str, Any]:
-        return {
-            **once(log, word),
-            "undo": {"script": f"echo un{word} >> {log}; sed -i '/^{word}$/d' {log}"},
-        }
-
-    made = plan(*(step(n, **with_undo(n)) for n in "abc"), step("d", script="true"))
-    run = new_run(made)
-    assert await engine(made, run).run() is Outcome.DONE
-    watch = Watch()
-    assert await engine(made, run, watch=watch).undo("one", by="Ma Ma") is Outcome.UNDONE
-    assert words(log) == ["a", "unc", "unb"]
-    assert watch.outcomes() == [
-        ("d", "local", "done"), ("c", "local", "undone"), ("b", "local", "undone")
-    ]  # fmt: skip
-    assert not run.complete
-    assert await engine(made, run).run() is Outcome.DONE
-    assert words(log) == ["a", "unc", "unb", "b", "c"]
-
-
-# -- people -------------------------------------------------------------------------------------
-
-
-async def test_an_answer_is_asked_for_once_and_journalled_by_name(tmp_path: Path) -> None:
-    made = plan(
-        step("q", "control", kind="confirm", text="Is the change window open?"),
-        step("a", script=f"test -e {tmp_path}/mended"),
-    )
-    run, person, watch = new_run(made), Person(), Watch()
-    assert await engine(made, run, ask=person, watch=watch).run() is Outcome.FAILED
-    (tmp_path / "mended").touch()
-    assert await engine(made, run, ask=person).run() is Outcome.DONE
-    assert [question.text for question in person.asked] == ["Is the change window open?"]
-    assert watch.of(Kind.ANSWER)[0].data["by"] == "Ma Ma"
-    assert watch.of(Kind.QUESTION)[0].data["text"] == "Is the change window open?"
-
-
-async def test_where_nobody_answers_the_run_is_refused_and_can_be_resumed() -> None:
-    made = plan(step("q", "control", kind="confirm", text="Go?"))
-    run = new_run(made)
-    first = engine(made, run)
-    assert await first.run() is Outcome.FAILED
-    assert first.failures[0].problem.exit_code == 7
-    no = engine(made, run, ask=Person(says=False))
-    assert await no.run() is Outcome.FAILED
-    assert "Ma Ma did not confirm it" in no.failures[0].problem.cause
-    assert await engine(made, run, ask=Person()).run() is Outcome.DONE
-
-
-async def test_a_checklist_checks_what_it_can_and_asks_the_rest(tmp_path: Path) -> None:
-    items = [
-        {"text": "The disk is there", "check": {"script": f"test -e {tmp_path}/disk"}},
-        {"text": "The switch is labelled"},
-        {"text": "The BMC answers", "check": {"script": "exit 2"}},
-    ]
-    made = plan(step("gate", "control", kind="checklist", items=items))
-    run, person = new_run(made), Person()
-    first = engine(made, run, ask=person)
-    assert await first.run() is Outcome.FAILED
-    assert "1 of 3 points do not hold: The disk is there" in first.failures[0].problem.cause
-    assert person.asked == []  # what a program denies no person can confirm
-    (tmp_path / "disk").touch()
-    assert await engine(made, run, ask=person).run() is Outcome.DONE
-    assert [question.items for question in person.asked] == [
-        ("The switch is labelled", "The BMC answers")
-    ]
-
-
-# -- guards -------------------------------------------------------------------------------------
-
-
 async def test_a_run_is_not_resumed_with_another_plan() -> None:
     made = plan(step("a", script="true"))
     run = new_run(made)
@@ -469,116 +312,3 @@ async def test_progress_is_told_by_stage_step_and_machine(tmp_path: Path) -> Non
     after = running.progress()
     assert (after.done, after.stages[0].stand, after.stages[1].stand) == (2, "done", "failed")
     assert sorted(stand for _, stand in after.stages[1].steps[0].hosts) == ["done", "failed"]
-
-
-# -- killed -------------------------------------------------------------------------------------
-
-BODY = "for i in $(seq 1 12); do echo line $i; sleep 0.01; done"
-
-
-def two_steps(log: Path) -> Any:
-    return plan(
-        step("a", **once(log, "a", body=BODY)), step("b", stage="two", **once(log, "b", body=BODY))
-    )
-
-
-def undisturbed(run: Any, log: Path) -> None:
-    """The same result as a run that nothing happened to."""
-    verify(run.journal)
-    seen = list(read(run.journal))
-    assert words(log) == ["a", "b"]
-    for name in "ab":
-        lines = [e.data["text"] for e in seen if e.kind is Kind.LINE and e.step == name]
-        assert lines == [f"line {n}" for n in range(1, 13)]
-        ended = [e for e in seen if e.kind is Kind.STEP_FINISHED and e.step == name]
-        assert [e.data["outcome"] for e in ended] == ["done"]
-    assert run.complete
-
-
-@pytest.mark.parametrize("call", ["start", "after-start", "status", "forget"])
-def test_killed_at_a_call_to_the_machine_and_resumed(tmp_path: Path, call: str) -> None:
-    made = two_steps(tmp_path / "log")
-    run = new_run(made)
-    code, output = run_engine(run.folder, {**TOLD, "kill_call": call})
-    assert code == -9, output
-    code, output = run_engine(run.folder, TOLD)
-    assert code == 0, output
-    undisturbed(run, tmp_path / "log")
-
-
-@pytest.mark.parametrize("events", [3, 4, 9, 17, 20, 36])
-def test_killed_when_so_many_events_are_on_disk_and_resumed(tmp_path: Path, events: int) -> None:
-    """At every boundary: run, stage and step started, job started, within the lines, finished."""
-    made = two_steps(tmp_path / "log")
-    run = new_run(made)
-    code, output = run_engine(run.folder, {**TOLD, "kill_after": events})
-    assert code == -9, output
-    code, output = run_engine(run.folder, TOLD)
-    assert code == 0, output
-    undisturbed(run, tmp_path / "log")
-
-
-async def test_a_journal_cut_anywhere_in_its_last_record_resumes_to_the_same_result(
-    tmp_path: Path,
-) -> None:
-    made = plan(step("a", **once(tmp_path / "log", "a")))
-    whole = new_run(made)
-    await engine(made, whole).run()
-    data = whole.journal.read_bytes()
-    records = data.splitlines(keepends=True)
-    # The record of the step's end is torn in the middle: the step is asked, and found done.
-    kept = b"".join(records[: next(i for i, r in enumerate(records) if b"step.finished" in r)])
-    for torn in (1, 40, 120):
-        run = new_run(made)
-        run.journal.write_bytes(kept + records[-3][:torn])
-        watch = Watch()
-        assert await engine(made, run, watch=watch).run() is Outcome.DONE
-        assert words(tmp_path / "log") == ["a"]
-        assert "torn" in str(watch.of(Kind.NOTE)[0].data["text"])
-        verify(run.journal)
-
-
-async def test_a_journal_broken_in_the_middle_is_refused(tmp_path: Path) -> None:
-    made = plan(step("a", script="true"))
-    run = new_run(made)
-    await engine(made, run).run()
-    data = run.journal.read_bytes().replace(b"Do a", b"Do b", 1)
-    run.journal.write_bytes(data)
-    with pytest.raises(Problem, match="line 4"):
-        await engine(made, run).run()
-
-
-async def test_a_journal_that_cannot_be_written_ends_the_run_before_more_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = tmp_path / "log"
-    made = plan(step("a", **once(log, "a")), step("b", **once(log, "b")))
-    run = new_run(made)
-    real = os.write
-
-    def write(file: int, data: Any) -> int:
-        if b'"step":"b"' in bytes(data):
-            raise OSError(28, "No space left on device")
-        return real(file, data)
-
-    monkeypatch.setattr("installer.journal.os.write", write)
-    with pytest.raises(Problem, match="No space left"):
-        await engine(made, run).run()
-    assert words(log) == ["a"]
-    monkeypatch.undo()
-
-
-async def test_a_resumed_step_knows_the_last_line_of_every_machine_it_followed() -> None:
-    from installer.events import Event
-    from installer.running.state import RunState
-
-    state = RunState()
-    key = ("one", "a")
-    state.apply(Event(Kind.STEP_STARTED, 1.0, *key, "control", {"title": "", "attempt": 1}))
-    for host in ("control", "w1", "w1"):
-        cursor = f"{host}-{state.events}"
-        data: dict[str, Any] = {"text": "x", "stream": "journal", "cursor": cursor, "unit": "u"}
-        state.apply(Event(Kind.LINE, 1.0, *key, host, data))
-    assert state.of((*key, "control")).cursors == {"control": "control-1"}
-    assert state.of((*key, "w1")).cursors == {"w1": "w1-3"}
-    assert not state.finished((*key, "w1"))

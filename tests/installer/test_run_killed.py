@@ -1,0 +1,141 @@
+"""The engine killed, cut off and short of disk on this machine: resumed to the same result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.problems import Problem
+from installer.events import Kind, Outcome
+from installer.journal import read, verify
+from tests.installer.engine_site import (
+    Watch,
+    engine,
+    new_run,
+    once,
+    plan,
+    step,
+    words,
+)
+from tests.installer.run_engine import run_engine
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
+
+TOLD = {"hosts": [{"name": "local", "address": "local"}]}
+
+
+BODY = "for i in $(seq 1 12); do echo line $i; sleep 0.01; done"
+
+
+def two_steps(log: Path) -> Any:
+    return plan(
+        step("a", **once(log, "a", body=BODY)), step("b", stage="two", **once(log, "b", body=BODY))
+    )
+
+
+def undisturbed(run: Any, log: Path) -> None:
+    """The same result as a run that nothing happened to."""
+    verify(run.journal)
+    seen = list(read(run.journal))
+    assert words(log) == ["a", "b"]
+    for name in "ab":
+        lines = [e.data["text"] for e in seen if e.kind is Kind.LINE and e.step == name]
+        assert lines == [f"line {n}" for n in range(1, 13)]
+        ended = [e for e in seen if e.kind is Kind.STEP_FINISHED and e.step == name]
+        assert [e.data["outcome"] for e in ended] == ["done"]
+    assert run.complete
+
+
+@pytest.mark.parametrize("call", ["start", "after-start", "status", "forget"])
+def test_killed_at_a_call_to_the_machine_and_resumed(tmp_path: Path, call: str) -> None:
+    made = two_steps(tmp_path / "log")
+    run = new_run(made)
+    code, output = run_engine(run.folder, {**TOLD, "kill_call": call})
+    assert code == -9, output
+    code, output = run_engine(run.folder, TOLD)
+    assert code == 0, output
+    undisturbed(run, tmp_path / "log")
+
+
+@pytest.mark.parametrize("events", [3, 4, 9, 17, 20, 36])
+def test_killed_when_so_many_events_are_on_disk_and_resumed(tmp_path: Path, events: int) -> None:
+    """At every boundary: run, stage and step started, job started, within the lines, finished."""
+    made = two_steps(tmp_path / "log")
+    run = new_run(made)
+    code, output = run_engine(run.folder, {**TOLD, "kill_after": events})
+    assert code == -9, output
+    code, output = run_engine(run.folder, TOLD)
+    assert code == 0, output
+    undisturbed(run, tmp_path / "log")
+
+
+async def test_a_journal_cut_anywhere_in_its_last_record_resumes_to_the_same_result(
+    tmp_path: Path,
+) -> None:
+    made = plan(step("a", **once(tmp_path / "log", "a")))
+    whole = new_run(made)
+    await engine(made, whole).run()
+    data = whole.journal.read_bytes()
+    records = data.splitlines(keepends=True)
+    # The record of the step's end is torn in the middle: the step is asked, and found done.
+    kept = b"".join(records[: next(i for i, r in enumerate(records) if b"step.finished" in r)])
+    for torn in (1, 40, 120):
+        run = new_run(made)
+        run.journal.write_bytes(kept + records[-3][:torn])
+        watch = Watch()
+        assert await engine(made, run, watch=watch).run() is Outcome.DONE
+        assert words(tmp_path / "log") == ["a"]
+        assert "torn" in str(watch.of(Kind.NOTE)[0].data["text"])
+        verify(run.journal)
+
+
+async def test_a_journal_broken_in_the_middle_is_refused(tmp_path: Path) -> None:
+    made = plan(step("a", script="true"))
+    run = new_run(made)
+    await engine(made, run).run()
+    data = run.journal.read_bytes().replace(b"Do a", b"Do b", 1)
+    run.journal.write_bytes(data)
+    with pytest.raises(Problem, match="line 4"):
+        await engine(made, run).run()
+
+
+async def test_a_journal_that_cannot_be_written_ends_the_run_before_more_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    made = plan(step("a", **once(log, "a")), step("b", **once(log, "b")))
+    run = new_run(made)
+    real = os.write
+
+    def write(file: int, data: Any) -> int:
+        if b'"step":"b"' in bytes(data):
+            raise OSError(28, "No space left on device")
+        return real(file, data)
+
+    monkeypatch.setattr("installer.journal.os.write", write)
+    with pytest.raises(Problem, match="No space left"):
+        await engine(made, run).run()
+    assert words(log) == ["a"]
+    monkeypatch.undo()
+    assert await engine(made, run).run() is Outcome.DONE
+    assert words(log) == ["a", "b"]
+    verify(run.journal)
+
+
+async def test_a_resumed_step_knows_the_last_line_of_every_machine_it_followed() -> None:
+    from installer.events import Event
+    from installer.running.state import RunState
+
+    state = RunState()
+    key = ("one", "a")
+    state.apply(Event(Kind.STEP_STARTED, 1.0, *key, "control", {"title": "", "attempt": 1}))
+    for host in ("control", "w1", "w1"):
+        cursor = f"{host}-{state.events}"
+        data: dict[str, Any] = {"text": "x", "stream": "journal", "cursor": cursor, "unit": "u"}
+        state.apply(Event(Kind.LINE, 1.0, *key, host, data))
+    assert state.of((*key, "control")).cursors == {"control": "control-1"}
+    assert state.of((*key, "w1")).cursors == {"w1": "w1-3"}
+    assert not state.finished((*key, "w1"))
