@@ -40,6 +40,7 @@ from bundles.recipe import (
     GitWanted,
     ImageWanted,
     Recipe,
+    SnapWanted,
     Wanted,
     WheelsWanted,
 )
@@ -55,11 +56,14 @@ from foundation.problems import InputProblem, Problem, Refused
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from bundles.sources.snap_store import StoreAddress
+
 _Gather = Callable[[Workshop, Any, Locked], Awaitable[list[Item]]]
 _SOURCES: Final[Mapping[type[Wanted], tuple[str, str]]] = {
     ImageWanted: ("images", "gather_image"),
     ChartWanted: ("charts", "gather_chart"),
     DebsWanted: ("debs", "gather_debs"),
+    SnapWanted: ("snaps", "gather_snap"),
     WheelsWanted: ("wheels", "gather_wheels"),
     GitWanted: ("git", "gather_git"),
     FileWanted: ("files", "gather_file"),
@@ -80,6 +84,8 @@ class CreateOptions:
     plain_http: frozenset[str] = frozenset()
     parallel: int = 6
     patience: Patience = field(default_factory=Patience)
+    snap_store: StoreAddress | None = None
+    """Another store than Canonical's own address."""
     recipe_folder: Path = field(default_factory=Path.cwd)
     """The folder from which the recipe names keyrings."""
     created: str | None = None
@@ -126,6 +132,7 @@ async def create_bundle(
                 ),
                 tracker=tracker,
                 recipe_folder=options.recipe_folder,
+                snap_store=options.snap_store,
             )
             try:
                 gathered = await _gather(shop, chosen, options.lock)

@@ -14,6 +14,7 @@ debs:
     sources: [{url: http://archive.ubuntu.com/ubuntu, suites: [noble, noble-updates]}]
     packages: [haproxy, chrony]
 wheels: [{python: "3.12", requirements: [ansible-core==2.18.1]}]
+snaps: [{name: microk8s, channel: 1.31/stable}]
 git: [{name: environments, url: https://git.example.org/env.git, ref: main}]
 files: [{name: kubectl, url: https://dl.k8s.io/…, sha256: …}]
 """
@@ -41,6 +42,7 @@ _Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a
 _Package = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$")
 ]
+_SnapName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")]
 _Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
 
@@ -102,6 +104,21 @@ class DebsWanted(Wanted):
     packages: Annotated[tuple[_Package, ...], Field(min_length=1)]
 
 
+class SnapWanted(Wanted):
+    """A snap with its assertions, its base, the providers of its content, and snapd."""
+
+    name: _SnapName
+    channel: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._/-]{1,80}$")] = "latest/stable"
+    architecture: _Word = "amd64"
+    """As Debian names it."""
+    revision: Annotated[int, Field(ge=1)] | None = None
+    """Exactly this one, whatever the channel holds now."""
+    needs: bool = True
+    """Whether what it stands on is brought as well."""
+    beside: tuple[_SnapName, ...] = ()
+    """Snaps that other lines bring; filled in when the bundle is made."""
+
+
 class WheelsWanted(Wanted):
     """Python packages with everything that they depend on, as wheels, for one Python."""
 
@@ -150,6 +167,7 @@ class Recipe(BaseModel):
     images: tuple[Annotated[ImageWanted, BeforeValidator(_image)], ...] = ()
     charts: tuple[ChartWanted, ...] = ()
     debs: tuple[DebsWanted, ...] = ()
+    snaps: tuple[SnapWanted, ...] = ()
     wheels: tuple[WheelsWanted, ...] = ()
     git: tuple[GitWanted, ...] = ()
     files: tuple[FileWanted, ...] = ()
@@ -170,19 +188,27 @@ class Recipe(BaseModel):
 
         more = {
             name: chosen(getattr(self, name))
-            for name in ("images", "charts", "debs", "wheels", "git", "files")
+            for name in ("images", "charts", "debs", "snaps", "wheels", "git", "files")
         }
+        more["snaps"] = tuple(_apart(line, more["snaps"]) for line in more["snaps"])
         more |= {name: placed(more[name]) for name in ("images", "charts")}
         return self.model_copy(update=more)
 
     @property
     def lines(self) -> tuple[Wanted, ...]:
         """Every line, the large and slow ones first."""
-        return (*self.debs, *self.wheels, *self.charts, *self.images, *self.git, *self.files)
+        heavy = (*self.debs, *self.snaps, *self.wheels, *self.charts, *self.images)
+        return (*heavy, *self.git, *self.files)
 
     def as_bytes(self) -> bytes:
         """The recipe as it stands in a bundle."""
         return canonical_json(self.model_dump(mode="json", exclude_defaults=True))
+
+
+def _apart(line: SnapWanted, lines: tuple[SnapWanted, ...]) -> SnapWanted:
+    # A base that has a line of its own comes at that line's channel or revision, once.
+    names = {one.name for one in lines if one.architecture == line.architecture}
+    return line.model_copy(update={"beside": tuple(sorted(names - {line.name}))})
 
 
 def load_recipe(path: Path) -> Recipe:

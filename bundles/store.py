@@ -18,6 +18,7 @@ from bundles.folder import WORK_NAME
 from bundles.opened import CHUNK
 from bundles.problems import WrongContent
 from bundles.strict_json import digest_of
+from foundation.paths import write_whole
 from foundation.problems import InputProblem
 
 
@@ -42,6 +43,7 @@ class Partial:
         self._size = size
         self._file = path.open("ab", buffering=0)
         self._hash = hashlib.sha256()
+        self._other = _other_hash(digest)
         self.received = 0
         self._read_again()
 
@@ -51,7 +53,7 @@ class Partial:
         if self._size is not None and self.received > self._size:
             self.restart()
             raise WrongContent(f"more than the {self._size} bytes that were announced came in")
-        self._hash.update(data)
+        self._update(data)
         view = memoryview(data)
         try:
             while view:
@@ -68,21 +70,25 @@ class Partial:
         """Forget what is there."""
         self._file.truncate(0)
         self._hash = hashlib.sha256()
+        self._other = _other_hash(self._digest)
         self.received = 0
 
     def finish(self) -> Blob:
         """Compare the whole with its digest and give it its name; raises WrongContent."""
         digest = "sha256:" + self._hash.hexdigest()
+        came = "sha3-384:" + self._other.hexdigest() if self._other else digest
         size = self.received
-        if (self._digest or digest) != digest or (self._size is not None and self._size != size):
+        if (self._digest or came) != came or (self._size is not None and self._size != size):
             self.restart()
             raise WrongContent(
-                f"{size} bytes with the digest {digest} came in, and "
+                f"{size} bytes with the digest {came} came in, and "
                 f"{self._digest or 'any digest'} with {self._size} bytes was expected"
             )
         try:
             os.fsync(self._file.fileno())
             self._store.name(self._path, digest)
+            if came != digest:
+                self._store.note(came, digest)
         except OSError as error:
             raise _cannot_write(error, self._store.root) from error
         return Blob(digest, size)
@@ -101,10 +107,15 @@ class Partial:
         buffer = memoryview(bytearray(CHUNK))
         with self._path.open("rb", buffering=0) as there:
             while got := there.readinto(buffer):
-                self._hash.update(buffer[:got])
+                self._update(buffer[:got])
                 self.received += got
         if self._size is not None and self.received > self._size:
             self.restart()
+
+    def _update(self, data: bytes | bytearray | memoryview) -> None:
+        self._hash.update(data)
+        if self._other is not None:
+            self._other.update(data)
 
 
 class Store:
@@ -115,6 +126,7 @@ class Store:
         self.work = root / WORK_NAME
         self._blobs = root / "blobs" / "sha256"
         self._partial = self.work / "partial"
+        self._others = self.work / "others"
         try:
             for folder in (self._blobs, self._partial):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -135,13 +147,27 @@ class Store:
             return False
         return size is None or found == size
 
+    def find(self, digest: str, size: int) -> Blob | None:
+        """A blob that is there, whole, by its digest or by the other hash that it came under."""
+        if digest.startswith("sha3-384:"):
+            try:
+                digest = (self._others / _hexadecimal(digest)).read_text("ascii")
+            except OSError:
+                return None
+        return Blob(digest, size) if self.has(digest, size) else None
+
+    def note(self, other: str, digest: str) -> None:
+        """Remember, until the bundle is finished, which blob came under another hash."""
+        self._others.mkdir(exist_ok=True)
+        write_whole(self._others / _hexadecimal(other), digest, mode=0o644)
+
     def read(self, digest: str) -> bytes:
         """A small blob that is there."""
         return self.path(digest).read_bytes()
 
     def begin(self, digest: str, size: int | None) -> Partial:
-        """Begin, or go on with, a blob of a known digest."""
-        return Partial(self, self._partial / digest.removeprefix("sha256:"), digest, size)
+        """Begin, or go on with, a blob of a known digest: its own, or a sha3-384:…"""
+        return Partial(self, self._partial / _hexadecimal(digest), digest, size)
 
     def add(self, data: bytes) -> Blob:
         """Bytes as a blob."""
@@ -189,6 +215,15 @@ class Store:
         path = self._partial / (digest.removeprefix("sha256:") + ".new")
         path.unlink(missing_ok=True)
         return path
+
+
+def _other_hash(digest: str | None) -> hashlib._Hash | None:
+    # The snap store names its files by another hash than a bundle does.
+    return hashlib.sha3_384() if digest and digest.startswith("sha3-384:") else None
+
+
+def _hexadecimal(digest: str) -> str:
+    return digest.partition(":")[2]
 
 
 def _cannot_write(error: OSError, root: Path) -> InputProblem:

@@ -149,14 +149,19 @@ class Web:
         *,
         limit: int,
         headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         authorize: Authorize | None = None,
     ) -> tuple[httpx.Response, bytes]:
-        """A GET whose body of at most `limit` bytes is read; raises SourceProblem."""
+        """A GET (a POST where there is content) whose answer of at most `limit` bytes is read.
+
+        Raises SourceProblem.
+        """
+        method = "GET" if content is None else "POST"
         failures = 0
         while True:
             try:
                 async with self.answer(
-                    "GET", url, headers=headers, authorize=authorize
+                    method, url, headers=headers, content=content, authorize=authorize
                 ) as response:
                     return response, await read_bounded(response, limit)
             except httpx.TransportError as error:

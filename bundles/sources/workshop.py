@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from bundles import media
@@ -20,6 +21,11 @@ from bundles.web import Web
 from bundles.web_answers import shown
 from foundation.problems import InputProblem, Problem
 
+if TYPE_CHECKING:
+    from bundles.sources.snap_store import StoreAddress
+
+Answer = TypeVar("Answer")
+
 
 @dataclass
 class Workshop:
@@ -30,9 +36,21 @@ class Workshop:
     registries: Registries
     tracker: Tracker
     recipe_folder: Path
+    snap_store: StoreAddress | None = None
+    """Where snaps come from; None: Canonical's store."""
     programs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Bounds the programs (apt, pip, git) that run at once."""
     _under_way: dict[str, asyncio.Task[Blob]] = field(default_factory=dict)
+    _answers: dict[tuple[str, ...], asyncio.Task[Any]] = field(default_factory=dict)
+
+    async def remember(
+        self, question: tuple[str, ...], ask: Callable[[], Coroutine[None, None, Answer]]
+    ) -> Answer:
+        """Ask something once, so that all lines of a recipe are given the same answer."""
+        if question not in self._answers:
+            self._answers[question] = asyncio.create_task(ask())
+        answer: Answer = await asyncio.shield(self._answers[question])
+        return answer
 
     async def once(
         self, digest: str, size: int, fetch: Callable[[], Coroutine[None, None, Blob]]
@@ -41,9 +59,10 @@ class Workshop:
         task = self._under_way.get(digest)
         if task is None:
             self.tracker.expect(size)
-            if self.store.has(digest, size):
+            there = self.store.find(digest, size)
+            if there is not None:
                 self.tracker.had(size)
-                return Blob(digest, size)
+                return there
             self.require_space(max(size, self.tracker.total - self.tracker.done))
             task = asyncio.create_task(fetch())
             self._under_way[digest] = task
@@ -56,9 +75,10 @@ class Workshop:
 
     async def close(self) -> None:
         """End the downloads that nobody waits for any more; what they have is kept."""
-        for task in self._under_way.values():
+        tasks = [*self._under_way.values(), *self._answers.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def fetch_file(self, urls: Sequence[str], sha256: str, size: int | None) -> Blob:
         """A file with a pinned hash from the first address that gives it."""

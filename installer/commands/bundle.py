@@ -49,6 +49,7 @@ def _create(options: argparse.Namespace) -> int:
     from bundles.create import CreateOptions, create_bundle
     from bundles.credentials import read_logins
     from bundles.lock import load_lock
+    from bundles.sources.snap_store import StoreAddress
 
     recipe, environment, folder = _recipe(options)
     lock = load_lock(options.lock) if options.lock else None
@@ -70,6 +71,7 @@ def _create(options: argparse.Namespace) -> int:
                 plain_http=frozenset(options.plain_http),
                 parallel=options.parallel,
                 recipe_folder=folder,
+                snap_store=StoreAddress(options.snap_store) if options.snap_store else None,
             ),
             listener=line.event,
         )

@@ -61,6 +61,11 @@ def _create(parser: argparse.ArgumentParser) -> None:
         metavar="REGISTRY=HOST[/PREFIX]",
         help="ask this server first for images of a registry",
     )
+    parser.add_argument(
+        "--snap-store",
+        metavar="URL",
+        help="take snaps from here (an Enterprise Store), not from api.snapcraft.io",
+    )
     _short_output(parser)
 
 

@@ -28,6 +28,7 @@ class Asked:
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes = b""
 
 
 @dataclass
@@ -50,7 +51,9 @@ def answering(decide: Callable[[Asked], Answer]) -> Iterator[Server]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()})
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", "0")))
+            asked = Asked(self.command, self.path, headers, body)
             server.asked.append(asked)
             answer = decide(asked)
             self.send_response(answer.status)
