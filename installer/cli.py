@@ -30,6 +30,7 @@ class Command:
 COMMANDS: Final = {
     "preflight": Command("installer.commands.preflight", "can these machines carry it?"),
     "facts": Command("installer.commands.facts", "look at machines and save what was seen"),
+    "guide": Command("installer.commands.guide", "which way of deploying suits whom, and why"),
     "solutions": Command("installer.commands.solutions", "what can be judged, and what it asks"),
     "checks": Command("installer.commands.checks", "every question that preflight asks"),
     "plan": Command("installer.commands.plan", "what an installation would do, and where"),

@@ -115,7 +115,7 @@ class GoalScreen(StepScreen):
 
 def needed(environment: EnvironmentChoice) -> str:
     """How many machines an environment asks for."""
-    from screens.words import machines_needed
+    from preflight.sizing import machines_needed
 
     return machines_needed(environment.needs)
 
@@ -133,7 +133,7 @@ def carry_text() -> Group:
 
 def asks_text(solution: SolutionChoice, environment: EnvironmentChoice) -> Group:
     """What a solution asks of its machines, and who says so."""
-    from screens.words import role_lines
+    from preflight.sizing import role_lines
 
     needs = environment.needs
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screens.words import machines_needed, role_lines
+from preflight.sizing import machines_needed, role_lines
 
 if TYPE_CHECKING:
     from screens.answers import Answers

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import InputProblem
 from preflight.report.words import is_waived
+from preflight.sizing import shape_words
 from preflight.waivers import waivable
 from screens.dialogue import BackWanted
 from screens.file_words import (
@@ -28,7 +29,6 @@ from screens.words import (
     by_weight,
     finding_word,
     host_sentence,
-    shape_words,
     to_mend,
     verdict_sentence,
 )

@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from preflight.sizing import shape_words
 from screens.dialog import Dialog
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.press import Press
-from screens.words import shape_words
 
 if TYPE_CHECKING:
     from preflight.needs import SolutionNeeds

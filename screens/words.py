@@ -7,7 +7,6 @@ from typing import Final
 
 from preflight.assessment import Assessment, HostResult
 from preflight.findings import Finding, Severity, Verdict
-from preflight.needs import Count, DiskNeed, MachineKind, NicNeed, Shape, SolutionNeeds
 from preflight.report.words import clean, is_waived
 
 SEVERITY_WORDS: Final = {
@@ -46,74 +45,6 @@ def listed(words: Sequence[str], most: int = 4) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def count_words(count: Count) -> str:
-    """How many machines of a role: 3, 3+, 1-2."""
-    if count.max is None:
-        return f"{count.min}+"
-    return str(count.min) if count.max == count.min else f"{count.min}-{count.max}"
-
-
-def disk_words(disk: DiskNeed) -> str:
-    """A need of disks: 2 x 500 GB nvme."""
-    size = f"{disk.size_gb / 1000:g} TB" if disk.size_gb >= 1000 else f"{disk.size_gb} GB"
-    kind = f" {disk.kinds[0].value}" if disk.kinds else ""
-    if disk.total:
-        return f"{size}{kind} in all"
-    return f"{disk.count} x {size}{kind}" if disk.count > 1 else f"{size}{kind}"
-
-
-def nic_words(nic: NicNeed) -> str:
-    """A need of network interfaces: 2 x 10 GbE."""
-    speed = nic.speed_mbps
-    if speed is None:
-        word = "NIC"
-    else:
-        word = f"{speed / 1000:g} GbE" if speed >= 1000 else f"{speed} Mbit/s"
-    return f"{nic.count} x {word}" if nic.count > 1 or speed is None else word
-
-
-def shape_words(shape: Shape) -> str:
-    """What one machine of a role must have, in one line."""
-    parts = []
-    if shape.cpu:
-        parts.append(f"{shape.cpu} CPU")
-    if shape.memory_gb:
-        top = shape.memory_recommended_gb
-        parts.append(
-            f"{shape.memory_gb:g}-{top:g} GB"
-            if top and top > shape.memory_gb
-            else f"{shape.memory_gb:g} GB"
-        )
-    parts += [disk_words(disk) for disk in shape.disks]
-    parts += [nic_words(nic) for nic in shape.nics]
-    if shape.machine is MachineKind.EXTERNAL:
-        parts.append("not a computer to look at")
-    elif shape.machine is not MachineKind.ANY:
-        parts.append(shape.machine.value)
-    return ", ".join(parts) or "no numbers published"
-
-
-def role_lines(needs: SolutionNeeds) -> list[tuple[str, str, str]]:
-    """A sizing table: count, role, what each machine must have; an alternative has a line."""
-    lines = []
-    for row in needs.sizing.roles:
-        for n, shape in enumerate(row.shapes):
-            count = count_words(row.count) if n == 0 else "or"
-            word = row.role if n == 0 else ""
-            text = shape_words(shape)
-            if row.optional and n == 0:
-                text += " (optional)"
-            lines.append((count, word, text))
-    return lines
-
-
-def machines_needed(needs: SolutionNeeds) -> str:
-    """How many machines a table asks for at least."""
-    if needs.single_machine:
-        return "1 machine"
-    return counted(needs.sizing.fewest_machines, "machine")
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:
