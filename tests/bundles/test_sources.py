@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,51 @@ def test_a_chart_comes_with_the_images_that_it_names(
     assert item.content == f"sha256:{digest}"
     names = {i.name.removeprefix(f"{registry.host}/charted/") for i in found.of_kind("image")}
     assert names == {"server:7.0", "sidecar:2", "sub:1.1", "job:3"}
+
+
+def test_a_chart_as_helm_packs_it_is_read(tmp_path: Path) -> None:
+    """Helm writes an extra field and a comment into gzip's header (its chartutil/save.go)."""
+    values = "image: {repository: quay.io/a/b, tag: v1}\n"
+    raw = gzip.decompress(chart("app", "1", {"values.yaml": values}))
+    extra = b"+aHR0cHM6Ly95b3V0dS5iZS96OVV6MWljandyTQo="
+    head = b"\x1f\x8b\x08\x14" + bytes(5) + b"\xff" + len(extra).to_bytes(2, "little")
+    packed = zlib.compress(raw)[2:-4]
+    tail = zlib.crc32(raw).to_bytes(4, "little") + len(raw).to_bytes(4, "little")
+    (tmp_path / "app.tgz").write_bytes(head + extra + b"Helm\x00" + packed + tail)
+    assert read_chart(tmp_path / "app.tgz", where="x").images == ("quay.io/a/b:v1",)
+
+
+def test_values_decide_which_images_of_a_chart_count(tmp_path: Path) -> None:
+    head = (
+        "apiVersion: v2\nname: app\nversion: '1'\ndependencies:\n"
+        "- {name: store, alias: cache, condition: cache.enabled}\n"
+        "- {name: store, alias: ledger}\n"
+        "- {name: extra, condition: extra.enabled}\n"
+    )
+    values = (
+        "metrics: {enabled: false, image: {repository: q.io/m, tag: 1}}\n"
+        "cache: {enabled: true, image: {tag: new}}\n"
+        "extra: {enabled: false}\n"
+    )
+    files = {
+        "Chart.yaml": head,
+        "values.yaml": values,
+        "charts/store/Chart.yaml": "name: store\nversion: '2'\n",
+        "charts/store/values.yaml": "image: {repository: q.io/store, tag: old}\n",
+        "charts/extra/Chart.yaml": "name: extra\nversion: '2'\n",
+        "charts/extra/values.yaml": "image: {repository: q.io/extra, tag: '1'}\n",
+        "charts/extra/templates/pod.yaml": "  image: q.io/literal:1\n",
+    }
+    path = tmp_path / "app.tgz"
+    path.write_bytes(chart("app", "1", files))
+    assert read_chart(path, where="x").images == ("q.io/store:new", "q.io/store:old")
+    given = {"extra": {"enabled": True}, "cache": {"image": {"repository": "r.io/s"}}}
+    assert read_chart(path, where="x", values=given).images == (
+        "q.io/extra:1",
+        "q.io/literal:1",
+        "q.io/store:old",
+        "r.io/s:new",
+    )
 
 
 def test_an_image_that_a_chart_names_and_nobody_has_is_told_with_the_chart(
