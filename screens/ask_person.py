@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from installer.steps.kind import Answer, Question
 from preflight.report.words import clean_lines
 from screens.dialog import Dialog
-from screens.plan_words import HERE
+from screens.plan_words import HERE, counted
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.press import Press
@@ -30,9 +30,11 @@ class QuestionScreen(Dialog[Answer]):
         Binding("n", "answer(False)", "No", show=False),
     ]
 
-    def __init__(self, question: Question, person: str) -> None:
+    def __init__(self, question: Question, person: str, waiting: int = 0) -> None:
         super().__init__()
         self.question = question
+        self.others = waiting
+        """How many questions wait behind this one."""
         self.person = person
         self.ticked = [False] * len(question.items)
 
@@ -41,7 +43,10 @@ class QuestionScreen(Dialog[Answer]):
         question = self.question
         place = "" if question.host in ("", HERE) else f" ({question.host})"
         with Vertical(classes="dialog -wide"):
-            yield Static(f"{question.title}{place}", classes="dialog-title", markup=False)
+            title = f"{question.title}{place}"
+            if self.others:
+                title += f"  ({counted(self.others, 'question')} after it)"
+            yield Static(title, classes="dialog-title", markup=False)
             with VerticalScroll(classes="dialog-lines", can_focus=False):
                 yield Static("\n".join(clean_lines(question.text)), markup=False)
             if question.items:
@@ -127,9 +132,8 @@ class SkipScreen(Dialog[Skip]):
     def compose(self) -> ComposeResult:
         """What is skipped, the lines, the buttons."""
         with Vertical(classes="dialog -wide"):
-            yield Static(
-                f"Skip on {self.host}: {self.step_title}?", classes="dialog-title", markup=False
-            )
+            yield Static(f"Skip: {self.step_title}?", classes="dialog-title", markup=False)
+            yield Static(f"On {self.host}.", classes="paragraph", markup=False)
             yield Static(
                 "The installation goes on without it. It stands in the hand-over report with this "
                 "name and reason.",
@@ -199,33 +203,64 @@ class SureScreen(Dialog[bool]):
         self.dismiss(True)
 
 
-class OnlyScreen(Dialog[str]):
-    """Whose lines to show: of every machine, or of one. Returns its name, or "" for all."""
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which lines of a log to show."""
+
+    host: str = ""
+    """The machine; empty for every one."""
+    words: str = ""
+    """What a line must hold; empty for every line."""
+
+
+class OnlyScreen(Dialog[Only]):
+    """Whose lines to show, and which of them."""
 
     HELP = "install"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f10,ctrl+n", "take", "Show", show=False, priority=True),
+    ]
 
-    def __init__(self, states: Mapping[str, str]) -> None:
+    def __init__(self, states: Mapping[str, str], before: Only) -> None:
         super().__init__()
         self.states = states
+        self.before = before
 
     def compose(self) -> ComposeResult:
-        """The machines with their state."""
+        """The machines with their state, and a line for words."""
         rows = [Row("all", (Cell("every machine", "strong"),))]
         rows += [
             Row(f"={name}", (Cell("here" if name == HERE else name), Cell(stand, "muted")))
             for name, stand in self.states.items()
         ]
         with Vertical(classes="dialog"):
-            yield Static("Whose lines?", classes="dialog-title", markup=False)
+            yield Static("Which lines?", classes="dialog-title", markup=False)
             yield Board((Column("", 24), Column("")), rows, header=False, id="machines")
+            yield Static("", markup=False)
+            yield Field("Only lines with", id="words", value=self.before.words, example="any words")
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel Esc", id="cancel", action="screen.close")
+                yield Press("Show F10", id="take", action="screen.take", primary=True)
 
     def on_mount(self) -> None:
-        """As high as it needs to be."""
+        """As high as it needs to be, on the machine that is shown."""
         board = self.query_one("#machines", Board)
-        board.styles.height = min(len(board.rows), 12)
+        board.styles.height = min(len(board.rows), 10)
+        board.move_to(f"={self.before.host}")
         board.focus()
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
         """Enter takes it."""
         event.stop()
-        self.dismiss(event.key[1:] if event.key.startswith("=") else "")
+        self.action_take()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the words takes it too."""
+        event.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Close with the machine under the cursor and the words."""
+        key = self.query_one("#machines", Board).key or "all"
+        words = self.query_one("#words", Line).value.strip()
+        self.dismiss(Only(key[1:] if key.startswith("=") else "", words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +35,11 @@ class LiveInstallation:
     def person(self) -> str:
         """The user who runs Sitewright."""
         try:
-            return getpass.getuser()
+            user = getpass.getuser()
         except (OSError, KeyError):
             return ""
+        # "root" tells an auditor nothing; who became root does.
+        return os.environ.get("SUDO_USER", "") if user == "root" else user
 
     async def settings(self, answers: Answers) -> Settings:
         """What the solution asks of a site."""
@@ -70,7 +73,7 @@ class LiveInstallation:
 
         site, solution = _site(order.answers), self._solution(order.answers)
         key = order.run.parent.name if order.run is not None else site_key(site)
-        with Lock(key, by=order.by) as lock:
+        with Lock(key, by=order.by, take_over=order.take_over) as lock:
             async with Pool(
                 order.access.inventory,
                 credentials=order.access.credentials,

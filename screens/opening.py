@@ -31,5 +31,8 @@ async def open_file(path: Path, memory: Memory, services: Services) -> tuple[Ste
     file = await services.machine_file(path)
     memory.forget_results()
     answers = file.answers or Answers(machines=file.hosts)
+    if not memory.solutions:
+        # Whether the solution can be installed is its own word, and decides which steps there are.
+        memory.solutions = await services.solutions()
     step = StepId.GOAL if answers.solution is None else StepId.MACHINES
     return step, replace(answers, step=step.value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
@@ -10,12 +12,14 @@ from textual.content import Content
 from installer.events import Event, Kind, Outcome
 from screens.plan_words import HERE, duration
 from screens.widgets.board import Cell, Column, Row
+from screens.widgets.run_log import Said
 
 if TYPE_CHECKING:
-    from installer.plan import Plan
-    from installer.running.progress import Progress, StageProgress
+    from installer.plan import Plan, PlannedStep
+    from installer.running.progress import Progress, StageProgress, StepProgress
     from installer.running.state import RunState
     from installer.running.work import Failure
+    from screens.machine_tasks import MachineTasks
 
 STAGE_COLUMNS: Final = (Column("state", 8), Column("stage"), Column("steps", 7), Column("time", 15))
 
@@ -28,22 +32,66 @@ _SIGNS: Final = {
     "waiting": "·", "running": "▸", "done": "✓", "failed": "!", "skipped": "-", "stopped": "-",
 }  # fmt: skip
 _LAST_LINES: Final = 6
+ONCE: Final = ("playbook", "confirm")
+"""Kinds of step that run once for all their machines."""
+_TASK_TOLD: Final = re.compile(
+    r"(ok|changed|skipped|failed|unreachable|ignored|retry) on \S+ \(.*\)"
+)
+"""How a playbook's output says that a task ended on a machine."""
 
 
-def stage_row(stage: StageProgress) -> Row:
-    """A stage on the rail: its state, how much of it, how long it has taken and usually takes."""
-    tone = _TONES[stage.stand]
+def rail_rows(progress: Progress, state: RunState, now: float) -> list[Row]:
+    """The stages, and beneath the one at work its steps; each with its time."""
+    rows = []
+    for stage in progress.stages:
+        rows.append(_stage_row(stage))
+        if stage.stand in ("running", "failed") and len(stage.steps) > 1:
+            rows += [_step_row(stage.id, step, state, now) for step in stage.steps]
+    return rows
+
+
+def _stage_row(stage: StageProgress) -> Row:
+    """A stage: its state, how much of it, how long it has taken and usually takes."""
     taken = duration(stage.elapsed) if stage.elapsed else ""
     usual = duration(stage.expected)
     return Row(
         stage.id,
         (
-            Cell(_WORDS.get(stage.stand, stage.stand), tone),
-            Cell(stage.title, "strong" if stage.stand == "running" else "plain"),
+            Cell(_WORDS.get(stage.stand, stage.stand), _TONES[stage.stand]),
+            Cell(stage.title, "strong" if stage.stand in ("running", "failed") else "plain"),
             Cell(f"{stage.done}/{stage.total}", "muted"),
             Cell(f"{taken} of {usual}" if taken else usual, "muted"),
         ),
     )
+
+
+def _step_row(stage: str, step: StepProgress, state: RunState, now: float) -> Row:
+    standings = [state.steps.get((stage, step.id, host)) for host, _ in step.hosts]
+    found = [standing for standing in standings if standing is not None]
+    running = [now - standing.started for standing in found if standing.running]
+    elapsed = max([*running, *(standing.seconds for standing in found)], default=0.0)
+    taken = f"{duration(elapsed)} of " if elapsed > 0 else ""
+    return Row(
+        f"{stage}/{step.id}",
+        (
+            Cell(_WORDS.get(step.stand, step.stand), _TONES[step.stand]),
+            Cell(f"  {step.title}"),
+            Cell(f"{step.done}/{step.total}", "muted"),
+            Cell(f"{taken}{duration(step.expected)}", "muted"),
+        ),
+    )
+
+
+def at_work(progress: Progress) -> str | None:
+    """The key of the row that is at work: a step's where its stage shows its steps."""
+    for stage in progress.stages:
+        if stage.stand in ("running", "failed"):
+            if len(stage.steps) > 1:
+                for step in stage.steps:
+                    if step.stand in ("failed", "running"):
+                        return f"{stage.id}/{step.id}"
+            return stage.id
+    return None
 
 
 def progress_sentence(progress: Progress, outcome: Outcome | None, *, paused: bool) -> str:
@@ -67,14 +115,66 @@ ENDED: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class MachineRow:
+    """A machine of the run: how it stands, what it is doing, for how long."""
+
+    name: str
+    stand: str
+    doing: str = ""
+    time: str = ""
+
+
+def machine_rows(
+    plan: Plan,
+    state: RunState,
+    tasks: MachineTasks,
+    progress: Progress,
+    now: float,
+) -> tuple[MachineRow, ...]:
+    """Each machine: what needs a person first, then what moves, then what is done."""
+    usual = {
+        (stage.id, step.id): step.expected for stage in progress.stages for step in stage.steps
+    }
+    failed = tasks.failed_machines
+    rows = []
+    for name, found in _stands(plan, state).items():
+        stand = "failed" if name in failed else _foremost({each for each, _ in found})
+        doing, time = "", ""
+        for each, step in found:
+            if each == stand and each in ("running", "failed"):
+                doing = tasks.doing.get(name) or step.title
+                standing = state.steps[step.stage, step.id, _runs_on(step, name)]
+                if each == "running":
+                    each_usual = duration(usual[step.stage, step.id])
+                    time = f"{duration(max(now - standing.started, 0))} of {each_usual}"
+                break
+        if stand == "failed" and not doing:
+            doing = tasks.doing.get(name, "")
+        rows.append(MachineRow(name, stand, doing, time))
+    return tuple(rows)
+
+
 def machine_states(plan: Plan, state: RunState) -> dict[str, str]:
-    """The state of each machine: what needs a person first, then what moves, then what is done."""
-    stands: dict[str, set[str]] = {name: set() for name, _ in plan.hosts}
-    stands.setdefault(HERE, set())
+    """The state of each machine in a word."""
+    return {
+        name: _foremost({stand for stand, _ in found})
+        for name, found in _stands(plan, state).items()
+    }
+
+
+def _runs_on(step: PlannedStep, name: str) -> str:
+    return HERE if step.kind in ONCE or not step.hosts else name
+
+
+def _stands(plan: Plan, state: RunState) -> dict[str, list[tuple[str, PlannedStep]]]:
+    """How each machine stands in each step that concerns it."""
+    stands: dict[str, list[tuple[str, PlannedStep]]] = {name: [] for name, _ in plan.hosts}
+    stands.setdefault(HERE, [])
     for stage in plan.stages:
         for step in stage.steps:
-            once = step.kind in ("playbook", "confirm")
-            for name in {*step.hosts, HERE} if once or not step.hosts else step.hosts:
+            once = step.kind in ONCE or not step.hosts
+            for name in dict.fromkeys((*step.hosts, HERE) if once else step.hosts):
                 standing = state.steps.get((step.stage, step.id, HERE if once else name))
                 stand = "waiting"
                 if standing is not None and standing.running:
@@ -84,8 +184,8 @@ def machine_states(plan: Plan, state: RunState) -> dict[str, str]:
                 # That a play failed is the word of the machine it ran on.
                 if stand == "failed" and once and name != HERE:
                     stand = "waiting"
-                stands.setdefault(name, set()).add(stand)
-    return {name: _foremost(found) for name, found in stands.items() if found}
+                stands.setdefault(name, []).append((stand, step))
+    return {name: found for name, found in stands.items() if found}
 
 
 def _foremost(found: set[str]) -> str:
@@ -95,43 +195,92 @@ def _foremost(found: set[str]) -> str:
     return "done"
 
 
-def grid(states: Mapping[str, str], width: int) -> Content:
+_STYLES: Final = {"failed": "bold $error", "running": "$primary", "done": "$success"}
+
+
+def grid(rows: Sequence[MachineRow], width: int) -> Content:
     """One cell a machine: a sign and its name, and where it failed the word too."""
     cells = []
-    for name, stand in states.items():
-        sign = _SIGNS.get(stand, "-")
-        shown = "here" if name == HERE else name
-        cells.append((f"{sign} {shown}{' FAILED' if stand == 'failed' else ''}", stand))
+    for row in rows:
+        sign = _SIGNS.get(row.stand, "-")
+        word = " FAILED" if row.stand == "failed" else ""
+        cells.append((f"{sign} {shown_name(row.name)}{word}", row.stand))
     size = min(max((len(text) for text, _ in cells), default=1) + 2, max(width, 1))
     columns = max(width // size, 1)
-    styles = {"failed": "bold $error", "running": "$primary", "done": "$success"}
     parts: list[str | tuple[str, str]] = []
     for place, (text, stand) in enumerate(cells):
         if place and place % columns == 0:
             parts.append("\n")
-        parts.append((f"{text:<{size}}", styles.get(stand, "")))
+        parts.append((f"{text:<{size}}", _STYLES.get(stand, "")))
     return Content.assemble(*parts)
 
 
-def failure_text(failures: Sequence[Failure], place: int, titles: Mapping[str, str]) -> Content:
-    """What, where, why, the last lines, what to do, and the keys."""
+def machine_lines(rows: Sequence[MachineRow], width: int) -> Content:
+    """One line a machine: a sign, its name, what it is doing, for how long of how long."""
+    names = max((len(shown_name(row.name)) for row in rows), default=1)
+    parts: list[str | tuple[str, str]] = []
+    for place, row in enumerate(rows):
+        words = row.doing or row.stand
+        if row.stand == "failed":
+            words = f"FAILED  {row.doing.removeprefix('failed: ')}"
+        room = max(width - names - 4 - (len(row.time) + 1 if row.time else 0), 8)
+        if len(words) > room:
+            words = words[: room - 1] + "…"
+        sign = _SIGNS.get(row.stand, "-")
+        if place:
+            parts.append("\n")
+        parts.append((f"{sign} {shown_name(row.name):<{names}}  ", _STYLES.get(row.stand, "")))
+        parts.append((f"{words:<{room}}", "" if row.doing else "$text-muted"))
+        if row.time:
+            parts.append((f" {row.time}", "$text-muted"))
+    return Content.assemble(*parts)
+
+
+def shown_name(host: str) -> str:
+    """A machine's name on the screen: the one that everything is run from is "here"."""
+    return "here" if host == HERE else host
+
+
+def places(failure: Failure, tasks: MachineTasks) -> str:
+    """Where something failed: the machines whose tasks failed, else the failure's own."""
+    found = tasks.machines_of(failure.stage, failure.step)
+    if found and failure.host == HERE:
+        return (
+            ", ".join(found)
+            if len(found) < 7
+            else f"{', '.join(found[:5])} and {len(found) - 5} more"
+        )
+    if failure.host == HERE:
+        return "this machine"
+    return failure.host or failure.problem.where or "the site"
+
+
+def failure_text(
+    failures: Sequence[Failure],
+    place: int,
+    titles: Mapping[str, str],
+    tasks: MachineTasks,
+) -> Content:
+    """What, where, why, what to do, and the last lines."""
     failure = failures[place]
     problem = failure.problem
     what = titles.get(f"{failure.stage}/{failure.step}", failure.step) or "The stage was not begun"
-    number = f" ({place + 1} of {len(failures)}, x: next)" if len(failures) > 1 else ""
+    number = f" {place + 1} of {len(failures)}" if len(failures) > 1 else ""
     cause = problem.cause.strip().splitlines()
     parts: list[str | tuple[str, str]] = [
         (f"FAILED{number}: {what}", "bold $error"),
-        f"  on {failure.host or problem.where or 'the site'}\n",
-        ("Why: ", "bold"),
-        cause[0] if cause else problem.title,
-    ]
+        "\n", ("Where: ", "bold"), places(failure, tasks),
+        "\n", ("Why: ", "bold"), cause[0] if cause else problem.title,
+    ]  # fmt: skip
     if problem.remedy:
         # The command's word has no place where a key does the same.
         remedy = problem.remedy.replace(": sitewright resume", "")
         parts += ["\n", ("Do: ", "bold"), remedy]
-    for line in failure.lines[-_LAST_LINES:]:
-        parts += ["\n", (f"  | {line}", "$text-muted")]
+    lines = failure.lines[-_LAST_LINES:]
+    if lines:
+        parts += ["\n", ("Its last lines:", "bold")]
+    for line in lines:
+        parts += ["\n", (f"  {line}", "$text-muted")]
     return Content.assemble(*parts)
 
 
@@ -140,30 +289,46 @@ def titles_of(plan: Plan) -> dict[str, str]:
     return {step.key: step.title for stage in plan.stages for step in stage.steps}
 
 
-def said(event: Event, width: int) -> tuple[str, str] | None:
+def said(event: Event, width: int) -> Said | None:
     """An event as a machine's line of the live log, or None where it is not worth one."""
     data = event.data
-    host = f"{'here' if event.host == HERE else event.host:<{width}} "
+    name = event.host
+    host = f"{shown_name(name):<{width}} "
+
+    def told(key: str) -> str:
+        return " ".join(str(data.get(key) or "").split())
+
     match event.kind:
         case Kind.LINE:
+            text = str(data.get("text"))
+            if name == HERE and _TASK_TOLD.match(text):
+                return None  # the same comes as a task of the machine itself
             unit = f"{data.get('unit')}: " if data.get("unit") else ""
-            return event.host, f"{host}| {unit}{data.get('text')}"
+            return Said(name, f"{host}| {unit}{text}")
         case Kind.TASK:
-            sentence = f" {data.get('sentence')}" if data.get("sentence") else ""
-            return event.host, f"{host}. {data.get('task')}: {data.get('status')}{sentence}"
+            status, sentence = told("status"), told("sentence")
+            tone = "fail" if status in ("failed", "unreachable") else ""
+            tone = "muted" if status in ("ok", "skipped") else tone
+            words = f"{host}. {told('task')}: {status}"
+            return Said(name, f"{words} {sentence}" if sentence else words, tone)
         case Kind.STAGE_STARTED:
-            return "", f"== {data.get('title')}"
+            return Said("", f"== {told('title')}", "accent")
         case Kind.STEP_STARTED:
             attempt = data.get("attempt")
             again = f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
-            return event.host, f"{host}> {data.get('title')}{again}"
+            return Said(name, f"{host}> {told('title')}{again}", "strong")
         case Kind.STEP_FINISHED:
-            return event.host, f"{host}= {data.get('outcome')}: {data.get('sentence') or ''}"
+            failed = data.get("outcome") == "failed"
+            word = "FAILED" if failed else told("outcome")
+            return Said(name, f"{host}= {word}: {told('sentence')}", "fail" if failed else "")
         case Kind.NOTE:
-            return event.host, f"{host}- {data.get('text')}"
+            return Said(name, f"{host}- {told('text')}", "muted")
         case Kind.CONTROL:
-            return "", f"-- {data.get('action')} by {data.get('by')} {data.get('reason') or ''}"
+            reason = f": {told('reason')}" if data.get("reason") else ""
+            return Said("", f"-- {told('action')}, {told('by')}{reason}", "strong")
+        case Kind.ANSWER:
+            return Said("", f"-- answered by {told('by')}", "strong")
         case Kind.PROBLEM:
-            return event.host, f"{host}! {data.get('title')}: {data.get('remedy')}"
+            return Said(name, f"{host}! {told('title')}: {told('remedy')}", "fail")
         case _:
             return None

@@ -145,6 +145,8 @@ class Order:
     by: str
     run: Path | None = None
     """The folder of a run to go on with; None for a new one."""
+    take_over: bool = False
+    """Whether to take the site from whoever holds it; said knowingly, once."""
 
 
 @dataclass(frozen=True, slots=True)

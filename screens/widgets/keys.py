@@ -42,6 +42,12 @@ class KeyLine(Horizontal):
         super().__init__(id=id)
         self.keys = tuple(keys)
 
+    def show(self, keys: Sequence[Key]) -> None:
+        """Other keys in their place."""
+        if tuple(keys) != self.keys:
+            self.keys = tuple(keys)
+            self.refresh(recompose=True)
+
     def compose(self) -> ComposeResult:
         """A hint a key."""
         for key in self.keys:

@@ -70,23 +70,25 @@ class LogPanel(Vertical):
         words = [self.waits] if self.waits else []
         if log.only:
             words.append(f"only {log.only}")
+        if log.words:
+            words.append(f'only lines with "{log.words}"')
         if not log.following:
             words.append(f"stands still, {log.held} new lines; e goes to the end")
         path = "nothing yet" if self.path is None else home_path(self.path)
         width = max(self.query_one("#place").size.width - 2, 20)
-        lines = _folded(f"On disk: {path}", width)
-        first = ["; ".join(words)] if words else []
-        self.query_one("#place", Static).update("\n".join([*first, *lines]))
+        lines = ["; ".join(words)] if words else []
+        lines.append(end_of(f"On disk: {path}", len("On disk: "), width))
+        self.query_one("#place", Static).update("\n".join(lines))
 
     @property
     def path(self) -> Path | None:
         """The file of the machine that is shown, or the folder of all of them."""
         return self.file or (None if self.folder is None else self.folder / "logs")
 
-    def show_only(self, host: str, file: Path | None) -> None:
-        """The lines of one machine with its file, or of all."""
+    def show_only(self, host: str, file: Path | None, words: str = "") -> None:
+        """The lines of one machine with its file, or of all; of these those with some words."""
         self.file = file
-        self.log_view.show_only(host)
+        self.log_view.show_only(host, words)
         self.show_place()
 
     def open_find(self) -> None:
@@ -126,6 +128,19 @@ class LogPanel(Vertical):
         self.post_message(self.Told(""))
         self.show_place()
 
+    def wrap(self) -> None:
+        """Fold long lines, or cut them off again."""
+        log = self.log_view
+        log.wrapped = not log.wrapped
+        cut = "Long lines are cut off; Right shows their ends, w folds them."
+        self.post_message(self.Told("Long lines are folded." if log.wrapped else cut))
+
+    def copy_lines(self) -> None:
+        """The lines in sight, whole, into the clipboard of the terminal."""
+        lines = self.log_view.in_sight()
+        self.app.copy_to_clipboard("\n".join(lines) + "\n")
+        self.post_message(self.Told(f"Copied {len(lines)} lines, where the terminal allows it."))
+
     def copy_path(self) -> None:
         """The path, into the clipboard of the terminal."""
         if self.path is not None:
@@ -133,10 +148,12 @@ class LogPanel(Vertical):
             self.post_message(self.Told(f"Copied, where the terminal allows it: {self.path}"))
 
     def on_resize(self, _event: events.Resize) -> None:
-        """The path is folded for another width."""
+        """The path is cut for another width."""
         self.call_after_refresh(self.show_place)
 
 
-def _folded(text: str, width: int) -> list[str]:
-    """A text in lines of so many characters; a path has no spaces to break at."""
-    return [text[place : place + width] for place in range(0, len(text), width)]
+def end_of(text: str, kept: int, width: int) -> str:
+    """A text in one line: its first characters, and of the rest as much of the end as fits."""
+    if len(text) <= width:
+        return text
+    return f"{text[:kept]}…{text[len(text) - (width - kept - 1) :]}"

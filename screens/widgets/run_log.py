@@ -4,40 +4,88 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import ClassVar, Final, NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widgets import Log
 
 MOST_LINES: Final = 10_000
 """Lines that are kept to be shown; the disk has all of them."""
 AT_A_TIME: Final = 1_500
 """Lines that one flush may write, so that it stays far below 50 ms."""
+LONGEST: Final = 4_000
+"""Characters of a line that are shown; the disk has the rest."""
+SIDEWAYS: Final = 16
+"""Columns that one press of an arrow moves an unwrapped line."""
 
-Said = tuple[str, str]
-"""The machine ("" for the run itself), and the line."""
+
+class Said(NamedTuple):
+    """A line of the log."""
+
+    host: str
+    """The machine; empty for the run itself."""
+    text: str
+    tone: str = ""
+    """A tone of the log's own styles: strong, accent, fail, muted; or none."""
 
 
-class RunLog(Log):
-    """The last lines of a run, of every machine or of one.
+class RunLog(ScrollView, can_focus=True):
+    """The last lines of a run, of every machine or of one, all of them or those with some words.
 
     Lines wait until `flush`. While a person has scrolled up nothing is added, so that the text
     under their eyes stands still; at the end again, what came meanwhile is shown.
     """
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "run-log--strong", "run-log--accent", "run-log--fail", "run-log--muted",
+    }  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_up", "Up", show=False),
+        Binding("down", "scroll_down", "Down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+        Binding("pagedown", "page_down", "Page down", show=False),
+        Binding("home", "scroll_home", "Oldest", show=False),
+        Binding("end", "scroll_end", "Newest", show=False),
+        Binding("left", "sideways(-1)", "Left", show=False),
+        Binding("right", "sideways(1)", "Right", show=False),
+    ]
+    wrapped = reactive(False)
+    """Whether long lines are folded instead of cut off."""
+
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__(max_lines=MOST_LINES, id=id)
+        super().__init__(id=id)
         self.kept: deque[Said] = deque(maxlen=MOST_LINES)
         self.waiting: deque[Said] = deque(maxlen=MOST_LINES)
+        self.missed = 0
+        """Lines that were pushed out before they could be shown."""
+        self.shown: list[Said] = []
+        """The lines that pass the filter, the oldest first."""
+        self.rows: list[tuple[int, str]] = []
+        """What is drawn: a line's number, counted from the first ever shown, and a part of it."""
+        self.first = 0
+        """The number of the oldest line that is shown."""
         self.only = ""
         """The machine whose lines are shown; empty for all."""
+        self.words = ""
+        """What a line must hold to be shown, in small letters; empty for every line."""
         self.found: int | None = None
-        """The line that a search has found."""
+        """The line that a search has found, by its place among those shown."""
         self.follows = True
         """Whether the person stayed at the end."""
+        self.shift = 0
+        """Columns that unwrapped lines are moved to the left."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The texts of the lines that are shown."""
+        return [said.text for said in self.shown]
 
     @property
     def following(self) -> bool:
@@ -47,56 +95,134 @@ class RunLog(Log):
     @property
     def held(self) -> int:
         """How many lines wait to be shown."""
-        return len(self.waiting)
+        return len(self.waiting) + self.missed
+
+    # ---- lines
 
     def add(self, lines: Iterable[Said]) -> None:
         """Lines for the next flush; they cost nothing until then."""
-        self.waiting.extend(lines)
+        before = len(self.waiting)
+        count = 0
+        for line in lines:
+            self.waiting.append(line)
+            count += 1
+        self.missed += max(before + count - MOST_LINES, 0)
 
     def flush(self) -> bool:
         """Show some of what waits, unless a person has scrolled up; whether anything was."""
         if not self.waiting or not self.following:
             return False
-        batch = [self.waiting.popleft() for _ in range(min(AT_A_TIME, len(self.waiting)))]
+        waiting = self.waiting
+        batch = [waiting.popleft() for _ in range(min(AT_A_TIME, len(waiting)))]
+        if self.missed:
+            text = f"… {self.missed} lines came too fast to be shown here; the disk has them"
+            batch.insert(0, Said("", text, "muted"))
+            self.missed = 0
         self.kept.extend(batch)
-        shown = [text for host, text in batch if self._shows(host)]
-        if shown:
-            self._moved(len(shown))
-            self.write_lines(shown, scroll_end=True)
+        new = [said for said in batch if self._shows(said)]
+        if new:
+            self._show(new)
             self.scroll_end(animate=False, immediate=True, x_axis=False)
         return True
 
-    def show_only(self, host: str) -> None:
-        """The lines of one machine, or of all."""
+    def _show(self, new: list[Said]) -> None:
+        """Put lines at the end, and let the oldest go where there are too many."""
+        number = self.first + len(self.shown)
+        self.shown += new
+        width = self._width
+        if self.wrapped:
+            for place, said in enumerate(new, number):
+                self.rows += ((place, part) for part in folded(said.text, width))
+        else:
+            self.rows += ((place, said.text) for place, said in enumerate(new, number))
+        over = len(self.shown) - MOST_LINES
+        if over > 0:
+            del self.shown[:over]
+            self.first += over
+            gone = next((n for n, row in enumerate(self.rows) if row[0] >= self.first), 0)
+            del self.rows[:gone]
+            if self.found is not None:
+                self.found = self.found - over if self.found >= over else None
+        self.virtual_size = Size(0, len(self.rows))
+        self.refresh()
+
+    def _draw_anew(self) -> None:
+        """Every kept line through the filter again."""
+        shown = [said for said in self.kept if self._shows(said)]
+        self.shown, self.rows, self.first = [], [], 0
+        self._show(shown)
+
+    def _shows(self, said: Said) -> bool:
+        if self.only and said.host not in ("", self.only):
+            return False
+        return not self.words or self.words in said.text.casefold()
+
+    @property
+    def _width(self) -> int:
+        return max(self.scrollable_content_region.width, 20)
+
+    # ---- what is shown of it
+
+    def show_only(self, host: str, words: str = "") -> None:
+        """The lines of one machine or of all, and of these the ones that hold some words."""
         self.only = host
+        self.words = words.casefold()
         self.found = None
         self.kept.extend(self.waiting)
         self.waiting.clear()
-        self.clear()
-        self.write_lines([text for name, text in self.kept if self._shows(name)], scroll_end=True)
+        self.missed = 0
+        self._draw_anew()
         self.follow()
+
+    def watch_wrapped(self) -> None:
+        """Fold the lines anew; the line in the middle of the screen stays in sight."""
+        self._fold_anew()
+
+    def _fold_anew(self) -> None:
+        if not self.shown:
+            return
+        y = min(self.scroll_offset.y, len(self.rows) - 1)
+        top = self.rows[y][0] if self.rows else self.first
+        shown, self.shown, self.rows = self.shown, [], []
+        first = self.first
+        self._show(shown)
+        self.first = first
+        if self.follows:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        else:
+            self._scroll_to_line(top - first)
+
+    def _scroll_to_line(self, place: int) -> None:
+        number = self.first + place
+        y = next((n for n, row in enumerate(self.rows) if row[0] >= number), 0)
+        self.scroll_to(y=max(y - self.size.height // 2, 0), animate=False, immediate=True)
 
     def follow(self) -> None:
         """Back to the end, where new lines appear."""
         self.found = None
         self.follows = True
-        self.notify_style_update()
+        self.refresh()
         self.scroll_end(animate=False, immediate=True, x_axis=False)
 
     def find(self, words: str) -> int | None:
         """The next line above the last one found that holds the words; None where none does."""
-        count = len(self.lines)
+        count = len(self.shown)
         start = self.found if self.found is not None else count
-        line = _search(self.lines.__getitem__, words.casefold(), start, count)
+        line = _search(lambda place: self.shown[place].text, words.casefold(), start, count)
         if line is not None:
             self.found = line
             self.follows = False
-            self.notify_style_update()
-            self.scroll_to(y=max(line - self.size.height // 2, 0), animate=False, immediate=True)
+            self._scroll_to_line(line)
             self.refresh()
         return line
 
-    # A person who goes up wants to read; whatever else moves the text does not change that.
+    def in_sight(self) -> list[str]:
+        """The whole lines of which a part is on the screen."""
+        top = self.scroll_offset.y
+        numbers = dict.fromkeys(row[0] for row in self.rows[top : top + self.size.height])
+        return [self.shown[number - self.first].text for number in numbers]
+
+    # ---- moving; a person who goes up wants to read, and nothing else changes that
 
     def action_scroll_up(self) -> None:
         """A line up; the text stands still from now on."""
@@ -127,6 +253,12 @@ class RunLog(Log):
         super().action_page_down()
         self.call_after_refresh(self._look_for_end)
 
+    def action_sideways(self, by: int) -> None:
+        """Move long lines that are not folded."""
+        if not self.wrapped:
+            self.shift = max(self.shift + by * SIDEWAYS, 0)
+            self.refresh()
+
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._stand_still()
         super()._on_mouse_scroll_up(event)
@@ -143,29 +275,43 @@ class RunLog(Log):
             self.follows = True
 
     def on_resize(self, _event: events.Resize) -> None:
-        """The end stays in sight when the panel above grows."""
-        if self.follows:
+        """The end stays in sight when the panel above grows; folded lines are folded anew."""
+        if self.wrapped:
+            self._fold_anew()
+        elif self.follows:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
 
-    def _shows(self, host: str) -> bool:
-        return not self.only or host in ("", self.only)
+    # ---- drawing
 
-    def _moved(self, new: int) -> None:
-        """Where the found line is after so many new ones have pushed old ones out."""
-        over = len(self.lines) + new - MOST_LINES
-        if self.found is not None and over > 0:
-            self.found = self.found - over if self.found >= over else None
+    def render_line(self, y: int) -> Strip:
+        """One row of the screen."""
+        width = self.scrollable_content_region.width
+        base = self.rich_style
+        place = y + self.scroll_offset.y
+        if not 0 <= place < len(self.rows):
+            return Strip.blank(width, base)
+        number, text = self.rows[place]
+        said = self.shown[number - self.first]
+        style = base
+        if said.tone:
+            style = base + self.get_component_rich_style(f"run-log--{said.tone}", partial=True)
+        if number - self.first == self.found:
+            style = style + Style(reverse=True)
+        if not self.wrapped:
+            text = text[self.shift : self.shift + LONGEST]
+            if cell_len(text) > width:
+                text = chop_cells(text, max(width - 1, 1))[0] + "…"
+        return Strip([Segment(text, style)]).adjust_cell_length(width, base)
 
-    # Textual measures new lines in a thread of their own, twenty times a second; here the lines
-    # of one flush are few, and measured at once.
-    def _update_size(self, updates: int, lines: list[str]) -> None:  # type: ignore[override]  # Textual's is a worker
-        if lines:
-            longest = max(cell_len(self._process_line(line)) for line in lines)
-            self._update_maximum_width(updates, longest)
 
-    def _render_line_strip(self, y: int, rich_style: Style) -> Strip:
-        strip = super()._render_line_strip(y, rich_style)
-        return strip.apply_style(Style(reverse=True)) if y == self.found else strip
+def folded(text: str, width: int) -> list[str]:
+    """A line in parts of at most so many cells; what follows the first is set in a little."""
+    if cell_len(text) <= width:
+        return [text]
+    text = text[:LONGEST]
+    head = chop_cells(text, width)[0]
+    rest = chop_cells(text[len(head) :], max(width - 2, 1))
+    return [head, *(f"  {part}" for part in rest)]
 
 
 def _search(line: Callable[[int], str], words: str, start: int, count: int) -> int | None:

@@ -1,4 +1,4 @@
-"""The lab by hand: `python -m tests.lab up|build|clean|packages`."""
+"""The lab by hand: `python -m tests.lab up|site|build|clean|packages`."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--ignore-stdin", action="store_true", help="only a signal ends it")
     up.set_defaults(act=_up)
 
+    site = verbs.add_parser("site", help="bring up a site to install on, and say what to type")
+    site.add_argument("--environment", default="production", metavar="NAME")
+    site.add_argument(
+        "--host", action="append", default=[], metavar="NAME=ROLE", help="machines with roles"
+    )
+    site.set_defaults(act=_site)
+
     build = verbs.add_parser("build", help="build and import the images")
     build.add_argument("variant", nargs="*", metavar="VARIANT", help="default: all")
     build.set_defaults(act=_build)
@@ -59,9 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _up(options: argparse.Namespace) -> int:
-    from tests.lab.lab import Lab
-
+def _end_by_signal() -> None:
+    """Have SIGTERM and Ctrl-C leave every `with` block in order."""
     ends = (signal.SIGTERM, signal.SIGINT)
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -71,6 +77,26 @@ def _up(options: argparse.Namespace) -> int:
 
     for each in ends:
         signal.signal(each, end)
+
+
+def _site(options: argparse.Namespace) -> int:
+    from tests.lab.lab import Lab
+    from tests.lab.site import ROLES, bring_up, what_to_type
+
+    named = dict(word.partition("=")[::2] for word in options.host) or dict(ROLES)
+    _end_by_signal()
+    recipe.ensure(recipe.FULL)
+    with Lab() as lab:
+        machines, site = bring_up(lab, named, options.environment)
+        print(what_to_type(lab, machines, site), flush=True)
+        threading.Event().wait()
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from tests.lab.lab import Lab
+
+    _end_by_signal()
     began = time.monotonic()
     chosen = recipe.RECIPES[options.variant]
     recipe.ensure(chosen)

@@ -217,7 +217,7 @@ async def test_a_failing_step_is_mended_and_retried_to_the_hand_over(
 ) -> None:
     async with app.run_test(size=SMALL) as pilot:
         screen = await failing(pilot)
-        await shows(pilot, "FAILED: Write the second file", "on box1", "r retry", "not mended")
+        await shows(pilot, "FAILED: Write the second file", "Where: box1", "r Retry", "not mended")
         await shows(pilot, "On disk:", "/logs")
         assert headline(pilot) == "Machines are being changed"
         (hermetic / "mended").touch()

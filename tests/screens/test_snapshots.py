@@ -159,7 +159,9 @@ async def install(pilot: Pilot[int]) -> None:
     log.focus()
     stages = pilot.app.screen.query_one("#stages", Board)
     screen = pilot.app.screen
-    await until(pilot, lambda: stages.key == "finish" or not getattr(screen, "running", True))
+    await until(
+        pilot, lambda: str(stages.key).startswith("finish") or not getattr(screen, "running", True)
+    )
 
 
 async def hand_over(pilot: Pilot[int]) -> None:

@@ -1,0 +1,119 @@
+"""Run step: a step of the wizard that shows a run, drives it, and has the levers of its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from textual import events
+from textual.app import ComposeResult
+from textual.timer import Timer
+
+from screens.log_actions import LogActions
+from screens.step import StepScreen
+from screens.widgets.log_panel import LogPanel
+from screens.widgets.run_view import RunView, Standing
+
+if TYPE_CHECKING:
+    from installer.events import Outcome
+    from screens.services import Installing
+
+FLUSH_SECONDS: Final = 1 / 20
+"""How often lines may reach the screen."""
+
+
+class RunStepScreen(LogActions, StepScreen):
+    """Stages, machines and the live log of the run of this session."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = False
+        self.outcome: Outcome | None = None
+        self.flusher: Timer | None = None
+        self.clock: Timer | None = None
+
+    @property
+    def work(self) -> Installing | None:
+        """The installation of this session."""
+        return self.memory.installed
+
+    @property
+    def view(self) -> RunView:
+        """The run as it is drawn."""
+        return self.query_one(RunView)
+
+    @property
+    def log_panel(self) -> LogPanel:
+        """The live log with its search and its place on the disk."""
+        return self.view.log_panel
+
+    def compose_body(self) -> ComposeResult:
+        """The run."""
+        yield RunView(id="view")
+
+    def begin_to_draw(self) -> None:
+        """Draw from now on: lines twenty times a second, times every second."""
+        self.log_panel.log_view.focus()
+        self.flusher = self.set_interval(FLUSH_SECONDS, self.flush)
+        self.clock = self.set_interval(1.0, self.draw)
+
+    def flush(self) -> None:
+        """Lines to the log, and the rest where something happened."""
+        if self.view.flush():
+            self.draw()
+
+    def draw(self) -> None:
+        """Everything but the lines, as it stands now."""
+        work = self.work
+        if work is None:
+            return
+        engine = work.engine
+        self.view.draw(
+            Standing(
+                plan=engine.plan,
+                state=engine.state,
+                now=self.services.now().timestamp(),
+                expected=work.expected,
+                failures=engine.failures,
+                ended=self.outcome,
+                running=self.running,
+                paused=engine.control.paused,
+            )
+        )
+        self.draw_place()
+
+    def draw_place(self) -> None:
+        """Where the log lies on the disk."""
+        panel = self.log_panel
+        panel.folder = self.work.run.folder if self.work is not None else None
+        panel.show_place()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Other columns for another width."""
+        self.call_after_refresh(self.draw)
+
+    # ---- the log
+
+    def machine_states(self) -> Mapping[str, str]:
+        """Every machine of the plan with its state."""
+        from screens.run_words import machine_states
+
+        work = self.work
+        return {} if work is None else machine_states(work.engine.plan, work.engine.state)
+
+    def log_file(self, machine: str) -> Path | None:
+        """The log of one machine on the disk."""
+        return None if self.work is None else self.work.run.log(machine)
+
+    async def write_text(self, path: Path, text: str) -> None:
+        """Write a file; raises Problem."""
+        await self.services.write_text(path, text)
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """A sentence in the panel."""
+        StepScreen.say(self, text, bad=bad)
+
+    def on_log_panel_told(self, event: LogPanel.Told) -> None:
+        """What the log has to say."""
+        self.say(event.text)

@@ -1,0 +1,167 @@
+"""Run view: stages, machines, a failure and the live log of a run, under way or replayed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.widgets import Static
+
+from screens.machine_tasks import MachineTasks
+from screens.widgets.board import Board
+from screens.widgets.log_panel import LogPanel
+from screens.widgets.run_log import MOST_LINES
+
+if TYPE_CHECKING:
+    from installer.events import Event, Outcome
+    from installer.plan import Plan
+    from installer.running.state import RunState
+    from installer.running.work import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands at a moment, as the view is drawn from it."""
+
+    plan: Plan
+    state: RunState
+    now: float
+    """Unix time: of the clock, or of what is replayed."""
+    expected: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    failures: Sequence[Failure] = ()
+    ended: Outcome | None = None
+    running: bool = True
+    paused: bool = False
+
+
+class RunView(Container):
+    """Draws a run; events wait in it until `flush`."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.arrived: deque[Event] = deque(maxlen=MOST_LINES * 4)
+        """Events that the screen has not shown yet; the disk has all of them."""
+        self.passed = 0
+        """Events that were pushed out before they could be shown."""
+        self.tasks = MachineTasks()
+        self.place = 0
+        """Which of the failures is shown."""
+        self.name_width = 4
+        self.titles: dict[str, str] = {}
+        self.folder: Path | None = None
+
+    @property
+    def log_panel(self) -> LogPanel:
+        """The live log with its search and its place on the disk."""
+        return self.query_one(LogPanel)
+
+    def compose(self) -> ComposeResult:
+        """How far, stages and machines, the failure, the log."""
+        from screens.run_words import STAGE_COLUMNS
+
+        yield Static("", id="far", markup=False)
+        with Container(id="run"):
+            with Vertical(id="left"):
+                yield Board(STAGE_COLUMNS, header=False, id="stages")
+                with VerticalScroll(id="machines", can_focus=False):
+                    yield Static("", id="grid", markup=False)
+            with Vertical(id="right"):
+                with VerticalScroll(id="failure"):
+                    yield Static("", id="failure-text", markup=False)
+                yield LogPanel(id="log-panel")
+
+    def begin(self, plan: Plan) -> None:
+        """The plan whose run is shown."""
+        from screens.run_words import titles_of
+
+        self.titles = titles_of(plan)
+        self.name_width = max([len(name) for name, _ in plan.hosts] + [4])
+
+    def say_far(self, text: str) -> None:
+        """A sentence in the place of how far it is."""
+        self.query_one("#far", Static).update(text)
+
+    # ---- events
+
+    def arrive(self, events: Sequence[Event]) -> None:
+        """Take a batch of events; nothing is drawn before the next flush."""
+        from installer.events import Kind
+
+        for event in events:
+            # What decides must not be pushed out by lines of output.
+            if event.kind is not Kind.LINE:
+                self.tasks.take(event)
+        self.passed += max(len(self.arrived) + len(events) - MOST_LINES * 4, 0)
+        self.arrived.extend(events)
+
+    def flush(self) -> bool:
+        """Put what arrived into the log; whether anything but lines of output was among it."""
+        from installer.events import Kind
+        from screens.run_words import said
+
+        lines = []
+        more = False
+        for _ in range(min(len(self.arrived), MOST_LINES)):
+            event = self.arrived.popleft()
+            more = more or event.kind is not Kind.LINE
+            line = said(event, self.name_width)
+            if line is not None:
+                lines.append(line)
+        panel = self.log_panel
+        panel.log_view.missed += self.passed
+        self.passed = 0
+        panel.take(lines)
+        panel.flush()
+        return more
+
+    # ---- drawing
+
+    def draw(self, standing: Standing) -> None:
+        """Stages, machines, failures as they stand."""
+        from installer.running.progress import progress_of
+        from screens.run_words import (
+            at_work,
+            grid,
+            machine_lines,
+            machine_rows,
+            progress_sentence,
+            rail_rows,
+        )
+
+        plan, state, now = standing.plan, standing.state, standing.now
+        progress = progress_of(plan, state, standing.expected, now=now)
+        if standing.running or standing.ended is not None:
+            ended = None if standing.running else standing.ended
+            self.say_far(progress_sentence(progress, ended, paused=standing.paused))
+        board = self.query_one("#stages", Board)
+        rows = rail_rows(progress, state, now)
+        if [row.key for row in rows] != [row.key for row in board.rows]:
+            board.set_rows(rows)
+        else:
+            board.update_rows(rows)
+        wide = self.screen.has_class("-wide")
+        half = self.query_one("#run").size.height // 2
+        # Beside the log the stages take the room they need, and the machines follow at once.
+        board.styles.height = min(len(rows), half) if wide and half else None
+        moving = at_work(progress)
+        if moving is not None and not board.has_focus:
+            board.move_to(moving)
+        machines = machine_rows(plan, state, self.tasks, progress, now)
+        width = self.query_one("#machines").size.width - 3
+        words = machine_lines if wide else grid
+        self.query_one("#grid", Static).update(words(machines, width))
+        self._draw_failure(standing.failures)
+
+    def _draw_failure(self, failures: Sequence[Failure]) -> None:
+        from screens.run_words import failure_text
+
+        self.screen.set_class(bool(failures), "-failing")
+        if failures:
+            self.place = min(self.place, len(failures) - 1)
+            text = failure_text(failures, self.place, self.titles, self.tasks)
+            self.query_one("#failure-text", Static).update(text)
