@@ -23,6 +23,7 @@ from foundation.secrets import Secret
 from installer.control import Control, Told
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal import Journal, Subscriber
+from installer.machine_locks import MachineLocks
 from installer.plan import Plan
 from installer.running.context import Jobs, Shared
 from installer.running.ordering import check_before, stages_in_order
@@ -94,12 +95,13 @@ class Engine:
         self._jobs = jobs
         self._by = by or _user()
         self._hosts = self._find_hosts(hosts, control_host)
-        self._how = How(self._hosts, max(1, concurrency), interactive, recheck, lock)
+        self._how = How(self._hosts, max(1, concurrency), interactive, recheck, self._lost)
         self._asked_for = stages_in_order(plan, until=until, only=only)
         check_before(self._asked_for, self._hosts.keys(), None if dry_run else secrets.keys())
         self._subscribers: list[Subscriber] = []
         self._reaches: dict[str, Reach] = {}
         self._journal: Journal | None = None
+        self._machine_locks: MachineLocks | None = None
 
     # -- before the start ---------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class Engine:
         ALREADY where nothing had to be done. Raises JournalProblem, BrokenJournal, and Refused
         where the run belongs to another plan or the site was taken over.
         """
-        async with self._opened() as stages:
+        async with self._held(), self._opened() as stages:
             self._check_only(stages)
             if self.state.started is None:
                 await self._record(
@@ -164,7 +166,7 @@ class Engine:
         planned = next((s for s in self.plan.stages if s.id == stage), None)
         if planned is None:
             raise InputProblem(f'the plan has no stage "{stage}"', where="--undo")
-        async with self._opened() as stages:
+        async with self._held(), self._opened() as stages:
             await self._journal_told(Told("undo", by, reason, stage))
             return await self._watched(stages, stages.undo(planned))
 
@@ -182,7 +184,10 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
             if taken.done():
-                holder = self._lock.taker() if self._lock else None
+                locks = self._machine_locks
+                holder = locks.taker() if locks is not None and locks.lost else None
+                if holder is None and self._lock is not None and self._lock.lost:
+                    holder = self._lock.taker()
                 raise Refused(
                     "the site was taken over" + (f": {holder.sentence()}" if holder else ""),
                     where=self.run_folder.site_key,
@@ -197,6 +202,22 @@ class Engine:
                 task.cancel()
             await asyncio.gather(work, stop, taken, listen, return_exceptions=True)
             await stages.end()
+
+    @contextlib.asynccontextmanager
+    async def _held(self) -> AsyncIterator[None]:
+        """The machines' own locks held, where the site's is; raises Locked."""
+        if self._lock is None or self._dry_run:
+            yield
+            return
+        named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
+        hosts = [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
+        locks = MachineLocks(hosts, self._pool.connect, self._lock)
+        await locks.acquire()
+        self._machine_locks = locks
+        try:
+            yield
+        finally:
+            await locks.release()
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncIterator[Stages]:
@@ -219,6 +240,8 @@ class Engine:
             if journal.cut:
                 text = f"A torn last record of {journal.cut} bytes was cut off the journal."
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
+            for text in self._lock_notes():
+                journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             shared = self._share(journal)
             self.failures.clear()
             stages = Stages(shared, self.state, self.control, self._how, self.failures)
@@ -226,6 +249,17 @@ class Engine:
             yield stages
         finally:
             journal.close()
+
+    def _lock_notes(self) -> list[str]:
+        """What is to be recorded of the locks: whom they were taken from, or who left them."""
+        notes = []
+        for lock in (self._lock, self._machine_locks):
+            if lock is not None and lock.taken_from is not None:
+                notes.append(f"The site was taken over: {lock.taken_from.sentence()}.")
+            elif lock is not None and lock.stale is not None:
+                who = lock.stale.sentence()
+                notes.append(f"A lock was found whose process is gone: {who}.")
+        return list(dict.fromkeys(notes))
 
     def _check_only(self, stages: Stages) -> None:
         if self._only is None or self._dry_run:
@@ -240,7 +274,8 @@ class Engine:
             )
 
     async def _open_journal(self) -> Journal:
-        taken_over = self._lock is not None and self._lock.taken_from is not None
+        held = (self._lock, self._machine_locks)
+        taken_over = any(lock is not None and lock.taken_from is not None for lock in held)
         patience = time.monotonic() + (_TAKEOVER_PATIENCE if taken_over else 0)
         while True:
             try:
@@ -265,6 +300,7 @@ class Engine:
             reaches=self._reach,
             durable_kind=getattr(self._jobs, "durable_kind", _unknown_kind),
             inventory=getattr(self._pool, "inventory", None),
+            locks=self._machine_locks,
         )
 
     def _reach(self, host: Host) -> Reach:
@@ -297,8 +333,19 @@ class Engine:
         """Ends when somebody has taken the site over."""
         if self._lock is None:
             await asyncio.Event().wait()
-        while self._lock is not None and not self._lock.lost:  # noqa: ASYNC110 - a file, polled
-            await asyncio.sleep(_LOCK_LOOKS)
+        locks = self._machine_locks
+        signs = asyncio.create_task(locks.watch()) if locks is not None else None
+        try:
+            while not self._lost():  # noqa: ASYNC110 - a file, polled
+                await asyncio.sleep(_LOCK_LOOKS)
+        finally:
+            if signs is not None:
+                signs.cancel()
+                await asyncio.gather(signs, return_exceptions=True)
+
+    def _lost(self) -> bool:
+        locks = self._machine_locks
+        return (self._lock is not None and self._lock.lost) or (locks is not None and locks.lost)
 
     # -- events -------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import statistics
 import time
 from collections import defaultdict
@@ -83,6 +84,11 @@ class Run:
         if name != host:  # two machines must not share a file
             name += "-" + hashlib.sha256(host.encode()).hexdigest()[:6]
         return self.folder / "logs" / f"{name[:120]}.log"
+
+    def forget_unbegun(self) -> None:
+        """Remove the folder of a run that was refused before anything was recorded."""
+        if not self.journal.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def plan(self) -> Plan:
         """The plan of the run; raises InputProblem where it cannot be read."""

@@ -7,6 +7,8 @@ import fcntl
 import getpass
 import json
 import os
+import re
+import secrets
 import socket
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from foundation.paths import make_private
+from foundation.hosts.output_lines import clean_line
+from foundation.paths import data_folder, make_private, write_private
 from foundation.problems import Refused
 from installer.runs import runs_folder
 
 _SIZE_LIMIT: Final = 64 * 1024
+_LAPTOP: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Locked(Refused):
@@ -27,14 +31,17 @@ class Locked(Refused):
     code = "locked"
     title = "Somebody else is working on this site"
 
-    def __init__(self, holder: Holder | None, where: Path) -> None:
+    def __init__(
+        self,
+        holder: Holder | None,
+        where: Path | str,
+        *,
+        silence: str = "",
+        remedy: str = "Speak with them. If they cannot end it, take the site over knowingly: "
+        "sitewright resume --take-over. Theirs then stops before its next step.",
+    ) -> None:
         said = holder.sentence() if holder else "The lock does not say who holds it"
-        super().__init__(
-            f"{said}.",
-            where=str(where),
-            remedy="Speak with them. If they cannot end it, take the site over knowingly: "
-            "sitewright resume --take-over. Theirs then stops before its next step.",
-        )
+        super().__init__(f"{said}. {silence}".rstrip(), where=str(where), remedy=remedy)
         self.holder = holder
 
 
@@ -52,6 +59,10 @@ class Holder:
     """The person's name, where it is known."""
     taken_from: str = ""
     """Whom it was taken over from, if anybody."""
+    laptop: str = ""
+    """What tells their home from every other; two laptops may have the same name."""
+    site: str = ""
+    """The key of the site, in a lock that lies on a machine."""
 
     def sentence(self) -> str:
         """Who, where and since when, without a full stop."""
@@ -69,11 +80,12 @@ class Lock:
 
     def __init__(self, site_key: str, *, by: str = "", take_over: bool = False) -> None:
         self.path = runs_folder() / site_key / "lock"
+        self.key = site_key
+        self.by = by
+        self.take_over = take_over
         self.stale: Holder | None = None
         """Whose lock was found left behind by a process that is gone."""
         self.taken_from: Holder | None = None
-        self._by = by
-        self._take_over = take_over
         self._file = -1
 
     def acquire(self) -> Self:
@@ -86,7 +98,7 @@ class Lock:
             except OSError:
                 holder = _read(file)
                 os.close(file)
-                if not self._take_over:
+                if not self.take_over:
                     raise Locked(holder, self.path) from None
                 self.taken_from = holder
                 with contextlib.suppress(FileNotFoundError):
@@ -105,7 +117,7 @@ class Lock:
         holder = _read(file)
         if holder is None:
             return
-        if holder.host != socket.gethostname() and not self._take_over:
+        if holder.host != socket.gethostname() and not self.take_over:
             # On a shared home another machine's lock may not be seen as one.
             os.close(file)
             raise Locked(holder, self.path)
@@ -115,14 +127,8 @@ class Lock:
             self.stale = holder
 
     def _write(self) -> None:
-        holder = Holder(
-            user=_user(),
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            since=datetime.now(UTC).isoformat(timespec="seconds"),
-            by=self._by,
-            taken_from=self.taken_from.sentence() if self.taken_from else "",
-        )
+        taken_from = self.taken_from.sentence() if self.taken_from else ""
+        holder = this_holder(self.by, taken_from=taken_from)
         data = (json.dumps(asdict(holder)) + "\n").encode()
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, data, 0)
@@ -179,18 +185,56 @@ def holder_of(site_key: str) -> Holder | None:
         os.close(file)
 
 
+def this_holder(by: str, *, taken_from: str = "") -> Holder:
+    """This process as the holder of a lock, from now on."""
+    return Holder(
+        user=_user(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        by=by,
+        taken_from=taken_from,
+        laptop=laptop(),
+    )
+
+
+def laptop() -> str:
+    """What tells this home on this laptop from every other: a random word, made once.
+
+    Raises OSError where the data folder cannot be written to.
+    """
+    path = data_folder() / "laptop"
+    with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+        found = path.read_text("ascii").strip()
+        if _LAPTOP.fullmatch(found):
+            return found
+    word = secrets.token_hex(16)
+    write_private(path, word + "\n")
+    return word
+
+
+def holder_from_json(text: str | bytes) -> Holder | None:
+    """What a lock says of its holder; None for what is no such thing."""
+    try:
+        value = json.loads(text)
+        return Holder(
+            user=clean_line(str(value["user"])[:100]),
+            host=clean_line(str(value["host"])[:255]),
+            pid=int(value["pid"]),
+            since=clean_line(str(value["since"])[:40]),
+            by=clean_line(str(value.get("by", ""))[:100]),
+            taken_from=clean_line(str(value.get("taken_from", ""))[:600]),
+            laptop=clean_line(str(value.get("laptop", ""))[:64]),
+            site=clean_line(str(value.get("site", ""))[:200]),
+        )
+    except (ValueError, TypeError, KeyError, RecursionError, AttributeError, OverflowError):
+        return None
+
+
 def _read(file: int) -> Holder | None:
     try:
-        value = json.loads(os.pread(file, _SIZE_LIMIT, 0))
-        return Holder(
-            user=str(value["user"]),
-            host=str(value["host"]),
-            pid=int(value["pid"]),
-            since=str(value["since"]),
-            by=str(value.get("by", "")),
-            taken_from=str(value.get("taken_from", "")),
-        )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError):
+        return holder_from_json(os.pread(file, _SIZE_LIMIT, 0))
+    except OSError:
         return None
 
 

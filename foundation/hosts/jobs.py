@@ -14,11 +14,12 @@ import secrets
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final, Literal
 
 from foundation.hosts import jobs_detached, jobs_scripts, jobs_systemd
 from foundation.hosts.connection import Become, Connection
-from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
+from foundation.hosts.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
 from foundation.hosts.jobs_shell import call, problem
 from foundation.hosts.journal_lines import is_cursor
 from foundation.problems import (
@@ -64,11 +65,17 @@ async def start(connection: Connection, spec: JobSpec, *, become: Become = Becom
     _check(spec)
     settings = [f"{name}={value}" for name, value in spec.environment]
     command = ("/usr/bin/env", *settings, *spec.command) if settings else spec.command
-    told = JobSpec(spec.id, command, spec.stdin, (), spec.directory, spec.timeout)
+    told = replace(spec, command=command, environment=())
     if await durable_kind(connection, become=become) == "systemd":
         done = await jobs_systemd.start(connection, told, secrets.token_hex(12))
     else:
         done = await jobs_detached.start(connection, told, become)
+    if done.status == jobs_scripts.FENCED:
+        raise Fenced(
+            "another works on the machine now, so nothing more is begun there",
+            where=connection.host.name,
+            remedy="Speak with them: sitewright resume says who it is.",
+        )
     if done.status == jobs_scripts.NO_MEMORY:
         raise ConnectionProblem(
             "the machine has no file system in memory, so nothing secret can be handed to a job",
@@ -221,6 +228,6 @@ async def _end(
 
 
 __all__ = [
-    "DurableKind", "JobLine", "JobSpec", "JobState", "JobStatus", "durable_kind", "follow",
-    "follow_again", "follow_units", "forget", "start", "status", "stop",
+    "DurableKind", "Fenced", "JobLine", "JobSpec", "JobState", "JobStatus", "durable_kind",
+    "follow", "follow_again", "follow_units", "forget", "start", "status", "stop",
 ]  # fmt: skip

@@ -16,7 +16,8 @@ from foundation.hosts.output_lines import LINE_LIMIT, clean_line
 async def start(connection: Connection, spec: JobSpec, become: Become) -> Completed:
     """Start a job that nobody waits for; one that is there already is left alone."""
     size = -1 if spec.stdin is None else len(spec.stdin)
-    arguments = [spec.id, f"{spec.timeout:.3f}", spec.directory, str(size), *spec.command]
+    arguments = [spec.id, f"{spec.timeout:.3f}", spec.directory, str(size), spec.fence]
+    arguments += spec.command
     return await call(
         connection, scripts.DETACHED_START, arguments, stdin=spec.stdin, become=become
     )

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from foundation.problems import Refused
+
+
+class Fenced(Refused):
+    """A job that was not started, because another holds the machine's lock."""
+
+    code = "fenced"
+    title = "Somebody else is working on this machine"
+
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
@@ -23,6 +32,9 @@ class JobSpec:
     directory: str = "/"
     timeout: float = 3600.0
     """Seconds after which the machine itself ends the job."""
+    fence: str = ""
+    """The token of the machine's lock (`machine_lock`): where another holds that, it is not
+    started."""
 
 
 class JobState(StrEnum):

@@ -14,6 +14,8 @@ NO_ROOM: Final = 92
 """Exit status: the job's files could not be written."""
 CUT_SHORT: Final = 93
 """Exit status: the standard input did not arrive whole, so nothing was started."""
+FENCED: Final = 95
+"""Exit status: another holds the machine's lock, so nothing was started."""
 
 KIND: Final = r"""
 if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
@@ -29,6 +31,14 @@ _BOOT: Final = r"""
 boot() { printf '%s.%s' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" \
     "$(sed 's/.*) //' /proc/1/stat 2>/dev/null | cut -d' ' -f20)"; }
 """
+
+FENCE: Final = r"""
+fenced() {
+    [ -n "$1" ] && [ -e /var/lib/sitewright/lock ] &&
+        ! head -n 1 /var/lib/sitewright/lock | grep -qxF -- "$1"
+}
+"""
+"""Whether the machine's lock (see `machine_lock`) is another's than that of the token."""
 
 # --- systemd ----------------------------------------------------------------------------------
 
@@ -60,9 +70,11 @@ _WRAPPER: Final = (
 # limit that is never reached stands for none.
 UNIT_START: Final = (
     _BOOT
+    + FENCE
     + _UNIT
     + r"""
-timeout=$1 folder=$2 nonce=$3 size=$4; shift 4
+timeout=$1 folder=$2 nonce=$3 size=$4 fence=$5; shift 5
+fenced "$fence" && exit 95
 if [ -e "$d/started" ] || shown | grep -q '^LoadState=loaded'; then exit 0; fi
 mkdir -p "$d" || exit 92
 input=null
@@ -91,7 +103,8 @@ if shown | grep -q '^LoadState=loaded'; then : >"$d/started"; exit 0; fi
 exit $status
 """
 )
-"""id, time-out, folder, nonce, size of the standard input or -1, command with `$` doubled."""
+"""id, time-out, folder, nonce, size of the standard input or -1, fence or "", command with `$`
+doubled."""
 
 # Not --after-cursor: where the entry at the cursor is another unit's, that leaves out the first
 # entry that matches (systemd 252), which is the job's first line if it overtook "Started". The
@@ -235,9 +248,11 @@ echo "$s $word" >"$d/exit.new" && mv "$d/exit.new" "$d/exit"
 
 DETACHED_START: Final = (
     _BOOT
+    + FENCE
     + _FILES
     + r"""
-timeout=$1 folder=$2 size=$3; shift 3
+timeout=$1 folder=$2 size=$3 fence=$4; shift 4
+fenced "$fence" && exit 95
 [ ! -e "$d/pid" ] || exit 0
 mkdir -p "$d" || exit 92
 boot >"$d/boot" && : >"$d/log" || exit 92
@@ -269,7 +284,7 @@ while [ ! -e "$d/pid" ] && [ $n -lt 100 ]; do sleep 0.05; n=$((n + 1)); done
 [ -e "$d/pid" ] || exit 94
 """
 )
-"""id, time-out, folder, size of the standard input or -1, command."""
+"""id, time-out, folder, size of the standard input or -1, fence or "", command."""
 
 DETACHED_FOLLOW: Final = (
     _BOOT

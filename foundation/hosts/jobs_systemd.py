@@ -21,7 +21,8 @@ async def start(connection: Connection, spec: JobSpec, nonce: str) -> Completed:
     """Hand a job to systemd; one that is there already is left alone."""
     command = [word.replace("$", "$$") for word in spec.command]
     size = -1 if spec.stdin is None else len(spec.stdin)
-    arguments = [spec.id, f"{spec.timeout:.3f}", spec.directory, nonce, str(size), *command]
+    arguments = [spec.id, f"{spec.timeout:.3f}", spec.directory, nonce, str(size), spec.fence]
+    arguments += command
     return await call(
         connection, scripts.UNIT_START, arguments, stdin=spec.stdin, become=Become.ROOT
     )

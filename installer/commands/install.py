@@ -153,7 +153,7 @@ async def _carry(
     from installer.run import Engine
     from installer.runs import create_run, earlier_seconds, site_key
     from installer.site import dump_site, resolved
-    from installer.site_lock import Lock
+    from installer.site_lock import Lock, Locked
     from preflight.recorded import facts_text
 
     inventory = work.site.inventory(work.site_file.parent)
@@ -202,7 +202,11 @@ async def _carry(
                 expected=earlier_seconds(),
                 by=by,
             )
-            return await _watched(engine, options, run)
+            try:
+                return await _watched(engine, options, run)
+            except Locked:
+                run.forget_unbegun()
+                raise
 
 
 async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> ExitCode:

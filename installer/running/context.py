@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from foundation.hosts.connection import Become, Completed, Connection
-from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
+from foundation.hosts.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import ConnectionLost, ConnectionProblem, ConnectTimeout
 from foundation.secrets import Secret
 from installer.events import KINDS, Event, Json, Kind
 from installer.journal import Journal
+from installer.machine_locks import MachineLocks
 from installer.plan import Plan, PlannedStep
 from installer.running.login_jobs import LoginJobs, runs_as_login
 from installer.running.package_lock import FIND, tell_holders
@@ -77,6 +78,8 @@ class Shared:
     durable_kind: Callable[[Connection], Any]
     inventory: Inventory | None = None
     """How every machine of the site is reached, for programs that reach them themselves."""
+    locks: MachineLocks | None = None
+    """The machines' own locks, where the run holds them."""
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One question at a time is put to the person."""
 
@@ -225,8 +228,10 @@ class Context:
         if self.dry_run:
             self.emit(Kind.NOTE, text=f"Would {says}.")
             return Ended(JobState.SUCCEEDED, 0, "dry run", (), dry=True)
+        locks = self._shared.locks
         spec = JobSpec(
             id=self._job_id(label),
+            fence=locks.token if locks is not None and not self.host.local else "",
             command=tuple(command),
             stdin=stdin,
             environment=tuple({**self._environment, **dict(environment)}.items()),
@@ -257,6 +262,7 @@ class Context:
 
     async def _begin(self, spec: JobSpec, reach: Reach) -> str:
         """Journal the job, then hand it to the machine; its boot id."""
+        locks = self._shared.locks
         boot_id, durable = await reach.again(lambda c: self._boot(c, reach, spec.id), self.until)
         job: dict[str, Json] = {"job": spec.id, "boot_id": boot_id, "durable": durable}
         await self._shared.journal.record(self._event(Kind.JOB_STARTED, self.host.name, job))
@@ -272,7 +278,16 @@ class Context:
                               where=self.host.name)  # fmt: skip
             await self._jobs.start(connection, spec)
 
-        await reach.again(start, self.until)
+        try:
+            if locks is not None and self.host.local and not await locks.look():
+                raise Fenced("another works on the site now", where=self.host.name)
+            await reach.again(start, self.until)
+        except Fenced:
+            if locks is None:
+                raise
+            await locks.look(None if self.host.local else self.host)
+            locks.lost = True
+            await asyncio.Event().wait()  # the watch over the locks ends the run
         return boot_id
 
     async def _boot(self, connection: Connection, reach: Reach, job_id: str) -> tuple[str, str]:

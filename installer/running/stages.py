@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from foundation.hosts.model import Host
 from foundation.problems import Problem
@@ -17,9 +17,6 @@ from installer.running.context import Context, Shared, forget_jobs
 from installer.running.state import Key, RunState
 from installer.running.work import Failure, Work
 from installer.steps.kind import step_kind
-
-if TYPE_CHECKING:
-    from installer.site_lock import Lock
 
 CONTROL_HOST: Final = "control"
 _FORGET_SECONDS: Final = 15.0
@@ -44,7 +41,8 @@ class How:
     concurrency: int
     interactive: bool
     recheck: Recheck | None
-    lock: Lock | None
+    lost: Callable[[], bool]
+    """Whether the site was taken over, so that nothing more may be begun."""
 
 
 class Stages:
@@ -199,7 +197,7 @@ class Stages:
         if self.control.stopped:
             raise asyncio.CancelledError
         # The lock is looked at again here: a machine that slept may not have seen it lost.
-        if self._how.lock is not None and self._how.lock.lost:
+        if self._how.lost():
             await asyncio.Event().wait()  # the watch over the lock ends the run
 
     async def end(self) -> None:

@@ -3,13 +3,15 @@
     python -m tests.installer.run_engine RUN-FOLDER JSON
 
 JSON: {"hosts": [{"name":…, "address":…, "user":…, "port":…}], "known_hosts":…, "key":…,
-"kill_after": N events on the disk, "kill_call": "start" | "after-start" | "status" | "forget"}.
-It prints the outcome, or dies by SIGKILL.
+"kill_after": N events on the disk, "kill_call": "start" | "after-start" | "status" | "forget",
+"by": the name of the person where the site's lock is to be held, "take_over": whether knowingly}.
+It prints the outcome or the problem, or dies by SIGKILL.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -28,6 +30,7 @@ from foundation.problems import Refused
 from installer.events import Event
 from installer.run import Engine
 from installer.runs import open_run
+from installer.site_lock import Lock
 from installer.steps.kind import Answer, Question
 
 _HERE = Path(__file__).parents[2]
@@ -99,26 +102,37 @@ async def _main(folder: Path, told: dict[str, Any]) -> None:
         if kill_after and seen >= kill_after:
             die()
 
-    async with Pool(inventory_of(told)) as pool:
+    by, take_over = told.get("by", ""), bool(told.get("take_over"))
+    async with contextlib.AsyncExitStack() as held:
+        lock = held.enter_context(Lock(run.site_key, by=by, take_over=take_over)) if by else None
+        pool = await held.enter_async_context(Pool(inventory_of(told)))
         engine = Engine(
-            run.plan(), pool, run, settings={}, secrets={}, ask=_nobody,
+            run.plan(), pool, run, settings={}, secrets={}, ask=_nobody, lock=lock,
             jobs=DyingJobs(told.get("kill_call", "")),
         )  # fmt: skip
         engine.subscribe(watch)
-        outcome = await engine.run()
+        try:
+            outcome = await engine.run()
+        except Refused as problem:
+            print(f"{problem}; {problem.remedy}")
+            sys.exit(problem.exit_code)
         for failure in engine.failures:
             print(failure.host, failure.problem, failure.lines)
         print(f"outcome={outcome}", flush=True)
 
 
-def start_engine(folder: Path, told: dict[str, Any]) -> subprocess.Popen[str]:
-    """Start such a process."""
+def start_engine(
+    folder: Path, told: dict[str, Any], *, home: Path | None = None
+) -> subprocess.Popen[str]:
+    """Start such a process; on another laptop, as far as it knows, where it has its own home."""
+    own = {"XDG_DATA_HOME": str(home)} if home is not None else {}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.installer.run_engine", str(folder), json.dumps(told)],
         cwd=_HERE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env={**os.environ, **own},
     )
 
 

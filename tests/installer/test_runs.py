@@ -54,6 +54,15 @@ def test_a_run_folder_is_private_and_holds_what_it_starts_from() -> None:
     assert run.plan().sha256 == PLAN.sha256
 
 
+def test_a_run_that_was_refused_before_it_began_leaves_no_folder() -> None:
+    run, begun = create_run("site", PLAN), create_run("site", PLAN)
+    begun.journal.write_bytes(b"")
+    for one in (run, begun):
+        one.forget_unbegun()
+    assert not run.folder.exists()
+    assert begun.folder.exists()
+
+
 def test_a_plan_that_was_changed_by_hand_is_told_in_words() -> None:
     run = create_run("site", PLAN)
     value = json.loads(run.plan_file.read_text())

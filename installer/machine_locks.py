@@ -1,0 +1,160 @@
+"""The lock of a site on its machines: two laptops are kept apart as two processes on one are.
+
+Every machine of the plan keeps a lock file that names the holder. The machine with the lowest
+address comes first, so that of two who begin at the same moment one gets all of them. A machine
+that does not answer then is passed over; but no job is started on a machine that another holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict, replace
+from typing import Final
+
+from foundation.hosts import machine_lock
+from foundation.hosts.connection import Connection
+from foundation.hosts.machine_lock import HeldBy
+from foundation.hosts.model import Host
+from foundation.problems import ConnectionProblem
+from installer.site_lock import Holder, Lock, Locked, holder_from_json, laptop, this_holder
+
+SIGN_OF_LIFE: Final = 20.0
+"""Seconds between two signs of life, and between two looks at whether it is still ours."""
+QUIET: Final = 3 * SIGN_OF_LIFE
+"""Seconds without one after which a holder is said to be silent; it may be asleep all the same."""
+_RELEASE_SECONDS: Final = 10.0
+
+
+class MachineLocks:
+    """The locks of some machines for one run. Raises Locked, and ConnectionProblem classes."""
+
+    def __init__(
+        self, hosts: Iterable[Host], connect: Callable[[Host], Awaitable[Connection]], lock: Lock
+    ) -> None:
+        self.token = secrets.token_hex(16)
+        """What tells this hold from every other; jobs carry it."""
+        self.lost = False
+        """Whether somebody has taken one of the machines over."""
+        self.taken_from: Holder | None = None
+        self.stale: Holder | None = None
+        """Whose locks were found left behind by a process of this laptop that is gone."""
+        self._hosts = sorted((h for h in hosts if not h.local), key=lambda h: (h.address, h.port))
+        self._connect = connect
+        self._lock = lock
+        self._held: list[Host] = []
+        self._taker: Holder | None = None
+
+    def taker(self) -> Holder | None:
+        """Who holds the machines now, where they are lost."""
+        return self._taker
+
+    async def acquire(self) -> None:
+        """Take the lock of every machine that answers, or none; raises Locked."""
+        try:
+            for lead in self._hosts[:1]:
+                await self._take(lead)
+            taken = await asyncio.gather(
+                *(self._take(host) for host in self._hosts[1:]), return_exceptions=True
+            )
+            for result in taken:
+                if isinstance(result, BaseException):
+                    raise result
+        except BaseException:
+            await self.release()
+            raise
+
+    async def _take(self, host: Host) -> None:
+        try:
+            connection = await self._connect(host)
+        except ConnectionProblem:
+            return  # its steps will wait for it, or say why it cannot be reached
+        instead = ""
+        while True:
+            text = json.dumps(asdict(self._holder()))
+            held = await machine_lock.take(connection, self.token, text, instead=instead)
+            if held is None:
+                self._held.append(host)
+                return
+            place = f"{host.name}:{machine_lock.PATH}"
+            if not held.token:
+                remedy = "The file is none of Sitewright's. Look at it, and remove it there."
+                raise Locked(None, place, remedy=remedy)
+            holder = holder_from_json(held.text)
+            if self._left_behind(holder):
+                self.stale = holder
+            elif self._lock.take_over:
+                self.taken_from = holder or self.taken_from
+            else:
+                raise Locked(holder, place, silence=silence(held))
+            instead = held.token
+
+    def _holder(self) -> Holder:
+        said = self.taken_from.sentence() if self.taken_from else ""
+        return replace(this_holder(self._lock.by, taken_from=said), site=self._lock.key)
+
+    def _left_behind(self, holder: Holder | None) -> bool:
+        """Whether the holder is a process of this very laptop and home that is gone.
+
+        Who holds the site's own lock here knows that no other process of this home does.
+        """
+        if holder is None or holder.laptop != laptop():
+            return False
+        return holder.site == self._lock.key or not _lives(holder.pid)
+
+    async def watch(self) -> None:
+        """Give signs of life; ends when a machine was taken over."""
+        while not self.lost:
+            await asyncio.sleep(SIGN_OF_LIFE)
+            await self.look()
+
+    async def look(self, host: Host | None = None) -> bool:
+        """Look at once whether a machine, or else the first, is still ours; False where not."""
+        for one in [host] if host is not None else self._held[:1]:
+            with contextlib.suppress(ConnectionProblem):  # then nobody can be told of
+                held = await machine_lock.refresh(await self._connect(one), self.token)
+                if held is not None:
+                    self.lost = True
+                    self._taker = holder_from_json(held.text)
+        return not self.lost
+
+    async def release(self) -> None:
+        """Give the locks back, where the machines answer; safe to call twice."""
+        held, self._held = self._held, []
+
+        async def one(host: Host) -> None:
+            with contextlib.suppress(ConnectionProblem):
+                await machine_lock.release(await self._connect(host), self.token)
+
+        if held:
+            await asyncio.wait(
+                [asyncio.create_task(one(host)) for host in held], timeout=_RELEASE_SECONDS
+            )
+
+
+def silence(held: HeldBy) -> str:
+    """What a holder's last sign of life says, in a sentence."""
+    ago = f"{held.silent / 60:.0f} minutes" if held.silent >= 120 else f"{held.silent:.0f} seconds"
+    if held.silent < QUIET:
+        return f"Its last sign of life came {ago} ago: it is at work."
+    return (
+        f"Its last sign of life came {ago} ago: that laptop may be off, asleep or without a "
+        "network. What it began on the machines goes on there."
+    )
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+__all__ = ["MachineLocks", "silence"]
