@@ -57,22 +57,23 @@ def verify_bundle(
 
     `base` is the bundle that a difference was made from; what is taken from it is verified too.
     """
-    started = time.monotonic()
     if base is not None:
         with open_bundle(path) as bundle, open_bundle(base) as under:
-            return _verify(bundle, signers, under, progress, threads, started)
+            return verify_open(bundle, signers, base=under, progress=progress, threads=threads)
     with open_bundle(path) as bundle:
-        return _verify(bundle, signers, None, progress, threads, started)
+        return verify_open(bundle, signers, progress=progress, threads=threads)
 
 
-def _verify(
+def verify_open(
     bundle: Bundle,
-    signers: Sequence[Signer],
-    base: Bundle | None,
-    progress: Progress | None,
-    threads: int | None,
-    started: float,
+    signers: Sequence[Signer] = (),
+    *,
+    base: Bundle | None = None,
+    progress: Progress | None = None,
+    threads: int | None = None,
 ) -> Verified:
+    """Verify a bundle that is open, and stays so for whoever uses it next; raises as above."""
+    started = time.monotonic()
     signer = check_signature(bundle, signers)
     if base is None and isinstance(bundle, FolderBundle) and bundle.difference() is not None:
         raise HostileBundle(

@@ -1,4 +1,4 @@
-"""`sitewright bundle`: make a bundle, look inside, verify, cut, join, and push it."""
+"""`sitewright bundle`: make a bundle, look inside, verify, cut, join, push and serve it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import argparse
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.bundle_options import add_bundle_options
+from installer.commands.bundle_progress import ProgressLine
 from installer.commands.options import ask_secret, narrator, write_result
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from bundles.progress import Event
     from bundles.recipe import Recipe
     from bundles.signers import Signer
     from bundles.verify import Verified
@@ -39,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         "split": _split,
         "join": _join,
         "push": _push,
+        "serve": _serve,
     }
     return actions[options.action](options)
 
@@ -57,7 +57,7 @@ def _create(options: argparse.Namespace) -> int:
     mirrors: dict[str, list[str]] = {}
     for registry, mirror in options.mirror:
         mirrors.setdefault(registry, []).append(mirror)
-    line = _Line(options)
+    line = ProgressLine(quiet=options.quiet)
     made = asyncio.run(
         create_bundle(
             recipe if recipe is not None else _needed(lock).recipe,
@@ -126,7 +126,7 @@ def _verify(options: argparse.Namespace) -> int:
     from bundles.problems import CorruptBundle
     from bundles.verify import verify_bundle
 
-    line = _Line(options)
+    line = ProgressLine(quiet=options.quiet)
     try:
         found = verify_bundle(
             options.bundle, _signers(options), base=options.base, progress=line.bytes
@@ -167,7 +167,7 @@ def _split(options: argparse.Namespace) -> int:
     from bundles.verify import verify_bundle
     from bundles.volumes import split_bundle
 
-    line = _Line(options)
+    line = ProgressLine(quiet=options.quiet)
     # What is damaged already must not travel.
     verify_bundle(options.bundle, _signers(options), progress=line.bytes)
     line.end()
@@ -188,7 +188,7 @@ def _join(options: argparse.Namespace) -> int:
     from bundles.verify import verify_bundle
     from bundles.volumes import join_volumes
 
-    line = _Line(options)
+    line = ProgressLine(quiet=options.quiet)
     signers = _signers(options)
     repaired: tuple[str, ...] = ()
     if options.base is not None:
@@ -211,7 +211,7 @@ def _join(options: argparse.Namespace) -> int:
 
 
 def _push(options: argparse.Namespace) -> int:
-    line = _Line(options)
+    line = ProgressLine(quiet=options.quiet)
     signers = _signers(options)
     from bundles.contents import human_size
     from bundles.verify import verify_bundle
@@ -233,6 +233,12 @@ def _push(options: argparse.Namespace) -> int:
         f"; {left} other items belong in no registry" if left else ""
     )
     return _tell(options, result, text)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from installer.commands.bundle_serve import serve
+
+    return serve(options, _signers(options), ProgressLine(quiet=options.quiet))
 
 
 async def _pushed(
@@ -323,57 +329,3 @@ def _verified(path: Path, found: Verified) -> dict[str, Any]:
 def _tell(options: argparse.Namespace, result: dict[str, Any], text: str) -> int:
     write_result(json.dumps(result, indent=2) if options.format == "json" else text, None)
     return ExitCode.DONE
-
-
-class _Line:
-    """How it goes, in one line on a terminal and a line now and then elsewhere."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._quiet = options.quiet
-        self._terminal = sys.stderr.isatty()
-        self._next = 0.0
-        self._open = False
-
-    def bytes(self, done: int, total: int) -> None:
-        """Bytes done and in all."""
-        if self._due():
-            from bundles.contents import human_size
-
-            share = 100 * done // max(total, 1)
-            self._show(f"{share:3d} %  {human_size(done)} of {human_size(total)}")
-
-    def event(self, event: Event) -> None:
-        """News of a bundle in the making."""
-        from bundles.contents import human_size
-
-        if event.kind in ("note", "waiting"):
-            self.end()
-            if not self._quiet:
-                print(event.text, file=sys.stderr, flush=True)
-        elif self._due():
-            left = f", {event.left:.0f} s left" if event.left is not None else ""
-            more = "" if event.sure else "+"
-            self._show(
-                f"{event.items_done} of {event.items_total} lines, {human_size(event.done)} of "
-                f"{human_size(event.total)}{more}, {human_size(int(event.rate))}/s{left}"
-            )
-
-    def end(self) -> None:
-        """Leave the line as it is."""
-        if self._open:
-            print(file=sys.stderr)
-            self._open = False
-
-    def _due(self) -> bool:
-        now = time.monotonic()
-        if self._quiet or now < self._next:
-            return False
-        self._next = now + (0.2 if self._terminal else 5.0)
-        return True
-
-    def _show(self, text: str) -> None:
-        if self._terminal:
-            print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
-            self._open = True
-        else:
-            print(text, file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
+from installer.commands.bundle_serve import add_serve_options
 from installer.commands.options import add_output_options
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -36,6 +37,11 @@ def add_bundle_options(parser: argparse.ArgumentParser) -> None:
         )
     )
     _push(actions.add_parser("push", help="into a registry of the site", allow_abbrev=False))
+    serve = actions.add_parser(
+        "serve", help="give it to machines over HTTPS, read-only", allow_abbrev=False
+    )
+    add_serve_options(serve)
+    _keys(serve)
 
 
 def _create(parser: argparse.ArgumentParser) -> None:

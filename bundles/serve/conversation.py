@@ -1,0 +1,315 @@
+"""One connection of a client: requests read by h11, answers sent, everything bounded in time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import IO, Final, cast
+from urllib.parse import quote
+
+import h11
+
+from bundles.opened import CHUNK, BlobReader, Bundle
+from bundles.problems import BundleProblem
+from bundles.serve.answers import (
+    Answer,
+    BadRequest,
+    Fetch,
+    Offer,
+    Request,
+    Span,
+    parse_target,
+    plain,
+)
+from bundles.serve.events import Tell, event
+from bundles.serve.git import REQUEST, REQUEST_LIMIT
+from bundles.serve.resources import Local, Stored
+from bundles.serve.unchanged import Unchanged
+from foundation.version import __version__
+
+_HEAD_LIMIT: Final = 16 * 1024
+_READ: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one server gives at once, and how long it waits; seconds."""
+
+    connections: int = 512
+    per_address: int = 128
+    head_seconds: float = 20.0
+    """From the first byte of a request to the end of its head."""
+    idle_seconds: float = 75.0
+    piece_seconds: float = 60.0
+    """For one piece of an answer (1 MiB) to be taken by the client."""
+
+
+class Gone(Exception):
+    """The client went away, or was too slow."""
+
+
+class Conversation:
+    """Answers the requests of one connection, one after the other."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        client: str,
+        *,
+        offer: Offer,
+        bundle: Bundle,
+        unchanged: Unchanged,
+        bounds: Bounds,
+        tell: Tell,
+        busy: Callable[[bool], bool],
+    ) -> None:
+        self._socket = connection
+        self._client = client
+        self._offer = offer
+        self._bundle = bundle
+        self._unchanged = unchanged
+        self._bounds = bounds
+        self._tell = tell
+        self._busy = busy
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT)
+        self._sent = 0
+        self._status = 0
+
+    def hold(self) -> None:
+        """Answer until the client has no more requests; never raises."""
+        try:
+            while self._one():
+                self._http.start_next_cycle()
+        except (Gone, OSError, ValueError):
+            # The client ended it, or the server is closing; there is nobody left to be told.
+            return
+        except h11.RemoteProtocolError as error:
+            self._refuse(str(error)[:200], error.error_status_hint)
+
+    def _one(self) -> bool:
+        head = self._head()
+        if head is None:
+            return False
+        # A closing server answers what was asked before, and nothing more.
+        if not self._busy(True):
+            return False
+        try:
+            self._answer(head)
+        finally:
+            going_on = self._busy(False)
+        return going_on and self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    def _answer(self, head: h11.Request) -> None:
+        started = time.monotonic()
+        method = head.method.decode("ascii", "replace")
+        target = head.target.decode("ascii", "replace")
+        self._sent = self._status = 0
+        answer = plain(500, "an error of the server")
+        try:
+            answer = self._decide(head, method, target)
+            self._send(answer, method, head)
+        finally:
+            self._tell(
+                event(
+                    "request",
+                    f"{method} {_shown(target)}",
+                    client=self._client,
+                    method=method,
+                    path=_shown(target),
+                    status=self._status,
+                    sent=self._sent,
+                    seconds=round(time.monotonic() - started, 4),
+                    item=answer.item,
+                )
+            )
+
+    def _decide(self, head: h11.Request, method: str, target: str) -> Answer:
+        try:
+            path, query = parse_target(target)
+        except BadRequest as reason:
+            self._tell(event("refused", str(reason), client=self._client, path=_shown(target)))
+            return plain(400, str(reason))
+        headers = {
+            name.decode("ascii"): value.decode("latin-1")
+            for name, value in reversed(list(head.headers))
+        }
+        return self._offer.answer(Request(method, path, query, headers))
+
+    def _send(self, answer: Answer, method: str, head: h11.Request) -> None:
+        body = answer.body
+        if isinstance(body, Fetch):
+            self._send_fetch(answer, body, method, head)
+        elif isinstance(body, Span) and isinstance(body.source, Stored):
+            with self._bundle.blob(body.source.digest) as reader:
+                try:
+                    self._unchanged.check(body.source.digest, reader)
+                except BundleProblem as problem:
+                    self._tell(event("changed", str(problem), item=body.source.item))
+                    self._send(
+                        plain(500, "the bundle was changed; this is not given out"), method, head
+                    )
+                    return
+                self._send_span(answer, body, method, reader)
+        elif isinstance(body, Span):
+            assert isinstance(body.source, Local)  # noqa: S101 - the only other source
+            descriptor = os.open(body.source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                self._send_span(answer, body, method, BlobReader(descriptor, 0, body.source.size))
+            finally:
+                os.close(descriptor)
+        else:
+            self._begin(answer, ("Content-Length", str(len(body))))
+            if method != "HEAD" and body:
+                self._data(body)
+            self._end()
+
+    def _send_span(self, answer: Answer, span: Span, method: str, reader: BlobReader) -> None:
+        self._begin(answer, ("Content-Length", str(span.length)))
+        if method != "HEAD":
+            part = BlobReader(reader.descriptor, reader.offset + span.start, span.length)
+            left = span.length
+            for chunk in part.chunks(bytearray(min(CHUNK, span.length or 1))):
+                left -= len(chunk)
+                if not left and isinstance(span.source, Stored):
+                    self._still(span.source, reader)
+                self._data(chunk)
+            if left:
+                raise Gone
+        self._end()
+
+    def _still(self, stored: Stored, reader: BlobReader) -> None:
+        # The last piece is held back until it is known that nobody wrote meanwhile: whoever gets
+        # an answer whole has got what was verified.
+        if not self._unchanged.same(stored.digest, reader):
+            text = f"{stored.digest} was changed while it was sent"
+            self._tell(event("changed", text, item=stored.item))
+            raise Gone
+
+    def _send_fetch(self, answer: Answer, fetch: Fetch, method: str, head: h11.Request) -> None:
+        headers = dict(head.headers)
+        protocol = headers.get(b"git-protocol", b"").decode("ascii", "replace") or None
+        git = self._offer.git
+        if fetch.advertise:
+            said = git.advertisement(fetch.repository, protocol)
+            whole = Answer(200, answer.headers, said, answer.item)
+            self._send(whole, method, head)
+            return
+        if headers.get(b"content-type") != REQUEST.encode():
+            self._send(plain(415, "this is no fetch of Git"), method, head)
+            return
+        with tempfile.TemporaryFile() as asked:
+            if not self._body(asked, packed=headers.get(b"content-encoding") == b"gzip"):
+                self._send(plain(413, "the request is too large"), method, head)
+                return
+            pieces = git.result(fetch.repository, protocol, asked)
+            self._begin(answer)
+            self._pieces(pieces)
+
+    def _pieces(self, pieces: Iterable[bytes]) -> None:
+        try:
+            for piece in pieces:
+                self._data(piece)
+        finally:
+            getattr(pieces, "close", lambda: None)()
+        self._end()
+
+    def _body(self, file: IO[bytes], *, packed: bool) -> bool:
+        """Write the request's body down, unpacked; False where it is larger than it may be."""
+        if self._http.they_are_waiting_for_100_continue:
+            go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+            self._write(self._http.send(go_on) or b"")
+        unpacker = zlib.decompressobj(wbits=31) if packed else None
+        size = 0
+        while isinstance(got := self._next(self._bounds.idle_seconds), h11.Data):
+            raw = bytes(got.data)
+            if unpacker is not None:
+                try:
+                    raw = unpacker.decompress(raw, REQUEST_LIMIT + 1)
+                except zlib.error as error:
+                    raise h11.RemoteProtocolError("its body cannot be unpacked") from error
+            size += len(raw)
+            if size > REQUEST_LIMIT:
+                return False
+            file.write(raw)
+        return True
+
+    def _head(self) -> h11.Request | None:
+        """The next request, its head whole; None where the client ends the connection."""
+        got = self._next(self._bounds.idle_seconds, self._bounds.head_seconds)
+        return got if isinstance(got, h11.Request) else None
+
+    def _next(self, silence: float, once_begun: float | None = None) -> object:
+        deadline = time.monotonic() + silence
+        begun = False
+        while (got := self._http.next_event()) is h11.NEED_DATA:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Gone
+            self._socket.settimeout(left)
+            try:
+                raw = self._socket.recv(_READ)
+            except TimeoutError as error:
+                raise Gone from error
+            self._http.receive_data(raw)
+            if once_begun is not None and not begun and raw:
+                # However slowly the bytes come, the head must be whole by then.
+                begun = True
+                deadline = time.monotonic() + once_begun
+        return got
+
+    def _begin(self, answer: Answer, *more: tuple[str, str]) -> None:
+        own = (("Server", f"sitewright/{__version__}"), ("X-Content-Type-Options", "nosniff"))
+        headers = [*own, *answer.headers, *more]
+        if self._http.their_state not in (h11.DONE, h11.SEND_BODY, h11.MUST_CLOSE):
+            headers.append(("Connection", "close"))
+        self._status = answer.status
+        reason = HTTPStatus(answer.status).phrase.encode()
+        response = h11.Response(status_code=answer.status, headers=headers, reason=reason)
+        self._write(self._http.send(response) or b"")
+
+    def _data(self, data: bytes | memoryview) -> None:
+        # h11 hands the same bytes back, whatever they lie in; only its annotation says `bytes`.
+        whole = cast(bytes, data)
+        for part in self._http.send_with_data_passthrough(h11.Data(data=whole)) or ():
+            self._write(part)
+        self._sent += len(data)
+
+    def _end(self) -> None:
+        self._write(self._http.send(h11.EndOfMessage()) or b"")
+        if self._http.their_state is h11.SEND_BODY:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Read on to the next request; a body that nobody asked for ends the connection."""
+        while isinstance(got := self._next(self._bounds.head_seconds), h11.Data):
+            if got.data:
+                raise Gone
+
+    def _write(self, raw: bytes | memoryview) -> None:
+        if not raw:
+            return
+        self._socket.settimeout(self._bounds.piece_seconds)
+        self._socket.sendall(raw)
+
+    def _refuse(self, reason: str, status: int) -> None:
+        self._tell(event("refused", reason, client=self._client))
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        try:
+            body = b"this is no request that can be answered\n"
+            headers = [("Content-Length", str(len(body))), ("Connection", "close")]
+            self._write(self._http.send(h11.Response(status_code=status, headers=headers)) or b"")
+            self._write(self._http.send(h11.Data(data=body)) or b"")
+        except (OSError, ValueError, h11.LocalProtocolError):
+            return
+
+
+def _shown(target: str) -> str:
+    """A target as it may stand in a log: short, printable."""
+    return quote(target[:300], safe="/%?&=:@+,;~!$'()*#[]")

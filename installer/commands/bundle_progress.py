@@ -1,0 +1,64 @@
+"""How work on a bundle goes, told on standard error while it lasts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bundles.progress import Event
+
+
+class ProgressLine:
+    """How it goes, in one line on a terminal and a line now and then elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._next = 0.0
+        self._open = False
+
+    def bytes(self, done: int, total: int) -> None:
+        """Bytes done and in all."""
+        if self._due():
+            from bundles.contents import human_size
+
+            share = 100 * done // max(total, 1)
+            self._show(f"{share:3d} %  {human_size(done)} of {human_size(total)}")
+
+    def event(self, event: Event) -> None:
+        """News of a bundle in the making."""
+        from bundles.contents import human_size
+
+        if event.kind in ("note", "waiting"):
+            self.end()
+            if not self._quiet:
+                print(event.text, file=sys.stderr, flush=True)
+        elif self._due():
+            left = f", {event.left:.0f} s left" if event.left is not None else ""
+            more = "" if event.sure else "+"
+            self._show(
+                f"{event.items_done} of {event.items_total} lines, {human_size(event.done)} of "
+                f"{human_size(event.total)}{more}, {human_size(int(event.rate))}/s{left}"
+            )
+
+    def end(self) -> None:
+        """Leave the line as it is."""
+        if self._open:
+            print(file=sys.stderr)
+            self._open = False
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if self._quiet or now < self._next:
+            return False
+        self._next = now + (0.2 if self._terminal else 5.0)
+        return True
+
+    def _show(self, text: str) -> None:
+        if self._terminal:
+            print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
+            self._open = True
+        else:
+            print(text, file=sys.stderr, flush=True)
