@@ -106,7 +106,8 @@ def apt_settings(mirror: Mirror) -> str:
     host = url.hostname or ""
     lines = [f'Acquire::{url.scheme}::Proxy::{host} "DIRECT";']
     if url.scheme == "https" and mirror.authority:
-        lines.append(f'Acquire::https::CAInfo::{host} "{_path(mirror.authority)}";')
+        # The manual says CAInfo::HOST; apt itself (aptmethod.h, ConfigFind) reads HOST::CAInfo.
+        lines.append(f'Acquire::https::{host}::CAInfo "{_path(mirror.authority)}";')
     return "\n".join(lines) + "\n"
 
 
@@ -140,14 +141,13 @@ def settings_files(mirror: Mirror, *, containerd: str = CONTAINERD_FOLDER) -> Ma
 def _hosts(mirror: Mirror, registry: str, *, only: bool) -> str:
     base = _url(mirror.base)
     upstream = "https://registry-1.docker.io" if registry == DOCKER_HUB else f"https://{registry}"
-    lines = [
-        f'server = "{base if only else upstream}"',
-        "",
-        f'[host."{base}"]',
-        '  capabilities = ["pull", "resolve"]',
-    ]
-    if mirror.authority and base.startswith("https:"):
-        lines.append(f'  ca = "{_path(mirror.authority)}"')
+    trust = [f'ca = "{_path(mirror.authority)}"'] if base.startswith("https:") else []
+    capabilities = 'capabilities = ["pull", "resolve"]'
+    lines = [f'server = "{base if only else upstream}"']
+    if only:
+        # What stands before the first [host] belongs to the server.
+        lines += [capabilities, *trust]
+    lines += ["", f'[host."{base}"]', *(f"  {line}" for line in (capabilities, *trust))]
     return "\n".join([*lines, ""])
 
 

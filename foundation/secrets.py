@@ -19,6 +19,9 @@ MASK: Final = "******"
 _SHORTEST_TO_REDACT: Final = 4
 """Shorter secrets occur by chance in any text; masking them would make logs unreadable."""
 
+_LARGEST: Final = 1 << 20
+"""Characters of a secret that is a whole file; a chain of certificates has some thousands."""
+
 _known: set[str] = set()
 
 
@@ -72,8 +75,9 @@ def redact(text: str) -> str:
     return text
 
 
-def secret_from_file(path: Path) -> Secret:
-    """The first line of a private file; raises InputProblem if others may read the file."""
+def secret_from_file(path: Path, *, whole: bool = False) -> Secret:
+    """The first line of a private file, or (a key) the whole; raises InputProblem if others may
+    read the file."""
     try:
         with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -83,7 +87,7 @@ def secret_from_file(path: Path) -> Secret:
                     where=str(path),
                     remedy=f"Run: chmod 600 {path}",
                 )
-            return Secret(file.readline().rstrip("\r\n"))
+            return Secret(file.read(_LARGEST) if whole else file.readline().rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputProblem(
             f"the file that should hold a secret cannot be read: {error}",

@@ -151,7 +151,7 @@ def load_identity(certificate: Path, key: Path, authority: Path | None = None) -
         except (OSError, UnicodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no PEM file"
             raise InputProblem(f"it cannot be read: {reason}", where=str(path)) from error
-    identity = Identity(texts[0], secret_from_file(key), texts[1])
+    identity = Identity(texts[0], secret_from_file(key, whole=True), texts[1])
     identity.context()
     return identity
 

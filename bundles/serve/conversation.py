@@ -8,6 +8,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import IO, Final, cast
@@ -35,6 +36,11 @@ from foundation.version import __version__
 
 _HEAD_LIMIT: Final = 16 * 1024
 _READ: Final = 1 << 16
+_UNWANTED_PIECES: Final = 64
+_UNWANTED_SECONDS: Final = 1.0
+
+
+_LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,8 @@ class Conversation:
     def _decide(self, head: h11.Request, method: str, target: str) -> Answer:
         try:
             path, query = parse_target(target)
+            if len(_LENGTHS & {name for name, _ in head.headers}) > 1:
+                raise BadRequest("it states two lengths")
         except BadRequest as reason:
             self._tell(event("refused", str(reason), client=self._client, path=_shown(target)))
             return plain(400, str(reason))
@@ -146,16 +154,16 @@ class Conversation:
         if isinstance(body, Fetch):
             self._send_fetch(answer, body, method, head)
         elif isinstance(body, Span) and isinstance(body.source, Stored):
-            with self._bundle.blob(body.source.digest) as reader:
+            with ExitStack() as stack:
                 try:
+                    reader = stack.enter_context(self._bundle.blob(body.source.digest))
                     self._unchanged.check(body.source.digest, reader)
                 except BundleProblem as problem:
                     self._tell(event("changed", str(problem), item=body.source.item))
-                    self._send(
-                        plain(500, "the bundle was changed; this is not given out"), method, head
-                    )
-                    return
-                self._send_span(answer, body, method, reader)
+                    sorry = plain(500, "the bundle was changed; this is not given out")
+                    self._send(sorry, method, head)
+                else:
+                    self._send_span(answer, body, method, reader)
         elif isinstance(body, Span):
             assert isinstance(body.source, Local)  # noqa: S101 - the only other source
             descriptor = os.open(body.source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -242,7 +250,13 @@ class Conversation:
     def _head(self) -> h11.Request | None:
         """The next request, its head whole; None where the client ends the connection."""
         got = self._next(self._bounds.idle_seconds, self._bounds.head_seconds)
-        return got if isinstance(got, h11.Request) else None
+        if not isinstance(got, h11.Request):
+            return None
+        lengths = [value for name, value in got.headers if name in _LENGTHS]
+        if not lengths or lengths == [b"0"]:
+            # Nothing follows, which h11 says as an event of its own.
+            self._http.next_event()
+        return got
 
     def _next(self, silence: float, once_begun: float | None = None) -> object:
         deadline = time.monotonic() + silence
@@ -266,7 +280,8 @@ class Conversation:
     def _begin(self, answer: Answer, *more: tuple[str, str]) -> None:
         own = (("Server", f"sitewright/{__version__}"), ("X-Content-Type-Options", "nosniff"))
         headers = [*own, *answer.headers, *more]
-        if self._http.their_state not in (h11.DONE, h11.SEND_BODY, h11.MUST_CLOSE):
+        if self._http.their_state is h11.SEND_BODY:
+            # What was sent along is not wanted, so nothing more can be said on this connection.
             headers.append(("Connection", "close"))
         self._status = answer.status
         reason = HTTPStatus(answer.status).phrase.encode()
@@ -286,10 +301,10 @@ class Conversation:
             self._drain()
 
     def _drain(self) -> None:
-        """Read on to the next request; a body that nobody asked for ends the connection."""
-        while isinstance(got := self._next(self._bounds.head_seconds), h11.Data):
-            if got.data:
-                raise Gone
+        """Take a little of a body that nobody asked for: a reset would outrun our answer."""
+        for _ in range(_UNWANTED_PIECES):
+            if not isinstance(self._next(_UNWANTED_SECONDS), h11.Data):
+                return
 
     def _write(self, raw: bytes | memoryview) -> None:
         if not raw:

@@ -51,8 +51,14 @@ class RunningRegistry:
         self.process.wait(timeout=10)
 
 
-def start_registry(folder: Path, *, password_file: Path | None = None) -> RunningRegistry:
-    """Start docker-registry over a folder and wait until it answers."""
+def start_registry(
+    folder: Path,
+    *,
+    password_file: Path | None = None,
+    proxy: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> RunningRegistry:
+    """Start docker-registry over a folder, or as a cache of another, and wait for its answer."""
     need("docker-registry")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -67,10 +73,17 @@ def start_registry(folder: Path, *, password_file: Path | None = None) -> Runnin
     }
     if password_file is not None:
         config["auth"] = {"htpasswd": {"realm": "test", "path": str(password_file)}}
+    if proxy is not None:
+        config["proxy"] = {"remoteurl": proxy}
     file = folder / "config.json"
     file.write_text(json.dumps(config))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["docker-registry", "serve", str(file)], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            ["docker-registry", "serve", str(file)],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(environment or {})},
+        )
     deadline = time.monotonic() + 15
     while True:
         try:
