@@ -1,88 +1,166 @@
-"""Compose: a Docker Compose project, up and healthy as its files say."""
+"""Compose: a Docker Compose project brought up, with every service's log, until all stand.
+
+`docker compose up --wait` is not used: it takes a service that ended as it should for a failure.
+One durable job brings the project up, follows the services and their logs, and ends when every
+service stands, one has failed, or time is up; it goes on where nobody watches.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-from installer.steps.kind import StepContext, StepKind
+from foundation.hosts.connection import PortState
+from installer.compose import scripts
+from installer.compose.containers import FORMAT, Stand
+from installer.compose.project import Project, project_of
+from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.model import ComposeStep
-from installer.steps.probed import Probed, must_be_good, parsed
+from installer.steps.of_project import Lines, OfProject, silent_daemon
+from installer.steps.probed import must_be_good, parsed
 
-_FORMAT: Final = (
-    '{{.Label "com.docker.compose.service"}} {{.Label "com.docker.compose.config-hash"}} {{.State}}'
-)
-_ONE_SHOT: Final = "exited"
+_SPARE_SECONDS: Final = 15
+"""Left to the job for its last words before the machine itself ends it."""
 
 
-class Compose(Probed):
-    """`docker compose up --wait`; done where every service runs with just this configuration."""
+class Compose(OfProject):
+    """Done where every service stands with just the configuration of the files."""
 
     def data(self, context: StepContext) -> ComposeStep:
         """The step's data."""
         return parsed(context, ComposeStep)
 
-    def _command(self, data: ComposeStep, *words: str) -> tuple[str, ...]:
-        files = [part for file in data.files for part in ("--file", f"{data.directory}/{file}")]
-        profiles = [part for profile in data.profiles for part in ("--profile", profile)]
-        return (
-            *("docker", "compose", "--project-name", data.project),
-            *("--project-directory", data.directory, *files, *profiles, *words),
-        )
-
     async def is_done(self, context: StepContext) -> bool | None:
-        """Whether every service runs, or has ended well, with the configuration of the files."""
+        """Whether every service stands, with the configuration that the files have now."""
         data = self.data(context)
-        wanted = await context.look(self._command(data, "config", "--hash", "*"))
-        if wanted.status != 0:
+        seen = await context.look(self.command(data, "config", "--format", "json"), timeout=120)
+        project = project_of(seen.stdout.decode("utf-8", "replace")) if seen.status == 0 else None
+        if project is None:
             return None
-        there = await context.look(
-            ("docker", "ps", "--all", "--format", _FORMAT,
-             "--filter", f"label=com.docker.compose.project={data.project}")
-        )  # fmt: skip
-        if there.status != 0:
+        services = " ".join(data.services or project.names)
+        marked = await context.look(
+            ("sh", "-c", scripts.MARKED, "sh", data.project, services, *self.command(data))
+        )
+        before, _, now = marked.stdout.decode("utf-8", "replace").partition("---\n")
+        if marked.status != 0 or before != now:
+            return False
+        judged = await self.judged(
+            context, data, project, services=data.services, ending=data.ending
+        )
+        if judged is None:
             return None
-        running = {
-            tuple(line.split()[:2])
-            for line in there.stdout.decode("utf-8", "replace").splitlines()
-            if len(line.split()) == 3 and line.split()[2] in ("running", _ONE_SHOT)
-        }
-        services = {
-            tuple(line.split())
-            for line in wanted.stdout.decode("utf-8", "replace").splitlines()
-            if line.strip()
-        }
-        if not services or not services <= running:
+        if not all(one.good for one in judged):
             return False
         return True if data.done is None else (await context.ask_machine(data.done)).yes
 
     async def do(self, context: StepContext) -> str:
-        """Bring the project up and wait until it is healthy."""
+        """Bring the project up and wait until every service stands; raises StepFailed."""
         data = self.data(context)
-        seconds = max(int(data.timeout_minutes * 60) - 15, 15)
+        if context.dry_run:
+            await context.change(f"bring up the Compose project {data.project}", ("true",))
+            return f"The project {data.project} would be brought up."
+        project = await self.project(context, data)
+        ending = sorted(project.ending.union(data.ending))
+        lines = Lines(
+            context, data.services or project.names, ending,
+            await self.containers(context, data) or (),
+        )  # fmt: skip
+        seconds = max(data.timeout_minutes * 60 - _SPARE_SECONDS, 1)
+        services = data.services or project.names
+        up = ("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", *data.services)
         ended = await context.change(
             f"bring up the Compose project {data.project}",
-            self._command(
-                data, "up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(seconds)
-            ),
+            ("sh", "-c", scripts.UP, "sh", str(math.ceil(seconds)),
+             str(math.ceil(data.settle_seconds)), data.project, " ".join(services),
+             " ".join(ending), FORMAT, " ".join(up), *self.command(data)),
             directory=data.directory,
-        )
-        must_be_good(context, ended, "docker compose up")
-        return f"The project {data.project} is up."
+            on_line=lines,
+        )  # fmt: skip
+        if not ended.good:
+            raise await self._why(context, data, project, ended.exit_status, lines)
+        return f"The project {data.project} is up: {len(services)} services stand."
+
+    async def verify(self, context: StepContext) -> None:
+        """That the ports which the services publish are open, and the step's own `verify`."""
+        data = self.data(context)
+        project = await self.project(context, data)
+        connection = await context.connect()
+        for service in project.services:
+            for port in service.published:
+                if port.protocol != "tcp" or (data.services and service.name not in data.services):
+                    continue
+                address = "127.0.0.1" if port.address in ("", "0.0.0.0", "::") else port.address  # noqa: S104 - compared, not bound
+                dialled = await connection.dial(address, port.port)
+                if dialled.state is PortState.REFUSED:
+                    raise StepFailed(
+                        f"{service.name} runs, and nothing answers at its port {port.port}",
+                        where=context.host.name,
+                        remedy=f"Read what it says: docker compose -p {data.project} logs "
+                        f"{service.name}. Then: sitewright resume.",
+                    )
+        await super().verify(context)
 
     async def undo(self, context: StepContext) -> bool:
-        """By the step's `undo`, else by `docker compose down`, which keeps the volumes."""
+        """By the step's `undo`, else by `docker compose down`; the volumes are kept."""
         data = self.data(context)
         if data.undo is not None:
             return await super().undo(context)
         if context.step.irreversible:
             return False
+        volumes = ("--volumes",) if data.remove_volumes else ()
         ended = await context.change(
             f"take down the Compose project {data.project}",
-            self._command(data, "down"),
+            self.command(data, "down", "--remove-orphans", *volumes),
             label="undo",
         )
         must_be_good(context, ended, "docker compose down")
         return True
+
+    async def _why(
+        self,
+        context: StepContext,
+        data: ComposeStep,
+        project: Project,
+        status: int | None,
+        lines: Lines,
+    ) -> StepFailed:
+        """Why the project does not stand."""
+        judged = await self.judged(
+            context, data, project, services=data.services, ending=data.ending
+        )
+        if judged is None or status == scripts.DAEMON_GONE:
+            return silent_daemon(context, while_="while the services start")
+        failed = [one for one in judged if one.stand is Stand.FAILED]
+        if failed:
+            return await self.failure(context, data, failed)
+        waiting = [one for one in judged if not one.good]
+        if status == scripts.TIME_IS_UP and waiting:
+            before = f"it was waited for {data.timeout_minutes:g} minutes: "
+            return await self.failure(context, data, waiting, before)
+        said = lines.said_by_compose
+        last = f": {said[-1][:300]}" if said else f" ({status})"
+        return StepFailed(
+            f"docker compose up failed{last}",
+            where=context.host.name,
+            remedy=_remedy(said[-1] if said else ""),
+            output=said[-20:],
+        )
+
+
+def _remedy(words: str) -> str | None:
+    """What to do about Docker's own words; None where they say it all."""
+    text = words.lower()
+    if "no space left" in text:
+        return (
+            "The disk is full. See what takes the space: docker system df; df -h. Make room "
+            "(docker image prune takes away what no container uses), then: sitewright resume."
+        )
+    if "port is already allocated" in text or "address already in use" in text:
+        return (
+            "Another program took the port meanwhile. Find it with: ss -lntp. End it, then: "
+            "sitewright resume."
+        )
+    return None
 
 
 KIND: Final[StepKind] = Compose()

@@ -120,14 +120,77 @@ class KubectlStep(_Step):
     program: tuple[str, ...] = ("kubectl",)
 
 
-class ComposeStep(_Step):
-    """A Docker Compose project."""
+class _OfProject(_Step):
+    """What steps on a Docker Compose project share."""
 
-    kind: Literal["compose"]
-    project: str
+    project: str = Field(pattern=r"^([a-z0-9][a-z0-9_-]*|.*\{\{.*)$")
     directory: str
+    """Where its files lie on the machine; absolute."""
     files: tuple[str, ...] = ("docker-compose.yml",)
     profiles: tuple[str, ...] = ()
+    """Each may name several, parted by commas, or none, as a template leaves it."""
+
+    @property
+    def chosen_profiles(self) -> tuple[str, ...]:
+        """The profiles one by one, each once."""
+        names = (name.strip() for text in self.profiles for name in text.split(","))
+        return tuple(dict.fromkeys(name for name in names if name))
+
+
+class ComposeStep(_OfProject):
+    """A Docker Compose project brought up, until every service stands."""
+
+    kind: Literal["compose"]
+    services: tuple[str, ...] = ()
+    """Only these and what they depend on; empty: all of the profiles."""
+    ending: tuple[str, ...] = ()
+    """Services that are meant to end, besides those whose end others wait for."""
+    settle_seconds: float = Field(default=1.0, ge=0, le=600)
+    """How long all must stand before they are believed."""
+    remove_volumes: bool = False
+    """Whether taking it back removes the data as well."""
+
+
+class ComposeCheckStep(_OfProject):
+    """What stands against bringing a Compose project up, told before anything is started."""
+
+    kind: Literal["compose-check"]
+    floating_tags: Literal["refuse", "tell"] = "tell"
+
+
+class ImagesStep(_OfProject):
+    """The images of a Compose project, on the machine."""
+
+    kind: Literal["images"]
+    registry: str = ""
+    """host:port of a registry that has them instead of the one in their names."""
+
+
+class ComposeRunStep(_OfProject):
+    """One service of a Compose project run to its end, and judged by all that it leaves."""
+
+    kind: Literal["compose-run"]
+    service: str
+    summary: str = ""
+    """A regular expression with one group that is a number, in what it writes; it must be there."""
+    at_least: float = 0.0
+    """What that number must be."""
+    reports: tuple[str, ...] = ()
+    """Files below `directory` that it writes, copied into the run's folder."""
+
+
+class ComposeDownStep(_OfProject):
+    """A Compose project stopped, or removed with its containers and networks."""
+
+    kind: Literal["compose-down"]
+    how: Literal["stop", "remove", "remove-with-data"]
+
+
+class ComposeStatusStep(_OfProject):
+    """Where each service of a Compose project stands; it looks, and fails unless all is well."""
+
+    kind: Literal["compose-status"]
+    ending: tuple[str, ...] = ()
 
 
 class WaitStep(_Step):
@@ -176,6 +239,11 @@ Step = Annotated[
     | HelmStep
     | KubectlStep
     | ComposeStep
+    | ComposeCheckStep
+    | ImagesStep
+    | ComposeRunStep
+    | ComposeDownStep
+    | ComposeStatusStep
     | WaitStep
     | ChecklistStep
     | ConfirmStep

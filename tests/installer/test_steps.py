@@ -15,7 +15,6 @@ import pytest
 
 from foundation.problems import InputProblem
 from installer.events import Kind, Outcome
-from installer.running import context
 from installer.steps import file
 from installer.steps.kind import KINDS, step_kind
 from tests.installer.engine_site import Watch, engine, new_run, plan, step
@@ -192,34 +191,6 @@ async def test_manifests_are_applied_where_they_differ(tmp_path: Path) -> None:
     assert log.read_text() == (
         "apply --server-side --field-manager=sitewright --namespace ns --filename -\n"
     )
-
-
-DOCKER = """
-echo "$*" >> {log}
-case "$*" in
-ps*) [ ! -e {store} ] || {{ echo "api 11 running"; echo "job 22 exited"; echo "old 0 running"; }} ;;
-*" config "*) echo "api 11"; echo "job 22" ;;
-*" up "*) touch {store} ;;
-*" down"*) rm {store} ;;
-esac
-"""
-
-
-async def test_a_compose_project_is_brought_up_and_taken_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, log = tmp_path / "store", tmp_path / "log"
-    (tmp_path / "bin").mkdir()
-    program(tmp_path / "bin" / "docker", DOCKER.format(log=log, store=store))
-    monkeypatch.setattr(context, "ENVIRONMENT", (("PATH", f"{tmp_path}/bin:/usr/bin:/bin"),))
-    spec: dict[str, Any] = {"project": "p", "directory": str(tmp_path), "profiles": ["all"]}
-    made = plan(step("x", kind="compose", **spec))
-    run = new_run(made)
-    assert await engine(made, run).run() is Outcome.DONE
-    assert (await outcome_of("compose", **spec))[0] is Outcome.ALREADY
-    assert f"--file {tmp_path}/docker-compose.yml --profile all up" in log.read_text()
-    assert await engine(made, run).undo("one", by="Ma Ma") is Outcome.UNDONE
-    assert not store.exists()
 
 
 def test_every_kind_of_step_can_be_had_or_says_that_it_cannot_yet() -> None:

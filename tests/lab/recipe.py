@@ -179,7 +179,46 @@ MINIMAL = Recipe(
 )
 """As little as can be logged in to: no python3, iproute2, sudo, lsblk, lscpu or findmnt."""
 
-RECIPES = {recipe.variant: recipe for recipe in (FULL, MINIMAL)}
+_DOCKER_SETUP = r"""
+# Compose 2 is no package of Debian 12; the one of Debian 13 needs the C library and nothing else.
+apt=$(mktemp -d)
+mkdir -p "$apt/lists/partial"
+: > "$apt/status"
+sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) bookworm .*/deb \2 trixie main/p' \
+    /etc/apt/sources.list | head -n 1 > "$apt/sources.list"
+set -- -qq -o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status" \
+    -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root
+apt-get "$@" update
+(cd "$apt" && apt-get "$@" download docker-compose)
+dpkg --install "$apt"/docker-compose_*.deb
+rm -rf "$apt"
+
+# There is no overlay file system on top of the one that a lab machine has, and its control groups
+# are not where the kernel says that they are. What would come from
+# the internet comes from a registry on the machine itself, started by the tests that want one.
+mkdir -p /etc/docker
+cat > /etc/docker/daemon.json <<'END'
+{"storage-driver": "vfs", "default-cgroupns-mode": "private",
+ "registry-mirrors": ["http://127.0.0.1:5000"]}
+END
+systemctl disable -q docker-registry.service
+"""
+
+DOCKER = Recipe(
+    variant="docker",
+    suite="bookworm",
+    packages=(
+        *(package for package in FULL.packages if package != "busybox"),
+        *("busybox-static", "docker.io", "docker-registry", "git"),
+    ),
+    setup=_SETUP.replace("\nrm -rf /var/cache/apt", _DOCKER_SETUP + "\nrm -rf /var/cache/apt"),
+)
+"""A machine with Docker Engine and Compose 2, so that no test has to install them.
+
+Its busybox needs no library, so that images can be made of it from nothing."""
+
+RECIPES = {recipe.variant: recipe for recipe in (FULL, MINIMAL, DOCKER)}
 
 
 def cache_folder() -> Path:

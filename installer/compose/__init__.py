@@ -1,0 +1,1 @@
+"""Docker Compose projects as values: what they are made of, and whether they stand."""

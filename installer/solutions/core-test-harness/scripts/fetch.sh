@@ -1,0 +1,28 @@
+# The release at its pinned commit, whole or not at all; FOLDER, RELEASE, COMMIT, SOURCE.
+target=$FOLDER/$RELEASE
+mkdir -p "$FOLDER"
+part=$(mktemp -d "$FOLDER/.$RELEASE.XXXXXX")
+trap 'rm -rf "$part"' EXIT
+chmod 755 "$part"
+export GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=https:http:ssh:file
+
+git -C "$part" init -q
+git -C "$part" config core.hooksPath /dev/null
+echo "Fetching $RELEASE from $SOURCE"
+# A plain web server cannot give a part of a history; then all of it is fetched.
+git -C "$part" fetch -q --depth 1 -- "$SOURCE" "refs/tags/$RELEASE" 2>/dev/null ||
+    git -C "$part" fetch -q -- "$SOURCE" "refs/tags/$RELEASE"
+found=$(git -C "$part" rev-parse 'FETCH_HEAD^{commit}')
+if [ "$found" != "$COMMIT" ]; then
+    echo "$RELEASE is the commit $found there, and $COMMIT was asked for." >&2
+    echo "The tag was moved, or release and commit of the site do not belong together." >&2
+    exit 1
+fi
+git -C "$part" checkout -q --detach "$COMMIT"
+if [ -e "$target" ]; then
+    # Somebody's half-done copy: it is kept beside, since reports may lie in it.
+    mv -T "$target" "$target.before-$(date +%Y%m%d%H%M%S)"
+fi
+mv -T "$part" "$target"
+trap - EXIT
+echo "$target is the release $RELEASE ($COMMIT)"

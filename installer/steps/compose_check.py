@@ -1,0 +1,68 @@
+"""Compose-check: what stands against a Compose project, told before anything is started."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from installer.compose.objections import Objection, objections
+from installer.compose.surroundings import LOOK, paths_of, surroundings_of
+from installer.events import Kind
+from installer.steps.kind import StepContext, StepFailed, StepKind
+from installer.steps.model import ComposeCheckStep
+from installer.steps.of_project import OfProject, silent_daemon
+from installer.steps.probed import parsed
+
+
+class ComposeCheck(OfProject):
+    """Never found done: it only looks, and looks each time."""
+
+    def data(self, context: StepContext) -> ComposeCheckStep:
+        """The step's data."""
+        return parsed(context, ComposeCheckStep)
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """Never."""
+        return False
+
+    async def do(self, context: StepContext) -> str:
+        """Look; raises StepFailed with everything that stands against it."""
+        data = self.data(context)
+        if context.dry_run:
+            context.emit(Kind.NOTE, text="The project's files are looked at once they are there.")
+            return "The project would be looked at."
+        profiles = await context.look(self.command(data, "config", "--profiles"))
+        project = await self.project(context, data)
+        seen = await context.look(("sh", "-c", LOOK, "sh", *paths_of(project)))
+        if seen.status != 0:
+            raise silent_daemon(context, while_="when it is asked what there is")
+        around = surroundings_of(
+            seen.stdout.decode("utf-8", "replace"),
+            profiles.stdout.decode("utf-8", "replace") if profiles.status == 0 else None,
+        )
+        found = objections(
+            project, around, data.chosen_profiles, refuse_floating=data.floating_tags == "refuse"
+        )
+        against = [one for one in found if one.stops]
+        for one in found:
+            context.emit(Kind.NOTE, text=f"{one.cause}. {one.remedy}")
+        if against:
+            raise _refused(context, against)
+        without = sum(not service.health_check for service in project.services)
+        return (
+            f"Nothing stands against it: {len(project.services)} services from "
+            f"{len(project.images)} images, {without} of them without a health check."
+        )
+
+
+def _refused(context: StepContext, against: list[Objection]) -> StepFailed:
+    more = f" (and {len(against) - 1} more, named above)" if len(against) > 1 else ""
+    return StepFailed(
+        "; ".join(one.cause for one in against[:6]),
+        where=context.host.name,
+        remedy=f"Nothing was started. {against[0].remedy}{more}",
+        output=[f"{one.cause}. {one.remedy}" for one in against],
+        again=False,
+    )
+
+
+KIND: Final[StepKind] = ComposeCheck()

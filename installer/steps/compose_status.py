@@ -1,0 +1,44 @@
+"""Compose-status: where each service of a project stands; it looks and changes nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from installer.events import Kind
+from installer.steps.kind import StepContext, StepKind
+from installer.steps.model import ComposeStatusStep
+from installer.steps.of_project import OfProject, silent_daemon
+from installer.steps.probed import parsed
+
+
+class ComposeStatus(OfProject):
+    """Never found done: what it tells is of now."""
+
+    def data(self, context: StepContext) -> ComposeStatusStep:
+        """The step's data."""
+        return parsed(context, ComposeStatusStep)
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """Never."""
+        return False
+
+    async def do(self, context: StepContext) -> str:
+        """Tell where each service stands; raises StepFailed unless all stand."""
+        data = self.data(context)
+        if context.dry_run:
+            return "The services would be looked at."
+        project = await self.project(context, data)
+        judged = await self.judged(context, data, project, ending=data.ending)
+        if judged is None:
+            raise silent_daemon(context, while_="when it is asked for the services")
+        for one in judged:
+            context.emit(Kind.NOTE, text=f"{one.service}: {one.words}")
+        bad = [one for one in judged if not one.good]
+        if bad:
+            raise await self.failure(
+                context, data, bad, f"{len(bad)} of {len(judged)} services do not stand: "
+            )
+        return f"All {len(judged)} services of {data.project} stand."
+
+
+KIND: Final[StepKind] = ComposeStatus()

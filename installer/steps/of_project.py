@@ -1,0 +1,223 @@
+"""OfProject: what steps on a Docker Compose project share: its command, its services, its words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from foundation.hosts.connection import Completed
+from foundation.hosts.jobs_model import JobLine
+from foundation.problems import InputProblem
+from installer.compose.containers import (
+    FORMAT,
+    Container,
+    Judged,
+    Stand,
+    container_of,
+    containers_of,
+    judge_all,
+    progress_words,
+)
+from installer.compose.project import Project, project_of
+from installer.events import Kind
+from installer.steps.kind import StepContext, StepFailed
+from installer.steps.model import _OfProject
+from installer.steps.probed import Probed, said
+
+_PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+_EVERY_CONTAINER: Final = """\
+ids=$(docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$1" \\
+    --filter label=com.docker.compose.oneoff=False) || exit 2
+[ -z "$ids" ] || docker inspect --format "$2" $ids
+"""
+_WHY: Final = """\
+docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}
+{{end}}{{end}}{{.State.Error}}' "$1" 2>/dev/null | grep -v '^[[:space:]]*$' | tail -n 2
+docker logs --tail "$2" "$1" 2>&1
+"""
+"""Arguments: a container, how many lines of its log."""
+
+_LAST_LOG_LINES: Final = 15
+_ATTRIBUTE: Final = re.compile(r'level=(warning|error|fatal) msg="((?:[^"\\]|\\.)*)"')
+
+
+class OfProject(Probed):
+    """Steps on a Compose project; each kind reads its own model."""
+
+    def data(self, context: StepContext) -> _OfProject:
+        """The step's data."""
+        raise NotImplementedError
+
+    def command(self, data: _OfProject, *words: str) -> tuple[str, ...]:
+        """`docker compose` on the project."""
+        if not data.directory.startswith("/"):
+            raise InputProblem(f'the folder "{data.directory}" is not absolute', where="the plan")
+        if not _PROJECT.fullmatch(data.project):
+            raise InputProblem(
+                f'"{data.project}" cannot be the name of a Compose project', where="the plan",
+                remedy="Use small letters, digits, hyphens and underscores.",
+            )  # fmt: skip
+        files = [part for file in data.files for part in ("--file", f"{data.directory}/{file}")]
+        profiles = [part for name in data.chosen_profiles for part in ("--profile", name)]
+        return (
+            *("docker", "compose", "--project-name", data.project),
+            *("--project-directory", data.directory, *files, *profiles, *words),
+        )
+
+    async def project(self, context: StepContext, data: _OfProject) -> Project:
+        """The project as Compose reads it; raises StepFailed with Compose's own words."""
+        seen = await context.look(self.command(data, "config", "--format", "json"), timeout=120)
+        project = project_of(seen.stdout.decode("utf-8", "replace")) if seen.status == 0 else None
+        if project is None:
+            raise StepFailed(
+                f"Docker Compose cannot read the project{compose_words(seen)}",
+                where=context.host.name,
+                remedy="Look at it there with: " + " ".join(self.command(data, "config")),
+                output=_lines(seen),
+                again=False,
+            )
+        return project
+
+    async def containers(
+        self, context: StepContext, data: _OfProject
+    ) -> tuple[Container, ...] | None:
+        """Every container of the project; None where Docker does not answer."""
+        seen = await context.look(("sh", "-c", _EVERY_CONTAINER, "sh", data.project, FORMAT))
+        if seen.status != 0:
+            return None
+        return containers_of(seen.stdout.decode("utf-8", "replace"))
+
+    async def judged(
+        self,
+        context: StepContext,
+        data: _OfProject,
+        project: Project,
+        *,
+        services: Sequence[str] = (),
+        ending: Sequence[str] = (),
+    ) -> tuple[Judged, ...] | None:
+        """Where each service stands; None where Docker does not answer."""
+        containers = await self.containers(context, data)
+        if containers is None:
+            return None
+        wanted = services or project.names
+        return judge_all(containers, wanted, project.ending.union(ending))
+
+    async def failure(
+        self, context: StepContext, data: _OfProject, bad: Sequence[Judged], before: str = ""
+    ) -> StepFailed:
+        """What is wrong with services that do not stand, with what they said last."""
+        containers = await self.containers(context, data) or ()
+        names = {one.service: one.name for one in containers}
+        output: list[str] = []
+        for judged in bad[:5]:
+            if judged.service not in names:
+                continue
+            why = ("sh", "-c", _WHY, "sh", names[judged.service], str(_LAST_LOG_LINES))
+            seen = await context.look(why)
+            output += [f"{judged.service}: {line}" for line in _lines(seen)]
+        words = "; ".join(f"{one.service} {one.words}" for one in bad[:5])
+        more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
+        first = names.get(bad[0].service, bad[0].service)
+        return StepFailed(
+            f"{before}{words}{more}",
+            where=context.host.name,
+            remedy=f"Read what it says with: docker logs {first}. The containers are left as they "
+            "are. Mend the cause, then: sitewright resume.",
+            output=output,
+        )
+
+    async def verify(self, context: StepContext) -> None:
+        """By the step's `verify` only: that it is so was just seen."""
+        if self.data(context).verify is not None:
+            await super().verify(context)
+
+
+def silent_daemon(context: StepContext, *, while_: str) -> StepFailed:
+    """Docker does not answer."""
+    return StepFailed(
+        f"the Docker daemon does not answer {while_}",
+        where=context.host.name,
+        remedy="See why with: systemctl status docker; journalctl -u docker -n 50. Start it, then: "
+        "sitewright resume. Containers that ran are started again; nothing is lost.",
+    )
+
+
+class Lines:
+    """Reads the lines of a Compose job: they become lines of services, states and progress."""
+
+    def __init__(
+        self,
+        context: StepContext,
+        services: Sequence[str] = (),
+        ending: Sequence[str] = (),
+        containers: Sequence[Container] = (),
+    ) -> None:
+        self._context = context
+        self._services = tuple(services)
+        self._ending = frozenset(ending)
+        self._by_name: dict[str, Container] = {one.name: one for one in containers}
+        self.said_by_compose: list[str] = []
+        self._handlers: Mapping[str, Callable[[JobLine, str], None]] = {
+            "@up": self._up, "@log": self._log, "@state": self._state,
+        }  # fmt: skip
+
+    def __call__(self, line: JobLine) -> bool:
+        """Take a line; whether it is to be written as it stands."""
+        word, _, rest = line.text.partition(" ")
+        handler = self._handlers.get(word)
+        if handler is None:
+            return True
+        handler(line, rest)
+        return False
+
+    def _write(self, line: JobLine, text: str, unit: str) -> None:
+        self._context.emit(Kind.LINE, text=text, stream=line.stream, cursor=line.cursor, unit=unit)
+
+    def _up(self, line: JobLine, rest: str) -> None:
+        found = _ATTRIBUTE.search(rest)
+        text = found[2] if found else rest.strip()
+        if "the attribute `version` is obsolete" in text:
+            text = ""  # true of nearly every project, and of no use to anybody here
+        if text:
+            self.said_by_compose.append(text)
+            self._write(line, text, "compose")
+
+    def _log(self, line: JobLine, rest: str) -> None:
+        name, _, text = rest.partition(" ")
+        container = self._by_name.get(name)
+        self._write(line, text, container.service if container else name)
+
+    def _state(self, line: JobLine, rest: str) -> None:
+        container = container_of(rest)
+        if container is None:
+            return
+        before = self._by_name.get(container.name)
+        self._by_name[container.name] = container
+        judged = judge_all((container,), (container.service,), self._ending)[0]
+        if before is None or judged.stand is not Stand.STARTING or before.status != "running":
+            self._write(line, judged.words, container.service)
+        known = judge_all(tuple(self._by_name.values()), self._services, self._ending)
+        done = sum(one.good for one in known)
+        self._context.emit(
+            Kind.STEP_PROGRESS, done=done, total=len(known),
+            text=f"{done} of {len(known)} services stand; {progress_words(known)}",
+        )  # fmt: skip
+
+
+def compose_words(seen: Completed) -> str:
+    """What Compose said of a mistake, for the end of a sentence."""
+    text = (seen.stderr or seen.stdout).decode("utf-8", "replace")
+    plain = [
+        found[2] if (found := _ATTRIBUTE.search(line)) else line
+        for line in text.splitlines()
+        if "attribute `version` is obsolete" not in line
+    ]
+    return said("\n".join(plain))
+
+
+def _lines(seen: Completed) -> tuple[str, ...]:
+    text = (seen.stdout + seen.stderr).decode("utf-8", "replace")
+    return tuple(line for line in text.splitlines() if line.strip())
