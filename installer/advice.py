@@ -53,10 +53,10 @@ QUALITY_WORDS: Final = {
 }
 ORDER: Final = (
     "is it a system by itself, rather than a part beside others",
+    "can anything of it be found today",
     "is it of the quality that was asked for",
     "is it a hub, if no system was named and it is not to be run for others",
     "does it go without the internet, if there is none",
-    "can anything of it be found today",
     "do these machines carry it",
     "is it kept up",
     "does Sitewright install it",
@@ -205,6 +205,7 @@ def _key(one: Ranked, wishes: Wishes) -> tuple[int, ...]:
     state = {State.MAINTAINED: 0, State.CARE: 0, State.EXPERIMENTAL: 1}
     return (
         int(one.way.only_part),
+        int(file.state is State.NOT_FOUND),
         int(one.way.quality is not wanted),
         int(
             wishes.system is None
@@ -212,7 +213,6 @@ def _key(one: Ranked, wishes: Wishes) -> tuple[int, ...]:
             and system_of(one.option, one.way) is not System.MOJALOOP
         ),
         offline[file.offline] if wishes.internet is False else 0,
-        int(file.state is State.NOT_FOUND),
         list(Carried).index(one.measured.carried),
         state.get(file.state, 2),
         int(not one.option.installable),

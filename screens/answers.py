@@ -107,6 +107,15 @@ class Answers:
             roles=self.roles if same else {},
         )
 
+    def standing_on(self, this_machine: Host) -> Answers:
+        """These answers with this machine, where none is named and no facts are judged.
+
+        Whoever wants something on one machine most often means this one; the next step shows it.
+        """
+        if self.machines or self.facts_file is not None:
+            return self
+        return replace(self, machines=(this_machine,))
+
     def with_site(self, site: Answers) -> Answers:
         """These answers with what a site file says besides its goal and its machines."""
         return replace(

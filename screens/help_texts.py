@@ -54,18 +54,37 @@ _TOPICS: Final = {
         "What should these machines carry?",
         (
             (
-                "Each line is a solution in one environment. What it asks of its machines "
-                "stands beside it, with the document that says so. Some documents disagree; "
-                "then each table stands apart, one is the default, and the report names the "
-                "one that was used."
+                "On the left stands why people deploy; on the right what serves it, the best for "
+                "this machine first. A star marks what is recommended. PoC is a proof of concept, "
+                "prod is of production quality, as somebody who publishes it says."
             ),
             (
-                '"What can this machine carry?" asks the other way round: this machine is '
-                "compared with everything that fits on a single machine."
+                "Sitewright looks at this machine to advise you; that changes nothing. Where an "
+                "option asks for several machines, their number is shown, and the next steps look "
+                "at them."
             ),
-            "A solution that Sitewright cannot install yet can still be judged.",
+            (
+                "What Sitewright cannot install can still be judged, and Space shows its steps by "
+                "hand, its ports, how to see that it works, and what goes wrong."
+            ),
+            (
+                "L shows everything as a list. Each line is a solution in one environment, with "
+                "what it asks of its machines and the document that says so. Some documents "
+                "disagree; then each table stands apart, one is the default, and the report names "
+                "the one that was used."
+            ),
+            (
+                '"What fits this machine" asks the other way round: this machine is compared with '
+                "everything that fits on a single machine."
+            ),
         ),
-        (("Up, Down", "choose"), ("Enter", "take it and go on"), ("PgUp, PgDn", "faster")),
+        (
+            ("Up, Down", "choose"),
+            ("Left, Right", "from who you are to what serves you, and back"),
+            ("Enter", "take it and go on"),
+            ("Space", "everything about an option"),
+            ("L", "the list, or the map again"),
+        ),
     ),
     "machines": Help(
         "Which machines?",

@@ -7,7 +7,6 @@ it, and off the event loop, so that the first paint waits for none of it.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.connection import Become
-from foundation.hosts.model import LOCAL_ADDRESS, Host
+from foundation.hosts.model import Host
 from foundation.problems import InputProblem, Problem
 from screens.answers import Answers
+from screens.live_guide import LiveGuide, this_host
 from screens.live_install import CONNECT_TIMEOUT, LiveInstallation
 from screens.services import (
     Access,
@@ -44,7 +44,7 @@ TRIES_AT_ONCE: Final = 32
 TRY_TIMEOUT: Final = 10.0
 
 
-class LiveServices(LiveInstallation):
+class LiveServices(LiveInstallation, LiveGuide):
     """The real floors below."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -60,7 +60,7 @@ class LiveServices(LiveInstallation):
 
     def this_machine(self) -> Host:
         """This machine under its own name."""
-        return Host(name=os.uname().nodename or "this-machine", address=LOCAL_ADDRESS)
+        return this_host()
 
     # ---- what there is to choose from
 

@@ -36,6 +36,10 @@ class Memory:
     """Machines whose offered key a person confirmed on the trust step."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """By the machine's name: the last look."""
+    here: Seen | None = None
+    """This machine, looked at for the advice on the goal."""
+    goal_list: bool = False
+    """Whether the goal is chosen from the list instead of the map."""
     question: Question | None = None
     mesh: Mesh | None = None
     assigned: Assigned | None = None

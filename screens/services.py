@@ -21,8 +21,10 @@ from foundation.problems import Problem
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.secrets import Secret
+    from installer.advice import Advice, Wishes
     from installer.control import Control
     from installer.events import Event, Outcome
+    from installer.guide import Map
     from installer.plan import Plan
     from installer.running.state import RunState
     from installer.running.work import Failure
@@ -256,3 +258,14 @@ class Services(Protocol):
 
     async def close(self) -> None:
         """End every connection."""
+
+    # ---- the guide
+
+    async def guide(self) -> Map:
+        """The map of deployment options."""
+
+    async def advise(self, wishes: Wishes, seen: Sequence[Seen], *, named: bool) -> Advice:
+        """What suits these wishes; `named` says that the machines are those meant for it."""
+
+    async def look_here(self) -> Seen:
+        """This machine as it is now, without a login; it changes nothing."""

@@ -50,7 +50,7 @@ STEPS: Final = (
         StepId.GOAL,
         "Goal",
         "What should these machines carry?",
-        "It chooses the published tables to compare them with.",
+        "Begin with who you are: the map shows what serves you.",
     ),
     Step(
         StepId.MACHINES,

@@ -284,8 +284,7 @@ def _who_installs(option: Option) -> str:
     if option.installable:
         return "Sitewright installs it; the steps below are the same by hand."
     why = option.solution.why_not if option.solution is not None else ""
-    judged = " It judges machines for it." if option.solution is not None and not why else ""
-    return f"Sitewright cannot install it yet; the steps below are by hand.{judged} {why}".strip()
+    return f"Sitewright cannot install it; the steps below are by hand. {why}".strip()
 
 
 def _said(page: Page, chart: Map, title: str, statements: Sequence[Said]) -> None:

@@ -95,8 +95,28 @@ async def to_goal(pilot: Pilot[int]) -> None:
     await until(pilot, lambda: len(board.rows) > 5)
 
 
+async def mapped(pilot: Pilot[int], case: str, key: str) -> None:
+    """On the goal step, wait until the advice for a use case is there, measured here."""
+    screen = pilot.app.screen
+    cases, ways = screen.query_one("#cases", Board), screen.query_one("#ways", Board)
+
+    def there() -> bool:
+        measured = bool(getattr(screen, "machines", ()))
+        return measured and cases.key == case and any(row.key == key for row in ways.rows)
+
+    await until(pilot, there)
+
+
+async def to_list(pilot: Pilot[int]) -> None:
+    """On the goal step, put the list in front."""
+    if not pilot.app.screen.has_class("-list"):
+        await pilot.press("l")
+    await until(pilot, lambda: pilot.app.screen.query_one("#list", Board).has_focus)
+
+
 async def choose(pilot: Pilot[int], key: str = "pm4ml/production") -> None:
-    """On the goal step, take a goal and go on."""
+    """On the goal step, take a goal from the list and go on."""
+    await to_list(pilot)
     pilot.app.screen.query_one("#list", Board).move_to(key)
     await pilot.press("enter")
     await until(pilot, lambda: pilot.app.screen.__class__.__name__ != "GoalScreen")

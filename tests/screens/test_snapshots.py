@@ -21,9 +21,11 @@ from screens.widgets.run_log import RunLog
 from screens.wizard import StepId
 from tests.screens.driving import (
     judged,
+    mapped,
     on_step,
     shows,
     to_goal,
+    to_list,
     to_machines,
     to_preflight,
     to_summary,
@@ -48,6 +50,21 @@ async def welcome(pilot: Pilot[int]) -> None:
 
 async def goal(pilot: Pilot[int]) -> None:
     await to_goal(pilot)
+    await mapped(pilot, "experimenter", "core-test-harness/single-box")
+
+
+async def goal_bare_metal(pilot: Pilot[int]) -> None:
+    await to_goal(pilot)
+    pilot.app.screen.query_one("#cases", Board).move_to("bare-metal")
+    await mapped(pilot, "bare-metal", "pm4ml-on-premises/production")
+    await pilot.press("right")
+    pilot.app.screen.query_one("#ways", Board).move_to("pm4ml-on-premises/production")
+    await shows(pilot, "Payment Manager of a bank")
+
+
+async def goal_list(pilot: Pilot[int]) -> None:
+    await to_goal(pilot)
+    await to_list(pilot)
     pilot.app.screen.query_one("#list", Board).move_to("pm4ml/production")
     await pilot.pause()
 
@@ -84,6 +101,8 @@ async def help_panel(pilot: Pilot[int]) -> None:
 DRIVES: dict[str, Drive] = {
     "welcome": welcome,
     "goal": goal,
+    "goal-bare-metal": goal_bare_metal,
+    "goal-list": goal_list,
     "machines": machines,
     "trust": trust,
     "preflight": preflight,
@@ -99,7 +118,7 @@ def test_at_80x24(name: str, services: RecordedServices, snap_compare: Compare) 
     assert snap_compare(app, terminal_size=(80, 24), run_before=DRIVES[name])
 
 
-@pytest.mark.parametrize("name", ["goal", "preflight", "findings", "summary"])
+@pytest.mark.parametrize("name", ["goal-bare-metal", "preflight", "findings", "summary"])
 def test_at_120x40(name: str, services: RecordedServices, snap_compare: Compare) -> None:
     app = SitewrightApp(services, look=Look.COLOUR)
     assert snap_compare(app, terminal_size=(120, 40), run_before=DRIVES[name])

@@ -28,6 +28,7 @@ from tests.screens.driving import (
     shows,
     text,
     to_goal,
+    to_list,
     to_machines,
     to_preflight,
     to_summary,
@@ -67,6 +68,7 @@ async def test_the_goal_explains_the_choice_under_the_cursor(
     app = SitewrightApp(services)
     async with app.run_test(size=size) as pilot:
         await to_goal(pilot)
+        await to_list(pilot)
         app.screen.query_one("#list", Board).move_to("pm4ml/production")
         await shows(pilot, "Payment Manager for Mojaloop", "master")
         await choose(pilot)
