@@ -69,6 +69,8 @@ class Plan:
     """Names of the secrets that must be given before it runs."""
     playbooks: str = ""
     """The folder of playbooks: the solution's own, or the customer's repository."""
+    control: str = ""
+    """The machine on which Ansible, Helm and kubectl run; "" for this one."""
 
     def as_json(self) -> dict[str, Json]:
         """The plan as plain values, the same for the same plan."""
@@ -80,6 +82,8 @@ class Plan:
             "settings": dict(self.settings),
             "secrets": list(self.secrets),
             "playbooks": self.playbooks,
+            # Left out where there is none, so that a plan of an earlier version stays the same.
+            **({"control": self.control} if self.control else {}),
             "stages": [
                 {
                     "id": stage.id,

@@ -46,6 +46,7 @@ class _Plan(_Part):
     settings: dict[str, str]
     secrets: tuple[str, ...]
     playbooks: str
+    control: str = ""
     stages: tuple[_Stage, ...]
 
 
@@ -97,4 +98,5 @@ def plan_from_json(path: Path) -> Plan:
         settings=tuple(read.settings.items()),
         secrets=read.secrets,
         playbooks=read.playbooks,
+        control=read.control,
     )

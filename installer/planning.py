@@ -122,6 +122,7 @@ def make_plan(
         settings=tuple((name, _shown(value)) for name, value in settled.values.items()),
         secrets=tuple(name for name in settled.secrets if name in needed),
         playbooks=str(playbooks or solution.folder / "playbooks"),
+        control=site.control or "",
     )
 
 

@@ -49,7 +49,8 @@ class Engine:
     """Carries a plan through on its machines, in one run.
 
     `pool` opens the connections; `until` names the last stage to do and `only` the one; a dry run
-    asks, shows and changes nothing. Interactive, a failure waits for the person's word, else it
+    asks, shows and changes nothing.
+    Interactive, a failure waits for the person's word, else it
     ends the run, which can be resumed. `expected` gives seconds of (stage, step) from earlier
     runs. `recheck` is called before each stage that names checks.
     """
@@ -64,7 +65,6 @@ class Engine:
         secrets: Mapping[str, Secret],
         ask: Asker,
         hosts: Mapping[str, Host] | None = None,
-        control_host: Host | None = None,
         until: str | None = None,
         only: str | None = None,
         dry_run: bool = False,
@@ -94,7 +94,7 @@ class Engine:
         self._expected = dict(expected or {})
         self._jobs = jobs
         self._by = by or _user()
-        self._hosts = self._find_hosts(hosts, control_host)
+        self._hosts = self._find_hosts(hosts)
         self._how = How(self._hosts, max(1, concurrency), interactive, recheck, self._lost)
         self._asked_for = stages_in_order(plan, until=until, only=only)
         check_before(self._asked_for, self._hosts.keys(), None if dry_run else secrets.keys())
@@ -105,12 +105,17 @@ class Engine:
 
     # -- before the start ---------------------------------------------------------------------
 
-    def _find_hosts(
-        self, hosts: Mapping[str, Host] | None, control_host: Host | None
-    ) -> dict[str, Host]:
+    def _find_hosts(self, hosts: Mapping[str, Host] | None) -> dict[str, Host]:
         inventory = getattr(self._pool, "inventory", None)
         known = dict(hosts if hosts is not None else getattr(inventory, "hosts_by_name", {}))
-        known[CONTROL_HOST] = _as_control(control_host)
+        named = self.plan.control
+        if named and named not in known:
+            raise InputProblem(
+                f"the plan's control host {named} is no machine of the site",
+                where="the plan",
+                remedy="Make the plan again from the site file.",
+            )
+        known[CONTROL_HOST] = _as_control(known[named] if named else None)
         return known
 
     # -- watching -----------------------------------------------------------------------------

@@ -120,6 +120,8 @@ class Site(_Part):
     sizing: Name | None = None
     """The id of a sizing table; the solution's default where it is left out."""
     ssh: Ssh = Ssh()
+    control: Name | None = None
+    """The machine on which Ansible, Helm and kubectl run; this one where none is named."""
     hosts: tuple[SiteHost, ...] = Field(default=(), max_length=HOST_LIMIT)
     settings: dict[Annotated[str, Field(min_length=1)], Plain] = {}
     supplies: Supplies = Supplies()
@@ -141,6 +143,15 @@ class Site(_Part):
                     f'the hosts "{other}" and "{host.name}" have the same address '
                     f"{host.address}, port {endpoint[1]}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _control_is_a_machine(self) -> Site:
+        names = [host.name for host in self.hosts]
+        if self.control is not None and self.control not in names:
+            close = nearest(self.control, names)
+            hint = f'; did you mean "{close}"?' if close else ""
+            raise ValueError(f'the control host "{self.control}" is no machine of the site{hint}')
         return self
 
     def inventory(self, base: Path, *, source: str | None = None) -> Inventory:

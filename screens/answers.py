@@ -62,6 +62,8 @@ class Answers:
     settings: Mapping[str, object] = field(default_factory=dict)
     supplies: Mapping[str, object] = field(default_factory=dict)
     """The parts of a site file that no step here asks about; they are written back as they were."""
+    control: str | None = None
+    """The machine on which Ansible runs, where the site file names one; else this one."""
     site_file: Path | None = None
     """Where the site file was read from or written to."""
     saved_at: datetime | None = None
@@ -126,6 +128,7 @@ class Answers:
             waivers=(*self.waivers, *(w for w in site.waivers if w not in self.waivers)),
             settings={**self.settings, **site.settings},
             supplies={**self.supplies, **site.supplies},
+            control=site.control or self.control,
         )
 
     def aims_as(self, other: Answers) -> bool:

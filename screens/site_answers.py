@@ -29,6 +29,7 @@ def answers_from_site(site: Site, file: Path) -> Answers:
         waivers=tuple(site.waivers),
         settings=dict(site.settings),
         supplies=site.supplies.model_dump(exclude_none=True),
+        control=site.control,
         site_file=file,
     )
 
@@ -50,6 +51,10 @@ def site_from_answers(answers: Answers, file: Path) -> Site:
             "environment": answers.environment,
             "sizing": answers.sizing,
             "ssh": {key: value for key, value in ssh.items() if value},
+            # A machine that was taken off the list cannot be the control host.
+            "control": answers.control
+            if answers.control in {host.name for host in answers.machines}
+            else None,
             "hosts": [_host(host, answers, base) for host in answers.machines],
             "settings": dict(answers.settings),
             "supplies": dict(answers.supplies),

@@ -59,6 +59,10 @@ class PlaybookRun:
     connection_password: Secret | None = None
     check: bool = False
     forks: int = FORKS
+    near: str = ""
+    """The folder of the ansible-playbook to use on a control host that is another machine."""
+    known_as: Mapping[str, str] = field(default_factory=dict)
+    """Names under which known_hosts keeps machines, by address, where they differ."""
 
 
 def command(control: Host) -> tuple[str, ...]:
@@ -80,7 +84,9 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
         "inventory.ini": export_inventory(
             hosts, variables=run.settings, ssh_config="@FOLDER@/ssh_config", roles=run.roles
         ),
-        "ssh_config": ssh_config(hosts, "@FOLDER@/known_hosts"),
+        "ssh_config": ssh_config(
+            hosts, "@FOLDER@/known_hosts", known_as=run.known_as, own_keys=control.local
+        ),
         "known_hosts": _known_hosts(run.inventory),
         "variables.yaml": _variables(run),
         # Ansible takes no /dev/null for it; an empty file keeps every other one out.
@@ -106,7 +112,7 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
     if run.check:
         arguments += ["--check"]
     return {
-        "near": str(Path(sys.executable).parent) if control.local else "",
+        "near": str(Path(sys.executable).parent) if control.local else run.near,
         "floor": list(FLOOR),
         "files": files,
         "playbooks": str(run.folder),

@@ -108,11 +108,14 @@ def ssh_config(
     known_hosts: str,
     *,
     identities: Mapping[str, Sequence[str]] | None = None,
+    known_as: Mapping[str, str] | None = None,
+    own_keys: bool = True,
 ) -> str:
     """An ssh_config with which every machine and every bastion is checked against `known_hosts`.
 
     OpenSSH hands `-F` on to the jumps of ProxyJump, and no other option. `identities` gives the
-    key files of a machine by its name; the host's own otherwise.
+    key files of a machine by its name; the host's own otherwise. `known_as` gives the names under
+    which `known_hosts` keeps addresses. Without `own_keys` no other key is tried.
     """
     blocks = []
     seen: set[tuple[str, int]] = set()
@@ -123,6 +126,8 @@ def ssh_config(
         if (host.address, host.port) not in seen:
             seen.add((host.address, host.port))
             block = [f"Match originalhost {_word(host.address)}"]
+            if known_as and host.address in known_as:
+                block.append(f"  HostKeyAlias {_word(known_as[host.address])}")
             if host.bastion:
                 block.append(f"  ProxyJump {_word(host.bastion)}")
             blocks.append(block + [f'  IdentityFile "{_file(key)}"' for key in keys])
@@ -135,6 +140,7 @@ def ssh_config(
                     blocks.append([f"Match originalhost {_word(address)}", *files])
     shared = [
         "Match all",
+        *([] if own_keys else ["  IdentitiesOnly yes", "  IdentityAgent none"]),
         "  StrictHostKeyChecking yes",
         f'  UserKnownHostsFile "{_file(known_hosts)}"',
         "  GlobalKnownHostsFile none",

@@ -80,6 +80,8 @@ def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:
         f"{plan.solution}, {plan.environment}: {size}, usually {duration(total)}",
         f"plan {plan.sha256[:12]}",
     ]
+    if plan.control:
+        lines.append(f"Ansible, Helm and kubectl run on {plan.control}.")
     for number, stage in enumerate(plan.stages, 1):
         lines += ["", f"{number}. {stage.title} ({stage.id}), {duration(stage.expected_seconds)}"]
         lines += textwrap.wrap(stage.why, width, initial_indent="   ", subsequent_indent="   ")

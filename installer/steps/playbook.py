@@ -21,10 +21,12 @@ from foundation.hosts.jobs_model import JobLine, JobState
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import ConnectionProblem, InputProblem
 from installer.ansible import command as ansible
+from installer.ansible import control_host
+from installer.ansible.control_host import Way
 from installer.ansible.on_control_host import NEEDS
 from installer.ansible.told import Told, parse
 from installer.events import Kind
-from installer.steps.kind import SHOWN_LINES, Ended, StepContext, StepFailed, StepKind
+from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
 from installer.steps.model import PlaybookStep
 from installer.steps.probed import Probed, parsed, undo_by
 
@@ -54,9 +56,20 @@ class Playbook(Probed):
         return None if stats is None else _changes(stats) == 0
 
     async def _check(self, context: StepContext, data: PlaybookStep) -> Told | None:
-        """The numbers of `--check`; None where it could not be carried out."""
+        """The numbers of `--check`; None where it could not be carried out.
+
+        On another control host it would take a key that its machines let in: not in a dry run.
+        """
+        if context.dry_run and not context.host.local:
+            return None
         word = secrets.token_hex(16)
-        run = _run(context, data, data.playbook, word, check=True)
+        async with _control_host_ready(context, data) as way:
+            return await self._checked(context, data, word, way)
+
+    async def _checked(
+        self, context: StepContext, data: PlaybookStep, word: str, way: Way
+    ) -> Told | None:
+        run = _run(context, data, data.playbook, word, way, check=True)
         done = await context.look(
             ansible.command(context.host),
             stdin=ansible.payload(run, context.host),
@@ -93,15 +106,16 @@ class Playbook(Probed):
         *,
         label: str,
     ) -> Ended:
-        run = _run(context, data, playbook, watching.word)
-        return await context.change(
-            f"run the playbook {playbook} on {', '.join(host.name for host in context.hosts)}",
-            ansible.command(context.host),
-            label=label,
-            stdin=ansible.payload(run, context.host),
-            environment=_agent(context.host),
-            on_line=watching.line,
-        )
+        async with _control_host_ready(context, data) as way:
+            run = _run(context, data, playbook, watching.word, way)
+            return await context.change(
+                f"run the playbook {playbook} on {', '.join(host.name for host in context.hosts)}",
+                ansible.command(context.host),
+                label=label,
+                stdin=ansible.payload(run, context.host),
+                environment=_agent(context.host),
+                on_line=watching.line,
+            )
 
     async def undo(self, context: StepContext) -> bool:
         """Take it back: `undo` names a playbook (ansible-playbook FILE) or another command."""
@@ -124,8 +138,32 @@ class Playbook(Probed):
         return True
 
 
+@asynccontextmanager
+async def _control_host_ready(context: StepContext, data: PlaybookStep) -> AsyncIterator[Way]:
+    """Another control host gets what it needs, for as long as this is open and the play runs.
+
+    What ends this early (a stop, a lost laptop) leaves it there, for the playbook runs on.
+    """
+    if context.host.local or context.dry_run:
+        yield Way()
+        return
+    way = await control_host.prepare(context, ansible.FLOOR, data.timeout_minutes)
+    try:
+        yield way
+    except JobGone:
+        await control_host.leave(context)
+        raise
+    await control_host.leave(context)
+
+
 def _run(
-    context: StepContext, data: PlaybookStep, playbook: str, word: str, *, check: bool = False
+    context: StepContext,
+    data: PlaybookStep,
+    playbook: str,
+    word: str,
+    way: Way,
+    *,
+    check: bool = False,
 ) -> ansible.PlaybookRun:
     folder = Path(context.plan.playbooks)
     if Path(playbook).is_absolute():
@@ -143,7 +181,7 @@ def _run(
     return ansible.PlaybookRun(
         playbook=playbook,
         folder=folder,
-        inventory=_inventory(context),
+        inventory=way.inventory or _inventory(context),
         word=word,
         roles=dict(context.plan.hosts),
         limit=[host.name for host in context.hosts if host.name != context.host.name],
@@ -154,6 +192,8 @@ def _run(
         become_password=context.secrets.get(SUDO_PASSWORD),
         connection_password=context.secrets.get(SSH_PASSWORD),
         check=check,
+        near=way.near,
+        known_as=way.known_as,
     )
 
 

@@ -3,8 +3,9 @@
     python -m tests.installer.run_engine RUN-FOLDER JSON
 
 JSON: {"hosts": [{"name":…, "address":…, "user":…, "port":…}], "known_hosts":…, "key":…,
-"kill_after": N events on the disk, "kill_call": "start" | "after-start" | "status" | "forget",
-"by": the name of the person where the site's lock is to be held, "take_over": whether knowingly}.
+"kill_after": N events on the disk, "kill_text": the text of a progress event, "kill_call":
+"start" | "after-start" | "status" | "forget", "by": the name of the person where the site's lock
+is to be held, "take_over": whether knowingly}.
 It prints the outcome or the problem, or dies by SIGKILL.
 """
 
@@ -95,11 +96,14 @@ async def _main(folder: Path, told: dict[str, Any]) -> None:
     run = open_run(folder)
     seen = 0
     kill_after = int(told.get("kill_after", 0))
+    kill_text = told.get("kill_text", "")
 
     def watch(events: Sequence[Event]) -> None:
         nonlocal seen
         seen += len(events)
         if kill_after and seen >= kill_after:
+            die()
+        if any(kill_text and event.data.get("text") == kill_text for event in events):
             die()
 
     by, take_over = told.get("by", ""), bool(told.get("take_over"))

@@ -37,6 +37,7 @@ FULL = Answers(
         Waiver(check="disk.nvme", host="w1", by="A. N.", reason="spare", until=date(2027, 1, 31)),
     ),
     settings={"domain": "example.org", "size": 3},
+    control="m1",
     site_file=Path("site.yaml"),
     saved_at=datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
 )  # fmt: skip
