@@ -15,6 +15,8 @@ from tests.lab.machine import Machine
 
 FOLDER = Path(__file__).parent
 PROGRAMS = ("snap", "microk8s", "microceph", "modprobe", "swapoff")
+MODULES = ("kubernetes", "microk8s_node")
+"""What the programs import; without an ending here, since they are programs of the machines."""
 
 _LAY_OVER = """\
 for part in fs vm kernel; do
@@ -53,16 +55,23 @@ TUNABLES = (
 
 def install(machine: Machine) -> None:
     """Put every stand-in on a machine, and lay copies over the kernel's shared parameters."""
-    for name in PROGRAMS:
-        machine.write_file(f"/opt/stand-ins/{name}", (FOLDER / name).read_text(), mode=0o755)
-    machine.write_file("/opt/stand-ins/pod/vault", (FOLDER / "vault").read_text(), mode=0o755)
-    lines = ["mkdir -p /var/lib/stand-in"]
+    files = {name: FOLDER / name for name in PROGRAMS}
+    files |= {f"{name}.py": FOLDER / name for name in MODULES}
+    files["pod/vault"] = FOLDER / "vault"
+    lines = ["mkdir -p /opt/stand-ins/pod /var/lib/stand-in"]
+    for name, path in files.items():
+        lines += [f"cat > /opt/stand-ins/{name} <<'END-OF-STAND-IN'", path.read_text().rstrip("\n")]
+        lines += ["END-OF-STAND-IN", f"chmod 755 /opt/stand-ins/{name}"]
     lines += [
         f"ln -sf /opt/stand-ins/{name} {folder}/{name}"
-        for name, folder in (("snap", "/usr/local/bin"), ("modprobe", "/usr/local/sbin"))
+        for name, folder in (
+            ("snap", "/usr/local/bin"),
+            ("modprobe", "/usr/local/sbin"),
+            ("swapoff", "/usr/local/sbin"),
+        )
     ]
-    lines.append("ln -sf /opt/stand-ins/swapoff /usr/local/sbin/swapoff")
     lines.append(f"FILES='{' '.join(TUNABLES)}'")
+    machine.altered = True
     machine.script("\n".join(lines) + "\n" + _LAY_OVER)
 
 
@@ -75,3 +84,12 @@ def order(machine: Machine, **troubles: int) -> None:
 def calls(machine: Machine) -> list[str]:
     """What the stand-ins of a machine were called with, in order."""
     return machine.exec(["cat", "/var/lib/stand-in/calls"], check=False).stdout.splitlines()
+
+
+def begin_gateways(machine: Machine, domain: str) -> None:
+    """Have the stand-in for both Istio gateways' NodePorts run on a machine, as a unit."""
+    machine.write_file("/opt/stand-ins/istio_gateway", (FOLDER / "istio_gateway").read_text())
+    machine.exec(
+        ["systemd-run", "--quiet", "--unit=istio-gateways", "-p", "Restart=on-failure",
+         "python3", "/opt/stand-ins/istio_gateway", domain]
+    )  # fmt: skip
