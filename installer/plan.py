@@ -67,6 +67,10 @@ class Plan:
     """Settings as used, secrets left out."""
     secrets: tuple[str, ...] = ()
     """Names of the secrets that must be given before it runs."""
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Further groups of the inventory, beside those of the roles, with their machines."""
+    variables: tuple[tuple[str, dict[str, str]], ...] = ()
+    """Variables of single machines in the inventory."""
     playbooks: str = ""
     """The folder of playbooks: the solution's own, or the customer's repository."""
     control: str = ""
@@ -81,6 +85,8 @@ class Plan:
             "hosts": [[name, list(roles)] for name, roles in self.hosts],
             "settings": dict(self.settings),
             "secrets": list(self.secrets),
+            "groups": [[name, list(hosts)] for name, hosts in self.groups],
+            "variables": [[name, dict(values)] for name, values in self.variables],
             "playbooks": self.playbooks,
             # Left out where there is none, so that a plan of an earlier version stays the same.
             **({"control": self.control} if self.control else {}),

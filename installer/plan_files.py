@@ -45,6 +45,8 @@ class _Plan(_Part):
     hosts: tuple[tuple[str, tuple[str, ...]], ...]
     settings: dict[str, str]
     secrets: tuple[str, ...]
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    variables: tuple[tuple[str, dict[str, str]], ...] = ()
     playbooks: str
     control: str = ""
     stages: tuple[_Stage, ...]
@@ -97,6 +99,8 @@ def plan_from_json(path: Path) -> Plan:
         hosts=read.hosts,
         settings=tuple(read.settings.items()),
         secrets=read.secrets,
+        groups=read.groups,
+        variables=read.variables,
         playbooks=read.playbooks,
         control=read.control,
     )

@@ -121,9 +121,39 @@ def make_plan(
         hosts=tuple((machine.name, machine.roles) for machine in machines),
         settings=tuple((name, _shown(value)) for name, value in settled.values.items()),
         secrets=tuple(name for name in settled.secrets if name in needed),
+        groups=_further_groups(solution, machines),
+        variables=_variables(solution, site),
         playbooks=str(playbooks or solution.folder / "playbooks"),
         control=site.control or "",
     )
+
+
+def _further_groups(
+    solution: Solution, machines: Sequence[_Machine]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The groups by which customers' playbooks know the roles, with their machines."""
+    groups: dict[str, list[str]] = {}
+    for machine in machines:
+        for role in solution.roles:
+            for group in role.playbook_groups if role.id in machine.roles else ():
+                if machine.name not in groups.setdefault(group, []):
+                    groups[group].append(machine.name)
+    return tuple((name, tuple(hosts)) for name, hosts in groups.items())
+
+
+def _variables(solution: Solution, site: Site) -> tuple[tuple[str, dict[str, str]], ...]:
+    """What each machine's roles say of it there, and the site; the site has the last word."""
+    found = []
+    for host in site.hosts:
+        values: dict[str, str | None] = {}
+        for role in solution.roles:
+            for name, value in role.playbook_variables.items() if role.id in host.roles else ():
+                values[name] = value if values.get(name, value) == value else None
+        known = {name: value for name, value in values.items() if value is not None}
+        known |= {name: _shown(value) for name, value in host.variables.items()}
+        if known:
+            found.append((host.name, known))
+    return tuple(found)
 
 
 def _shown(value: object) -> str:

@@ -62,6 +62,7 @@ def _word(value: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_word)]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Paths = Annotated[tuple[Annotated[str, AfterValidator(_word)], ...], BeforeValidator(_as_tuple)]
 Roles = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
@@ -96,6 +97,8 @@ class SiteHost(_Part):
     bastion: Bastion | None = None
     machine: Literal["vm", "physical"] | None = None
     """What kind of machine it is, where the machine itself may not know."""
+    variables: dict[Variable, Plain] = {}
+    """What your own playbooks want to know of it, beside its roles; never a secret."""
 
     @field_validator("address")
     @classmethod
@@ -124,6 +127,8 @@ class Site(_Part):
     """The machine on which Ansible, Helm and kubectl run; this one where none is named."""
     hosts: tuple[SiteHost, ...] = Field(default=(), max_length=HOST_LIMIT)
     settings: dict[Annotated[str, Field(min_length=1)], Plain] = {}
+    playbooks: Annotated[str, AfterValidator(_word)] | None = None
+    """A folder of playbooks of your own that go before the solution's."""
     supplies: Supplies = Supplies()
     waivers: tuple[Waiver, ...] = ()
 
@@ -178,6 +183,10 @@ class Site(_Part):
             source=source if source is not None else "the site file",
         )
 
+    def playbooks_path(self, base: Path) -> Path | None:
+        """Where your own playbooks lie, if the site names any."""
+        return _path(self.playbooks, base) if self.playbooks else None
+
     def bundle_path(self, base: Path) -> Path | None:
         """Where the bundle lies, if the site names one; `base` is the site file's folder."""
         return _path(self.supplies.bundle, base) if self.supplies.bundle else None
@@ -186,7 +195,7 @@ class Site(_Part):
 def resolved(site: Site, base: Path) -> Site:
     """The site with every path absolute, so that its file may lie in another folder."""
     ssh, supplies = site.ssh, site.supplies
-    bundle = site.bundle_path(base)
+    bundle, playbooks = site.bundle_path(base), site.playbooks_path(base)
     return site.model_copy(
         update={
             "ssh": ssh.model_copy(
@@ -206,6 +215,7 @@ def resolved(site: Site, base: Path) -> Site:
                 )
                 for host in site.hosts
             ),
+            "playbooks": str(playbooks) if playbooks else None,
             "supplies": supplies.model_copy(update={"bundle": str(bundle) if bundle else None}),
         }
     )

@@ -42,6 +42,11 @@ class Role(_File):
     title: str
     description: Sentence
     """One sentence for a person who has not read the documents."""
+    playbook_groups: tuple[str, ...] = ()
+    """Further groups of an Ansible inventory in which the customers' own playbooks look for it."""
+    playbook_variables: dict[str, str] = {}
+    """Variables by which they tell it from others there; one that two roles of a machine give
+    different values is left out."""
 
 
 class Environment(_File):

@@ -49,6 +49,9 @@ class PlaybookRun:
     limit: Sequence[str] = ()
     """Machines to which it is held; all where there is none."""
     tags: Sequence[str] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Further groups, with the names of their machines."""
+    host_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables of all machines."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +85,12 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
     secrets = [*run.secrets.values(), run.become_password, run.connection_password]
     files = {
         "inventory.ini": export_inventory(
-            hosts, variables=run.settings, ssh_config="@FOLDER@/ssh_config", roles=run.roles
+            hosts,
+            variables=run.settings,
+            ssh_config="@FOLDER@/ssh_config",
+            roles=run.roles,
+            groups=run.groups,
+            host_variables=run.host_variables,
         ),
         "ssh_config": ssh_config(
             hosts, "@FOLDER@/known_hosts", known_as=run.known_as, own_keys=control.local

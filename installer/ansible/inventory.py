@@ -25,29 +25,54 @@ def export_inventory(
     known_hosts: Sequence[Path | str] = (),
     ssh_config: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    host_variables: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """An INI inventory with a group for each role (hyphens become underscores).
 
     `variables` are settings of the site, never secrets. With `ssh_config` the machines are reached
     by that file alone; else the options stand here, so that it can be used by hand. `roles` goes
-    before the hosts' own. Raises InputProblem for a name that Ansible would misread.
+    before the hosts' own. `groups` are further groups with the names of their machines, and
+    `host_variables` further variables of single ones. Raises InputProblem for a name or a value
+    that Ansible would misread.
     """
-    groups: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {name: list(names) for name, names in (groups or {}).items()}
     lines = ["# Made by Sitewright; holds no secret.", ""]
     for host in hosts:
-        lines.append(_host(host, known_hosts, ssh_config))
+        own = [
+            f"{_variable(n)}={_inline(v)}"
+            for n, v in (host_variables or {}).get(host.name, {}).items()
+        ]
+        lines.append(" ".join([_host(host, known_hosts, ssh_config), *own]))
         for role in (roles or {}).get(host.name, host.roles):
-            groups.setdefault(_GROUP.sub("_", role), []).append(host.name)
-    for group in sorted(groups):
-        lines += ["", f"[{group}]", *groups[group]]
+            names = members.setdefault(_GROUP.sub("_", role), [])
+            if host.name not in names:
+                names.append(host.name)
+    for group in sorted(members):
+        lines += ["", f"[{group}]", *members[group]]
     if variables:
         lines += ["", "[all:vars]"]
         for name, value in variables.items():
-            if not _VARIABLE.fullmatch(name):
-                raise InputProblem(f'"{name}" cannot be the name of a variable', where="settings")
             # In this section a value is read as Python would: quoted it stays the text it is.
-            lines.append(f"{name}={_text(value)}")
+            lines.append(f"{_variable(name)}={_text(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise InputProblem(f'"{name}" cannot be the name of a variable', where="settings")
+    return name
+
+
+def _inline(value: str) -> str:
+    """A value beside a machine's name: parted by blanks as a shell would, then read as Python."""
+    if not re.fullmatch(r"[ -~]*", value) or set(value) & set("'\"\\\\"):
+        raise InputProblem(
+            f'"{value[:100]}" cannot stand beside a machine in an inventory',
+            where="the variables of a machine",
+            remedy="Use a plain text without quotes and backslashes.",
+        )
+    return f"""\"'{value}'\""""
 
 
 def _host(host: Host, known_hosts: Sequence[Path | str], ssh_config: str | None) -> str:

@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
         variables=dict(plan.settings),
         known_hosts=[file.resolve() for file in known_hosts_files(inventory)],
         roles=dict(plan.hosts),
+        groups=dict(plan.groups),
+        host_variables=dict(plan.variables),
     )
     if options.output.exists():
         raise InputProblem(

@@ -61,6 +61,7 @@ def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, 
             where=str(site_file),
             remedy="Its preflight works: sitewright preflight --site FILE.",
         )
+    playbooks = playbooks or site.playbooks_path(site_file.resolve().parent)
     return site, solution, make_plan(solution, site, (), playbooks=playbooks)
 
 

@@ -26,6 +26,7 @@ from installer.ansible.control_host import Way
 from installer.ansible.on_control_host import NEEDS
 from installer.ansible.told import Told, parse
 from installer.events import Kind
+from installer.solution import FOLDER
 from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
 from installer.steps.model import PlaybookStep
 from installer.steps.probed import Probed, parsed, undo_by
@@ -94,6 +95,8 @@ class Playbook(Probed):
         if not ended.good:
             raise _failure(context, data.playbook, watching, ended)
         stats = watching.stats
+        if stats is not None and not stats.stats:
+            raise _nobody(context, data.playbook)
         changed = _changes(stats) if stats is not None else 0
         return f"{data.playbook} ran on {len(context.hosts)} machines and changed {changed} things."
 
@@ -171,6 +174,12 @@ def _run(
         folder, playbook = Path(playbook).parent, Path(playbook).name
     elif not (folder / playbook).is_file() and Path(data.playbook).is_absolute():
         folder = Path(data.playbook).parent
+    # A playbook that a customer brought knows best on which of its groups it works.
+    own = (
+        folder != FOLDER / context.plan.solution / "playbooks"
+        and not Path(data.playbook).is_absolute()
+    )
+    names = [host.name for host in context.hosts if host.name != context.host.name]
     missing = [name for name in data.secrets if name not in context.secrets]
     if missing:
         raise InputProblem(
@@ -184,7 +193,9 @@ def _run(
         inventory=way.inventory or _inventory(context),
         word=word,
         roles=dict(context.plan.hosts),
-        limit=[host.name for host in context.hosts if host.name != context.host.name],
+        groups=dict(context.plan.groups),
+        host_variables=dict(context.plan.variables),
+        limit=[] if own else names,
         tags=data.tags,
         settings=dict(context.plan.settings),
         variables=data.variables,
@@ -194,6 +205,18 @@ def _run(
         check=check,
         near=way.near,
         known_as=way.known_as,
+    )
+
+
+def _nobody(context: StepContext, playbook: str) -> StepFailed:
+    groups = {role.replace("-", "_") for _, roles in context.plan.hosts for role in roles}
+    groups |= {name for name, _ in context.plan.groups}
+    return StepFailed(
+        f"{playbook} works on none of the machines: it names groups that this site has not",
+        where=context.host.name,
+        remedy=f"The groups of this site are {', '.join(sorted(groups))}; the playbook must name "
+        "one of them after `hosts:`.",
+        again=False,
     )
 
 

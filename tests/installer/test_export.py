@@ -55,6 +55,22 @@ def test_ansible_reads_groups_hosts_and_variables(tmp_path: Path) -> None:
     assert meta["hostvars"]["here"]["ansible_connection"] == "local"
 
 
+def test_customers_groups_and_variables_of_machines_are_read_too(tmp_path: Path) -> None:
+    """Beside the roles; a value with blanks and signs stays the text that it was."""
+    variables = {"m1": {"role": "master", "note": "a b #c = 007", "count": "7"}}
+    read = as_ansible_reads(
+        export_inventory(HOSTS, groups={"cluster": ["m1"]}, host_variables=variables), tmp_path
+    )
+    assert read["cluster"] == {"hosts": ["m1"]}
+    assert read["master"] == {"hosts": ["m1"]}
+    meta = read["_meta"]
+    assert isinstance(meta, dict)
+    assert {n: meta["hostvars"]["m1"][n] for n in ("role", "note", "count")} == variables["m1"]
+    for wrong in ("it's", 'say "x"', "a\nb", "back\\slash"):
+        with pytest.raises(InputProblem):
+            export_inventory(HOSTS, host_variables={"m1": {"note": wrong}})
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.problems import InputProblem
+from installer.plan_files import plan_from_json
 from installer.planning import load_stages, make_plan
-from installer.site import Site
+from installer.site import Site, SiteHost
 from installer.solution import FOLDER, Solution, load_solution
 from installer.steps.model import Stage
 
@@ -215,6 +216,34 @@ def test_a_customer_s_playbooks_go_before_ours(tmp_path: Path) -> None:
     (tmp_path / "4.ceph.yml").unlink()
     with pytest.raises(InputProblem, match=r'no playbook "4\.ceph\.yml"'):
         make_plan(solution, site(), [], playbooks=tmp_path)
+
+
+def test_customers_playbooks_find_the_groups_that_they_know(tmp_path: Path) -> None:
+    """[cluster] with role=master or worker, none for both; what the site says wins."""
+    solution = load_solution("pm4ml")
+    hosts = (
+        SiteHost(name="m1", address="10.0.0.1", roles=("master",)),
+        SiteHost(name="w1", address="10.0.0.2", roles=("worker",)),
+        SiteHost(name="both", address="10.0.0.3", roles=("master", "worker")),
+        SiteHost(
+            name="lb1",
+            address="10.0.0.4",
+            roles=("load-balancer",),
+            variables={"ext_haproxy_ip": "192.0.2.7", "nic": 2, "on": True},
+        ),
+    )
+    plan = make_plan(solution, site().model_copy(update={"hosts": hosts}), [])
+    groups = dict(plan.groups)
+    assert groups["cluster"] == ("m1", "w1", "both")
+    assert groups["haproxy"] == ("lb1",)
+    variables = dict(plan.variables)
+    assert variables["m1"] == {"role": "master"}
+    assert variables["w1"] == {"role": "worker"}
+    assert "both" not in variables
+    assert variables["lb1"] == {"ext_haproxy_ip": "192.0.2.7", "nic": "2", "on": "yes"}
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(plan.as_json()))
+    assert plan_from_json(file) == plan
 
 
 @settings(max_examples=40)
