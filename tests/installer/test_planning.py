@@ -225,6 +225,7 @@ def test_customers_playbooks_find_the_groups_that_they_know(tmp_path: Path) -> N
         SiteHost(name="m1", address="10.0.0.1", roles=("master",)),
         SiteHost(name="w1", address="10.0.0.2", roles=("worker",)),
         SiteHost(name="both", address="10.0.0.3", roles=("master", "worker")),
+        SiteHost(name="s1", address="10.0.0.5", roles=("storage",)),
         SiteHost(
             name="lb1",
             address="10.0.0.4",
