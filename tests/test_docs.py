@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from installer.cli import COMMANDS
 from installer.commands.checks import page
+from installer.guide import Option, load_map
+from installer.pages import pages
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+OPTIONS = load_map().options
 
 
 def test_the_page_of_checks_is_up_to_date() -> None:
     """docs/checks.md is what `sitewright checks --format markdown` prints."""
     assert (ROOT / "docs" / "checks.md").read_text() == page()
+
+
+def test_the_pages_of_the_options_are_up_to_date() -> None:
+    """docs/options/ and the map's picture are what `python -m installer.pages docs` writes."""
+    made = pages(load_map())
+    stale = [
+        name
+        for name, text in made.items()
+        if not (DOCS / name).is_file() or (DOCS / name).read_text(encoding="utf-8") != text
+    ]
+    assert not stale, "run: python -m installer.pages docs"
+    there = {f"options/{path.name}" for path in (DOCS / "options").iterdir()}
+    assert there == {name for name in made if name.startswith("options/")}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=[option.id for option in OPTIONS])
+def test_a_page_has_everything_that_the_map_knows(option: Option) -> None:
+    """Requirements, steps, ports, verification and troubleshooting, each with its source."""
+    text = pages(load_map())[f"options/{option.id}.md"]
+    for heading in ("Requirements", "Install", "Ports", "Verify", "Troubleshooting"):
+        assert f"\n## {heading}\n" in text
+    file = option.file
+    for commands in (*(s.commands for s in file.steps), *(c.commands for c in file.verify)):
+        assert all(f"    {command}" in text for command in commands)
+    for reference in file.references():
+        assert f"sources.md#{reference.partition(' ')[0]})" in text
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    """A file that is linked is there, and so is the place in it."""
+    dead = []
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+            name, _, place = target.partition("#")
+            if "://" in target:
+                continue
+            file = path.parent / name if name else path
+            if not file.exists() or (place and not _has_place(file, place)):
+                dead.append(f"{path.relative_to(ROOT)}: {target}")
+    assert not dead
+
+
+def _has_place(file: Path, place: str) -> bool:
+    text = file.read_text(encoding="utf-8")
+    heads = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+    return place in slugs or f'<a id="{place}"></a>' in text
 
 
 def test_every_command_is_in_the_page_of_commands() -> None:
