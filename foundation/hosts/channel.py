@@ -5,20 +5,28 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from typing import Any
+from typing import Any, Final, cast
 
 import asyncssh
 
+from foundation.hosts.connection import Feed
 from foundation.hosts.running import Running
 from foundation.hosts.sudo import Elevation
 from foundation.secrets import Secret
+
+_WAITING_BYTES: Final = 1024 * 1024
+"""Bytes that wait here for the machine at most, so that it never waits for us."""
 
 
 class Channel(Running, asyncssh.SSHClientSession[bytes]):
     """One command on a channel of its own."""
 
     def __init__(
-        self, elevation: Elevation, stdin: bytes | None, password: Secret | None, limit: int | None
+        self,
+        elevation: Elevation,
+        stdin: bytes | Feed | None,
+        password: Secret | None,
+        limit: int | None,
     ) -> None:
         super().__init__(elevation, stdin, password, limit)
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
@@ -26,6 +34,8 @@ class Channel(Running, asyncssh.SSHClientSession[bytes]):
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         """Called by asyncssh once the channel is open; the command is sent right after."""
         self._channel = chan
+        if callable(self._stdin):
+            chan.set_write_buffer_limits(_WAITING_BYTES)
         self.started_at = time.time()
         self.began = time.monotonic()
 
@@ -33,12 +43,12 @@ class Channel(Running, asyncssh.SSHClientSession[bytes]):
         """Called by asyncssh once the command was accepted."""
         self.begin()
 
-    def _send(self, data: bytes, *, last: bool) -> None:
+    def _send(self, data: bytes | memoryview, *, last: bool) -> None:
         if self._channel is not None:
             # A command that ended without reading its input is not an error of the connection.
             with contextlib.suppress(OSError):
                 if data:
-                    self._channel.write(data)
+                    self._channel.write(cast(bytes, data))  # copied there, whatever its type
                 if last:
                     self._channel.write_eof()
 

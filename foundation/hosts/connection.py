@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,12 @@ from foundation.secrets import Secret
 
 OUTPUT_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of output that `run` keeps of one command and stream before it ends the command."""
+
+
+Feed = Callable[[], AsyncIterator[bytes | memoryview]]
+"""Gives a command's standard input piece by piece, no faster than the machine takes it.
+
+A piece need only be valid until the next one is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +105,14 @@ class Connection(Protocol):
         self,
         command: Sequence[str],
         *,
-        stdin: bytes | None = None,
+        stdin: bytes | Feed | None = None,
         become: Become = Become.LOGIN,
         timeout: float | None = None,
     ) -> AsyncIterator[Chunk]:
-        """Run one command and give its output while it runs; ends when the command ends."""
+        """Run one command and give its output while it runs; ends when the command ends.
+
+        What a Feed raises ends the command and is raised here.
+        """
 
     async def put(self, source: Path, target: str, *, mode: int = 0o600) -> None:
         """Copy a file to the machine, whole or not at all."""

@@ -23,6 +23,7 @@ from foundation.hosts.connection import (
     Completed,
     Credentials,
     Dialled,
+    Feed,
 )
 from foundation.hosts.model import Host
 from foundation.hosts.running import Ended, Running
@@ -39,7 +40,7 @@ class _Process(Running, asyncio.SubprocessProtocol):
     """One command on this machine, in a process group of its own."""
 
     def __init__(
-        self, elevation: sudo.Elevation, stdin: bytes | None, password: Secret | None,
+        self, elevation: sudo.Elevation, stdin: bytes | Feed | None, password: Secret | None,
         limit: int | None,
     ) -> None:  # fmt: skip
         super().__init__(elevation, stdin, password, limit)
@@ -53,7 +54,7 @@ class _Process(Running, asyncio.SubprocessProtocol):
     def _pipe(self, number: int) -> Any:
         return self._transport.get_pipe_transport(number) if self._transport else None
 
-    def _send(self, data: bytes, *, last: bool) -> None:
+    def _send(self, data: bytes | memoryview, *, last: bool) -> None:
         pipe = self._pipe(0)
         if pipe is not None and not pipe.is_closing():
             pipe.write(data)
@@ -150,7 +151,7 @@ class LocalConnection:
         self,
         command: Sequence[str],
         *,
-        stdin: bytes | None = None,
+        stdin: bytes | Feed | None = None,
         become: Become = Become.LOGIN,
         timeout: float | None = None,
     ) -> AsyncIterator[Chunk]:
@@ -175,7 +176,7 @@ class LocalConnection:
                 yield chunk
 
     async def _start(
-        self, elevation: sudo.Elevation, stdin: bytes | None, limit: int | None
+        self, elevation: sudo.Elevation, stdin: bytes | Feed | None, limit: int | None
     ) -> _Process:
         running = _Process(elevation, stdin, self._credentials.sudo_password, limit)
         loop = asyncio.get_running_loop()
@@ -194,6 +195,8 @@ class LocalConnection:
     def _must_run_plainly(
         self, elevation: sudo.Elevation, become: Become, ended: Ended, stderr: bytes
     ) -> bool:
+        if ended.lost is not None:
+            raise ended.lost
         return not ended.truncated and self._sudo.must_run_plainly(
             elevation,
             become,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
-from foundation.hosts.connection import Chunk
+from foundation.hosts.connection import Chunk, Feed
 from foundation.hosts.sudo import Elevation, Seen
 from foundation.secrets import Secret
 
@@ -33,7 +34,11 @@ class Running(ABC):
     """One command: standard input is sent when it may be, output is queued as it comes."""
 
     def __init__(
-        self, elevation: Elevation, stdin: bytes | None, password: Secret | None, limit: int | None
+        self,
+        elevation: Elevation,
+        stdin: bytes | Feed | None,
+        password: Secret | None,
+        limit: int | None,
     ) -> None:
         self._elevation = elevation
         self._stdin = stdin
@@ -44,6 +49,9 @@ class Running(ABC):
         self._waiting_bytes = 0
         self._paused = False
         self._news = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._feeding: asyncio.Task[None] | None = None
         self._over = False
         self.ended = Ended()
         self.started_at = time.time()
@@ -51,7 +59,7 @@ class Running(ABC):
         self.began = time.monotonic()
 
     @abstractmethod
-    def _send(self, data: bytes, *, last: bool) -> None:
+    def _send(self, data: bytes | memoryview, *, last: bool) -> None:
         """Write to the command's standard input, which a command need not read."""
 
     @abstractmethod
@@ -69,7 +77,35 @@ class Running(ABC):
     def begin(self) -> None:
         """Take note that the command was sent."""
         if not self._elevation.waits:
+            self._give()
+
+    def _give(self) -> None:
+        """Send the command's standard input, or begin to."""
+        if callable(self._stdin):
+            self._feeding = asyncio.get_running_loop().create_task(self._feed(self._stdin))
+        else:
             self._send(self._stdin or b"", last=True)
+
+    async def _feed(self, feed: Feed) -> None:
+        pieces = cast(AsyncGenerator[bytes | memoryview], feed())
+        try:
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    await self._writable.wait()
+                    self._send(piece, last=False)
+        except Exception as error:
+            self.ended.lost = error
+            self.end()
+        else:
+            self._send(b"", last=True)
+
+    def pause_writing(self) -> None:
+        """Called by the transport when the machine takes no more for now."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Called by the transport when the machine takes more again."""
+        self._writable.set()
 
     def take(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Take a piece of output."""
@@ -85,7 +121,7 @@ class Running(ABC):
             self.ended.wrong_password = seen is Seen.SECOND_PROMPT
             self.end()
         elif seen is Seen.STARTED:
-            self._send(self._stdin or b"", last=True)
+            self._give()
         if rest:
             self._keep(Chunk(stream, rest))
 
@@ -124,4 +160,6 @@ class Running(ABC):
     def finish(self) -> None:
         """Take note that nothing more will come."""
         self._over = True
+        if self._feeding is not None and self._feeding is not asyncio.current_task():
+            self._feeding.cancel()
         self._news.set()

@@ -21,6 +21,7 @@ from foundation.hosts.connection import (
     Completed,
     Credentials,
     Dialled,
+    Feed,
 )
 from foundation.hosts.copying import get_file, put_file
 from foundation.hosts.model import Host
@@ -119,7 +120,7 @@ class SshConnection:
         self,
         command: Sequence[str],
         *,
-        stdin: bytes | None = None,
+        stdin: bytes | Feed | None = None,
         become: Become = Become.LOGIN,
         timeout: float | None = None,
     ) -> AsyncIterator[Chunk]:
@@ -151,7 +152,7 @@ class SshConnection:
                 yield chunk
 
     async def _start(
-        self, elevation: sudo.Elevation, stdin: bytes | None, limit: int | None
+        self, elevation: sudo.Elevation, stdin: bytes | Feed | None, limit: int | None
     ) -> Channel:
         channel = Channel(elevation, stdin, self._credentials.sudo_password, limit)
         opening = time.monotonic()
