@@ -154,13 +154,13 @@ async def test_a_living_delivery_is_not_disturbed_and_a_dead_one_is_passed_over(
     async def hold() -> AsyncIterator[bytes | memoryview]:
         yield transfer._request(slow.blobs, str(store), look=False)
         yield b"some bytes"
-        held.set()
         await asyncio.Event().wait()
 
     async def holding() -> None:
         async with aclosing(connection.stream(transfer._command(), stdin=hold)) as lines:  # type: ignore[type-var]  # the protocol says iterator
-            async for _ in lines:
-                pass
+            async for line in lines:
+                if b"missing" in line.data:
+                    held.set()
 
     monkeypatch.setattr(transfer, "_who", lambda pid=None: "A. Name on other, process 1")
     task = asyncio.create_task(holding())

@@ -1,0 +1,1 @@
+"""What runs on the machines, sent as text with each use; never imported here."""
