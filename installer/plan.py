@@ -75,6 +75,8 @@ class Plan:
     """The folder of playbooks: the solution's own, or the customer's repository."""
     control: str = ""
     """The machine on which Ansible, Helm and kubectl run; "" for this one."""
+    supplies: tuple[tuple[str, str], ...] = ()
+    """The bundle, the keys of its makers, and the digest of its index; empty without one."""
 
     def as_json(self) -> dict[str, Json]:
         """The plan as plain values, the same for the same plan."""
@@ -90,6 +92,7 @@ class Plan:
             "playbooks": self.playbooks,
             # Left out where there is none, so that a plan of an earlier version stays the same.
             **({"control": self.control} if self.control else {}),
+            **({"supplies": dict(self.supplies)} if self.supplies else {}),
             "stages": [
                 {
                     "id": stage.id,

@@ -49,6 +49,7 @@ class _Plan(_Part):
     variables: tuple[tuple[str, dict[str, str]], ...] = ()
     playbooks: str
     control: str = ""
+    supplies: dict[str, str] = {}
     stages: tuple[_Stage, ...]
 
 
@@ -103,4 +104,5 @@ def plan_from_json(path: Path) -> Plan:
         variables=read.variables,
         playbooks=read.playbooks,
         control=read.control,
+        supplies=tuple(read.supplies.items()),
     )

@@ -22,6 +22,7 @@ from installer.plan import Plan, PlannedStage, PlannedStep
 from installer.rendering import Renderer
 from installer.settings import Answers, answers, load_settings
 from installer.steps.model import (
+    DeliverStep,
     FileStep,
     HelmStep,
     KubectlStep,
@@ -30,16 +31,22 @@ from installer.steps.model import (
     Stage,
     Step,
 )
+from installer.supplies import as_plan, items_text, template_values
 
 if TYPE_CHECKING:
+    from bundles.layout import Item
     from installer.site import Site
     from installer.solution import Solution
+    from installer.supplies import Supplied
     from preflight.assessment import Seen
 
 __all__ = ["load_settings", "load_stages", "make_plan"]
 
 CONTROL: Final = "control"
 """The control host: where Ansible, Helm and kubectl run."""
+
+BUNDLE: Final = "bundle"
+"""In a `when`: whether the site has a bundle."""
 
 _WHOLE_SITE: Final = "all"
 _NOBODY_LOGS_IN: Final = frozenset({"backup"})
@@ -97,20 +104,28 @@ class _Machine:
 
 
 def make_plan(
-    solution: Solution, site: Site, seen: Sequence[Seen], *, playbooks: Path | None = None
+    solution: Solution,
+    site: Site,
+    seen: Sequence[Seen],
+    *,
+    playbooks: Path | None = None,
+    supplied: Supplied | None = None,
 ) -> Plan:
     """What will be done on which machine, in order, rendered; raises InputProblem.
 
     `seen` gives the order and addresses of machines that were looked at; the roles are the site's.
     `playbooks` is a customer's own folder of playbooks, which goes before the solution's.
+    `supplied` is the bundle of the site, from which machines are given what they need.
     """
     environment = solution.environment(site.environment).id
-    settled = answers(load_settings(solution), site.settings, where="the site's settings")
+    settled = _settled(solution, site, supplied)
     machines = _machines(site, seen)
     _known_roles(solution, machines)
     values = _values(solution, environment, settled, machines)
-    planner = _Planner(solution, settled, machines, Renderer(values, solution.folder), playbooks)
-    stages = [s for s in _ordered(load_stages(solution)) if settled.holds(s.when)]
+    values["supplies"] = template_values(site, supplied)
+    renderer = Renderer(values, solution.folder)
+    planner = _Planner(solution, settled, machines, renderer, playbooks, supplied)
+    stages = [s for s in _ordered(load_stages(solution)) if planner.holds(s.when)]
     left = {stage.id for stage in stages}
     planned = [stage for s in stages if (stage := planner.stage(s, left)) is not None]
     needed = {name for stage in stages for step in stage.steps for name in step.secrets}
@@ -125,6 +140,7 @@ def make_plan(
         variables=_variables(solution, site),
         playbooks=str(playbooks or solution.folder / "playbooks"),
         control=site.control or "",
+        supplies=as_plan(supplied),
     )
 
 
@@ -154,6 +170,21 @@ def _variables(solution: Solution, site: Site) -> tuple[tuple[str, dict[str, str
         if known:
             found.append((host.name, known))
     return tuple(found)
+
+
+def _settled(solution: Solution, site: Site, supplied: Supplied | None) -> Answers:
+    """The site's settings; with a bundle, those that it has an answer for and the site has not."""
+    settings = load_settings(solution)
+    given = dict(site.settings)
+    if supplied is not None:
+        renderer = Renderer({"supplies": template_values(site, supplied)}, solution.folder)
+        for setting in settings.settings:
+            if setting.supplied and given.get(setting.name) is None:
+                where = f"setting {setting.name}, supplied"
+                answer = renderer.text(setting.supplied, where=where)
+                if answer:
+                    given[setting.name] = answer
+    return answers(settings, given, where="the site's settings")
 
 
 def _shown(value: object) -> str:
@@ -227,6 +258,14 @@ class _Planner:
     machines: tuple[_Machine, ...]
     renderer: Renderer
     playbooks: Path | None
+    supplied: Supplied | None = None
+
+    def holds(self, condition: str) -> bool:
+        """Whether a `when` holds: `bundle` is whether there is one, else it is a setting."""
+        name = condition.removeprefix("not ")
+        if name == BUNDLE:
+            return (self.supplied is not None) is not condition.startswith("not ")
+        return self.settled.holds(condition)
 
     def stage(self, stage: Stage, left: set[str]) -> PlannedStage | None:
         """The stage with the steps that are due on this site; None where none is."""
@@ -234,7 +273,9 @@ class _Planner:
         for step in stage.steps:
             where = f"stage {stage.id}, step {step.id}"
             self._known_names(step, where)
-            if not self.settled.holds(step.when):
+            if not self.holds(step.when):
+                continue
+            if isinstance(step, DeliverStep) and self.supplied is None:
                 continue
             hosts = self._hosts(step, where)
             if hosts:
@@ -264,6 +305,11 @@ class _Planner:
             spec["script"] = self.renderer.script(
                 self.renderer.source(step.file), where=f"{where}, {step.file}"
             )
+        files = self._files(step, spec)
+        if isinstance(step, DeliverStep):
+            chosen = self._delivered(spec, hosts, where)
+            spec["size"] = sum(item.content_size for item in chosen)
+            files = (("items", items_text(chosen)),)
         return PlannedStep(
             stage=stage.id,
             id=step.id,
@@ -271,7 +317,7 @@ class _Planner:
             title=str(spec["title"]),
             hosts=hosts,
             spec=spec,
-            files=self._files(step, spec),
+            files=files,
             irreversible=str(spec["irreversible"]),
             expected_seconds=step.expected_minutes * 60,
         )
@@ -309,6 +355,28 @@ class _Planner:
             return ((step.playbook, path.read_text(encoding="utf-8")),)
         return ()
 
+    def _delivered(
+        self, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
+    ) -> tuple[Item, ...]:
+        """The items of the bundle that a step brings; raises InputProblem where there are none."""
+        from bundles.deliver.selection import check_target, select
+
+        assert self.supplied is not None  # noqa: S101 - left out of the plan without a bundle
+        if CONTROL in hosts:
+            raise InputProblem(
+                "a bundle is delivered to machines, and the step names none",
+                where=where,
+                remedy="Say `on:` with roles, or all.",
+            )
+        items = spec["items"]
+        selectors = [str(item) for item in items] if isinstance(items, list) else []
+        check_target(selectors, str(spec["to"]), where=where)
+        return select(
+            self.supplied.structure.index.items,
+            selectors,
+            where=f"{where}, {self.supplied.path}",
+        )
+
     def _hosts(self, step: Step, where: str) -> tuple[str, ...]:
         """The machines of a step in the site's order; the control host where it names none."""
         if not step.on:
@@ -341,7 +409,7 @@ class _Planner:
         """Raise where a step hangs on a setting or needs a secret that nobody knows."""
         known = {setting.name: setting for setting in load_settings(self.solution).settings}
         condition = step.when.removeprefix("not ")
-        if condition and condition not in known:
+        if condition and condition != BUNDLE and condition not in known:
             raise _unknown("setting", condition, list(known), where=f"{where}, when")
         secrets = [name for name, setting in known.items() if setting.type == "secret"]
         for name in step.secrets:

@@ -37,6 +37,10 @@ _HEAD: Final = """\
 _ONE_LINE_AN_ENTRY: Final = ("ssh", "hosts", "supplies", "waivers")
 
 
+Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$")]
+Url = Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -113,6 +117,15 @@ class Supplies(_Part):
     """What is brought to a site without the internet."""
 
     bundle: Annotated[str, AfterValidator(_word)] | None = None
+    """A folder or a file; relative paths count from the site file's folder."""
+    keys: Annotated[str, AfterValidator(_word)] | None = None
+    """allowed_signers: who may have made it; without, Sitewright's own, where there is one."""
+    registry: Endpoint | None = None
+    """host:port of a registry of the site, or of one that serves the bundle."""
+    apt: Url | None = None
+    charts: Url | None = None
+    git: Url | None = None
+    files: Url | None = None
 
 
 class Site(_Part):
@@ -191,11 +204,16 @@ class Site(_Part):
         """Where the bundle lies, if the site names one; `base` is the site file's folder."""
         return _path(self.supplies.bundle, base) if self.supplies.bundle else None
 
+    def keys_path(self, base: Path) -> Path | None:
+        """Where the keys of the bundle's makers lie, if the site names a file of them."""
+        return _path(self.supplies.keys, base) if self.supplies.keys else None
+
 
 def resolved(site: Site, base: Path) -> Site:
     """The site with every path absolute, so that its file may lie in another folder."""
     ssh, supplies = site.ssh, site.supplies
-    bundle, playbooks = site.bundle_path(base), site.playbooks_path(base)
+    bundle, keys = site.bundle_path(base), site.keys_path(base)
+    playbooks = site.playbooks_path(base)
     return site.model_copy(
         update={
             "ssh": ssh.model_copy(
@@ -216,7 +234,12 @@ def resolved(site: Site, base: Path) -> Site:
                 for host in site.hosts
             ),
             "playbooks": str(playbooks) if playbooks else None,
-            "supplies": supplies.model_copy(update={"bundle": str(bundle) if bundle else None}),
+            "supplies": supplies.model_copy(
+                update={
+                    "bundle": str(bundle) if bundle else None,
+                    "keys": str(keys) if keys else None,
+                }
+            ),
         }
     )
 

@@ -56,8 +56,11 @@ class LiveInstallation:
 
         def make() -> Plan:
             from installer.planning import make_plan
+            from installer.supplies import read_supplies
 
-            return make_plan(self._solution(answers), _site(answers), ())
+            site = _site(answers)
+            supplied = read_supplies(site, _base(answers))
+            return make_plan(self._solution(answers), site, (), supplied=supplied)
 
         return await asyncio.to_thread(make)
 
@@ -66,12 +69,16 @@ class LiveInstallation:
         """The lock, the connections, the run folder and an engine that is ready to run."""
         from foundation.hosts.pool import Pool
         from installer.gate import recheck
+        from installer.room import short_of_room
         from installer.run import Engine
         from installer.runs import Run, create_run, earlier_seconds, site_key
         from installer.site import dump_site, resolved
         from installer.site_lock import Lock
+        from installer.supplies import verify_for
 
         site, solution = _site(order.answers), self._solution(order.answers)
+        # Nothing of a bundle is used before every byte of it was verified.
+        await asyncio.to_thread(verify_for, order.plan)
         key = order.run.parent.name if order.run is not None else site_key(site)
         with Lock(key, by=order.by, take_over=order.take_over) as lock:
             async with Pool(
@@ -81,6 +88,8 @@ class LiveInstallation:
             ) as pool:
                 if order.run is None:
                     facts = await self.pass_gate(pool, site, solution)
+                    if against := await short_of_room(pool, order.plan):
+                        raise against[0]
                     text = dump_site(resolved(site, _base(order.answers)))
                     run = create_run(key, order.plan, site_text=text, facts_text=facts)
                 else:

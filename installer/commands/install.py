@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from foundation.problems import ExitCode, InputProblem, Problem, Refused
 from foundation.secrets import Secret, secret_from_environment, secret_from_file
 from installer.commands.narration import Narration
-from installer.commands.options import ask_secret, read_credentials
+from installer.commands.options import ask_secret, narrator, read_credentials
 from installer.commands.plan import plan_text, read_plan
 from installer.events import Outcome
 
@@ -103,8 +103,24 @@ def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None =
     dry = options.dry_run if dry is None else dry
     if not dry and work.run is None:
         _review(work.plan, options)
+    if not dry and not work.purpose:
+        _verify_bundle(work.plan, options)
     secrets = {} if dry else _secrets(work.plan, options)
     return int(asyncio.run(_carry(work, options, secrets, dry=dry)))
+
+
+def _verify_bundle(plan: Plan, options: argparse.Namespace) -> None:
+    """Nothing begins before the plan's bundle is known to be whole and of whom it should be."""
+    if not plan.supplies:
+        return
+    from installer.supplies import verify_for
+
+    say = narrator(options)
+    say(f"Verifying {dict(plan.supplies)['bundle']} …")
+    found = verify_for(plan)
+    if found is not None:
+        by = f"signed by {found.signer.name}" if found.signer else "its signature was NOT checked"
+        say(f"The bundle is whole, {by} ({found.seconds:.1f} s).")
 
 
 def _review(plan: Plan, options: argparse.Namespace) -> None:
@@ -150,6 +166,7 @@ async def _carry(
 ) -> ExitCode:
     from foundation.hosts.pool import Pool
     from installer.gate import look_at, objections, recheck
+    from installer.room import short_of_room
     from installer.run import Engine
     from installer.runs import create_run, earlier_seconds, site_key
     from installer.site import dump_site, resolved
@@ -171,7 +188,7 @@ async def _carry(
             facts = ""
             if work.run is None:
                 assessment = await look_at(pool, work.site, work.solution)
-                against = objections(assessment)
+                against = objections(assessment) or tuple(await short_of_room(pool, work.plan))
                 if against and not dry:
                     return _not_ready(against)
                 facts = facts_text([host.seen for host in assessment.hosts])

@@ -42,6 +42,7 @@ def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, 
     from installer.planning import make_plan
     from installer.site import check_against, load_site
     from installer.solution import load_solution
+    from installer.supplies import read_supplies
 
     site = load_site(site_file)
     if site.solution is None:
@@ -62,7 +63,9 @@ def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, 
             remedy="Its preflight works: sitewright preflight --site FILE.",
         )
     playbooks = playbooks or site.playbooks_path(site_file.resolve().parent)
-    return site, solution, make_plan(solution, site, (), playbooks=playbooks)
+    supplied = read_supplies(site, site_file.absolute().parent)
+    plan = make_plan(solution, site, (), playbooks=playbooks, supplied=supplied)
+    return site, solution, plan
 
 
 def duration(seconds: float) -> str:
@@ -103,6 +106,12 @@ def _step_text(step: PlannedStep, width: int, *, full: bool) -> list[str]:
         initial_indent="   - ",
         subsequent_indent="     ",
     )
+    size = step.spec.get("size") if step.kind == "deliver" else None
+    if isinstance(size, int):
+        from bundles.contents import human_size
+
+        count = sum(text.count("\n") for _, text in step.files)
+        lines.append(f"       {count} items, {human_size(size)} to each machine that lacks them")
     if step.irreversible:
         lines += textwrap.wrap(
             f"CANNOT BE TAKEN BACK: {step.irreversible}",

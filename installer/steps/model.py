@@ -226,10 +226,17 @@ class ConfirmStep(_Step):
 
 
 class DeliverStep(_Step):
-    """Something from the bundle brought to each machine (with a bundle; else skipped)."""
+    """Items of the bundle brought to each machine and put where it uses them.
+
+    It is left out of a plan without a bundle.
+    """
 
     kind: Literal["deliver"]
-    items: tuple[str, ...]
+    items: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Selectors, `kind:glob`; see bundles.deliver.selection."""
+    to: Literal["containers-docker", "containers-microk8s", "apt", "snap", "folder"]
+    timeout_minutes: float = 240.0
+    expected_minutes: float = 5.0
 
 
 Step = Annotated[
@@ -284,6 +291,9 @@ class Setting(_Data):
     pattern: str = ""
     when: str = ""
     example: str = ""
+    supplied: str = ""
+    """A template of the value that it has with a bundle where the site gives none; it knows
+    `supplies` only."""
 
 
 class Settings(_Data):

@@ -1,0 +1,220 @@
+"""Deliver: items of the site's bundle on each machine, verified there and put where it uses them.
+
+The copy is no durable job: it needs this end. Cut off, it goes on where it was, in the same run or
+in a resumed one. What follows on the machine (an import, an index) is a job like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bundles.contents import human_size
+from bundles.deliver.cargo import Cargo, load, place_command
+from bundles.deliver.machine import ASK, Machine, machine_from, suiting
+from bundles.deliver.pace import Pace
+from bundles.deliver.selection import select
+from bundles.deliver.source import BundleSource
+from bundles.layout import INDEX_NAME
+from bundles.opened import Bundle, open_bundle, read_document
+from bundles.problems import CorruptBundle
+from bundles.strict_json import digest_of
+from bundles.structure import read_structure
+from foundation.hosts.transfer import bring, look_command, looked
+from foundation.problems import ConnectionLost, InputProblem
+from installer.events import Kind
+from installer.plan import Plan, PlannedStep
+from installer.steps.kind import StepContext, StepFailed, StepKind
+from installer.steps.model import DeliverStep
+from installer.steps.probed import Probed, must_be_good, parsed, said
+
+CHECK_SECONDS: Final = 300.0
+"""For asking a machine whether everything is in its place."""
+_CUTS: Final = 10
+"""How often a copy may be cut off in a row without a byte between, before it is a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """What a cargo is made from; equal ones are made once for all machines alike."""
+
+    index: str
+    items: tuple[str, ...]
+    target: str
+    record: str
+    machine: Machine
+
+
+class Cargoes:
+    """Cargoes that were made, each once for all machines alike."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._made: dict[_Loading, Cargo] = {}
+
+    async def of(self, plan: Plan, step: PlannedStep, machine: Machine, *, where: str) -> Cargo:
+        """The cargo of a step for a machine; raises BundleProblem, InputProblem."""
+        items = step.spec.get("items")
+        loading = _Loading(
+            index=dict(plan.supplies).get("index", ""),
+            items=tuple(str(item) for item in items) if isinstance(items, list) else (),
+            target=str(step.spec.get("to")),
+            record=f"{step.stage}-{step.id}",
+            machine=machine,
+        )
+        return await asyncio.to_thread(self._load, plan, loading, where)
+
+    def _load(self, plan: Plan, loading: _Loading, where: str) -> Cargo:
+        with self._guard:
+            if loading not in self._made:
+                with bundle_of(plan) as bundle:
+                    structure = read_structure(bundle)
+                    items = select(structure.index.items, loading.items, where=where)
+                    self._made[loading] = load(
+                        bundle,
+                        suiting(items, loading.machine, where=where),
+                        loading.target,
+                        loading.record,
+                        created=structure.index.created,
+                    )
+            return self._made[loading]
+
+
+CARGOES: Final = Cargoes()
+
+
+@contextmanager
+def bundle_of(plan: Plan) -> Iterator[Bundle]:
+    """The plan's bundle, which must still be the same; raises BundleProblem."""
+    supplies = dict(plan.supplies)
+    if not supplies.get("bundle"):
+        raise InputProblem("it delivers from a bundle, and it has none", where="the plan")
+    with open_bundle(Path(supplies["bundle"])) as bundle:
+        if digest_of(read_document(bundle, INDEX_NAME)) != supplies.get("index"):
+            raise CorruptBundle(
+                "it is another bundle than the one that the plan was made with",
+                where=str(bundle.path),
+                remedy="Bring that one back, or make and review a new plan.",
+            )
+        yield bundle
+
+
+class Deliver(Probed):
+    """Asked by what lies on the machine, by what its runtimes have, and by the step's `done`."""
+
+    def data(self, context: StepContext) -> DeliverStep:
+        """The step's data."""
+        return parsed(context, DeliverStep)
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """Whether every blob is there and everything is in its place."""
+        cargo = await self._cargo(context)
+        blobs = tuple(cargo.blobs.values())
+        command, stdin = look_command(blobs)
+        seen = await context.look(command, stdin=stdin)
+        if seen.status != 0:
+            return None
+        if looked(seen.stdout, blobs, where=context.host.name).lacking:
+            return False
+        placed = await context.look(
+            place_command("check"), stdin=cargo.as_bytes(), timeout=CHECK_SECONDS
+        )
+        if placed.status == 0 and (done := self.data(context).done) is not None:
+            return (await context.ask_machine(done)).yes
+        return {0: True, 1: False}.get(placed.status)
+
+    async def do(self, context: StepContext) -> str:
+        """Copy what is lacking, then put everything in its place."""
+        cargo = await self._cargo(context)
+        if context.dry_run:
+            context.emit(
+                Kind.NOTE,
+                text=f"Would bring {len(cargo.blobs)} blobs, {human_size(cargo.size)}, less what "
+                f"the machine has, and put them to {cargo.target}.",
+            )
+            return "Nothing was copied."
+        sent = await self._copy(context, cargo)
+        ended = await context.change(
+            f"put what was delivered to {cargo.target}",
+            place_command("place"),
+            label="place",
+            stdin=cargo.as_bytes(),
+        )
+        must_be_good(context, ended, f"putting it to {cargo.target}")
+        return f"{human_size(cargo.size)} are there and in use; {human_size(sent)} were sent now."
+
+    async def _copy(self, context: StepContext, cargo: Cargo) -> int:
+        """Bring the blobs, again and again after a cut; the bytes sent."""
+        blobs = tuple(cargo.blobs.values())
+        first = latest = -1
+        cuts = 0
+
+        def told(done: int, total: int, text: str) -> None:
+            context.emit(Kind.STEP_PROGRESS, done=done, total=total, text=text)
+
+        def progress(done: int, total: int) -> None:
+            nonlocal first, latest, cuts
+            first = done if first < 0 else first
+            cuts = 0 if done > latest else cuts
+            latest = max(latest, done)
+            pace(done, total)
+
+        with bundle_of(context.plan) as bundle:
+            while True:
+                pace = Pace(told)
+                connection = await context.connect()
+                try:
+                    await bring(connection, blobs, BundleSource(bundle), progress=progress)
+                    return cargo.size - first
+                except ConnectionLost as problem:
+                    cuts += 1
+                    if cuts > _CUTS:
+                        raise
+                    text = f"The copy was cut off ({problem.cause}); it goes on where it was."
+                    context.emit(Kind.NOTE, text=text)
+                    await asyncio.sleep(min(0.5 * cuts, 5.0))
+
+    async def verify(self, context: StepContext) -> None:
+        """That everything is in its place, and the step's `verify` where it has one."""
+        cargo = await self._cargo(context)
+        seen = await context.look(
+            place_command("check"), stdin=cargo.as_bytes(), timeout=CHECK_SECONDS
+        )
+        if seen.status != 0:
+            output = (seen.stdout + seen.stderr).decode("utf-8", "replace")
+            raise StepFailed(
+                "it was delivered, and the machine does not have it in its place" + said(output),
+                where=context.host.name,
+                output=output.splitlines(),
+            )
+        if self.data(context).verify is not None:
+            await super().verify(context)
+
+    async def undo(self, context: StepContext) -> bool:
+        """By the step's `undo`, else take it out of its place, and what nothing else needs away."""
+        if self.data(context).undo is not None:
+            return await super().undo(context)
+        if context.step.irreversible:
+            return False
+        cargo = await self._cargo(context)
+        ended = await context.change(
+            "take back what was delivered",
+            place_command("undo"),
+            label="undo",
+            stdin=cargo.as_bytes(),
+        )
+        must_be_good(context, ended, "taking it back")
+        return True
+
+    async def _cargo(self, context: StepContext) -> Cargo:
+        machine = machine_from((await context.look(ASK)).stdout)
+        where = context.host.name
+        return await CARGOES.of(context.plan, context.step, machine, where=where)
+
+
+KIND: Final[StepKind] = Deliver()

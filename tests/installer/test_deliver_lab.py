@@ -1,0 +1,168 @@
+"""Machines given everything from a bundle: one without a way out, one cut off, one full."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundles.opened import open_bundle
+from bundles.structure import read_structure
+from foundation.hosts.model import Host, Inventory
+from foundation.hosts.pool import Pool
+from installer.events import Outcome
+from installer.plan import Plan, PlannedStep
+from tests.bundles.conftest import Keys
+from tests.bundles.offline import COMPOSE, debian_line, file_line, make_bundle, push_image
+from tests.bundles.places import start_registry
+from tests.installer.engine_site import Watch, engine, new_run, plan, step
+from tests.lab.lab import Lab
+from tests.lab.lending import MachineFactory
+from tests.lab.machine import Machine
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+
+STORE = "/var/lib/sitewright/supplies"
+PAGE = "it came from the bundle"
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Path]:
+    """HAProxy, Docker and Compose for Debian, an image, and the project that uses it."""
+    folder = tmp_path_factory.mktemp("offline")
+    registry = start_registry(folder / "registry")
+    try:
+        push_image(registry, folder / "layout", PAGE, "more")
+        yield make_bundle(
+            folder / "bundle", registry, keys.key,
+            debs=[debian_line("haproxy", "docker.io", "docker-compose")],
+            images=["docker.io/example/web:1.0"],
+            files=[file_line(folder / "files", "docker-compose.yml", COMPOSE.encode())],
+        )  # fmt: skip
+    finally:
+        registry.stop()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """A maker's key."""
+    from tests.foundation.sshd import keygen
+
+    folder = tmp_path_factory.mktemp("keys")
+    key = keygen(folder / "maker")
+    allowed = folder / "allowed_signers"
+    public = (folder / "maker.pub").read_text()
+    allowed.write_text(f'maker@example.org namespaces="sitewright-bundle" {public}')
+    return Keys(key, allowed)
+
+
+def planned(bundle: Path, *steps: PlannedStep, **more: Any) -> Plan:
+    """A plan that uses a bundle."""
+    with open_bundle(bundle) as opened:
+        index = read_structure(opened).index_digest
+    supplies = (("bundle", str(bundle)), ("keys", ""), ("index", index))
+    return plan(*steps, supplies=supplies, **more)
+
+
+def deliver(
+    name: str, to: str, *items: str, hosts: tuple[str, ...] = ("m1",), stage: str = "one"
+) -> PlannedStep:
+    """A step that delivers."""
+    return step(name, *hosts, stage=stage, kind="deliver", items=list(items), to=to)
+
+
+def inventory(lab: Lab, *machines: Machine) -> Inventory:
+    return Inventory(
+        hosts=tuple(
+            Host(f"m{n}", one.address, one.port, user="ubuntu", identity_files=(lab.key,))
+            for n, one in enumerate(machines, 1)
+        ),
+        known_hosts=(lab.known_hosts,),
+        use_ssh_config=False,
+    )
+
+
+WAYS = {
+    "names": ("-p", "udp", "--dport", "53"),
+    "time": ("-p", "udp", "--dport", "123"),
+    "tcp": ("-p", "tcp"),
+    "udp": ("-p", "udp"),
+    "rest": (),
+}
+"""What may try to leave, to be counted apart."""
+
+
+def count_what_leaves(machine: Machine, lab: Lab) -> None:
+    """Let nothing out of the lab's network, and count what tries.
+
+    The default route stays, so that a try becomes a packet that can be counted. What a machine
+    says to its own link (multicast) leaves no network.
+    """
+    machine.exec(["systemctl", "stop", "chrony.service"])
+    machine.exec(["sh", "-c", "echo nameserver 192.0.2.53 > /etc/resolv.conf"])
+    for way in ("224.0.0.0/4", "127.0.0.0/8", str(lab.subnet)):
+        machine._network("iptables", "-A", "OUTPUT", "-d", way, "-j", "ACCEPT")
+    for match in WAYS.values():
+        machine._network("iptables", "-A", "OUTPUT", *match, "-j", "DROP")
+
+
+def tried_to_leave(machine: Machine) -> dict[str, int]:
+    """Packets that tried to leave the lab's network."""
+    pid = str(machine._pid())
+    shown = subprocess.run(
+        ["nsenter", "--target", pid, "--net", "iptables", "-nvxL", "OUTPUT"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    counts = re.findall(r"^\s*([0-9]+)\s+[0-9]+ DROP", shown, re.MULTILINE)
+    return {way: int(n) for way, n in zip(WAYS, counts, strict=True) if int(n)}
+
+
+DAEMON = '{"storage-driver": "vfs", "default-cgroupns-mode": "private"}'
+
+
+async def test_a_machine_without_a_way_out_is_given_everything(
+    lab: Lab, machine_factory: MachineFactory, bundle: Path
+) -> None:
+    machine = machine_factory()
+    machine.altered = True
+    # A lab machine has no overlay file system of its own.
+    machine.write_file("/etc/docker/daemon.json", DAEMON)
+    count_what_leaves(machine, lab)
+    made = planned(
+        bundle,
+        deliver("packages", "apt", "debs:*"),
+        step("install", "m1", stage="two",
+             script="apt-get update && apt-get install -y haproxy docker.io docker-compose"),
+        deliver("images", "containers-docker", "images:docker.io/example/*", stage="three"),
+        deliver("project", "folder", "files:docker-compose.yml", stage="three"),
+        step("up", "m1", stage="four",
+             script=f"cd {STORE}/files && docker-compose -p web up -d"),
+    )  # fmt: skip
+    run = new_run(made)
+    watch = Watch()
+    async with Pool(inventory(lab, machine)) as pool:
+        outcome = await engine(made, run, pool=pool, watch=watch).run()
+        assert outcome is Outcome.DONE, "\n".join(watch.lines()[-25:])
+        page = machine.script(
+            "for i in $(seq 100); do curl -sf http://127.0.0.1:8080/ && exit; sleep 0.1; done"
+        )
+        assert page == PAGE
+        assert machine.exec(["haproxy", "-v"]).stdout.startswith("HAProxy")
+        assert tried_to_leave(machine) == {}
+
+        delivering = [s for stage in made.stages for s in stage.steps if s.kind == "deliver"]
+        again = engine(planned(bundle, *delivering), pool=pool)
+        assert await again.run() is Outcome.ALREADY
+        machine.script(f"cd {STORE}/files && docker-compose -p web down")
+        for stage in ("three", "one"):
+            assert await engine(made, run, pool=pool).undo(stage, by="A") is Outcome.UNDONE
+    assert machine.exec(["docker", "image", "ls", "-q"]).stdout == ""
+    assert machine.script(f"find {STORE} -type f ! -name lock") == ""
+    assert machine.script("find /etc/apt -name '*sitewright-supplies' -o -name 'one-*'") == ""
+    # The counter can see: what does try to leave is counted.
+    machine.exec(["sh", "-c", "curl -m 1 http://192.0.2.1/ || true"])
+    assert tried_to_leave(machine)["tcp"] > 0

@@ -1,0 +1,201 @@
+"""The bundle of a site in its plan: what is chosen, what is left out, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundles.problems import CorruptBundle, SignatureProblem
+from foundation.hosts.transfer import SPARE, Blob, MachineFull
+from foundation.problems import ExitCode, InputProblem
+from installer.plan import Plan
+from installer.plan_files import plan_from_json
+from installer.planning import make_plan
+from installer.room import objection
+from installer.site import Site, dump_site, load_site, resolved
+from installer.solution import Solution
+from installer.supplies import read_supplies, verify_for
+from tests.bundles.conftest import Keys, file_recipe, keys, make
+from tests.installer.test_planning import MACHINES, made, stage, step
+
+__all__ = ["keys"]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Path:
+    """A signed bundle of PM4ML with two files."""
+    folder = tmp_path_factory.mktemp("supplied")
+    recipe = file_recipe(folder / "src", kubectl=b"a program", helm=b"another program")
+    return make(recipe.model_copy(update={"solution": "pm4ml"}), folder / "bundle", keys.key)
+
+
+def site(bundle: Path | None, **supplies: str) -> Site:
+    given = {**({"bundle": str(bundle)} if bundle else {}), **supplies}
+    return Site.model_validate(
+        {
+            "solution": "pm4ml",
+            "hosts": [
+                {"name": name, "address": f"10.10.0.{number + 11}", "roles": [role]}
+                for number, (name, role) in enumerate(MACHINES)
+            ],
+            "supplies": given,
+        }
+    )
+
+
+def planned(solution: Solution, chosen: Site) -> Plan:
+    return make_plan(solution, chosen, (), supplied=read_supplies(chosen, Path("/")))
+
+
+def deliver(*items: str, to: str = "folder", **more: Any) -> dict[str, Any]:
+    return {"id": "bring", "kind": "deliver", "title": "Bring it", "on": ["worker"],
+            "items": list(items), "to": to, **more}  # fmt: skip
+
+
+def test_a_delivery_names_its_items_and_their_size(bundle: Path, tmp_path: Path) -> None:
+    solution = made(tmp_path, stage("one", deliver("files:*")))
+    plan = planned(solution, site(bundle))
+    (one,) = plan.stages[0].steps
+    assert one.hosts == ("w2", "w1")
+    assert one.spec["size"] == len(b"a program") + len(b"another program")
+    assert [line.split(",")[0] for line in one.files[0][1].splitlines()] == [
+        "file helm", "file kubectl"
+    ]  # fmt: skip
+    assert dict(plan.supplies)["index"].startswith("sha256:")
+
+
+def test_the_plan_is_another_with_another_bundle(bundle: Path, tmp_path: Path, keys: Keys) -> None:
+    solution = made(tmp_path, stage("one", step("a")))
+    recipe = file_recipe(tmp_path / "src", kubectl=b"a newer program")
+    other = make(recipe.model_copy(update={"solution": "pm4ml"}), tmp_path / "other", keys.key)
+    hashes = {planned(solution, site(which)).sha256 for which in (None, bundle, other)}
+    assert len(hashes) == 3
+
+
+def test_a_plan_with_a_bundle_can_be_read_again(bundle: Path, tmp_path: Path) -> None:
+    plan = planned(made(tmp_path, stage("one", deliver("files:*"))), site(bundle))
+    (tmp_path / "plan.json").write_text(json.dumps(plan.as_json()))
+    assert plan_from_json(tmp_path / "plan.json") == plan
+
+
+def test_what_hangs_on_a_bundle_is_planned_with_one_only(bundle: Path, tmp_path: Path) -> None:
+    words = "{{ supplies.online }} {{ supplies.registry }} {{ supplies.folder }}"
+    solution = made(
+        tmp_path,
+        stage("online", step("a", when="not bundle")),
+        stage("offline", step("b", when="bundle", script=words), deliver("files:helm")),
+        stage("whole", step("c"), when="bundle"),
+    )
+    assert [s.id for s in planned(solution, site(None)).stages] == ["online"]
+    plan = planned(solution, site(bundle, registry="10.10.0.5:5000"))
+    assert [s.id for s in plan.stages] == ["offline", "whole"]
+    assert plan.stages[0].steps[0].spec["script"] == (
+        "False 10.10.0.5:5000 /var/lib/sitewright/supplies"
+    )
+
+
+def test_a_setting_that_the_bundle_answers_is_filled_in(bundle: Path, tmp_path: Path) -> None:
+    settings = (
+        "settings:\n"
+        "  - {name: snaps, title: S, type: text, default: '', "
+        "supplied: '{{ supplies.folder }}/snaps'}\n"
+        "  - {name: mirror, title: M, type: text, default: '', "
+        "supplied: '{{ supplies.registry }}'}\n"
+    )
+    solution = made(tmp_path, stage("one", step("a", script="{{ snaps }}|{{ mirror }}")),
+                    given=settings)  # fmt: skip
+    script = "script"
+    assert planned(solution, site(None)).stages[0].steps[0].spec[script] == "''|''"
+    chosen = site(bundle)
+    assert planned(solution, chosen).stages[0].steps[0].spec[script] == (
+        "/var/lib/sitewright/supplies/snaps|''"
+    )
+    own = chosen.model_copy(update={"settings": {"snaps": "/mnt/snaps"}})
+    assert planned(solution, own).stages[0].steps[0].spec[script] == "/mnt/snaps|''"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (deliver("files:kubeadm", "files:helm"), "nothing for files:kubeadm"),
+        (deliver("kubectl"), "chooses nothing"),
+        (deliver("images:*"), "cannot be delivered to folder"),
+        (deliver("files:*", to="apt"), "cannot be delivered to apt"),
+        (deliver("files:*", on=[]), "the step names none"),
+    ],
+)
+def test_a_delivery_that_cannot_be_is_refused(
+    bundle: Path, tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputProblem, match=said):
+        planned(made(tmp_path, stage("one", given)), site(bundle))
+
+
+def test_the_bundle_of_another_solution_is_refused(tmp_path: Path, keys: Keys) -> None:
+    other = make(file_recipe(tmp_path / "src", one=b"x"), tmp_path / "bundle", keys.key)
+    with pytest.raises(InputProblem, match="made for test"):
+        read_supplies(site(other), Path("/"))
+
+
+def test_a_stranger_s_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
+    from tests.foundation.sshd import keygen
+
+    keygen(tmp_path / "stranger")
+    public = (tmp_path / "stranger.pub").read_text()
+    (tmp_path / "signers").write_text(f'stranger namespaces="sitewright-bundle" {public}')
+    with pytest.raises(SignatureProblem) as caught:
+        read_supplies(site(bundle, keys="signers"), tmp_path)
+    assert caught.value.exit_code is ExitCode.BUNDLE_INVALID
+
+
+def test_every_byte_is_verified_before_a_run(tmp_path: Path, keys: Keys) -> None:
+    recipe = file_recipe(tmp_path / "src", kubectl=b"a program" * 1000)
+    made_for = recipe.model_copy(update={"solution": "pm4ml"})
+    bundle = make(made_for, tmp_path / "bundle", keys.key)
+    chosen = site(bundle, keys=str(keys.allowed))
+    plan = planned(made(tmp_path / "s", stage("one", deliver("files:*"))), chosen)
+    found = verify_for(plan)
+    assert found is not None
+    assert found.signer is not None
+    largest = max((bundle / "blobs/sha256").iterdir(), key=lambda file: file.stat().st_size)
+    raw = bytearray(largest.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    largest.write_bytes(raw)
+    with pytest.raises(CorruptBundle) as caught:
+        verify_for(plan)
+    assert caught.value.exit_code is ExitCode.BUNDLE_INVALID
+
+
+def test_another_bundle_than_the_plan_s_is_refused(tmp_path: Path, keys: Keys) -> None:
+    recipe = file_recipe(tmp_path / "src", kubectl=b"one")
+    bundle = make(recipe.model_copy(update={"solution": "pm4ml"}), tmp_path / "b", keys.key)
+    plan = planned(made(tmp_path / "s", stage("one", deliver("files:*"))), site(bundle))
+    recipe = file_recipe(tmp_path / "src", kubectl=b"two")
+    other = make(recipe.model_copy(update={"solution": "pm4ml"}), tmp_path / "o", keys.key)
+    bundle.rename(tmp_path / "away")
+    other.rename(bundle)
+    with pytest.raises(CorruptBundle, match="another bundle"):
+        verify_for(plan)
+
+
+def test_the_paths_of_supplies_count_from_the_site_file(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(
+        "solution: pm4ml\nsupplies: {bundle: ./site.bundle, keys: keys/signers}\n"
+    )
+    whole = resolved(load_site(tmp_path / "site.yaml"), tmp_path)
+    assert whole.supplies.keys == f"{tmp_path}/keys/signers"
+    assert "site.bundle" in dump_site(whole)
+
+
+@pytest.mark.parametrize(("needed", "room", "full"), [
+    (0, 0, False), (1000, SPARE + 1000, False), (1001, SPARE + 1000, True), (10**12, 10**9, True),
+])  # fmt: skip
+def test_a_machine_without_room_is_named(needed: int, room: int, full: bool) -> None:
+    found = objection("w1", {"a" * 64: Blob("a" * 64, needed)}, needed, room)
+    assert (found is not None) is full
+    if found is not None:
+        assert isinstance(found, MachineFull)
+        assert found.where == "w1"
