@@ -224,6 +224,9 @@ def images_of_manifest(text: str) -> tuple[str, ...]:
 def _in_values(value: Any, app_version: str, depth: int = 0) -> Iterator[str]:
     if depth > 50:
         return
+    if isinstance(value, str) and "\n" in value:
+        # A piece of a template, such as containers that a chart takes in as they are written.
+        yield from _TEMPLATE_IMAGE.findall(value)
     if isinstance(value, list):
         for one in value:
             yield from _in_values(one, app_version, depth + 1)

@@ -21,15 +21,17 @@ files: [{name: kubectl, url: https://dl.k8s.io/…, sha256: …}]
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from bundles.layout import Printable, Size
+from bundles.recipe_filling import Given, fill_in
 from bundles.reference import parse_reference
 from bundles.strict_json import canonical_json, digest_of
-from foundation.documents import load_yaml
+from foundation.documents import parse_yaml, read_text, validate
 from foundation.problems import InputProblem
 
 RECIPE_NAME: Final = "bundle.yaml"
@@ -42,6 +44,8 @@ _Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a
 _Package = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$")
 ]
+_Python = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")]
+_Pattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}$")]
 _SnapName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")]
 _Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
@@ -81,6 +85,10 @@ class ChartWanted(Wanted):
     """Of those images, instead of the recipe's."""
     images: bool = True
     """Whether the images that its templates and values name are brought as well."""
+    values: dict[str, Any] = Field(default_factory=dict)
+    """Laid over its own values to find the images, as the site will do."""
+    without: tuple[_Pattern, ...] = ()
+    """Images that it names and this site does without: docker.io/bitnami/*."""
 
 
 class AptSource(BaseModel):
@@ -92,7 +100,7 @@ class AptSource(BaseModel):
     suites: Annotated[tuple[_Word, ...], Field(min_length=1)]
     components: tuple[_Word, ...] = ("main",)
     keyring: str | None = None
-    """A file, named from the recipe's folder; without: this machine's archive keyring."""
+    """A file, named from the recipe's folder; without: that of the distribution in the address."""
 
 
 class DebsWanted(Wanted):
@@ -102,6 +110,8 @@ class DebsWanted(Wanted):
     architecture: _Word = "amd64"
     sources: Annotated[tuple[AptSource, ...], Field(min_length=1)]
     packages: Annotated[tuple[_Package, ...], Field(min_length=1)]
+    depends: bool = True
+    """Whether what they depend on is brought as well."""
 
 
 class SnapWanted(Wanted):
@@ -122,7 +132,7 @@ class SnapWanted(Wanted):
 class WheelsWanted(Wanted):
     """Python packages with everything that they depend on, as wheels, for one Python."""
 
-    python: Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")] = "3.12"
+    python: _Python = "3.12"
     platforms: tuple[_Word, ...] = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
     requirements: Annotated[tuple[_Requirement, ...], Field(min_length=1)]
 
@@ -145,6 +155,10 @@ class FileWanted(Wanted):
     size: Size | None = None
     version: Printable | None = None
     licence: Printable | None = None
+    images: bool = False
+    """Whether it is a file of Kubernetes objects whose images are brought as well."""
+    platforms: tuple[_Platform, ...] = ()
+    """Of those images, instead of the recipe's."""
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -152,8 +166,18 @@ class FileWanted(Wanted):
         return (self.url,) if isinstance(self.url, str) else self.url
 
 
+class SitewrightWanted(Wanted):
+    """Sitewright itself with all that it needs, so that a machine with only Python can begin."""
+
+    pythons: Annotated[tuple[_Python, ...], Field(min_length=1)] = ("3.11", "3.12", "3.13")
+    platforms: tuple[_Word, ...] = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+
+
 def _image(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
+
+
+_LINES: Final = (*("images", "charts", "debs", "snaps", "wheels", "git", "files", "sitewright"),)
 
 
 class Recipe(BaseModel):
@@ -171,6 +195,7 @@ class Recipe(BaseModel):
     wheels: tuple[WheelsWanted, ...] = ()
     git: tuple[GitWanted, ...] = ()
     files: tuple[FileWanted, ...] = ()
+    sitewright: tuple[SitewrightWanted, ...] = ()
 
     def for_environment(self, environment: str) -> Recipe:
         """The recipe with the lines for one environment only, platforms filled in."""
@@ -182,23 +207,27 @@ class Recipe(BaseModel):
 
         def placed(lines: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(
-                line if line.platforms else line.model_copy(update={"platforms": self.platforms})
+                line
+                if line.platforms or not getattr(line, "images", True)
+                else line.model_copy(update={"platforms": self.platforms})
                 for line in lines
             )
 
-        more = {
-            name: chosen(getattr(self, name))
-            for name in ("images", "charts", "debs", "snaps", "wheels", "git", "files")
-        }
+        more = {name: chosen(getattr(self, name)) for name in _LINES}
         more["snaps"] = tuple(_apart(line, more["snaps"]) for line in more["snaps"])
-        more |= {name: placed(more[name]) for name in ("images", "charts")}
+        more |= {name: placed(more[name]) for name in ("images", "charts", "files")}
         return self.model_copy(update=more)
 
     @property
     def lines(self) -> tuple[Wanted, ...]:
         """Every line, the large and slow ones first."""
         heavy = (*self.debs, *self.snaps, *self.wheels, *self.charts, *self.images)
-        return (*heavy, *self.git, *self.files)
+        return (*heavy, *self.git, *self.files, *self.sitewright)
+
+    def together_with(self, other: Recipe) -> Recipe:
+        """This recipe and the lines of another, such as what a site adds to a solution."""
+        lines = {name: (*getattr(self, name), *getattr(other, name)) for name in _LINES}
+        return self.model_copy(update=lines)
 
     def as_bytes(self) -> bytes:
         """The recipe as it stands in a bundle."""
@@ -211,10 +240,20 @@ def _apart(line: SnapWanted, lines: tuple[SnapWanted, ...]) -> SnapWanted:
     return line.model_copy(update={"beside": tuple(sorted(names - {line.name}))})
 
 
-def load_recipe(path: Path) -> Recipe:
-    """A recipe from a file, or from the `bundle.yaml` of a folder; raises InputProblem."""
+def load_recipe(
+    path: Path, values: Mapping[str, Given] | None = None, *, environment: str | None = None
+) -> Recipe:
+    """A recipe from a file, or from the `bundle.yaml` of a folder; raises InputProblem.
+
+    `values` are the site's, for `{{ name }}` and `when`; lines of other environments than the one
+    given are left out, so that nobody is asked for values that are not needed.
+    """
     file = path / RECIPE_NAME if path.is_dir() else path
-    recipe = load_yaml(Recipe, file)
+    text = read_text(file)
+    raw = parse_yaml(text, where=str(file))
+    filled = fill_in(raw, values or {}, environment=environment, where=str(file))
+    # Where lines were left out, the numbers of those that stay say nothing of the file.
+    recipe = validate(Recipe, filled, where=str(file), text=text if filled == raw else "")
     for image in recipe.images:
         reference = parse_reference(image.name)
         if reference.digest and image.digest and reference.digest != image.digest:

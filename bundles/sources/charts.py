@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from fnmatch import fnmatchcase
 from typing import Final
 
 import yaml
@@ -12,10 +13,10 @@ from bundles import media
 from bundles.chart_images import ChartContents, read_chart
 from bundles.layout import Item, parse_manifest
 from bundles.problems import SourceProblem, WrongContent
-from bundles.recipe import ChartWanted, ImageWanted
+from bundles.recipe import ChartWanted
 from bundles.reference import Reference, parse_reference
 from bundles.registry import Found
-from bundles.sources.images import gather_image
+from bundles.sources.images import gather_named
 from bundles.sources.workshop import Locked, Workshop, only, pin
 from bundles.store import Blob
 from bundles.strict_json import canonical_json
@@ -164,27 +165,29 @@ async def _from_registry(shop: Workshop, wanted: ChartWanted, locked: Locked) ->
 
 
 def _read(shop: Workshop, chart: Blob, wanted: ChartWanted) -> ChartContents:
-    return read_chart(shop.store.path(chart.digest), where=f"chart {wanted.name} {wanted.version}")
+    return read_chart(
+        shop.store.path(chart.digest),
+        where=f"chart {wanted.name} {wanted.version}",
+        values=wanted.values,
+    )
 
 
 async def _images(
     shop: Workshop, wanted: ChartWanted, contents: ChartContents, locked: Locked
 ) -> list[Item]:
-    async def one(name: str) -> list[Item]:
-        line = ImageWanted(name=name, platforms=wanted.platforms)
-        reference = parse_reference(name)
-        own = [item for item in locked if item.name == reference.name]
-        try:
-            return await gather_image(shop, line, own)
-        except SourceProblem as problem:
-            raise SourceProblem(
-                f"the chart {wanted.name} names it: {problem.cause}",
-                where=problem.where or name,
-                remedy="If the chart does not need it, set `images: false` for the chart and name "
-                "the images that it does need under `images`.",
-            ) from problem
-
-    gathered = await asyncio.gather(*(one(name) for name in contents.images))
+    names = [
+        name
+        for name in contents.images
+        if not any(fnmatchcase(name, pattern) for pattern in wanted.without)
+    ]
     for place in contents.unread:
         shop.tracker.note(f"chart {wanted.name}: which image {place} means cannot be told")
-    return [item for items in gathered for item in items]
+    return await gather_named(
+        shop,
+        names,
+        wanted.platforms,
+        locked,
+        by=f"the chart {wanted.name}",
+        remedy="If the site does without it, name it under `without` for the chart; if it sets "
+        "another, give its values under `values`.",
+    )

@@ -20,10 +20,8 @@ from bundles.recipe import AptSource, DebsWanted
 from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
 from foundation.problems import InputProblem
 
-_KEYRINGS: Final = (
-    "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
-    "/usr/share/keyrings/debian-archive-keyring.gpg",
-)
+_SHIPPED: Final = Path(__file__).parent.parent / "keyrings"
+_SYSTEM: Final = Path("/usr/share/keyrings")
 _URI: Final = re.compile(r"'([^'\s]+)' (\S+) ([0-9]+) (\S*)")
 _CONTROL: Final = re.compile(r"^(Package|Version|Architecture|SHA256|Filename|Size): (.+)$", re.M)
 
@@ -83,10 +81,11 @@ async def _solve(shop: Workshop, wanted: DebsWanted) -> list[_Deb]:
     what = f"packages of {wanted.release}"
     options = _make_root(root.resolve(), wanted, shop.recipe_folder)
     await run_program(["apt-get", *options, "-qq", "update"], what=what, cwd=root)
+    action = "install" if wanted.depends else "download"
     printed = await run_program(
         [
             *("apt-get", *options, "-qq", "--no-install-recommends", "--print-uris"),
-            *("install", "--", *wanted.packages),
+            *(action, "--", *wanted.packages),
         ],
         what=what,
         cwd=root,
@@ -161,19 +160,38 @@ def _make_root(root: Path, wanted: DebsWanted, folder: Path) -> list[str]:
 
 
 def _source_lines(source: AptSource, folder: Path) -> str:
-    own = [str((folder / source.keyring).resolve())] if source.keyring else None
-    candidates = own or _KEYRINGS
-    keyring = next((name for name in candidates if Path(name).is_file()), None)
-    if keyring is None:
-        raise InputProblem(
-            "there is no keyring that the source's signature can be checked with",
-            where=source.url,
-            remedy="Name the archive's keyring in the recipe (keyring: FILE), or install "
-            "ubuntu-keyring.",
-        )
-    if re.search(r"[\s\]\[]", keyring):
-        raise InputProblem("apt takes no keyring whose path has spaces or brackets", where=keyring)
+    keyrings = _keyrings(source, folder)
+    for keyring in keyrings:
+        if not keyring.is_file():
+            raise InputProblem(
+                "there is no such keyring to check the source's signature with",
+                where=str(keyring),
+                remedy="Name the archive's keyring in the recipe (keyring: FILE).",
+            )
+        if re.search(r"[\s\]\[,]", str(keyring)):
+            raise InputProblem(
+                "apt takes no keyring whose path has spaces, commas or brackets",
+                where=str(keyring),
+            )
+    signed_by = ",".join(map(str, keyrings))
     components = " ".join(source.components)
     return "\n".join(
-        f"deb [signed-by={keyring}] {source.url} {suite} {components}" for suite in source.suites
+        f"deb [signed-by={signed_by}] {source.url} {suite} {components}" for suite in source.suites
     )
+
+
+def _keyrings(source: AptSource, folder: Path) -> list[Path]:
+    """The recipe's keyring, else that of the distribution which the address names.
+
+    This machine's own is newer than the one that Sitewright ships; an address that names neither
+    distribution may be a mirror of either.
+    """
+    if source.keyring:
+        return [(folder / source.keyring).resolve()]
+    named = [name for name in ("ubuntu", "debian") if name in source.url.lower()]
+    found = []
+    for name in named or ["ubuntu", "debian"]:
+        file = f"{name}-archive-keyring.gpg"
+        own = _SYSTEM / file
+        found.append(own if own.is_file() else _SHIPPED / file)
+    return found

@@ -69,6 +69,34 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
     ]
 
 
+async def gather_named(
+    shop: Workshop,
+    names: Sequence[str],
+    platforms: tuple[str, ...],
+    locked: Locked,
+    *,
+    by: str,
+    remedy: str,
+) -> list[Item]:
+    """Fetch the images that something else names; whoever lacks one is told who names it.
+
+    Raises SourceProblem, WrongContent.
+    """
+
+    async def one(name: str) -> list[Item]:
+        reference = parse_reference(name)
+        own = [item for item in locked if item.name == reference.name]
+        try:
+            return await gather_image(shop, ImageWanted(name=name, platforms=platforms), own)
+        except SourceProblem as problem:
+            raise SourceProblem(
+                f"{by} names it: {problem.cause}", where=problem.where or name, remedy=remedy
+            ) from problem
+
+    gathered = await asyncio.gather(*(one(name) for name in names))
+    return [item for items in gathered for item in items]
+
+
 async def _image(
     shop: Workshop,
     reference: Reference,

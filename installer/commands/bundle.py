@@ -51,7 +51,7 @@ def _create(options: argparse.Namespace) -> int:
     from bundles.lock import load_lock
     from bundles.sources.snap_store import StoreAddress
 
-    recipe, environment, folder = _recipe(options)
+    recipe, environment, folder = recipe_of(options)
     lock = load_lock(options.lock) if options.lock else None
     key = _key(options)
     mirrors: dict[str, list[str]] = {}
@@ -264,19 +264,41 @@ async def _pushed(
             )
 
 
-def _recipe(options: argparse.Namespace) -> tuple[Recipe | None, str | None, Path]:
+def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, Path]:
+    """The recipe that the options name, its environment and its folder; none where a lock is."""
     from bundles.recipe import load_recipe
 
     if options.lock:
         return None, options.environment, Path.cwd()
+    from installer.site import load_site
+
+    site = load_site(options.site) if options.site else None
+    given: dict[str, Any] = {**(site.settings if site else {}), **dict(options.set)}
     if options.recipe:
         file: Path = options.recipe
-        return load_recipe(file), options.environment, file if file.is_dir() else file.parent
-    from installer.solution import load_solution
+        folder = file if file.is_dir() else file.parent
+        environment = options.environment
+        recipe = load_recipe(file, given, environment=environment)
+    else:
+        from installer.recipe_values import recipe_values
+        from installer.solution import load_solution
 
-    solution = load_solution(options.solution)
-    environment = solution.environment(options.environment).id
-    return load_recipe(solution.folder), environment, solution.folder
+        solution = load_solution(options.solution)
+        named = options.environment or (site.environment if site else None)
+        environment = solution.environment(named).id
+        folder = solution.folder
+        if not (folder / "bundle.yaml").exists():
+            raise InputProblem(
+                f"no recipe is known for {solution.title}",
+                where=solution.id,
+                remedy="Write a recipe of your own and name it with --recipe FILE.",
+            )
+        where = str(options.site) if options.site else None
+        values = recipe_values(solution, given, where=where)
+        recipe = load_recipe(folder, values, environment=environment)
+    for more in options.more:
+        recipe = recipe.together_with(load_recipe(more, given, environment=environment))
+    return recipe, environment, folder
 
 
 def _needed(lock: Any) -> Any:

@@ -50,6 +50,7 @@ def _create(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe of your own")
     what.add_argument("--lock", type=Path, metavar="FILE", help="the same bundle again")
     parser.add_argument("--environment", metavar="NAME")
+    _values(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the bundle")
     parser.add_argument("--write-lock", type=Path, metavar="FILE", help="the lock as a file too")
     parser.add_argument("--one-file", type=Path, metavar="FILE", help="the bundle as one file too")
@@ -73,6 +74,29 @@ def _create(parser: argparse.ArgumentParser) -> None:
         help="take snaps from here (an Enterprise Store), not from api.snapcraft.io",
     )
     _short_output(parser)
+
+
+def _values(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--site", type=Path, metavar="FILE", help="take the settings that the recipe asks for here"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="give the recipe one setting of the site",
+    )
+    parser.add_argument(
+        "--with",
+        dest="more",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="add the lines of a recipe of your own",
+    )
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +184,13 @@ def _mirror(text: str) -> tuple[str, str]:
     if not found or not registry or not mirror:
         raise argparse.ArgumentTypeError("REGISTRY=HOST[/PREFIX], such as docker.io=mirror.local")
     return registry, mirror
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise argparse.ArgumentTypeError("NAME=VALUE, such as git_url=https://git.example.org/x")
+    return name, value
 
 
 def _parallel(text: str) -> int:

@@ -20,7 +20,8 @@ import pytest
 from bundles.chart_images import read_chart
 from bundles.create import Created, CreateOptions, create_bundle
 from bundles.problems import HostileBundle, SourceProblem
-from bundles.recipe import Recipe
+from bundles.recipe import AptSource, Recipe
+from bundles.sources import debs
 from bundles.verify import verify_bundle
 from bundles.web import Patience
 from tests.bundles.conftest import MOMENT
@@ -106,13 +107,13 @@ def test_packages_come_with_everything_they_depend_on(mirror: Path, tmp_path: Pa
         line = debs_of(url, mirror / "keyring.gpg", "front")
         made = create(tmp_path / "bundle", debs=[line])
         assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
-    debs = verify_bundle(tmp_path / "bundle").structure.index.of_kind("deb")
-    assert {(item.name, item.version) for item in debs} == {
+    found = verify_bundle(tmp_path / "bundle").structure.index.of_kind("deb")
+    assert {(item.name, item.version) for item in found} == {
         ("front", "2.8-1"),
         ("middle", "1:1.5-2"),
         ("some-data", "3"),
     }
-    for item in debs:
+    for item in found:
         (file,) = [
             path
             for path in (mirror / "pool").iterdir()
@@ -135,6 +136,40 @@ def test_a_source_signed_by_a_stranger_is_refused(mirror: Path, tmp_path: Path) 
 def test_a_package_that_is_not_there_is_named(mirror: Path, tmp_path: Path) -> None:
     with serving(mirror) as url, pytest.raises(SourceProblem, match="no-such-thing"):
         create(tmp_path / "b", debs=[debs_of(url, mirror / "keyring.gpg", "no-such-thing")])
+
+
+def test_packages_come_alone_where_that_is_wanted(mirror: Path, tmp_path: Path) -> None:
+    with serving(mirror) as url:
+        line = debs_of(url, mirror / "keyring.gpg", "front") | {"depends": False}
+        create(tmp_path / "bundle", debs=[line])
+    found = verify_bundle(tmp_path / "bundle").structure.index.of_kind("deb")
+    assert [item.name for item in found] == ["front"]
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("http://archive.ubuntu.com/ubuntu", ["ubuntu"]),
+        ("http://deb.debian.org/debian", ["debian"]),
+        ("http://mirror.example.org/all", ["ubuntu", "debian"]),
+    ],
+)
+def test_a_source_is_checked_with_its_distributions_keyring(url: str, names: list[str]) -> None:
+    source = AptSource(url=url, suites=("s",))
+    line = debs._source_lines(source, Path.cwd())
+    keyrings = line.partition("signed-by=")[2].partition("]")[0].split(",")
+    assert [Path(name).name for name in keyrings] == [f"{n}-archive-keyring.gpg" for n in names]
+    assert all(Path(name).is_file() for name in keyrings)
+
+
+def test_the_shipped_keyrings_are_the_archives_own() -> None:
+    need("gpg")
+    folder = Path(debs.__file__).parent.parent / "keyrings"
+    listed = run("gpg", "--show-keys", "--with-colons", folder / "ubuntu-archive-keyring.gpg",
+                 cwd=folder)  # fmt: skip
+    # https://wiki.ubuntu.com/SecurityTeam/FAQ names these two
+    assert "F6ECB3762474EDA9D21B7022871920D1991BC93C" in listed
+    assert "790BC7277767219C42C86F933B4FE6ACC0B21F32" in listed
 
 
 # Python wheels
@@ -321,6 +356,44 @@ def test_values_decide_which_images_of_a_chart_count(tmp_path: Path) -> None:
         "q.io/store:old",
         "r.io/s:new",
     )
+
+
+def test_a_manifest_comes_with_the_images_that_it_names(
+    registry: RunningRegistry, tmp_path: Path
+) -> None:
+    layout = Layout(tmp_path / "layout")
+    layout.name(layout.image([layer(server=b"x")]), "server")
+    layout.push("server", f"{registry.host}/manifested/server:1")
+    text = (
+        "kind: Deployment\nspec:\n  containers:\n"
+        f"  - image: {registry.host}/manifested/server:1\n    name: s\n"
+        "---\nschema:\n  image:\n    type: string\n"
+    )
+    (tmp_path / "install.yaml").write_text(text)
+    line = {
+        "name": "install.yaml",
+        "url": (tmp_path / "install.yaml").as_uri(),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "images": True,
+    }
+    made = create(tmp_path / "bundle", files=[line])
+    assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+    index = verify_bundle(tmp_path / "bundle").structure.index
+    assert [i.name for i in index.of_kind("image")] == [f"{registry.host}/manifested/server:1"]
+    assert [i.name for i in index.of_kind("file")] == ["install.yaml"]
+
+
+def test_an_image_that_the_site_does_without_is_not_looked_for(tmp_path: Path) -> None:
+    values = "image: {repository: 127.0.0.1:9/withdrawn/thing, tag: 1}\n"
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "app-1.tgz").write_bytes(chart("app", "1", {"values.yaml": values}))
+    entries = {"app": [{"version": "1", "urls": ["app-1.tgz"]}]}
+    (tmp_path / "www" / "index.yaml").write_text(json.dumps({"entries": entries}))
+    with serving(tmp_path / "www") as url:
+        line = {"name": "app", "repository": url, "version": "1"}
+        create(tmp_path / "b", charts=[{**line, "without": ["127.0.0.1:9/withdrawn/*"]}])
+    index = verify_bundle(tmp_path / "b").structure.index
+    assert index.of_kind("image") == ()
 
 
 def test_an_image_that_a_chart_names_and_nobody_has_is_told_with_the_chart(

@@ -1,0 +1,94 @@
+"""The recipes of the solutions: they can be read, and say what the solutions' own data say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bundles.recipe import Recipe, load_recipe
+from foundation.problems import InputProblem
+from installer.recipe_values import recipe_values
+from installer.solution import Solution, load_solution, solution_ids
+
+GIT = {"git_url": "https://git.example.org/site.git"}
+GIVEN = {"pm4ml": GIT}
+
+
+def recipe_of(solution: Solution, environment: str) -> Recipe:
+    values = recipe_values(solution, GIVEN.get(solution.id, {}))
+    found = load_recipe(solution.folder, values, environment=environment)
+    return found.for_environment(environment)
+
+
+def with_recipes() -> list[tuple[str, str]]:
+    return [
+        (name, environment.id)
+        for name in solution_ids()
+        if ((solution := load_solution(name)).folder / "bundle.yaml").exists()
+        for environment in solution.environments
+    ]
+
+
+@pytest.mark.parametrize(("name", "environment"), with_recipes())
+def test_a_recipe_pins_all_that_it_names(name: str, environment: str) -> None:
+    solution = load_solution(name)
+    recipe = recipe_of(solution, environment)
+    assert recipe.solution == name
+    assert recipe.sitewright, "install.sh must work from the bundle"
+    for image in recipe.images:
+        tag = image.name.rpartition(":")[2]
+        assert tag not in ("latest", "alpine", "stable"), image.name
+    assert all(chart.sha256 for chart in recipe.charts)
+
+
+def test_whatever_can_be_installed_has_a_recipe() -> None:
+    installable = {name for name in solution_ids() if load_solution(name).installable}
+    assert installable <= {name for name, _ in with_recipes()}
+
+
+def test_every_package_that_the_playbooks_install_is_in_the_recipe() -> None:
+    solution = load_solution("pm4ml")
+    packages = {p for line in recipe_of(solution, "production").debs for p in line.packages}
+    named = set()
+    for path in (solution.folder / "playbooks").rglob("*.yml"):
+        for found in re.finditer(r"ansible\.builtin\.apt:\n\s+name: (.+)", path.read_text()):
+            named |= set(re.findall(r"[a-z][a-z0-9-]+", found[1])) - {"vip", "if", "bool", "else"}
+    assert {"chrony", "haproxy", "keepalived"} <= named
+    assert named <= packages
+
+
+def test_the_recipe_follows_the_settings() -> None:
+    solution = load_solution("pm4ml")
+    values = recipe_values(solution, {"ceph": "no", "applications": "no"})
+    recipe = load_recipe(solution.folder, values, environment="staging")
+    assert [snap.name for snap in recipe.snaps] == ["microk8s"]
+    assert "ceph-csi-rbd" not in [chart.name for chart in recipe.charts]
+    assert recipe.git == ()
+    channel = recipe_values(solution, {"microk8s_channel": "1.31/candidate", **GIT})
+    recipe = load_recipe(solution.folder, channel, environment="staging")
+    assert recipe.snaps[0].channel == "1.31/candidate"
+
+
+def test_a_setting_that_there_is_not_is_told_with_the_nearest() -> None:
+    with pytest.raises(InputProblem, match='"git_url" may be meant'):
+        recipe_values(load_solution("pm4ml"), {"git_ul": "x"})
+
+
+def test_a_value_that_is_none_is_refused() -> None:
+    with pytest.raises(InputProblem, match="microk8s_channel"):
+        recipe_values(load_solution("pm4ml"), {"microk8s_channel": "newest"})
+
+
+def test_secrets_have_no_place_in_a_recipe() -> None:
+    values = recipe_values(load_solution("pm4ml"), {**GIT, "git_user": "u", "git_password": "p"})
+    assert "git_password" not in values
+
+
+def test_the_harness_comes_at_the_version_that_its_solution_names() -> None:
+    solution = load_solution("core-test-harness")
+    (line,) = recipe_of(solution, solution.default_environment.id).git
+    assert any(line.ref in document.version for document in solution.documents)
+    assert line.commit
+    assert Path(line.url).stem == "ml-core-test-harness"
