@@ -1,9 +1,9 @@
 """A bundle as one file: a tar in one canonical form, so that every byte of it is known.
 
-The order is oci-layout, index.json, its signature, then the blobs by digest; every header is the
-one that this module writes, the padding is zero, and nothing follows the end. `tar`, `skopeo` and
-`podman` read it; a link, a device, a foreign path, a name given twice or a flipped bit in a header
-cannot be expressed in it, so all of them are refused in the same way.
+The order is oci-layout, index.json, its signature, install.sh, then the blobs by digest; every
+header is the one that this module writes, the padding is zero, and nothing follows the end. `tar`,
+`skopeo` and `podman` read it; a link, a device, a foreign path, a name given twice or a flipped bit
+in a header cannot be expressed in it, so all of them are refused in the same way.
 """
 
 from __future__ import annotations

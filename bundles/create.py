@@ -23,11 +23,13 @@ from bundles.credentials import Login
 from bundles.folder import DIFFERENCE_NAME
 from bundles.layout import (
     INDEX_NAME,
+    INSTALL_NAME,
     LAYOUT_NAME,
     LAYOUT_TEXT,
     SIGNATURE_NAME,
     BundleIndex,
     Item,
+    is_install_script,
 )
 from bundles.lock import Gathered, Lock, make_lock
 from bundles.opened import open_bundle
@@ -40,6 +42,7 @@ from bundles.recipe import (
     GitWanted,
     ImageWanted,
     Recipe,
+    SitewrightWanted,
     SnapWanted,
     Wanted,
     WheelsWanted,
@@ -67,6 +70,7 @@ _SOURCES: Final[Mapping[type[Wanted], tuple[str, str]]] = {
     WheelsWanted: ("wheels", "gather_wheels"),
     GitWanted: ("git", "gather_git"),
     FileWanted: ("files", "gather_file"),
+    SitewrightWanted: ("sitewright", "gather_sitewright"),
 }
 
 RECORDS: Final = ("recipe.json", "bundle.lock", "sbom.spdx.json")
@@ -224,6 +228,8 @@ def _finish(
     _write(store.root, LAYOUT_NAME, LAYOUT_TEXT)
     _write(store.root, SIGNATURE_NAME, signature)
     _write(store.root, DIFFERENCE_NAME, None)
+    script = next((item for item in items if is_install_script(item)), None)
+    _write(store.root, INSTALL_NAME, store.read(script.content or "") if script else None)
     _write(store.root, INDEX_NAME, raw_index)
     with open_bundle(store.root) as bundle:
         structure = read_structure(bundle)
@@ -287,7 +293,7 @@ def _now() -> str:
 
 
 _OURS: Final = re.compile(
-    r"blobs|oci-layout|index\.json(\.sig)?|difference\.json|\.work|lost\+found"
+    r"blobs|oci-layout|index\.json(\.sig)?|install\.sh|difference\.json|\.work|lost\+found"
 )
 
 

@@ -15,7 +15,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bundles.folder import DIFFERENCE_NAME, FolderBundle
-from bundles.layout import INDEX_NAME, LAYOUT_NAME, LAYOUT_TEXT, SIGNATURE_NAME, Digest
+from bundles.layout import (
+    INDEX_NAME,
+    INSTALL_NAME,
+    LAYOUT_NAME,
+    LAYOUT_TEXT,
+    SIGNATURE_NAME,
+    Digest,
+)
 from bundles.opened import Bundle, open_bundle, read_document
 from bundles.problems import WrongContent
 from bundles.signers import Signer
@@ -127,6 +134,7 @@ def _documents(bundle: Bundle, output: Path, note: bytes | None) -> None:
     contents = {
         LAYOUT_NAME: LAYOUT_TEXT,
         SIGNATURE_NAME: bundle.document(SIGNATURE_NAME),
+        INSTALL_NAME: bundle.document(INSTALL_NAME),
         DIFFERENCE_NAME: note,
         INDEX_NAME: read_document(bundle, INDEX_NAME),
     }

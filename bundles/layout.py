@@ -29,6 +29,9 @@ Model = TypeVar("Model", bound=BaseModel)
 INDEX_NAME: Final = "index.json"
 SIGNATURE_NAME: Final = "index.json.sig"
 LAYOUT_NAME: Final = "oci-layout"
+INSTALL_NAME: Final = "install.sh"
+"""What begins from a bundle on a machine that has no Sitewright; the same bytes are a record."""
+INSTALL_LIMIT: Final = 256 * 1024
 LAYOUT_TEXT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 
 INDEX_LIMIT: Final = 64 * 1024 * 1024
@@ -241,6 +244,11 @@ class _BundleFields(BaseModel):
     environment: Printable
     recipe: Digest
     created: Printable
+
+
+def is_install_script(item: Item) -> bool:
+    """Whether an item is the record of the bundle's install.sh."""
+    return item.kind == media.RECORD and item.name == INSTALL_NAME
 
 
 def parse_index(raw: bytes, *, where: str) -> BundleIndex:

@@ -27,9 +27,10 @@ MANIFESTS: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 IMAGE: Final = "image"
 IMAGE_INDEX: Final = "image-index"
 CHART: Final = "chart"
+RECORD: Final = "record"
 ARTIFACTS: Final = {
     kind: f"application/vnd.sitewright.{kind}.v1"
-    for kind in ("snap", "deb", "wheel", "git", "file", "record")
+    for kind in ("snap", "deb", "wheel", "git", "file", RECORD)
 }
 """Kinds whose manifest is an artifact of ours, with its artifactType; records are the bundle's own
 papers: recipe, lock, list of contents."""

@@ -17,6 +17,8 @@ from typing import Final, Protocol
 from bundles.layout import (
     INDEX_LIMIT,
     INDEX_NAME,
+    INSTALL_LIMIT,
+    INSTALL_NAME,
     LAYOUT_NAME,
     LAYOUT_TEXT,
     SIGNATURE_LIMIT,
@@ -68,7 +70,7 @@ class Bundle(Protocol):
         """Names of whatever else lies in it and belongs to no bundle."""
 
     def document(self, name: str) -> bytes | None:
-        """index.json, its signature or oci-layout; None where it is missing."""
+        """One of DOCUMENTS; None where it is missing."""
 
     def blob(self, digest: str) -> AbstractContextManager[BlobReader]:
         """One blob, open for reading; raises HostileBundle if it is not there."""
@@ -79,11 +81,15 @@ class Bundle(Protocol):
 
 def document_limit(name: str) -> int:
     """The largest size in bytes that a document of a bundle may have."""
-    limits = {INDEX_NAME: INDEX_LIMIT, SIGNATURE_NAME: SIGNATURE_LIMIT}
+    limits = {
+        INDEX_NAME: INDEX_LIMIT,
+        SIGNATURE_NAME: SIGNATURE_LIMIT,
+        INSTALL_NAME: INSTALL_LIMIT,
+    }
     return limits.get(name, len(LAYOUT_TEXT))
 
 
-DOCUMENTS: Final = (LAYOUT_NAME, INDEX_NAME, SIGNATURE_NAME)
+DOCUMENTS: Final = (LAYOUT_NAME, INDEX_NAME, SIGNATURE_NAME, INSTALL_NAME)
 
 
 @contextmanager

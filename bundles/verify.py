@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundles.folder import FolderBundle
-from bundles.layout import INDEX_LIMIT, INDEX_NAME, SIGNATURE_NAME
+from bundles.layout import (
+    INDEX_LIMIT,
+    INDEX_NAME,
+    INSTALL_NAME,
+    SIGNATURE_NAME,
+    is_install_script,
+)
 from bundles.opened import CHUNK, Bundle, open_bundle, read_document
 from bundles.problems import CorruptBundle, HostileBundle
 from bundles.signature import verify as verify_signature
 from bundles.signers import Signer
+from bundles.strict_json import digest_of
 from bundles.structure import Structure, read_structure
 
 Progress = Callable[[int, int], None]
@@ -87,11 +94,23 @@ def verify_open(
     wrong += [
         f"{digest} is named by nothing" for digest in bundle.blobs if digest not in structure.blobs
     ]
+    wrong += _install_script(bundle, structure)
     wrong += _bytes_that_differ(bundle, base, structure, progress, threads or os.cpu_count() or 1)
     if wrong:
         more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise CorruptBundle("; ".join(wrong[:3]) + more, wrong=wrong, where=str(bundle.path))
     return Verified(structure, signer, structure.size, time.monotonic() - started)
+
+
+def _install_script(bundle: Bundle, structure: Structure) -> list[str]:
+    # It lies beside the blobs for a person to run, so it must be the very one that was signed.
+    raw = bundle.document(INSTALL_NAME)
+    stated = next((item for item in structure.index.items if is_install_script(item)), None)
+    if raw is None:
+        return [] if stated is None else [f"{INSTALL_NAME} is missing"]
+    if stated is None:
+        return [f"{INSTALL_NAME} belongs to no bundle"]
+    return [] if digest_of(raw) == stated.content else [f"{INSTALL_NAME} is damaged"]
 
 
 def _bytes_that_differ(

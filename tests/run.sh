@@ -58,7 +58,7 @@ if [ "$what" = all ] || [ "$what" = static ]; then
     step "lint"
     ruff check .
     ruff format --check .
-    shellcheck install.sh lock.sh tests/run.sh .ci/run preflight/probe.sh
+    shellcheck install.sh lock.sh tests/run.sh .ci/run preflight/probe.sh bundles/sources/install.sh
     step "types"
     mypy
     step "import contracts"

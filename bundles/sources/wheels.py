@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
-from typing import Annotated
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email.parser import Parser
+from pathlib import Path
+from typing import Annotated, Final
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bundles.layout import Item, Printable
+from bundles.lock import LockedItem
 from bundles.problems import SourceProblem
 from bundles.recipe import WheelsWanted
 from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
-from bundles.strict_json import parse_model
+from bundles.strict_json import digest_of, parse_model
 
-_REPORT_LIMIT = 64 * 1024 * 1024
+_REPORT_LIMIT: Final = 64 * 1024 * 1024
+_METADATA: Final = re.compile(r"[^/]+\.dist-info/METADATA")
+_METADATA_LIMIT: Final = 1 << 20
 
 
 class _Outside(BaseModel):
@@ -34,8 +44,6 @@ class _Download(_Outside):
 class _Metadata(_Outside):
     name: Printable
     version: Printable
-    license: str | None = None
-    license_expression: str | None = None
 
 
 class _Install(_Outside):
@@ -47,58 +55,83 @@ class _Report(_Outside):
     install: Annotated[tuple[_Install, ...], Field(max_length=5000)]
 
 
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One wheel: where it is and what its bytes are."""
+
+    name: str
+    version: str
+    url: str
+    sha256: str
+
+
 async def gather_wheels(shop: Workshop, wanted: WheelsWanted, locked: Locked) -> list[Item]:
     """Bring the wheels of one Python; raises SourceProblem, WrongContent."""
     pinned = [item for item in locked if item.kind == "wheel" and item.content]
-    if pinned:
-        found = [
-            (
-                item.name,
-                item.version or "",
-                pin(item, "url"),
-                (item.content or "")[7:],
-                item.licence,
-            )
-            for item in pinned
-        ]
-    else:
-        async with shop.programs:
-            found = await _solve(shop, wanted)
-    place = f"python{wanted.python}"
+    found = (
+        locked_wheels(pinned)
+        if pinned
+        else await solve_wheels(
+            shop,
+            wanted,
+            ["--", *wanted.requirements],
+            what=f"wheels for Python {wanted.python}",
+        )
+    )
+    return await bring_wheels(shop, wanted.python, found)
 
-    async def one(name: str, version: str, url: str, sha256: str, licence: str | None) -> Item:
-        blob = await shop.fetch_file([url], sha256, None)
+
+def locked_wheels(pinned: Iterable[LockedItem]) -> list[Wheel]:
+    """The wheels that a lock names; raises InputProblem."""
+    return [
+        Wheel(
+            item.name,
+            item.version or "",
+            pin(item, "url"),
+            (item.content or "").removeprefix("sha256:"),
+        )
+        for item in pinned
+    ]
+
+
+async def bring_wheels(shop: Workshop, python: str | None, wheels: Sequence[Wheel]) -> list[Item]:
+    """Fetch wheels as items for a Python, or for any; raises SourceProblem, WrongContent."""
+
+    async def one(wheel: Wheel) -> Item:
+        blob = await shop.fetch_file([wheel.url], wheel.sha256, None)
+        licence = await asyncio.to_thread(_licence_in, shop.store.path(blob.digest))
         return shop.artifact(
             "wheel",
-            [(_file_name(url), blob)],
-            name=name,
-            version=version,
-            platform=place,
-            origin=address(url),
+            [(_file_name(wheel.url), blob)],
+            name=wheel.name,
+            version=wheel.version,
+            platform=f"python{python}" if python else None,
+            origin=address(wheel.url),
             licence=licence,
-            pins={"url": url, "file": _file_name(url)},
+            pins={"url": wheel.url, "file": _file_name(wheel.url)},
         )
 
-    return list(await asyncio.gather(*(one(*fields) for fields in found)))
+    return list(await asyncio.gather(*map(one, wheels)))
 
 
-async def _solve(
-    shop: Workshop, wanted: WheelsWanted
-) -> list[tuple[str, str, str, str, str | None]]:
-    what = f"wheels for Python {wanted.python}"
-    report = shop.store.work / f"wheels-{wanted.key[7:23]}.json"
+async def solve_wheels(
+    shop: Workshop, wanted: WheelsWanted, words: Sequence[str], *, what: str
+) -> list[Wheel]:
+    """What pip would install for a Python from these requirements; raises SourceProblem."""
+    report = shop.store.work / f"wheels-{digest_of(repr((wanted, words)).encode())[7:23]}.json"
     platforms = [word for name in wanted.platforms for word in ("--platform", name)]
-    await run_program(
-        [
-            *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"),
-            *("--disable-pip-version-check", "--no-input", "--only-binary", ":all:"),
-            *("--python-version", wanted.python, "--implementation", "cp", *platforms),
-            *("--target", str(shop.store.work / "nowhere"), "--report", str(report), "--"),
-            *wanted.requirements,
-        ],
-        what=what,
-        cwd=shop.store.work,
-    )
+    async with shop.programs:
+        await run_program(
+            [
+                *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"),
+                *("--quiet", "--disable-pip-version-check", "--no-input"),
+                *("--only-binary", ":all:", "--implementation", "cp"),
+                *("--python-version", wanted.python, *platforms),
+                *("--target", str(shop.store.work / "nowhere"), "--report", str(report), *words),
+            ],
+            what=what,
+            cwd=shop.store.work,
+        )
     solved = parse_model(
         _Report, report.read_bytes(), where=what, limit=_REPORT_LIMIT, problem=SourceProblem
     )
@@ -111,11 +144,34 @@ async def _solve(
             raise SourceProblem(
                 f"{metadata.name} cannot be had as a wheel with a SHA-256 hash", where=what
             )
-        licence = metadata.license_expression or metadata.license
-        first = licence.strip().splitlines()[0][:120] if licence and licence.strip() else None
-        shown = first if first and first.isprintable() else None
-        found.append((metadata.name, metadata.version, url, sha256, shown))
+        found.append(Wheel(metadata.name, metadata.version, url, sha256))
     return found
+
+
+def _licence_in(path: Path) -> str | None:
+    """What a wheel says of its licence; None where it says nothing, or cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            name = next(n for n in packed.namelist() if _METADATA.fullmatch(n))
+            with packed.open(name) as file:
+                text = file.read(_METADATA_LIMIT).decode("utf-8", "replace")
+    except (
+        OSError,
+        ValueError,
+        NotImplementedError,
+        StopIteration,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
+        return None
+    head = Parser().parsestr(text, headersonly=True)
+    stated = head.get("License-Expression") or head.get("License") or ""
+    if not stated.strip() or len(stated) > 200:
+        # Older packages say it by a classifier, or give the whole text of the licence.
+        named = [str(one) for one in head.get_all("Classifier", ()) if "License ::" in str(one)]
+        stated = " AND ".join(one.rpartition(" :: ")[2] for one in named) or stated
+    first = stated.strip().splitlines()[0][:120] if stated.strip() else None
+    return first if first and first.isprintable() else None
 
 
 def _file_name(url: str) -> str:

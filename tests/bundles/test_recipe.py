@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bundles.recipe import load_recipe
+from bundles.recipe_filling import Given
 from foundation.problems import InputProblem
 
 TEXT = """\
@@ -21,7 +22,7 @@ snaps:
   - {name: microk8s, channel: "{{ channel }}"}
   - {name: microceph, when: not external}
 """
-VALUES = {
+VALUES: dict[str, Given] = {
     "git_url": "https://git.example.org/x.git",
     "git_revision": "main",
     "applications": True,
