@@ -37,6 +37,11 @@ COMMANDS: Final = {
     "install": Command("installer.commands.install", "carry an installation through"),
     "resume": Command("installer.commands.resume", "go on with the last run"),
     "status": Command("installer.commands.status", "how far the runs are"),
+    "replay": Command("installer.commands.replay", "show a run again as it happened"),
+    "report": Command("installer.commands.report", "what a run installed, for those who take over"),
+    "support-bundle": Command(
+        "installer.commands.support_bundle", "everything about a run in one file"
+    ),
     "verify": Command("installer.commands.verify", "does what was installed still work?"),
     "undo": Command("installer.commands.undo", "take back what a stage did"),
     "export": Command("installer.commands.export", "inventory and playbooks, to run by hand"),
@@ -105,15 +110,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     chosen = next((word for word in words if word in COMMANDS), None)
     options = build_parser(chosen).parse_args(words)
+    if options.command == "replay" and not (options.lines or options.json_lines) and _drawable():
+        return _replay(options)
     if options.command is not None:
         return int(import_module(COMMANDS[options.command].module).run(options))
     if options.text:
         return _wizard(options, plain=True)
     if sys.stdin.isatty() and sys.stdout.isatty():
-        return _wizard(options, plain=os.environ.get("TERM", "dumb") in ("dumb", ""))
+        return _wizard(options, plain=not _drawable())
     if options.site is not None:
         return _run(["preflight", "--site", str(options.site)])
     return _run(["preflight"])
+
+
+def _drawable() -> bool:
+    """Whether there is a terminal that a screen can be drawn on."""
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return on_terminal and os.environ.get("TERM", "dumb") not in ("dumb", "")
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from installer.recorded_run import recorded_run
+    from screens.replay import run_replay
+
+    with recorded_run(options.run) as (run, name):
+        return run_replay(run, name, speed=options.speed, longest_wait=options.longest_wait)
 
 
 def _wizard(options: argparse.Namespace, *, plain: bool) -> int:

@@ -17,26 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
 from textual.geometry import Size
-from textual.scrollbar import ScrollBar
 
 from foundation.problems import ExitCode, Problem
 from screens.answers import Answers, load_answers, save_answers
-from screens.crash import crash_sentence, write_log
-from screens.look import (
-    ASCII_FILTER,
-    LOOK_WORDS,
-    NO_COLOUR_FILTER,
-    THEMES,
-    Look,
-    PlainScrollBar,
-    first_look,
-    remember_look,
-    theme_for,
-)
+from screens.crash import write_log
+from screens.face import FaceApp, run_face
+from screens.look import LOOK_WORDS, Look
 from screens.memory import Memory
 from screens.services import Access, Services
 from screens.wizard import (
@@ -50,8 +38,6 @@ from screens.wizard import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from screens.step import StepScreen
 
 log = logging.getLogger(__name__)
@@ -77,15 +63,11 @@ _SCREENS: Final = {
 }
 
 
-class SitewrightApp(App[int]):
+class SitewrightApp(FaceApp):
     """The wizard."""
 
-    TITLE = "Sitewright"
-    CSS_PATH: ClassVar[list[str | Path]] = ["app.tcss", "step.tcss"]  # type: ignore[assignment]  # narrower than Textual's
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", show=False, priority=True),
-        Binding("f4", "look", "Look", show=False, priority=True),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
         Binding("ctrl+c", "leave", "Quit", show=False, system=True),
     ]
@@ -98,32 +80,14 @@ class SitewrightApp(App[int]):
         state_file: Path | None = None,
         look: Look | None = None,
     ) -> None:
-        super().__init__()
-        # Nothing moves without news: no fades, no sliding, no smooth scrolling.
-        self.animation_level = "none"
-        ScrollBar.renderer = PlainScrollBar
-        for theme in THEMES:
-            self.register_theme(theme)
+        super().__init__(look)
         self.services = services
         self.site_file = site_file
         self.state_file = state_file
         self.answers = Answers()
         self.memory = Memory()
-        self.style_look = look or first_look()
-        self.crash: str | None = None
         self.site_written = False
         """Whether this session wrote the site file, so that its command may be shown."""
-        self.theme = theme_for(self.style_look)
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """The filters of the look: no colour at all, and ASCII alone."""
-        filters = list(super().get_line_filters())
-        look = getattr(self, "style_look", Look.COLOUR)
-        if look is not Look.COLOUR:
-            filters.append(NO_COLOUR_FILTER)
-        if look is Look.ASCII:
-            filters.append(ASCII_FILTER)
-        return filters
 
     def on_mount(self) -> None:
         """Show the welcome step, and give the terminal back when the session is ended."""
@@ -261,20 +225,11 @@ class SitewrightApp(App[int]):
 
     def action_look(self) -> None:
         """F4: colour, no colour, plain ASCII, and round again."""
-        self.set_look(self.style_look.following)
-        remember_look(self.style_look)
+        super().action_look()
         try:
             self.step_screen.say(f"The screen is drawn in {LOOK_WORDS[self.style_look]} now.")
         except RuntimeError:
             return
-
-    def set_look(self, look: Look) -> None:
-        """Draw everything in another look."""
-        self.style_look = look
-        self.theme = theme_for(look)
-        for screen in self.screen_stack:
-            for widget in screen.walk_children(with_self=True):
-                widget.refresh(layout=True)
 
     def action_leave(self) -> None:
         """Ask whether to leave; the place is kept."""
@@ -328,19 +283,6 @@ class SitewrightApp(App[int]):
                 bad=True,
             )
 
-    def _handle_exception(self, error: Exception) -> None:
-        """An error nobody handled: log it, give the terminal back, say it in one sentence.
-
-        Textual's own would print a traceback with the values of variables, which could be secrets.
-        """
-        self._return_code = int(ExitCode.OUR_ERROR)
-        if self._exception is None:
-            self._exception = error
-            self._exception_event.set()
-        if self.crash is None:
-            self.crash = crash_sentence(error)
-        self._close_messages_no_wait()
-
 
 def run_wizard(services: Services | None = None, *, site_file: Path | None = None) -> int:
     """Run the wizard on this terminal and return the exit code.
@@ -357,16 +299,8 @@ def run_wizard(services: Services | None = None, *, site_file: Path | None = Non
 
         services = LiveServices()
     app = SitewrightApp(services, site_file=site_file)
-    try:
-        code = app.run()
-    except Exception as error:
-        app.crash = app.crash or crash_sentence(error)
-        code = None
-    if app.crash is not None:
-        print(app.crash, file=sys.stderr)
-        return int(ExitCode.OUR_ERROR)
-    for line in app.memory.last_words:
-        print(line)
-    if code is None:
-        code = app.return_code
-    return int(code or 0)
+    code = run_face(app)
+    if app.crash is None:
+        for line in app.memory.last_words:
+            print(line)
+    return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,25 @@ class ExportScreen(Dialog[tuple[Export, Path]]):
 
     HELP = "preflight"
 
-    def __init__(self, stem: str) -> None:
+    def __init__(
+        self,
+        stem: str,
+        forms: Mapping[Export, tuple[str, str]] = ABOUT,
+        title: str = "Write the result to a file",
+    ) -> None:
         super().__init__()
         self.stem = stem
+        self.forms = forms
+        self.heading = title
 
     def compose(self) -> ComposeResult:
         """The forms, the name, the buttons."""
         with Vertical(classes="dialog -wide"):
-            yield Static("Write the result to a file", classes="dialog-title", markup=False)
+            yield Static(self.heading, classes="dialog-title", markup=False)
             yield Board(
                 (Column("", 8), Column("")),
                 (Row(kind.value, (Cell(kind.value), Cell(about, "muted")))
-                 for kind, (_, about) in ABOUT.items()),
+                 for kind, (_, about) in self.forms.items()),
                 header=False,
                 id="kinds",
             )  # fmt: skip
@@ -48,11 +56,13 @@ class ExportScreen(Dialog[tuple[Export, Path]]):
 
     def on_mount(self) -> None:
         """Begin with the form."""
-        self.query_one("#kinds", Board).focus()
+        board = self.query_one("#kinds", Board)
+        board.styles.height = len(self.forms)
+        board.focus()
 
     def on_board_highlighted(self, event: Board.Highlighted) -> None:
         """Another form has another name."""
-        self.query_one("#name", Line).value = f"{self.stem}-{ABOUT[Export(event.key)][0]}"
+        self.query_one("#name", Line).value = f"{self.stem}-{self.forms[Export(event.key)][0]}"
 
     def on_board_chosen(self, _event: Board.Chosen) -> None:
         """Enter on a form goes to its name."""

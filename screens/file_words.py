@@ -18,6 +18,14 @@ ABOUT: Final = {
 }
 """What each form is called by default, and for whom it is."""
 
+HAND_OVER: Final = {
+    Export.TEXT: ("hand-over.txt", "the report in plain text"),
+    Export.HTML: ("hand-over.html", "one page for a browser or a printer"),
+    Export.JSON: ("hand-over.json", "for programs"),
+    Export.JUNIT: ("hand-over.xml", "JUnit, for a CI system"),
+}
+"""The same for the hand-over report."""
+
 CARRY_COMMAND: Final = "sitewright preflight"
 """What repeats the question what this machine can carry."""
 

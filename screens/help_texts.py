@@ -24,6 +24,15 @@ KEYS_EVERYWHERE: Final = (
     ("q, Ctrl+Q", "quit; it asks first, and your place is kept"),
 )
 
+LOG_KEYS: Final = (
+    ("f", "filter: the lines of one machine, those with some words"),
+    ("/, n", "find words in the log, upwards; the next"),
+    ("w", "fold long lines, or cut them off; Left and Right move them"),
+    ("e, End", "to the end of the log, which then follows"),
+    ("c, v", "copy the lines in sight; save those that are shown"),
+    ("y", "copy the path of the log"),
+)
+
 _TOPICS: Final = {
     "welcome": Help(
         "Welcome",
@@ -308,10 +317,8 @@ _TOPICS: Final = {
             ("p", "pause after this step; again to go on"),
             ("s", "stop, after a question"),
             ("g", "go on with what has stopped or failed"),
-            ("f", "the lines of one machine, or of all"),
-            ("/, n", "find words in the log, upwards; the next"),
-            ("e, End", "to the end of the log, which then follows"),
-            ("y", "copy the path of the log"),
+            *LOG_KEYS,
+            ("t", "take the site over from whoever holds it"),
             ("a", "answer a question that waits"),
             ("r, R", "retry the failure shown; retry it on all machines"),
             ("k, u, x", "skip it; undo its stage; the next failure"),
@@ -328,7 +335,29 @@ _TOPICS: Final = {
             ),
             "The record holds every event with the hash of the one before it.",
         ),
-        (("e", "export as text"), ("Up, Down", "scroll")),
+        (("e", "write it: text, HTML to print, JSON, JUnit"), ("Up, Down", "scroll")),
+    ),
+    "replay": Help(
+        "A run shown again",
+        (
+            (
+                "Everything here comes from the record of the run: its plan and its journal, in "
+                "which each line carries the hash of the one before. No machine is asked and "
+                "nothing runs, so a support bundle is enough."
+            ),
+            (
+                "Quiet times are passed over after two seconds (--longest-wait). The times beside "
+                "the stages are those of the recording."
+            ),
+        ),
+        (
+            ("Space", "pause, or go on"),
+            ("+, -", "faster, slower"),
+            (">", "to the end at once"),
+            ("x", "the next failure"),
+            *LOG_KEYS,
+            ("q", "leave"),
+        ),
     ),
     "login": Help(
         "How to log in",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.connection import Become
 from foundation.hosts.model import Host
-from foundation.problems import InputProblem, Problem
+from foundation.problems import Problem
 from screens.answers import Answers
 from screens.live_guide import LiveGuide, this_host
-from screens.live_install import CONNECT_TIMEOUT, LiveInstallation
+from screens.live_install import CONNECT_TIMEOUT, LiveInstallation, written
 from screens.services import (
     Access,
     Assigned,
@@ -235,7 +235,7 @@ class LiveServices(LiveInstallation, LiveGuide):
 
             write_whole(path, render(assessment, kind.value), mode=0o644)
 
-        await _written(write, path)
+        await written(write, path)
 
     async def write_site(self, answers: Answers, path: Path) -> None:
         """The site file of these answers."""
@@ -247,17 +247,7 @@ class LiveServices(LiveInstallation, LiveGuide):
 
             write_whole(path, dump_site(site_from_answers(answers, path)), mode=0o644)
 
-        await _written(write, path)
-
-    async def write_text(self, path: Path, text: str) -> None:
-        """A text for people, whole or not at all."""
-
-        def write() -> None:
-            from foundation.paths import write_whole
-
-            write_whole(path, text, mode=0o644)
-
-        await _written(write, path)
+        await written(write, path)
 
     async def close(self) -> None:
         """End every connection."""
@@ -269,21 +259,6 @@ class LiveServices(LiveInstallation, LiveGuide):
 async def _import(name: str) -> Any:
     """A module, imported off the event loop, since a first import may take half a second."""
     return await asyncio.to_thread(import_module, name)
-
-
-async def _written(write: Callable[[], None], path: Path) -> None:
-    try:
-        await asyncio.to_thread(write)
-    except OSError as error:
-        raise _cannot_write(error, str(path)) from error
-
-
-def _cannot_write(error: OSError, where: str) -> InputProblem:
-    return InputProblem(
-        f"the file cannot be written: {error.strerror or error}",
-        where=where,
-        remedy="Name a file in a folder that exists and that you may write to.",
-    )
 
 
 def _solutions(folder: Path | None) -> tuple[SolutionChoice, ...]:

@@ -6,19 +6,22 @@ import asyncio
 import contextlib
 import getpass
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation.problems import InputProblem
 from screens.answers import Answers
-from screens.services import Installing, Order, Unfinished
+from screens.services import Export, Installing, Order, Unfinished
 
 if TYPE_CHECKING:
     from foundation.hosts.pool import Pool
     from foundation.problems import Problem
+    from installer.hand_over.model import HandOver
     from installer.plan import Plan, PlannedStage
     from installer.site import Site
+    from installer.site_lock import Lock
     from installer.solution import Solution
     from installer.steps.kind import Asker
     from installer.steps.model import Settings
@@ -110,7 +113,7 @@ class LiveInstallation:
                     lock=lock,
                     recheck=again,
                     expected=expected,
-                    by=order.by,
+                    by=_by(order, lock),
                 )
                 yield Installing(order, engine, run, expected)
 
@@ -148,10 +151,57 @@ class LiveInstallation:
 
         return await asyncio.to_thread(read)
 
+    async def hand_over(self, run: Path) -> HandOver:
+        """The report of a run, read off the event loop."""
+
+        def read() -> HandOver:
+            from installer.hand_over.gather import gather
+            from installer.runs import open_run
+
+            return gather(open_run(run))
+
+        return await asyncio.to_thread(read)
+
+    async def write_hand_over(self, kind: Export, path: Path, report: HandOver) -> None:
+        """The report in one of its forms, whole or not at all."""
+        from installer.hand_over import render
+
+        text = await asyncio.to_thread(render, report, kind.value)
+        await self.write_text(path, text)
+
+    async def write_text(self, path: Path, text: str) -> None:
+        """A text for people, whole or not at all."""
+
+        def write() -> None:
+            from foundation.paths import write_whole
+
+            write_whole(path, text, mode=0o644)
+
+        await written(write, path)
+
     def _solution(self, answers: Answers) -> Solution:
         from installer.solution import load_solution
 
         return load_solution(answers.solution or "", self.folder)
+
+
+def _by(order: Order, lock: Lock) -> str:
+    """Who is at work, for the record; with whom they took the site from."""
+    if lock.taken_from is None:
+        return order.by
+    return f"{order.by}, who took the site over: {lock.taken_from.sentence()}"
+
+
+async def written(write: Callable[[], None], path: Path) -> None:
+    """Write a file off the event loop; raises InputProblem where it cannot be written."""
+    try:
+        await asyncio.to_thread(write)
+    except OSError as error:
+        raise InputProblem(
+            f"the file cannot be written: {error.strerror or error}",
+            where=str(path),
+            remedy="Name a file in a folder that exists and that you may write to.",
+        ) from error
 
 
 def _base(answers: Answers) -> Path:

@@ -10,10 +10,10 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from foundation.durations import duration
 from screens.judging import with_settled_roles
 from screens.plan_words import (
     about_step,
-    duration,
     not_ready,
     size_sentence,
     undo_word,

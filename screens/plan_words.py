@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from foundation.durations import duration
 from foundation.problems import Problem
 from installer.gate import NotReady
 
@@ -13,14 +14,6 @@ if TYPE_CHECKING:
 
 HERE: Final = "control"
 """What a plan calls the machine that Ansible, Helm and kubectl run on."""
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 40 s, 12 min, 1 h 20 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def counted(number: int, thing: str) -> str:

@@ -69,11 +69,13 @@ class RunStepScreen(LogActions, StepScreen):
         if work is None:
             return
         engine = work.engine
+        # What does not run takes no longer.
+        now = self.services.now().timestamp() if self.running else engine.state.last_time
         self.view.draw(
             Standing(
                 plan=engine.plan,
                 state=engine.state,
-                now=self.services.now().timestamp(),
+                now=now,
                 expected=work.expected,
                 failures=engine.failures,
                 ended=self.outcome,

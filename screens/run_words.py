@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
+from foundation.durations import duration
 from installer.events import Event, Kind, Outcome
-from screens.plan_words import HERE, duration
+from screens.plan_words import HERE
 from screens.widgets.board import Cell, Column, Row
 from screens.widgets.run_log import Said
 
@@ -94,12 +95,23 @@ def at_work(progress: Progress) -> str | None:
     return None
 
 
-def progress_sentence(progress: Progress, outcome: Outcome | None, *, paused: bool) -> str:
+def done_of(progress: Progress) -> str:
+    """How many steps on machines are done of how many."""
+    return f"{progress.done} of {progress.total} steps on machines"
+
+
+def progress_sentence(
+    progress: Progress, state: RunState, outcome: Outcome | None, *, paused: bool
+) -> str:
     """How far the whole run is, in one line."""
-    done = f"{progress.done} of {progress.total} steps on machines"
+    done = done_of(progress)
     taken = duration(progress.elapsed)
     if outcome is not None:
-        return f"{ENDED[outcome]} {done}, {taken}."
+        text = ENDED[outcome]
+        skipped = sum(stand.outcome is Outcome.SKIPPED for stand in state.steps.values())
+        if skipped and outcome is Outcome.DONE:
+            text = f"Done and verified, but for {skipped} skipped by name."
+        return f"{text} {done}, {taken}."
     if paused:
         return f"Paused: what runs comes to its end, and nothing more begins. {done}."
     return f"{done}, {taken} so far, about {duration(progress.left)} left."

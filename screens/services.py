@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from installer.control import Control
     from installer.events import Event, Outcome
     from installer.guide import Map
+    from installer.hand_over.model import HandOver
     from installer.plan import Plan
     from installer.running.state import RunState
     from installer.running.work import Failure
@@ -255,6 +256,14 @@ class Services(Protocol):
 
     async def write_text(self, path: Path, text: str) -> None:
         """Write a text for people to a file."""
+
+    # ---- handing over
+
+    async def hand_over(self, run: Path) -> HandOver:
+        """The report of a run, from its folder alone."""
+
+    async def write_hand_over(self, kind: Export, path: Path, report: HandOver) -> None:
+        """Write the report to a file in one of its forms; raises InputProblem."""
 
     async def close(self) -> None:
         """End every connection."""

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from installer.commands.plan import duration
+from foundation.durations import duration
 from installer.events import Event, Kind
 from installer.plan import Plan
 

@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.durations import duration
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.options import add_output_options, text_style, write_result
 
@@ -66,14 +67,6 @@ def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, 
     supplied = read_supplies(site, site_file.absolute().parent)
     plan = make_plan(solution, site, (), playbooks=playbooks, supplied=supplied)
     return site, solution, plan
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 40 s, 12 min, 1 h 20 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:

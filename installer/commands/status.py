@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.durations import duration
 from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, write_result
-from installer.commands.plan import duration
 
 if TYPE_CHECKING:
     from installer.running.progress import Progress

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from installer.events import Outcome
 from installer.plan import Plan, PlannedStage, PlannedStep
 from installer.running.state import RunState, Standing
 
@@ -150,7 +149,9 @@ def _together(stands: list[Stand]) -> Stand:
         return "waiting"
     if len(done) < len(stands):
         return "running"
-    return "already" if set(done) == {Outcome.ALREADY.value} else "done"
+    if set(done) == {"already"}:
+        return "already"
+    return "skipped" if set(done) == {"skipped"} else "done"
 
 
 def _left(standing: Standing | None, each: float, now: float) -> float:

@@ -126,6 +126,7 @@ class RunView(Container):
         from installer.running.progress import progress_of
         from screens.run_words import (
             at_work,
+            done_of,
             grid,
             machine_lines,
             machine_rows,
@@ -137,7 +138,9 @@ class RunView(Container):
         progress = progress_of(plan, state, standing.expected, now=now)
         if standing.running or standing.ended is not None:
             ended = None if standing.running else standing.ended
-            self.say_far(progress_sentence(progress, ended, paused=standing.paused))
+            self.say_far(progress_sentence(progress, state, ended, paused=standing.paused))
+        elif state.started is not None:
+            self.say_far(f"Not under way here. {done_of(progress)}.")
         board = self.query_one("#stages", Board)
         rows = rail_rows(progress, state, now)
         if [row.key for row in rows] != [row.key for row in board.rows]:

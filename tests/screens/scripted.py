@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from foundation.hosts.model import Host
 from installer.control import Control
 from installer.events import Event, Json, Kind, Outcome
+from installer.hand_over.model import HandOver
+from installer.journal import Journal
 from installer.plan import Plan
 from installer.running.state import RunState
 from installer.running.work import Failure
 from installer.runs import Run
+from installer.site import dump_site
 from installer.steps.kind import Asker, StepFailed
 from screens.answers import Answers
 from screens.services import Installing, Order, Unfinished
+from screens.site_answers import site_from_answers
 from tests.screens.recorded import NOW, RecordedServices
 from tests.screens.tiny import write_solution
 
@@ -152,6 +158,24 @@ class ScriptedServices(RecordedServices):
 
     async def unfinished(self) -> Unfinished | None:
         return None
+
+    async def hand_over(self, run: Path) -> HandOver:
+        """From a folder with the recorded run in it, told as if it lay where the run says."""
+        with TemporaryDirectory() as name:
+            folder = Path(name) / RUN.id
+            folder.mkdir()
+            write_run(Run(folder), await self.plan(SITE), self.events)
+            site = site_from_answers(SITE, folder / "site.yaml")
+            (folder / "site.yaml").write_text(dump_site(site))
+            return (await super().hand_over(folder)).lying_in(str(run))
+
+
+def write_run(run: Run, plan: Plan, events: Sequence[Event]) -> None:
+    """A run as it lies on the disk: its plan and its journal."""
+    run.plan_file.write_text(json.dumps(plan.as_json()))
+    with Journal(run.journal) as journal:
+        for event in events:
+            journal.append(event)
 
 
 def scripted(

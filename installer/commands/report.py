@@ -1,0 +1,47 @@
+"""`sitewright report`: the hand-over report of a run, from its record alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.problems import ExitCode
+from installer.commands.options import add_output_options, text_style, write_result
+
+if TYPE_CHECKING:
+    from installer.hand_over.model import HandOver
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright report`."""
+    parser.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="the folder of a run, its id, or a support bundle; the last run by default",
+    )
+    add_output_options(parser, formats=("text", "json", "html", "junit"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report; 0 whatever it says, since reading it is what was asked for."""
+    from installer.hand_over import render
+    from installer.hand_over.gather import gather
+    from installer.recorded_run import recorded_run
+
+    output: Path | None = options.output
+    with recorded_run(options.run) as (found, name):
+        report = gather(found).lying_in(name)
+    form = options.format
+    write_result(_text(report, options) if form == "text" else render(report, form), output)
+    return ExitCode.DONE
+
+
+def _text(report: HandOver, options: argparse.Namespace) -> str:
+    from installer.hand_over.text import report_lines
+    from preflight.report.words import to_ascii
+
+    width, _, ascii_only = text_style(options)
+    text = "\n".join(report_lines(report, width)) + "\n"
+    return to_ascii(text) if ascii_only else text

@@ -1,0 +1,280 @@
+"""From the folder of a run to the hand-over report; no machine is asked."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from foundation.problems import Problem
+from foundation.version import __version__
+from installer.events import Event, Json, Kind, Outcome
+from installer.hand_over.model import (
+    Decision,
+    HandOver,
+    MachineReport,
+    Record,
+    Result,
+    StageReport,
+    StepReport,
+)
+from installer.hand_over.values import used_settings
+from installer.hand_over.words import (
+    capital,
+    outcome_sentence,
+    place,
+    supplies_sentence,
+)
+from installer.journal_lines import FIRST, BrokenJournal, digest, records
+from installer.journal_lines import Record as Line
+from installer.plan import Plan, PlannedStage, PlannedStep
+from installer.running.progress import StageProgress, progress_of
+from installer.running.state import RunState
+from installer.runs import Run
+from installer.site import Site, load_site
+from preflight.assessment import Seen
+from preflight.facts import known
+
+_LINES: Final = 12
+"""Last lines of a check or a failure that the report shows."""
+_DONE: Final = {
+    "pause": "paused the run",
+    "continue": "let the run go on",
+    "stop": "stopped the run",
+    "end-jobs": "stopped the run and what ran on the machines",
+    "retry": "tried again",
+    "skip": "skipped",
+    "undo": "took the stage back",
+}
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a journal tells, folded in one pass."""
+
+    state: RunState = field(default_factory=RunState)
+    decisions: list[Decision] = field(default_factory=list)
+    count: int = 0
+    last: str = FIRST
+    problem: str = ""
+
+
+def gather(run: Run) -> HandOver:
+    """The report of a run. Raises InputProblem.
+
+    A journal that is broken is read up to the break, and the report says so.
+    """
+    plan = run.plan()
+    told = _read(run.journal, plan)
+    site = _site(run)
+    state = told.state
+    progress = progress_of(plan, state, {}, now=state.last_time)
+    stages = tuple(
+        _stage(stage, done, state) for stage, done in zip(plan.stages, progress.stages, strict=True)
+    )
+    started = state.started
+    used = used_settings(plan)
+    return HandOver(
+        solution=plan.solution,
+        title=_title(plan.solution),
+        environment=plan.environment,
+        outcome=state.outcome,
+        sentence=outcome_sentence(state, plan),
+        complete=state.complete(plan),
+        began=started.time if started else None,
+        ended=state.last_time if started else None,
+        seconds=progress.elapsed,
+        by=str(started.data.get("by") or "") if started else "",
+        plan_sha256=plan.sha256,
+        version=__version__,
+        supplies=supplies_sentence(site),
+        stages=stages,
+        machines=_machines(run, plan, site),
+        versions=used.versions,
+        addresses=used.addresses,
+        settings=used.others,
+        secrets=plan.secrets,
+        waivers=tuple(site.waivers) if site is not None else (),
+        decisions=tuple(told.decisions),
+        site_text=_text(run.site_file),
+        site_file=str(run.site_file),
+        record=Record(run.id, str(run.folder), told.count, told.last, told.problem),
+    )
+
+
+def _read(journal: Path, plan: Plan) -> _Told:
+    told = _Told()
+    titles = {step.key: step.title for stage in plan.stages for step in stage.steps}
+    tails: dict[bytes, deque[Line]] = {}
+    try:
+        for record in records(journal):
+            told.count, told.last = record.number, digest(record.raw)
+            if record.is_line:
+                tails.setdefault(record.subject, deque(maxlen=_LINES)).append(record)
+                continue
+            # What an event means may depend on the lines before it, so these come first.
+            _apply(told.state, tails)
+            event = record.event()
+            told.state.apply(event)
+            decision = _decision(event, titles)
+            if decision is not None:
+                told.decisions.append(decision)
+        _apply(told.state, tails)
+    except BrokenJournal as problem:
+        told.problem = problem.cause
+    return told
+
+
+def _apply(state: RunState, tails: dict[bytes, deque[Line]]) -> None:
+    for tail in tails.values():
+        for record in tail:
+            state.apply(record.event())
+    tails.clear()
+
+
+def _decision(event: Event, titles: dict[str, str]) -> Decision | None:
+    data = event.data
+    by = str(data.get("by") or "somebody")
+    about = ""
+    if event.step:
+        title = titles.get(f"{event.stage}/{event.step}", event.step)
+        about = f"{title}{place(event.host)}"
+    match event.kind:
+        case Kind.RUN_STARTED:
+            return Decision(event.time, by, "began the installation")
+        case Kind.RUN_RESUMED:
+            return Decision(event.time, by, "went on with it")
+        case Kind.ANSWER:
+            answer = data.get("answer")
+            given: dict[str, Json] = answer if isinstance(answer, dict) else {}
+            yes = given.get("yes") is True
+            return Decision(
+                event.time,
+                by,
+                "confirmed" if yes else "did not confirm",
+                about,
+                str(given.get("note") or ""),
+                _confirmed(given),
+            )
+        case Kind.CONTROL:
+            action = str(data.get("action"))
+            reason = str(data.get("reason") or "")
+            if not about and event.stage:
+                about = event.stage
+            return Decision(event.time, by, _DONE.get(action, action), about, reason)
+        case _:
+            return None
+
+
+def _confirmed(given: dict[str, Json]) -> tuple[str, ...]:
+    """What was put to the person: the points of a checklist with their ticks, or the question."""
+    texts, ticks = given.get("items"), given.get("confirmed")
+    if not isinstance(texts, list) or not texts:
+        text = str(given.get("text") or "")
+        return (text,) if text else ()
+    ticked = ticks if isinstance(ticks, list) else []
+    return tuple(
+        f"{'' if number < len(ticked) and ticked[number] is True else 'NOT: '}{text}"
+        for number, text in enumerate(texts)
+    )
+
+
+# ---- stages
+
+
+def _stage(stage: PlannedStage, progress: StageProgress, state: RunState) -> StageReport:
+    return StageReport(
+        id=stage.id,
+        title=stage.title,
+        source=stage.source,
+        stand=progress.stand,
+        done=progress.done,
+        total=progress.total,
+        seconds=progress.elapsed,
+        steps=tuple(_step(step, state) for step in stage.steps),
+    )
+
+
+def _step(step: PlannedStep, state: RunState) -> StepReport:
+    once = step.kind in ("playbook", "confirm") or not step.hosts
+    results = []
+    for host in ("control",) if once else step.hosts:
+        standing = state.steps.get((step.stage, step.id, host))
+        if standing is None:
+            results.append(Result(host, None))
+            continue
+        failed = standing.outcome is Outcome.FAILED
+        problem = standing.problem or {}
+        shown = failed or step.stage == "verify"
+        results.append(
+            Result(
+                host=host,
+                outcome=None if standing.running else standing.outcome,
+                seconds=standing.seconds,
+                sentence=standing.sentence,
+                remedy=str(problem.get("remedy") or "") if failed else "",
+                lines=tuple(standing.tail)[-_LINES:] if shown else (),
+            )
+        )
+    return StepReport(step.id, step.title, step.kind, tuple(results))
+
+
+# ---- machines and files
+
+
+def _machines(run: Run, plan: Plan, site: Site | None) -> tuple[MachineReport, ...]:
+    addresses = {host.name: host.address for host in site.hosts} if site is not None else {}
+    seen = {one.host.name: one for one in _facts(run)}
+    return tuple(
+        _machine(name, addresses.get(name), roles, seen.get(name)) for name, roles in plan.hosts
+    )
+
+
+def _machine(
+    name: str, address: str | None, roles: tuple[str, ...], seen: Seen | None
+) -> MachineReport:
+    if seen is None or seen.facts is None:
+        return MachineReport(name, address or "", roles)
+    facts = seen.facts
+    return MachineReport(
+        name,
+        address or seen.host.address,
+        roles,
+        system=known(facts.os.pretty_name) or "",
+        kernel=known(facts.os.kernel) or "",
+        cpus=known(facts.cpu.logical),
+        memory_bytes=known(facts.memory.installed_bytes) or known(facts.memory.total_bytes),
+    )
+
+
+def _facts(run: Run) -> list[Seen]:
+    from preflight.recorded import load_facts
+
+    try:
+        return load_facts(run.facts_file) if run.facts_file.is_file() else []
+    except Problem:
+        return []  # a report of what was done is worth having without them
+
+
+def _site(run: Run) -> Site | None:
+    try:
+        return load_site(run.site_file) if run.site_file.is_file() else None
+    except Problem:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _title(solution: str) -> str:
+    from installer.solution import load_solution
+
+    try:
+        return load_solution(solution).title
+    except Problem:
+        return capital(solution)  # a run of another version may know a solution that we do not

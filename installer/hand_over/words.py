@@ -1,0 +1,130 @@
+"""Words that every form of the hand-over report shares."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from installer.events import Outcome
+
+if TYPE_CHECKING:
+    from installer.hand_over.model import Decision, HandOver, Result, StageReport
+    from installer.plan import Plan
+    from installer.running.state import RunState
+    from installer.site import Site
+
+HERE: Final = "control"
+"""What a plan calls the machine that everything was run from."""
+
+_SENTENCES: Final = {
+    Outcome.DONE: "Installed: every step was done and verified.",
+    Outcome.ALREADY: "Installed before: everything was found done, and nothing was changed.",
+    Outcome.STOPPED: "NOT FINISHED: it was stopped, and can be gone on with.",
+    Outcome.FAILED: "NOT FINISHED: a step failed, and it can be gone on with.",
+    Outcome.UNDONE: "Taken back.",
+    Outcome.SKIPPED: "Skipped.",
+}
+
+RESULT_WORDS: Final = {
+    Outcome.DONE: "done",
+    Outcome.ALREADY: "found done",
+    Outcome.FAILED: "FAILED",
+    Outcome.SKIPPED: "skipped",
+    Outcome.STOPPED: "stopped",
+    Outcome.UNDONE: "taken back",
+    None: "not done",
+}
+
+
+def outcome_sentence(state: RunState, plan: Plan) -> str:
+    """How a run ended, and how much of it was left out."""
+    if state.started is None:
+        return "NOT BEGUN: nothing was changed on any machine."
+    outcome = state.outcome
+    if outcome is Outcome.DONE and not state.complete(plan):
+        text = "NOT FINISHED: the part that was asked for was done and verified."
+    else:
+        text = _SENTENCES[outcome] if outcome is not None else "NOT FINISHED: it was cut off."
+    skipped = sum(stand.outcome is Outcome.SKIPPED for stand in state.steps.values())
+    if skipped:
+        those = f"{skipped} that {'were' if skipped > 1 else 'was'} skipped"
+        text = text.rstrip(".") + f", but for {those}, by name and with a reason."
+    return text
+
+
+def supplies_sentence(site: Site | None) -> str:
+    """Where the software came from."""
+    if site is None:
+        return ""
+    if site.supplies.bundle:
+        return f"From the bundle {site.supplies.bundle}."
+    return "Online, from the software's own places."
+
+
+def place(host: str) -> str:
+    """Where a step was, to follow its title; empty for the machine that everything was run from."""
+    return "" if host in ("", HERE) else f" on {host}"
+
+
+def shown(host: str) -> str:
+    """A machine's name for people."""
+    return "the control host" if host == HERE else host
+
+
+def when(time: float | None) -> str:
+    """A moment to the minute, UTC; empty where there is none."""
+    return "" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def decision_sentence(decision: Decision) -> str:
+    """What a person did, without the time."""
+    text = f"{decision.by} {decision.what}"
+    if decision.about:
+        text += f": {decision.about}"
+    if decision.reason:
+        text += f" ({decision.reason})"
+    return text
+
+
+def result_word(result: Result) -> str:
+    """How a step ended on a machine, in a word."""
+    return RESULT_WORDS[result.outcome]
+
+
+def check_word(result: Result) -> str:
+    """How a check at the end came out, in a word."""
+    if result.outcome in (Outcome.DONE, Outcome.ALREADY):
+        return "holds"
+    return RESULT_WORDS[result.outcome]
+
+
+def stage_word(stage: StageReport) -> str:
+    """How a stage stands, and how much of it was left out."""
+    skipped = sum(
+        result.outcome is Outcome.SKIPPED for step in stage.steps for result in step.results
+    )
+    if skipped and skipped == stage.total:
+        return "skipped"
+    word = "found done" if stage.stand == "already" else stage.stand
+    return f"{word}, {skipped} skipped" if skipped else word
+
+
+def setting_name(name: str) -> str:
+    """A setting's name as words: argocd_version is "argocd version"."""
+    return re.sub(r"_+", " ", name).strip()
+
+
+def title(report: HandOver) -> str:
+    """What the report is of."""
+    return f"{report.title}, {report.environment}"
+
+
+def capital(text: str) -> str:
+    """A word as a name."""
+    return text[:1].upper() + text[1:]
+
+
+def gigabytes(amount: int | None) -> str:
+    """An amount of memory in GB, as people count it; empty where it is not known."""
+    return "" if amount is None else f"{amount / 1e9:.0f} GB"

@@ -1,0 +1,97 @@
+"""What every full-screen face of Sitewright shares: its looks, no motion, and how it fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.scrollbar import ScrollBar
+
+from foundation.problems import ExitCode
+from screens.crash import crash_sentence
+from screens.look import (
+    ASCII_FILTER,
+    NO_COLOUR_FILTER,
+    THEMES,
+    Look,
+    PlainScrollBar,
+    first_look,
+    remember_look,
+    theme_for,
+)
+
+
+class FaceApp(App[int]):
+    """An app in one of the looks, which F4 changes."""
+
+    TITLE = "Sitewright"
+    CSS_PATH: ClassVar[list[str | Path]] = ["app.tcss", "step.tcss"]  # type: ignore[assignment]  # narrower than Textual's
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f4", "look", "Look", show=False, priority=True),
+    ]
+
+    def __init__(self, look: Look | None = None) -> None:
+        super().__init__()
+        # Nothing moves without news: no fades, no sliding, no smooth scrolling.
+        self.animation_level = "none"
+        ScrollBar.renderer = PlainScrollBar
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.style_look = look or first_look()
+        self.crash: str | None = None
+        self.theme = theme_for(self.style_look)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The filters of the look: no colour at all, and ASCII alone."""
+        filters = list(super().get_line_filters())
+        look = getattr(self, "style_look", Look.COLOUR)
+        if look is not Look.COLOUR:
+            filters.append(NO_COLOUR_FILTER)
+        if look is Look.ASCII:
+            filters.append(ASCII_FILTER)
+        return filters
+
+    def action_look(self) -> None:
+        """F4: colour, no colour, plain ASCII, and round again."""
+        self.set_look(self.style_look.following)
+        remember_look(self.style_look)
+
+    def set_look(self, look: Look) -> None:
+        """Draw everything in another look."""
+        self.style_look = look
+        self.theme = theme_for(look)
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(with_self=True):
+                widget.refresh(layout=True)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """An error nobody handled: log it, give the terminal back, say it in one sentence.
+
+        Textual's own would print a traceback with the values of variables, which could be secrets.
+        """
+        self._return_code = int(ExitCode.OUR_ERROR)
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        if self.crash is None:
+            self.crash = crash_sentence(error)
+        self._close_messages_no_wait()
+
+
+def run_face(app: FaceApp) -> int:
+    """Run a full-screen face to its end; returns the exit code, a crash said in one sentence."""
+    try:
+        code = app.run()
+    except Exception as error:
+        app.crash = app.crash or crash_sentence(error)
+        code = None
+    if app.crash is not None:
+        print(app.crash, file=sys.stderr)
+        return int(ExitCode.OUR_ERROR)
+    return int((app.return_code if code is None else code) or 0)

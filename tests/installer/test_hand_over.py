@@ -1,0 +1,111 @@
+"""The hand-over report of a run that lies on the disk, in its four forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from installer.cli import main
+from installer.events import Outcome
+from installer.hand_over import render
+from installer.hand_over.gather import gather
+from installer.hand_over.words import stage_word
+from tests.installer.told_run import ID, told, write_run
+
+
+def test_what_was_done_is_told_from_the_record_alone(tmp_path: Path) -> None:
+    report = gather(write_run(tmp_path))
+    assert report.outcome is Outcome.DONE
+    assert report.complete
+    assert report.sentence == (
+        "Installed: every step was done and verified, but for 1 that was skipped, by name and "
+        "with a reason."
+    )
+    assert [stage_word(stage) for stage in report.stages] == ["done, 1 skipped", "done"]
+    assert [machine.address for machine in report.machines] == ["10.10.0.11", "10.10.0.14"]
+    assert [waiver.check for waiver in report.waivers] == ["disk.nvme"]
+    assert report.record.events == len(told())
+    (check,) = report.checks
+    assert check.results[0].outcome is Outcome.DONE
+
+
+def test_settings_that_do_not_apply_are_left_out(tmp_path: Path) -> None:
+    """MicroCeph's channel has a default, and no Ceph was installed."""
+    report = gather(write_run(tmp_path))
+    assert [used.name for used in report.versions] == ["microk8s_channel"]
+    assert [used.value for used in report.addresses] == ["pm4ml.example.org"]
+    assert "microceph_channel" not in [used.name for used in report.settings]
+
+
+def test_who_decided_what_stands_with_name_and_reason(tmp_path: Path) -> None:
+    began, skipped, confirmed = gather(write_run(tmp_path)).decisions
+    assert (began.by, began.what) == ("Thiri Aung", "began the installation")
+    assert (skipped.by, skipped.what, skipped.reason) == ("A. Name", "skipped", "has a name")
+    assert skipped.about == "Set the names on w1"
+    assert (confirmed.by, confirmed.what) == ("B. Name", "confirmed")
+    assert confirmed.items == ("The names resolve", "The clocks are right")
+
+
+def test_a_run_that_was_cut_off_says_so(tmp_path: Path) -> None:
+    report = gather(write_run(tmp_path, told(failed=True)))
+    assert not report.complete
+    assert report.sentence == "NOT FINISHED: it was cut off."
+    ((step, result),) = report.results(Outcome.FAILED)
+    assert step.title == "Set the names"
+    assert result.lines == ("a line of names",)
+    assert result.remedy == "Mend it."
+
+
+def test_a_broken_journal_is_read_up_to_the_break(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    lines = run.journal.read_bytes().splitlines(keepends=True)
+    lines[8] = lines[8].replace(b"failed", b"done")
+    run.journal.write_bytes(b"".join(lines))
+    report = gather(run)
+    assert "line 10" in report.record.problem
+    assert "THE RECORD IS BROKEN" in render(report, "text")
+    assert "THE RECORD IS BROKEN" in render(report, "html")
+
+
+def test_every_form_tells_the_same(tmp_path: Path) -> None:
+    report = gather(write_run(tmp_path, told(failed=True)))
+    text, page = render(report, "text"), render(report, "html")
+    assert "Set the names on w1: exit status 9 <b>" in text
+    assert max(len(line) for line in text.splitlines() if "/" not in line) <= 80
+    assert "exit status 9 &lt;b&gt;" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    value = json.loads(render(report, "json"))
+    assert value["schema"] == "sitewright.hand-over/1"
+    assert value["stages"][0]["steps"][0]["results"][1]["outcome"] == "failed"
+    suites = ElementTree.fromstring(render(report, "junit"))  # noqa: S314 - ours
+    counts = {name: suites.attrib[name] for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "4", "failures": "1", "errors": "2", "skipped": "0"}
+
+
+@pytest.mark.parametrize("form", ["text", "json", "html", "junit"])
+def test_the_command_writes_it(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path)
+    target = tmp_path / f"report.{form}"
+    assert main(["report", str(run.folder), "--format", form, "--output", str(target)]) == 0
+    assert "Thiri Aung" in target.read_text() or form == "junit"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_run_is_found_by_its_id_and_the_last_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert main(["report"]) == 2
+    assert "there is no run on this machine" in capsys.readouterr().err
+    write_run(tmp_path / "sitewright" / "runs" / "pm4ml-production-0123456789")
+    for words in (["report"], ["report", ID]):
+        assert main(words) == 0
+        assert f"run {ID}" in capsys.readouterr().out
+    assert main(["report", "20250101-000000-0000"]) == 2
+    assert main(["report", str(tmp_path)]) == 2

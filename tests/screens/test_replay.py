@@ -1,0 +1,118 @@
+"""A run shown again: in time, on the screen, without any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from installer.events import Event
+from installer.runs import Run
+from screens.look import Look
+from screens.replay import AT_ONCE, Playback, ReplayApp, ReplayScreen
+from tests.installer.told_run import BEGAN, ID, PLAN, told, write_run
+from tests.screens.driving import shows, until
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return write_run(tmp_path)
+
+
+def screen_of(run: Run, speed: float = 10.0) -> ReplayScreen:
+    return ReplayScreen(run, PLAN, str(run.folder), speed, 2.0)
+
+
+def test_events_come_when_they_are_due() -> None:
+    """They lie ten seconds apart; five times as fast, that is two."""
+    playback = Playback(iter(told()), 5.0, 60.0)
+    assert len(playback.due(100.0)) == 1
+    assert playback.due(101.9) == []
+    assert [event.time for event in playback.due(102.0)] == [BEGAN + 10]
+    assert playback.time == BEGAN + 10
+
+
+def test_a_quiet_time_is_passed_over() -> None:
+    playback = Playback(iter(told()), 1.0, 2.0)
+    playback.due(100.0)
+    assert len(playback.due(102.0)) == 1
+
+
+def test_paused_it_stands_and_to_the_end_it_hurries() -> None:
+    playback = Playback(iter(told()), 1.0, 60.0)
+    playback.paused = True
+    assert playback.due(100.0) == []
+    playback.to_end = True
+    assert len(playback.due(100.0)) == len(told())
+    assert playback.ended
+
+
+def test_one_turn_takes_no_more_than_the_screen_can_bear() -> None:
+    def many() -> Iterator[Event]:
+        while True:
+            yield from told()
+
+    playback = Playback(many(), 1.0, 60.0)
+    playback.to_end = True
+    assert len(playback.due(0.0)) == AT_ONCE
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_the_whole_run_is_shown(run: Run, size: tuple[int, int]) -> None:
+    app = ReplayApp(screen_of(run))
+    async with app.run_test(size=size) as pilot:
+        await shows(pilot, "A recording; nothing runs", ID)
+        await pilot.press("greater_than_sign")
+        await shows(pilot, "Done and verified, but for 1 skipped by name", "ended", "q Quit")
+        assert "-- skip, A. Name: has a name" in app.replay.log_panel.log_view.lines
+        await pilot.press("slash", "r", "e", "s", "o", "l", "v", "enter")
+        await shows(pilot, "is not among the last lines")
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_a_failure_is_shown_until_it_was_skipped(run: Run, tmp_path: Path) -> None:
+    cut = write_run(tmp_path / "cut", told(failed=True))
+    app = ReplayApp(screen_of(cut))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("greater_than_sign")
+        await shows(pilot, "FAILED: Set the names", "Where: w1", "Do: Mend it.")
+        await until(pilot, lambda: app.screen.has_class("-failing"))
+    app = ReplayApp(screen_of(run))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: app.replay.playback.ended)
+        assert not app.screen.has_class("-failing")
+
+
+async def test_a_broken_record_is_played_up_to_the_break(run: Run) -> None:
+    lines = run.journal.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b"a line of", b"a lime of")
+    run.journal.write_bytes(b"".join(lines))
+    app = ReplayApp(screen_of(run))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("greater_than_sign")
+        await shows(pilot, "The journal is broken", "Line 5")
+
+
+async def test_the_speed_is_changed_and_help_is_given(run: Run) -> None:
+    app = ReplayApp(screen_of(run))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _title(pilot, "10 times as fast")
+        await pilot.press("plus")
+        await _title(pilot, "30 times as fast")
+        await pilot.press("minus", "minus")
+        await _title(pilot, "5 times as fast")
+        await pilot.press("space")
+        await _title(pilot, "paused")
+        await pilot.press("f1")
+        await shows(pilot, "A run shown again")
+        await pilot.press("escape", "f4")
+        assert app.style_look is not Look.COLOUR
+
+
+async def _title(pilot: Pilot[int], words: str) -> None:
+    await until(pilot, lambda: words in str(pilot.app.screen.query_one("#title", Static).render()))
