@@ -275,7 +275,20 @@ _TOPICS: Final = {
                 "Online: each machine fetches what it needs from the software's own places, or "
                 "from the mirrors that the settings name. The preflight has tried them."
             ),
-            "Installing from a bundle, without the internet, comes with a later version.",
+            (
+                "A bundle is a folder, a file, or volumes on several media: everything that the "
+                "installation needs, each byte under one signature. Its signature is checked as "
+                "soon as it is named, its bytes on request, and all of it once more before "
+                "anything of it is used."
+            ),
+            (
+                "keys names the file of those who may have made it. It must have come another way "
+                "than the bundle; without it nobody's signature is asked for, and that is said."
+            ),
+        ),
+        (
+            ("Enter", "choose, or do what the row says"),
+            ("Del", "stop the work on the bundle"),
         ),
     ),
     "plan": Help(

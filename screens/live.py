@@ -19,6 +19,7 @@ from foundation.hosts.connection import Become
 from foundation.hosts.model import Host
 from foundation.problems import Problem
 from screens.answers import Answers
+from screens.live_bundles import LiveBundles
 from screens.live_guide import LiveGuide, this_host
 from screens.live_install import CONNECT_TIMEOUT, LiveInstallation, written
 from screens.services import (
@@ -44,7 +45,7 @@ TRIES_AT_ONCE: Final = 32
 TRY_TIMEOUT: Final = 10.0
 
 
-class LiveServices(LiveInstallation, LiveGuide):
+class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
     """The real floors below."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from installer.plan import Plan
     from preflight.assessment import Assessment, Seen
     from preflight.mesh import Mesh
+    from screens.bundle_seen import BundleSeen
     from screens.services import Assigned, Installing, Order, Question, SolutionChoice, Tried
 
 
@@ -48,6 +49,8 @@ class Memory:
     """By name: the secrets that the solution asks for."""
     person: str = ""
     """Who sits here, for the record of an installation."""
+    bundle: BundleSeen | None = None
+    """The bundle that was read last."""
     plan: Plan | None = None
     order: Order | None = None
     """The installation that was confirmed, or that is to be gone on with."""

@@ -167,6 +167,7 @@ _STEPS: Final[dict[StepId, Callable[[PlainWizard], StepId | None]]] = {
     StepId.TRUST: _step("screens.plain_machines", "trust"),
     StepId.PREFLIGHT: _step("screens.plain_results", "preflight"),
     StepId.SUMMARY: _step("screens.plain_results", "summary"),
+    StepId.SUPPLIES: _step("screens.plain_supplies", "supplies"),
 }
 
 

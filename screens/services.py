@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
     from screens.answers import Answers
+    from screens.bundle_seen import BundleSeen, Going, Place, ToMake
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,3 +279,26 @@ class Services(Protocol):
 
     async def look_here(self) -> Seen:
         """This machine as it is now, without a login; it changes nothing."""
+
+    # ---- supplies
+
+    async def bundle_place(self, path: Path) -> Place:
+        """What lies at a path: a bundle, or volumes; raises InputProblem where nothing does."""
+
+    async def open_bundle(self, path: Path, keys: Path | None, answers: Answers) -> BundleSeen:
+        """Read a bundle's index and check its signature; the bytes are not compared."""
+
+    async def verify_bundle(
+        self, seen: BundleSeen, tell: Callable[[Going], None], answers: Answers
+    ) -> BundleSeen:
+        """Compare every byte of a bundle with its hash."""
+
+    async def join_volumes(
+        self, path: Path, output: Path, tell: Callable[[Going], None]
+    ) -> tuple[str, ...]:
+        """Join volumes into one file; what had to be repaired, as sentences."""
+
+    async def make_bundle(
+        self, wanted: ToMake, answers: Answers, tell: Callable[[Going], None]
+    ) -> None:
+        """Make the bundle of the chosen solution, or finish one."""

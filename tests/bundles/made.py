@@ -25,8 +25,12 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 class Made:
     """A bundle in the making; `write` finishes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, solution: str = "test", environment: str = "default"
+    ) -> None:
         self.folder = folder
+        self.solution = solution
+        self.environment = environment
         (folder / "blobs" / "sha256").mkdir(parents=True)
         self.items: list[Item] = []
 
@@ -193,7 +197,14 @@ class Made:
 
     def write(self, key: Path | None = None) -> Path:
         """Finish the bundle, signed with a key where there is one; its folder."""
-        index = BundleIndex("test", "1.0", "default", f"sha256:{0:064x}", MOMENT, tuple(self.items))
+        index = BundleIndex(
+            self.solution,
+            "1.0",
+            self.environment,
+            f"sha256:{0:064x}",
+            MOMENT,
+            tuple(self.items),
+        )
         raw = index.as_bytes()
         (self.folder / INDEX_NAME).write_bytes(raw)
         (self.folder / LAYOUT_NAME).write_bytes(LAYOUT_TEXT)

@@ -1,0 +1,240 @@
+"""Live services for bundles: reading, verifying, joining and making them, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from foundation.problems import InputProblem
+from screens.answers import Answers
+from screens.bundle_seen import BundleSeen, Going, ItemSeen, Place, ToMake
+
+if TYPE_CHECKING:
+    from bundles.layout import BundleIndex, Item
+    from bundles.progress import Event
+    from bundles.recipe import Recipe
+    from bundles.signers import Signer
+    from bundles.structure import Structure
+
+Tell = Callable[[Going], None]
+Result = TypeVar("Result")
+_VOLUME: Final = re.compile(r".+\.volume(?:P[0-9]{3}|[0-9]{4})")
+
+
+class LiveBundles:
+    """The part of the live services that knows bundles; `folder` holds other solutions."""
+
+    folder: Path | None
+
+    async def bundle_place(self, path: Path) -> Place:
+        """What lies at a path; raises InputProblem where nothing does."""
+
+        def look() -> Place:
+            if not path.exists():
+                raise InputProblem(
+                    "nothing is there", where=str(path), remedy="Name a folder or a file."
+                )
+            if path.is_dir() and not (path / "index.json").exists():
+                found = [one for one in path.iterdir() if _VOLUME.fullmatch(one.name)]
+                return Place(volumes=len(found))
+            return Place(volumes=1 if _VOLUME.fullmatch(path.name) else 0)
+
+        return await asyncio.to_thread(look)
+
+    async def open_bundle(self, path: Path, keys: Path | None, answers: Answers) -> BundleSeen:
+        """Read a bundle's index and check its signature; raises BundleProblem, InputProblem."""
+
+        def read() -> BundleSeen:
+            from bundles.opened import open_bundle
+            from bundles.structure import read_structure
+            from bundles.verify import check_signature
+
+            file, signers = _signers(keys)
+            with open_bundle(path) as bundle:
+                signer = check_signature(bundle, signers)
+                structure = read_structure(bundle)
+            return self._seen(path, file, structure, signer.name if signer else "", answers)
+
+        return await asyncio.to_thread(read)
+
+    async def verify_bundle(self, seen: BundleSeen, tell: Tell, answers: Answers) -> BundleSeen:
+        """Compare every byte with its hash; raises BundleProblem."""
+
+        def verify(news: Callable[[int, int], None]) -> BundleSeen:
+            from dataclasses import replace
+
+            from bundles.verify import verify_bundle
+
+            file, signers = _signers(seen.keys)
+            found = verify_bundle(seen.path, signers, progress=news)
+            signer = found.signer.name if found.signer else ""
+            return replace(
+                self._seen(seen.path, file, found.structure, signer, answers), whole=True
+            )
+
+        return await _with_bytes(verify, tell)
+
+    async def join_volumes(self, path: Path, output: Path, tell: Tell) -> tuple[str, ...]:
+        """Join volumes into one file; what had to be repaired. Raises BundleProblem."""
+
+        def join(news: Callable[[int, int], None]) -> tuple[str, ...]:
+            from bundles.volumes import join_volumes
+
+            folder = path if path.is_dir() else path.parent
+            return join_volumes([folder], output, progress=news)
+
+        return await _with_bytes(join, tell)
+
+    async def make_bundle(self, wanted: ToMake, answers: Answers, tell: Tell) -> None:
+        """Make the bundle of the chosen solution, or finish it; raises SourceProblem and others."""
+        from bundles.create import CreateOptions, create_bundle
+        from bundles.credentials import read_logins
+        from bundles.signature import load_signing_key
+
+        recipe, folder, environment = await asyncio.to_thread(self._recipe, answers)
+        if recipe is None:
+            raise InputProblem(
+                "the solution has no recipe, so what it needs is not known",
+                where=answers.solution,
+                remedy="Make one by hand: sitewright bundle create --recipe FILE --output DIR",
+            )
+        key = (
+            await asyncio.to_thread(load_signing_key, wanted.key, wanted.passphrase)
+            if wanted.key
+            else None
+        )
+
+        def news(event: Event) -> None:
+            note = event.text if event.kind in ("note", "waiting") else ""
+            items = (event.items_done, event.items_total)
+            tell(Going(event.done, event.total, event.rate, event.left, note, items))
+
+        options = CreateOptions(
+            environment=environment, key=key, logins=read_logins(), recipe_folder=folder
+        )
+        await create_bundle(recipe, wanted.folder, options, listener=news)
+
+    def _recipe(self, answers: Answers) -> tuple[Recipe | None, Path, str]:
+        from bundles.recipe import RECIPE_NAME, load_recipe
+        from installer.solution import load_solution
+
+        solution = load_solution(answers.solution or "", self.folder)
+        environment = solution.environment(answers.environment).id
+        there = (solution.folder / RECIPE_NAME).is_file()
+        recipe = load_recipe(solution.folder) if there else None
+        return recipe, solution.folder, environment
+
+    def _seen(
+        self, path: Path, keys: Path | None, structure: Structure, signer: str, answers: Answers
+    ) -> BundleSeen:
+        index = structure.index
+        if answers.solution is not None and index.solution != answers.solution:
+            raise InputProblem(
+                f"the bundle was made for {index.solution}, and this site is one of "
+                f"{answers.solution}",
+                where=str(path),
+                remedy="Name the bundle that was made for this solution.",
+            )
+        recipe, _, environment = self._recipe(answers) if answers.solution else (None, path, "")
+        lacking = not_in(recipe.for_environment(environment), index) if recipe else ()
+        return BundleSeen(
+            path=path,
+            solution=index.solution,
+            version=index.version,
+            environment=index.environment,
+            created=index.created,
+            index=structure.index_digest,
+            size=structure.size,
+            items=tuple(_item(item) for item in index.items),
+            signer=signer,
+            keys=keys,
+            missing=lacking,
+            compared=recipe is not None,
+        )
+
+
+def not_in(recipe: Recipe, index: BundleIndex) -> tuple[str, ...]:
+    """The lines of a recipe of which a bundle has nothing, each as kind and name."""
+    from bundles.reference import parse_reference
+
+    have = {(item.kind, item.name) for item in index.items}
+    wanted = [("image", parse_reference(image.name).name) for image in recipe.images]
+    wanted += [("chart", chart.name) for chart in recipe.charts]
+    wanted += [("file", file.name) for file in recipe.files]
+    wanted += [("git", line.name) for line in recipe.git]
+    wanted += [("snap", line.name) for line in recipe.snaps]
+    for debs in recipe.debs:
+        names = (re.split(r"[:=]", package)[0] for package in debs.packages)
+        wanted += [("deb", name) for name in names]
+    plain = {re.sub(r"[-_.]+", "-", item.name).lower() for item in index.of_kind("wheel")}
+    for wheels in recipe.wheels:
+        for requirement in wheels.requirements:
+            name = re.split(r"[^A-Za-z0-9._-]", requirement)[0]
+            if re.sub(r"[-_.]+", "-", name).lower() not in plain:
+                wanted.append(("wheel", name))
+    return tuple(
+        f"{kind} {name}" for kind, name in dict.fromkeys(wanted) if (kind, name) not in have
+    )
+
+
+def _item(item: Item) -> ItemSeen:
+    return ItemSeen(
+        kind=item.kind,
+        name=item.name,
+        version=item.version or "",
+        size=item.content_size,
+        origin=item.origin,
+        digest=item.digest,
+        content=item.content or "",
+        platform=item.platform or "",
+        licence=item.licence or "",
+    )
+
+
+def _signers(keys: Path | None) -> tuple[Path | None, tuple[Signer, ...]]:
+    """The keys that count: those given, else Sitewright's own where there are some."""
+    from bundles.signers import read_signers
+    from foundation.paths import config_folder
+
+    own = config_folder() / "allowed_signers"
+    file = keys or (own if own.exists() else None)
+    return file, read_signers(file) if file else ()
+
+
+class _Stopped(Exception):
+    """Whoever waited for the work does not any more."""
+
+
+async def _with_bytes(work: Callable[[Callable[[int, int], None]], Result], tell: Tell) -> Result:
+    """Run work in a thread; its bytes come to `tell` in the event loop; cancelling ends it."""
+    from bundles.progress import Tracker
+
+    loop = asyncio.get_running_loop()
+    stopped = threading.Event()
+
+    def event(news: Event) -> None:
+        going = Going(news.done, news.total, news.rate, news.left)
+        loop.call_soon_threadsafe(tell, going)
+
+    tracker = Tracker(event)
+
+    def progress(done: int, total: int) -> None:
+        if stopped.is_set():
+            raise _Stopped
+        tracker.expect(total - tracker.total)
+        tracker.gained(done - tracker.done)
+
+    working = asyncio.ensure_future(asyncio.to_thread(work, progress))
+    try:
+        result = await asyncio.shield(working)
+        # The tracker spares its listener the last bytes where they come too soon.
+        tell(Going(tracker.done, tracker.total, tracker.rate, 0.0))
+        return result
+    except asyncio.CancelledError:
+        stopped.set()
+        await asyncio.wait({working})
+        raise
