@@ -237,10 +237,15 @@ _TOPICS: Final = {
                 "preflight on any machine with Sitewright, without the wizard, with the same "
                 "result and an exit code. It holds no password."
             ),
+            (
+                "Where an installation asks nothing more, F9 goes straight to its plan, past "
+                "settings and supplies. You can still go back to them."
+            ),
         ),
         (
             ("Enter", "change the roles of a machine"),
             ("s", "write the site file"),
+            ("F9", "straight to the plan"),
             ("e", "export: text, JSON, HTML, JUnit, facts"),
         ),
     ),

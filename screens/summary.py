@@ -18,9 +18,10 @@ from screens.export import open_export
 from screens.file_words import CARRY_COMMAND, facts_command, repeat_command, shown_path, site_name
 from screens.judging import assess_site
 from screens.step import StepScreen
+from screens.straight import OFFER, nothing_is_asked, straight_to_plan
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key
-from screens.wizard import StepId
+from screens.wizard import StepId, installs
 
 if TYPE_CHECKING:
     from preflight.assessment import Assessment
@@ -39,6 +40,7 @@ class SummaryScreen(StepScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "site", "Site file", show=False),
         Binding("e", "export", "Export", show=False),
+        Binding("f9", "straight", "To the plan", show=False),
     ]
 
     def step_keys(self) -> Sequence[Key]:
@@ -55,6 +57,7 @@ class SummaryScreen(StepScreen):
         with VerticalScroll(id="shortfalls"):
             yield Static("", id="short", markup=False)
         yield Static("", id="repeat", markup=False)
+        yield Static("", id="offer", markup=False)
 
     def on_mount(self) -> None:
         """Show what was judged; without it, which a resume brings about, judge first."""
@@ -63,6 +66,19 @@ class SummaryScreen(StepScreen):
             self.call_after_refresh(self.wizard.go, StepId.PREFLIGHT, self.answers)
             return
         self._show(self.memory.assessment)
+        self.run_quietly(self._offer(), group="offer")
+
+    async def _offer(self) -> None:
+        """Say so where an installation asks nothing more."""
+        if await nothing_is_asked(self):
+            offer = self.query_one("#offer", Static)
+            offer.update(OFFER)
+            offer.display = True
+
+    def action_straight(self) -> None:
+        """To the plan, past what has an answer already."""
+        if installs(self.answers):
+            self.run_quietly(straight_to_plan(self), group="offer")
 
     def _show(self, assessment: Assessment) -> None:
         from screens.words import VERDICT_TONES, verdict_sentence

@@ -10,9 +10,21 @@ from screens.app import SitewrightApp
 from screens.goal_map import Branch
 from screens.look import Look
 from screens.option_panel import OptionPanel
+from screens.straight import OFFER
+from screens.summary import SummaryScreen
 from screens.widgets.board import Board
 from screens.wizard import StepId
-from tests.screens.driving import mapped, on_step, shows, text, to_goal, until, wizard
+from tests.screens.driving import (
+    judged,
+    mapped,
+    on_step,
+    shows,
+    text,
+    to_goal,
+    to_summary,
+    until,
+    wizard,
+)
 from tests.screens.recorded import RecordedServices
 from tests.screens.test_plain import flat, talk
 
@@ -171,6 +183,43 @@ async def test_in_plain_ascii_nothing_is_lost(services: RecordedServices) -> Non
         await mapped(pilot, "experimenter", HARNESS)
         await shows(pilot, "* PoC  Core Test Harness")
         assert text(pilot).isascii()
+
+
+async def test_a_newcomer_is_led_from_the_map_to_the_question_before_the_installation(
+    services: RecordedServices,
+) -> None:
+    """Goal, this machine, preflight, plan: nothing else is asked where all has a default."""
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_goal(pilot)
+        await mapped(pilot, "experimenter", HARNESS)
+        await pilot.press("f10")
+        await on_step(pilot, StepId.MACHINES)
+        await pilot.press("f10")
+        await on_step(pilot, StepId.PREFLIGHT)
+        await judged(pilot)
+        await pilot.press("f10")
+        await on_step(pilot, StepId.SUMMARY)
+        await shows(pilot, OFFER)
+        await pilot.press("f9")
+        await on_step(pilot, StepId.PLAN)
+        await until(pilot, lambda: app.memory.plan is not None)
+        await pilot.press("f10")
+        await shows(pilot, "Begin the installation?", "1 machine will be changed: thinkpad.")
+        await pilot.press("n")
+        await pilot.press("escape")
+        await on_step(pilot, StepId.SUPPLIES)
+
+
+async def test_what_must_be_answered_is_not_passed_by(services: RecordedServices) -> None:
+    """PM4ML asks for what only its people know: no offer, and F9 says what is missing."""
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_summary(pilot, "m1=10.10.0.11")
+        await pilot.press("f9")
+        await shows(pilot, "is missing")
+        assert OFFER not in text(pilot)
+        assert isinstance(app.screen, SummaryScreen)
 
 
 def test_the_plain_face_guides_by_numbers(services: RecordedServices) -> None:

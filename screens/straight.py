@@ -1,0 +1,34 @@
+"""Straight to the plan: past settings and supplies, where everything they ask has an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from foundation.problems import Problem
+from screens.judging import with_settled_roles
+from screens.wizard import StepId, installs
+
+if TYPE_CHECKING:
+    from screens.step import StepScreen
+
+OFFER: Final = "Nothing more must be answered. F9 shows the plan; it begins when you say so."
+
+
+async def nothing_is_asked(screen: StepScreen) -> bool:
+    """Whether a plan can be made with the answers as they are, and nothing stands against it."""
+    from installer.gate import objections
+
+    assessment = screen.memory.assessment
+    if not installs(screen.answers) or assessment is None or objections(assessment):
+        return False
+    try:
+        plan = await screen.services.plan(with_settled_roles(screen.answers, screen.memory))
+    except Problem:
+        return False
+    return set(plan.secrets) <= set(screen.memory.secrets)
+
+
+async def straight_to_plan(screen: StepScreen) -> None:
+    """Show the plan; raises Problem that names what must be answered first."""
+    await screen.services.plan(with_settled_roles(screen.answers, screen.memory))
+    screen.wizard.go(StepId.PLAN, screen.answers)
