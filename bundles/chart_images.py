@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import yaml
 
@@ -52,9 +52,16 @@ def read_chart(path: Path, *, where: str, values: Mapping[str, Any] | None = Non
     `values` are laid over the chart's own, as `helm install --values` does. Charts inside it that
     their condition turns off count for nothing.
     """
-    files: dict[str, bytes] = {}
     with path.open("rb") as file:
-        _unpack(file, files, "", where, depth=0)
+        return read_chart_file(file, where=where, values=values)
+
+
+def read_chart_file(
+    file: BinaryIO, *, where: str, values: Mapping[str, Any] | None = None
+) -> ChartContents:
+    """The same for a file that is open already."""
+    files: dict[str, bytes] = {}
+    _unpack(file, files, "", where, depth=0)
     roots = sorted(
         (name for name in files if name.endswith("/Chart.yaml")), key=lambda name: name.count("/")
     )

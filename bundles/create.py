@@ -138,6 +138,8 @@ async def create_bundle(
                 recipe_folder=options.recipe_folder,
                 snap_store=options.snap_store,
             )
+            if options.lock:
+                shop.require_space(_still_needed(store, options.lock))
             try:
                 gathered = await _gather(shop, chosen, options.lock)
             finally:
@@ -146,6 +148,12 @@ async def create_bundle(
         lock = make_lock(chosen, options.environment, created, gathered)
         _compare(lock, options.lock)
         return await asyncio.to_thread(_finish, shop, chosen, lock, gathered, options)
+
+
+def _still_needed(store: Store, lock: Lock) -> int:
+    """Bytes that a locked bundle will take, without what is there; what two share counts once."""
+    contents = {item.content or item.digest: item.content_size for item in lock.items}
+    return sum(size for digest, size in contents.items() if not store.has(digest))
 
 
 async def _gather(shop: Workshop, recipe: Recipe, lock: Lock | None) -> list[Gathered]:

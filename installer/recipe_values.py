@@ -6,15 +6,42 @@ without a default is left out, and secrets have no place in a recipe at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bundles.recipe import RECIPE_NAME, Recipe, load_recipe
 from foundation.documents import nearest
 from foundation.problems import InputProblem
 from installer.settings import Given, Value, applies, load_settings, objection, typed_value
 
 if TYPE_CHECKING:
     from installer.solution import Solution
+
+
+def solution_recipe(
+    solution: Solution,
+    environment: str,
+    given: Mapping[str, Given],
+    *,
+    more: Iterable[Path] = (),
+    where: str | None = None,
+) -> Recipe:
+    """The recipe of a solution for a site's settings, with the lines of recipes of its own.
+
+    Raises InputProblem where the solution has none, or the recipe asks for more.
+    """
+    if not (solution.folder / RECIPE_NAME).exists():
+        raise InputProblem(
+            f"no recipe is known for {solution.title}",
+            where=solution.id,
+            remedy="Write a recipe of your own and name it with --recipe FILE.",
+        )
+    values = recipe_values(solution, given, where=where)
+    recipe = load_recipe(solution.folder, values, environment=environment)
+    for file in more:
+        recipe = recipe.together_with(load_recipe(file, given, environment=environment))
+    return recipe
 
 
 def recipe_values(

@@ -18,7 +18,6 @@ from installer.commands.options import ask_secret, narrator, write_result
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from bundles.recipe import Recipe
     from bundles.signers import Signer
     from bundles.verify import Verified
 
@@ -34,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
         "create": _create,
         "inspect": _inspect,
         "verify": _verify,
+        "check": _check,
         "diff": _diff,
         "split": _split,
         "join": _join,
@@ -50,6 +50,7 @@ def _create(options: argparse.Namespace) -> int:
     from bundles.credentials import read_logins
     from bundles.lock import load_lock
     from bundles.sources.snap_store import StoreAddress
+    from installer.commands.bundle_recipe import recipe_of
 
     recipe, environment, folder = recipe_of(options)
     lock = load_lock(options.lock) if options.lock else None
@@ -146,6 +147,12 @@ def _verify(options: argparse.Namespace) -> int:
         text = json.dumps(_verified(options.bundle, found), indent=2)
     write_result(text, options.output)
     return ExitCode.DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    from installer.commands.bundle_check import check
+
+    return check(options, _signers(options))
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -262,43 +269,6 @@ async def _pushed(
                 parallel=options.parallel,
                 done=lambda one: say(f"{one.target}"),
             )
-
-
-def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, Path]:
-    """The recipe that the options name, its environment and its folder; none where a lock is."""
-    from bundles.recipe import load_recipe
-
-    if options.lock:
-        return None, options.environment, Path.cwd()
-    from installer.site import load_site
-
-    site = load_site(options.site) if options.site else None
-    given: dict[str, Any] = {**(site.settings if site else {}), **dict(options.set)}
-    if options.recipe:
-        file: Path = options.recipe
-        folder = file if file.is_dir() else file.parent
-        environment = options.environment
-        recipe = load_recipe(file, given, environment=environment)
-    else:
-        from installer.recipe_values import recipe_values
-        from installer.solution import load_solution
-
-        solution = load_solution(options.solution)
-        named = options.environment or (site.environment if site else None)
-        environment = solution.environment(named).id
-        folder = solution.folder
-        if not (folder / "bundle.yaml").exists():
-            raise InputProblem(
-                f"no recipe is known for {solution.title}",
-                where=solution.id,
-                remedy="Write a recipe of your own and name it with --recipe FILE.",
-            )
-        where = str(options.site) if options.site else None
-        values = recipe_values(solution, given, where=where)
-        recipe = load_recipe(folder, values, environment=environment)
-    for more in options.more:
-        recipe = recipe.together_with(load_recipe(more, given, environment=environment))
-    return recipe, environment, folder
 
 
 def _needed(lock: Any) -> Any:

@@ -6,6 +6,8 @@ import argparse
 import re
 from pathlib import Path
 
+from installer.commands.bundle_check import add_check_options
+from installer.commands.bundle_recipe import add_value_options
 from installer.commands.bundle_serve import add_serve_options
 from installer.commands.options import add_output_options
 
@@ -29,6 +31,12 @@ def add_bundle_options(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--base", type=Path, metavar="BUNDLE", help="what a difference builds on")
     _keys(verify)
     add_output_options(verify, formats=("text", "json"))
+    check = actions.add_parser(
+        "check", help="what is missing in it, before it moves", allow_abbrev=False
+    )
+    add_check_options(check)
+    _keys(check)
+    add_output_options(check, formats=("text", "json"))
     _diff(actions.add_parser("diff", help="only what a site lacks", allow_abbrev=False))
     _split(actions.add_parser("split", help="cut into volumes with parity", allow_abbrev=False))
     _join(
@@ -50,7 +58,7 @@ def _create(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe of your own")
     what.add_argument("--lock", type=Path, metavar="FILE", help="the same bundle again")
     parser.add_argument("--environment", metavar="NAME")
-    _values(parser)
+    add_value_options(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the bundle")
     parser.add_argument("--write-lock", type=Path, metavar="FILE", help="the lock as a file too")
     parser.add_argument("--one-file", type=Path, metavar="FILE", help="the bundle as one file too")
@@ -74,29 +82,6 @@ def _create(parser: argparse.ArgumentParser) -> None:
         help="take snaps from here (an Enterprise Store), not from api.snapcraft.io",
     )
     _short_output(parser)
-
-
-def _values(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--site", type=Path, metavar="FILE", help="take the settings that the recipe asks for here"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=_setting,
-        metavar="NAME=VALUE",
-        help="give the recipe one setting of the site",
-    )
-    parser.add_argument(
-        "--with",
-        dest="more",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="add the lines of a recipe of your own",
-    )
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
@@ -184,13 +169,6 @@ def _mirror(text: str) -> tuple[str, str]:
     if not found or not registry or not mirror:
         raise argparse.ArgumentTypeError("REGISTRY=HOST[/PREFIX], such as docker.io=mirror.local")
     return registry, mirror
-
-
-def _setting(text: str) -> tuple[str, str]:
-    name, found, value = text.partition("=")
-    if not found or not name:
-        raise argparse.ArgumentTypeError("NAME=VALUE, such as git_url=https://git.example.org/x")
-    return name, value
 
 
 def _parallel(text: str) -> int:

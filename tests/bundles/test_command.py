@@ -138,3 +138,30 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 )
 def test_sizes_are_read_as_media_state_them(text: str, size: int) -> None:
     assert size_in_bytes(text) == size
+
+
+def test_what_is_missing_is_told_with_the_exit_code_of_a_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = recipe_file(tmp_path / "r", b"tool")
+    sitewright_bundle("create", "--recipe", recipe, "--output", tmp_path / "b", "--quiet")
+    assert sitewright_bundle("check", tmp_path / "b", "--recipe", recipe) == 0
+    assert "Nothing is missing." in capsys.readouterr().out
+    more = recipe.read_text() + "images: [docker.io/library/redis:7]\n"
+    (tmp_path / "more.yaml").write_text(more)
+    words = ("check", tmp_path / "b", "--recipe", tmp_path / "more.yaml")
+    assert sitewright_bundle(*words) == 3
+    out = capsys.readouterr().out
+    assert "1 missing:" in out
+    assert "image docker.io/library/redis:7, needed by the recipe" in out
+    assert sitewright_bundle(*words, "--format", "json") == 3
+    value = json.loads(capsys.readouterr().out)
+    assert value["complete"] is False
+    assert value["missing"][0]["kind"] == "image"
+
+
+def test_a_bundle_of_a_solution_that_nobody_knows_needs_its_recipe(tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path / "r", b"tool")
+    sitewright_bundle("create", "--recipe", recipe, "--output", tmp_path / "b", "--quiet")
+    with pytest.raises(InputProblem, match='no solution "test" here'):
+        sitewright_bundle("check", tmp_path / "b")

@@ -1,0 +1,143 @@
+"""`sitewright bundle check`: what a bundle lacks for its recipe, its charts and the machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundation.problems import ExitCode, InputProblem
+from installer.commands.bundle_recipe import add_value_options, given_by
+from installer.commands.options import write_result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bundles.completeness import Gap, Target
+    from bundles.layout import BundleIndex
+    from bundles.recipe import Recipe
+    from bundles.signers import Signer
+
+
+def add_check_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright bundle check`, without those that all bundle commands share."""
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="instead of the solution's")
+    parser.add_argument("--environment", metavar="NAME", help="else the one it was made for")
+    add_value_options(parser)
+    parser.add_argument(
+        "--facts",
+        type=Path,
+        metavar="FILE",
+        help="the machines, as `sitewright facts` saved them; else what the solution asks of them",
+    )
+
+
+def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
+    """Tell what is missing: 0 where it is nothing, 3 where it is something."""
+    from bundles.completeness import find_gaps, read_contents
+    from bundles.opened import open_bundle
+    from bundles.structure import read_structure
+    from bundles.verify import check_signature
+
+    with open_bundle(options.bundle) as bundle:
+        signer = check_signature(bundle, signers)
+        structure = read_structure(bundle)
+        index = structure.index
+        recipe, targets = _wanted(options, index)
+        contents = read_contents(bundle, structure, recipe)
+    gaps = find_gaps(contents, recipe, targets)
+    if options.format == "json":
+        value = _as_dict(options.bundle, gaps, targets)
+        value |= {"index": structure.index_digest, "signer": signer.name if signer else None}
+        write_result(json.dumps(value, indent=2, ensure_ascii=False), options.output)
+    else:
+        write_result(_as_text(options.bundle, index, gaps, targets), options.output)
+    return ExitCode.NOT_READY if gaps else ExitCode.DONE
+
+
+def _wanted(options: argparse.Namespace, index: BundleIndex) -> tuple[Recipe, tuple[Target, ...]]:
+    from bundles.recipe import load_recipe
+    from installer.solution import load_solution, solution_ids
+
+    site, given = given_by(options)
+    environment = options.environment or index.environment
+    name = site.solution if site and site.solution else index.solution
+    if name != index.solution:
+        raise InputProblem(
+            f"the bundle was made for {index.solution}, and the site is one of {name}",
+            where=str(options.bundle),
+            remedy="Name the bundle that was made for this solution.",
+        )
+    known = name in solution_ids()
+    if options.recipe:
+        recipe = load_recipe(options.recipe, given, environment=environment)
+        for more in options.more:
+            recipe = recipe.together_with(load_recipe(more, given, environment=environment))
+    elif known:
+        from installer.recipe_values import solution_recipe
+
+        where = str(options.site) if options.site else None
+        solution = load_solution(name)
+        recipe = solution_recipe(solution, environment, given, more=options.more, where=where)
+    else:
+        raise InputProblem(
+            f'there is no solution "{name}" here, so its recipe is not known',
+            where=str(options.bundle),
+            remedy="Name the recipe that the bundle was made from with --recipe FILE.",
+        )
+    return recipe.for_environment(environment), _targets(
+        options, name if known else None, environment
+    )
+
+
+def _targets(
+    options: argparse.Namespace, solution: str | None, environment: str
+) -> tuple[Target, ...]:
+    from installer.bundle_targets import targets_asked_for, targets_seen
+    from installer.solution import load_solution
+
+    if options.facts:
+        from preflight.recorded import load_facts
+
+        return targets_seen(load_facts(options.facts))
+    if solution is None:
+        return ()
+    return targets_asked_for(load_solution(solution).needs(environment))
+
+
+def _as_dict(path: Path, gaps: Sequence[Gap], targets: Sequence[Target]) -> dict[str, Any]:
+    return {
+        "schema": "sitewright.bundle-check/1",
+        "bundle": str(path),
+        "complete": not gaps,
+        "machines": [
+            {"name": one.name, "release": one.release, "architecture": one.architecture}
+            for one in targets
+        ],
+        "missing": [
+            {"kind": gap.kind, "name": gap.name, "needed_by": gap.by, "remedy": gap.remedy}
+            for gap in gaps
+        ],
+    }
+
+
+def _as_text(path: Path, index: BundleIndex, gaps: Sequence[Gap], targets: Sequence[Target]) -> str:
+    machines = ", ".join(
+        one.name + (f" ({', '.join(kind)})" if (kind := _kind(one)) else "") for one in targets
+    )
+    head = f"{path}: {index.solution} {index.version}, {len(index.items)} items"
+    lines = [head, f"machines: {machines or 'none were named (--facts FILE)'}", ""]
+    if not gaps:
+        return "\n".join([*lines, "Nothing is missing."])
+    lines.append(f"{len(gaps)} missing:")
+    remedies = list(dict.fromkeys(gap.remedy for gap in gaps))
+    for remedy in remedies:
+        lines += [f"  {gap}" for gap in gaps if gap.remedy == remedy]
+        lines.append(f"    Do: {remedy}")
+    return "\n".join(lines)
+
+
+def _kind(target: Target) -> list[str]:
+    return [word for word in (target.release, target.architecture) if word]

@@ -1,0 +1,75 @@
+"""The recipe that a bundle command is about: a solution's or a file, with the site's settings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bundles.recipe import Recipe
+    from installer.site import Site
+
+
+def add_value_options(parser: argparse.ArgumentParser) -> None:
+    """What a recipe may be given."""
+    parser.add_argument(
+        "--site", type=Path, metavar="FILE", help="take the settings that the recipe asks for here"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="give the recipe one setting of the site",
+    )
+    parser.add_argument(
+        "--with",
+        dest="more",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="add the lines of a recipe of your own",
+    )
+
+
+def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, Path]:
+    """The recipe that the options name, its environment and its folder; none where a lock is."""
+    from bundles.recipe import load_recipe
+
+    if options.lock:
+        return None, options.environment, Path.cwd()
+    site, given = given_by(options)
+    if options.recipe:
+        file: Path = options.recipe
+        environment = options.environment
+        recipe = load_recipe(file, given, environment=environment)
+        for more in options.more:
+            recipe = recipe.together_with(load_recipe(more, given, environment=environment))
+        return recipe, environment, file if file.is_dir() else file.parent
+    from installer.recipe_values import solution_recipe
+    from installer.solution import load_solution
+
+    solution = load_solution(options.solution)
+    named = options.environment or (site.environment if site else None)
+    environment = solution.environment(named).id
+    where = str(options.site) if options.site else None
+    recipe = solution_recipe(solution, environment, given, more=options.more, where=where)
+    return recipe, environment, solution.folder
+
+
+def given_by(options: argparse.Namespace) -> tuple[Site | None, dict[str, Any]]:
+    """The site that the options name, and the settings that it and they give."""
+    from installer.site import load_site
+
+    site = load_site(options.site) if options.site else None
+    return site, {**(site.settings if site else {}), **dict(options.set)}
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise argparse.ArgumentTypeError("NAME=VALUE, such as git_url=https://git.example.org/x")
+    return name, value
