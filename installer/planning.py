@@ -177,7 +177,9 @@ def _settled(solution: Solution, site: Site, supplied: Supplied | None) -> Answe
     settings = load_settings(solution)
     given = dict(site.settings)
     if supplied is not None:
-        renderer = Renderer({"supplies": template_values(site, supplied)}, solution.folder)
+        known = {one.name: given.get(one.name) or one.default or "" for one in settings.settings}
+        values = {**known, "supplies": template_values(site, supplied)}
+        renderer = Renderer(values, solution.folder)
         for setting in settings.settings:
             if setting.supplied and given.get(setting.name) is None:
                 where = f"setting {setting.name}, supplied"

@@ -249,9 +249,12 @@ class _Transfer:
             self.broken = True
         elif "failed" in told:
             if told.get("full"):
+                blob = _shown(told["failed"])[:16]
                 raise MachineFull(
-                    f"the disk was full while {_shown(told['failed'])[:16]}… was written; what "
-                    "was written of it was removed, and whole blobs were kept",
+                    f"the disk was full while {blob}… was written; what was written of it was "
+                    "removed, and whole blobs were kept"
+                    if blob
+                    else "the disk is full: not even a folder can be made on it",
                     where=self._where,
                     remedy=f"Make room on the disk of {self._store} (df -h {self._store}), then "
                     "do it again: it goes on where it was.",

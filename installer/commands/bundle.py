@@ -1,4 +1,4 @@
-"""`sitewright bundle`: make a bundle, look inside, verify, cut, join, push and serve it."""
+"""`sitewright bundle`: make, look inside, verify, cut, join, push, deliver and serve bundles."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         "split": _split,
         "join": _join,
         "push": _push,
+        "deliver": _deliver,
         "serve": _serve,
     }
     return actions[options.action](options)
@@ -240,6 +241,12 @@ def _push(options: argparse.Namespace) -> int:
         f"; {left} other items belong in no registry" if left else ""
     )
     return _tell(options, result, text)
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    from installer.commands.bundle_deliver import deliver
+
+    return deliver(options, _signers(options), ProgressLine(quiet=options.quiet))
 
 
 def _serve(options: argparse.Namespace) -> int:

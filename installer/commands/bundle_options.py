@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from installer.commands.bundle_check import add_check_options
+from installer.commands.bundle_deliver import add_deliver_options
 from installer.commands.bundle_recipe import add_value_options
 from installer.commands.bundle_serve import add_serve_options
 from installer.commands.options import add_output_options
@@ -45,6 +46,12 @@ def add_bundle_options(parser: argparse.ArgumentParser) -> None:
         )
     )
     _push(actions.add_parser("push", help="into a registry of the site", allow_abbrev=False))
+    deliver = actions.add_parser(
+        "deliver", help="to machines, only what each lacks", allow_abbrev=False
+    )
+    add_deliver_options(deliver)
+    _keys(deliver)
+    _short_output(deliver)
     serve = actions.add_parser(
         "serve", help="give it to machines over HTTPS, read-only", allow_abbrev=False
     )

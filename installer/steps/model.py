@@ -293,7 +293,7 @@ class Setting(_Data):
     example: str = ""
     supplied: str = ""
     """A template of the value that it has with a bundle where the site gives none; it knows
-    `supplies` only."""
+    `supplies` and the settings that the site gives. What comes to nothing leaves the default."""
 
 
 class Settings(_Data):

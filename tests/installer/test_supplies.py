@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bundles.layout import BundleIndex, Item
 from bundles.problems import CorruptBundle, SignatureProblem
+from bundles.structure import Structure
 from foundation.hosts.transfer import SPARE, Blob, MachineFull
 from foundation.problems import ExitCode, InputProblem
 from installer.plan import Plan
@@ -16,10 +18,11 @@ from installer.plan_files import plan_from_json
 from installer.planning import make_plan
 from installer.room import objection
 from installer.site import Site, dump_site, load_site, resolved
-from installer.solution import Solution
-from installer.supplies import read_supplies, verify_for
+from installer.solution import Solution, load_solution
+from installer.supplies import Supplied, read_supplies, verify_for
 from tests.bundles.conftest import Keys, file_recipe, keys, make
 from tests.installer.test_planning import MACHINES, made, stage, step
+from tests.installer.test_planning import site as pm4ml_site
 
 __all__ = ["keys"]
 
@@ -199,3 +202,55 @@ def test_a_machine_without_room_is_named(needed: int, room: int, full: bool) -> 
     if found is not None:
         assert isinstance(found, MachineFull)
         assert found.where == "w1"
+
+
+def with_items(*names: str) -> Supplied:
+    """A bundle of PM4ML with these items, `kind name`, as its index states them."""
+    items = tuple(
+        Item(kind=kind, name=name, origin="a test", media_type="x/y", size=1, content_size=1000,
+             digest=f"sha256:{number:064x}")
+        for number, (kind, name) in enumerate(one.split(" ") for one in names)
+    )  # fmt: skip
+    index = BundleIndex("pm4ml", "1", "production", "r", "2026-01-01T00:00:00Z", items)
+    structure = Structure(index, "sha256:" + "f" * 64, {}, {}, frozenset())
+    return Supplied(Path("/media/site.bundle"), None, structure, "")
+
+
+PM4ML = (
+    "deb chrony", "deb haproxy", "snap microk8s", "snap core20", "snap snapd", "snap microceph",
+    "image docker.io/calico/node:v3.25.1", "file argocd-v2.14.20.yaml", "chart ceph-csi-rbd",
+)  # fmt: skip
+
+
+def test_pm4ml_takes_everything_from_its_bundle() -> None:
+    """The packages come first and to every machine; nothing is asked for on the internet."""
+    solution = load_solution("pm4ml")
+    chosen = pm4ml_site()
+    plan = make_plan(solution, chosen, (), supplied=with_items(*PM4ML))
+    first = plan.stages[0]
+    assert (first.id, plan.stages[1].needs) == ("supplies", ("supplies",))
+    assert first.steps[0].spec["to"] == "apt"
+    assert "usb" not in first.steps[0].hosts
+    assert {"w1", "m1", "lb1", "s1"} <= set(first.steps[0].hosts)
+    settings = dict(plan.settings)
+    folder = "/var/lib/sitewright/supplies"
+    assert settings["snap_folder"] == f"{folder}/snaps"
+    assert settings["argocd_manifest"] == f"{folder}/files/argocd-v2.14.20.yaml"
+    assert settings["ceph_csi_chart"] == f"{folder}/charts/ceph-csi-rbd-3.13.0.tgz"
+    assert "images" in [step.id for step in first.steps]
+
+
+def test_with_a_registry_of_the_site_no_node_is_given_every_image() -> None:
+    chosen = pm4ml_site()
+    supplies = chosen.supplies.model_copy(update={"registry": "10.10.0.5:5000"})
+    chosen = chosen.model_copy(update={"supplies": supplies})
+    plan = make_plan(load_solution("pm4ml"), chosen, (), supplied=with_items(*PM4ML))
+    assert "images" not in [step.id for step in plan.stages[0].steps]
+    assert dict(plan.settings)["registry_mirror"] == "https://10.10.0.5:5000"
+    assert dict(plan.settings)["registry_mirror_only"] == "yes"
+
+
+def test_a_bundle_that_lacks_what_the_plan_needs_is_refused_before_anything_starts() -> None:
+    lacking = [name for name in PM4ML if name != "snap microceph"]
+    with pytest.raises(InputProblem, match="nothing for snaps:microceph"):
+        make_plan(load_solution("pm4ml"), pm4ml_site(), (), supplied=with_items(*lacking))

@@ -34,6 +34,7 @@ LENGTH = 12
 """Digits that say how long the request is, bytes."""
 FLUSHED, WRONG = "", "-"
 """Instead of a name: begin to write to the disk; let go of what is not right."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -253,8 +254,12 @@ def main() -> int:
     if request["look"]:
         say(missing=store.missing(wanted), room=store.room())
         return 0
-    store.prepare()
-    lock = take_lock(store, request["who"], request["dead"])
+    try:
+        store.prepare()
+        lock = take_lock(store, request["who"], request["dead"])
+    except OSError as error:
+        say(failed="", error=error.strerror, full=error.errno in FULL)
+        return 0
     if lock is None:
         return 0
     forget_old(store, [name for name, _ in wanted])
@@ -273,17 +278,17 @@ def main() -> int:
     except Cut:
         return 1
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             # A machine whose disk is full to the brim fails elsewhere too: give the room back.
             with contextlib.suppress(OSError):
                 os.truncate(store.part(name), 0)
-        say(failed=name, error=error.strerror, full=error.errno in (errno.ENOSPC, errno.EDQUOT))
+        say(failed=name, error=error.strerror, full=error.errno in FULL)
         return 0
     finally:
         landing.waiting.put(None)
         landing.join()
     if landing.error is not None:
-        say(failed=name, error=landing.error.strerror, full=landing.error.errno == errno.ENOSPC)
+        say(failed=name, error=landing.error.strerror, full=landing.error.errno in FULL)
         return 0
     say(end=True)
     return 0

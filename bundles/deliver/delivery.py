@@ -1,0 +1,323 @@
+"""Delivery: a bundle brought to several machines side by side, each told apart from the others.
+
+A machine that fails does not hold up the rest. A connection that breaks is opened again, and the
+copy goes on where it was; what a machine has already is not sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol, cast
+
+from bundles.deliver.cargo import Cargo, load, place_command
+from bundles.deliver.machine import ASK, Machine, machine_from, suiting
+from bundles.deliver.pace import Pace
+from bundles.deliver.selection import check_target, select
+from bundles.deliver.source import BundleSource
+from bundles.layout import BundleIndex, Item
+from bundles.opened import Bundle
+from foundation.hosts.connection import Become, Chunk, Connection
+from foundation.hosts.model import Host
+from foundation.hosts.transfer import bring
+from foundation.problems import (
+    ConnectionLost,
+    ConnectTimeout,
+    ExitCode,
+    InputProblem,
+    Problem,
+    Unreachable,
+)
+
+PATIENCE: Final = 120.0
+"""Seconds for a machine that was lost to come back, counted from the last byte."""
+_FIRST_WAIT: Final = 0.25
+_LONGEST_WAIT: Final = 15.0
+_PLACE_SECONDS: Final = 4 * 3600.0
+_LAST_LINES: Final = 20
+
+
+class PlaceProblem(Problem):
+    """A machine that has what was delivered and could not put it where it is used."""
+
+    code = "place"
+    title = "What was delivered could not be put in its place"
+    exit_code = ExitCode.STAGE_FAILED
+    default_remedy = "Read the machine's words, mend the cause there, and do it again."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What goes where: the selectors of items, the target, and the name to remember it by."""
+
+    items: tuple[str, ...]
+    target: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One piece of news of one machine. `done` and `total` are bytes, `rate` bytes a second."""
+
+    host: str
+    kind: Literal["bytes", "line", "note", "delivered", "failed"]
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What became of one machine."""
+
+    host: str
+    items: int = 0
+    total: int = 0
+    """Bytes of everything that it was to have."""
+    sent: int = 0
+    """Bytes that came over the network now."""
+    seconds: float = 0.0
+    problem: Problem | None = None
+    lines: list[str] = field(default_factory=list)
+    """The last lines of a program on the machine that failed."""
+
+
+class Connector(Protocol):
+    """What opens connections, as foundation.hosts.pool.Pool does."""
+
+    async def connect(self, host: Host) -> Connection:
+        """The one connection to a machine, opened again after it was lost."""
+
+
+class _Life:
+    """How long a machine that was lost is waited for, counted from its last sign of life."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._clock = asyncio.get_running_loop().time
+        self.seen()
+
+    def seen(self) -> None:
+        """The machine gave a sign of life."""
+        self._alive = self._clock()
+        self._wait = _FIRST_WAIT
+
+    def wait(self) -> float | None:
+        """Seconds until it is tried again; None where that would be too late."""
+        if self._clock() + self._wait - self._alive > self._patience:
+            return None
+        wait = self._wait
+        self._wait = min(wait * 2, _LONGEST_WAIT)
+        return wait
+
+
+class Delivery:
+    """Brings items of an open, verified bundle to machines."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        index: BundleIndex,
+        pool: Connector,
+        *,
+        parallel: int = 8,
+        patience: float = PATIENCE,
+        listener: Callable[[News], None] | None = None,
+    ) -> None:
+        self._bundle = bundle
+        self._index = index
+        self._pool = pool
+        self._patience = patience
+        self._bound = asyncio.Semaphore(parallel)
+        self._listener = listener or (lambda news: None)
+        self._cargoes: dict[tuple[Order, Machine], asyncio.Task[tuple[Cargo, int]]] = {}
+
+    async def deliver(
+        self, orders: Sequence[tuple[Host, Sequence[Order]]], only: Sequence[str] = ()
+    ) -> list[Delivered]:
+        """Every machine's orders, one after the other; the machines side by side, bounded.
+
+        `only` narrows every order to the items whose `kind:name` one of its globs chooses.
+        """
+        try:
+            return list(
+                await asyncio.gather(*(self._machine(host, own, only) for host, own in orders))
+            )
+        finally:
+            for task in self._cargoes.values():
+                task.cancel()
+
+    async def _machine(self, host: Host, orders: Sequence[Order], only: Sequence[str]) -> Delivered:
+        result = Delivered(host.name)
+        loop = asyncio.get_running_loop()
+        async with self._bound:
+            began = loop.time()
+            try:
+                await self._orders(host, orders, only, result)
+            except Problem as problem:
+                result.problem = problem
+            result.seconds = loop.time() - began
+        self._listener(
+            News(
+                host.name,
+                "failed" if result.problem else "delivered",
+                done=result.sent,
+                total=result.total,
+                text=result.problem.cause if result.problem else "",
+            )
+        )
+        return result
+
+    async def _orders(
+        self, host: Host, orders: Sequence[Order], only: Sequence[str], result: Delivered
+    ) -> None:
+        life = _Life(self._patience)
+
+        async def ask(connection: Connection) -> bytes:
+            return (await connection.run(ASK, become=Become.LOGIN)).stdout
+
+        # At the first call nothing is waited for: a machine that is away is somebody's mistake.
+        machine = machine_from(await ask(await self._pool.connect(host)))
+        for order in orders:
+            cargo, count = await self._cargo(order, machine, only, host.name)
+            if not count:
+                continue
+            result.items += count
+            result.total += cargo.size
+            result.sent += await self._copy(host, cargo, life)
+            await self._patiently(host, life, lambda c, cargo=cargo: self._place(c, cargo, result))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+
+    async def _patiently(
+        self, host: Host, life: _Life, action: Callable[[Connection], Awaitable[None]]
+    ) -> None:
+        """Do what may be done twice, again and again while a machine that was lost may return."""
+        while True:
+            try:
+                await action(await self._pool.connect(host))
+                return
+            except (ConnectionLost, Unreachable, ConnectTimeout) as problem:
+                wait = life.wait()
+                if wait is None:
+                    raise
+                self._listener(News(host.name, "note", text=f"cut off: {problem.cause}"))
+                await asyncio.sleep(wait)
+
+    async def _cargo(
+        self, order: Order, machine: Machine, only: Sequence[str], where: str
+    ) -> tuple[Cargo, int]:
+        """Made once for all machines alike, in a thread: it reads the bundle."""
+        key = (order, machine)
+        if key not in self._cargoes:
+            self._cargoes[key] = asyncio.create_task(
+                asyncio.to_thread(self._load, order, machine, tuple(only), where)
+            )
+        try:
+            return await asyncio.shield(self._cargoes[key])
+        except InputProblem as problem:
+            # Made for the first machine of its kind, and true of each of them.
+            raise InputProblem(problem.cause, where=where, remedy=problem.remedy) from problem
+
+    def _load(
+        self, order: Order, machine: Machine, only: tuple[str, ...], where: str
+    ) -> tuple[Cargo, int]:
+        check_target(order.items, order.target)
+        items = select(self._index.items, order.items, where=str(self._bundle.path))
+        items = narrowed(items, only)
+        if items:
+            items = suiting(items, machine, where=where)
+        cargo = load(
+            self._bundle, items, order.target, order.record, created=self._index.created
+        ) if items else Cargo(order.target, order.record)  # fmt: skip
+        return cargo, len(items)
+
+    async def _copy(self, host: Host, cargo: Cargo, life: _Life) -> int:
+        """Bring the blobs, through lost connections; the bytes that were sent."""
+        blobs = tuple(cargo.blobs.values())
+        first = latest = -1
+
+        def told(done: int, total: int, text: str) -> None:
+            self._listener(News(host.name, "bytes", done, total, pace.rate, text))
+
+        def progress(done: int, total: int) -> None:
+            nonlocal first, latest
+            first = done if first < 0 else first
+            if done > latest:
+                latest = done
+                life.seen()
+            pace(done, total)
+
+        async def bring_it(connection: Connection) -> None:
+            nonlocal pace
+            pace = Pace(told)
+            await bring(connection, blobs, BundleSource(self._bundle), progress=progress)
+
+        pace = Pace(told)
+        await self._patiently(host, life, bring_it)
+        return cargo.size - max(first, 0)
+
+    async def _place(self, connection: Connection, cargo: Cargo, result: Delivered) -> None:
+        host = connection.host
+        there = await connection.run(
+            place_command("check"), stdin=cargo.as_bytes(), become=Become.ROOT, timeout=300.0
+        )
+        if there.status == 0:
+            return
+        wanted = cargo.as_bytes()
+
+        async def feed() -> AsyncGenerator[bytes]:
+            yield wanted
+
+        output = bytearray()
+        chunks = cast(
+            AsyncGenerator[Chunk],
+            connection.stream(
+                place_command("place"), stdin=feed, become=Become.ROOT, timeout=_PLACE_SECONDS
+            ),
+        )
+        async with contextlib.aclosing(chunks):
+            async for chunk in chunks:
+                output += chunk.data
+                *lines, rest = output.split(b"\n")
+                output = bytearray(rest[-65536:])
+                for line in lines:
+                    self._line(host, bytes(line), result)
+        if output:
+            self._line(host, bytes(output), result)
+        # How it ended is asked, since a stream tells no status: is everything there now?
+        there = await connection.run(
+            place_command("check"), stdin=wanted, become=Become.ROOT, timeout=300.0
+        )
+        if there.status != 0:
+            last = next((line for line in reversed(result.lines) if line.strip()), "")
+            raise PlaceProblem(last or "the machine does not say why", where=host.name)
+
+    def _line(self, host: Host, raw: bytes, result: Delivered) -> None:
+        text = "".join(
+            c if c.isprintable() else " " for c in raw[:1000].decode("utf-8", "replace")
+        ).rstrip()
+        if text:
+            result.lines = [*result.lines[-_LAST_LINES + 1 :], text]
+            self._listener(News(host.name, "line", text=text))
+
+
+def narrowed(items: Sequence[Item], only: Sequence[str]) -> tuple[Item, ...]:
+    """The items that one of the globs chooses, as `kind:name` or by the name alone."""
+    import fnmatch
+
+    if not only:
+        return tuple(items)
+    from bundles.deliver.selection import KINDS
+
+    words = {kind: word for word, kind in KINDS.items()}
+    return tuple(
+        item
+        for item in items
+        if any(
+            fnmatch.fnmatchcase(name, glob)
+            for glob in only
+            for name in (item.name, f"{words.get(item.kind, item.kind)}:{item.name}")
+        )
+    )

@@ -1,0 +1,249 @@
+"""`sitewright bundle deliver`: bring a bundle to the machines of a site, only what each lacks."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundation.problems import ExitCode, InputProblem
+from installer.commands.options import narrator, write_result
+
+if TYPE_CHECKING:
+    from bundles.deliver.delivery import Delivered, News, Order
+    from bundles.signers import Signer
+    from bundles.structure import Structure
+    from foundation.hosts.model import Host, Inventory
+    from installer.commands.bundle_progress import ProgressLine
+    from installer.site import Site
+
+_GRAVEST = (
+    ExitCode.BUNDLE_INVALID,
+    ExitCode.UNREACHABLE,
+    ExitCode.NOT_READY,
+    ExitCode.STAGE_FAILED,
+)
+
+
+def add_deliver_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright bundle deliver`, without those that all bundle commands share."""
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="a site file")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="ITEM-GLOB",
+        help="only these items, such as images:docker.io/mojaloop/* or kubectl",
+    )
+    parser.add_argument(
+        "--host", action="append", default=[], metavar="NAME", help="only these machines"
+    )
+    parser.add_argument(
+        "--to",
+        metavar="TARGET",
+        help="everything suiting there, instead of where the site's plan puts it: "
+        "containers-docker, containers-microk8s, apt, snap, folder",
+    )
+    parser.add_argument(
+        "--parallel", type=int, default=8, metavar="N", help="machines at once (default 8)"
+    )
+    parser.add_argument("--json-lines", action="store_true", help="events as lines of JSON")
+    login = parser.add_argument_group("login")
+    for name, what in (
+        ("password", "the login password"),
+        ("sudo-password", "the password that sudo asks for"),
+        ("passphrase", "the passphrase of the private key"),
+    ):
+        login.add_argument(f"--ask-{name}", action="store_true", help=f"ask for {what}")
+        login.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=f"{what}, mode 0600")
+    login.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")
+
+
+def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: ProgressLine) -> int:
+    """Verify, then bring; a machine that fails does not hold up the others."""
+    from bundles.verify import verify_bundle
+    from installer.site import load_site
+
+    site = load_site(options.site)
+    inventory = _chosen(site.inventory(options.site.parent), options.host)
+    # Nothing of a bundle is used before every byte of it was verified.
+    verified = verify_bundle(options.bundle, signers, progress=line.bytes)
+    line.end()
+    orders = _orders(options, site, verified.structure)
+    delivered = asyncio.run(_deliver(options, inventory, verified.structure, orders))
+    result = _result(options, verified.structure, delivered)
+    if options.json_lines:
+        print(json.dumps({"event": "result", **result}))
+    else:
+        text = json.dumps(result, indent=2) if options.format == "json" else _text(delivered)
+        write_result(text, None)
+    codes = {one.problem.exit_code for one in delivered if one.problem is not None}
+    return next((code for code in (*_GRAVEST, *sorted(codes)) if code in codes), ExitCode.DONE)
+
+
+def _chosen(inventory: Inventory, names: Sequence[str]) -> Inventory:
+    from dataclasses import replace
+
+    known = inventory.hosts_by_name
+    for name in names:
+        if name not in known:
+            raise InputProblem(
+                f'the site has no machine "{name}"',
+                where="--host",
+                remedy=f"Its machines are {', '.join(known)}.",
+            )
+    if not names:
+        return inventory
+    return replace(inventory, hosts=tuple(host for host in inventory if host.name in names))
+
+
+def _orders(
+    options: argparse.Namespace, site: Site, structure: Structure
+) -> dict[str, tuple[Order, ...]]:
+    """What each machine gets: by --to, else as the plan of the site delivers it."""
+    from bundles.deliver.delivery import Order
+    from bundles.deliver.selection import KINDS, TARGETS
+    from installer.planning import make_plan
+    from installer.solution import load_solution
+    from installer.supplies import read_supplies
+
+    names = [host.name for host in site.hosts]
+    if options.to:
+        if options.to not in TARGETS:
+            raise InputProblem(
+                f'nothing can be delivered to "{options.to}"',
+                where="--to",
+                remedy=f"Choose one of: {', '.join(TARGETS)}.",
+            )
+        there = {item.kind for item in structure.index.items}
+        words = tuple(f"{w}:*" for w in TARGETS[options.to] if KINDS[w] in there)
+        if not words:
+            raise InputProblem(f"the bundle has nothing that goes to {options.to}", where="--to")
+        return dict.fromkeys(names, (Order(words, options.to, f"delivered-{options.to}"),))
+    if site.solution is None:
+        raise InputProblem(
+            "the site file names no solution, so nobody knows what belongs where",
+            where=str(options.site),
+            remedy="Add `solution:`, or say where everything goes with --to TARGET.",
+        )
+    supplies = site.supplies.model_copy(update={"bundle": str(options.bundle.absolute())})
+    supplied_site = site.model_copy(update={"supplies": supplies})
+    supplied = read_supplies(supplied_site, options.site.absolute().parent)
+    plan = make_plan(load_solution(site.solution), supplied_site, (), supplied=supplied)
+    orders: dict[str, tuple[Order, ...]] = {}
+    for stage in plan.stages:
+        for step in stage.steps:
+            items = step.spec.get("items")
+            if step.kind != "deliver" or not isinstance(items, list):
+                continue
+            record = f"{step.stage}-{step.id}"
+            order = Order(tuple(map(str, items)), str(step.spec["to"]), record)
+            for name in step.hosts:
+                orders[name] = (*orders.get(name, ()), order)
+    if not orders:
+        raise InputProblem(
+            f"the plan of {site.solution} delivers nothing to machines",
+            where=str(options.site),
+            remedy="Say where everything goes with --to TARGET, or serve the bundle: "
+            "sitewright bundle serve.",
+        )
+    return orders
+
+
+async def _deliver(
+    options: argparse.Namespace,
+    inventory: Inventory,
+    structure: Structure,
+    orders: dict[str, tuple[Order, ...]],
+) -> list[Delivered]:
+    from bundles.deliver.delivery import Delivery
+    from bundles.opened import open_bundle
+    from foundation.hosts.pool import Pool
+    from installer.commands.options import read_credentials
+
+    told = _News(options)
+    pairs: list[tuple[Host, Sequence[Order]]] = [
+        (host, orders[host.name]) for host in inventory if host.name in orders
+    ]
+    with open_bundle(options.bundle) as bundle:
+        async with Pool(
+            inventory,
+            credentials=read_credentials(options),
+            connect_timeout=options.connect_timeout,
+        ) as pool:
+            delivery = Delivery(
+                bundle, structure.index, pool, parallel=max(1, options.parallel), listener=told
+            )
+            return await delivery.deliver(pairs, options.only)
+
+
+class _News:
+    """Prints what happens on each machine: lines of JSON, or sentences now and then."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._json_lines = options.json_lines
+        self._say = narrator(options)
+        self._next: dict[str, float] = {}
+
+    def __call__(self, news: News) -> None:
+        """Take one piece of news."""
+        if self._json_lines:
+            fields: dict[str, Any] = {"event": news.kind, "host": news.host}
+            if news.kind == "bytes":
+                fields |= {"done": news.done, "total": news.total, "rate": round(news.rate)}
+            print(json.dumps({**fields, "text": news.text}), flush=True)
+            return
+        if news.kind == "bytes":
+            now = time.monotonic()
+            if now < self._next.get(news.host, 0.0) and news.done < news.total:
+                return
+            self._next[news.host] = now + (1.0 if sys.stderr.isatty() else 5.0)
+        words = {"delivered": "delivered", "failed": f"FAILED: {news.text}"}
+        self._say(f"{news.host}: {words.get(news.kind, news.text)}")
+
+
+def _result(
+    options: argparse.Namespace, structure: Structure, delivered: Sequence[Delivered]
+) -> dict[str, Any]:
+    return {
+        "schema": "sitewright.bundle-delivered/1",
+        "bundle": str(options.bundle),
+        "index": structure.index_digest,
+        "hosts": [
+            {
+                "name": one.host,
+                "items": one.items,
+                "total_bytes": one.total,
+                "sent_bytes": one.sent,
+                "seconds": round(one.seconds, 3),
+                "problem": one.problem.as_dict() if one.problem else None,
+                "output": one.lines if one.problem else [],
+            }
+            for one in delivered
+        ],
+    }
+
+
+def _text(delivered: Sequence[Delivered]) -> str:
+    from bundles.contents import human_size
+
+    width = max((len(one.host) for one in delivered), default=4)
+    lines = []
+    for one in delivered:
+        words = (
+            f"{one.host:<{width}}  {one.items} items, {human_size(one.total)}; "
+            f"{human_size(one.sent)} sent in {one.seconds:.1f} s"
+        )
+        if one.problem is None:
+            lines.append(f"{words}  delivered and verified there")
+            continue
+        lines.append(f"{one.host:<{width}}  NOT delivered: {one.problem.cause}")
+        if one.problem.remedy:
+            lines.append(f"{'':<{width}}  Do: {one.problem.remedy}")
+    return "\n".join(lines)
