@@ -34,6 +34,8 @@ from foundation.problems import (
 PATIENCE: Final = 120.0
 """Seconds for a machine that was lost to come back, counted from the last byte."""
 _FIRST_WAIT: Final = 0.25
+_MOST_TRIES: Final = 20
+"""Tries in a row that brought nothing."""
 _LONGEST_WAIT: Final = 15.0
 _PLACE_SECONDS: Final = 4 * 3600.0
 _LAST_LINES: Final = 20
@@ -101,13 +103,20 @@ class _Life:
         self.seen()
 
     def seen(self) -> None:
-        """The machine gave a sign of life."""
-        self._alive = self._clock()
+        """Something was gained from the machine."""
+        self._tries = 0
         self._wait = _FIRST_WAIT
+        self.reached()
+
+    def reached(self) -> None:
+        """The machine let us in, which alone is not enough for ever."""
+        self._alive = self._clock()
 
     def wait(self) -> float | None:
         """Seconds until it is tried again; None where that would be too late."""
-        if self._clock() + self._wait - self._alive > self._patience:
+        self._tries += 1
+        late = self._clock() + self._wait - self._alive > self._patience
+        if late or self._tries > _MOST_TRIES:
             return None
         wait = self._wait
         self._wait = min(wait * 2, _LONGEST_WAIT)
@@ -196,7 +205,9 @@ class Delivery:
         """Do what may be done twice, again and again while a machine that was lost may return."""
         while True:
             try:
-                await action(await self._pool.connect(host))
+                connection = await self._pool.connect(host)
+                life.reached()
+                await action(connection)
                 return
             except (ConnectionLost, Unreachable, ConnectTimeout) as problem:
                 wait = life.wait()
@@ -249,12 +260,13 @@ class Delivery:
                 life.seen()
             pace(done, total)
 
+        pace = Pace(told)
+
         async def bring_it(connection: Connection) -> None:
             nonlocal pace
             pace = Pace(told)
             await bring(connection, blobs, BundleSource(self._bundle), progress=progress)
 
-        pace = Pace(told)
         await self._patiently(host, life, bring_it)
         return cargo.size - max(first, 0)
 

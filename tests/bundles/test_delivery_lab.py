@@ -79,7 +79,7 @@ async def test_twelve_machines_of_which_some_are_in_trouble(
     with open_bundle(bundle) as opened:
         index = read_structure(opened).index
         async with Pool(site(lab, machines), connect_timeout=5.0) as pool:
-            delivery = Delivery(opened, index, pool, parallel=12, patience=40.0, listener=hear)
+            delivery = Delivery(opened, index, pool, parallel=12, patience=25.0, listener=hear)
             hosts = list(pool.inventory)
             results = {
                 one.host: one for one in await delivery.deliver([(h, (ORDER,)) for h in hosts])
