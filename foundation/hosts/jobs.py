@@ -40,6 +40,8 @@ _SYSTEMD_FLOOR: Final = 240
 _kinds: weakref.WeakKeyDictionary[Connection, dict[Become, DurableKind]] = (
     weakref.WeakKeyDictionary()
 )
+_ended: weakref.WeakKeyDictionary[Connection, dict[str, JobStatus]] = weakref.WeakKeyDictionary()
+"""How jobs ended that were followed to their end, until somebody asks."""
 
 
 async def durable_kind(connection: Connection, *, become: Become = Become.ROOT) -> DurableKind:
@@ -123,8 +125,14 @@ def _check_units(units: Sequence[str]) -> None:
 
 
 async def status(connection: Connection, job_id: str, *, become: Become = Become.ROOT) -> JobStatus:
-    """Where a job stands. Raises ConnectionProblem classes."""
+    """Where a job stands; what `follow` found at its end is told once without asking again.
+
+    Raises ConnectionProblem classes.
+    """
     _check_id(job_id)
+    found = _ended.get(connection, {}).pop(job_id, None)
+    if found is not None:
+        return found
     if await durable_kind(connection, become=become) == "systemd":
         return await jobs_systemd.status(connection, job_id)
     return await jobs_detached.status(connection, job_id, become)
@@ -145,13 +153,18 @@ async def follow(
     """
     _check_id(job_id)
     _check_units(units)
+
+    def ended(status: JobStatus) -> None:
+        if status.state is not JobState.GONE:
+            _ended.setdefault(connection, {})[job_id] = status
+
     if await durable_kind(connection, become=become) == "systemd":
         # A cursor of another kind is from before the machine was changed: all is read again.
         after = cursor if is_cursor(cursor) else ""
-        lines = jobs_systemd.follow(connection, job_id, after, units)
+        lines = jobs_systemd.follow(connection, job_id, after, units, ended)
     else:
         after = cursor if cursor.isdecimal() and len(cursor) < 19 else ""
-        lines = jobs_detached.follow(connection, job_id, after, become)
+        lines = jobs_detached.follow(connection, job_id, after, become, ended)
     async with aclosing(lines) as open_lines:
         async for line in open_lines:
             yield line
@@ -220,6 +233,7 @@ async def _end(
     connection: Connection, job_id: str, become: Become, unit: str, detached: str
 ) -> None:
     _check_id(job_id)
+    _ended.get(connection, {}).pop(job_id, None)
     kind = await durable_kind(connection, become=become)
     script = unit if kind == "systemd" else detached
     done = await call(connection, script, [job_id], become=become)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from foundation.hosts import jobs_scripts as scripts
 from foundation.hosts.connection import Become, Completed, Connection
@@ -51,9 +51,16 @@ async def status(connection: Connection, job_id: str, become: Become) -> JobStat
 
 
 async def follow(
-    connection: Connection, job_id: str, cursor: str, become: Become
+    connection: Connection,
+    job_id: str,
+    cursor: str,
+    become: Become,
+    ended: Callable[[JobStatus], None],
 ) -> AsyncGenerator[JobLine, None]:
-    """The job's lines until it has ended and all was read; a line's time is when it came here."""
+    """The job's lines until it has ended and all was read; a line's time is when it came here.
+
+    `ended` is told how it ended, so that nobody needs to ask again.
+    """
     offset = int(cursor or 0)
     pause = 0.02
     while True:
@@ -67,17 +74,19 @@ async def follow(
                 limit=LINE_LIMIT,
                 offset=offset,
             ) as records:
-                state = as_status(await records.standing()).state if reading else JobState.RUNNING
+                status = as_status(await records.standing()) if reading else None
+                running = status is None or status.state is JobState.RUNNING
                 async for raw, left_out in records.lines():
                     offset += len(raw) + left_out + 1
                     text = clean_line(raw, left_out=left_out)
                     yield JobLine(text, "stdout", str(offset), time.time())
-                last = records.cutter.last() if state is not JobState.RUNNING else None
+                last = None if running else records.cutter.last()
                 if last is not None:
                     raw, left_out, offset = last
                     text = clean_line(raw, left_out=left_out)
                     yield JobLine(text, "stdout", str(offset), time.time())
-                if state is not JobState.RUNNING:
+                if status is not None and not running:
+                    ended(status)
                     return
         await asyncio.sleep(pause)
         pause = min(pause * 2, 1.0)

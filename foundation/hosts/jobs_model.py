@@ -32,6 +32,8 @@ class JobSpec:
     directory: str = "/"
     timeout: float = 3600.0
     """Seconds after which the machine itself ends the job."""
+    mark: bool = False
+    """Whether services are to be followed from its start on, which is marked in the journal."""
     fence: str = ""
     """The token of the machine's lock (`machine_lock`): where another holds that, it is not
     started."""

@@ -73,10 +73,13 @@ UNIT_START: Final = (
     + FENCE
     + _UNIT
     + r"""
-timeout=$1 folder=$2 nonce=$3 size=$4 fence=$5; shift 5
+timeout=$1 folder=$2 nonce=$3 size=$4 fence=$5 mark=$6; shift 6
 fenced "$fence" && exit 95
-if [ -e "$d/started" ] || shown | grep -q '^LoadState=loaded'; then exit 0; fi
-mkdir -p "$d" || exit 92
+mkdir -p "${d%/*}" || exit 92
+if ! mkdir "$d" 2>/dev/null; then
+    if [ -e "$d/started" ] || shown | grep -q '^LoadState=loaded'; then exit 0; fi
+    [ -d "$d" ] || exit 92
+fi
 input=null
 if [ "$size" -ge 0 ]; then
     case $(stat -f -c %T "$d") in tmpfs|ramfs) ;; *) exit 91;; esac
@@ -86,7 +89,9 @@ if [ "$size" -ge 0 ]; then
     input=file:$d/stdin
 fi
 printf %s "$nonce" >"$d/nonce" || exit 92
-journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$d/cursor"
+[ "$mark" = 0 ] ||
+    journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$d/cursor"
+: >"$d/lock"
 systemd-run --quiet --no-ask-password --unit="$id" --description="Sitewright job $id" \
     -p Type=exec -p RemainAfterExit=yes -p User=root -p IgnoreSIGPIPE=no \
     -p "RuntimeMaxSec=$timeout" -p TimeoutStopSec=10 -p "WorkingDirectory=$folder" \
@@ -99,12 +104,12 @@ systemd-run --quiet --no-ask-password --unit="$id" --description="Sitewright job
     + _WRAPPER.replace("$", "$$").replace("'", "'\\''")
     + r"""' sh "$d/lock" "sitewright: the job ended $nonce" "$@"
 status=$?
-if shown | grep -q '^LoadState=loaded'; then : >"$d/started"; exit 0; fi
+if [ $status = 0 ] || shown | grep -q '^LoadState=loaded'; then : >"$d/started"; exit 0; fi
 exit $status
 """
 )
-"""id, time-out, folder, nonce, size of the standard input or -1, fence or "", command with `$`
-doubled."""
+"""id, time-out, folder, nonce, size of the standard input or -1, fence or "", whether to mark the
+place in the journal (0, 1), command with `$` doubled."""
 
 # Not --after-cursor: where the entry at the cursor is another unit's, that leaves out the first
 # entry that matches (systemd 252), which is the job's first line if it overtook "Started". The
@@ -130,41 +135,34 @@ while [ "$n" -gt 0 ]; do u=$1; shift; set -- "$@" -u "$u"; n=$((n - 1)); done
 UNIT_FOLLOW: Final = (
     _BOOT
     + _UNIT
-    + _JOURNAL
-    + _UNITS
-    + r"""
-echo "Nonce=$(cat "$d/nonce" 2>/dev/null)"; echo "From=$cursor"; echo
-[ -e "$d/lock" ] || exit 0
-if command -v flock >/dev/null; then
-    ! flock -sn "$d/lock" true || exit 0
-    entries -u "$id.service" "$@" --follow --no-tail & p=$!
-    { flock -s "$d/lock" true; kill $p; } </dev/null >/dev/null 2>&1 & w=$!
-else
-    entries -u "$id.service" "$@" --follow --no-tail & p=$!
-    { while shown | grep -q '^SubState=\(start\|running\)'; do sleep 0.1; done; kill $p; } \
-        </dev/null >/dev/null 2>&1 & w=$!
-fi
-trap 'kill $p $w 2>/dev/null' EXIT HUP TERM INT
-wait $p 2>/dev/null
-"""
-)
-"""id, cursor or "", units: entries as they come, until the job ends."""
-
-UNIT_READ: Final = (
-    _BOOT
-    + _UNIT
     + r"""
 sync=$1; shift
 """
     + _JOURNAL
     + _UNITS
     + r"""
+runs() { shown | grep -q '^SubState=\(start\|running\)'; }
+held() { if command -v flock >/dev/null; then ! flock -sn "$d/lock" true; else runs; fi; }
+over() { if command -v flock >/dev/null; then flock -s "$d/lock" true
+    else while runs; do sleep 0.1; done; fi; }
+if [ -e "$d/lock" ] && held; then
+    echo Follow=yes; echo "Nonce=$(cat "$d/nonce" 2>/dev/null)"; echo "From=$cursor"; echo
+    entries -u "$id.service" "$@" --follow --no-tail & p=$!
+    { over; kill $p; } </dev/null >/dev/null 2>&1 & w=$!
+    trap 'kill $p $w 2>/dev/null' EXIT HUP TERM INT
+    wait $p 2>/dev/null
+    exit 0
+fi
+# Its shell may not have taken the lock yet, or systemd not have seen its end.
+n=0
+while [ $n -lt 5 ] && [ -e "$d/lock" ] && runs; do sleep 0.02; n=$((n + 1)); done
 standing
 [ "$sync" = 0 ] || journalctl --sync
 entries -u "$id.service" "$@"
 """
 )
-"""id, whether to sync (0, 1), cursor or "", units: the standing, then the entries there are."""
+"""id, whether to sync (0, 1), cursor or "", units. While the job runs: `Follow=yes` and entries as
+they come, until it ends. Else its standing and the entries there are."""
 
 UNIT_STATUS: Final = _BOOT + _UNIT + "standing\n"
 """id."""
@@ -280,7 +278,7 @@ if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemd-run >/
 fi
 LANG=C.UTF-8 "$@" <&3 3<&- >>"$d/log" 2>&1 &
 n=0
-while [ ! -e "$d/pid" ] && [ $n -lt 100 ]; do sleep 0.05; n=$((n + 1)); done
+while [ ! -e "$d/pid" ] && [ $n -lt 500 ]; do sleep 0.01; n=$((n + 1)); done
 [ -e "$d/pid" ] || exit 94
 """
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from foundation.hosts import jobs_scripts as scripts
@@ -21,7 +21,15 @@ async def start(connection: Connection, spec: JobSpec, nonce: str) -> Completed:
     """Hand a job to systemd; one that is there already is left alone."""
     command = [word.replace("$", "$$") for word in spec.command]
     size = -1 if spec.stdin is None else len(spec.stdin)
-    arguments = [spec.id, f"{spec.timeout:.3f}", spec.directory, nonce, str(size), spec.fence]
+    arguments = [
+        spec.id,
+        f"{spec.timeout:.3f}",
+        spec.directory,
+        nonce,
+        str(size),
+        spec.fence,
+        str(int(spec.mark)),
+    ]
     arguments += command
     return await call(
         connection, scripts.UNIT_START, arguments, stdin=spec.stdin, become=Become.ROOT
@@ -67,28 +75,34 @@ async def status(connection: Connection, job_id: str) -> JobStatus:
 
 
 async def follow(
-    connection: Connection, job_id: str, cursor: str, units: Sequence[str]
+    connection: Connection,
+    job_id: str,
+    cursor: str,
+    units: Sequence[str],
+    ended: Callable[[JobStatus], None],
 ) -> AsyncGenerator[JobLine, None]:
-    """The job's lines and those of the units, until the job has ended and all was read."""
+    """The job's lines and those of the units, until the job has ended and all was read.
+
+    `ended` is told how it ended, so that nobody needs to ask again.
+    """
     reader = JournalReader(job=f"{job_id}.service", read=cursor)
     pause = 0.02
     synced = False
     while True:
-        arguments = [job_id, reader.read, *units]
-        async with _entries(connection, scripts.UNIT_FOLLOW, arguments, reader) as following:
-            async for line in following:
-                yield line
         arguments = [job_id, "1" if synced else "0", reader.read, *units]
-        async with _entries(connection, scripts.UNIT_READ, arguments, reader) as reading:
-            async for line in reading:
+        async with _entries(connection, scripts.UNIT_FOLLOW, arguments, reader) as entries:
+            async for line in entries:
                 yield line
-            state = as_status(reading.standing).state
-        if state is JobState.RUNNING:
-            # Its shell may not have taken its lock yet, or lost it on the way out.
+            standing = entries.standing
+        if standing.get("Follow") == "yes":
+            continue
+        status = as_status(standing)
+        if status.state is JobState.RUNNING:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
             continue
         if reader.ended or synced:
+            ended(status)
             break
         # No last line of its own: it was ended from outside, or journald is behind.
         synced = True

@@ -231,6 +231,7 @@ class Context:
         locks = self._shared.locks
         spec = JobSpec(
             id=self._job_id(label),
+            mark=bool(self._follow),
             fence=locks.token if locks is not None and not self.host.local else "",
             command=tuple(command),
             stdin=stdin,
