@@ -42,6 +42,19 @@ advice() { # the command that brings a Python with venv on this system
     esac
 }
 
+offer() { # a command that brings what is missing, run if a person at a terminal says so
+    [ -t 0 ] && [ -t 2 ] || return 1
+    say ""
+    say "Something is missing: $1. This brings it:"
+    say "  $2"
+    printf 'Run it now? y or n: ' >&2
+    read -r answer || return 1
+    case $answer in
+    y | Y | yes) sh -c "$2" >&2 ;;
+    *) return 1 ;;
+    esac
+}
+
 # A Python is known by running it: a name on the path may be a shim that only prints an error.
 usable() {
     "$1" -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) or sys.maxsize < 2**32)' \
@@ -57,6 +70,15 @@ else
     for name in python3 python3.14 python3.13 python3.12 python3.11 \
         /usr/bin/python3 /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 \
         /usr/local/bin/python3; do
+        if usable "$name"; then
+            python=$name
+            break
+        fi
+    done
+fi
+if [ -z "$python" ] && command -v apt-get >/dev/null 2>&1 &&
+    offer "no Python 3.11 or newer was found" "$(advice)"; then
+    for name in python3 python3.12 python3.11; do
         if usable "$name"; then
             python=$name
             break
@@ -91,15 +113,20 @@ restore() { # an installation that did not end well leaves what was there before
 }
 last_lines() { tail -n 8 "$log" | sed 's/^/  /' >&2; }
 
+has_venv() { "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; }
+
 install() {
-    if ! "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+    if ! has_venv; then
         minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         remedy=$(advice)
         if command -v apt-get >/dev/null 2>&1; then
             remedy="${sudo_word}apt-get update && ${sudo_word}apt-get install -y python$minor-venv"
         fi
-        fail "this Python has no venv" "the package with Python's venv module is not installed." \
-            "$remedy"
+        if ! command -v apt-get >/dev/null 2>&1 ||
+            ! offer "Python's venv module" "$remedy" || ! has_venv; then
+            fail "this Python has no venv" \
+                "the package with Python's venv module is not installed." "$remedy"
+        fi
     fi
     say "Installing Sitewright into $venv (about a minute the first time) …"
     # An environment holds its own path, so the new one is built in its place; the old one steps

@@ -91,13 +91,15 @@ class Carried(StrEnum):
     WARNINGS = "ready with warnings"
     UNKNOWN = "not known"
     MENDABLE = "can be made ready"
-    SHORT = "too small"
+    SHORT = "does not fit"
 
 
 NOT_STATED: Final = "Nobody states how large its machines must be, so this was not measured."
 
 HARDWARE: Final = ("cpu", "memory", "disk", "nic")
 """Areas of findings that another machine mends, not a command."""
+SYSTEM: Final = ("os.architecture", "os.release")
+"""Findings that no command mends either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,11 @@ class Ranked:
     reasons: tuple[str, ...]
     lacks: tuple[str, ...]
     """What it lacks of the wishes, then what the machines lack for it."""
+
+    @property
+    def mendable(self) -> bool:
+        """Whether all that it lacks can be installed or set on these machines."""
+        return self.measured.carried is Carried.MENDABLE and self.lacks == self.measured.lacks
 
     @property
     def name(self) -> str:
@@ -258,7 +265,7 @@ def _alone(needs: SolutionNeeds, seen: Seen, today: date) -> Measured:
     warned = tuple(f.title for f in result.findings if f.severity is Severity.WARN)
     open_ones = tuple(f.title for f in result.findings if f.severity is Severity.UNKNOWN)
     if failed:
-        hard = any(f.area in HARDWARE or f.id == "os.architecture" for f in failed)
+        hard = any(f.area in HARDWARE or f.id in SYSTEM for f in failed)
         carried = Carried.SHORT if hard else Carried.MENDABLE
         return Measured(carried, tuple(_lack(f) for f in failed), warned)
     if open_ones:

@@ -30,7 +30,7 @@ CARRY_TEXT: Final = (
 def recommended(advice: Advice) -> tuple[Ranked, ...]:
     """What is recommended: the first of all on one machine, else of each system and quality.
 
-    Nothing that lacks something is recommended.
+    Nothing that lacks something is recommended, unless a few commands mend it.
     """
     from installer.advice import USE_CASE_OF, system_of
 
@@ -40,7 +40,7 @@ def recommended(advice: Advice) -> tuple[Ranked, ...]:
     for one in advice.ranked:
         kind = None if alone else (system_of(one.option, one.way), one.way.quality)
         firsts.setdefault(kind, one)
-    return tuple(one for one in firsts.values() if not one.lacks)
+    return tuple(one for one in firsts.values() if not one.lacks or one.mendable)
 
 
 def here_words(one: Ranked) -> tuple[str, str]:
@@ -55,7 +55,7 @@ def here_words(one: Ranked) -> tuple[str, str]:
         case Carried.MENDABLE:
             return "can be mended", "warn"
         case Carried.SHORT:
-            return "too small here", "fail"
+            return "does not fit", "fail"
     needs = one.option.needs(one.way)
     if needs is None:
         return "not measured", "muted"
@@ -69,7 +69,7 @@ def _fits(one: Ranked) -> bool:
     """Whether the machine at hand was measured and carries it."""
     from installer.advice import Carried
 
-    return one.measured.carried in (Carried.READY, Carried.WARNINGS)
+    return one.measured.carried in (Carried.READY, Carried.WARNINGS, Carried.MENDABLE)
 
 
 def carry_text(advice: Advice | None = None, machine: str = "") -> Group:
@@ -100,6 +100,9 @@ def about_case(case: UseCase, advice: Advice | None, machine: str) -> Group:
     if best:
         names = "; ".join(one.option.name(one.way) for one in best)
         parts.append(Text(f"{RECOMMENDED} Recommended{where}: {names}.", "bold"))
+        parts += [
+            Text(f"To be mended first: {'; '.join(one.lacks)}.") for one in best if one.mendable
+        ]
     elif advice.best is not None:
         lacks = "; ".join(advice.best.lacks)
         parts.append(Text(f"Nothing fits{where} as it is. Nearest: {advice.best.name} ({lacks})."))
@@ -122,7 +125,8 @@ def about_way(chart: Map, advice: Advice, one: Ranked, machine: str) -> Group:
         Text(f"{QUALITY_WORDS[one.way.quality]} · {who} · {file.state_words}"),
     ]
     if one.lacks:
-        parts.append(Text(f"Lacks: {'; '.join(one.lacks)}."))
+        word = "To be mended first" if one.mendable else "Lacks"
+        parts.append(Text(f"{word}: {'; '.join(one.lacks)}."))
     parts.append(Text(f"{file.summary} Good for: {_lower(file.good_for)}"))
     parts += [Text(), Text("Why here", "bold"), *(Text(f"- {text}") for text in one.reasons)]
     parts += [Text(f"- Mind: {text}") for text in one.measured.minds]

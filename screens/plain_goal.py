@@ -164,6 +164,8 @@ def _tell(wizard: PlainWizard, advice: Advice) -> None:
     """The options, best first, with the reasons of the first and what each lacks."""
     talk = wizard.dialogue
     word = "Recommended" if advice.fits else "Nothing fits as it is. Nearest"
+    if advice.ranked[0].mendable:
+        word = "Recommended, once mended"
     for number, one in enumerate(advice.ranked, 1):
         first = f"{word}: " if number == 1 else ""
         who = "Sitewright installs it" if one.option.installable else "by hand"

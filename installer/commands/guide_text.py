@@ -52,6 +52,8 @@ def advice_text(
         page.paragraph("Say less, or look at the whole map: sitewright guide --map")
         return page.text()
     word = "Take" if advice.fits else "Nearest, and not without a lack"
+    if best.mendable:
+        word = "Take, once mended"
     page.heading(f"{word}: {best.name}")
     page.paragraph(best.option.file.summary, indent=2, hang=2)
     page.blank()
@@ -112,7 +114,7 @@ _CARRIED_WORDS: Final = {
     Carried.READY: "carried here",
     Carried.WARNINGS: "carried here",
     Carried.MENDABLE: "can be mended",
-    Carried.SHORT: "too small here",
+    Carried.SHORT: "does not fit here",
     Carried.UNKNOWN: "",
 }
 

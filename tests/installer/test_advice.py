@@ -83,6 +83,15 @@ def test_missing_software_does_not_make_a_machine_too_small() -> None:
     assert harness.measured.carried in (Carried.MENDABLE, Carried.READY, Carried.WARNINGS)
 
 
+def test_another_release_of_the_system_is_not_mended_by_a_command() -> None:
+    """Miniloop refuses Ubuntu 24.04."""
+    answer = advice(EXPERIMENTER, seen("laptop"))
+    miniloop = answer.ranked[place_of(answer, "miniloop")]
+    assert miniloop.measured.carried is Carried.SHORT
+    assert not miniloop.mendable
+    assert any(lack.startswith("system: Ubuntu 24.04") for lack in miniloop.lacks)
+
+
 @pytest.mark.parametrize(
     ("system", "option"),
     [

@@ -113,7 +113,7 @@ async def test_what_fits_this_machine_is_a_goal_too(services: RecordedServices) 
         await to_goal(pilot)
         await pilot.press("up")
         await mapped(pilot, "carry", HARNESS)
-        await shows(pilot, "against everything that fits on one", "Miniloop: can be mended")
+        await shows(pilot, "against everything that fits on one", "Miniloop: does not fit")
         await pilot.press("enter")
         await on_step(pilot, StepId.PREFLIGHT)
         assert app.answers.carry
