@@ -50,7 +50,7 @@ from bundles.recipe import (
 from bundles.registry import Registries
 from bundles.signature import sign
 from bundles.sources.workshop import Locked, Workshop
-from bundles.store import Store
+from bundles.store import Store, cannot_write
 from bundles.strict_json import digest_of
 from bundles.structure import Structure, read_structure
 from bundles.web import Patience, Web
@@ -231,6 +231,10 @@ def _finish(
         created=index.created,
         items=tuple(items),
     )
+    try:
+        store.sync()
+    except OSError as error:
+        raise cannot_write(error, store.root) from error
     raw_index = whole.as_bytes()
     signature = sign(raw_index, options.key) if options.key else None
     _write(store.root, LAYOUT_NAME, LAYOUT_TEXT)

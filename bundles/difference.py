@@ -65,6 +65,7 @@ def make_difference(
                 continue
             _copy(bundle, store, digest, size)
             written += size
+        store.sync()
         note = _Note(base=base_digest).model_dump(mode="json", by_alias=True)
         _documents(bundle, output, canonical_json(note))
         store.keep_only(digest for digest in structure.blobs if digest not in base)
@@ -87,6 +88,7 @@ def join_difference(
         store = Store(output)
         for digest, size in structure.blobs.items():
             _copy(new if digest in new.blobs else old, store, digest, size)
+        store.sync()
         _documents(new, output, None)
         store.keep_only(structure.blobs)
     return verify_bundle(output, signers)

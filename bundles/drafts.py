@@ -10,7 +10,6 @@ from bundles.layout import BundleIndex, Item, parse_image_index, parse_index, pa
 from bundles.lock import Gathered
 from bundles.problems import HostileBundle
 from bundles.store import Store
-from foundation.paths import write_whole
 
 _NAMELESS = "sha256:" + "0" * 64
 
@@ -26,7 +25,11 @@ class Drafts:
     def save(self, gathered: Gathered) -> None:
         """Remember a finished line."""
         index = BundleIndex("draft", "0", "draft", _NAMELESS, "-", gathered.items)
-        write_whole(self._path(gathered.wanted), index.as_bytes().decode(), mode=0o644)
+        # It need not outlive the power: one that is cut off is no index, and the line is done anew.
+        path = self._path(gathered.wanted)
+        unfinished = path.with_suffix(".new")
+        unfinished.write_bytes(index.as_bytes())
+        unfinished.replace(path)
 
     def load(self, wanted: str) -> Gathered | None:
         """A finished line whose blobs are all still there, or None."""

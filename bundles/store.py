@@ -1,8 +1,10 @@
 """The blobs of a bundle that is being made: content-addressed, written once, resumable.
 
-A blob is written to a file of its own in the work folder, compared with its digest, synced, and
-only then given its name; so whatever has a name is whole, after any interruption. A download that
-broke off keeps what it has and goes on from there; the whole is compared again at its end.
+A blob is written to a file of its own in the work folder, compared with its digest, and only then
+given its name. A large one is synced before that; small ones are synced together at the end, and
+one that an earlier run left is read again before it counts; so whatever counts is whole, after any
+interruption. A download that broke off keeps what it has and goes on from there; the whole is
+compared again at its end.
 """
 
 from __future__ import annotations
@@ -11,15 +13,19 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bundles.folder import WORK_NAME
 from bundles.opened import CHUNK
 from bundles.problems import WrongContent
 from bundles.strict_json import digest_of
-from foundation.paths import write_whole
 from foundation.problems import InputProblem
+
+LARGE: Final = 1 << 20
+"""Bytes from which on a blob is synced by itself, and not read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Partial:
             while view:
                 view = view[self._file.write(view) or 0 :]
         except OSError as error:
-            raise _cannot_write(error, self._store.root) from error
+            raise cannot_write(error, self._store.root) from error
 
     def expect(self, size: int) -> None:
         """Set the size that a server announced, where none was known."""
@@ -85,12 +91,13 @@ class Partial:
                 f"{self._digest or 'any digest'} with {self._size} bytes was expected"
             )
         try:
-            os.fsync(self._file.fileno())
-            self._store.name(self._path, digest)
+            if size >= LARGE:
+                os.fsync(self._file.fileno())
+            self._store.name(self._path, digest, size)
             if came != digest:
                 self._store.note(came, digest)
         except OSError as error:
-            raise _cannot_write(error, self._store.root) from error
+            raise cannot_write(error, self._store.root) from error
         return Blob(digest, size)
 
     def __enter__(self) -> Partial:
@@ -127,6 +134,9 @@ class Store:
         self._blobs = root / "blobs" / "sha256"
         self._partial = self.work / "partial"
         self._others = self.work / "others"
+        self._unsynced: set[str] = set()
+        self._sure: set[str] = set()
+        """Small blobs that this run wrote, or read again."""
         try:
             for folder in (self._blobs, self._partial):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -141,11 +151,19 @@ class Store:
 
     def has(self, digest: str, size: int | None = None) -> bool:
         """Whether a blob is there, whole."""
+        path = self.path(digest)
         try:
-            found = self.path(digest).lstat().st_size
+            found = path.lstat().st_size
+            if (size is not None and found != size) or found >= LARGE or digest in self._sure:
+                return size is None or found == size
+            # It may be of a run that ended with the power, before its bytes were on the medium.
+            if digest_of(path.read_bytes()) != digest:
+                path.unlink()
+                return False
         except FileNotFoundError:
             return False
-        return size is None or found == size
+        self._sure.add(digest)
+        return True
 
     def find(self, digest: str, size: int) -> Blob | None:
         """A blob that is there, whole, by its digest or by the other hash that it came under."""
@@ -159,7 +177,7 @@ class Store:
     def note(self, other: str, digest: str) -> None:
         """Remember, until the bundle is finished, which blob came under another hash."""
         self._others.mkdir(exist_ok=True)
-        write_whole(self._others / _hexadecimal(other), digest, mode=0o644)
+        (self._others / _hexadecimal(other)).write_text(digest, "ascii")
 
     def read(self, digest: str) -> bytes:
         """A small blob that is there."""
@@ -192,10 +210,21 @@ class Store:
                 partial.write(buffer[:got])
             return partial.finish()
 
-    def name(self, path: Path, digest: str) -> None:
-        """Give a compared and synced file the name of its digest."""
+    def name(self, path: Path, digest: str, size: int) -> None:
+        """Give a compared file the name of its digest; a large one is synced already."""
         path.chmod(0o644)
         path.replace(self.path(digest))
+        if size < LARGE:
+            self._unsynced.add(digest)
+            self._sure.add(digest)
+
+    def sync(self) -> None:
+        """Bring the small blobs of this run onto the medium; raises OSError."""
+        # Side by side, since a file system writes its journal once for all who wait for it.
+        with ThreadPoolExecutor(8, thread_name_prefix="sync") as pool:
+            for _ in pool.map(_sync_file, map(self.path, sorted(self._unsynced))):
+                pass
+        self._unsynced.clear()
 
     def keep_only(self, digests: Iterable[str]) -> None:
         """Remove every blob that is not named, and the work folder: the bundle is finished."""
@@ -217,6 +246,17 @@ class Store:
         return path
 
 
+def _sync_file(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return  # nothing asked for it in the end
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _other_hash(digest: str | None) -> hashlib._Hash | None:
     # The snap store names its files by another hash than a bundle does.
     return hashlib.sha3_384() if digest and digest.startswith("sha3-384:") else None
@@ -226,7 +266,8 @@ def _hexadecimal(digest: str) -> str:
     return digest.partition(":")[2]
 
 
-def _cannot_write(error: OSError, root: Path) -> InputProblem:
+def cannot_write(error: OSError, root: Path) -> InputProblem:
+    """The problem of a medium that takes no more."""
     return InputProblem(
         f"the bundle cannot be written: {error.strerror or error}",
         where=str(root),

@@ -21,7 +21,7 @@ import httpcore
 import httpx
 
 from bundles.problems import SourceProblem, WrongContent
-from bundles.store import Blob, Partial, Store
+from bundles.store import LARGE, Blob, Partial, Store
 from bundles.web_answers import (
     announced_size,
     certificates,
@@ -92,7 +92,8 @@ class Web:
         self.patience = patience or Patience()
         self._waiting = waiting
         self._slots = asyncio.Semaphore(parallel)
-        self._connections = 2 * parallel
+        # The pool looks at every connection for every request, so they are no more than are used.
+        self._connections = parallel + 2
         # A disk that writes back must not hold up what comes in, so syncing has its own threads.
         self._syncing = ThreadPoolExecutor(4, thread_name_prefix="sync")
         self._clients: dict[str, httpx.AsyncClient] = {}
@@ -183,9 +184,15 @@ class Web:
         Raises SourceProblem, WrongContent.
         """
         news = news or _NoNews()
+        small = size is not None and size < LARGE
         async with self._slots:
-            # What an earlier run left is hashed again, which takes its time.
-            partial = await asyncio.to_thread(store.begin, digest, size)
+            # What an earlier run left is hashed again, which takes its time; for what is small,
+            # a thread takes longer than the work.
+            partial = (
+                store.begin(digest, size)
+                if small
+                else await asyncio.to_thread(store.begin, digest, size)
+            )
             try:
                 news.had(partial.received)
                 await self._receive(url, partial, size, authorize, news)
@@ -194,6 +201,8 @@ class Web:
                 raise
         with partial:
             try:
+                if small:
+                    return partial.finish()
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._syncing, partial.finish)
             except WrongContent as problem:

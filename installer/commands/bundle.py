@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from bundles.signers import Signer
+    from bundles.sources.snap_store import StoreAddress
     from bundles.verify import Verified
 
 
@@ -50,7 +51,6 @@ def _create(options: argparse.Namespace) -> int:
     from bundles.create import CreateOptions, create_bundle
     from bundles.credentials import read_logins
     from bundles.lock import load_lock
-    from bundles.sources.snap_store import StoreAddress
     from installer.commands.bundle_recipe import recipe_of
 
     recipe, environment, folder = recipe_of(options)
@@ -73,7 +73,7 @@ def _create(options: argparse.Namespace) -> int:
                 plain_http=frozenset(options.plain_http),
                 parallel=options.parallel,
                 recipe_folder=folder,
-                snap_store=StoreAddress(options.snap_store) if options.snap_store else None,
+                snap_store=_snap_store(options),
             ),
             listener=line.event,
         )
@@ -276,6 +276,14 @@ async def _pushed(
                 parallel=options.parallel,
                 done=lambda one: say(f"{one.target}"),
             )
+
+
+def _snap_store(options: argparse.Namespace) -> StoreAddress | None:
+    if not options.snap_store:
+        return None
+    from bundles.sources.snap_store import StoreAddress
+
+    return StoreAddress(options.snap_store)
 
 
 def _needed(lock: Any) -> Any:

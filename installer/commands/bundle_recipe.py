@@ -62,10 +62,12 @@ def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, P
 
 def given_by(options: argparse.Namespace) -> tuple[Site | None, dict[str, Any]]:
     """The site that the options name, and the settings that it and they give."""
+    if not options.site:
+        return None, dict(options.set)
     from installer.site import load_site
 
-    site = load_site(options.site) if options.site else None
-    return site, {**(site.settings if site else {}), **dict(options.set)}
+    site = load_site(options.site)
+    return site, {**site.settings, **dict(options.set)}
 
 
 def _setting(text: str) -> tuple[str, str]:
