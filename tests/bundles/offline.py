@@ -10,12 +10,14 @@ import re
 import shutil
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bundles.create import CreateOptions, create_bundle
 from bundles.recipe import Recipe
 from bundles.signature import load_signing_key
+from bundles.sources.snap_store import StoreAddress
 from tests.bundles.places import Layout, RunningRegistry, layer, need
 from tests.lab.recipe import FULL, mirror
 
@@ -64,17 +66,25 @@ def file_line(folder: Path, name: str, content: bytes) -> dict[str, Any]:
     return {"name": name, "url": (folder / name).as_uri(), "sha256": sha256}
 
 
-def debian_line(*packages: str) -> dict[str, Any]:
-    """A line of a recipe for packages of the release that lab machines have, from their mirror."""
+def debian_line(*packages: str, release: str = FULL.suite) -> dict[str, Any]:
+    """A line of a recipe for packages of the release that lab machines have, from their mirror.
+
+    `release` is what a machine says that it is, where it says something else.
+    """
     return {
-        "release": FULL.suite,
+        "release": release,
         "sources": [{"url": mirror() or "", "suites": [FULL.suite]}],
         "packages": list(packages),
     }
 
 
 def make_bundle(
-    folder: Path, registry: RunningRegistry | None, key: Path, solution: str = "test", **lines: Any
+    folder: Path,
+    registry: RunningRegistry | None,
+    key: Path,
+    solution: str = "test",
+    snap_store: StoreAddress | None = None,
+    **lines: Any,
 ) -> Path:
     """A signed bundle; images of docker.io come from the registry."""
     recipe = Recipe.model_validate({"solution": solution, "version": "1", **lines})
@@ -84,5 +94,7 @@ def make_bundle(
         mirrors={"docker.io": [host]} if host else {},
         plain_http=frozenset([host]),
     )
+    if snap_store is not None:
+        options = replace(options, snap_store=snap_store)
     asyncio.run(create_bundle(recipe, folder, options))
     return folder

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from tests.bundles.offline import COMPOSE, debian_line, file_line, make_bundle, 
 from tests.bundles.places import start_registry
 from tests.installer.engine_site import Watch, engine, new_run, plan, step
 from tests.lab.lab import Lab
+from tests.lab.leaving import count_what_leaves, tried_to_leave
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 
@@ -86,42 +85,18 @@ def inventory(lab: Lab, *machines: Machine) -> Inventory:
     )
 
 
-WAYS = {
-    "names": ("-p", "udp", "--dport", "53"),
-    "time": ("-p", "udp", "--dport", "123"),
-    "tcp": ("-p", "tcp"),
-    "udp": ("-p", "udp"),
-    "rest": (),
-}
-"""What may try to leave, to be counted apart."""
-
-
-def count_what_leaves(machine: Machine, lab: Lab) -> None:
-    """Let nothing out of the lab's network, and count what tries.
-
-    The default route stays, so that a try becomes a packet that can be counted. What a machine
-    says to its own link (multicast) leaves no network.
-    """
-    machine.exec(["systemctl", "stop", "chrony.service"])
-    machine.exec(["sh", "-c", "echo nameserver 192.0.2.53 > /etc/resolv.conf"])
-    for way in ("224.0.0.0/4", "127.0.0.0/8", str(lab.subnet)):
-        machine._network("iptables", "-A", "OUTPUT", "-d", way, "-j", "ACCEPT")
-    for match in WAYS.values():
-        machine._network("iptables", "-A", "OUTPUT", *match, "-j", "DROP")
-
-
-def tried_to_leave(machine: Machine) -> dict[str, int]:
-    """Packets that tried to leave the lab's network."""
-    pid = str(machine._pid())
-    shown = subprocess.run(
-        ["nsenter", "--target", pid, "--net", "iptables", "-nvxL", "OUTPUT"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    counts = re.findall(r"^\s*([0-9]+)\s+[0-9]+ DROP", shown, re.MULTILINE)
-    return {way: int(n) for way, n in zip(WAYS, counts, strict=True) if int(n)}
-
-
 DAEMON = '{"storage-driver": "vfs", "default-cgroupns-mode": "private"}'
+
+
+SIDELOAD = "/var/snap/microk8s/common/sideload"
+MICROK8S = """\
+#!/bin/sh
+# STAND-IN for the program of the snap: `ctr` is the real one, and keeps images as plain files,
+# since a lab machine has no overlay file system of its own.
+[ "$1" = ctr ] || exit 1
+shift
+CONTAINERD_SNAPSHOTTER=native exec ctr --namespace k8s.io "$@"
+"""
 
 
 async def test_a_machine_without_a_way_out_is_given_everything(
@@ -152,6 +127,22 @@ async def test_a_machine_without_a_way_out_is_given_everything(
         )
         assert page == PAGE
         assert machine.exec(["haproxy", "-v"]).stdout.startswith("HAProxy")
+        assert tried_to_leave(machine) == {}
+
+        # MicroK8s' containerd: before it is there, then (the real containerd of Docker's packages).
+        kubernetes = planned(
+            bundle, deliver("cri", "containers-microk8s", "images:*", stage="five")
+        )
+        assert await engine(kubernetes, pool=pool).run() is Outcome.DONE
+        (waiting,) = machine.script(f"ls {SIDELOAD}").split()
+        assert machine.script(f"tar -tf {SIDELOAD}/{waiting} index.json") == "index.json\n"
+        machine.write_file("/usr/local/bin/microk8s", MICROK8S, mode=0o755)
+        assert await engine(kubernetes, pool=pool).run() is Outcome.DONE
+        names = machine.script("microk8s ctr image ls -q").split()
+        assert names[0] == "docker.io/example/web:1.0"
+        assert names[1].startswith("docker.io/example/web@sha256:")
+        assert "unavailable" not in machine.script("microk8s ctr image check | grep example")
+        assert await engine(kubernetes, pool=pool).run() is Outcome.ALREADY
         assert tried_to_leave(machine) == {}
 
         delivering = [s for stage in made.stages for s in stage.steps if s.kind == "deliver"]

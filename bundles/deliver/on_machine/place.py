@@ -134,7 +134,7 @@ class Placing:
         """The images that the runtime does not have under all their names."""
         if self.target == "containers-docker":
             there = docker_images()
-        elif shutil.which("microk8s") or Path("/snap/bin/microk8s").exists():
+        elif microk8s():
             there = microk8s_images()
         else:
             return [one for one in self.wanted["images"] if not self.sideloaded(one).exists()]
@@ -151,8 +151,8 @@ class Placing:
         """Hand images to the runtime."""
         if self.target == "containers-docker":
             command = ["docker", "load"]
-        elif shutil.which("microk8s") or Path("/snap/bin/microk8s").exists():
-            command = ["microk8s", "ctr", "image", "import", "-"]
+        elif microk8s():
+            command = [microk8s(), "ctr", "image", "import", "-"]
         else:
             self.sideload(images)
             return
@@ -196,7 +196,7 @@ class Placing:
         if self.target == "containers-docker":
             command = ["docker", "image", "rm", familiar(name)]
         else:
-            command = ["microk8s", "ctr", "image", "rm", name]
+            command = [microk8s() or "microk8s", "ctr", "image", "rm", name]
             for image in self.wanted["images"]:
                 if name in image["names"] and self.sideloaded(image).exists():
                     self.sideloaded(image).unlink()
@@ -309,10 +309,16 @@ def docker_images() -> dict[str, set[str]]:
     return there
 
 
+def microk8s() -> str:
+    """The program of the snap, which sudo's path may lack; empty where it is not installed."""
+    snap = "/snap/bin/microk8s"
+    return shutil.which("microk8s") or (snap if Path(snap).exists() else "")
+
+
 def microk8s_images() -> dict[str, set[str]]:
     """Names of the images in MicroK8s' containerd, each with the digest of its manifest."""
     there: dict[str, set[str]] = {}
-    for line in output("microk8s", "ctr", "image", "ls").splitlines()[1:]:
+    for line in output(microk8s(), "ctr", "image", "ls").splitlines()[1:]:
         words = line.split()
         if len(words) > 2:
             there.setdefault(familiar(words[0]), set()).add(words[2].rpartition(":")[2])
