@@ -235,6 +235,8 @@ class DeliverStep(_Step):
     items: Annotated[tuple[str, ...], Field(min_length=1)]
     """Selectors, `kind:glob`; see bundles.deliver.selection."""
     to: Literal["containers-docker", "containers-microk8s", "apt", "snap", "folder"]
+    size: int = 0
+    """Bytes of all its items together; the plan fills it in."""
     timeout_minutes: float = 240.0
     expected_minutes: float = 5.0
 

@@ -89,7 +89,9 @@ async def test_what_is_lacking_comes_and_nothing_comes_twice(
 async def test_blobs_are_for_everybody_to_read_and_for_root_to_change(
     connection: Connection, tmp_path: Path
 ) -> None:
+    tmp_path.chmod(0o700)
     await send(connection, Memory(b"one"), tmp_path / "store")
+    assert tmp_path.stat().st_mode & 0o777 == 0o711  # apt reads as a user of its own
     (file,) = (tmp_path / "store/blobs/sha256").iterdir()
     assert file.stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "store/incoming").stat().st_mode & 0o777 == 0o700

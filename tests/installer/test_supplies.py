@@ -19,6 +19,7 @@ from installer.planning import make_plan
 from installer.room import objection
 from installer.site import Site, dump_site, load_site, resolved
 from installer.solution import Solution, load_solution
+from installer.steps.model import DeliverStep
 from installer.supplies import Supplied, read_supplies, verify_for
 from tests.bundles.conftest import Keys, file_recipe, keys, make
 from tests.installer.test_planning import MACHINES, made, stage, step
@@ -68,6 +69,8 @@ def test_a_delivery_names_its_items_and_their_size(bundle: Path, tmp_path: Path)
         "file helm", "file kubectl"
     ]  # fmt: skip
     assert dict(plan.supplies)["index"].startswith("sha256:")
+    # What the planner adds, the step kind must take.
+    DeliverStep.model_validate({"id": one.id, "kind": one.kind, "title": one.title, **one.spec})
 
 
 def test_the_plan_is_another_with_another_bundle(bundle: Path, tmp_path: Path, keys: Keys) -> None:

@@ -58,6 +58,10 @@ class Store:
         self.blobs.mkdir(parents=True, exist_ok=True)
         self.incoming.mkdir(exist_ok=True)
         self.incoming.chmod(0o700)
+        # apt reads a local source as a user of its own, so it must get through to here; what else
+        # lies in the folder above cannot be listed by that.
+        above = self.folder.parent
+        above.chmod(above.stat().st_mode | 0o011)
 
     def part(self, name: str) -> Path:
         """Where a blob lies while it is not whole."""
