@@ -59,6 +59,11 @@ def there(store: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in (store / "blobs/sha256").iterdir()}
 
 
+def mode(path: Path) -> int:
+    """The permissions of a file."""
+    return path.stat().st_mode & 0o777
+
+
 async def send(connection: Connection, memory: Memory, store: Path) -> transfer.Brought:
     return await bring(connection, memory.blobs, memory, store=str(store), spare=0)
 
@@ -89,12 +94,12 @@ async def test_what_is_lacking_comes_and_nothing_comes_twice(
 async def test_blobs_are_for_everybody_to_read_and_for_root_to_change(
     connection: Connection, tmp_path: Path
 ) -> None:
-    tmp_path.chmod(0o700)
-    await send(connection, Memory(b"one"), tmp_path / "store")
-    assert tmp_path.stat().st_mode & 0o777 == 0o711  # apt reads as a user of its own
-    (file,) = (tmp_path / "store/blobs/sha256").iterdir()
-    assert file.stat().st_mode & 0o777 == 0o644
-    assert (tmp_path / "store/incoming").stat().st_mode & 0o777 == 0o700
+    assert mode(tmp_path) == 0o700
+    memory = Memory(b"one")
+    await send(connection, memory, tmp_path / "store")
+    assert mode(tmp_path) == 0o711  # apt reads as a user of its own
+    assert mode(tmp_path / "store/blobs/sha256" / memory.blobs[0].sha256) == 0o644
+    assert mode(tmp_path / "store/incoming") == 0o700
 
 
 async def test_a_transfer_that_was_cut_sends_only_the_rest(

@@ -133,7 +133,8 @@ async def test_a_machine_without_a_way_out_is_given_everything(
         kubernetes = planned(
             bundle, deliver("cri", "containers-microk8s", "images:*", stage="five")
         )
-        assert await engine(kubernetes, pool=pool).run() is Outcome.DONE
+        images = new_run(kubernetes, "images")
+        assert await engine(kubernetes, images, pool=pool).run() is Outcome.DONE
         (waiting,) = machine.script(f"ls {SIDELOAD}").split()
         assert machine.script(f"tar -tf {SIDELOAD}/{waiting} index.json") == "index.json\n"
         machine.write_file("/usr/local/bin/microk8s", MICROK8S, mode=0o755)
@@ -149,6 +150,8 @@ async def test_a_machine_without_a_way_out_is_given_everything(
         again = engine(planned(bundle, *delivering), pool=pool)
         assert await again.run() is Outcome.ALREADY
         machine.script(f"cd {STORE}/files && docker-compose -p web down")
+        assert await engine(kubernetes, images, pool=pool).undo("five", by="A") is Outcome.UNDONE
+        assert machine.script("microk8s ctr image ls -q") == ""
         for stage in ("three", "one"):
             assert await engine(made, run, pool=pool).undo(stage, by="A") is Outcome.UNDONE
     assert machine.exec(["docker", "image", "ls", "-q"]).stdout == ""
