@@ -100,7 +100,7 @@ class UseCase(_File):
     @property
     def name(self) -> str:
         """The title with its group, for where it stands alone."""
-        return f"{self.group}: {self.title}" if self.group else self.title
+        return f"{self.group}, {self.title.lower()}" if self.group else self.title
 
 
 class MapFile(_File):

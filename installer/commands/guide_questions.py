@@ -52,7 +52,7 @@ def ask(question: str, choices: Sequence[tuple[str, str]]) -> str:
     """The value of the choice that was taken; Enter takes the first. Repeats until it is one."""
     print(f"\n{question}", file=sys.stderr)
     for number, (value, text) in enumerate(choices, 1):
-        shown = f"{value}: {text}" if value and value != text else text
+        shown = text if not value or text.startswith(value) else f"{value}: {text}"
         print(f"  {number}. {shown}", file=sys.stderr)
     while True:
         print("Number, or Enter for 1: ", end="", file=sys.stderr, flush=True)
@@ -69,5 +69,5 @@ def ask(question: str, choices: Sequence[tuple[str, str]]) -> str:
         if len(begun) == 1:
             return begun[0]
         close = nearest(answer, values)
-        hint = f'; did you mean "{close}"?' if close else ""
-        print(f"It is a number from 1 to {len(choices)}{hint}.", file=sys.stderr)
+        hint = f' Did you mean "{close}"?' if close else ""
+        print(f"It is a number from 1 to {len(choices)}.{hint}", file=sys.stderr)

@@ -16,8 +16,8 @@ from installer.solution import load_solution, solution_ids
 
 USE_CASES = {
     "Curious experimenter", "Developer, contributor", "CI environment",
-    "Public cloud: One cloud", "Public cloud: Several clouds", "Public cloud: Cloud and own site",
-    "On premises: Private cloud", "On premises: Bare metal", "On premises: Own site and cloud",
+    "Public cloud, one cloud", "Public cloud, several clouds", "Public cloud, cloud and own site",
+    "On premises, private cloud", "On premises, bare metal", "On premises, own site and cloud",
 }  # fmt: skip
 """Those of document 000, in the map's words."""
 

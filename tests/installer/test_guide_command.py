@@ -134,7 +134,7 @@ def test_the_questions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     wishes = ask_wishes(load_map())
     assert (wishes.purpose, wishes.system) == ("run", "pm4ml")
     assert (wishes.quality, wishes.where, wishes.internet) == ("production", "bare-metal", False)
-    assert 'did you mean "production"' in capsys.readouterr().err
+    assert 'Did you mean "production"' in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin", io.StringIO("\n\n\n"))
     wishes = ask_wishes(load_map())
     assert (wishes.purpose, wishes.quality, wishes.internet) == ("experiment", None, True)
