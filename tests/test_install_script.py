@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
@@ -125,6 +127,72 @@ def test_python_without_venv_names_the_package(checkout: Path, tmp_path: Path) -
     assert "no venv" in done.stderr
     assert f"python3.{sys.version_info[1]}-venv" in done.stderr
     assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_on_a_terminal_the_missing_package_is_offered(
+    checkout: Path, tmp_path: Path, answer: str
+) -> None:
+    """The command is shown and run only after a person's yes; then the installation goes on."""
+    there, calls = tmp_path / "there", tmp_path / "calls"
+    path = Path(
+        tools(
+            tmp_path / "bin",
+            python3=f'case "$2" in *ensurepip*) [ -e "{there}" ] || exit 1;; esac\n'
+            f'exec "{sys.executable}" "$@"',
+            sudo='exec "$@"',
+        )
+    )
+    (path / "apt-get").unlink()
+    (path / "apt-get").write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\n: >"{there}"\n')
+    (path / "apt-get").chmod(0o755)
+    said = on_a_terminal(
+        checkout,
+        f"{answer}\n",
+        PATH=str(path),
+        HOME=str(tmp_path),
+        PIP_INDEX_URL="http://127.0.0.1:9/simple",
+        PIP_RETRIES="0",
+        PIP_NO_CACHE_DIR="1",
+        PIP_FIND_LINKS="",
+    )
+    package = f"python3.{sys.version_info[1]}-venv"
+    assert "Run it now? y or n:" in said
+    assert f"apt-get install -y {package}" in said
+    if answer == "y":
+        assert calls.read_text().splitlines() == ["update", f"install -y {package}"]
+        assert "packages could not be fetched" in said
+    else:
+        assert not calls.exists()
+        assert "this Python has no venv" in said
+
+
+def on_a_terminal(checkout: Path, typed: str, **environment: str) -> str:
+    """What install.sh says on a pseudo-terminal when something is typed at its question."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update(environment)
+        script = str(checkout / "install.sh")
+        os.execv("/bin/sh", ["/bin/sh", script, "--version"])  # noqa: S606 - a terminal needs it
+    said = b""
+    try:
+        while True:
+            ready, _, _ = select.select([terminal], [], [], 120)
+            if not ready:
+                raise AssertionError(f"it waits: {said!r}")
+            try:
+                more = os.read(terminal, 65536)
+            except OSError:  # the terminal is closed when the last process of it ends
+                break
+            if not more:
+                break
+            if b"y or n:" not in said and b"y or n:" in said + more:
+                os.write(terminal, typed.encode())
+            said += more
+    finally:
+        os.close(terminal)
+        os.waitpid(pid, 0)
+    return said.decode().replace("\r\n", "\n")
 
 
 def test_a_failed_fetch_leaves_what_was_there(checkout: Path, tmp_path: Path) -> None:
