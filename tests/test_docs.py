@@ -11,6 +11,7 @@ from installer.cli import COMMANDS
 from installer.commands.checks import page
 from installer.guide import Option, load_map
 from installer.pages import pages
+from tests.website import build
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -59,6 +60,26 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
             file = path.parent / name if name else path
             if not file.exists() or (place and not _has_place(file, place)):
                 dead.append(f"{path.relative_to(ROOT)}: {target}")
+    assert not dead
+
+
+def test_the_site_is_built_and_every_link_in_it_leads_somewhere(tmp_path: Path) -> None:
+    """`python -m tests.website` makes a page of each file; nothing comes from elsewhere."""
+    places = build(tmp_path)
+    assert {"index.html", "options/index.html", "options/miniloop.html"} <= set(places)
+    dead = []
+    for place in places:
+        text = (tmp_path / place).read_text(encoding="utf-8")
+        assert text.count("<h1") == 1
+        assert "<script" not in text
+        assert "<link" not in text
+        for target in re.findall(r'(?:href|src)="([^"]+)"', text):
+            name, _, mark = target.partition("#")
+            file = (tmp_path / place).parent / name if name else tmp_path / place
+            if "://" in target:
+                continue
+            if not file.exists() or (mark and f'id="{mark}"' not in file.read_text("utf-8")):
+                dead.append(f"{place}: {target}")
     assert not dead
 
 
