@@ -1,7 +1,7 @@
 """Builds docs/ as a site of plain HTML pages: `python -m tests.website FOLDER`.
 
-One page a Markdown file, no script, no font and nothing else from elsewhere, so that it can be opened
-from a disk where there is no internet.
+One page a Markdown file, no script, no font and nothing else from elsewhere, so that it can be
+opened from a disk where there is no internet.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ code { font: .9em ui-monospace, monospace; } p code, li code, td code { backgrou
   padding: .1em .3em; border-radius: 4px; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .92em; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .7rem .35rem 0; text-align: left;
-  vertical-align: top; } img { max-width: 100%; } sub { color: var(--muted); }
-sub a { color: var(--muted); }
+  vertical-align: top; } img { max-width: 100%; }
+sub { color: var(--muted); vertical-align: baseline; } sub a { color: var(--muted); }
 """
 
 
