@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from installer.supplies import Supplied
     from preflight.assessment import Seen
 
-__all__ = ["load_settings", "load_stages", "make_plan"]
+__all__ = ["load_operations", "load_settings", "load_stages", "make_plan"]
 
 CONTROL: Final = "control"
 """The control host: where Ansible, Helm and kubectl run."""
@@ -66,6 +66,13 @@ class _StageFile(BaseModel):
     stage: Stage
 
 
+class _OperationFile(BaseModel):
+    """The one key of an operation's file; an operation is made like a stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    operation: Stage
+
+
 def load_stages(solution: Solution) -> tuple[Stage, ...]:
     """The stages of a solution in the order of their files; raises InputProblem."""
     return _read_stages(solution.folder / "stages")
@@ -86,6 +93,27 @@ def _read_stages(folder: Path) -> tuple[Stage, ...]:
         stages.append(stage)
     _once("stage", [stage.id for stage in stages], folder)
     return tuple(stages)
+
+
+def load_operations(solution: Solution) -> dict[str, Stage]:
+    """What can be done with an installation later (start, stop, remove …); raises InputProblem."""
+    return _read_operations(solution.folder / "operations")
+
+
+@cache
+def _read_operations(folder: Path) -> dict[str, Stage]:
+    operations = {}
+    for path in sorted(folder.glob("*.yaml")):
+        operation = load_yaml(_OperationFile, path).operation
+        if path.stem != operation.id:
+            raise InputProblem(
+                f'the operation is "{operation.id}" and its file is called {path.name}',
+                where=str(path),
+                remedy=f"Call the file {operation.id}.yaml.",
+            )
+        _once("step", [step.id for step in operation.steps], path)
+        operations[operation.id] = operation
+    return operations
 
 
 def _once(kind: str, names: list[str], path: Path) -> None:
@@ -110,12 +138,14 @@ def make_plan(
     *,
     playbooks: Path | None = None,
     supplied: Supplied | None = None,
+    operation: Stage | None = None,
 ) -> Plan:
     """What will be done on which machine, in order, rendered; raises InputProblem.
 
     `seen` gives the order and addresses of machines that were looked at; the roles are the site's.
     `playbooks` is a customer's own folder of playbooks, which goes before the solution's.
-    `supplied` is the bundle of the site, from which machines are given what they need.
+    `supplied` is the bundle of the site, from which machines are given what they need. With an
+    `operation` the plan is that alone.
     """
     environment = solution.environment(site.environment).id
     settled = _settled(solution, site, supplied)
@@ -125,7 +155,8 @@ def make_plan(
     values["supplies"] = template_values(site, supplied)
     renderer = Renderer(values, solution.folder)
     planner = _Planner(solution, settled, machines, renderer, playbooks, supplied)
-    stages = [s for s in _ordered(load_stages(solution)) if planner.holds(s.when)]
+    offered = _ordered(load_stages(solution)) if operation is None else [operation]
+    stages = [s for s in offered if planner.holds(s.when)]
     left = {stage.id for stage in stages}
     planned = [stage for s in stages if (stage := planner.stage(s, left)) is not None]
     needed = {name for stage in stages for step in stage.steps for name in step.secrets}

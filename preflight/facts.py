@@ -339,6 +339,22 @@ class Software:
 
 
 @dataclass(frozen=True, slots=True)
+class DockerFacts:
+    """Docker Engine and Compose, where there is a `docker` command; else all of it is absent."""
+
+    engine: Fact[str] = NOT_ASKED
+    """The running daemon's version; absent where none runs."""
+    compose: Fact[str] = NOT_ASKED
+    """The version of `docker compose`; absent where the command has no such plugin."""
+    driver: Fact[str] = NOT_ASKED
+    """The storage driver: overlay2, vfs…"""
+    root_folder: Fact[str] = NOT_ASKED
+    """Where images and containers lie."""
+    rootless: Fact[bool] = NOT_ASKED
+    """Whether the only daemon runs with the rights of a user."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything one machine told, in one value."""
 
@@ -357,6 +373,7 @@ class Facts:
     """Only those that are there."""
     commands: Fact[frozenset[str]] = NOT_ASKED
     """Of the tools asked for (curl, git, python3, conntrack…), those on the path."""
+    docker: DockerFacts = DockerFacts()
     notes: tuple[str, ...] = ()
     """What the probe could not see and why, one phrase each, for the person."""
     probe_seconds: float = 0.0

@@ -250,6 +250,17 @@ class SkewNeed(_Data):
     reason: str = ""
 
 
+class DockerNeed(_Data):
+    """Docker Engine and Compose, there already or brought by the installation."""
+
+    engine_min: str
+    """The oldest version of the engine: 20.10."""
+    compose_min: str
+    source: str
+    installed_on: tuple[OsNeed, ...] = ()
+    """Systems on which the installation brings what is lacking."""
+
+
 class PlatformNeeds(_Data):
     """What the solution asks of a system besides size and ports."""
 
@@ -280,6 +291,7 @@ class PlatformNeeds(_Data):
     commands_source: str = ""
     kubernetes_roles: tuple[str, ...] = ()
     """Roles whose machines become Kubernetes nodes; module and hostname rules hold there."""
+    docker: DockerNeed | None = None
     cluster_networks: tuple[str, ...] = ()
     """Pod and service networks in CIDR form; no machine's address or route may lie inside."""
     cluster_networks_source: str = ""

@@ -15,6 +15,7 @@ from preflight.facts import Facts
 from preflight.parse.clock import Timing, parse_clock, probe_seconds
 from preflight.parse.cpu import parse_cpu
 from preflight.parse.disks import parse_arrays, parse_disks
+from preflight.parse.docker import parse_docker
 from preflight.parse.filesystems import far_mounts, parse_filesystems
 from preflight.parse.firewall import parse_firewall
 from preflight.parse.frames import Answer, split_frames
@@ -112,6 +113,7 @@ def parse_probe(output: bytes, nonce: str, *, timing: Timing | None = None) -> F
         time=parse_clock(answer, timing),
         software=parse_software(answer),
         commands=parse_commands(answer),
+        docker=parse_docker(answer),
         notes=_notes(answer),
         probe_seconds=probe_seconds(answer) or 0.0,
     )

@@ -38,6 +38,7 @@ main() {
   about_network
   about_kernel
   about_software
+  about_docker
   about_processes
   about_firewall
   about_clock
@@ -571,6 +572,16 @@ about_software() {
   end 0
   if [ -z "$found" ] && [ -d /run/systemd/system ]; then
     ask running systemctl list-units --no-legend --plain --type=service --state=active
+  fi
+}
+
+# Docker is asked only where its daemon runs: a socket that systemd listens on would start it.
+about_docker() {
+  has docker || return 0
+  ask compose docker compose version --short
+  if [ -e /run/docker.pid ] || [ -e /var/run/docker.pid ]; then
+    ask docker docker info --format \
+      '{{.ServerVersion}}|{{.Driver}}|{{.Architecture}}|{{.DockerRootDir}}|{{.SecurityOptions}}'
   fi
 }
 

@@ -18,6 +18,7 @@ from foundation.secrets import Secret, secret_from_environment, secret_from_file
 from installer.commands.narration import Narration
 from installer.commands.options import ask_secret, narrator, read_credentials
 from installer.commands.plan import plan_text, read_plan
+from installer.commands.which_site import add_new_site_options, add_site_options, new_site_file
 from installer.events import Outcome
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright install`."""
-    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="a site file")
+    add_site_options(parser)
+    add_new_site_options(parser)
     parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
     add_run_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="show, and change nothing")
@@ -90,10 +92,13 @@ class Work:
     """The run to go on with; None for a new one."""
     purpose: str = ""
     """Keeps runs apart that are no installation: "verify"."""
+    operation: bool = False
+    """Whether it is something done with what is installed, which no preflight stands before."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Plan, review, preflight, run."""
+    options.site = new_site_file(options)
     site, solution, plan = read_plan(options.site, options.playbooks)
     return carry_through(Work(site, options.site, solution, plan), options)
 
@@ -179,18 +184,20 @@ async def _carry(
     with contextlib.ExitStack() as held:
         lock = None
         if not dry:
-            lock = held.enter_context(Lock(key, by=by, take_over=options.take_over))
+            # What is installed is not stopped or removed while it is being installed.
+            whose = site_key(work.site) if work.operation else key
+            lock = held.enter_context(Lock(whose, by=by, take_over=options.take_over))
         async with Pool(
             inventory,
             credentials=read_credentials(options),
             connect_timeout=options.connect_timeout,
         ) as pool:
             facts = ""
-            if work.run is None:
+            if work.run is None and not work.operation:
                 assessment = await look_at(pool, work.site, work.solution)
                 against = objections(assessment) or tuple(await short_of_room(pool, work.plan))
                 if against and not dry:
-                    return _not_ready(against)
+                    return _not_ready(against, work.site_file)
                 facts = facts_text([host.seen for host in assessment.hosts])
             run = work.run or create_run(
                 key,
@@ -266,11 +273,13 @@ def told(outcome: Outcome, run: Run, *, skipped: int = 0) -> ExitCode:
             return ExitCode.STAGE_FAILED
 
 
-def _not_ready(against: Sequence[Problem]) -> ExitCode:
+def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
     print("The installation is not begun; nothing was changed on any machine.", file=sys.stderr)
     for problem in against:
         print(f"- {problem.where}: {problem.cause}.", file=sys.stderr)
-    print("See it in full with: sitewright preflight --site FILE", file=sys.stderr)
+        if problem.remedy:
+            print(f"    Do: {problem.remedy}", file=sys.stderr)
+    print(f"See it in full with: sitewright preflight --site {site_file}", file=sys.stderr)
     unreachable = any(problem.exit_code is ExitCode.UNREACHABLE for problem in against)
     return ExitCode.UNREACHABLE if unreachable else ExitCode.NOT_READY
 

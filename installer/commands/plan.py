@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from foundation.durations import duration
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.options import add_output_options, text_style, write_result
+from installer.commands.which_site import add_site_options, site_file_of
 
 if TYPE_CHECKING:
     from installer.plan import Plan, PlannedStep
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright plan`."""
-    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="a site file")
+    add_site_options(parser)
     parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
     parser.add_argument("--full", action="store_true", help="with commands and rendered files")
     add_output_options(parser, formats=("text", "json"))
@@ -28,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan; no machine is asked."""
+    options.site = site_file_of(options)
     _, _, plan = read_plan(options.site, options.playbooks)
     if options.format == "json":
         text = json.dumps(plan.as_json(), indent=2, ensure_ascii=False)

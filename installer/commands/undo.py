@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
-from pathlib import Path
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.install import add_run_options, told
 from installer.commands.narration import Narration
 from installer.commands.options import read_credentials
+from installer.commands.which_site import add_site_options, site_file_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright undo`."""
     parser.add_argument("stage", metavar="STAGE", help="as `sitewright status` names it")
-    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="the site")
+    add_site_options(parser)
     parser.add_argument("--reason", default="", help="why, for the record")
     add_run_options(parser)
 
@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from installer.runs import latest_run, site_key
     from installer.site import load_site
 
+    options.site = site_file_of(options)
     site = load_site(options.site)
     last = latest_run(site_key(site))
     if last is None:

@@ -10,17 +10,19 @@ from pathlib import Path
 from foundation.problems import InputProblem
 from installer.commands.install import Work, add_run_options, carry_through
 from installer.commands.plan import read_plan
+from installer.commands.which_site import add_site_options, site_file_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright verify`."""
-    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="a site file")
+    add_site_options(parser)
     parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
     add_run_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the solution's verify stage alone, as a run of its own."""
+    options.site = site_file_of(options)
     site, solution, plan = read_plan(options.site, options.playbooks)
     stages = tuple(
         replace(stage, needs=(), recheck=()) for stage in plan.stages if stage.id == "verify"

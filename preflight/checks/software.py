@@ -160,7 +160,7 @@ def multipath(case: Case, say: Say) -> Iterator[Finding]:
 @check("software.docker-snap", title="Docker as a package", severities=(PASS, WARN))
 def docker_snap(case: Case, say: Say) -> Iterator[Finding]:
     """Docker from a snap sees only part of the files, so that mounts of containers are empty."""
-    if "docker" not in case.platform.commands:
+    if case.platform.docker is None and "docker" not in case.platform.commands:
         return
     found = installed(case, "docker")
     if found is None:

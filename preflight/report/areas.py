@@ -33,7 +33,7 @@ AREAS = (
     Area("kernel", "kern", ("kernel", "limits")),
     Area("network", "net", ("network", "firewall", "mesh")),
     Area("time", "time", ("time",)),
-    Area("software", "soft", ("software",)),
+    Area("software", "soft", ("software", "docker")),
     Area("site", "site", ("unique", "consistency", "waiver")),
 )
 """The known areas; an area that none gathers gets a column of its own at the end."""

@@ -174,6 +174,23 @@ class Harness:
         shown = self.machine.exec(["docker", "ps", "--all", "--format", form]).stdout
         return dict(line.split(" ", 1) for line in shown.splitlines())
 
+    def another_release(self, tag: str) -> str:
+        """Put a second release into the Git server, with an older hub; its commit."""
+        image = "mojaloop/central-ledger"
+        return self.machine.script(
+            f"""
+exec 3>&1 >&2
+docker tag {image}:v19.4.4 {image}:v19.4.3
+cd /srv/tree
+sed -i s/v19.4.4/v19.4.3/ .env
+git commit -q -a -m "An older hub"
+git tag {tag}
+git push -q /srv/git/release.git {tag}
+git -C /srv/git/release.git update-server-info
+git rev-parse HEAD >&3
+"""
+        ).strip()
+
     def clear(self) -> None:
         """Leave Docker and the folder as at the beginning, but for the images."""
         self.machine.script(

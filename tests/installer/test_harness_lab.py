@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.installer.harness_project import Harness, prepare, site_text
+from tests.lab.host import wait_until
 from tests.lab.lab import Lab
 from tests.lab.recipe import DOCKER
 
@@ -53,16 +54,25 @@ class Site:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `sitewright` on the site, without a terminal."""
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            **{f"XDG_{name}_HOME": str(self.folder / name) for name in ("DATA", "STATE", "CONFIG")},
-        }
-        return subprocess.run(
+        running = self.begin(*words)
+        output, said = running.communicate(timeout=280)
+        return subprocess.CompletedProcess(running.args, running.returncode, output, said)
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start `sitewright` on the site."""
+        return subprocess.Popen(
             [sys.executable, "-m", "installer", *words, "--site", str(self.file)],
-            cwd=ROOT, stdin=subprocess.DEVNULL, env=environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                **{f"XDG_{n}_HOME": str(self.folder / n) for n in ("DATA", "STATE", "CONFIG")},
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def install(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
         """Install; the exit code and the events."""
@@ -136,3 +146,163 @@ def test_from_nothing_to_a_passed_report_and_found_done_again(site: Site) -> Non
     }
     verified = site.command("verify", "--json-lines")
     assert verified.returncode == 0, verified.stdout[-2000:]
+
+
+def test_all_that_stands_against_it_is_told_before_anything_starts(site: Site) -> None:
+    """A taken port with its holder, a taken name and network, a profile, a build, a placeholder."""
+    box = site.harness.machine
+    box.script(
+        "docker network create mojaloop-net >/dev/null\n"
+        "docker run -d --name central-ledger harness sleep 1000 >/dev/null\n"
+        "systemd-run --quiet --unit=taker busybox nc -l -p 9660\n"
+    )
+    site.write("  more_profiles: nowhere, broken\n  debug: true\n")
+    status, events = site.install("--until", "check")
+    box.exec(["systemctl", "stop", "taker"], check=False)
+    assert status == 5
+    told = problem(events)
+    for words in (
+        'the project has no profile "nowhere"',
+        "merchant is built from /Users/sprak/Documents/ui, which is not there",
+        "your/local/path, which is a placeholder",
+        "central-ledger must be called central-ledger, and a container of no project has that name",
+        "the network mojaloop-net is there already, made by hand",
+        "mojaloop-testing-toolkit-ui publishes port 9660, which is held by",
+    ):
+        assert words in told["cause"]
+    assert told["remedy"].startswith("Nothing was started. Choose among: all-services,")
+    notes = [note["text"] for note in of(events, "note", "project")]
+    assert any("busybox (process" in text for text in notes)
+    assert any("console:latest, whose tag moves" in text for text in notes)
+    assert list(site.harness.states().values()) == ["running"]  # the one of no project
+
+
+def test_services_that_do_not_stand_are_named_with_what_they_said(site: Site) -> None:
+    """One exits, one never gets healthy; mended, the run goes on to its end."""
+    assert site.install("--until", "images")[0] == 0
+    site.harness.fault("payerfsp-sdk", "exits")
+    status, events = site.install("--until", "start")
+    assert status == 5
+    assert problem(events)["cause"] == "payerfsp-sdk ended with 3"
+    assert "docker logs payerfsp-sdk" in problem(events)["remedy"]
+    assert "payerfsp-sdk: cannot open the database" in [
+        line["text"] for line in of(events, "line") if line["unit"] == "payerfsp-sdk"
+    ]
+
+    site.harness.fault("payerfsp-sdk")
+    site.harness.fault("central-ledger", "never")
+    site.harness.compose("rm", "--force", "--stop", "central-ledger")
+    failed = site.command("resume", "--json-lines")
+    events = [json.loads(line) for line in failed.stdout.splitlines()]
+    assert failed.returncode == 5
+    assert "central-ledger its health check says no" in problem(events)["cause"]
+
+    site.harness.fault("central-ledger")
+    site.harness.compose("rm", "--force", "--stop", "central-ledger")
+    assert site.command("resume").returncode == 0
+
+
+def test_the_toolkits_run_is_not_believed_by_its_exit_code_or_its_summary_alone(
+    site: Site,
+) -> None:
+    assert site.install()[0] == 0
+    for fault, words in (
+        ("fails-and-says-0", "Passed percentage 96.30%; 100 is needed, although it ended with 0"),
+        ("passes-and-says-1", "ended with 1, although it says: Passed percentage 100.00%"),
+        ("silent", "printed no summary, although it ended with 0"),
+    ):
+        site.harness.fault("ttk-tests", fault)
+        done = site.command("verify", "--json-lines")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.returncode == 5
+        assert words in problem(events)["cause"]
+
+
+def test_docker_stopped_half_way(site: Site) -> None:
+    assert site.install("--until", "images")[0] == 0
+    site.harness.fault("central-ledger", "slow")
+    box = site.harness.machine
+    running = site.begin("install", "--yes", "--json-lines", "--until", "start")
+    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=60)
+    box.exec(["systemctl", "stop", "docker.socket", "docker.service"])
+    output, _ = running.communicate(timeout=120)
+    box.exec(["systemctl", "start", "docker.service"])
+    assert running.returncode == 5
+    told = problem([json.loads(line) for line in output.splitlines()])
+    assert told["cause"] == "the Docker daemon does not answer while the services start"
+    assert "systemctl status docker" in told["remedy"]
+    assert site.command("resume").returncode == 0
+
+
+def test_sitewright_killed_half_way(site: Site) -> None:
+    """What it began goes on without it; the run is gone on with, and nothing is begun again."""
+    assert site.install("--until", "images")[0] == 0
+    site.harness.fault("central-ledger", "slow")
+    running = site.begin("install", "--yes", "--json-lines", "--until", "start")
+    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=60)
+    running.kill()
+    running.communicate()
+    wait_until(
+        lambda: site.harness.states().get("ml-api-adapter") == "running", "the rest", seconds=60
+    )
+    before = site.harness.compose("ps", "--quiet", "--all")
+    done = site.command("resume", "--json-lines")
+    assert done.returncode == 0, done.stdout[-2000:]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert any("Attached again" in note["text"] for note in of(events, "note", "services"))
+    assert "ml-api-adapter is ready" in [line["text"] for line in of(events, "line", "services")]
+    assert site.harness.compose("ps", "--quiet", "--all") == before
+
+
+def test_a_full_disk_while_images_come(site: Site) -> None:
+    box = site.harness.machine
+    box.script(
+        "docker rmi redis:6.2.4-alpine harness >/dev/null; docker image prune -af >/dev/null"
+    )
+    box.fill_disk("/var/lib/docker/tmp", 64 * 1024)
+    status, events = site.install("--until", "images")
+    box.exec(["umount", "/var/lib/docker/tmp"])
+    assert status == 5
+    assert "the disk is full" in problem(events)["cause"]
+    assert "docker system df" in problem(events)["remedy"]
+    assert site.command("resume").returncode == 0
+
+
+def test_stop_start_remove_and_another_release_keep_the_data(site: Site) -> None:
+    assert site.install("--until", "start")[0] == 0
+    kept = "docker exec mysql sh -c"
+    box = site.harness.machine
+    box.script(f"{kept} 'echo precious > /var/lib/mysql/row'")
+
+    assert site.command("services").returncode == 0
+    assert site.command("stop", "--yes").returncode == 0
+    assert set(site.harness.states().values()) == {"exited"}
+    told = site.command("services")
+    assert told.returncode == 5
+    assert "of 11 services do not stand" in told.stdout
+    assert site.command("start", "--yes").returncode == 0
+
+    # Another release, and back: the databases stay.
+    first = site.harness.commit
+    site.harness.commit = site.harness.another_release("v2.14.1")
+    site.write("  release: v2.14.1\n")
+    assert site.install("--until", "start")[0] == 0
+    image = box.script("docker inspect -f '{{.Config.Image}}' central-ledger").strip()
+    assert image == "mojaloop/central-ledger:v19.4.3"
+    assert box.script(f"{kept} 'cat /var/lib/mysql/row'") == "precious\n"
+    site.harness.commit = first
+    site.write()
+    assert site.install("--until", "start")[0] == 0
+    image = box.script("docker inspect -f '{{.Config.Image}}' central-ledger").strip()
+    assert image == "mojaloop/central-ledger:v19.4.4"
+
+    assert site.command("remove", "--yes").returncode == 0
+    assert site.harness.states() == {}
+    volumes = box.exec(["docker", "volume", "ls", "--quiet"]).stdout.split()
+    assert "core-test-harness_mysql" in volumes
+    assert site.install("--until", "start")[0] == 0
+    assert box.script(f"{kept} 'cat /var/lib/mysql/row'") == "precious\n"
+
+    assert site.command("remove", "--with-data", "--yes").returncode == 0
+    assert "core-test-harness_mysql" not in box.exec(["docker", "volume", "ls", "-q"]).stdout
+    assert box.exec(["test", "-e", site.harness.folder], check=False).returncode == 1

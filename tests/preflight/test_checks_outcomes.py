@@ -16,6 +16,7 @@ from preflight.facts import (
     Address,
     Array,
     DiskKind,
+    DockerFacts,
     Facts,
     Filesystem,
     Nic,
@@ -26,7 +27,15 @@ from preflight.facts import (
     Unknown,
 )
 from preflight.findings import Finding, Severity
-from preflight.needs import DiskNeed, MachineKind, NicNeed, Shape, SolutionNeeds
+from preflight.needs import (
+    DiskNeed,
+    DockerNeed,
+    MachineKind,
+    NicNeed,
+    OsNeed,
+    Shape,
+    SolutionNeeds,
+)
 from tests.preflight.facts_factory import (
     GB,
     GIB,
@@ -83,6 +92,18 @@ def room(size: float, free: float, **more: Any) -> dict[str, Any]:
 CEPH = {"disks": (DiskNeed(count=1, size_gb=500, purpose="ceph data"),)}
 RAID = {"disks": (DiskNeed(count=2, size_gb=500, kinds=(SSD,), purpose="operating system",
                            raid1=True),)}  # fmt: skip
+UBUNTU = (OsNeed(id="ubuntu", versions=("24.04",)),)
+DOCKER = {
+    "docker": DockerNeed(engine_min="20.10", compose_min="2.20", source="us", installed_on=UBUNTU)
+}
+NO_DOCKER = {"docker": DockerFacts(ABSENT, ABSENT, ABSENT, ABSENT, ABSENT)}
+
+
+def docker(engine: Any = "20.10.24", compose: Any = "2.26.1", driver: Any = "overlay2",
+           *, rootless: Any = False) -> dict[str, Any]:  # fmt: skip
+    return {"docker": DockerFacts(engine, compose, driver, "/var/lib/docker", rootless)}
+
+
 OUTCOMES = (
     Outcome("role.known", PASS, {}, "w1 is meant to be a worker."),
     Outcome("role.known", WARN, {}, "w1 has no role", roles=()),
@@ -289,6 +310,24 @@ OUTCOMES = (
     Outcome("software.docker-snap", PASS,
             {"software": (Software("docker", path="/usr/bin/docker"),)},
             platform={"commands": ("docker",)}),
+    Outcome("docker.engine", PASS, docker(), "w1 is 20.10.24.", platform=DOCKER),
+    Outcome("docker.engine", PASS, docker("26.1.5+dfsg1"), platform=DOCKER),
+    Outcome("docker.engine", FAIL, docker("19.03.8"), "20.10 is needed", platform=DOCKER),
+    Outcome("docker.engine", FAIL, docker(ABSENT, rootless=True), "without root", platform=DOCKER),
+    Outcome("docker.engine", UNKNOWN, docker(Unknown("no right to Docker's socket")),
+            platform=DOCKER),
+    Outcome("docker.engine", PASS, docker(ABSENT), "the installation starts it", platform=DOCKER),
+    Outcome("docker.engine", PASS, NO_DOCKER, "the installation brings it", platform=DOCKER),
+    Outcome("docker.engine", FAIL, {**NO_DOCKER, "os": {"id": "arch"}}, "cannot be brought",
+            platform=DOCKER),
+    Outcome("docker.compose", PASS, docker(), "w1 is 2.26.1.", platform=DOCKER),
+    Outcome("docker.compose", FAIL, docker(compose="2.2.3"), "2.20 is needed", platform=DOCKER),
+    Outcome("docker.compose", PASS, docker(compose=ABSENT), "brings it", platform=DOCKER),
+    Outcome("docker.compose", FAIL, {**docker(compose=ABSENT), "os": {"id": "arch"}},
+            "Docker Compose 2 is not on w1, and cannot", platform=DOCKER),
+    Outcome("docker.compose", UNKNOWN, docker(compose=WHY), platform=DOCKER),
+    Outcome("docker.storage", PASS, docker(), platform=DOCKER),
+    Outcome("docker.storage", WARN, docker(driver="vfs"), "copies each image", platform=DOCKER),
     Outcome("software.docker-snap", WARN,
             {"software": (Software("docker", path="/snap/bin/docker"),)},
             platform={"commands": ("docker",)}),

@@ -1,5 +1,10 @@
 # The release at its pinned commit, whole or not at all; FOLDER, RELEASE, COMMIT, SOURCE.
 target=$FOLDER/$RELEASE
+if [ -z "$COMMIT" ]; then
+    echo "The commit of $RELEASE is not known: give it in the setting commit." >&2
+    echo "See it with: git ls-remote $SOURCE 'refs/tags/$RELEASE^{}'" >&2
+    exit 1
+fi
 mkdir -p "$FOLDER"
 part=$(mktemp -d "$FOLDER/.$RELEASE.XXXXXX")
 trap 'rm -rf "$part"' EXIT

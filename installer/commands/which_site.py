@@ -1,0 +1,162 @@
+"""Which site a command is about: a site file, or the one kept for a solution on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundation.paths import data_folder, write_private
+from foundation.problems import InputProblem
+
+if TYPE_CHECKING:
+    from installer.site import Site
+    from installer.solution import Solution
+
+
+def add_site_options(parser: argparse.ArgumentParser) -> None:
+    """Name a site by its file, or by its solution where Sitewright keeps it."""
+    parser.add_argument("--site", type=Path, metavar="FILE", help="a site file")
+    parser.add_argument(
+        "--solution", metavar="ID", help="instead: the one of this solution that is kept here"
+    )
+
+
+def add_new_site_options(parser: argparse.ArgumentParser) -> None:
+    """What makes a site without a file: a solution for one machine, and its settings."""
+    parser.add_argument("--environment", metavar="ID", help="with --solution: instead of its own")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="given",
+        help="with --solution: a setting; see `sitewright solutions ID`",
+    )
+    parser.add_argument(
+        "--machine",
+        metavar="MACHINE",
+        help="with --solution: [name=][user@]host[:port]; without it, this machine",
+    )
+
+
+def kept_site_file(solution: str) -> Path:
+    """Where the site of a solution is kept that was made from options."""
+    return data_folder() / "sites" / f"{solution}.yaml"
+
+
+def site_file_of(options: argparse.Namespace) -> Path:
+    """The site file that the options name; raises InputProblem."""
+    if (options.site is None) == (options.solution is None):
+        raise InputProblem(
+            "neither a site file nor a solution is named"
+            if options.site is None
+            else "--site and --solution each name the site; give one of them",
+            where="the command line",
+            remedy="Give --site FILE, or --solution ID for what was installed here without one.",
+        )
+    if options.site is not None:
+        return Path(options.site)
+    file = kept_site_file(_solution(options.solution).id)
+    if not file.exists():
+        raise InputProblem(
+            f"{options.solution} was not installed from here without a site file",
+            where="--solution",
+            remedy=f"Install it: sitewright install --solution {options.solution}; or give the "
+            "site file: --site FILE.",
+        )
+    return file
+
+
+def new_site_file(options: argparse.Namespace) -> Path:
+    """The site file of an installation, made from the options where they name a solution.
+
+    The site that is kept is taken up again, with what the options say anew. Raises InputProblem.
+    """
+    if options.site is not None or options.solution is None:
+        if options.given or options.machine or options.environment:
+            raise InputProblem(
+                "--set, --machine and --environment make a site, and a site file is one",
+                where="the command line",
+                remedy="Write them into the site file, or give --solution instead.",
+            )
+        return site_file_of(options)
+    from installer.site import dump_site, load_site
+
+    solution = _solution(options.solution)
+    file = kept_site_file(solution.id)
+    before = load_site(file) if file.exists() else None
+    site = made_site(
+        solution,
+        before,
+        environment=options.environment,
+        machine=options.machine,
+        given=options.given,
+    )
+    if before != site:
+        write_private(file, dump_site(site))
+        print(f"The site is kept in {file}", file=sys.stderr)
+    return file
+
+
+def made_site(
+    solution: Solution,
+    before: Site | None,
+    *,
+    environment: str | None = None,
+    machine: str | None = None,
+    given: Sequence[str] = (),
+) -> Site:
+    """A site of one machine, from options and what was kept before; raises InputProblem."""
+    from foundation.hosts.inventory import hosts_from_arguments
+    from foundation.hosts.model import LOCAL_ADDRESS
+    from installer.planning import load_settings
+    from installer.settings import answers
+    from installer.site import Site, SiteHost
+
+    chosen = solution.environment(environment or (before.environment if before else None))
+    if not chosen.single_machine:
+        raise InputProblem(
+            f"{solution.title} ({chosen.id}) needs several machines",
+            where="--solution",
+            remedy="Write a site file, or make one in the wizard: sitewright.",
+        )
+    roles = tuple(role.id for role in solution.roles)
+    hosts = before.hosts if before else ()
+    if machine is not None:
+        (host,) = hosts_from_arguments([machine])
+        hosts = (
+            SiteHost(name=host.name, address=host.address, user=host.user, roles=roles,
+                     port=host.port if host.port != 22 else None),
+        )  # fmt: skip
+    elif not hosts:
+        name = os.uname().nodename.lower() or "this-machine"
+        hosts = (SiteHost(name=name, address=LOCAL_ADDRESS, roles=roles),)
+    settings: dict[str, Any] = dict(before.settings) if before else {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputProblem(
+                f'"{text}" is no setting', where="--set", remedy="Write it as --set name=value."
+            )
+        settings[name] = value
+    answers(load_settings(solution), settings, where="--set")
+    values: dict[str, Any] = before.model_dump(exclude_unset=True) if before else {}
+    return Site.model_validate(
+        {
+            **values,
+            "solution": solution.id,
+            "environment": chosen.id,
+            "hosts": [host.model_dump(exclude_unset=True) for host in hosts],
+            "settings": settings,
+        }
+    )
+
+
+def _solution(name: str) -> Solution:
+    from installer.solution import load_solution
+
+    return load_solution(name)
