@@ -77,6 +77,8 @@ class Plan:
     """The machine on which Ansible, Helm and kubectl run; "" for this one."""
     supplies: tuple[tuple[str, str], ...] = ()
     """The bundle, the keys of its makers, and the digest of its index; empty without one."""
+    pages: tuple[tuple[str, str], ...] = ()
+    """What can be opened afterwards: title and address."""
 
     def as_json(self) -> dict[str, Json]:
         """The plan as plain values, the same for the same plan."""
@@ -93,6 +95,7 @@ class Plan:
             # Left out where there is none, so that a plan of an earlier version stays the same.
             **({"control": self.control} if self.control else {}),
             **({"supplies": dict(self.supplies)} if self.supplies else {}),
+            **({"pages": [[title, url] for title, url in self.pages]} if self.pages else {}),
             "stages": [
                 {
                     "id": stage.id,

@@ -50,6 +50,7 @@ class _Plan(_Part):
     playbooks: str
     control: str = ""
     supplies: dict[str, str] = {}
+    pages: tuple[tuple[str, str], ...] = ()
     stages: tuple[_Stage, ...]
 
 
@@ -105,4 +106,5 @@ def plan_from_json(path: Path) -> Plan:
         playbooks=read.playbooks,
         control=read.control,
         supplies=tuple(read.supplies.items()),
+        pages=read.pages,
     )

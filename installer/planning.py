@@ -172,6 +172,11 @@ def make_plan(
         playbooks=str(playbooks or solution.folder / "playbooks"),
         control=site.control or "",
         supplies=as_plan(supplied),
+        pages=tuple(
+            (page.title, renderer.text(page.url, where=f"solution.yaml, page {page.title}"))
+            for page in solution.file.pages
+            if operation is None and settled.holds(page.when)
+        ),
     )
 
 

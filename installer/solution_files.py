@@ -71,6 +71,16 @@ class Platform(_File):
     needs: PlatformNeeds
 
 
+class Page(_File):
+    """Something that can be opened in a browser once the solution runs."""
+
+    title: str
+    url: str
+    """A template, as those of the stages."""
+    when: str = ""
+    """A setting that must be true, or with "not " before it false."""
+
+
 class SolutionFile(_File):
     """`solution.yaml`."""
 
@@ -85,6 +95,8 @@ class SolutionFile(_File):
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     environments: Annotated[tuple[Environment, ...], Field(min_length=1)]
     platforms: Annotated[tuple[Platform, ...], Field(min_length=1)]
+
+    pages: tuple[Page, ...] = ()
 
     @field_validator("why_not")
     @classmethod

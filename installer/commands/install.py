@@ -248,7 +248,11 @@ async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> Exi
         loop.add_signal_handler(number, lambda: engine.control.stop(by="Ctrl-C"))
     outcome = await engine.run()
     skipped = sum(one.outcome is Outcome.SKIPPED for one in engine.state.steps.values())
-    return told(outcome, run, skipped=skipped)
+    code = told(outcome, run, skipped=skipped)
+    if code is ExitCode.DONE and options.until is None and options.only is None:
+        for title, url in engine.plan.pages:
+            print(f"{title}: {url}", file=sys.stderr)
+    return code
 
 
 def told(outcome: Outcome, run: Run, *, skipped: int = 0) -> ExitCode:

@@ -104,7 +104,11 @@ def _service(
         lines.append(f"    ports: [{', '.join(repr(one) for one in published)}]")
     if health:
         test = f"wget -q http://127.0.0.1:{port}/health -O /dev/null || exit 1"
-        lines.append(f"    healthcheck: {{test: '{test}', interval: 1s, timeout: 5s, retries: 3}}")
+        # Failures of the first seconds do not count: these machines may be busy.
+        lines += [
+            f"    healthcheck: {{test: '{test}', interval: 1s, timeout: 5s, retries: 3,",
+            "                  start_period: 8s}",
+        ]
     return "\n".join(lines) + (f"\n{more}" if more else "") + "\n"
 
 
