@@ -28,7 +28,7 @@ from installer.events import Event, Kind, Outcome
 from installer.journal_lines import BrokenJournal, records
 from installer.plan import Plan
 from installer.plan_files import plan_from_json
-from installer.running.state import RunState, replay
+from installer.running.state import DECIDED, Key, RunState, replay
 
 if TYPE_CHECKING:
     from installer.site import Site
@@ -87,7 +87,7 @@ class Run:
 
     def forget_unbegun(self) -> None:
         """Remove the folder of a run that was refused before anything was recorded."""
-        if not self.journal.exists():
+        if not self.journal.exists() or self.journal.stat().st_size == 0:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def plan(self) -> Plan:
@@ -160,6 +160,28 @@ def runs_of(key: str, *, dry: bool = False) -> tuple[Run, ...]:
 def latest_run(key: str) -> Run | None:
     """The last run of a site, or None."""
     return next(iter(runs_of(key)), None)
+
+
+def done_before(run: Run) -> frozenset[Key]:
+    """The steps that earlier runs of the same site did and did not take back.
+
+    A later run finds them done, and they are ours to take back all the same. Runs whose journal
+    cannot be read tell nothing.
+    """
+    decided: dict[Key, Outcome] = {}
+    for earlier in runs_of(run.site_key):
+        if earlier.id >= run.id:
+            continue
+        try:
+            state = earlier.state()
+        except (BrokenJournal, OSError):
+            continue
+        for key, standing in state.steps.items():
+            if standing.running:
+                decided.setdefault(key, Outcome.STOPPED)
+            elif standing.outcome in DECIDED:
+                decided.setdefault(key, standing.outcome)
+    return frozenset(key for key, outcome in decided.items() if outcome is not Outcome.UNDONE)
 
 
 def incomplete_run(key: str) -> Run | None:

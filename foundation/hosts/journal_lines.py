@@ -16,6 +16,7 @@ ENTRY_LIMIT: Final = 4 * 1024 * 1024
 _HELD_LIMIT: Final = 2000
 """Entries of others that wait for the rest of a long line before it is given up."""
 _WARNING: Final = 4
+_PLAIN_FAILURE: Final = b"Failed with result 'exit-code'."
 _CURSOR: Final = re.compile(r"[a-z]=[0-9a-f]+(;[a-z]=[0-9a-f]+)*")
 
 
@@ -179,8 +180,10 @@ class JournalReader:
         self.read = after = entry.cursor if cursor is None else cursor
         mine = bool(self.job) and entry.unit == self.job
         written = mine and entry.transport == "stdout"
-        if mine and entry.from_init and entry.priority > _WARNING:
-            return  # that the unit was started is not the command's word
+        # That the unit was started, or that its command failed, is not the command's word.
+        quiet = entry.priority > _WARNING or message.endswith(_PLAIN_FAILURE)
+        if mine and entry.from_init and quiet:
+            return
         if written and self.end and message == self.end.encode():
             self.ended = True
             return

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem, Problem, Refused
 from foundation.secrets import Secret, secret_from_environment, secret_from_file
+from installer.commands.ending import tell_ending
 from installer.commands.narration import Narration
 from installer.commands.options import ask_secret, narrator, read_credentials
 from installer.commands.plan import plan_text, read_plan
 from installer.commands.which_site import add_new_site_options, add_site_options, new_site_file
-from installer.events import Outcome
 
 if TYPE_CHECKING:
+    from installer.control import Control
     from installer.plan import Plan, PlannedStage
     from installer.run import Engine
     from installer.runs import Run
@@ -106,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
 def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None = None) -> int:
     """Run a plan to its end, a failure, or a person's word; the exit code tells which."""
     dry = options.dry_run if dry is None else dry
+    _told_before(work.plan, options)
     if not dry and work.run is None:
         _review(work.plan, options)
     if not dry and not work.purpose:
@@ -168,14 +170,14 @@ def _secrets(plan: Plan, options: argparse.Namespace) -> dict[str, Secret]:
 
 async def _carry(
     work: Work, options: argparse.Namespace, secrets: dict[str, Secret], *, dry: bool
-) -> ExitCode:
+) -> int:
     from foundation.hosts.pool import Pool
     from installer.gate import look_at, objections, recheck
     from installer.room import short_of_room
     from installer.run import Engine
     from installer.runs import create_run, earlier_seconds, site_key
     from installer.site import dump_site, resolved
-    from installer.site_lock import Lock, Locked
+    from installer.site_lock import Lock
     from preflight.recorded import facts_text
 
     inventory = work.site.inventory(work.site_file.parent)
@@ -221,6 +223,7 @@ async def _carry(
                 until=options.until,
                 only=options.only,
                 dry_run=dry,
+                control=_told_before(work.plan, options),
                 lock=lock,
                 recheck=again,
                 expected=earlier_seconds(),
@@ -228,53 +231,44 @@ async def _carry(
             )
             try:
                 return await _watched(engine, options, run)
-            except Locked:
+            except Refused:
                 run.forget_unbegun()
                 raise
 
 
-async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> ExitCode:
+def _told_before(plan: Plan, options: argparse.Namespace) -> Control:
+    """What the options tell the run before it begins; raises InputProblem for what cannot be."""
+    from installer.control import Control
+    from installer.running.ordering import stages_in_order
+
+    stages_in_order(plan, until=options.until, only=options.only)
+    steps = {step.key for stage in plan.stages for step in stage.steps}
+    control = Control()
+    for option, places in (("--skip", options.skip), ("--confirm", options.confirm)):
+        for text in places:
+            place, _, reason = text.partition("=")
+            if place not in steps:
+                raise InputProblem(
+                    f'the plan has no step "{place}"', where=option, remedy="See `sitewright plan`."
+                )
+            if option == "--skip":
+                stage, _, step = place.partition("/")
+                control.skip(by=options.by, reason=reason, stage=stage, step=step)
+    return control
+
+
+async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> int:
     engine.subscribe(Narration(engine.plan, json_lines=options.json_lines, quiet=options.quiet))
-    for text in options.skip:
-        place, _, reason = text.partition("=")
-        stage, _, step = place.partition("/")
-        if not any(one.key == place for s in engine.plan.stages for one in s.steps):
-            raise InputProblem(
-                f'the plan has no step "{place}"', where="--skip", remedy="See `sitewright plan`."
-            )
-        engine.control.skip(by=options.by, reason=reason, stage=stage, step=step)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: engine.control.stop(by="Ctrl-C"))
     outcome = await engine.run()
-    skipped = sum(one.outcome is Outcome.SKIPPED for one in engine.state.steps.values())
-    code = told(outcome, run, skipped=skipped)
-    if code is ExitCode.DONE and options.until is None and options.only is None:
+    code = tell_ending(outcome, engine.plan, engine.state, run.folder, dry=run.dry)
+    finished = code == ExitCode.DONE and not run.dry
+    if finished and options.until is None and options.only is None:
         for title, url in engine.plan.pages:
             print(f"{title}: {url}", file=sys.stderr)
     return code
-
-
-def told(outcome: Outcome, run: Run, *, skipped: int = 0) -> ExitCode:
-    """The exit code of an outcome, said in one sentence."""
-    again = "Go on with: sitewright resume"
-    match outcome:
-        case Outcome.DONE:
-            rest = f", but for {skipped} that were skipped by name" if skipped else ""
-            print(f"\nDone: every step was done and verified{rest}.", file=sys.stderr)
-            return ExitCode.DONE
-        case Outcome.ALREADY:
-            print("\nEverything was done already; nothing was changed.", file=sys.stderr)
-            return ExitCode.DONE
-        case Outcome.UNDONE:
-            print("\nIt was taken back.", file=sys.stderr)
-            return ExitCode.DONE
-        case Outcome.STOPPED:
-            print(f"\nStopped. What runs on the machines goes on there. {again}", file=sys.stderr)
-            return ExitCode.INTERRUPTED
-        case _:
-            print(f"\nA step failed; see above and {run.folder}. {again}", file=sys.stderr)
-            return ExitCode.STAGE_FAILED
 
 
 def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:

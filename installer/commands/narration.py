@@ -50,6 +50,8 @@ class Narration:
                 more = f" (attempt {again})" if isinstance(again, int) and again > 1 else ""
                 return f"{host}{data.get('title')}{more} …"
             case Kind.STEP_FINISHED:
+                if data.get("outcome") == "failed":
+                    return f"{host}failed"  # what and why was said by the problem
                 sentence = data.get("sentence") or ""
                 return f"{host}{data.get('outcome')}: {sentence}".rstrip(": ")
             case Kind.LINE:
@@ -59,7 +61,9 @@ class Narration:
                 words = f"{host}. {data.get('task')}: {data.get('status')}"
                 return f"{words} {data.get('sentence')}" if data.get("sentence") else words
             case Kind.NOTE:
-                return f"{host}  {data.get('text')}"
+                # A note may be the difference of a file, of many lines.
+                lines = str(data.get("text")).splitlines()
+                return "\n".join(f"{host}  {line}" for line in lines)
             case Kind.PROBLEM:
                 return (
                     f"{host}FAILED: {data.get('title')} ({data.get('where')}): {data.get('cause')}"

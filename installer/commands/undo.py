@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import sys
 
 from foundation.problems import ExitCode, InputProblem
-from installer.commands.install import add_run_options, told
+from installer.commands.ending import tell_ending
+from installer.commands.install import add_run_options
 from installer.commands.narration import Narration
 from installer.commands.options import read_credentials
 from installer.commands.which_site import add_site_options, site_file_of
+from installer.events import Outcome
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
-    from installer.runs import latest_run, site_key
+    from installer.runs import done_before, latest_run, site_key
     from installer.site import load_site
 
     options.site = site_file_of(options)
@@ -34,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
             "this site has no run, so there is nothing to take back", where=str(options.site)
         )
 
-    async def undo() -> ExitCode:
+    async def undo() -> int:
         from foundation.hosts.pool import Pool
         from installer.run import Engine
         from installer.site_lock import Lock
@@ -57,9 +60,17 @@ def run(options: argparse.Namespace) -> int:
                 )  # fmt: skip
                 narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
                 engine.subscribe(narration)
-                outcome = await engine.undo(options.stage, by=by, reason=options.reason)
+                outcome = await engine.undo(
+                    options.stage, by=by, reason=options.reason, done_before=done_before(last)
+                )
         for failure in engine.failures:
             print(f"{failure.host}: {failure.problem.cause}")
-        return told(outcome, last)
+        if outcome is Outcome.ALREADY:
+            print(
+                "\nNothing of this stage was done by Sitewright, so that nothing was taken back.",
+                file=sys.stderr,
+            )
+            return ExitCode.DONE
+        return tell_ending(outcome, plan, engine.state, last.folder, dry=False)
 
     return int(asyncio.run(undo()))

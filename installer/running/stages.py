@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from installer.control import Control, Told
 from installer.events import Event, Json, Kind, Outcome
 from installer.plan import PlannedStage, PlannedStep
 from installer.running.context import Context, Shared, forget_jobs
-from installer.running.state import Key, RunState
+from installer.running.state import DECIDED, Key, RunState
 from installer.running.work import Failure, Work
 from installer.steps.kind import step_kind
 
@@ -281,19 +281,27 @@ class Stages:
                     return
                 open_hosts.discard(told.host)
 
-    async def undo(self, stage: PlannedStage) -> Outcome:
-        """Take a stage back, its last step first; stops at the first that fails."""
+    async def undo(self, stage: PlannedStage, done_before: Collection[Key] = ()) -> Outcome:
+        """Take a stage back, its last step first; stops at the first that fails.
+
+        ALREADY where neither this run nor an earlier one did anything of it.
+        """
+        outcome = Outcome.ALREADY
         for step in reversed(stage.steps):
             kind = step_kind(step.kind)
             everyone = tuple(self._hosts[name] for name in step.hosts)
             for host in reversed(self._step_hosts(step)):
-                standing = self.state.steps.get((step.stage, step.id, host.name))
-                touched = standing is not None and (
-                    standing.outcome in (Outcome.DONE, Outcome.FAILED, Outcome.STOPPED)
-                    or standing.running
-                )
+                key = (step.stage, step.id, host.name)
+                standing = self.state.steps.get(key)
+                if standing is not None and standing.running:
+                    touched = True
+                elif standing is not None and standing.outcome in DECIDED:
+                    touched = standing.outcome is not Outcome.UNDONE
+                else:
+                    touched = key in done_before
                 if not touched:
                     continue  # what was found done before us is not ours to take back
+                outcome = Outcome.UNDONE
                 work = Work(
                     self._shared, self.state, self.control, step, kind, host, everyone,
                     self._forget_later,
@@ -301,7 +309,7 @@ class Stages:
                 if await work.undo() is Outcome.FAILED:
                     self.failures += [work.failure] if work.failure else []
                     return Outcome.FAILED
-        return Outcome.UNDONE
+        return outcome
 
     async def _record(
         self, kind: Kind, *, stage: str, step: str = "", host: str = "", **data: Json

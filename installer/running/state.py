@@ -61,6 +61,10 @@ class Standing:
         return not self.running and self.outcome in FINISHED
 
 
+DECIDED: Final = (Outcome.DONE, Outcome.FAILED, Outcome.STOPPED, Outcome.UNDONE)
+"""Outcomes that tell whether a step's effect may be there by our own doing."""
+
+
 @dataclass(slots=True)
 class StageStanding:
     """Where a stage stands."""

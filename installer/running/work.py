@@ -178,7 +178,7 @@ class Work:
                 return Outcome.DONE, "It was done; found so when the machine was asked again."
         sentence = await self._kind.do(context)
         if context.dry_run:
-            return Outcome.SKIPPED, f"Dry run, nothing was done. {sentence}"
+            return Outcome.SKIPPED, "Dry run: nothing was done."
         await self._kind.verify(context)
         return Outcome.DONE, sentence
 
