@@ -56,7 +56,7 @@ def test_a_run_folder_is_private_and_holds_what_it_starts_from() -> None:
 
 def test_a_run_that_was_refused_before_it_began_leaves_no_folder() -> None:
     run, begun = create_run("site", PLAN), create_run("site", PLAN)
-    begun.journal.write_bytes(b"")
+    begun.journal.write_bytes(b"{}\n")
     for one in (run, begun):
         one.forget_unbegun()
     assert not run.folder.exists()
