@@ -30,6 +30,7 @@ from screens.widgets.headline import Headline
 from screens.widgets.keys import Key, KeyLine
 from screens.widgets.log_panel import LogPanel
 from screens.widgets.problem import ProblemPanel
+from screens.widgets.quiet import settle_memory
 from screens.widgets.run_view import RunView, Standing
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class ReplayScreen(LogActions, Screen[None]):
         self.view.begin(self.plan)
         self.log_panel.log_view.focus()
         self.log_panel.folder = self.recorded.folder
+        settle_memory()
         self.set_interval(FLUSH_SECONDS, self._turn)
         self.set_interval(1.0, self._draw)
         self._draw()

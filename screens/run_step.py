@@ -13,6 +13,7 @@ from textual.timer import Timer
 from screens.log_actions import LogActions
 from screens.step import StepScreen
 from screens.widgets.log_panel import LogPanel
+from screens.widgets.quiet import settle_memory
 from screens.widgets.run_view import RunView, Standing
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class RunStepScreen(LogActions, StepScreen):
 
     def begin_to_draw(self) -> None:
         """Draw from now on: lines twenty times a second, times every second."""
+        settle_memory()
         self.log_panel.log_view.focus()
         self.flusher = self.set_interval(FLUSH_SECONDS, self.flush)
         self.clock = self.set_interval(1.0, self.draw)

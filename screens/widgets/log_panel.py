@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from screens.file_words import home_path
 from screens.widgets.field import Field, Line
+from screens.widgets.quiet import put
 from screens.widgets.run_log import RunLog, Said
 
 
@@ -78,7 +79,7 @@ class LogPanel(Vertical):
         width = max(self.query_one("#place").size.width - 2, 20)
         lines = ["; ".join(words)] if words else []
         lines.append(end_of(f"On disk: {path}", len("On disk: "), width))
-        self.query_one("#place", Static).update("\n".join(lines))
+        put("\n".join(lines), self.query_one("#place", Static))
 
     @property
     def path(self) -> Path | None:

@@ -122,8 +122,12 @@ class RunLog(ScrollView, can_focus=True):
         new = [said for said in batch if self._shows(said)]
         if new:
             self._show(new)
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self._to_end()
         return True
+
+    def _to_end(self) -> None:
+        # Without a step back through the event loop, and where it is there already, without any.
+        self.scroll_target_y = self.scroll_y = self.max_scroll_y
 
     def _show(self, new: list[Said]) -> None:
         """Put lines at the end, and let the oldest go where there are too many."""
@@ -143,8 +147,32 @@ class RunLog(ScrollView, can_focus=True):
             del self.rows[:gone]
             if self.found is not None:
                 self.found = self.found - over if self.found >= over else None
-        self.virtual_size = Size(0, len(self.rows))
+        self._make_room()
         self.refresh()
+
+    def _make_room(self) -> None:
+        """See that the rows have room, in few and large steps.
+
+        Each other size lays the whole screen out anew, which takes longer than all the lines of a
+        flush. The rows stand at the end of the room.
+        """
+        height = max(self.size.height, 1)
+        wanted = height
+        while wanted < len(self.rows):
+            wanted *= 2
+        if wanted > self.virtual_size.height or self.virtual_size.height > 4 * wanted:
+            self.virtual_size = Size(0, wanted)
+
+    @property
+    def blank(self) -> int:
+        """Rows of the room that are empty, above the first one that is drawn."""
+        if len(self.rows) <= self.size.height:
+            return 0  # the first lines stand at the top, where a person looks for them
+        return max(self.virtual_size.height - len(self.rows), 0)
+
+    def validate_scroll_y(self, value: float) -> float:
+        """No further up than the first row."""
+        return max(super().validate_scroll_y(value), min(self.blank, self.max_scroll_y))
 
     def _draw_anew(self) -> None:
         """Every kept line through the filter again."""
@@ -181,20 +209,20 @@ class RunLog(ScrollView, can_focus=True):
     def _fold_anew(self) -> None:
         if not self.shown:
             return
-        y = min(self.scroll_offset.y, len(self.rows) - 1)
+        y = min(max(self.scroll_offset.y - self.blank, 0), len(self.rows) - 1)
         top = self.rows[y][0] if self.rows else self.first
         shown, self.shown, self.rows = self.shown, [], []
         first = self.first
         self._show(shown)
         self.first = first
         if self.follows:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self._to_end()
         else:
             self._scroll_to_line(top - first)
 
     def _scroll_to_line(self, place: int) -> None:
         number = self.first + place
-        y = next((n for n, row in enumerate(self.rows) if row[0] >= number), 0)
+        y = next((n for n, row in enumerate(self.rows) if row[0] >= number), 0) + self.blank
         self.scroll_to(y=max(y - self.size.height // 2, 0), animate=False, immediate=True)
 
     def follow(self) -> None:
@@ -202,7 +230,7 @@ class RunLog(ScrollView, can_focus=True):
         self.found = None
         self.follows = True
         self.refresh()
-        self.scroll_end(animate=False, immediate=True, x_axis=False)
+        self._to_end()
 
     def find(self, words: str) -> int | None:
         """The next line above the last one found that holds the words; None where none does."""
@@ -218,7 +246,7 @@ class RunLog(ScrollView, can_focus=True):
 
     def in_sight(self) -> list[str]:
         """The whole lines of which a part is on the screen."""
-        top = self.scroll_offset.y
+        top = max(self.scroll_offset.y - self.blank, 0)
         numbers = dict.fromkeys(row[0] for row in self.rows[top : top + self.size.height])
         return [self.shown[number - self.first].text for number in numbers]
 
@@ -278,8 +306,9 @@ class RunLog(ScrollView, can_focus=True):
         """The end stays in sight when the panel above grows; folded lines are folded anew."""
         if self.wrapped:
             self._fold_anew()
-        elif self.follows:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        self._make_room()
+        if self.follows:
+            self.call_after_refresh(self._to_end)
 
     # ---- drawing
 
@@ -287,7 +316,7 @@ class RunLog(ScrollView, can_focus=True):
         """One row of the screen."""
         width = self.scrollable_content_region.width
         base = self.rich_style
-        place = y + self.scroll_offset.y
+        place = y + self.scroll_offset.y - self.blank
         if not 0 <= place < len(self.rows):
             return Strip.blank(width, base)
         number, text = self.rows[place]

@@ -15,7 +15,8 @@ from textual.widgets import Static
 from screens.machine_tasks import MachineTasks
 from screens.widgets.board import Board
 from screens.widgets.log_panel import LogPanel
-from screens.widgets.run_log import MOST_LINES
+from screens.widgets.quiet import put
+from screens.widgets.run_log import AT_A_TIME, MOST_LINES
 
 if TYPE_CHECKING:
     from installer.events import Event, Outcome
@@ -84,7 +85,7 @@ class RunView(Container):
 
     def say_far(self, text: str) -> None:
         """A sentence in the place of how far it is."""
-        self.query_one("#far", Static).update(text)
+        put(text, self.query_one("#far", Static))
 
     # ---- events
 
@@ -106,7 +107,7 @@ class RunView(Container):
 
         lines = []
         more = False
-        for _ in range(min(len(self.arrived), MOST_LINES)):
+        for _ in range(min(len(self.arrived), AT_A_TIME)):
             event = self.arrived.popleft()
             more = more or event.kind is not Kind.LINE
             line = said(event, self.name_width)
@@ -157,7 +158,7 @@ class RunView(Container):
         machines = machine_rows(plan, state, self.tasks, progress, now)
         width = self.query_one("#machines").size.width - 3
         words = machine_lines if wide else grid
-        self.query_one("#grid", Static).update(words(machines, width))
+        put(words(machines, width), self.query_one("#grid", Static))
         self._draw_failure(standing.failures)
 
     def _draw_failure(self, failures: Sequence[Failure]) -> None:
@@ -167,4 +168,4 @@ class RunView(Container):
         if failures:
             self.place = min(self.place, len(failures) - 1)
             text = failure_text(failures, self.place, self.titles, self.tasks)
-            self.query_one("#failure-text", Static).update(text)
+            put(text, self.query_one("#failure-text", Static))
