@@ -59,6 +59,7 @@ _SCREENS: Final = {
     StepId.SUPPLIES: ("screens.supplies", "SuppliesScreen"),
     StepId.PLAN: ("screens.plan", "PlanScreen"),
     StepId.INSTALL: ("screens.install", "InstallScreen"),
+    StepId.VERIFY: ("screens.verify", "VerifyScreen"),
     StepId.HAND_OVER: ("screens.hand_over", "HandOverScreen"),
 }
 
@@ -252,13 +253,11 @@ class SitewrightApp(FaceApp):
 
     async def _stop_and_exit(self) -> None:
         """Stop an engine that runs, so that its journal ends well; then leave."""
-        from screens.install import InstallScreen
-
         code = ExitCode.DONE
         screen = self.step_screen
-        if isinstance(screen, InstallScreen) and screen.running:
+        if getattr(screen, "running", False):
             code = ExitCode.INTERRUPTED
-            screen.stop_engine()
+            getattr(screen, "stop_engine", lambda: None)()
             engines = [worker for worker in self.workers if worker.group == "engine"]
             waiting = [asyncio.ensure_future(worker.wait()) for worker in engines]
             if waiting:

@@ -343,6 +343,18 @@ _TOPICS: Final = {
             ("F2", "login, before going on"),
         ),
     ),
+    "verify": Help(
+        "Does it work?",
+        (
+            (
+                "The questions at the end of the installation, each asked on its machine: what "
+                "was seen stands beneath. They change nothing, and are asked again with r, as a "
+                "run of its own; the first that fails ends it, and those after it are not asked."
+            ),
+            "Without the wizard: sitewright verify --site FILE.",
+        ),
+        (("r", "ask all of them again"), ("s", "stop"), ("Up, Down", "another check")),
+    ),
     "hand-over": Help(
         "What was installed",
         (

@@ -44,8 +44,9 @@ class InstallScreen(LeverScreen):
 
     def step_keys(self) -> Sequence[Key]:
         """The keys that mean something now."""
-        waits = (Key("a", "Answer", "screen.answer"),) if self.questions else ()
-        return (*waits, *self.keys_now())
+        if self.questions:
+            return (Key("a", "Answer", "screen.answer"), *self.keys_now()[:3])
+        return self.keys_now()
 
     def on_mount(self) -> None:
         """Begin what was confirmed, or show what has run."""
@@ -90,6 +91,8 @@ class InstallScreen(LeverScreen):
                 self.outcome = await work.engine.run()
         except Locked as problem:
             self.locked = problem
+            self.memory.order = order
+            self.memory.installed = None  # what another holds was not begun
             raise
         finally:
             self.running = False
@@ -102,7 +105,7 @@ class InstallScreen(LeverScreen):
     def _ended(self) -> None:
         """Say how it ended, in the headline too."""
         work = self.work
-        if not self.is_mounted:
+        if not self.shown:
             return
         order = self.memory.order
         if work is not None:
@@ -123,7 +126,8 @@ class InstallScreen(LeverScreen):
     def draw(self) -> None:
         """Everything but the lines, and the keys that mean something now."""
         super().draw()
-        self.query_one("#step-keys", KeyLine).show(self.step_keys())
+        for line in self.query("#step-keys").results(KeyLine):
+            line.show(self.step_keys())
 
     def draw_place(self) -> None:
         """Where the log lies on the disk, and whether somebody is asked something."""

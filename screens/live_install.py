@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from installer.hand_over.model import HandOver
     from installer.plan import Plan, PlannedStage
     from installer.site import Site
-    from installer.site_lock import Lock
     from installer.solution import Solution
     from installer.steps.kind import Asker
     from installer.steps.model import Settings
@@ -76,13 +75,16 @@ class LiveInstallation:
         from installer.run import Engine
         from installer.runs import Run, create_run, earlier_seconds, site_key
         from installer.site import dump_site, resolved
-        from installer.site_lock import Lock
+        from installer.site_lock import Lock, Locked
         from installer.supplies import verify_for
 
         site, solution = _site(order.answers), self._solution(order.answers)
-        # Nothing of a bundle is used before every byte of it was verified.
-        await asyncio.to_thread(verify_for, order.plan)
-        key = order.run.parent.name if order.run is not None else site_key(site)
+        if not order.purpose:
+            # Nothing of a bundle is used before every byte of it was verified.
+            await asyncio.to_thread(verify_for, order.plan)
+        key = "-".join(filter(None, (site_key(site), order.purpose)))
+        if order.run is not None:
+            key = order.run.parent.name
         with Lock(key, by=order.by, take_over=order.take_over) as lock:
             async with Pool(
                 order.access.inventory,
@@ -90,9 +92,11 @@ class LiveInstallation:
                 connect_timeout=CONNECT_TIMEOUT,
             ) as pool:
                 if order.run is None:
-                    facts = await self.pass_gate(pool, site, solution)
-                    if against := await short_of_room(pool, order.plan):
-                        raise against[0]
+                    facts = ""
+                    if not order.purpose:
+                        facts = await self.pass_gate(pool, site, solution)
+                        if against := await short_of_room(pool, order.plan):
+                            raise against[0]
                     text = dump_site(resolved(site, _base(order.answers)))
                     run = create_run(key, order.plan, site_text=text, facts_text=facts)
                 else:
@@ -109,13 +113,17 @@ class LiveInstallation:
                     settings=dict(order.plan.settings),
                     secrets=order.secrets,
                     ask=ask,
-                    interactive=True,
+                    interactive=not order.purpose,
                     lock=lock,
                     recheck=again,
                     expected=expected,
-                    by=_by(order, lock),
+                    by=order.by,
                 )
-                yield Installing(order, engine, run, expected)
+                try:
+                    yield Installing(order, engine, run, expected)
+                except Locked:
+                    run.forget_unbegun()
+                    raise
 
     async def pass_gate(self, pool: Pool, site: Site, solution: Solution) -> str:
         """Look at the machines once more; their facts as text. Raises NotReady."""
@@ -183,13 +191,6 @@ class LiveInstallation:
         from installer.solution import load_solution
 
         return load_solution(answers.solution or "", self.folder)
-
-
-def _by(order: Order, lock: Lock) -> str:
-    """Who is at work, for the record; with whom they took the site from."""
-    if lock.taken_from is None:
-        return order.by
-    return f"{order.by}, who took the site over: {lock.taken_from.sentence()}"
 
 
 async def written(write: Callable[[], None], path: Path) -> None:

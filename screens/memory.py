@@ -56,6 +56,8 @@ class Memory:
     """The installation that was confirmed, or that is to be gone on with."""
     installed: Installing | None = None
     """The installation of this session, under way or ended."""
+    verified: Installing | None = None
+    """The last verification of this session, after the installation."""
     changed: Changed = Changed.NOTHING
     last_words: list[str] = field(default_factory=list)
     """What to print after the screen is gone: the files written, the command that repeats it."""
@@ -66,6 +68,7 @@ class Memory:
         self.plan = None
         self.order = None
         self.installed = None
+        self.verified = None
         self.forget_judgement()
 
     def forget_judgement(self) -> None:

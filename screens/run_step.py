@@ -33,16 +33,13 @@ class RunStepScreen(LogActions, StepScreen):
         self.outcome: Outcome | None = None
         self.flusher: Timer | None = None
         self.clock: Timer | None = None
+        self.view = RunView(id="view")
+        """The run as it is drawn."""
 
     @property
     def work(self) -> Installing | None:
         """The installation of this session."""
         return self.memory.installed
-
-    @property
-    def view(self) -> RunView:
-        """The run as it is drawn."""
-        return self.query_one(RunView)
 
     @property
     def log_panel(self) -> LogPanel:
@@ -51,7 +48,7 @@ class RunStepScreen(LogActions, StepScreen):
 
     def compose_body(self) -> ComposeResult:
         """The run."""
-        yield RunView(id="view")
+        yield self.view
 
     def begin_to_draw(self) -> None:
         """Draw from now on: lines twenty times a second, times every second."""
@@ -59,6 +56,11 @@ class RunStepScreen(LogActions, StepScreen):
         self.log_panel.log_view.focus()
         self.flusher = self.set_interval(FLUSH_SECONDS, self.flush)
         self.clock = self.set_interval(1.0, self.draw)
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is anything to draw on; a run goes on when its screen is gone."""
+        return self.view.is_attached and self.view.is_mounted
 
     def flush(self) -> None:
         """Lines to the log, and the rest where something happened."""
@@ -68,7 +70,7 @@ class RunStepScreen(LogActions, StepScreen):
     def draw(self) -> None:
         """Everything but the lines, as it stands now."""
         work = self.work
-        if work is None:
+        if work is None or not self.shown:
             return
         engine = work.engine
         # What does not run takes no longer.

@@ -151,6 +151,8 @@ class Order:
     """The folder of a run to go on with; None for a new one."""
     take_over: bool = False
     """Whether to take the site from whoever holds it; said knowingly, once."""
+    purpose: str = ""
+    """Keeps runs apart that are no installation: "verify"."""
 
 
 @dataclass(frozen=True, slots=True)

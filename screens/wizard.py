@@ -26,6 +26,7 @@ class StepId(StrEnum):
     SUPPLIES = "supplies"
     PLAN = "plan"
     INSTALL = "install"
+    VERIFY = "verify"
     HAND_OVER = "hand-over"
 
 
@@ -101,6 +102,12 @@ STEPS: Final = (
         "Commands run on the machines themselves and outlive this screen.",
     ),
     Step(
+        StepId.VERIFY,
+        "Verify",
+        "Does it work?",
+        "The questions by which the guide calls a deployment successful.",
+    ),
+    Step(
         StepId.HAND_OVER,
         "Hand over",
         "What was installed",
@@ -113,6 +120,7 @@ INSTALLING: Final = (
     StepId.SUPPLIES,
     StepId.PLAN,
     StepId.INSTALL,
+    StepId.VERIFY,
     StepId.HAND_OVER,
 )
 """The steps of an installation, which only a solution that can be installed has."""
@@ -189,7 +197,7 @@ def before(step: StepId, answers: Answers) -> StepId | None:
 def resume_at(answers: Answers) -> StepId:
     """Where to go on: the saved step, or the first before it whose answer is missing."""
     saved = StepId(answers.step)
-    if saved in (StepId.PLAN, StepId.INSTALL, StepId.HAND_OVER):
+    if saved in (StepId.PLAN, StepId.INSTALL, StepId.VERIFY, StepId.HAND_OVER):
         # A plan is made for machines as they are now, so they are looked at again.
         saved = StepId.PREFLIGHT
     for entry in STEPS:

@@ -167,7 +167,8 @@ class RunLog(ScrollView, can_focus=True):
     def blank(self) -> int:
         """Rows of the room that are empty, above the first one that is drawn."""
         if len(self.rows) <= self.size.height:
-            return 0  # the first lines stand at the top, where a person looks for them
+            # The first lines stand at the top, where a person looks for them.
+            return int(self.max_scroll_y)
         return max(self.virtual_size.height - len(self.rows), 0)
 
     def validate_scroll_y(self, value: float) -> float:

@@ -227,18 +227,20 @@ async def test_a_failing_step_is_mended_and_retried_to_the_hand_over(
         assert headline(pilot) == "Machines were changed"
         assert (hermetic / "second").read_text() == "1.2.3\n"
         await pilot.press("f10")
+        await on_step(pilot, StepId.VERIFY)
+        await pilot.press("f10")
         await on_step(pilot, StepId.HAND_OVER)
         await shows(pilot, "Installed: every step was done", "1. Preparation: done")
         await pilot.press("e")
         await shows(pilot, "Write the hand-over report")
-        await pilot.press("enter")
+        await pilot.press("enter", "enter")
         report = hermetic / "tiny-single-box-hand-over.txt"
         await until(pilot, report.exists)
         told = report.read_text()
         assert app.memory.installed is not None
         run = app.memory.installed.run
     for words in (
-        "Version: 1.2.3",
+        "tiny version: 1.2.3",
         "Thiri Aung confirmed: Agree to the second file",
         str(run.folder),
     ):
@@ -264,6 +266,8 @@ async def test_a_failing_step_is_skipped_only_with_name_and_reason(app: Sitewrig
         await pilot.press("f10")
         await until(pilot, lambda: not screen.running)
         assert screen.outcome is Outcome.DONE
+        await pilot.press("f10")
+        await on_step(pilot, StepId.VERIFY)
         await pilot.press("f10")
         await on_step(pilot, StepId.HAND_OVER)
         assert isinstance(app.screen, HandOverScreen)

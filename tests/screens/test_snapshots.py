@@ -188,6 +188,8 @@ async def hand_over(pilot: Pilot[int]) -> None:
     screen = pilot.app.screen
     await until(pilot, lambda: not getattr(screen, "running", True))
     await pilot.press("f10")
+    await on_step(pilot, StepId.VERIFY)
+    await pilot.press("f10")
     await on_step(pilot, StepId.HAND_OVER)
     await shows(pilot, "1. Preparation: done")
 

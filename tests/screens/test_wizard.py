@@ -67,7 +67,7 @@ def test_only_a_solution_that_can_be_installed_leads_beyond_the_summary() -> Non
     assert walk(looked_back)[-1] is StepId.SUMMARY
 
 
-@pytest.mark.parametrize("step", [StepId.PLAN, StepId.INSTALL, StepId.HAND_OVER])
+@pytest.mark.parametrize("step", [StepId.PLAN, StepId.INSTALL, StepId.VERIFY, StepId.HAND_OVER])
 def test_a_plan_is_gone_on_with_only_after_another_look(step: StepId) -> None:
     answers = replace(SITE, installable=True, step=step.value)
     assert resume_at(answers) is StepId.PREFLIGHT

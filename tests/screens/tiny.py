@@ -108,7 +108,32 @@ stage:
 """
 
 
-def write_solution(root: Path, work: Path) -> Path:
+THIRD = """
+stage:
+  id: verify
+  title: Verify
+  why: It must work.
+  source: Tiny handbook, 3
+  needs: [finish]
+  steps:
+    - id: files
+      kind: wait
+      title: Both files are there
+      on: [box]
+      every_seconds: 0.1
+      timeout_minutes: 0.01
+      until: {script: "echo looking; cat FOLDER/first FOLDER/second"}
+    - id: more
+      kind: wait
+      title: The first file is there
+      on: [box]
+      every_seconds: 0.1
+      timeout_minutes: 0.01
+      until: {command: [test, -e, FOLDER/first]}
+"""
+
+
+def write_solution(root: Path, work: Path, *, verify: bool = False) -> Path:
     """The folder of solutions with the tiny one in it; its steps write into `work`."""
     folder = root / "tiny"
     (folder / "stages").mkdir(parents=True)
@@ -120,6 +145,8 @@ def write_solution(root: Path, work: Path) -> Path:
         "stages/10-prepare.yaml": FIRST,
         "stages/20-finish.yaml": SECOND,
     }
+    if verify:
+        texts["stages/30-verify.yaml"] = THIRD
     for name, text in texts.items():
         (folder / name).write_text(text.replace("FOLDER", str(work)))
     return root
