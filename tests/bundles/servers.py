@@ -64,7 +64,7 @@ def answering(decide: Callable[[Asked], Answer]) -> Iterator[Server]:
             self.wfile.write(answer.body[: answer.cut])
             self.close_connection = answer.cut is not None
 
-        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the names are http.server's
+        do_HEAD = do_POST = do_PUT = do_CONNECT = do_GET  # noqa: N815 - the names are http.server's
 
         def log_message(self, *words: object) -> None:
             """Say nothing."""

@@ -206,3 +206,41 @@ def test_a_small_answer_that_is_not_small_is_refused() -> None:
 
 def test_an_address_is_shown_without_its_secrets() -> None:
     assert shown("https://me:secret@host/path?token=secret#x") == "https://host/path"
+
+
+def test_a_proxy_from_the_environment_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address is one that nothing on this machine resolves: only a proxy can reach it."""
+    with answering(ranged) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        fetch(Server("http://registry.invalid"), Store(tmp_path))
+    assert [asked.path for asked in proxy.asked] == ["http://registry.invalid/x"]
+
+
+def test_https_goes_through_the_proxy_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(lambda asked: Answer(403)) as proxy:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with pytest.raises(SourceProblem):
+            fetch(Server("https://registry.invalid"), Store(tmp_path))
+    assert {(asked.method, asked.path) for asked in proxy.asked} == {
+        ("CONNECT", "registry.invalid:443")
+    }
+
+
+def test_a_name_without_proxy_is_reached_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(lambda asked: Answer(403)) as proxy, answering(ranged) as server:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "127.0.0.1")
+        fetch(server, Store(tmp_path))
+    assert proxy.asked == []
