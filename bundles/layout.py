@@ -7,6 +7,7 @@ The sizes and media types that a document states are checked before anything the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
@@ -45,6 +46,7 @@ SIGNATURE_LIMIT: Final = 16 * 1024
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 TITLE: Final = "org.opencontainers.image.title"
 CREATED: Final = "org.opencontainers.image.created"
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~:@%=-]{0,254}")
 _ITEM: Final = "sitewright.item."
 _PIN: Final = "sitewright.pin."
 _BUNDLE: Final = "sitewright.bundle."
@@ -246,6 +248,11 @@ class _BundleFields(BaseModel):
     created: Printable
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a text is the plain name of a file: no folder, nothing hidden, no option."""
+    return bool(_FILE_NAME.fullmatch(text))
+
+
 def is_install_script(item: Item) -> bool:
     """Whether an item is the record of the bundle's install.sh."""
     return item.kind == media.RECORD and item.name == INSTALL_NAME
@@ -321,6 +328,11 @@ def _item(entry: Descriptor, where: str) -> Item:
     pins = {
         key.removeprefix(_PIN): value for key, value in annotations.items() if key.startswith(_PIN)
     }
+    # These become names of files on machines, so they can be nothing else.
+    if fields.kind in media.ARTIFACTS:
+        for name in (fields.name, pins.get("file", fields.name)):
+            if not is_file_name(name):
+                raise HostileBundle(f"{name[:200]!r} is no name of a file", where=where)
     for value in (*pins, *pins.values(), annotations.get(REF_NAME, "")):
         if not value.isprintable():
             raise HostileBundle(

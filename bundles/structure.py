@@ -17,9 +17,12 @@ from bundles.layout import (
     LAYOUT_NAME,
     LAYOUT_TEXT,
     MANIFEST_LIMIT,
+    TITLE,
     BundleIndex,
     Descriptor,
     Item,
+    Manifest,
+    is_file_name,
     parse_image_index,
     parse_index,
     parse_manifest,
@@ -106,11 +109,23 @@ class _Reading:
         self._blob(item, manifest.config, media.config_types(item.kind))
         for layer in manifest.layers:
             self._blob(item, layer, media.layer_types(item.kind))
+        if item.kind in media.ARTIFACTS:
+            self._titles(item, manifest)
         if item.kind != media.IMAGE and not manifest.layers:
             raise self._wrong(item, "it has no content")
         if item.content is not None and item.content != manifest.layers[0].digest:
             raise self._wrong(item, "its content is not the one that the index names")
         return sum(layer.size for layer in manifest.layers)
+
+    def _titles(self, item: Item, manifest: Manifest) -> None:
+        seen: set[str] = set()
+        for layer in manifest.layers:
+            title = (layer.annotations or {}).get(TITLE, "")
+            if not is_file_name(title):
+                raise self._wrong(item, f"{title[:200]!r} is no name of a file")
+            if title in seen:
+                raise self._wrong(item, f"{title} stands in it twice")
+            seen.add(title)
 
     def _blob(self, item: Item, blob: Descriptor, allowed: frozenset[str]) -> None:
         if blob.media_type not in allowed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import io
 import json
 import shutil
@@ -163,6 +164,18 @@ CHANGES: dict[str, tuple[Change, str]] = {
         lambda v: entry(v)["annotations"].update({"sitewright.item.name": "\x1b[2Jgone"}),
         "cannot be shown",
     ),
+    "a name that is a path": (
+        lambda v: entry(v)["annotations"].update({"sitewright.item.name": "../../etc/cron.d/x"}),
+        "no name of a file",
+    ),
+    "a hidden name": (
+        lambda v: entry(v)["annotations"].update({"sitewright.item.name": ".bashrc"}),
+        "no name of a file",
+    ),
+    "a pinned file that is a path": (
+        lambda v: entry(v)["annotations"].update({"sitewright.pin.file": "/etc/passwd"}),
+        "no name of a file",
+    ),
     "no solution": (lambda v: v["annotations"].pop("sitewright.bundle.solution"), "solution"),
     "another artifact": (lambda v: v.update(artifactType="application/x"), "that it is a bundle"),
 }
@@ -176,6 +189,40 @@ def test_an_unsigned_index_that_lies_is_refused(name: str, small: Path, tmp_path
     change(value)
     (folder / "index.json").write_text(json.dumps(value))
     with pytest.raises(HostileBundle, match=expected), open_bundle(folder) as bundle:
+        read_structure(bundle)
+
+
+@pytest.mark.parametrize("title", ["../x.snap", "/x.snap", "a/b", ".", "..", "", "-rf", "x\ny"])
+def test_a_content_whose_name_leaves_the_target_is_refused(
+    title: str, small: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(HostileBundle, match="no name of a file"):
+        _structure_with(small, tmp_path, lambda layers: layers[0]["annotations"].update(
+            {"org.opencontainers.image.title": title}
+        ))  # fmt: skip
+
+
+def test_two_contents_of_one_name_are_refused(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(HostileBundle, match="stands in it twice"):
+        _structure_with(small, tmp_path, lambda layers: layers.append(copy.deepcopy(layers[0])))
+
+
+def _structure_with(
+    small: Path, tmp_path: Path, change: Callable[[list[dict[str, Any]]], object]
+) -> None:
+    """The structure of a bundle in which the manifest of one item was written anew."""
+    folder = Path(shutil.copytree(small, tmp_path / "bundle"))
+    index = json.loads((folder / "index.json").read_bytes())
+    item = entry(index)
+    blobs = folder / "blobs" / "sha256"
+    manifest = json.loads((blobs / item["digest"][7:]).read_bytes())
+    change(manifest["layers"])
+    raw = json.dumps(manifest).encode()
+    name = hashlib.sha256(raw).hexdigest()
+    (blobs / name).write_bytes(raw)
+    item.update(digest=f"sha256:{name}", size=len(raw))
+    (folder / "index.json").write_text(json.dumps(index))
+    with open_bundle(folder) as bundle:
         read_structure(bundle)
 
 
