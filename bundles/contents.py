@@ -144,8 +144,11 @@ def _spdx_package(number: int, item: Item) -> dict[str, Any]:
         ],
         "comment": f"{item.kind}, from {item.origin}",
     }
-    if item.licence:
-        # What a package says of itself is free text; SPDX takes expressions only.
+    expression = _expression(item.licence)
+    if expression:
+        package["licenseDeclared"] = expression
+    elif item.licence:
+        # What a package says of itself is often free text; SPDX takes expressions only.
         package["licenseComments"] = item.licence
     if item.version:
         package["versionInfo"] = item.version
@@ -159,6 +162,16 @@ def _spdx_package(number: int, item: Item) -> dict[str, Any]:
             }
         ]
     return package
+
+
+def _expression(licence: str | None) -> str | None:
+    """A licence as an SPDX expression; None where it is not one."""
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    try:
+        return canonicalize_license_expression(licence) if licence else None
+    except (InvalidLicenseExpression, ValueError):
+        return None
 
 
 def _purl(item: Item) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -39,7 +40,14 @@ async def gather_chart(shop: Workshop, wanted: ChartWanted, locked: Locked) -> l
             where=f"{wanted.name} {wanted.version} of {shown_repository(wanted)}",
         )
     images = await _images(shop, wanted, contents, locked) if wanted.images else []
-    return [item, *images]
+    return [replace(item, licence=_licence(contents)), *images]
+
+
+def _licence(contents: ChartContents) -> str | None:
+    """What a chart says of its licence, by the annotation that Artifact Hub reads."""
+    notes = contents.metadata.get("annotations")
+    stated = notes.get("artifacthub.io/license") if isinstance(notes, dict) else None
+    return stated[:120] if isinstance(stated, str) and stated[:120].isprintable() else None
 
 
 def shown_repository(wanted: ChartWanted) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from bundles.layout import Item
 from bundles.problems import SourceProblem
 from bundles.recipe import AptSource, DebsWanted
+from bundles.sources.deb_licence import licence_of_deb
 from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
 from foundation.problems import InputProblem
 
@@ -59,12 +60,15 @@ async def gather_debs(shop: Workshop, wanted: DebsWanted, locked: Locked) -> lis
 
     async def one(deb: _Deb) -> Item:
         blob = await shop.fetch_file([deb.url], deb.sha256, deb.size)
+        async with shop.programs:
+            licence = await asyncio.to_thread(licence_of_deb, shop.store.path(blob.digest))
         return shop.artifact(
             "deb",
             [(deb.file, blob)],
             name=deb.name,
             version=deb.version,
             origin=address(deb.url),
+            licence=licence,
             pins={
                 "architecture": deb.architecture,
                 "file": deb.file,

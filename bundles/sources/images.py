@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from bundles import media
 from bundles.layout import Descriptor, Item, Platform, parse_image_index, parse_manifest
@@ -130,9 +131,24 @@ async def _image(
         size=len(found.raw),
         content_size=sum(layer.size for layer in manifest.layers),
         platform=platform,
+        licence=_licence(shop, manifest.config, where),
         ref_name=reference.name if named else None,
         pins={"tag-digest": tag_digest},
     )
+
+
+def _licence(shop: Workshop, config: Descriptor, where: str) -> str | None:
+    """What an image says of the licences inside it, by OCI's label."""
+    if config.size > _CONFIG_LIMIT:
+        return None
+    raw = shop.store.read(config.digest)
+    try:
+        found: Any = parse_json(raw, where=where, limit=_CONFIG_LIMIT, problem=SourceProblem)
+    except SourceProblem:
+        return None  # the image may run all the same; only its label is not to be had
+    for word in ("config", "Labels", "org.opencontainers.image.licenses"):
+        found = found.get(word) if isinstance(found, dict) else None
+    return found[:120] if isinstance(found, str) and found and found[:120].isprintable() else None
 
 
 async def _blob(shop: Workshop, reference: Reference, blob: Descriptor) -> None:

@@ -125,7 +125,7 @@ class Layout:
         config = {
             "os": "linux",
             "architecture": architecture,
-            "config": {},
+            "config": {"Labels": {"org.opencontainers.image.licenses": "Apache-2.0"}},
             "rootfs": {"type": "layers", "diff_ids": diffs},
         }
         manifest = {

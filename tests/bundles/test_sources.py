@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from bundles.chart_images import read_chart
+from bundles.contents import sbom
 from bundles.create import Created, CreateOptions, create_bundle
 from bundles.problems import HostileBundle, SourceProblem
 from bundles.recipe import AptSource, Recipe
@@ -53,6 +54,23 @@ def run(*words: str | Path, cwd: Path) -> str:
 # Debian packages
 
 
+COPYRIGHT = """\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: front
+
+Files: *
+Copyright: 2020 Somebody
+License: GPL-2+
+
+Files: lib/*
+Copyright: 2021 Somebody
+License: Expat
+
+License: GPL-2+
+ The text of it.
+"""
+
+
 def deb(pool: Path, name: str, version: str, depends: str = "") -> None:
     folder = pool.parent / f"build-{name}-{version.replace(':', '_')}"
     (folder / "DEBIAN").mkdir(parents=True)
@@ -63,6 +81,8 @@ def deb(pool: Path, name: str, version: str, depends: str = "") -> None:
         "Maintainer": "Test <test@example.org>",
         "Description": "a test",
     } | ({"Depends": depends} if depends else {})
+    (doc := folder / "usr/share/doc" / name).mkdir(parents=True)
+    (doc / "copyright").write_text(COPYRIGHT if name == "front" else "Somebody's, all of it.\n")
     control = "".join(f"{key}: {value}\n" for key, value in fields.items())
     (folder / "DEBIAN" / "control").write_text(control)
     run("dpkg-deb", "--build", "--root-owner-group", folder, pool, cwd=pool)
@@ -112,6 +132,11 @@ def test_packages_come_with_everything_they_depend_on(mirror: Path, tmp_path: Pa
         ("front", "2.8-1"),
         ("middle", "1:1.5-2"),
         ("some-data", "3"),
+    }
+    assert {item.name: item.licence for item in found} == {
+        "front": "GPL-2+, Expat",
+        "middle": None,
+        "some-data": None,
     }
     for item in found:
         (file,) = [
@@ -201,6 +226,8 @@ def test_wheels_come_with_what_they_require(
     wheels = verify_bundle(tmp_path / "bundle").structure.index.of_kind("wheel")
     assert {(item.name, item.version) for item in wheels} == {("outer", "1.2"), ("inner", "1.2")}
     assert {item.licence for item in wheels} == {"Apache-2.0"}
+    packages = json.loads(sbom(verify_bundle(tmp_path / "bundle").structure.index))["packages"]
+    assert {package["licenseDeclared"] for package in packages} == {"Apache-2.0"}
     target = tmp_path / "wheelhouse"
     target.mkdir()
     for item in wheels:
@@ -256,6 +283,7 @@ def test_a_transport_that_runs_programs_is_refused(tmp_path: Path) -> None:
 def chart(name: str, version: str, files: dict[str, str]) -> bytes:
     packed = io.BytesIO()
     head = f"apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: '7.0'\n"
+    head += "annotations: {artifacthub.io/license: MIT}\n"
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for path, content in {"Chart.yaml": head, **files}.items():
             info = tarfile.TarInfo(f"{name}/{path}")
@@ -309,8 +337,10 @@ def test_a_chart_comes_with_the_images_that_it_names(
     found = verify_bundle(tmp_path / "bundle").structure.index
     (item,) = found.of_kind("chart")
     assert item.content == f"sha256:{digest}"
+    assert item.licence == "MIT"
     names = {i.name.removeprefix(f"{registry.host}/charted/") for i in found.of_kind("image")}
     assert names == {"server:7.0", "sidecar:2", "sub:1.1", "job:3"}
+    assert {item.licence for item in found.of_kind("image")} == {"Apache-2.0"}
 
 
 def test_a_chart_as_helm_packs_it_is_read(tmp_path: Path) -> None:
