@@ -18,7 +18,7 @@ from tests.lab.machine import Machine
 RELEASE = "v2.14.2"
 REGISTRY = "127.0.0.1:5000"
 
-_APPLETS = (
+APPLETS = (
     "sh cat sleep echo test touch httpd nc wget true false env mkdir printf date kill head od rm"
 )
 
@@ -149,6 +149,17 @@ def compose_file() -> str:
     ).replace("your/local/path", "./your/local/path")  # fmt: skip
 
 
+def release_files() -> dict[str, str]:
+    """The files of the release, by their paths."""
+    return {
+        "docker-compose.yml": compose_file(),
+        ".env": "CENTRAL_LEDGER_VERSION=v19.4.4\nTEST_TTK_CLI_VERSION=v1.9.1\n",
+        "envs/payerfsp-sdk.env": "DFSP_ID=payerfsp\n",
+        "docker/harness/run.sh": _PROGRAM,
+        "docker/harness/faults/.keep": "",
+    }
+
+
 @dataclass
 class Harness:
     """The project on a machine, and what its programs are to do wrong."""
@@ -230,16 +241,9 @@ def prepare(machine: Machine) -> Harness:
     machine.altered = True
     machine.wait_for_boot()
     tree = "/srv/tree"
-    files = {
-        "docker-compose.yml": compose_file(),
-        ".env": "CENTRAL_LEDGER_VERSION=v19.4.4\nTEST_TTK_CLI_VERSION=v1.9.1\n",
-        "envs/payerfsp-sdk.env": "DFSP_ID=payerfsp\n",
-        "docker/harness/run.sh": _PROGRAM,
-        "docker/harness/faults/.keep": "",
-    }
-    for name, text in files.items():
+    for name, text in release_files().items():
         machine.write_file(f"{tree}/{name}", text)
-    links = "".join(f"ln -s busybox {name}\n" for name in _APPLETS.split())
+    links = "".join(f"ln -s busybox {name}\n" for name in APPLETS.split())
     pushes = "".join(
         f"docker tag harness {REGISTRY}/{name}\ndocker push -q {REGISTRY}/{name} >/dev/null\n"
         f"docker rmi {REGISTRY}/{name} >/dev/null\n"

@@ -20,7 +20,13 @@ fi
 compose=""
 if ! docker compose version >/dev/null 2>&1; then
     case "${ID:-} ${VERSION_ID:-}" in
-        "debian 12") compose=debian-13 ;;
+        "debian 12")
+            apt-get update -qq
+            # A bundle brings Compose 2 under the name that Debian 13 gives to it.
+            case $(apt-cache policy docker-compose | sed -n 's/^ *Candidate: //p') in
+                1.*|"(none)"|"") compose=debian-13 ;;
+                *) wanted="$wanted docker-compose" ;;
+            esac ;;
         debian*) wanted="$wanted docker-compose" ;;
         *) wanted="$wanted docker-compose-v2" ;;
     esac

@@ -14,9 +14,14 @@ export GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=https:http:ssh:file
 git -C "$part" init -q
 git -C "$part" config core.hooksPath /dev/null
 echo "Fetching $RELEASE from $SOURCE"
+case $SOURCE in
+    # What a bundle brings has one branch, and the whole history.
+    *.bundle) ref=refs/heads/bundle ;;
+    *) ref=refs/tags/$RELEASE ;;
+esac
 # A plain web server cannot give a part of a history; then all of it is fetched.
-git -C "$part" fetch -q --depth 1 -- "$SOURCE" "refs/tags/$RELEASE" 2>/dev/null ||
-    git -C "$part" fetch -q -- "$SOURCE" "refs/tags/$RELEASE"
+git -C "$part" fetch -q --depth 1 -- "$SOURCE" "$ref" 2>/dev/null ||
+    git -C "$part" fetch -q -- "$SOURCE" "$ref"
 found=$(git -C "$part" rev-parse 'FETCH_HEAD^{commit}')
 if [ "$found" != "$COMMIT" ]; then
     echo "$RELEASE is the commit $found there, and $COMMIT was asked for." >&2
