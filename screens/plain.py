@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 from foundation.problems import ExitCode, Problem
 from screens.answers import Answers, load_answers, save_answers
 from screens.dialogue import BackWanted, Dialogue, LeaveWanted
-from screens.memory import Memory
+from screens.memory import Changed, Memory
 from screens.opening import open_file
-from screens.services import Access, Services
+from screens.services import Access, Order, Services
 from screens.wizard import (
     StepId,
     after,
@@ -79,7 +79,7 @@ class PlainWizard:
         self.keep_place()
         for line in self.memory.last_words:
             say(line)
-        say("Done. Nothing has been changed on any machine.")
+        say(f"Done. {self.memory.changed.value}.")
         return int(ExitCode.DONE)
 
     def _take(self, step: StepId) -> StepId | None:
@@ -107,6 +107,7 @@ class PlainWizard:
             self.answers,
             step=step.value,
             furthest=later_of(self.answers.furthest, step.value),
+            installable=self._installable(),
         )
         self.keep_place()
         self.dialogue.topic = step.value
@@ -116,30 +117,44 @@ class PlainWizard:
         self.dialogue.say(f"Step {number} of {count}: {entry.title} ({self.answers.name})")
         self.dialogue.say(entry.why)
 
+    def _installable(self) -> bool:
+        """As the solution's own folder says, once it was read."""
+        answers = self.answers
+        known = {one.id: one.installable for one in self.memory.solutions}
+        if known and answers.solution is not None:
+            return known.get(answers.solution, False)
+        return answers.installable and answers.solution is not None
+
     # ---- the first step, which belongs to no other file
 
     def welcome(self) -> StepId | None:
         """Begin, go on, or open a file."""
-        from screens.welcome_words import said_when, saved_words
+        from screens.welcome_words import said_when, saved_words, unfinished_words
 
         say = self.dialogue.say
         saved = load_answers(self.state_file)
         if saved.sentence:
             say(saved.sentence)
         choices = ["new", "open"]
+        unfinished = self.wait(self.services.unfinished())
         if saved.answers is not None:
             choices.insert(0, "resume")
+        if unfinished is not None:
+            choices.insert(0, "run")
+            say(f"1. Installation: {unfinished_words(unfinished)}")
+        if saved.answers is not None:
             when = said_when(saved.answers.saved_at, self.services.now())
-            say(f"{len(choices) - 2}. Go on: {saved_words(saved.answers)}, kept {when}")
+            say(f"{choices.index('resume') + 1}. Go on: {saved_words(saved.answers)}, kept {when}")
         say(f"{choices.index('new') + 1}. New site")
         say(f"{choices.index('open') + 1}. Open a file: a site file, or facts seen before")
         number = self.dialogue.ask_number("Your choice", len(choices), default=1)
         choice = choices[int(number) - 1]
         if choice == "resume" and saved.answers is not None:
-            # The steps of an installation are the wizard's and the command's.
-            self.answers = replace(saved.answers, installable=False)
+            self.answers = saved.answers
             return resume_at(self.answers)
         self.memory.forget_results()
+        if choice == "run" and unfinished is not None:
+            return self._reopen(unfinished.run)
         if choice == "open":
             name = self.dialogue.ask("Name of the file")
             step, self.answers = self.wait(
@@ -148,6 +163,16 @@ class PlainWizard:
             return step
         self.answers = Answers()
         return None
+
+    def _reopen(self, run: Path) -> StepId:
+        """An unfinished installation, as its own folder tells it; it is not begun again yet."""
+        answers, plan = self.wait(self.services.reopen(run))
+        self.answers = answers
+        self.memory.changed = Changed.DONE
+        self.memory.person = self.memory.person or self.services.person()
+        self.memory.plan = plan
+        self.memory.order = Order(answers, plan, self.access(), {}, self.memory.person, run)
+        return StepId.INSTALL
 
 
 def _step(module: str, name: str) -> Callable[[PlainWizard], StepId | None]:
@@ -167,7 +192,12 @@ _STEPS: Final[dict[StepId, Callable[[PlainWizard], StepId | None]]] = {
     StepId.TRUST: _step("screens.plain_machines", "trust"),
     StepId.PREFLIGHT: _step("screens.plain_results", "preflight"),
     StepId.SUMMARY: _step("screens.plain_results", "summary"),
+    StepId.SETTINGS: _step("screens.plain_settings", "settings"),
     StepId.SUPPLIES: _step("screens.plain_supplies", "supplies"),
+    StepId.PLAN: _step("screens.plain_settings", "plan"),
+    StepId.INSTALL: _step("screens.plain_run", "install"),
+    StepId.VERIFY: _step("screens.plain_run", "verify"),
+    StepId.HAND_OVER: _step("screens.plain_run", "hand_over"),
 }
 
 
@@ -190,12 +220,12 @@ def run_plain(
             return wizard.run(site_file)
         except LeaveWanted:
             wizard.keep_place()
-            talk.say("Your place is kept. Nothing has been changed on any machine.")
+            talk.say(f"Your place is kept. {wizard.memory.changed.value}.")
             return int(ExitCode.DONE)
         except KeyboardInterrupt:
             wizard.keep_place()
             talk.say()
-            talk.say("Interrupted. Your place is kept; nothing has been changed on any machine.")
+            talk.say(f"Interrupted. Your place is kept. {wizard.memory.changed.value}.")
             return int(ExitCode.INTERRUPTED)
         except Problem:
             raise

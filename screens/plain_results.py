@@ -247,7 +247,7 @@ def _export(wizard: PlainWizard, assessment: Assessment) -> None:
 
 def summary(wizard: PlainWizard) -> StepId | None:
     """The verdict, the roles, what this machine carries, the site file."""
-    from screens.wizard import StepId
+    from screens.wizard import StepId, installs
 
     talk, memory = wizard.dialogue, wizard.memory
     if memory.assessment is None:
@@ -275,7 +275,7 @@ def summary(wizard: PlainWizard) -> StepId | None:
             "roles": "roles: change the roles of a machine.",
             "site": "site: write the site file.",
             "export": "export: write a report.",
-            "go": "go: finish.",
+            "go": "go: go on to the installation." if installs(answers) else "go: finish.",
         }
         talk.say(" ".join(texts[word] for word in words))
         match talk.ask("Word", "go").lower():

@@ -50,7 +50,7 @@ def test_the_whole_way_to_the_site_file(services: RecordedServices, hermetic: Pa
         f"1\n{PM4ML}m1=ops@10.10.0.11\nw1=10.10.0.14\ngo\nyes\nyes\ngo\nsite\n\ngo\n",
     )
     assert code == 0
-    for step in ("Step 1 of 6", "Step 6 of 6"):
+    for step in ("Step 1 of 6", "Step 6 of 12"):
         assert step in said
     assert "1 of 2. m1: seen." in said
     assert "sitewright preflight --site pm4ml-production.yaml" in said
@@ -181,7 +181,7 @@ def test_a_site_file_begins_at_the_machines(services: RecordedServices, hermetic
         "hosts: [{name: m1, address: 10.10.0.11, roles: [master]}]\n"
     )
     _, said = talk(services, "q\n", site_file=hermetic / "site.yaml")
-    assert "Step 3 of 6" in said
+    assert "Step 3 of 12" in said
     assert "1. m1, 10.10.0.11:22" in said
 
 
