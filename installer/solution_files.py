@@ -91,6 +91,8 @@ class SolutionFile(_File):
     installable: bool
     why_not: str = Field(default="", validate_default=True)
     """One sentence why it cannot be installed yet; empty exactly where it can."""
+    proven: str = ""
+    """What of it has really been run, and what only against stand-ins; for whoever decides."""
     documents: Annotated[tuple[Document, ...], Field(min_length=1)]
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     environments: Annotated[tuple[Environment, ...], Field(min_length=1)]

@@ -37,6 +37,7 @@ def _as_dict(solution: Solution) -> dict[str, object]:
         "title": solution.title,
         "summary": solution.summary,
         "installable": solution.installable,
+        "proven": solution.file.proven,
         "environments": [
             {
                 "id": environment.id,
@@ -50,6 +51,10 @@ def _as_dict(solution: Solution) -> dict[str, object]:
 def _as_text(solution: Solution, width: int, full: bool) -> str:
     lines = [f"{solution.id}  {solution.title}"]
     lines += textwrap.wrap(solution.summary, width, initial_indent="  ", subsequent_indent="  ")
+    if full and solution.file.proven:
+        lines += textwrap.wrap(
+            solution.file.proven, width, initial_indent="  ", subsequent_indent="  "
+        )
     for environment in solution.environments:
         needs = solution.needs(environment.id)
         count = needs.sizing.fewest_machines
