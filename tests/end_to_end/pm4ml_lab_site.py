@@ -22,7 +22,7 @@ from tests.lab.recipe import UBUNTU_24_04
 from tests.stand_ins.install import begin_gateways, install
 
 DOMAIN = "pm4ml.bank.test"
-TABLES = {
+TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "staging": {
         "n1": ("master", "worker"),
         "n2": ("master", "worker"),

@@ -104,7 +104,7 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[Pm4mlLabSite]:
 
 def test_gate_install_kill_resume_repeat_and_undo(site: Pm4mlLabSite) -> None:
     """Not before preflight allows it; killed, gone on with, found done again, taken back."""
-    begin = ["install", "--site", site.file, "--yes", "--by", "A. Tester"]
+    begin: list[str | Path] = ["install", "--site", site.file, "--yes", "--by", "A. Tester"]
     confirm = [word for place in CONFIRMED for word in ("--confirm", place)]
     whole = site.file.read_text()
     site.file.write_text(whole.partition("waivers:")[0])
@@ -136,6 +136,18 @@ def test_gate_install_kill_resume_repeat_and_undo(site: Pm4mlLabSite) -> None:
 
     told = json.loads(sitewright("status", "--site", site.file, "--format", "json").stdout)
     assert told[0]["holder"] is None
+    # By hand, with what is exported: the same playbooks, the same inventory.
+    exported = site.file.parent / "by-hand"
+    assert sitewright("export", "--site", site.file, "--output", exported).returncode == 0
+    by_hand = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.ini",
+         "6.system-tuning.yml"],
+        cwd=exported, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert by_hand.returncode == 0, by_hand.stdout[-3000:]
+    recap = by_hand.stdout.partition("PLAY RECAP")[2]
+    assert recap.count("changed=0") == len(site.machines), recap
+
     lb1 = site.machines["lb1"]
     undone = sitewright(
         "undo", "haproxy", "--site", site.file, "--by", "A. Tester", "--reason", "test"

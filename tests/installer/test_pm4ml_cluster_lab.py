@@ -253,6 +253,18 @@ def test_argo_cd_the_applications_and_the_hub_s_secret(
     assert stored == SECRETS["mcmdev_client_secret"]
     assert set(site.play("hub_secret.yml", secrets=SECRETS).changed.values()) == {0}
 
+    # Taking it back is refused while there is anything of value, and then takes all of it.
+    assert "Argo CD has deployed" in site.play("undo/argocd.yml").flat
+    m1.exec(["microk8s", "kubectl", "-n", "argocd", "delete", "app", "--all"])
+    for playbook in ("undo/argocd.yml", "undo/checklist.yml", "undo/microk8s.yml"):
+        undone = site.play(playbook)
+        assert undone.status == 0, undone.output
+        if playbook == "undo/argocd.yml":
+            left = m1.exec(["microk8s", "kubectl", "get", "ns", "-o", "name"]).stdout
+            assert "argocd" not in left
+            assert set(site.play(playbook).changed.values()) == {0}
+    assert m1.exec(["sh", "-c", "command -v microk8s; ls /var/snap"], check=False).stdout == ""
+
     for secret in (SECRETS["git_password"], SECRETS["mcmdev_client_secret"]):
         found = m1.exec(
             ["sh", "-c", SEARCH, "sh", secret],

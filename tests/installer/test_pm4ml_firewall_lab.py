@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,22 @@ def test_rules_that_are_broken_change_nothing(site: LabSite) -> None:
     assert w1.exec([PROGRAM, "apply", "/root/broken.nft", "3"], check=False).returncode != 0
     assert w1.exec(["nft", "list", "ruleset"]).stdout == before
     assert "rollback" not in w1.exec(["systemctl", "list-timers", "--all"]).stdout
+
+
+def test_rules_that_lock_the_installer_out_are_taken_back_by_the_machine(
+    lab: Lab, machine_factory: MachineFactory, tmp_path: Path
+) -> None:
+    """The playbook cannot log in anew, says so, and a little later everybody can again."""
+    w1 = machine_factory("w1")
+    site = LabSite(lab, tmp_path, {w1: ("worker",)})
+    # This host is outside the private network, and the rules do not know from where it comes.
+    network = ip_network(f"{w1.address}/29", strict=False)
+    site.settings = {"private_network": str(network), "firewall_rollback_seconds": "30"}
+    assert ip_address(str(lab.subnet.network_address + 1)) not in network
+    locked = '{"ssh_client": "", "ssh_networks": "198.51.100.7/32"}'
+    played = site.play("host_firewall.yml", "--extra-vars", locked)
+    assert played.status != 0
+    assert "Log in anew, through the new rules" in played.flat
+    wait_until(w1.speaks_ssh, "SSH again", seconds=60)
+    assert w1.exec(["nft", "list", "tables"]).stdout.strip() == ""
+    assert site.play("host_firewall.yml").status == 0
