@@ -71,7 +71,8 @@ class Checklist(Probed):
             return f"{text}{said(answer.output)}", None
         if answer.yes is None:
             context.emit(Kind.NOTE, text=f"Cannot be checked: {text}{said(answer.output)}")
-            return None, text
+            # The person who is asked sees what was found.
+            return None, f"{text}{said(answer.output)}"
         context.emit(Kind.NOTE, text=f"Holds: {text}")
         return None, None
 
