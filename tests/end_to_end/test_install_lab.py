@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from installer.journal_lines import verify
 from tests.end_to_end.pm4ml_lab_site import CONFIRMED, SECRETS, Pm4mlLabSite, build
@@ -93,7 +94,7 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[Pm4mlLabSite]:
     from installer.solution import load_solution
 
     text = (load_solution("pm4ml").folder / "playbooks/vars/applications.yml").read_text()
-    every = [line.strip(" -") for line in text.splitlines() if line.startswith("  - ")]
+    every = yaml.safe_load(text)["ordered_applications"]
     left_out = ", ".join(name for name in every if name not in KEPT)
     made = build(lab, tmp_path, "staging", left_out=left_out)
     yield made
