@@ -17,7 +17,8 @@ from tests.bundles.conftest import Keys, keys
 from tests.bundles.offline import debian_line, file_line, make_bundle, push_image
 from tests.bundles.places import start_registry
 from tests.bundles.snap_store import SnapStoreStandIn, running, usual
-from tests.end_to_end.test_install_lab import AREAS, sitewright
+from tests.end_to_end.pm4ml_lab_site import WAIVED
+from tests.end_to_end.test_install_lab import sitewright
 from tests.lab.lab import Lab
 from tests.lab.leaving import count_what_leaves, tried_to_leave
 from tests.lab.lending import MachineFactory
@@ -69,7 +70,7 @@ def test_a_site_without_the_internet_is_installed_from_its_bundle(
     )
     waivers = "".join(
         f"  - {{check: '{area}.*', by: A. Tester, reason: the lab, until: 2099-01-01}}\n"
-        for area in AREAS.split()
+        for area in WAIVED
     )
     site = tmp_path / "site.yaml"
     site.write_text(
