@@ -18,6 +18,7 @@ from installer.hand_over.model import (
     Result,
     StageReport,
     StepReport,
+    Used,
 )
 from installer.hand_over.values import used_settings
 from installer.hand_over.words import (
@@ -92,7 +93,7 @@ def gather(run: Run) -> HandOver:
         stages=stages,
         machines=_machines(run, plan, site),
         versions=used.versions,
-        addresses=used.addresses,
+        addresses=(*_to_open(run, plan, works=state.complete(plan)), *used.addresses),
         settings=used.others,
         secrets=plan.secrets,
         waivers=tuple(site.waivers) if site is not None else (),
@@ -101,6 +102,14 @@ def gather(run: Run) -> HandOver:
         site_file=str(run.site_file),
         record=Record(run.id, str(run.folder), told.count, told.last, told.problem),
     )
+
+
+def _to_open(run: Run, plan: Plan, *, works: bool) -> tuple[Used, ...]:
+    """The pages that can be opened now, and the reports that were copied into the run."""
+    pages = [Used(title, title, url) for title, url in plan.pages if works]
+    folder = run.folder / "reports"
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return (*pages, *(Used(path.name, f"Report {path.name}", str(path)) for path in files))
 
 
 def _read(journal: Path, plan: Plan) -> _Told:

@@ -49,6 +49,15 @@ def test_who_decided_what_stands_with_name_and_reason(tmp_path: Path) -> None:
     assert confirmed.items == ("The names resolve", "The clocks are right")
 
 
+def test_reports_that_were_copied_into_the_run_are_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    (run.folder / "reports").mkdir()
+    report = run.folder / "reports" / "ttk-func-tests-report.html"
+    report.write_text("<html>27 of 27</html>")
+    assert str(report) in [used.value for used in gather(run).addresses]
+    assert f"Report {report.name}: {report}" in render(gather(run), "text")
+
+
 def test_a_run_that_was_cut_off_says_so(tmp_path: Path) -> None:
     report = gather(write_run(tmp_path, told(failed=True)))
     assert not report.complete
