@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.installer.harness_project import Harness, prepare, site_text
 from tests.lab.host import wait_until
@@ -307,3 +308,57 @@ def test_stop_start_remove_and_another_release_keep_the_data(site: Site) -> None
     assert site.command("remove", "--with-data", "--yes").returncode == 0
     assert "core-test-harness_mysql" not in box.exec(["docker", "volume", "ls", "-q"]).stdout
     assert box.exec(["test", "-e", site.harness.folder], check=False).returncode == 1
+
+
+_NOT_NEEDED = (
+    "ansible* pip* mypy* *__mypyc* hypothesis* setuptools* grimp* pytest* _pytest* ruff* "
+    "__pycache__ textual* pygments* Pygments*"
+)
+
+
+def bring_sitewright(harness: Harness) -> None:
+    """Put this very Sitewright onto the machine, for its own Python."""
+    libraries = Path(yaml.__file__).parent.parent
+    excluded = [f"--exclude={name}" for name in _NOT_NEEDED.split()]
+    own = ["foundation", "preflight", "bundles", "installer"]
+    for folder, names in ((libraries, ["."]), (ROOT, own)):
+        packed = subprocess.run(
+            ["tar", "-C", str(folder), *excluded, "-c", *names], check=True, capture_output=True
+        ).stdout
+        subprocess.run(
+            ["podman", "--runtime", "runc", "exec", "-i", harness.machine.container,
+             "sh", "-c", "mkdir -p /opt/sitewright && tar -C /opt/sitewright -x"],
+            check=True, input=packed,
+        )  # fmt: skip
+
+
+def test_on_this_machine_without_ssh_by_a_user_with_sudo(site: Site) -> None:
+    """One command without a site file; killed half-way, it is gone on with."""
+    bring_sitewright(site.harness)
+    box = site.harness.machine
+
+    def here(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["env", "PYTHONPATH=/opt/sitewright", "python3", "-m", "installer", *words]
+        return box.exec(["runuser", "-u", "ubuntu", "--", *command], check=False, timeout=200)
+
+    one = ("--solution", "core-test-harness")
+    settings = (f"commit={site.harness.commit}", "source=http://127.0.0.1:8418/release.git")
+    install = ["install", *one, *(w for text in settings for w in ("--set", text)), "--yes"]
+    box.script("docker network create mojaloop-net >/dev/null")
+    refused = here(*install)
+    assert refused.returncode == 5, refused.stdout[-2000:] + refused.stderr
+    assert "the network mojaloop-net is there already, made by hand" in refused.stdout
+    box.script("docker network rm mojaloop-net >/dev/null")
+
+    site.harness.fault("central-ledger", "slow")
+    box.exec(["systemd-run", "--quiet", "--unit=installing", "--uid=ubuntu",
+              "--setenv=PYTHONPATH=/opt/sitewright", "--setenv=HOME=/home/ubuntu",
+              "python3", "-m", "installer", "resume"])  # fmt: skip
+    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=60)
+    box.exec(["systemctl", "kill", "--signal=KILL", "installing"])
+    done = here("resume")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "The Testing Toolkit: http://localhost:9660" in done.stderr
+    assert "Passed percentage 100.00%" in done.stdout
+    assert here("services", *one).returncode == 0
+    assert here("remove", *one, "--with-data", "--yes").returncode == 0
