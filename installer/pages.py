@@ -240,6 +240,11 @@ def _platform(platform: PlatformNeeds) -> list[str]:
         lines.append(f"- CPU: {flags} ({platform.cpu_flags_source})")
     if platform.commands:
         lines.append(f"- There before: {', '.join(platform.commands)} ({platform.commands_source})")
+    if platform.docker is not None:
+        need = platform.docker
+        versions = f"Engine {need.engine_min} and Compose {need.compose_min} or newer"
+        brought = ", ".join(f"{one.id} {' and '.join(one.versions)}" for one in need.installed_on)
+        lines.append(f"- Docker {versions}; brought along on {brought} ({need.source})")
     if platform.internet:
         lines.append(f"- Fetches from: {', '.join(platform.internet)}")
     return lines
