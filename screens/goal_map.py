@@ -145,8 +145,8 @@ class MapPane(Container):
 
     @property
     def case(self) -> str:
-        """The use case under the cursor."""
-        return self.cases.key or CARRY
+        """The use case under the cursor; empty until the map is read."""
+        return self.cases.key or ""
 
     def show(self, chart: Map, *, case: str) -> None:
         """The map as it was read, with the cursor on a use case."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.pilot import Pilot
 
+from installer.guide import Map
 from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.goal_map import Branch
@@ -105,6 +108,31 @@ async def test_next_takes_the_first_option_of_the_use_case(services: RecordedSer
         await pilot.press("f10")
         await on_step(pilot, StepId.MACHINES)
         assert app.answers.solution == "core-test-harness"
+
+
+async def test_next_before_the_map_is_read_chooses_nothing(services: RecordedServices) -> None:
+    """Keys typed ahead on a slow machine must not pick a goal that nobody saw."""
+    gate = asyncio.Event()
+    read = services.guide
+
+    async def held_back() -> Map:
+        await gate.wait()
+        return await read()
+
+    services.guide = held_back  # type: ignore[method-assign]  # the map is held back, then real
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        await pilot.pause()
+        await pilot.press("f10")
+        await on_step(pilot, StepId.GOAL)
+        await pilot.press("f10")
+        await shows(pilot, "Choose what the machines should carry first.")
+        gate.set()
+        await mapped(pilot, "experimenter", HARNESS)
+        assert not app.answers.carry
+        await pilot.press("f10")
+        await on_step(pilot, StepId.MACHINES)
 
 
 async def test_what_fits_this_machine_is_a_goal_too(services: RecordedServices) -> None:
