@@ -86,7 +86,12 @@ class Stages:
     async def run(self, stages: Sequence[PlannedStage]) -> Outcome:
         """Carry the stages out in this order, passing over what is finished."""
         outcomes: list[Outcome] = []
-        for stage in self.unfinished(stages):
+        unfinished = self.unfinished(stages)
+        for stage in stages:
+            standing = self.state.stages.get(stage.id)
+            if stage not in unfinished and standing is not None and standing.running:
+                await self._stage_finished(stage, self._outcome_of(stage), 0.0)  # cut off just then
+        for stage in unfinished:
             await self._go_on()
             outcome = await self._stage(stage)
             outcomes.append(outcome)
@@ -107,13 +112,13 @@ class Stages:
             outcome = self._outcome_of(stage)
         except _StageStopped as stopped:
             outcome = stopped.outcome
-        await self._record(
-            Kind.STAGE_FINISHED,
-            stage=stage.id,
-            outcome=outcome.value,
-            seconds=round(time.monotonic() - began, 3),
-        )
+        await self._stage_finished(stage, outcome, time.monotonic() - began)
         return outcome
+
+    async def _stage_finished(self, stage: PlannedStage, outcome: Outcome, seconds: float) -> None:
+        await self._record(
+            Kind.STAGE_FINISHED, stage=stage.id, outcome=outcome.value, seconds=round(seconds, 3)
+        )
 
     async def _recheck_stage(self, stage: PlannedStage) -> None:
         if self._how.recheck is None or not stage.recheck or self._shared.dry_run:

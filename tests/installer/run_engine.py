@@ -3,9 +3,9 @@
     python -m tests.installer.run_engine RUN-FOLDER JSON
 
 JSON: {"hosts": [{"name":…, "address":…, "user":…, "port":…}], "known_hosts":…, "key":…,
-"kill_after": N events on the disk, "kill_text": the text of a progress event, "kill_call":
-"start" | "after-start" | "status" | "forget", "by": the name of the person where the site's lock
-is to be held, "take_over": whether knowingly}.
+"kill_after": N events on the disk, "kill_text": the text of a progress event, "die": a place as
+tests.installer.deaths has them, "by": the name of the person where the site's lock is to be held,
+"take_over": whether knowingly}.
 It prints the outcome or the problem, or dies by SIGKILL.
 """
 
@@ -43,21 +43,25 @@ def die() -> None:
 
 
 class DyingJobs:
-    """The real durable jobs, dying at one call."""
+    """The real durable jobs, dying at one call about one step."""
 
-    def __init__(self, at: str) -> None:
+    def __init__(self, at: str, step: str) -> None:
         self.at = at
+        self.step = f"-{step}-"
+
+    def _reached(self, call: str, job_id: str) -> bool:
+        return self.at == call and self.step in job_id
 
     async def start(self, connection: Connection, spec: JobSpec) -> None:
-        if self.at == "start":
+        if self._reached("start", spec.id):
             die()
         await jobs.start(connection, spec)
-        if self.at == "after-start":
+        if self._reached("after-start", spec.id):
             die()
 
     async def status(self, connection: Connection, job_id: str) -> JobStatus:
         status = await jobs.status(connection, job_id)
-        if self.at == "status" and status.state != "gone":
+        if self._reached("status", job_id) and status.state != "gone":
             die()
         return status
 
@@ -70,7 +74,7 @@ class DyingJobs:
         await jobs.stop(connection, job_id)
 
     async def forget(self, connection: Connection, job_id: str) -> None:
-        if self.at == "forget":
+        if self._reached("forget", job_id):
             die()
         await jobs.forget(connection, job_id)
 
@@ -97,12 +101,20 @@ async def _main(folder: Path, told: dict[str, Any]) -> None:
     seen = 0
     kill_after = int(told.get("kill_after", 0))
     kill_text = told.get("kill_text", "")
+    place: dict[str, Any] = told.get("die", {})
+    left = int(place.get("count", 1))
 
     def watch(events: Sequence[Event]) -> None:
-        nonlocal seen
+        nonlocal seen, left
         seen += len(events)
         if kill_after and seen >= kill_after:
             die()
+        for event in events:
+            wanted = event.kind == place.get("kind")
+            wanted = wanted and place.get("step", event.step) == event.step
+            left -= wanted and place.get("stage", event.stage) == event.stage
+            if place.get("kind") and left == 0:
+                die()
         if any(kill_text and event.data.get("text") == kill_text for event in events):
             die()
 
@@ -112,7 +124,7 @@ async def _main(folder: Path, told: dict[str, Any]) -> None:
         pool = await held.enter_async_context(Pool(inventory_of(told)))
         engine = Engine(
             run.plan(), pool, run, settings={}, secrets={}, ask=_nobody, lock=lock,
-            jobs=DyingJobs(told.get("kill_call", "")),
+            jobs=DyingJobs(place.get("call", ""), place.get("step", "")),
         )  # fmt: skip
         engine.subscribe(watch)
         try:

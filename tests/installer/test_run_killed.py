@@ -10,7 +10,8 @@ import pytest
 
 from foundation.problems import Problem
 from installer.events import Kind, Outcome
-from installer.journal import read, verify
+from installer.journal import verify
+from tests.installer.deaths import die_everywhere, doomed, undisturbed
 from tests.installer.engine_site import (
     Watch,
     engine,
@@ -20,56 +21,16 @@ from tests.installer.engine_site import (
     step,
     words,
 )
-from tests.installer.run_engine import run_engine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
 
 TOLD = {"hosts": [{"name": "local", "address": "local"}]}
 
 
-BODY = "for i in $(seq 1 12); do echo line $i; sleep 0.01; done"
-
-
-def two_steps(log: Path) -> Any:
-    return plan(
-        step("a", **once(log, "a", body=BODY)), step("b", stage="two", **once(log, "b", body=BODY))
-    )
-
-
-def undisturbed(run: Any, log: Path) -> None:
-    """The same result as a run that nothing happened to."""
-    verify(run.journal)
-    seen = list(read(run.journal))
-    assert words(log) == ["a", "b"]
-    for name in "ab":
-        lines = [e.data["text"] for e in seen if e.kind is Kind.LINE and e.step == name]
-        assert lines == [f"line {n}" for n in range(1, 13)]
-        ended = [e for e in seen if e.kind is Kind.STEP_FINISHED and e.step == name]
-        assert [e.data["outcome"] for e in ended] == ["done"]
-    assert run.complete
-
-
-@pytest.mark.parametrize("call", ["start", "after-start", "status", "forget"])
-def test_killed_at_a_call_to_the_machine_and_resumed(tmp_path: Path, call: str) -> None:
-    made = two_steps(tmp_path / "log")
-    run = new_run(made)
-    code, output = run_engine(run.folder, {**TOLD, "kill_call": call})
-    assert code == -9, output
-    code, output = run_engine(run.folder, TOLD)
-    assert code == 0, output
-    undisturbed(run, tmp_path / "log")
-
-
-@pytest.mark.parametrize("events", [3, 4, 9, 17, 20, 36])
-def test_killed_when_so_many_events_are_on_disk_and_resumed(tmp_path: Path, events: int) -> None:
-    """At every boundary: run, stage and step started, job started, within the lines, finished."""
-    made = two_steps(tmp_path / "log")
-    run = new_run(made)
-    code, output = run_engine(run.folder, {**TOLD, "kill_after": events})
-    assert code == -9, output
-    code, output = run_engine(run.folder, TOLD)
-    assert code == 0, output
-    undisturbed(run, tmp_path / "log")
+def test_killed_at_every_boundary_and_within_steps(tmp_path: Path) -> None:
+    run = new_run(doomed("local", tmp_path / "log"))
+    die_everywhere(run, TOLD)
+    undisturbed(run, words(tmp_path / "log"))
 
 
 async def test_a_journal_cut_anywhere_in_its_last_record_resumes_to_the_same_result(

@@ -19,6 +19,7 @@ from installer.events import Kind, Outcome
 from installer.journal import read, verify
 from installer.plan import Plan
 from installer.runs import Run
+from tests.installer import deaths
 from tests.installer.engine_site import Watch, engine, new_run, once, plan, step, when
 from tests.installer.run_engine import run_engine, start_engine
 from tests.lab.lab import Lab
@@ -110,37 +111,27 @@ async def test_a_plan_runs_on_machines_side_by_side_and_again_changes_nothing(
 def test_killed_at_every_boundary_and_within_steps(
     lab: Lab, machine_factory: MachineFactory
 ) -> None:
-    """kill -9 at journal positions and at calls to the machine, then resume."""
+    """kill -9 at journal positions and at calls to the machine, then gone on with."""
     machine = machine_factory(keep_journal=True)
-    how: list[dict[str, Any]] = [
-        {"kill_call": call} for call in ("start", "after-start", "status", "forget")
-    ]
-    # 1 run, 2 stage, 3 step, 4 job, 5..44 lines, 45 step's end, 46 stage's end, 47 stage, …
-    how += [{"kill_after": n} for n in (1, 3, 4, 5, 25, 44, 45, 46, 48, 49, 70, 90, 91)]
-    for death in how:
-        forget_effects(machine)
-        run = new_run(TWO_STEPS)
-        code, output = run_engine(run.folder, {**told(lab, machine), **death})
-        assert code == -signal.SIGKILL, (death, output)
-        code, output = run_engine(run.folder, told(lab, machine))
-        assert code == 0, (death, output)
-        undisturbed(run, machine)
+    run = new_run(deaths.doomed("m1", LOG))
+    deaths.die_everywhere(run, told(lab, machine))
+    deaths.undisturbed(run, effects(machine))
 
 
 def test_killed_again_and_again_at_any_time(lab: Lab, machine: Machine) -> None:
-    """A dozen deaths in one run, each a little later than the one before."""
+    """Eight deaths in one run, each a little later than the one before."""
     run = new_run(TWO_STEPS)
-    deaths = 0
-    for n in range(12):
+    killed = 0
+    for n in range(8):
         process = start_engine(run.folder, told(lab, machine))
         # From before the first login to well within the second step.
-        deadline = time.monotonic() + 0.3 + 0.13 * n
+        deadline = time.monotonic() + 0.3 + 0.2 * n
         while time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.005)
         process.kill()
-        deaths += process.wait() == -signal.SIGKILL
+        killed += process.wait() == -signal.SIGKILL
         process.communicate()
-    assert deaths >= 3
+    assert killed >= 3
     code, output = run_engine(run.folder, told(lab, machine))
     assert code == 0, output
     undisturbed(run, machine)
