@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol, cast
 
 from bundles.deliver.cargo import Cargo, load, place_command
 from bundles.deliver.machine import ASK, Machine, machine_from, suiting
+from bundles.deliver.on_machine.place import IN_PLACE
 from bundles.deliver.pace import Pace
 from bundles.deliver.selection import check_target, select
 from bundles.deliver.source import BundleSource
@@ -272,12 +273,8 @@ class Delivery:
 
     async def _place(self, connection: Connection, cargo: Cargo, result: Delivered) -> None:
         host = connection.host
-        there = await connection.run(
-            place_command("check"), stdin=cargo.as_bytes(), become=Become.ROOT, timeout=300.0
-        )
-        if there.status == 0:
-            return
         wanted = cargo.as_bytes()
+        result.lines = []
 
         async def feed() -> AsyncGenerator[bytes]:
             yield wanted
@@ -291,20 +288,14 @@ class Delivery:
         )
         async with contextlib.aclosing(chunks):
             async for chunk in chunks:
-                output += chunk.data
-                *lines, rest = output.split(b"\n")
+                *lines, rest = (output + chunk.data).split(b"\n")
                 output = bytearray(rest[-65536:])
                 for line in lines:
                     self._line(host, bytes(line), result)
-        if output:
-            self._line(host, bytes(output), result)
-        # How it ended is asked, since a stream tells no status: is everything there now?
-        there = await connection.run(
-            place_command("check"), stdin=wanted, become=Become.ROOT, timeout=300.0
-        )
-        if there.status != 0:
-            last = next((line for line in reversed(result.lines) if line.strip()), "")
-            raise PlaceProblem(last or "the machine does not say why", where=host.name)
+        # A stream tells no status, so the program on the machine says how it ended.
+        if IN_PLACE not in result.lines:
+            last = result.lines[-1] if result.lines else "the machine does not say why"
+            raise PlaceProblem(last, where=host.name)
 
     def _line(self, host: Host, raw: bytes, result: Delivered) -> None:
         text = "".join(

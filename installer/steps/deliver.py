@@ -35,6 +35,7 @@ from installer.steps.probed import Probed, must_be_good, parsed, said
 
 CHECK_SECONDS: Final = 300.0
 """For asking a machine whether everything is in its place."""
+_NOTE_SECONDS: Final = 30.0
 _CUTS: Final = 10
 """How often a copy may be cut off in a row without a byte between, before it is a failure."""
 
@@ -154,8 +155,16 @@ class Deliver(Probed):
         first = latest = -1
         cuts = 0
 
+        loop = asyncio.get_running_loop()
+        noted = loop.time()
+
         def told(done: int, total: int, text: str) -> None:
+            nonlocal noted
             context.emit(Kind.STEP_PROGRESS, done=done, total=total, text=text)
+            if loop.time() - noted > _NOTE_SECONDS:
+                # Where there is no bar to be seen, a line now and then.
+                noted = loop.time()
+                context.emit(Kind.NOTE, text=text)
 
         def progress(done: int, total: int) -> None:
             nonlocal first, latest, cuts
@@ -166,7 +175,7 @@ class Deliver(Probed):
 
         with bundle_of(context.plan) as bundle:
             while True:
-                pace = Pace(told)
+                pace = Pace(told, every=1.0)
                 connection = await context.connect()
                 try:
                     await bring(connection, blobs, BundleSource(bundle), progress=progress)

@@ -24,6 +24,7 @@ from bundles.structure import read_structure
 from foundation.problems import InputProblem
 from tests.bundles.offline import make_bundle, push_image
 from tests.bundles.places import RunningRegistry, need, skopeo
+from tests.bundles.snap_store import SnapStoreStandIn, running, usual
 
 
 def item(kind: str, name: str, **more: Any) -> Item:
@@ -223,3 +224,48 @@ def test_the_pace_tells_rate_and_time_left_and_not_too_often() -> None:
     assert len(told) == 6
     assert told[1][2] == "20.0 MB of 100.0 MB, 40.0 MB/s, 2 s left"
     assert told[-1][0] == 100_000_000
+
+
+SNAP = """\
+#!/bin/sh
+# STAND-IN for snapd's `snap`: knows what was installed, and writes down what it was asked.
+case $1 in
+    list) grep -qx "$2" "$STATE/installed" 2>/dev/null ;;
+    ack) echo "ack $(basename "$2")" >> "$STATE/calls" ;;
+    install)
+        shift
+        for word; do file=$word; done
+        echo "install $* $(head -c 20 "$file")" | sed "s|$STORE||" >> "$STATE/calls"
+        basename "$file" | cut -d_ -f1 >> "$STATE/installed" ;;
+esac
+"""
+
+
+def test_snaps_are_trusted_by_their_assertions_and_installed_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: Any
+) -> None:
+    """snapd first, then the base, then what needs both; a classic one is installed as one."""
+    with running(SnapStoreStandIn(*usual())) as standing:
+        bundle = make_bundle(
+            tmp_path / "bundle", None, keys.key, snap_store=standing.address,
+            snaps=[{"name": "microk8s", "channel": "1.31/stable"}],
+        )  # fmt: skip
+    cargo = loaded(bundle, "snap", "snaps:*")
+    store = tmp_path / "store"
+    stored(bundle, cargo, store)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/snap").write_text(SNAP)
+    (tmp_path / "bin/snap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("STATE", str(tmp_path))
+    monkeypatch.setenv("STORE", str(store))
+    assert place("check", cargo, store) == 1
+    assert place("place", cargo, store) == 0
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call.split(" /")[0] for call in calls] == [
+        "ack snapd_23545.assert", "install", "ack core20_2434.assert", "install",
+        "ack microk8s_7394.assert", "install --classic",
+    ]  # fmt: skip
+    assert place("check", cargo, store) == 0
+    assert place("place", cargo, store) == 0
+    assert len((tmp_path / "calls").read_text().splitlines()) == 6

@@ -43,7 +43,7 @@ def made(folder: Path, keys: Keys) -> Path:
             return make_bundle(
                 folder / "site.bundle", registry, keys.key, "pm4ml", store.address,
                 snaps=[{"name": "microk8s", "channel": "1.31/stable"}],
-                debs=[debian_line("haproxy", "nftables", "curl", release="noble")],
+                debs=[debian_line("haproxy", "nftables", "curl", "python3-apt", release="noble")],
                 images=["docker.io/example/web:1.0"],
                 files=[file_line(folder / "f", "argocd-v2.14.20.yaml", b"apiVersion: v1\n")],
             )  # fmt: skip

@@ -38,6 +38,10 @@ SIDELOAD = Path("/var/snap/microk8s/common/sideload")
 LIST_SECONDS = 120
 
 
+IN_PLACE = "everything is in its place"
+"""The last line where that is so; who reads a stream learns of it by this."""
+
+
 class Failed(Exception):
     """Something that could not be done, in one sentence."""
 
@@ -422,8 +426,10 @@ def main() -> int:
             return 1 if lacks else 0
         if sys.argv[1] == "undo":
             placing.undo()
-        else:
+            return 0
+        if placing.lacking() or read(placing.record) is None:
             placing.place()
+        print(IN_PLACE, flush=True)
     except (Failed, OSError) as error:
         print(error, flush=True)
         return 2
