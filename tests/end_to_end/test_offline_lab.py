@@ -1,6 +1,6 @@
 """PM4ML's platform from a bundle, by the command, on machines from which nothing gets out.
 
-SSH, sudo, apt, Ansible, the firewall and HAProxy are real, the packages are Debian's under the name
+SSH, sudo, apt, Ansible and HAProxy are real, the packages are Debian's under the name
 of the release that the machines say they are. The snap store was a stand-in when the bundle was
 made, and `snap` and `microk8s` on the machines are stand-ins.
 """
@@ -43,7 +43,7 @@ def made(folder: Path, keys: Keys) -> Path:
             return make_bundle(
                 folder / "site.bundle", registry, keys.key, "pm4ml", store.address,
                 snaps=[{"name": "microk8s", "channel": "1.31/stable"}],
-                debs=[debian_line("haproxy", "nftables", "curl", "python3-apt", release="noble")],
+                debs=[debian_line("haproxy", "curl", "python3-apt", release="noble")],
                 images=["docker.io/example/web:1.0"],
                 files=[file_line(folder / "f", "argocd-v2.14.20.yaml", b"apiVersion: v1\n")],
             )  # fmt: skip
@@ -78,7 +78,7 @@ def test_a_site_without_the_internet_is_installed_from_its_bundle(
         f"ssh: {{user: ubuntu, identity_files: [{lab.key}], known_hosts: {lab.known_hosts}}}\n"
         f"hosts:\n{hosts}settings:\n  domain: pm4ml.example.org\n  pm4ml_id: bank-one\n"
         f"  private_network: {lab.subnet}\n"
-        "  ceph: false\n  applications: false\n  internal_ingress: false\n"
+        "  ceph: false\n  applications: false\n  internal_ingress: false\n  host_firewall: false\n"
         f"supplies: {{bundle: ./site.bundle, keys: {keys.allowed}}}\nwaivers:\n{waivers}"
     )
     planned = sitewright("plan", "--site", site)
