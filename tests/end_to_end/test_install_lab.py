@@ -76,10 +76,11 @@ def killed_in_the_middle(*arguments: str | Path, at: str) -> Path:
             pytest.fail("".join(lines))
         said = lines[-1]
         folder = Path(said.split(" is in ", 1)[1].strip())
+        journal = folder / "events.jsonl"
 
         def there() -> bool:
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
-            return at in (folder / "events.jsonl").read_text()
+            return journal.exists() and at in journal.read_text()
 
         wait_until(there, f"{at} in the journal", seconds=600, every=0.2)
     finally:
