@@ -45,7 +45,7 @@ def targets_asked_for(needs: SolutionNeeds) -> tuple[Target, ...]:
     architecture = architectures[0] if len(architectures) == 1 else None
     systems = [(one.id, version) for one in platform.os for version in one.versions]
     release = release_name(*systems[0]) if len(systems) == 1 else None
-    label = f"{systems[0][0].title()} {systems[0][1]}" if len(systems) == 1 else "the machines"
+    label = f"{systems[0][0].title()} {systems[0][1]}" if len(systems) == 1 else "every machine"
     return (Target(label, release=release, architecture=architecture),)
 
 

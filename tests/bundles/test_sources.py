@@ -28,6 +28,7 @@ from bundles.web import Patience
 from tests.bundles.conftest import MOMENT
 from tests.bundles.places import Layout, RunningRegistry, layer, need
 from tests.bundles.servers import serving
+from tests.lab.recipe import mirror as debian_mirror
 
 QUICK = Patience(attempts=2, first_pause=0.001, longest_pause=0.002)
 
@@ -169,6 +170,32 @@ def test_packages_come_alone_where_that_is_wanted(mirror: Path, tmp_path: Path) 
         create(tmp_path / "bundle", debs=[line])
     found = verify_bundle(tmp_path / "bundle").structure.index.of_kind("deb")
     assert [item.name for item in found] == ["front"]
+
+
+@pytest.mark.timeout(300)
+def test_packages_of_a_release_and_an_architecture_that_are_not_this_machines(
+    tmp_path: Path,
+) -> None:
+    """Debian's own archive, its signature checked with the keyring for it."""
+    need("apt-get")
+    archive = debian_mirror()
+    if archive is None:
+        pytest.skip("this machine has no Debian archive among its package sources")
+    source: dict[str, object] = {"url": archive, "suites": ["trixie"]}
+    if "debian" not in archive:
+        source["keyring"] = str(
+            Path(debs.__file__).parents[1] / "keyrings/debian-archive-keyring.gpg"
+        )
+    release, architecture = "trixie", "arm64"
+    line = {"release": release, "architecture": architecture, "sources": [source]}
+    patient = CreateOptions(created=MOMENT)
+    create(tmp_path / "bundle", patient, debs=[{**line, "packages": ["hello"]}])
+    found = verify_bundle(tmp_path / "bundle").structure.index.of_kind("deb")
+    names = {item.name: item for item in found}
+    assert {"hello", "libc6"} <= set(names)
+    assert {i.pins["architecture"] for i in found} <= {architecture, "all"}
+    assert names["hello"].pins["release"] == release
+    assert any(item.licence for item in found)
 
 
 @pytest.mark.parametrize(
