@@ -25,6 +25,7 @@ from foundation.problems import InputProblem
 
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _MOST_FILES: Final = 20_000
+_MOST_VALUES: Final = 1_000_000
 _DEEPEST: Final = 8
 """Charts inside charts."""
 _TEMPLATE_IMAGE: Final = re.compile(
@@ -270,9 +271,26 @@ def _looks_whole(text: str) -> bool:
 
 def _yaml(raw: bytes, where: str) -> Any:
     try:
-        return yaml.load(raw, Loader=_LOADER)  # noqa: S506 - the safe loader, in C
+        value = yaml.load(raw, Loader=_LOADER)  # noqa: S506 - the safe loader, in C
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise HostileBundle("a file of the chart is not YAML", where=where) from error
+    if is_bomb(value):
+        raise HostileBundle("a file of the chart unfolds to too much", where=where)
+    return value
+
+
+def is_bomb(value: Any) -> bool:
+    """Whether a value unfolds, through YAML's aliases, to more than a person ever wrote."""
+    open_ends = [value]
+    for _ in range(_MOST_VALUES):
+        if not open_ends:
+            return False
+        one = open_ends.pop()
+        if isinstance(one, dict):
+            open_ends += one.values()
+        elif isinstance(one, list):
+            open_ends += one
+    return True
 
 
 def _plain(value: Any) -> bool:

@@ -144,6 +144,12 @@ class GitWanted(Wanted):
     url: _Url
     ref: _Word = "HEAD"
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    images: bool = False
+    """Whether the images and charts that its manifests name are brought as well."""
+    without: tuple[_Pattern, ...] = ()
+    """Images that they name and this site does without."""
+    platforms: tuple[_Platform, ...] = ()
+    """Of those images, instead of the recipe's."""
 
 
 class FileWanted(Wanted):
@@ -215,7 +221,7 @@ class Recipe(BaseModel):
 
         more = {name: chosen(getattr(self, name)) for name in _LINES}
         more["snaps"] = tuple(_apart(line, more["snaps"]) for line in more["snaps"])
-        more |= {name: placed(more[name]) for name in ("images", "charts", "files")}
+        more |= {name: placed(more[name]) for name in ("images", "charts", "files", "git")}
         return self.model_copy(update=more)
 
     @property

@@ -1,18 +1,28 @@
-"""Git repositories, each as one bundle file that `git clone` reads."""
+"""Git repositories, each as one bundle file that `git clone` reads, with what they name."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import shutil
+import tarfile
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
+from bundles.gitops import ChartNamed, read_manifests
 from bundles.layout import Item
 from bundles.problems import SourceProblem, WrongContent
-from bundles.recipe import GitWanted
+from bundles.recipe import ChartWanted, GitWanted
+from bundles.sources.charts import gather_chart
+from bundles.sources.images import gather_named
 from bundles.sources.workshop import Locked, Workshop, address, only, run_program
 
+_MOST_BYTES: Final = 256 * 1024 * 1024
+"""Bytes of all manifests of a repository together."""
 _SETTINGS: Final = {
     # No other transport: `ext::` would run a program that an address names.
     "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
@@ -45,20 +55,100 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
             what=wanted.name,
         )
         blob = await asyncio.to_thread(shop.store.adopt, file)
+        files = await _manifests(mirror, wanted, found) if wanted.images else {}
     shop.tracker.expect(blob.size)
     shop.tracker.gained(blob.size)
     await asyncio.to_thread(shutil.rmtree, mirror, ignore_errors=True)
     file.unlink(missing_ok=True)
-    return [
-        shop.artifact(
-            "git",
-            [(f"{wanted.name}.bundle", blob)],
-            name=wanted.name,
-            version=wanted.ref,
-            origin=address(wanted.url),
-            pins={"commit": found, "ref": wanted.ref},
-        )
-    ]
+    item = shop.artifact(
+        "git",
+        [(f"{wanted.name}.bundle", blob)],
+        name=wanted.name,
+        version=wanted.ref,
+        origin=address(wanted.url),
+        pins={"commit": found, "ref": wanted.ref},
+    )
+    return [item, *await _named(shop, wanted, files, locked)]
+
+
+async def _manifests(mirror: Path, wanted: GitWanted, commit: str) -> dict[str, bytes]:
+    """The YAML files of a commit by their paths; links are not followed."""
+    packed = mirror.with_suffix(".tar")
+    await _git(mirror, "archive", "--format=tar", "-o", str(packed), commit, what=wanted.name)
+    try:
+        return await asyncio.to_thread(_yaml_files, packed, wanted)
+    finally:
+        packed.unlink(missing_ok=True)
+
+
+def _yaml_files(packed: Path, wanted: GitWanted) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    size = 0
+    with tarfile.open(packed) as tar:
+        for member in tar:
+            if not member.isreg() or not member.name.endswith((".yaml", ".yml")):
+                continue
+            size += member.size
+            if size > _MOST_BYTES:
+                raise SourceProblem(
+                    f"its manifests have more than {_MOST_BYTES} bytes",
+                    where=address(wanted.url),
+                    remedy="Set `images: false` for it, and name the images that the site needs.",
+                )
+            content = tar.extractfile(member)
+            found[member.name] = content.read() if content else b""
+    return found
+
+
+async def _named(
+    shop: Workshop, wanted: GitWanted, files: Mapping[str, bytes], locked: Locked
+) -> list[Item]:
+    outside = await asyncio.to_thread(read_manifests, files)
+    for sentence in outside.unread:
+        shop.tracker.note(f"repository {wanted.name}: it cannot be told, in {sentence}")
+    remedy = (
+        "If the site does without it, name it under `without` for the repository; or set "
+        "`images: false` for it and name what the site needs."
+    )
+
+    async def one_image(name: str, path: str) -> list[Item]:
+        by = f"{path} of the repository {wanted.name}"
+        return await gather_named(shop, [name], wanted.platforms, locked, by=by, remedy=remedy)
+
+    async def one_chart(chart: ChartNamed) -> list[Item]:
+        try:
+            line = ChartWanted(
+                name=chart.name,
+                repository=chart.repository,
+                version=chart.version,
+                platforms=wanted.platforms,
+                values=dict(chart.values),
+                without=wanted.without,
+            )
+            own = [
+                item
+                for item in locked
+                if item.kind != "chart" or (item.name, item.version) == (chart.name, chart.version)
+            ]
+            return await gather_chart(shop, line, own)
+        except (SourceProblem, ValidationError) as problem:
+            cause = problem.cause if isinstance(problem, SourceProblem) else "it is no chart's name"
+            raise SourceProblem(
+                f"{chart.by} of the repository {wanted.name} names it: {cause}",
+                where=f"chart {chart.name} {chart.version} of {chart.repository}",
+                remedy=remedy,
+            ) from problem
+
+    images = {
+        name: path
+        for name, path in outside.images.items()
+        if not any(fnmatchcase(name, pattern) for pattern in wanted.without)
+    }
+    gathered = await asyncio.gather(
+        *(one_image(name, path) for name, path in images.items()),
+        *(one_chart(chart) for chart in outside.charts),
+    )
+    return [item for items in gathered for item in items]
 
 
 async def _fetch(mirror: Path, wanted: GitWanted) -> None:
