@@ -259,8 +259,8 @@ def _steps(chart: Map, option: Option) -> list[str]:
         lines += ["First see what the machines can carry; that changes nothing:", ""]
         lines += _commands([f"sitewright preflight {goal} <machine> …"])
     if option.installable:
-        lines += ["", "Then install it from a site file, or in the wizard:", ""]
-        lines += _commands(["sitewright install --site site.yaml"])
+        lines += ["", "Then install it in the wizard, or by the command:", ""]
+        lines += _commands(_install_commands(option))
         lines += ["", "The same by hand:"]
     else:
         lines += ["", "Sitewright does not carry this out; these are the steps by hand:"]
@@ -270,6 +270,22 @@ def _steps(chart: Map, option: Option) -> list[str]:
             lines += ["", *_commands(step.commands, indent="   ")]
         lines += ["", f"   {_small(chart, step.source)}"]
     return lines
+
+
+def _install_commands(option: Option) -> list[str]:
+    """How Sitewright installs it, verifies it, and what it can do with it later."""
+    solution = option.solution
+    if solution is None:
+        return []
+    if not solution.default_environment.single_machine:
+        return ["sitewright install --site site.yaml", "sitewright verify --site site.yaml"]
+    which = f"--solution {solution.id}"
+    later = [
+        f"sitewright {name} {which}"
+        for name in ("services", "stop", "start", "remove")
+        if (solution.folder / "operations" / f"{name}.yaml").is_file()
+    ]
+    return [f"sitewright install {which}", f"sitewright verify {which}", *later]
 
 
 def _ports(chart: Map, option: Option) -> list[str]:

@@ -82,7 +82,11 @@ def next_commands(one: Ranked) -> tuple[str, ...]:
         return shown
     solution, environment = one.goal
     goal = f"--solution {shlex.quote(solution)} --environment {shlex.quote(environment)}"
-    return (f"sitewright preflight {goal}", *shown)
+    commands = [f"sitewright preflight {goal}"]
+    needs = one.option.needs(one.way)
+    if one.option.installable and needs is not None and needs.single_machine:
+        commands.append(f"sitewright install --solution {shlex.quote(solution)}")
+    return (*commands, *shown)
 
 
 def _understood(chart: Map, wishes: Wishes) -> str:
