@@ -6,7 +6,7 @@ can be explained; there are no weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -171,11 +171,13 @@ def advise(
     *,
     named: bool = False,
     today: date,
+    measured: Mapping[tuple[str, str], Measured] | None = None,
 ) -> Advice:
     """The options for these wishes, best first.
 
     `named` says that the machines are those meant for it; else they are only what is at hand, and
-    an option for several machines is not blamed for there being one.
+    an option for several machines is not blamed for there being one. `measured` is what
+    `measure_all` found, for those who ask again about the same machines.
     """
     meant = set(wishes.use_cases)
     found = []
@@ -185,13 +187,14 @@ def advise(
                 continue
             if wishes.system is not None and system_of(option, way) is not wishes.system:
                 continue
-            measured = measure(option.needs(way), seen, named=named, today=today)
+            known = measured.get((option.id, way.id)) if measured is not None else None
+            found_here = known or measure(option.needs(way), seen, named=named, today=today)
             one = Ranked(
                 option,
                 way,
-                measured,
-                _reasons(option, way, wishes, measured, chart, seen),
-                (*_unmet(option, way, wishes), *measured.lacks),
+                found_here,
+                _reasons(option, way, wishes, found_here, chart, seen),
+                (*_unmet(option, way, wishes), *found_here.lacks),
             )
             found.append((_key(one, wishes), place, number, one))
     found.sort(key=lambda entry: entry[:3])
@@ -224,6 +227,17 @@ def _key(one: Ranked, wishes: Wishes) -> tuple[int, ...]:
         state.get(file.state, 2),
         int(not one.option.installable),
     )
+
+
+def measure_all(
+    chart: Map, seen: Sequence[Seen], *, named: bool, today: date
+) -> dict[tuple[str, str], Measured]:
+    """Machines against every way of the map, by option and way; it does not depend on wishes."""
+    return {
+        (option.id, way.id): measure(option.needs(way), seen, named=named, today=today)
+        for option in chart.options
+        for way in option.file.ways
+    }
 
 
 def measure(

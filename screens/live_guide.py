@@ -13,7 +13,7 @@ from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from installer.advice import Advice, Wishes
+    from installer.advice import Advice, Measured, Wishes
     from installer.guide import Map
     from preflight.assessment import Seen
 
@@ -25,6 +25,9 @@ def this_host() -> Host:
 
 class LiveGuide:
     """The questions of the goal step."""
+
+    _measured: tuple[tuple[Seen, ...], bool, dict[tuple[str, str], Measured]] | None = None
+    """The machines that were measured last, whether they were named, and how they measure."""
 
     def now(self) -> datetime:
         """The time here, with its zone."""
@@ -44,10 +47,15 @@ class LiveGuide:
         """The advice, off the event loop."""
 
         def work() -> Advice:
-            from installer.advice import advise
+            from installer.advice import advise, measure_all
             from installer.guide import load_map
 
-            return advise(load_map(), wishes, seen, named=named, today=self.now().date())
+            chart, today, machines = load_map(), self.now().date(), tuple(seen)
+            known = self._measured
+            if known is None or known[1] is not named or not _same(known[0], machines):
+                found = measure_all(chart, machines, named=named, today=today)
+                known = self._measured = (machines, named, found)
+            return advise(chart, wishes, seen, named=named, today=today, measured=known[2])
 
         return await asyncio.to_thread(work)
 
@@ -63,6 +71,11 @@ class LiveGuide:
                 pool, host, survey.SurveyOptions(become=Become.IF_ALLOWED)
             )
         return seen
+
+
+def _same(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
+    """Whether both are the very same looks at the same machines."""
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _module(name: str) -> Any:

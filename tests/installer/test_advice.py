@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from installer.advice import Advice, Carried, Purpose, Wishes, advise, system_of
+from installer.advice import Advice, Carried, Purpose, Wishes, advise, measure_all, system_of
 from installer.guide import load_map
 from installer.option_files import Quality, State, System
 from preflight.assessment import Seen
@@ -182,6 +182,15 @@ def renamed(one: Seen, name: str) -> Seen:
     from dataclasses import replace
 
     return replace(one, host=replace(one.host, name=name, roles=()))
+
+
+def test_machines_that_are_measured_once_give_the_same_advice() -> None:
+    """Whoever walks the map is not made to wait for every use case anew."""
+    machines = seen("pm4ml-worker", "laptop", "small-vm")
+    once = measure_all(CHART, machines, named=True, today=TODAY)
+    for wishes in (EXPERIMENTER, Wishes(purpose=Purpose.RUN, where="bare-metal")):
+        again = advise(CHART, wishes, machines, named=True, today=TODAY, measured=once)
+        assert again == advice(wishes, machines)
 
 
 wishes_of_any_kind = st.builds(
