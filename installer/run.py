@@ -11,7 +11,7 @@ import contextlib
 import getpass
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +30,7 @@ from installer.running.ordering import check_before, stages_in_order
 from installer.running.progress import Progress, progress_of
 from installer.running.reach import Connector, Reach
 from installer.running.stages import CONTROL_HOST, How, Recheck, Stages
-from installer.running.state import Key, RunState, replay
+from installer.running.state import RunState, replay
 from installer.running.work import Failure
 from installer.runs import HostLogs, Run
 from installer.steps.kind import Asker
@@ -95,7 +95,7 @@ class Engine:
         self._jobs = jobs
         self._by = by or _user()
         self._hosts = self._find_hosts(hosts)
-        self._how = How(self._hosts, max(1, concurrency), interactive, recheck, self._lost)
+        self._how = How(self._hosts, max(1, concurrency), interactive, recheck, self._lost, run)
         self._asked_for = stages_in_order(plan, until=until, only=only)
         check_before(self._asked_for, self._hosts.keys(), None if dry_run else secrets.keys())
         self._subscribers: list[Subscriber] = []
@@ -166,20 +166,18 @@ class Engine:
             await self._record(Kind.RUN_FINISHED, outcome=outcome.value, seconds=seconds)
             return outcome
 
-    async def undo(
-        self, stage: str, *, by: str, reason: str = "", done_before: Collection[Key] = ()
-    ) -> Outcome:
+    async def undo(self, stage: str, *, by: str, reason: str = "") -> Outcome:
         """Take back what a stage did, its last step first; UNDONE, or FAILED where one did not.
 
-        `done_before` names the steps that earlier runs of the site did, which this one may have
-        found done. ALREADY where there was nothing to take back.
+        What earlier runs of the site did, and this one found done, is ours to take back too.
+        ALREADY where there was nothing.
         """
         planned = next((s for s in self.plan.stages if s.id == stage), None)
         if planned is None:
             raise InputProblem(f'the plan has no stage "{stage}"', where="--undo")
         async with self._held(), self._opened() as stages:
             await self._journal_told(Told("undo", by, reason, stage))
-            return await self._watched(stages, stages.undo(planned, done_before))
+            return await self._watched(stages, stages.undo(planned))
 
     async def _watched(self, stages: Stages, body: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Do the work until it ends, a person stops it, or the site is taken over."""

@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
-    from installer.runs import done_before, latest_run, site_key
+    from installer.runs import latest_run, site_key
     from installer.site import load_site
 
     options.site = site_file_of(options)
@@ -60,9 +60,7 @@ def run(options: argparse.Namespace) -> int:
                 )  # fmt: skip
                 narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
                 engine.subscribe(narration)
-                outcome = await engine.undo(
-                    options.stage, by=by, reason=options.reason, done_before=done_before(last)
-                )
+                outcome = await engine.undo(options.stage, by=by, reason=options.reason)
         for failure in engine.failures:
             print(f"{failure.host}: {failure.problem.cause}")
         if outcome is Outcome.ALREADY:

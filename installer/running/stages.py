@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from installer.plan import PlannedStage, PlannedStep
 from installer.running.context import Context, Shared, forget_jobs
 from installer.running.state import DECIDED, Key, RunState
 from installer.running.work import Failure, Work
+from installer.runs import Run, done_before
 from installer.steps.kind import step_kind
 
 CONTROL_HOST: Final = "control"
@@ -43,6 +44,8 @@ class How:
     recheck: Recheck | None
     lost: Callable[[], bool]
     """Whether the site was taken over, so that nothing more may be begun."""
+    run: Run
+    """The folder of the run, beside those of the runs before it."""
 
 
 class Stages:
@@ -286,11 +289,12 @@ class Stages:
                     return
                 open_hosts.discard(told.host)
 
-    async def undo(self, stage: PlannedStage, done_before: Collection[Key] = ()) -> Outcome:
+    async def undo(self, stage: PlannedStage) -> Outcome:
         """Take a stage back, its last step first; stops at the first that fails.
 
         ALREADY where neither this run nor an earlier one did anything of it.
         """
+        earlier = await asyncio.to_thread(done_before, self._how.run)
         outcome = Outcome.ALREADY
         for step in reversed(stage.steps):
             kind = step_kind(step.kind)
@@ -303,7 +307,7 @@ class Stages:
                 elif standing is not None and standing.outcome in DECIDED:
                     touched = standing.outcome is not Outcome.UNDONE
                 else:
-                    touched = key in done_before
+                    touched = key in earlier
                 if not touched:
                     continue  # what was found done before us is not ours to take back
                 outcome = Outcome.UNDONE
