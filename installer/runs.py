@@ -7,6 +7,7 @@ $XDG_DATA_HOME/sitewright/runs/<site key>/
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -163,19 +164,18 @@ def latest_run(key: str) -> Run | None:
 
 
 def done_before(run: Run) -> frozenset[Key]:
-    """The steps that earlier runs of the same site did and did not take back.
+    """The steps that other runs of the same site did and did not take back.
 
     A later run finds them done, and they are ours to take back all the same. Runs whose journal
     cannot be read tell nothing.
     """
+    states = []
+    for other in runs_of(run.site_key):
+        with contextlib.suppress(BrokenJournal, OSError):
+            if other != run:
+                states.append(other.state())
     decided: dict[Key, Outcome] = {}
-    for earlier in runs_of(run.site_key):
-        if earlier.id >= run.id:
-            continue
-        try:
-            state = earlier.state()
-        except (BrokenJournal, OSError):
-            continue
+    for state in sorted(states, key=lambda one: one.last_time, reverse=True):
         for key, standing in state.steps.items():
             if standing.running:
                 decided.setdefault(key, Outcome.STOPPED)

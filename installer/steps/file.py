@@ -61,10 +61,20 @@ The mark outlives a crash between the change and the end of its command, which i
 _RESTORE: Final = """\
 set -eu
 path=$1 before=$2 then=$3 mark=$4
+kept() { [ -e "$1" ] || [ -L "$1" ] || [ -e "$1.none" ]; }
+if ! kept "$before"; then
+    # Where this run found it done: as it was before the run that changed it last.
+    for run in $(ls -1r "${before%/*/*}" 2>/dev/null); do
+        if kept "${before%/*/*}/$run/${before##*/}"; then
+            before=${before%/*/*}/$run/${before##*/}
+            break
+        fi
+    done
+fi
 if [ -e "$before" ] || [ -L "$before" ]; then mv -fT -- "$before" "$path"
     echo "$path is as it was before"
 elif [ -e "$before.none" ]; then rm -f -- "$path" "$before.none"; echo "$path was removed"
-else echo "$path was not changed by this run"; exit 0; fi
+else echo "$path was not changed by Sitewright"; exit 0; fi
 [ -z "$then" ] || sh -c "$then" </dev/null
 rm -f -- "$mark"
 """
@@ -127,7 +137,7 @@ class File(Probed):
             await super().verify(context)
 
     async def undo(self, context: StepContext) -> bool:
-        """By the step's `undo`, else bring back what was there before this run."""
+        """By the step's `undo`, else bring back what was there before the last change of ours."""
         data = self.data(context)
         if data.undo is not None:
             return await super().undo(context)

@@ -192,6 +192,8 @@ def test_a_run_from_its_plan_to_taking_a_stage_back(
     assert code == 0, out + err
     # The last run found it done; it was ours to take back all the same, and is so once.
     assert effects() == [[], []]
+    for machine in (one, two):
+        machine.exec(["test", "!", "-e", "/etc/tiny.conf"])
     again = ("undo", "prepare", "--site", site, "--by", "Ma Ma", "--reason", "test")
     code, out, err = command(*again)
     assert (code, "nothing was taken back" in err) == (0, True)

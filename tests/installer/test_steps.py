@@ -92,6 +92,21 @@ async def test_a_file_is_brought_back_as_it_was(tmp_path: Path) -> None:
     assert not fresh.exists()
 
 
+async def test_a_file_that_a_later_run_found_done_is_brought_back_too(tmp_path: Path) -> None:
+    """As it was before the run that wrote it; once, and not a second time."""
+    file = tmp_path / "file"
+    file.write_text("before")
+    made = plan(step("a", kind="file", path=str(file), content="after"))
+    assert await engine(made, new_run(made)).run() is Outcome.DONE
+    later = new_run(made)
+    assert await engine(made, later).run() is Outcome.ALREADY
+    assert await engine(made, later).undo("one", by="Ma Ma") is Outcome.UNDONE
+    assert file.read_text() == "before"
+    file.write_text("somebody else's")
+    assert await engine(made, new_run(made)).undo("one", by="Ma Ma") is Outcome.ALREADY
+    assert file.read_text() == "somebody else's"
+
+
 async def test_a_folder_or_a_link_in_the_place_of_a_file(tmp_path: Path) -> None:
     outcome, running = await outcome_of("file", path=str(tmp_path), content="x")
     assert outcome is Outcome.FAILED
