@@ -64,6 +64,13 @@ def _read(path: Path) -> Settings:
                 f'the setting "{setting.name}" {mistake}', where=str(path), remedy="Mend the file."
             )
         names.add(setting.name)
+    for section in settings.sections:
+        if section.first not in names:
+            raise InputProblem(
+                f'the section "{section.title}" begins with "{section.first}", which is no setting',
+                where=str(path),
+                remedy="Mend the file.",
+            )
     return settings
 
 

@@ -258,6 +258,10 @@ _TOPICS: Final = {
                 "line that begins with ! still needs you."
             ),
             (
+                "What has no default comes first. What has one is folded under its section and "
+                "suits most sites; what you changed there stays in sight."
+            ),
+            (
                 "Settings that do not apply are not shown; they appear when another answer "
                 "calls for them."
             ),
@@ -269,7 +273,7 @@ _TOPICS: Final = {
         ),
         (
             ("Up, Down", "another setting"),
-            ("Enter", "take it, and on to the next"),
+            ("Enter", "take it, and on to the next; on a section: show or hide its defaults"),
             ("Space, y, n", "choose, where there is a choice"),
         ),
     ),

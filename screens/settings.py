@@ -15,13 +15,15 @@ from foundation.problems import InputProblem
 from foundation.secrets import Secret
 from installer.steps.model import Setting
 from screens.answers import Answers
-from screens.settings_form import Form
+from screens.settings_form import NEEDED, Form, Group
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
 from screens.wizard import StepId
 
+FOLD: Final = "section/"
+"""What the keys of a section's row begin with; no setting has a slash in its name."""
 UNSEEN: Final = "It is typed unseen, stays in memory, and is asked for again after a restart."
 
 
@@ -50,6 +52,8 @@ class SettingsScreen(StepScreen):
         self.form: Form | None = None
         self.current: Setting | None = None
         """The setting whose value stands in the line."""
+        self.unfolded: set[str] = set()
+        """The sections whose defaults are shown."""
 
     def compose_body(self) -> ComposeResult:
         """The settings, the line, and what the setting is for."""
@@ -84,7 +88,14 @@ class SettingsScreen(StepScreen):
     # ---- the list
 
     def _rows(self, form: Form) -> list[Row]:
-        return [self._row(form, setting) for setting in form.asked()]
+        rows = []
+        for group in form.groups(self.unfolded):
+            if group.title == NEEDED:
+                rows.append(Row(f"{FOLD}needed", (Cell(NEEDED),), heading=True))
+            elif group.title:
+                rows.append(_fold_row(group, unfolded=group.title in self.unfolded))
+            rows += [self._row(form, setting) for setting in group.shown]
+        return rows
 
     def _row(self, form: Form, setting: Setting) -> Row:
         return Row(setting.name, (Cell(setting.title), _value_cell(form, setting)))
@@ -104,6 +115,10 @@ class SettingsScreen(StepScreen):
         """Keep what stands in the line, and put the next setting into it."""
         if self.form is None:
             return
+        if event.key.startswith(FOLD):
+            self._leave()
+            self._show_section(event.key.removeprefix(FOLD))
+            return
         setting = next((s for s in self.form.asked() if s.name == event.key), None)
         if setting is None or setting is self.current:
             return
@@ -111,9 +126,35 @@ class SettingsScreen(StepScreen):
         self._show_line(setting)
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
-        """Enter goes on to the next setting."""
+        """Enter goes on to the next setting; on a section it shows or hides what it holds."""
         event.stop()
-        self.action_move(1)
+        if event.key.startswith(FOLD):
+            self._fold(event.key.removeprefix(FOLD))
+        else:
+            self.action_move(1)
+
+    def _fold(self, title: str) -> None:
+        self.unfolded ^= {title}
+        self._draw()
+        self._show_section(title)
+
+    def _show_section(self, title: str) -> None:
+        """Say what is folded away, in the place of a setting."""
+        form = self.form
+        if form is None:
+            return
+        self.current = None
+        self.query_one(".field", Field).display = False
+        self.query_one("#options", Static).display = False
+        self.query_one("#settings", Board).focus()
+        self.query_one("#setting", Static).update(title)
+        folded = next((one.folded for one in form.groups(self.unfolded) if one.title == title), ())
+        if folded:
+            names = ", ".join(setting.title for setting in folded)
+            text = f"These have defaults that suit most sites; Enter shows them: {names}."
+        else:
+            text = "Enter hides again what has its default."
+        self.query_one("#about-text", Static).update(text)
 
     def action_move(self, by: int) -> None:
         """To another setting."""
@@ -210,8 +251,11 @@ class SettingsScreen(StepScreen):
             self._draw()
 
     def action_other(self, by: int) -> None:
-        """The next or the last choice of the setting under the cursor."""
-        if self.form is not None and self.current is not None and self.form.options(self.current):
+        """The next or the last choice of the setting under the cursor; or fold a section."""
+        key = self.query_one("#settings", Board).key or ""
+        if self.current is None and key.startswith(FOLD):
+            self._fold(key.removeprefix(FOLD))
+        elif self.form is not None and self.current is not None and self.form.options(self.current):
             self._choose(self.form.other(self.current, by))
 
     def action_say_yes(self, word: str) -> None:
@@ -250,6 +294,15 @@ class SettingsScreen(StepScreen):
         """Back, with what was given so far and can stand."""
         self._leave()
         self.wizard.go_back(self.answers if self.form is None else self._answers(self.form))
+
+
+def _fold_row(group: Group, *, unfolded: bool) -> Row:
+    sign = "-" if unfolded else "+"
+    count = len(group.folded)
+    more = f"{count} with {'their defaults' if count > 1 else 'its default'}" if count else ""
+    return Row(
+        f"{FOLD}{group.title}", (Cell(f"{sign} {group.title}", "accent"), Cell(more, "muted"))
+    )
 
 
 def _value_cell(form: Form, setting: Setting) -> Cell:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from installer.settings import Value, applies, objection, typed_value
 from installer.steps.model import Setting, Settings
+
+FEW: Final = 14
+"""So many settings stand in one list; more are folded."""
+NEEDED: Final = "What only you can know"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings under a heading."""
+
+    title: str
+    shown: tuple[Setting, ...]
+    folded: tuple[Setting, ...] = ()
+    """Those that have their defaults, and are out of sight."""
 
 
 @dataclass(slots=True)
@@ -54,6 +69,34 @@ class Form:
         """The settings that apply, given those before them."""
         values = self.values()
         return tuple(setting for setting in self.settings.settings if applies(setting, values))
+
+    def groups(self, unfolded: Collection[str] = ()) -> tuple[Group, ...]:
+        """The settings that apply under their headings, what has no default first.
+
+        A short form is one group without a title. In a long one, what has its default is folded
+        unless its section is among those unfolded.
+        """
+        asked = self.asked()
+        if len(asked) <= FEW:
+            return (Group("", asked),)
+        needed = tuple(one for one in asked if one.default is None)
+        groups = [Group(NEEDED, needed)]
+        for title, members in self._sections():
+            mine = tuple(one for one in asked if one.name in members and one.default is not None)
+            shown = tuple(one for one in mine if title in unfolded or one.name in self.typed)
+            if mine:
+                groups.append(Group(title, shown, tuple(one for one in mine if one not in shown)))
+        return tuple(groups)
+
+    def _sections(self) -> list[tuple[str, set[str]]]:
+        """Each section with the names in it; one for everything where the solution has none."""
+        begins = {section.first: section.title for section in self.settings.sections}
+        found: list[tuple[str, set[str]]] = [("Everything else", set())]
+        for setting in self.settings.settings:
+            if setting.name in begins:
+                found.append((begins[setting.name], set()))
+            found[-1][1].add(setting.name)
+        return found
 
     def wrong(self, setting: Setting) -> str:
         """Why a setting cannot stay as it is, as a sentence; empty where it can."""

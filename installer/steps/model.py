@@ -298,7 +298,16 @@ class Setting(_Data):
     `supplies` and the settings that the site gives. What comes to nothing leaves the default."""
 
 
+class SettingsSection(_Data):
+    """A heading over some settings, so that a long form can be folded."""
+
+    title: str
+    first: str
+    """The setting it begins with; it goes on to the next section."""
+
+
 class Settings(_Data):
     """`settings.yaml` of a solution."""
 
     settings: tuple[Setting, ...]
+    sections: tuple[SettingsSection, ...] = ()
