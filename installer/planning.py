@@ -27,6 +27,7 @@ from installer.steps.model import (
     HelmStep,
     KubectlStep,
     PlaybookStep,
+    PushStep,
     ScriptStep,
     Stage,
     Step,
@@ -313,7 +314,7 @@ class _Planner:
             self._known_names(step, where)
             if not self.holds(step.when):
                 continue
-            if isinstance(step, DeliverStep) and self.supplied is None:
+            if isinstance(step, DeliverStep | PushStep) and self.supplied is None:
                 continue
             hosts = self._hosts(step, where)
             if hosts:

@@ -240,6 +240,7 @@ KINDS: Final[Mapping[str, str]] = {
     "checklist": "installer.steps.checklist",
     "confirm": "installer.steps.confirm",
     "deliver": "installer.steps.deliver",
+    "push": "installer.steps.push",
 }
 """The module of each kind; each has a constant `KIND`, imported when a plan first needs it."""
 

@@ -241,6 +241,20 @@ class DeliverStep(_Step):
     expected_minutes: float = 5.0
 
 
+class PushStep(_Step):
+    """Images and charts of the bundle pushed into a registry on the machine."""
+
+    kind: Literal["push"]
+    items: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Selectors of images and charts, as `deliver` has them."""
+    port: int = Field(ge=1, le=65535)
+    """Of the machine's loopback, where a registry takes pushes between `begin` and `end`."""
+    begin: Annotated[tuple[str, ...], Field(min_length=1)]
+    end: Annotated[tuple[str, ...], Field(min_length=1)]
+    timeout_minutes: float = 240.0
+    expected_minutes: float = 5.0
+
+
 Step = Annotated[
     ScriptStep
     | PlaybookStep
@@ -256,7 +270,8 @@ Step = Annotated[
     | WaitStep
     | ChecklistStep
     | ConfirmStep
-    | DeliverStep,
+    | DeliverStep
+    | PushStep,
     Field(discriminator="kind"),
 ]
 

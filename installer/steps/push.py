@@ -1,0 +1,137 @@
+"""Push: images and charts of the site's bundle into a registry on a machine, through its own SSH.
+
+The registry takes pushes only while this step lasts, and only from the machine itself: `begin` and
+`end` open and close that way, and what is sent goes through the machine's connection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from bundles import media
+from bundles.contents import human_size
+from bundles.deliver.selection import select
+from bundles.layout import Item
+from bundles.opened import Bundle
+from bundles.problems import SourceProblem
+from bundles.push import Pushed, push_bundle
+from bundles.structure import read_structure
+from foundation.hosts.forwarding import forwarded
+from installer.events import Kind
+from installer.steps.deliver import bundle_of
+from installer.steps.kind import StepContext, StepFailed, StepKind
+from installer.steps.model import PushStep
+from installer.steps.probed import Probed, must_be_good, parsed
+
+_RECORDS: Final = "/var/lib/sitewright/pushed"
+_PARALLEL: Final = 4
+_READ: Final = ("sh", "-c", 'cat -- "$1" 2>/dev/null || true', "sh")
+_WRITE: Final = (
+    "sh",
+    "-c",
+    'set -eu; mkdir -p "${1%/*}"; printf "%s\\n" "$2" >"$1.new"; mv "$1.new" "$1"',
+    "sh",
+)
+_FORGET: Final = ("rm", "-f", "--")
+
+
+class Push(Probed):
+    """Done where the machine's record names the same items of the same bundle."""
+
+    def data(self, context: StepContext) -> PushStep:
+        """The step's data."""
+        return parsed(context, PushStep)
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """Whether these very items were pushed, and the step's `done` where it has one."""
+        with bundle_of(context.plan) as bundle:
+            wanted = _mark(self._items(context, bundle))
+        seen = await context.look([*_READ, _record(context)])
+        if seen.stdout.decode("ascii", "replace").strip() != wanted:
+            return False
+        return True if self.data(context).done is None else await super().is_done(context)
+
+    async def do(self, context: StepContext) -> str:
+        """Open the way, push what the registry lacks, close the way."""
+        data = self.data(context)
+        with bundle_of(context.plan) as bundle:
+            items = self._items(context, bundle)
+            if context.dry_run:
+                context.emit(Kind.NOTE, text=f"Would push {len(items)} images and charts.")
+                return "Nothing was pushed."
+            began = await context.change("open the way for pushing", data.begin, label="begin")
+            must_be_good(context, began, "opening the way for pushing")
+            try:
+                pushed = await self._push(context, bundle, items, data.port)
+            finally:
+                ended = await context.change("close the way", data.end, label="end")
+            must_be_good(context, ended, "closing the way for pushing")
+            record = [*_WRITE, _record(context), _mark(items)]
+            written = await context.change("note what was pushed", record, label="record")
+            must_be_good(context, written, "noting what was pushed")
+        sent = sum(one.sent for one in pushed)
+        return f"{len(pushed)} images and charts are there; {human_size(sent)} were sent now."
+
+    async def _push(
+        self, context: StepContext, bundle: Bundle, items: tuple[Item, ...], port: int
+    ) -> list[Pushed]:
+        from bundles.registry import Registries
+        from bundles.web import Patience, Web
+
+        total = sum(item.content_size for item in items)
+        done = 0
+
+        def told(one: Pushed) -> None:
+            nonlocal done
+            done += one.item.content_size
+            context.emit(Kind.STEP_PROGRESS, done=done, total=total, text=one.item.name)
+
+        connection = await context.connect()
+        async with forwarded(connection, "127.0.0.1", port) as here:
+            place = f"127.0.0.1:{here}"
+            async with Web(parallel=_PARALLEL, patience=Patience(attempts=8)) as web:
+                registries = Registries(web, plain_http=frozenset({place}))
+                try:
+                    return await push_bundle(
+                        bundle, items, place, registries,
+                        keep_registry=True, parallel=_PARALLEL, done=told,
+                    )  # fmt: skip
+                except SourceProblem as problem:
+                    raise StepFailed(
+                        f"the registry took not everything: {problem.cause}",
+                        where=context.host.name,
+                        remedy="Look at the registry's own words on the machine (journalctl -u "
+                        "docker-registry-push), and whether its sshd allows tunnels "
+                        "(AllowTcpForwarding); what is there already is not sent again.",
+                    ) from problem
+
+    async def undo(self, context: StepContext) -> bool:
+        """By the step's `undo`; without, only the record goes: what took the images undoes them."""
+        if self.data(context).undo is not None:
+            return await super().undo(context)
+        forgotten = [*_FORGET, _record(context)]
+        gone = await context.change("forget what was pushed", forgotten, label="undo")
+        must_be_good(context, gone, "forgetting what was pushed")
+        return True
+
+    def _items(self, context: StepContext, bundle: Bundle) -> tuple[Item, ...]:
+        structure = read_structure(bundle)
+        every = structure.index.items
+        chosen = select(every, self.data(context).items, where=context.step.key)
+        names = {item.name for item in chosen if item.kind == media.IMAGE}
+        indexes = [i for i in every if i.kind == media.IMAGE_INDEX and i.name in names]
+        return (*chosen, *indexes)
+
+
+def _record(context: StepContext) -> str:
+    return f"{_RECORDS}/{context.step.stage}-{context.step.id}"
+
+
+def _mark(items: tuple[Item, ...]) -> str:
+    """What stands for these items: the same images by the same digests give the same mark."""
+    text = "\n".join(sorted(f"{item.name} {item.digest}" for item in items))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+KIND: Final[StepKind] = Push()
