@@ -190,8 +190,8 @@ def _bytes(seen: BundleSeen) -> tuple[str, str]:
 
 
 def _missing(seen: BundleSeen) -> tuple[str, str]:
-    if not seen.compared:
-        return "unknown: the solution has no recipe to compare with", "unknown"
+    if not seen.compared and not seen.missing:
+        return "not compared: no recipe, or a setting that it asks for is missing", "unknown"
     if not seen.missing:
         return "nothing that the recipe asks for", "pass"
     more = f", and {len(seen.missing) - 1} more" if len(seen.missing) > 1 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import threading
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from screens.answers import Answers
 from screens.bundle_seen import BundleSeen, Going, ItemSeen, Place, ToMake
 
 if TYPE_CHECKING:
-    from bundles.layout import BundleIndex, Item
+    from bundles.layout import Item
+    from bundles.opened import Bundle
     from bundles.progress import Event
     from bundles.recipe import Recipe
     from bundles.signers import Signer
@@ -57,7 +59,8 @@ class LiveBundles:
             with open_bundle(path) as bundle:
                 signer = check_signature(bundle, signers)
                 structure = read_structure(bundle)
-            return self._seen(path, file, structure, signer.name if signer else "", answers)
+                name = signer.name if signer else ""
+                return self._seen(bundle, file, structure, name, answers)
 
         return await asyncio.to_thread(read)
 
@@ -67,14 +70,15 @@ class LiveBundles:
         def verify(news: Callable[[int, int], None]) -> BundleSeen:
             from dataclasses import replace
 
-            from bundles.verify import verify_bundle
+            from bundles.opened import open_bundle
+            from bundles.verify import verify_open
 
             file, signers = _signers(seen.keys)
-            found = verify_bundle(seen.path, signers, progress=news)
-            signer = found.signer.name if found.signer else ""
-            return replace(
-                self._seen(seen.path, file, found.structure, signer, answers), whole=True
-            )
+            with open_bundle(seen.path) as bundle:
+                found = verify_open(bundle, signers, progress=news)
+                signer = found.signer.name if found.signer else ""
+                now = self._seen(bundle, file, found.structure, signer, answers)
+            return replace(now, whole=True)
 
         return await _with_bytes(verify, tell)
 
@@ -120,18 +124,29 @@ class LiveBundles:
 
     def _recipe(self, answers: Answers) -> tuple[Recipe | None, Path, str]:
         from bundles.recipe import RECIPE_NAME, load_recipe
+        from installer.recipe_values import recipe_values
         from installer.solution import load_solution
 
         solution = load_solution(answers.solution or "", self.folder)
         environment = solution.environment(answers.environment).id
-        there = (solution.folder / RECIPE_NAME).is_file()
-        recipe = load_recipe(solution.folder) if there else None
+        if not (solution.folder / RECIPE_NAME).is_file():
+            return None, solution.folder, environment
+        given = {name: _given(value) for name, value in answers.settings.items()}
+        values = recipe_values(solution, given, where="the settings")
+        recipe = load_recipe(solution.folder, values, environment=environment)
         return recipe, solution.folder, environment
 
     def _seen(
-        self, path: Path, keys: Path | None, structure: Structure, signer: str, answers: Answers
+        self,
+        bundle: Bundle,
+        keys: Path | None,
+        structure: Structure,
+        signer: str,
+        answers: Answers,
     ) -> BundleSeen:
-        index = structure.index
+        from bundles.completeness import find_gaps, read_contents
+
+        path, index = bundle.path, structure.index
         if answers.solution is not None and index.solution != answers.solution:
             raise InputProblem(
                 f"the bundle was made for {index.solution}, and this site is one of "
@@ -139,8 +154,12 @@ class LiveBundles:
                 where=str(path),
                 remedy="Name the bundle that was made for this solution.",
             )
-        recipe, _, environment = self._recipe(answers) if answers.solution else (None, path, "")
-        lacking = not_in(recipe.for_environment(environment), index) if recipe else ()
+        recipe = None
+        if answers.solution:
+            # A setting that is not known yet leaves the comparison for later.
+            with contextlib.suppress(InputProblem):
+                recipe, _, _ = self._recipe(answers)
+        gaps = find_gaps(read_contents(bundle, structure, recipe), recipe)
         return BundleSeen(
             path=path,
             solution=index.solution,
@@ -152,33 +171,13 @@ class LiveBundles:
             items=tuple(_item(item) for item in index.items),
             signer=signer,
             keys=keys,
-            missing=lacking,
+            missing=tuple(str(gap) for gap in gaps),
             compared=recipe is not None,
         )
 
 
-def not_in(recipe: Recipe, index: BundleIndex) -> tuple[str, ...]:
-    """The lines of a recipe of which a bundle has nothing, each as kind and name."""
-    from bundles.reference import parse_reference
-
-    have = {(item.kind, item.name) for item in index.items}
-    wanted = [("image", parse_reference(image.name).name) for image in recipe.images]
-    wanted += [("chart", chart.name) for chart in recipe.charts]
-    wanted += [("file", file.name) for file in recipe.files]
-    wanted += [("git", line.name) for line in recipe.git]
-    wanted += [("snap", line.name) for line in recipe.snaps]
-    for debs in recipe.debs:
-        names = (re.split(r"[:=]", package)[0] for package in debs.packages)
-        wanted += [("deb", name) for name in names]
-    plain = {re.sub(r"[-_.]+", "-", item.name).lower() for item in index.of_kind("wheel")}
-    for wheels in recipe.wheels:
-        for requirement in wheels.requirements:
-            name = re.split(r"[^A-Za-z0-9._-]", requirement)[0]
-            if re.sub(r"[-_.]+", "-", name).lower() not in plain:
-                wanted.append(("wheel", name))
-    return tuple(
-        f"{kind} {name}" for kind, name in dict.fromkeys(wanted) if (kind, name) not in have
-    )
+def _given(value: object) -> str | int | float | bool | None:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def _item(item: Item) -> ItemSeen:
