@@ -118,6 +118,8 @@ async def create_bundle(
     With a lock, exactly what it names is fetched, and anything else raises WrongContent.
     """
     options = options or CreateOptions()
+    # Programs that help run in other folders than this one.
+    folder = Path(os.path.abspath(folder))  # noqa: ASYNC240, PTH100 - it asks no disk
     chosen = (options.lock.recipe if options.lock else recipe).for_environment(options.environment)
     _refuse_other_contents(folder)
     store = Store(folder)

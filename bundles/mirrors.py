@@ -129,7 +129,8 @@ def git_settings(mirror: Mirror) -> str:
 
 def settings_files(mirror: Mirror, *, containerd: str = CONTAINERD_FOLDER) -> Mapping[str, str]:
     """Every settings file by its path on a machine; Docker's is left out, since it is merged."""
-    files = {f"{containerd}/{path}": text for path, text in containerd_hosts(mirror).items()}
+    hosts = containerd_hosts(mirror) if mirror.registries else {}
+    files = {f"{containerd}/{path}": text for path, text in hosts.items()}
     if mirror.apt:
         files[APT_SOURCES] = apt_sources(mirror)
         files[APT_SETTINGS] = apt_settings(mirror)

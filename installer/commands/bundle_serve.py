@@ -129,9 +129,11 @@ def write_settings(served: Served, mirror: Mirror, folder: Path) -> None:
     )
 
     files = dict(settings_files(mirror))
-    files[DOCKER_FILE] = docker_daemon(mirror)
+    if served.registries:
+        files[DOCKER_FILE] = docker_daemon(mirror)
     if served.ca:
         files[AUTHORITY_FILE] = served.ca
+    if served.ca and served.registries:
         files[docker_authority(mirror)] = served.ca
     contents = {path: text.encode() for path, text in files.items()}
     if served.archive_key:
@@ -230,9 +232,10 @@ def _lines(served: Served, lifetime: timedelta, settings: Path | None) -> list[s
     signed = f"good, by {signer.name}" if signer else "NOT checked, since no keys were given"
     lines = [
         f"serving {served.base} (read-only); signature: {signed}",
-        f"  images    {served.registry}, a mirror of {', '.join(served.registries) or 'nothing'}",
     ]
+    origins = ", ".join(served.registries)
     for name, value in (
+        ("images", origins and f"{served.registry}, a mirror of {origins}"),
         ("packages", f"{served.apt} {' '.join(served.suites)}" if served.apt else ""),
         ("charts", served.charts),
         ("Git", served.git and f"{served.git}/NAME.git"),
