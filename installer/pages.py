@@ -131,7 +131,7 @@ def option_page(chart: Map, option: Option) -> str:
                 ["State today", file.state_words],
                 ["Quality", _cited(chart, file.production)],
                 ["Kept by", _cited(chart, file.maintained_by)],
-                ["Without internet", _cited(chart, file.offline_words)],
+                ["Without internet", _offline(chart, option)],
                 ["Time", _cited(chart, file.time)],
                 ["Installed by", _installed_by(option)],
             ],
@@ -172,6 +172,11 @@ def option_page(chart: Map, option: Option) -> str:
         *_troubles(chart, option),
     ]
     return _page(lines)
+
+
+def _offline(chart: Map, option: Option) -> str:
+    bundle = " Sitewright makes a bundle of what it needs." if option.bundled else ""
+    return _cited(chart, option.file.offline_words) + bundle
 
 
 def _installed_by(option: Option) -> str:
@@ -261,6 +266,18 @@ def _steps(chart: Map, option: Option) -> list[str]:
     if option.installable:
         lines += ["", "Then install it in the wizard, or by the command:", ""]
         lines += _commands(_install_commands(option))
+        if option.bundled and solution is not None:
+            lines += [
+                "",
+                "Where there is no internet, a bundle brings what it needs; make it where",
+            ]
+            lines += [
+                "there is some, and name it in the site file (`supplies: {bundle: DIR}`):",
+                "",
+            ]
+            made = f"sitewright bundle create --solution {solution.id}"
+            site = "" if solution.default_environment.single_machine else " --site site.yaml"
+            lines += _commands([f"{made}{site} --output DIR", "sitewright bundle verify DIR"])
         lines += ["", "The same by hand:"]
     else:
         lines += ["", "Sitewright does not carry this out; these are the steps by hand:"]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from preflight.assessment import Seen
 
 LABEL: Final = 10
+BUNDLED: Final = " Sitewright makes a bundle of what it needs."
 NAME: Final = 24
 """The width of an option's name in the map."""
 
@@ -255,7 +256,7 @@ def option_text(chart: Map, option: Option, width: int, color: bool, ascii_only:
         ("install", _who_installs(option)),
         ("quality", file.production.text),
         ("kept by", file.maintained_by.text),
-        ("offline", file.offline_words.text),
+        ("offline", file.offline_words.text + BUNDLED * option.bundled),
         ("time", file.time.text),
     ):
         page.field(label, text, indent=0, label_width=LABEL)

@@ -12,6 +12,7 @@ import pytest
 from installer.cli import main
 from installer.commands.guide_questions import ask, ask_wishes
 from installer.guide import load_map
+from tests.screens.terminal import Terminal
 
 RECORDED = Path(__file__).parent.parent / "recorded"
 LAPTOP = ("--facts", str(RECORDED / "laptop.json"))
@@ -145,3 +146,21 @@ def test_the_end_of_the_input_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(KeyboardInterrupt):
         ask("Who?", [("one", "One")])
+
+
+@pytest.mark.processes
+def test_on_a_terminal_it_asks_and_answers(tmp_path: Path) -> None:
+    """A newcomer types three answers and is told what to take, and what to type next."""
+    words = ["guide", *LAPTOP]
+    code = f"from installer.cli import main; raise SystemExit(main({words!r}))"
+    environment = {"HOME": str(tmp_path), "TERM": "xterm-256color", "NO_COLOR": "1"}
+    with Terminal(code, environment=environment) as terminal:
+        terminal.wait_for("Number, or Enter for 1: ")
+        terminal.send("experiment\n")
+        terminal.wait_for("What should stand in the end?")
+        terminal.send("4\n")
+        terminal.wait_for("Will the machines reach the internet?")
+        terminal.send("\n")
+        terminal.wait_for("Take: Core Test Harness")
+        terminal.wait_for("sitewright install --solution core-test-harness")
+        assert terminal.end() == 0
