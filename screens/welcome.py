@@ -48,7 +48,13 @@ class WelcomeScreen(StepScreen):
         if saved is not None:
             rows.append(Row("resume", (Cell("Go on", "strong"), Cell(saved_words(saved)))))
         rows += [
-            Row("new", (Cell("New site", "strong"), Cell("machines, or only this one", "muted"))),
+            Row(
+                "new",
+                (
+                    Cell("New site", "strong"),
+                    Cell("this machine, or many: a map shows what fits", "muted"),
+                ),
+            ),
             Row(
                 "open",
                 (
@@ -100,8 +106,9 @@ class WelcomeScreen(StepScreen):
             "Passwords and secrets are asked for again.",
             "resume": f"Your place was kept {when}. Machines are looked at again, since they may "
             "have changed. Passwords were not kept: type them again under Login.",
-            "new": "Name the goal and the machines; Sitewright logs in once to each, looks, and "
-            "says what is missing. It changes nothing.",
+            "new": "A map shows what serves you, and what fits this machine. Then Sitewright looks "
+            "at the machines that you name, and says what is missing. Until you begin an "
+            "installation it changes nothing.",
             "open": "Type the name of a file and press Enter. A site file repeats its answers. "
             "Facts that were saved are judged again, without any machine.",
         }
