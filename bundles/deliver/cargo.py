@@ -71,7 +71,7 @@ def place_command(verb: str) -> tuple[str, ...]:
 
     It reads `Cargo.as_bytes` and ends with 0 (done, or there), 1 (not there) or 2 (failed).
     """
-    return ("python3", "-c", _program(), verb)
+    return ("python3", "-I", "-c", _program(), verb)
 
 
 @cache

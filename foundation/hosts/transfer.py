@@ -119,11 +119,6 @@ async def look(connection: Connection, blobs: Sequence[Blob], *, store: str = SU
     return looked(answered.stdout, blobs, where=connection.host.name)
 
 
-def look_command(blobs: Sequence[Blob], *, store: str = SUPPLIES) -> tuple[tuple[str, ...], bytes]:
-    """The command and the standard input of `look`, for who runs it in another way."""
-    return _command(), _request(blobs, store, look=True)
-
-
 def looked(answer: bytes, blobs: Sequence[Blob], *, where: str) -> Looked:
     """The answer of `look`; raises ConnectionProblem where it is none."""
     value = _parsed(answer.partition(b"\n")[0], where)
@@ -281,10 +276,11 @@ def _full(where: str, store: str, need: int, room: int) -> MachineFull:
 
 
 def _command() -> tuple[str, ...]:
-    # The shell says clearly what is missing, where Python is; then it is Python that runs.
+    # The shell says clearly where Python is missing. Isolated, it imports nothing of the folder
+    # that a login begins in, since it runs as root.
     check = 'command -v python3 >/dev/null || { echo "python3 is not there" >&2; exit 127; }; '
     return (
-        *("sh", "-c", f'{check} exec python3 -c "$1" sitewright-receive', "sh"),
+        *("sh", "-c", f'{check} exec python3 -I -c "$1" sitewright-receive', "sh"),
         _program(),
     )
 

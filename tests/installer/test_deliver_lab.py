@@ -1,8 +1,10 @@
-"""Machines given everything from a bundle: one without a way out, one cut off, one full."""
+"""Machines given what they need from a bundle by the engine: no way out, cut off."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ from bundles.opened import open_bundle
 from bundles.structure import read_structure
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from installer.events import Outcome
+from installer.events import Event, Kind, Outcome
 from installer.plan import Plan, PlannedStep
-from tests.bundles.conftest import Keys
+from tests.bundles.conftest import Keys, keys
 from tests.bundles.offline import COMPOSE, debian_line, file_line, make_bundle, push_image
 from tests.bundles.places import start_registry
 from tests.installer.engine_site import Watch, engine, new_run, plan, step
@@ -22,6 +24,8 @@ from tests.lab.lab import Lab
 from tests.lab.leaving import count_what_leaves, tried_to_leave
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
+
+__all__ = ["keys"]
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
@@ -44,19 +48,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Pat
         )  # fmt: skip
     finally:
         registry.stop()
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    """A maker's key."""
-    from tests.foundation.sshd import keygen
-
-    folder = tmp_path_factory.mktemp("keys")
-    key = keygen(folder / "maker")
-    allowed = folder / "allowed_signers"
-    public = (folder / "maker.pub").read_text()
-    allowed.write_text(f'maker@example.org namespaces="sitewright-bundle" {public}')
-    return Keys(key, allowed)
 
 
 def planned(bundle: Path, *steps: PlannedStep, **more: Any) -> Plan:
@@ -160,3 +151,32 @@ async def test_a_machine_without_a_way_out_is_given_everything(
     # The counter can see: what does try to leave is counted.
     machine.exec(["sh", "-c", "curl -m 1 http://192.0.2.1/ || true"])
     assert tried_to_leave(machine)["tcp"] > 0
+
+
+async def test_a_copy_that_is_cut_goes_on_in_the_same_run(
+    lab: Lab, machine_factory: MachineFactory, tmp_path: Path, keys: Keys
+) -> None:
+    """Its connection is taken away in the middle; the run notes it and sends the rest."""
+    line = file_line(tmp_path / "files", "large", os.urandom(24 * 1024 * 1024))
+    bundle = await asyncio.to_thread(make_bundle, tmp_path / "bundle", None, keys.key, files=[line])
+    machine = machine_factory()
+    machine.netem(delay_ms=100)
+    made = planned(bundle, deliver("large", "folder", "files:large"))
+    watch = Watch()
+    cutting: list[asyncio.Future[object]] = []
+
+    def cut(events: Sequence[Event]) -> None:
+        watch(events)
+        copied = any(e.kind is Kind.STEP_PROGRESS and e.data["done"] for e in events)
+        if copied and not cutting:
+            command = ["pkill", "--oldest", "-f", "sshd: ubuntu"]
+            cutting.append(
+                asyncio.ensure_future(asyncio.to_thread(machine.exec, command, check=False))
+            )
+
+    async with Pool(inventory(lab, machine)) as pool:
+        assert await engine(made, pool=pool, watch=cut).run() is Outcome.DONE
+    assert cutting
+    assert any("goes on where it was" in str(note.data["text"]) for note in watch.of(Kind.NOTE))
+    name = line["sha256"]
+    assert machine.script(f"sha256sum < {STORE}/blobs/sha256/{name}").split()[0] == name
