@@ -9,11 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import unquote, urlsplit
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import BaseModel, ConfigDict, Field
 
 from bundles.layout import Item, Printable
@@ -68,13 +70,16 @@ class Wheel:
 async def gather_wheels(shop: Workshop, wanted: WheelsWanted, locked: Locked) -> list[Item]:
     """Bring the wheels of one Python; raises SourceProblem, WrongContent."""
     pinned = [item for item in locked if item.kind == "wheel" and item.content]
+    # pip compares what a package asks of Python with the Python that it runs on, even when it is
+    # told of another; so for another it must not, and the wheels themselves are asked below.
+    here = "{}.{}".format(*sys.version_info[:2]) == wanted.python
     found = (
         locked_wheels(pinned)
         if pinned
         else await solve_wheels(
             shop,
             wanted,
-            ["--", *wanted.requirements],
+            [*([] if here else ["--ignore-requires-python"]), "--", *wanted.requirements],
             what=f"wheels for Python {wanted.python}",
         )
     )
@@ -99,7 +104,14 @@ async def bring_wheels(shop: Workshop, python: str | None, wheels: Sequence[Whee
 
     async def one(wheel: Wheel) -> Item:
         blob = await shop.fetch_file([wheel.url], wheel.sha256, None)
-        licence = await asyncio.to_thread(_licence_in, shop.store.path(blob.digest))
+        head = await asyncio.to_thread(_metadata_of, shop.store.path(blob.digest))
+        if head is not None and python and not _runs_on(head, python):
+            raise SourceProblem(
+                f"it asks for Python {head.get('Requires-Python')}, and {python} is meant",
+                where=f"wheel {wheel.name} {wheel.version}",
+                remedy="Pin an older version of it in the recipe, or make the bundle with "
+                f"Python {python}.",
+            )
         return shop.artifact(
             "wheel",
             [(_file_name(wheel.url), blob)],
@@ -107,7 +119,7 @@ async def bring_wheels(shop: Workshop, python: str | None, wheels: Sequence[Whee
             version=wheel.version,
             platform=f"python{python}" if python else None,
             origin=address(wheel.url),
-            licence=licence,
+            licence=_licence(head) if head is not None else None,
             pins={"url": wheel.url, "file": _file_name(wheel.url)},
         )
 
@@ -148,8 +160,8 @@ async def solve_wheels(
     return found
 
 
-def _licence_in(path: Path) -> str | None:
-    """What a wheel says of its licence; None where it says nothing, or cannot be read."""
+def _metadata_of(path: Path) -> Message | None:
+    """What a wheel says of itself; None where it cannot be read."""
     try:
         with zipfile.ZipFile(path) as packed:
             name = next(n for n in packed.namelist() if _METADATA.fullmatch(n))
@@ -164,8 +176,20 @@ def _licence_in(path: Path) -> str | None:
         zlib.error,
     ):
         return None
-    head = Parser().parsestr(text, headersonly=True)
-    stated = head.get("License-Expression") or head.get("License") or ""
+    return Parser().parsestr(text, headersonly=True)
+
+
+def _runs_on(head: Message, python: str) -> bool:
+    """Whether a wheel runs on a Python, as far as it says."""
+    try:
+        # The latest of its kind: a package may ask for 3.12.3.
+        return SpecifierSet(str(head.get("Requires-Python") or "")).contains(f"{python}.99")
+    except InvalidSpecifier:
+        return True
+
+
+def _licence(head: Message) -> str | None:
+    stated = str(head.get("License-Expression") or head.get("License") or "")
     if not stated.strip() or len(stated) > 200:
         # Older packages say it by a classifier, or give the whole text of the licence.
         named = [str(one) for one in head.get_all("Classifier", ()) if "License ::" in str(one)]

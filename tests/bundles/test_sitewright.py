@@ -15,6 +15,7 @@ import pytest
 from bundles.archive_write import write_archive
 from bundles.create import CreateOptions, create_bundle
 from bundles.layout import Item
+from bundles.lock import parse_lock
 from bundles.problems import CorruptBundle
 from bundles.recipe import Recipe
 from bundles.signature import load_signing_key
@@ -113,6 +114,20 @@ def test_it_is_installed_without_any_network(whole: Path, keys: Keys, tmp_path: 
     assert "whole" in again.stdout, again.stderr
     assert "Installing" not in again.stderr
     assert "NOT checked" in again.stderr
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(300)
+def test_the_same_is_made_again_from_its_lock(whole: Path, keys: Keys, tmp_path: Path) -> None:
+    (record,) = [
+        item
+        for item in verify_bundle(whole).structure.index.of_kind("record")
+        if item.name == "bundle.lock"
+    ]
+    lock = parse_lock(path_of(whole, record).read_bytes(), where="lock")
+    options = CreateOptions(lock=lock, key=load_signing_key(keys.key))
+    asyncio.run(create_bundle(lock.recipe, tmp_path / "again", options))
+    assert (tmp_path / "again/index.json").read_bytes() == (whole / "index.json").read_bytes()
 
 
 @pytest.mark.processes

@@ -227,10 +227,11 @@ def test_the_shipped_keyrings_are_the_archives_own() -> None:
 # Python wheels
 
 
-def wheel(folder: Path, name: str, version: str, requires: str = "") -> None:
+def wheel(folder: Path, name: str, version: str, requires: str = "", python: str = "") -> None:
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nLicense: Apache-2.0\n"
     metadata += f"Requires-Dist: {requires}\n" if requires else ""
+    metadata += f"Requires-Python: {python}\n" if python else ""
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as packed:
         packed.writestr(f"{name}.py", "")
         packed.writestr(f"{info}/METADATA", metadata)
@@ -267,6 +268,23 @@ def test_wheels_come_with_what_they_require(
         cwd=tmp_path,
     )
     assert (tmp_path / "site" / "inner.py").exists()
+
+
+def test_a_wheel_that_does_not_run_on_the_target_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways: it would run here and not there, or there and not here."""
+    other = f"3.{sys.version_info.minor + 1}"
+    (simple := tmp_path / "www" / "simple" / "thing").mkdir(parents=True)
+    wheel(simple, "thing", "1.2", python=f">={other}")
+    with serving(tmp_path / "www") as url:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple/")
+        monkeypatch.setenv("PIP_TRUSTED_HOST", "127.0.0.1")
+        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+        line = {"requirements": ["thing==1.2"]}
+        create(tmp_path / "there", wheels=[{**line, "python": other}])
+        with pytest.raises(SourceProblem, match=f"asks for Python >={other}, and 3.10 is meant"):
+            create(tmp_path / "nowhere", wheels=[{**line, "python": "3.10"}])
 
 
 # Git

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from bundles.recipe import Recipe, load_recipe
 from foundation.problems import InputProblem
+from installer.commands import bundle_recipe
+from installer.commands.bundle_options import add_bundle_options
 from installer.recipe_values import recipe_values
 from installer.solution import Solution, load_solution, solution_ids
 
@@ -95,3 +98,43 @@ def test_the_harness_comes_at_the_version_that_its_solution_names() -> None:
     assert any(line.ref in document.version for document in solution.documents)
     assert line.commit
     assert Path(line.url).stem == "ml-core-test-harness"
+
+
+def named_by(*words: str | Path) -> tuple[Recipe | None, str | None]:
+    parser = argparse.ArgumentParser()
+    add_bundle_options(parser)
+    options = parser.parse_args(["create", "--output", "x", *map(str, words)])
+    recipe, environment, _ = bundle_recipe.recipe_of(options)
+    return recipe, environment
+
+
+def test_the_command_says_what_the_recipe_asks_the_site_for() -> None:
+    with pytest.raises(InputProblem, match="asks the site for git_url"):
+        named_by("--solution", "pm4ml")
+    recipe, environment = named_by("--solution", "pm4ml", "--set", "applications=no")
+    assert recipe is not None
+    assert environment == "production"
+
+
+def test_a_site_file_gives_settings_and_environment_and_more_lines_are_added(
+    tmp_path: Path,
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "solution: pm4ml\nenvironment: staging\n"
+        "settings: {git_url: 'https://git.example.org/a.git', git_revision: v7}\n"
+    )
+    more = tmp_path / "more.yaml"
+    more.write_text("solution: pm4ml\nversion: '1'\nimages: ['quay.io/own/{{ git_revision }}:1']\n")
+    recipe, environment = named_by(
+        "--solution", "pm4ml", "--site", site, "--with", more, "--set", "git_revision=v8"
+    )
+    assert recipe is not None
+    assert environment == "staging"
+    assert (recipe.git[0].url, recipe.git[0].ref) == ("https://git.example.org/a.git", "v8")
+    assert recipe.images[-1].name == "quay.io/own/v8:1"
+
+
+def test_a_solution_without_a_recipe_says_so() -> None:
+    with pytest.raises(InputProblem, match="no recipe is known for"):
+        named_by("--solution", "mosip")
