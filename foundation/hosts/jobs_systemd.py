@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
@@ -108,6 +109,10 @@ async def follow(
         synced = True
     for line in reader.flush():
         yield line
+    own = status.result in _ENDED_BY_ITSELF and (status.exit_status or 0) < _SYSTEMDS_OWN
+    if own and not cursor and not reader.ended:
+        # Its shell wrote a last word, and the journal has not kept it.
+        yield JobLine(LOST, "journal", reader.read, time.time())
 
 
 async def follow_units(
@@ -143,6 +148,14 @@ class _Entries:
                 for line in self._reader.feed(raw):
                     yield line
 
+
+LOST: Final = (
+    "The machine's journal has lost lines of this command, the last ones at least: look at the "
+    "free space of /var/log, and at journalctl --disk-usage."
+)
+_ENDED_BY_ITSELF: Final = ("success", "exit-code")
+_SYSTEMDS_OWN: Final = 200
+"""Exit statuses from here up are systemd's where it could not run the command (systemd.exec(5))."""
 
 END: Final = "sitewright: the job ended {}"
 

@@ -13,6 +13,7 @@ import pytest
 from foundation.hosts import jobs
 from foundation.hosts.connection import Become, Connection
 from foundation.hosts.jobs import JobLine, JobSpec, JobState
+from foundation.hosts.jobs_systemd import LOST
 from foundation.hosts.local import LocalConnection
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
@@ -305,6 +306,26 @@ async def test_the_first_line_is_there_whatever_stands_before_it(
         await connection.run(["sh", "-c", move, spec.id], become=Become.ROOT)
         again = [line async for line in jobs.follow(connection, spec.id)]
         assert texts(again) == ["first", "second"]
+        await jobs.forget(connection, spec.id)
+
+
+@pytest.mark.lab
+async def test_what_the_journal_did_not_keep_is_said(lab: Lab, lab_machines: LabMachines) -> None:
+    """The journal is emptied, as a disk that runs full does it, before the job is read."""
+    [machine] = lab_machines(1)
+    machine.altered = True
+    inventory = inventory_of(lab, [machine])
+    spec = JobSpec(new_id(), ("echo", "a word that nobody will read"))
+    async with Pool(inventory) as pool:
+        connection = await pool.connect(inventory.hosts[0])
+        await jobs.start(connection, spec)
+        async with asyncio.timeout(30):
+            while (await jobs.status(connection, spec.id)).state is JobState.RUNNING:  # noqa: ASYNC110 - on a machine
+                await asyncio.sleep(0.02)
+        empty = "journalctl --sync; journalctl --rotate; journalctl --vacuum-time=1us"
+        await connection.run(["sh", "-c", empty], become=Become.ROOT)
+        lines = [line async for line in jobs.follow(connection, spec.id)]
+        assert [line.text for line in lines] == [LOST]
         await jobs.forget(connection, spec.id)
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.problems import InputProblem
+from installer.commands.plan import plan_text
 from installer.plan_files import plan_from_json
 from installer.planning import load_stages, make_plan
 from installer.site import Site, SiteHost
@@ -97,6 +98,14 @@ def test_a_plan_is_plain_values_and_the_same_for_the_same_site() -> None:
     assert json.loads(json.dumps(one.as_json())) == one.as_json()
     assert one.sha256 == two.sha256
     assert make_plan(solution, site(domain="other.example.org"), []).sha256 != one.sha256
+
+
+def test_the_control_host_of_the_site_is_the_plans_and_is_shown() -> None:
+    solution = load_solution("pm4ml")
+    made = make_plan(solution, site().model_copy(update={"control": "lb1"}), [])
+    assert made.control == "lb1"
+    assert "Ansible, Helm and kubectl run on lb1." in plan_text(made, 80)
+    assert "run on" not in plan_text(make_plan(solution, site(), []), 80).splitlines()[2]
 
 
 def test_what_is_not_wanted_is_left_out_with_what_hangs_on_it() -> None:
