@@ -27,7 +27,13 @@ class Option:
     """One option of the map, with the solution that carries it out where there is one."""
 
     file: OptionFile
-    solution: Solution | None
+
+    @property
+    def solution(self) -> Solution | None:
+        """The solution that carries it out, read when it is first asked for."""
+        from installer.solution import load_solution
+
+        return load_solution(self.file.solution) if self.file.solution else None
 
     @property
     def id(self) -> str:
@@ -37,7 +43,8 @@ class Option:
     @property
     def installable(self) -> bool:
         """Whether Sitewright installs it; else the steps are taken by hand."""
-        return self.solution is not None and self.solution.installable
+        solution = self.solution
+        return solution is not None and solution.installable
 
     @property
     def by(self) -> str:
@@ -47,15 +54,17 @@ class Option:
     @property
     def bundled(self) -> bool:
         """Whether Sitewright can make a bundle that brings it to a site without internet."""
+        solution = self.solution
         return (
-            self.solution is not None
-            and self.installable
-            and (self.solution.folder / "bundle.yaml").is_file()
+            solution is not None
+            and solution.installable
+            and (solution.folder / "bundle.yaml").is_file()
         )
 
     def needs(self, way: Way) -> SolutionNeeds | None:
         """What a way asks of its machines, or None where no table says it."""
-        return None if self.solution is None else self.solution.needs(way.id)
+        solution = self.solution
+        return None if solution is None else solution.needs(way.id)
 
     def name(self, way: Way) -> str:
         """The name of a way for a narrow column."""
@@ -111,7 +120,11 @@ class Map:
 
 
 def load_map(folder: Path | None = None) -> Map:
-    """The map, read once; raises InputProblem that names the file, the line and the key."""
+    """The map, read once; raises InputProblem that names the file, the line and the key.
+
+    The solutions behind the options are read when they are asked for; only those of a map that is
+    not the shipped one are looked at here, since a test has looked at the shipped ones.
+    """
     return _read(folder or FOLDER)
 
 
@@ -119,7 +132,6 @@ def load_map(folder: Path | None = None) -> Map:
 def _read(folder: Path) -> Map:
     from foundation.documents import load_yaml
     from installer.option_files import MapFile, OptionFile, SourcesFile
-    from installer.solution import load_solution
 
     sources = load_yaml(SourcesFile, folder / "sources.yaml").sources
     file = load_yaml(MapFile, folder / "map.yaml")
@@ -127,14 +139,20 @@ def _read(folder: Path) -> Map:
     for name in file.options:
         option = load_yaml(OptionFile, folder / f"{name}.yaml")
         _agree(option, name, file, [source.id for source in sources], folder)
-        solution = load_solution(option.solution) if option.solution else None
-        if solution is not None:
-            for way in option.ways:
-                solution.environment(way.id)
-        options.append(Option(option, solution))
+        options.append(Option(option))
+        if folder != FOLDER:
+            check_solution(options[-1])
     for case in file.use_cases:
         _known("source", case.source, [source.id for source in sources], folder / "map.yaml")
     return Map(file.use_cases, tuple(options), sources)
+
+
+def check_solution(option: Option) -> None:
+    """Raises InputProblem where an option names a solution or an environment that is not there."""
+    solution = option.solution
+    if solution is not None:
+        for way in option.file.ways:
+            solution.environment(way.id)
 
 
 def _agree(option: OptionFile, name: str, file: MapFile, sources: list[str], folder: Path) -> None:

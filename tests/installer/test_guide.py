@@ -10,7 +10,7 @@ import yaml
 
 from foundation.problems import InputProblem
 from installer.chart import chart_of
-from installer.guide import FOLDER, Option, load_map
+from installer.guide import FOLDER, Option, check_solution, load_map
 from installer.option_files import Quality, State
 from installer.solution import load_solution, solution_ids
 
@@ -62,6 +62,12 @@ def test_every_source_is_used_and_every_reference_resolves() -> None:
     assert {source.id for source in chart.sources} == {r.partition(" ")[0] for r in references}
     assert chart.cite("doc-003 §4.1").endswith("§4.1")
     assert chart.cite("sitewright") == "Sitewright"
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=BY_ID)
+def test_every_solution_and_environment_that_is_named_is_there(option: Option) -> None:
+    """The shipped map is not looked through at every start; here it is."""
+    check_solution(option)
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=BY_ID)
