@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bundles.signers import Signer
     from bundles.structure import Structure
     from bundles.verify import Verified
-    from installer.plan import Plan
+    from installer.plan import Plan, PlannedStep
     from installer.site import Site
 
 ADDRESSES: Final = ("registry", "apt", "charts", "git", "files")
@@ -118,6 +118,17 @@ def items_text(items: Iterable[Item]) -> str:
         for item in items
     ]
     return "\n".join(lines) + "\n"
+
+
+def delivery_words(step: PlannedStep) -> str:
+    """What a planned delivery brings, and how much; empty for a step that is none."""
+    size = step.spec.get("size")
+    if step.kind != "deliver" or not isinstance(size, int):
+        return ""
+    from bundles.contents import human_size
+
+    count = sum(text.count("\n") for _, text in step.files)
+    return f"{count} items, {human_size(size)} to each machine that lacks them"
 
 
 def verify_for(

@@ -63,6 +63,10 @@ def about_step(stage: PlannedStage, step: PlannedStep) -> list[tuple[str, str]]:
     """A step in a few lines: (label, text)."""
     hosts = ", ".join("this machine" if name == HERE else name for name in step.hosts)
     lines = [("", step.title), ("on", hosts or "this machine")]
+    from installer.supplies import delivery_words
+
+    if brings := delivery_words(step):
+        lines.append(("brings", brings))
     if step.irreversible:
         lines.append(("cannot be taken back", step.irreversible))
     lines.append(("why", f"{stage.why} ({stage.source})"))
@@ -71,7 +75,7 @@ def about_step(stage: PlannedStage, step: PlannedStep) -> list[tuple[str, str]]:
 
 _SHOWN: Final = ("command", "script", "playbook", "tags", "variables", "chart", "version",
                  "release", "namespace", "manifest", "project", "directory", "path", "mode",
-                 "owner", "text", "items", "until", "done", "verify", "undo", "secrets",
+                 "owner", "text", "items", "to", "until", "done", "verify", "undo", "secrets",
                  "rolling", "timeout_minutes")  # fmt: skip
 
 

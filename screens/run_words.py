@@ -18,7 +18,7 @@ from screens.widgets.run_log import Said
 if TYPE_CHECKING:
     from installer.plan import Plan, PlannedStep
     from installer.running.progress import Progress, StageProgress, StepProgress
-    from installer.running.state import RunState
+    from installer.running.state import RunState, Standing
     from installer.running.work import Failure
     from screens.machine_tasks import MachineTasks
 
@@ -33,6 +33,8 @@ _SIGNS: Final = {
     "waiting": "·", "running": "▸", "done": "✓", "failed": "!", "skipped": "-", "stopped": "-",
 }  # fmt: skip
 _LAST_LINES: Final = 6
+_BAR: Final = 10
+"""Characters of a bar; plain ones, so that it is the same in every look."""
 ONCE: Final = ("playbook", "confirm")
 """Kinds of step that run once for all their machines."""
 _TASK_TOLD: Final = re.compile(
@@ -155,8 +157,8 @@ def machine_rows(
         doing, time = "", ""
         for each, step in found:
             if each == stand and each in ("running", "failed"):
-                doing = tasks.doing.get(name) or step.title
                 standing = state.steps[step.stage, step.id, _runs_on(step, name)]
+                doing = tasks.doing.get(name) or copying(step, standing) or step.title
                 if each == "running":
                     each_usual = duration(usual[step.stage, step.id])
                     time = f"{duration(max(now - standing.started, 0))} of {each_usual}"
@@ -165,6 +167,15 @@ def machine_rows(
             doing = tasks.doing.get(name, "")
         rows.append(MachineRow(name, stand, doing, time))
     return tuple(rows)
+
+
+def copying(step: PlannedStep, standing: Standing) -> str:
+    """How far a delivery to a machine is: a bar, and its words; empty where none is under way."""
+    if step.kind != "deliver" or standing.progress is None or not standing.progress[1]:
+        return ""
+    done, total, text = standing.progress
+    filled = min(_BAR, int(_BAR * done / total))
+    return f"[{'#' * filled}{'-' * (_BAR - filled)}] {text}"
 
 
 def machine_states(plan: Plan, state: RunState) -> dict[str, str]:

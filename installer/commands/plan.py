@@ -101,12 +101,10 @@ def _step_text(step: PlannedStep, width: int, *, full: bool) -> list[str]:
         initial_indent="   - ",
         subsequent_indent="     ",
     )
-    size = step.spec.get("size") if step.kind == "deliver" else None
-    if isinstance(size, int):
-        from bundles.contents import human_size
+    from installer.supplies import delivery_words
 
-        count = sum(text.count("\n") for _, text in step.files)
-        lines.append(f"       {count} items, {human_size(size)} to each machine that lacks them")
+    if brings := delivery_words(step):
+        lines.append(f"       {brings}")
     if step.irreversible:
         lines += textwrap.wrap(
             f"CANNOT BE TAKEN BACK: {step.irreversible}",
