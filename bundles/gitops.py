@@ -147,7 +147,7 @@ def _umbrella(
         repository = str(line.get("repository", ""))
         if repository.startswith("file://") or not repository:
             continue  # it lies in the same repository
-        values = _mapping(own.get(line.get("alias") or line.get("name")))
+        values = _mapping(own.get(str(line.get("alias") or line.get("name"))))
         _chart(line.get("name"), repository, line.get("version"), values, path, found)
 
 
@@ -159,19 +159,23 @@ def _chart(
     path: str,
     found: FromOutside,
 ) -> None:
-    texts = (str(name or ""), str(repository or "").rstrip("/"), str(version or ""))
-    if not _NAME.fullmatch(texts[0]) or not _REPOSITORY.fullmatch(texts[1]):
-        found.unread.append(f"{path}: which chart is meant by {texts[0] or 'an empty name'}")
-    elif not _VERSION.fullmatch(texts[2]):
+    called, address, number = (_text(one) for one in (name, repository, version))
+    if not _NAME.fullmatch(called) or not _REPOSITORY.fullmatch(address):
+        found.unread.append(f"{path}: which chart is meant by {called[:100] or 'an empty name'}")
+    elif not _VERSION.fullmatch(number):
         found.unread.append(
-            f'{path}: which version of the chart {texts[0]} is meant by "{texts[2]}"; '
+            f'{path}: which version of the chart {called} is meant by "{number[:100]}"; '
             "write the number"
         )
     else:
         plain = {str(key): value for key, value in values.items()}
-        chart = ChartNamed(*texts, values=plain, by=path)
+        chart = ChartNamed(called, address, number, values=plain, by=path)
         if chart not in found.charts:
             found.charts.append(chart)
+
+
+def _text(value: Any) -> str:
+    return str(value).rstrip("/") if isinstance(value, (str, int, float)) else ""
 
 
 def _image(text: Any, path: str, found: FromOutside) -> None:
