@@ -308,8 +308,8 @@ _TOPICS: Final = {
                 "word: Enter opens a step with its commands and the files that it brings."
             ),
             (
-                "undo says whether Sitewright can take a step back: yes, by hand, or NEVER, "
-                "with the reason beneath."
+                "undo says whether Sitewright can take a step back: yes, by hand, nothing (it "
+                "changes nothing), or NEVER, with the reason beneath."
             ),
             (
                 "Nothing is done before Begin was confirmed by name. It is refused while the "

@@ -28,7 +28,7 @@ from screens.wizard import StepId
 if TYPE_CHECKING:
     from installer.plan import Plan, PlannedStage, PlannedStep
 
-COLUMNS = (Column("step"), Column("machines", 14), Column("usually", 8), Column("undo", 7))
+COLUMNS = (Column("step"), Column("machines", 12), Column("usually", 8), Column("undo", 7))
 
 
 class PlanScreen(StepScreen):

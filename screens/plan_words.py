@@ -49,13 +49,15 @@ def size_sentence(plan: Plan) -> str:
 def where(step: PlannedStep) -> str:
     """The machines of a step, as many as a column can hold."""
     names = ["here" if name == HERE else name for name in step.hosts] or ["here"]
-    return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
+    return ", ".join(names) if len(names) < 3 else f"{len(names)} machines"
 
 
 def undo_word(step: PlannedStep) -> str:
     """Whether a step can be taken back, in a word for a column."""
     if step.irreversible:
         return "NEVER"
+    if step.kind in ("wait", "checklist", "confirm"):
+        return "nothing"  # it changes nothing that could be taken back
     return "yes" if step.spec.get("undo") else "by hand"
 
 

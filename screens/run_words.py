@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from installer.running.work import Failure
     from screens.machine_tasks import MachineTasks
 
-STAGE_COLUMNS: Final = (Column("state", 8), Column("stage"), Column("steps", 7), Column("time", 15))
+STAGE_COLUMNS: Final = (Column("state", 7), Column("stage"), Column("steps", 5), Column("time", 15))
 
 _TONES: Final = {
     "waiting": "muted", "running": "accent", "done": "pass", "already": "pass", "failed": "fail",
