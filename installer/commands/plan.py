@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from installer.solution import Solution
 
 
+_MOST_GAPS = 8
+"""Lines; the rest is for `bundle check`."""
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright plan`."""
     add_site_options(parser)
@@ -30,14 +35,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the plan; no machine is asked."""
     options.site = site_file_of(options)
-    _, _, plan = read_plan(options.site, options.playbooks)
+    site, solution, plan = read_plan(options.site, options.playbooks)
     if options.format == "json":
         text = json.dumps(plan.as_json(), indent=2, ensure_ascii=False)
     else:
         width, _, _ = text_style(options)
         text = plan_text(plan, width, full=options.full)
     write_result(text, options.output)
+    tell_gaps(site, options.site, solution)
     return ExitCode.DONE
+
+
+def tell_gaps(site: Site, site_file: Path, solution: Solution) -> None:
+    """Say on standard error what the site's bundle lacks, before anybody relies on it."""
+    if site.supplies.bundle is None:
+        return
+    from installer.bundle_gaps import gaps_of_site
+
+    gaps = gaps_of_site(site, site_file, solution)
+    if not gaps:
+        return
+    lines = [f"  {gap}" for gap in gaps[:_MOST_GAPS]]
+    if len(gaps) > _MOST_GAPS:
+        lines.append(f"  and {len(gaps) - _MOST_GAPS} more")
+    print(
+        f"\nThe bundle lacks {len(gaps)} of what this site needs:",
+        *lines,
+        f"All of it, and what to do: sitewright bundle check {site.supplies.bundle} "
+        f"--site {site_file}",
+        sep="\n",
+        file=sys.stderr,
+    )
 
 
 def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, Plan]:
