@@ -40,7 +40,9 @@ class Running:
 
 
 @contextmanager
-def serving_bundle(bundle: Path, folder: Path, **options: Any) -> Iterator[Running]:
+def serving_bundle(
+    bundle: Path, folder: Path, *, address: str = "127.0.0.1", **options: Any
+) -> Iterator[Running]:
     """Serve in an event loop of its own thread, until the block ends."""
     ready = threading.Event()
     state: dict[str, Any] = {}
@@ -50,9 +52,7 @@ def serving_bundle(bundle: Path, folder: Path, **options: Any) -> Iterator[Runni
         state["end"] = asyncio.Event()
         state["loop"] = asyncio.get_running_loop()
         try:
-            async with serve_bundle(
-                bundle, "127.0.0.1", 0, tell=events.append, **options
-            ) as served:
+            async with serve_bundle(bundle, address, 0, tell=events.append, **options) as served:
                 state["served"] = served
                 ready.set()
                 await state["end"].wait()
