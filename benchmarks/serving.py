@@ -86,11 +86,9 @@ async def measure(folder: Path, size: int, clients: int, rounds: int) -> None:
                 f"docker://{place}/bench/large:1",
             )  # fmt: skip
             for _ in range(rounds):
-                url = f"{served.base}/v2/docker.io/bench/large/blobs/{blob}"
-                ours.append(await fetch(url, ca, clients))
-                theirs.append(
-                    await fetch(f"https://{place}/v2/bench/large/blobs/{blob}", ca, clients)
-                )
+                for base, times in ((f"{served.base}/v2/docker.io", ours), (other_base, theirs)):
+                    url = f"{base}/bench/large/blobs/{blob}"
+                    times.append(await fetch(url, ca, clients))
     finally:
         registry.terminate()
         registry.wait()

@@ -8,8 +8,6 @@ from typing import Final
 from installer.events import Event, Kind
 
 _BAD: Final = frozenset({"failed", "unreachable"})
-_CELLS: Final = 10
-"""Cells of a machine's bar."""
 
 
 @dataclass(slots=True)
@@ -25,8 +23,6 @@ class MachineTasks:
         """One event."""
         if event.kind is Kind.TASK:
             self._task(event)
-        elif event.kind is Kind.STEP_PROGRESS:
-            self.doing[event.host] = _bar(event)
         elif event.kind is Kind.STEP_STARTED:
             self.doing.clear()
             self.failed.pop((event.stage, event.step), None)
@@ -48,14 +44,3 @@ class MachineTasks:
     def failed_machines(self) -> frozenset[str]:
         """Every machine on which a step has failed and was not done since."""
         return frozenset(host for hosts in self.failed.values() for host in hosts)
-
-
-def _bar(event: Event) -> str:
-    """How far something is that is measured, such as a delivery: a bar, and its words."""
-    done, total = event.data.get("done"), event.data.get("total")
-    if not isinstance(done, int) or not isinstance(total, int) or total <= 0:
-        return str(event.data.get("text") or "")
-    share = min(max(done / total, 0.0), 1.0)
-    full = int(share * _CELLS)
-    bar = "#" * full + "." * (_CELLS - full)
-    return f"[{bar}] {int(share * 100):3d} % {event.data.get('text') or ''}".rstrip()

@@ -171,7 +171,11 @@ def machine_rows(
 
 def copying(step: PlannedStep, standing: Standing) -> str:
     """How far a delivery to a machine is: a bar, and its words; empty where none is under way."""
-    if step.kind != "deliver" or standing.progress is None or not standing.progress[1]:
+    if (
+        step.kind not in ("deliver", "push")
+        or standing.progress is None
+        or not standing.progress[1]
+    ):
         return ""
     done, total, text = standing.progress
     filled = min(_BAR, int(_BAR * done / total))
