@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -16,6 +17,7 @@ from screens.levers import LEVER_BINDINGS, LeverScreen
 from screens.log_actions import LOG_BINDINGS
 from screens.memory import Changed
 from screens.widgets.keys import Key, KeyLine
+from screens.widgets.run_view import Standing
 from screens.wizard import StepId
 
 if TYPE_CHECKING:
@@ -62,9 +64,22 @@ class InstallScreen(LeverScreen):
         elif order.run is not None:
             self.say("g goes on with this installation where it stands; F2 takes passwords.")
             self.view.say_far("Not begun again yet: g goes on.")
+            self.log_panel.folder = order.run
             self.draw_place()
+            self.run_quietly(self._recall(order, order.run), group="recall")
         else:
             self.start(order)
+
+    async def _recall(self, order: Order, run: Path) -> None:
+        """Show how a run stands that was left unfinished, and what it did last."""
+        state, events = await self.services.recall(run)
+        if self.work is None and self.shown:
+            self.view.arrive(events)
+            while self.view.arrived:
+                self.view.flush()
+            last = state.last_time
+            self.view.draw(Standing(order.plan, state, last, running=False))
+            self.view.say_far(f"Not begun again yet: g goes on. {self.view.done_words}.")
 
     # ---- running
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +19,18 @@ from screens.services import Export, Installing, Order, Unfinished
 if TYPE_CHECKING:
     from foundation.hosts.pool import Pool
     from foundation.problems import Problem
+    from installer.events import Event
     from installer.hand_over.model import HandOver
     from installer.plan import Plan, PlannedStage
+    from installer.running.state import RunState
     from installer.site import Site
     from installer.solution import Solution
     from installer.steps.kind import Asker
     from installer.steps.model import Settings
 
 CONNECT_TIMEOUT: Final = 15.0
+LAST_EVENTS: Final = 1_000
+"""Events of a run that is gone on with, to see what it did last."""
 
 
 class LiveInstallation:
@@ -158,6 +163,19 @@ class LiveInstallation:
             return replace(answers, installable=True, site_file=None), opened.plan()
 
         return await asyncio.to_thread(read)
+
+    async def recall(self, run: Path) -> tuple[RunState, tuple[Event, ...]]:
+        """The state of a run and its last events, read off the event loop."""
+
+        def read_back() -> tuple[RunState, tuple[Event, ...]]:
+            from installer.journal import records
+            from installer.runs import open_run
+
+            opened = open_run(run)
+            last = deque(records(opened.journal), maxlen=LAST_EVENTS)
+            return opened.state(), tuple(record.event() for record in last)
+
+        return await asyncio.to_thread(read_back)
 
     async def hand_over(self, run: Path) -> HandOver:
         """The report of a run, read off the event loop."""

@@ -92,7 +92,8 @@ class RunStepScreen(LogActions, StepScreen):
     def draw_place(self) -> None:
         """Where the log lies on the disk."""
         panel = self.log_panel
-        panel.folder = self.work.run.folder if self.work is not None else None
+        if self.work is not None:
+            panel.folder = self.work.run.folder
         panel.show_place()
 
     def on_resize(self, _event: events.Resize) -> None:

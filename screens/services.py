@@ -257,6 +257,9 @@ class Services(Protocol):
     async def reopen(self, run: Path) -> tuple[Answers, Plan]:
         """The answers and the plan of a run, to go on with it."""
 
+    async def recall(self, run: Path) -> tuple[RunState, tuple[Event, ...]]:
+        """Where a run stands by its record, and the last events in it."""
+
     async def write_text(self, path: Path, text: str) -> None:
         """Write a text for people to a file."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -54,7 +53,8 @@ class RunView(Container):
         """Which of the failures is shown."""
         self.name_width = 4
         self.titles: dict[str, str] = {}
-        self.folder: Path | None = None
+        self.done_words = ""
+        """How many steps are done of how many, as last drawn."""
 
     @property
     def log_panel(self) -> LogPanel:
@@ -137,11 +137,12 @@ class RunView(Container):
 
         plan, state, now = standing.plan, standing.state, standing.now
         progress = progress_of(plan, state, standing.expected, now=now)
+        self.done_words = done_of(progress)
         if standing.running or standing.ended is not None:
             ended = None if standing.running else standing.ended
             self.say_far(progress_sentence(progress, state, ended, paused=standing.paused))
         elif state.started is not None:
-            self.say_far(f"Not under way here. {done_of(progress)}.")
+            self.say_far(f"Not under way here. {self.done_words}.")
         board = self.query_one("#stages", Board)
         rows = rail_rows(progress, state, now)
         if [row.key for row in rows] != [row.key for row in board.rows]:

@@ -23,6 +23,7 @@ from screens.leave import LeaveScreen
 from screens.step_panel import StepPanel
 from screens.widgets.board import Board
 from screens.widgets.field import Line
+from screens.widgets.log_panel import LogPanel
 from screens.wizard import StepId
 from tests.screens.driving import judged, on_step, shows, text, types, until, wizard
 from tests.screens.tiny import TinyServices, write_solution
@@ -340,6 +341,9 @@ async def test_leaving_stops_it_and_the_next_start_goes_on(
         await pilot.press("enter")
         await on_step(pilot, StepId.INSTALL)
         assert headline(pilot) == "Machines were changed"
+        # How it stands, and what it did last, before anything is begun again.
+        await shows(pilot, "Not begun again yet: g goes on. 2 of 3 steps", "box1 | E: the folder")
+        assert str(folder) in str(again.step_screen.query_one(LogPanel).path)
         await pilot.press("g")
         await until(pilot, lambda: isinstance(again.screen, SecretsScreen))
         await types(pilot, TOKEN)
