@@ -27,10 +27,12 @@ from tests.screens.driving import (
     LOOKING,
     choose,
     judged,
+    mapped,
     on_step,
     shows,
     text,
     to_goal,
+    to_list,
     to_machines,
     to_preflight,
     to_summary,
@@ -51,6 +53,7 @@ async def test_the_keyboard_alone_leads_from_the_welcome_to_the_site_file(
         await pilot.press("enter")
         await on_step(pilot, StepId.GOAL)
         await until(pilot, lambda: len(app.screen.query_one("#list", Board).rows) > 5)
+        await to_list(pilot)
         await pilot.press("down", "enter")
         await on_step(pilot, StepId.MACHINES)
         await types(pilot, "m1=ops@10.10.0.11\n".strip())
@@ -79,8 +82,8 @@ async def test_the_mouse_alone_leads_to_the_summary(services: RecordedServices) 
         await on_step(pilot, StepId.WELCOME)
         await pilot.click("#next")
         await on_step(pilot, StepId.GOAL)
-        await until(pilot, lambda: len(app.screen.query_one("#list", Board).rows) > 5)
-        await pilot.click("#list", offset=(3, 0))
+        await mapped(pilot, "experimenter", "core-test-harness/single-box")
+        await pilot.click("#cases", offset=(3, 0))
         await pilot.click("#next")
         await on_step(pilot, StepId.PREFLIGHT)
         await judged(pilot)
@@ -239,7 +242,7 @@ async def test_a_window_that_is_too_small_says_so_and_comes_back(
         await pilot.resize_terminal(*SMALL)
         await on_step(pilot, StepId.GOAL)
         await pilot.press("down")
-        assert app.screen.query_one("#list", Board).key != "carry"
+        assert app.screen.query_one("#cases", Board).key == "developer"
 
 
 async def test_beginning_in_a_small_window_is_covered_at_once(services: RecordedServices) -> None:
