@@ -148,8 +148,8 @@ class SkipScreen(Dialog[Skip]):
                 yield Press("Skip F10", id="take", action="screen.take", primary=True)
 
     def on_mount(self) -> None:
-        """Begin with the reason, which nobody else knows."""
-        self.query_one("#reason", Line).focus()
+        """Begin with the name, or with the reason where the name is known."""
+        self.query_one("#reason" if self.person else "#by", Line).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes to the next line, and takes it on the last."""
@@ -167,6 +167,47 @@ class SkipScreen(Dialog[Skip]):
             self.dismiss(Skip(by, reason))
         else:
             self.query_one("#wrong", Static).update("Both the name and the reason are needed.")
+            self.query_one("#reason" if by else "#by", Line).focus()
+
+
+class NameScreen(Dialog[str]):
+    """Who goes on with an installation, for the record."""
+
+    HELP = "install"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f10,ctrl+n", "take", "Go on", show=False, priority=True),
+    ]
+
+    def __init__(self, title: str, about: str, person: str) -> None:
+        super().__init__()
+        self.ask = title
+        self.about = about
+        self.person = person
+
+    def compose(self) -> ComposeResult:
+        """The line for the name."""
+        with Vertical(classes="dialog"):
+            yield Static(self.ask, classes="dialog-title", markup=False)
+            yield Static(self.about, classes="paragraph", markup=False)
+            yield Field("Your name", id="by", value=self.person, example="for the record")
+            with Horizontal(classes="dialog-buttons"):
+                yield Press("Cancel Esc", id="cancel", action="screen.close")
+                yield Press("Go on F10", id="take", action="screen.take", primary=True)
+
+    def on_mount(self) -> None:
+        """Begin in the line."""
+        self.query_one("#by", Line).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter takes it."""
+        event.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Close with the name, if there is one."""
+        name = self.query_one("#by", Line).value.strip()
+        if name:
+            self.dismiss(name)
 
 
 class SureScreen(Dialog[bool]):

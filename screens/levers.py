@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from textual.binding import Binding, BindingType
 
 from foundation.problems import InputProblem
-from screens.ask_person import Skip, SkipScreen, SureScreen
+from screens.ask_person import NameScreen, Skip, SkipScreen, SureScreen
 from screens.run_step import RunStepScreen
 from screens.widgets.keys import Key
 
@@ -144,6 +144,9 @@ class LeverScreen(RunStepScreen):
         if order is None or self.running:
             self.say("It is under way; p pauses and goes on." if self.running else "")
             return
+        if not order.by:
+            self._ask_name(order, take_over=take_over)
+            return
         order = replace(order, take_over=take_over)
         absent = [name for name in order.plan.secrets if name not in self.memory.secrets]
         if absent:
@@ -152,6 +155,20 @@ class LeverScreen(RunStepScreen):
             self.app.push_screen(SecretsScreen(absent), lambda sure: self._go_on(order, sure))
         else:
             self._go_on(order, True)
+
+    def _ask_name(self, order: Order, *, take_over: bool) -> None:
+        """A run that was begun in another session is gone on with by name too."""
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self.memory.person = name
+                self.memory.order = replace(order, by=name)
+                self._begin_again(take_over=take_over)
+
+        about = "What runs on the machines is found again, and nothing is done twice."
+        self.app.push_screen(
+            NameScreen("Go on with the installation?", about, self.memory.person), take
+        )
 
     def _go_on(self, order: Order, sure: bool | None) -> None:
         if sure:

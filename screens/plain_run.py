@@ -197,6 +197,8 @@ def install(wizard: PlainWizard) -> StepId | None:
         if not begun and not _yes(wizard, "Go on with this installation where it stands"):
             raise BackWanted
         begun = True
+        if not order.by:
+            order = memory.order = replace(order, by=ask_name(wizard))
         secrets = ask_secrets(wizard, order.plan.secrets)
         if secrets is None:
             begun = False

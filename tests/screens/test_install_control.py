@@ -15,14 +15,16 @@ from installer.runs import site_key
 from installer.site_lock import Lock
 from screens.app import SitewrightApp
 from screens.ask_person import QuestionScreen, SureScreen
+from screens.ask_secrets import SecretsScreen
 from screens.install import InstallScreen
 from screens.memory import Changed
 from screens.site_answers import site_from_answers
 from screens.widgets.board import Board
 from screens.widgets.field import Line
 from screens.widgets.keys import KeyLine
-from tests.screens.driving import shows, types, until, wizard
-from tests.screens.test_install import SMALL, agree, begin, failing, to_plan
+from screens.wizard import StepId
+from tests.screens.driving import on_step, shows, types, until, wizard
+from tests.screens.test_install import SMALL, TOKEN, agree, begin, failing, to_plan
 from tests.screens.tiny import TinyServices, write_solution
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
@@ -247,6 +249,47 @@ async def test_the_log_is_filtered_folded_copied_and_saved(
         assert log.wrapped
         screen.stop_engine()
         await until(pilot, lambda: not screen.running)
+
+
+class Nameless(TinyServices):
+    """Somebody who works as root, of whom nobody knows who it is."""
+
+    def person(self) -> str:
+        return ""
+
+
+async def test_a_run_of_another_session_is_gone_on_with_by_name(
+    hermetic: Path, tmp_path: Path
+) -> None:
+    root = write_solution(tmp_path / "plain", hermetic)
+    app = SitewrightApp(TinyServices(root))
+    async with app.run_test(size=SMALL) as pilot:
+        screen = await failing(pilot)
+        screen.stop_engine()
+        await until(pilot, lambda: not screen.running)
+    (hermetic / "mended").touch()
+    again = SitewrightApp(Nameless(root))
+    async with again.run_test(size=SMALL) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        await shows(pilot, "2 of 3 steps done")
+        await pilot.press("enter")
+        await on_step(pilot, StepId.INSTALL)
+        await pilot.press("g")
+        await shows(pilot, "Go on with the installation?", "Your name")
+        await pilot.press("enter")
+        await types(pilot, "Ko Ko")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(again.screen, SecretsScreen))
+        await types(pilot, TOKEN)
+        await pilot.press("enter")
+        await until(pilot, lambda: again.memory.installed is not None)
+        resumed = again.step_screen
+        assert isinstance(resumed, InstallScreen)
+        await until(pilot, lambda: not resumed.running)
+        assert resumed.work is not None
+        journal = resumed.work.run.journal
+    gone_on = [event for event in read(journal) if event.kind is Kind.RUN_RESUMED]
+    assert [event.data["by"] for event in gone_on] == ["Ko Ko"]
 
 
 async def test_retry_on_every_machine_is_offered_only_where_several_failed(
