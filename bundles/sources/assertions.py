@@ -38,6 +38,7 @@ PRIMARY_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 """The headers that name an assertion, by its type; only these types are asked for."""
 
 _HEADER: Final = re.compile(r"([a-z](?:-?[a-z0-9])*):(?: (.*))?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SIGNATURE_TAG: Final = 2
 _KEY_TAG: Final = 6
 
@@ -188,7 +189,7 @@ def _headers(head: bytes, where: str) -> dict[str, str]:
         if line.startswith("  "):
             continue  # a list or a map below a header, which nothing here is decided by
         match = _HEADER.fullmatch(line)
-        if not match or match[1] in seen or not (match[2] or "").isprintable():
+        if not match or match[1] in seen or _CONTROL.search(match[2] or ""):
             _no_assertion(where)
         seen.add(match[1])
         if match[2] is not None:

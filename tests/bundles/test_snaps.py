@@ -246,6 +246,16 @@ def test_canonicals_own_root_key_is_read_and_its_signature_is_good() -> None:
     assert check_chain(chain, ROOT_KEY, now=datetime.now(UTC)) == "canonical"
 
 
+def test_names_of_people_are_taken_as_they_are_written(keys: tuple[Key, Key]) -> None:
+    root, _ = keys
+    headers = {"type": "account", "account-id": "x", "display-name": "Ana\u00a0Mária Ⅱ"}
+    raw = root.sign(headers)
+    (one,) = read_assertions(raw, where="x")
+    assert one.headers["display-name"] == "Ana\u00a0Mária Ⅱ"
+    with pytest.raises(SourceProblem):
+        read_assertions(raw.replace(b"Ana", b"A\x1b[2J"), where="x")
+
+
 def test_every_bit_of_an_assertion_counts(keys: tuple[Key, Key]) -> None:
     store = SnapStoreStandIn(keys=keys)
     root, _ = keys
