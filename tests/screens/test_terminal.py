@@ -52,12 +52,16 @@ def test_the_wizard_gives_the_terminal_back(environment: dict[str, str]) -> None
         assert CURSOR_SHOWN in terminal.output
 
 
+UP = "\x1b[A"
+
+
 def test_a_crash_gives_the_terminal_back_and_names_the_log(environment: dict[str, str]) -> None:
     with Terminal(CRASHING, environment=environment) as terminal:
         terminal.wait_for("New site")
         terminal.send("\r")
-        terminal.wait_for("What can this machine carry?")
-        terminal.wait_for("Miniloop")
+        terminal.wait_for("Recommended on thinkpad")
+        terminal.send(UP)
+        terminal.wait_for("against everything that fits on one")
         terminal.send("\r")
         assert terminal.end() == 1
         after = terminal.output.rpartition(LEFT_ALTERNATE_SCREEN)[2].decode()
