@@ -109,7 +109,7 @@ while :; do
     ups=0
     [ ! -s "$work/up" ] || ups=1
     all=$(awk -F '|' -v ending=" $ending " -v services=" $services " -v up="$ups" '
-        FILENAME ~ /before$/ { old[$0] = 1; next }
+        FILENAME ~ /before$/ { old[$1 "|" $8] = 1; next }
         index(services, " " $1 " ") == 0 { next }
         { one = "good"; seen += 1
           if ($3 == "exited") { if ($4 != 0 || index(ending, " " $1 " ") == 0) one = "bad" }
@@ -118,7 +118,8 @@ while :; do
           else if ($3 != "running" || $5 == "unhealthy") one = "bad"
           else if ($5 == "starting") one = "starting"
           else if ($5 != "healthy" && $6 >= 5) one = "bad"
-          if (one == "bad" && !up && ($0 in old)) one = "starting"
+          # One of before that ends is replaced or started again; it is judged when `up` has ended.
+          if (one == "bad" && !up && (($1 "|" $8) in old)) one = "starting"
           if (one == "bad") bad = 1
           if (one == "starting") starting = 1 }
         END { print bad ? "bad" : starting || !seen ? "starting" : "good" }' \
