@@ -56,14 +56,14 @@ if [ -n "$(docker ps --all --quiet 2>/dev/null)" ]; then
     exit 1
 fi
 echo "Removing: $(echo $packages)"
-DEBIAN_FRONTEND=noninteractive apt-get remove -y -qq $packages
+DEBIAN_FRONTEND=noninteractive apt-get remove -y -qq -o Dpkg::Use-Pty=0 $packages
 rm -f /var/lib/sitewright/core-test-harness/packages
 END
 
 if [ -n "$wanted" ]; then
     echo "Installing:$wanted"
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends $wanted ca-certificates
+    apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $wanted ca-certificates
 fi
 
 if [ "$compose" = debian-13 ]; then
@@ -84,7 +84,7 @@ if [ "$compose" = debian-13 ]; then
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root
     apt-get "$@" update
     (cd "$apt" && apt-get "$@" download docker-compose)
-    apt-get install -y -qq --no-install-recommends "$apt"/docker-compose_*.deb
+    apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$apt"/docker-compose_*.deb
     rm -rf "$apt"
 fi
 
