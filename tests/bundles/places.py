@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from bundles import media
+from bundles.serve.certificates import Identity
 from tests.foundation.sshd import free_port
 
 REGISTRY = shutil.which("docker-registry")
@@ -56,6 +57,7 @@ def start_registry(
     *,
     password_file: Path | None = None,
     proxy: str | None = None,
+    identity: Identity | None = None,
     environment: dict[str, str] | None = None,
 ) -> RunningRegistry:
     """Start docker-registry over a folder, or as a cache of another, and wait for its answer."""
@@ -75,8 +77,16 @@ def start_registry(
         config["auth"] = {"htpasswd": {"realm": "test", "path": str(password_file)}}
     if proxy is not None:
         config["proxy"] = {"remoteurl": proxy}
-    file = folder / "config.json"
+    if identity is not None:
+        (folder / "cert.pem").write_text(identity.certificate)
+        (folder / "key.pem").write_text(identity.key.reveal())
+        config["http"]["tls"] = {
+            "certificate": str(folder / "cert.pem"),
+            "key": str(folder / "key.pem"),
+        }
+    file = folder / f"config-{port}.json"
     file.write_text(json.dumps(config))
+    scheme, trusted = ("https", False) if identity else ("http", True)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             ["docker-registry", "serve", str(file)],
@@ -87,7 +97,10 @@ def start_registry(
     deadline = time.monotonic() + 15
     while True:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/v2/", timeout=5, trust_env=False)
+            # Whether it answers is all that is asked here.
+            httpx.get(
+                f"{scheme}://127.0.0.1:{port}/v2/", timeout=5, trust_env=False, verify=trusted
+            )
             return RunningRegistry(process, port, folder)
         except httpx.TransportError:
             if process.poll() is not None or time.monotonic() > deadline:
