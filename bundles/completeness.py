@@ -102,7 +102,7 @@ def read_contents(bundle: Bundle, structure: Structure, recipe: Recipe | None = 
     """What an open bundle has and names; raises HostileBundle for a chart that is none."""
     index = structure.index
     charts = {(line.name, line.version): line for line in recipe.charts} if recipe else {}
-    manifests = {line.name for line in recipe.files if line.images} if recipe else set()
+    manifests = {line.name: line.without for line in recipe.files if line.images} if recipe else {}
     named = []
     for item in index.of_kind(media.CHART):
         line = charts.get((item.name, item.version or ""))
@@ -113,7 +113,8 @@ def read_contents(bundle: Bundle, structure: Structure, recipe: Recipe | None = 
         if item.name in manifests:
             raw = _content(bundle, item, structure)
             text = raw.decode("utf-8", "replace")
-            named.append(Named(f"the manifest {item.name}", images_of_manifest(text)))
+            images = _but(images_of_manifest(text), manifests[item.name])
+            named.append(Named(f"the manifest {item.name}", images))
     return Contents(index, tuple(named))
 
 
@@ -300,7 +301,10 @@ def _chart_images(
     values: Mapping[str, Any] = line.values if line else {}
     where = f"{bundle.path}, chart {item.name}"
     images = read_chart_file(io.BytesIO(raw), where=where, values=values).images
-    without = line.without if line else ()
+    return _but(images, line.without if line else ())
+
+
+def _but(images: Iterable[str], without: Iterable[str]) -> tuple[str, ...]:
     return tuple(i for i in images if not any(fnmatchcase(i, pattern) for pattern in without))
 
 

@@ -21,7 +21,9 @@ files: [{name: kubectl, url: https://dl.k8s.io/…, sha256: …}]
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -45,7 +47,8 @@ _Package = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$")
 ]
 _Python = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")]
-_Pattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}$")]
+_PATTERN: Final = r"[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}"
+_Pattern = Annotated[str, StringConstraints(pattern=f"^{_PATTERN}$")]
 _SnapName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")]
 _Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
@@ -163,6 +166,8 @@ class FileWanted(Wanted):
     licence: Printable | None = None
     images: bool = False
     """Whether it is a file of Kubernetes objects whose images are brought as well."""
+    without: tuple[_Pattern, ...] = ()
+    """Images that it names and this site does without."""
     platforms: tuple[_Platform, ...] = ()
     """Of those images, instead of the recipe's."""
 
@@ -234,6 +239,33 @@ class Recipe(BaseModel):
         """This recipe and the lines of another, such as what a site adds to a solution."""
         lines = {name: (*getattr(self, name), *getattr(other, name)) for name in _LINES}
         return self.model_copy(update=lines)
+
+    def doing_without(self, patterns: Sequence[str]) -> Recipe:
+        """This recipe without the images of some names, whoever names them.
+
+        Raises InputProblem for a pattern that matches no name there can be.
+        """
+        for pattern in patterns:
+            if not re.fullmatch(_PATTERN, pattern):
+                raise InputProblem(
+                    f'"{pattern}" is no pattern of an image\'s name',
+                    remedy="Write it as docker.io/bitnami/* or quay.io/example/thing:1.2.",
+                )
+
+        def narrowed(lines: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(
+                line.model_copy(update={"without": (*line.without, *patterns)}) for line in lines
+            )
+
+        kept = tuple(
+            line
+            for line in self.images
+            if not any(
+                fnmatchcase(str(parse_reference(line.name)), pattern) for pattern in patterns
+            )
+        )
+        more = {name: narrowed(getattr(self, name)) for name in ("charts", "git", "files")}
+        return self.model_copy(update={"images": kept, **more})
 
     def as_bytes(self) -> bytes:
         """The recipe as it stands in a bundle."""

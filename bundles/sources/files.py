@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Final
 
 from bundles.chart_images import images_of_manifest
@@ -29,13 +30,18 @@ async def gather_file(shop: Workshop, wanted: FileWanted, locked: Locked) -> lis
         return [item]
     if blob.size > _MANIFEST_LIMIT:
         raise SourceProblem("it is too large for a Kubernetes manifest", where=wanted.name)
-    names = images_of_manifest(shop.store.read(blob.digest).decode("utf-8", "replace"))
+    text = shop.store.read(blob.digest).decode("utf-8", "replace")
+    names = [
+        name
+        for name in images_of_manifest(text)
+        if not any(fnmatchcase(name, pattern) for pattern in wanted.without)
+    ]
     images = await gather_named(
         shop,
         names,
         wanted.platforms,
         locked,
         by=f"the manifest {wanted.name}",
-        remedy="Set `images: false` for the file and name the images that the site needs.",
+        remedy="If the site does without it, name it under `without` for the file.",
     )
     return [item, *images]

@@ -107,8 +107,8 @@ async def _named(
     for sentence in outside.unread:
         shop.tracker.note(f"repository {wanted.name}: it cannot be told, in {sentence}")
     remedy = (
-        "If the site does without it, name it under `without` for the repository; or set "
-        "`images: false` for it and name what the site needs."
+        "If the site does without it, add --without and its name, or name it under `without` for "
+        "the repository; or set `images: false` for it and name what the site needs."
     )
 
     async def one_image(name: str, path: str) -> list[Item]:

@@ -87,9 +87,8 @@ def _wanted(options: argparse.Namespace, index: BundleIndex) -> tuple[Recipe, tu
             where=str(options.bundle),
             remedy="Name the recipe that the bundle was made from with --recipe FILE.",
         )
-    return recipe.for_environment(environment), _targets(
-        options, name if known else None, environment
-    )
+    recipe = recipe.doing_without(options.without).for_environment(environment)
+    return recipe, _targets(options, name if known else None, environment)
 
 
 def _targets(

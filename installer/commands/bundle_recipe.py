@@ -33,6 +33,13 @@ def add_value_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="add the lines of a recipe of your own",
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="leave out what charts and manifests name and the site does without: docker.io/a/*",
+    )
 
 
 def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, Path]:
@@ -48,7 +55,8 @@ def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, P
         recipe = load_recipe(file, given, environment=environment)
         for more in options.more:
             recipe = recipe.together_with(load_recipe(more, given, environment=environment))
-        return recipe, environment, file if file.is_dir() else file.parent
+        folder = file if file.is_dir() else file.parent
+        return recipe.doing_without(options.without), environment, folder
     from installer.recipe_values import solution_recipe
     from installer.solution import load_solution
 
@@ -57,7 +65,7 @@ def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, P
     environment = solution.environment(named).id
     where = str(options.site) if options.site else None
     recipe = solution_recipe(solution, environment, given, more=options.more, where=where)
-    return recipe, environment, solution.folder
+    return recipe.doing_without(options.without), environment, solution.folder
 
 
 def given_by(options: argparse.Namespace) -> tuple[Site | None, dict[str, Any]]:

@@ -106,3 +106,19 @@ def test_a_line_that_is_none_is_named(line: str, said: str, tmp_path: Path) -> N
 def test_a_recipe_that_asks_for_nothing_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputProblem, match="asks for nothing"):
         load_recipe(write(tmp_path, "solution: t\nversion: '1'\n"))
+
+
+def test_a_site_does_without_images_whoever_names_them(tmp_path: Path) -> None:
+    lines = (
+        "images: [docker.io/bitnami/redis:1, redis:7]\n"
+        "charts: [{name: a, repository: 'https://r.org', version: '1', without: ['q.io/*']}]\n"
+        "git: [{name: g, url: 'https://x.org/g', images: true}]\n"
+    )
+    recipe = load_recipe(write(tmp_path, f"solution: t\nversion: '1'\n{lines}"))
+    less = recipe.doing_without(["docker.io/bitnami/*", "*:snapshot"])
+    assert [image.name for image in less.images] == ["redis:7"]
+    assert less.charts[0].without == ("q.io/*", "docker.io/bitnami/*", "*:snapshot")
+    assert less.git[0].without == ("docker.io/bitnami/*", "*:snapshot")
+    assert recipe.doing_without([]) == recipe
+    with pytest.raises(InputProblem, match="no pattern"):
+        recipe.doing_without(["$(id)"])

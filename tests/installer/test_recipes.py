@@ -135,6 +135,16 @@ def test_a_site_file_gives_settings_and_environment_and_more_lines_are_added(
     assert recipe.images[-1].name == "quay.io/own/v8:1"
 
 
+def test_the_command_leaves_out_what_the_site_does_without() -> None:
+    recipe, _ = named_by(
+        *("--solution", "pm4ml", "--set", "applications=no"),
+        *("--without", "docker.io/calico/*", "--without", "ghcr.io/dexidp/*"),
+    )
+    assert recipe is not None
+    assert not [image for image in recipe.images if "calico" in image.name]
+    assert "ghcr.io/dexidp/*" in recipe.files[0].without
+
+
 def test_a_solution_without_a_recipe_says_so() -> None:
     with pytest.raises(InputProblem, match="no recipe is known for"):
         named_by("--solution", "mosip")
