@@ -35,8 +35,6 @@ class Site:
     def __init__(self, lab: Lab, machines: Sequence[Machine], folder: Path) -> None:
         self.machines = machines
         self.folder = folder
-        for machine in machines:
-            machine.altered = True
         self.inventory = Inventory(
             hosts=tuple(
                 Host(m.name, m.address, user="ubuntu", identity_files=(lab.key,)) for m in machines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +16,15 @@ from installer.events import Event, Kind
 from tests.installer.engine_site import Watch, engine, new_run
 from tests.installer.playbook_site import CHANGES, Site
 from tests.lab.lab import Lab
-from tests.lab.lending import LabMachines
+from tests.lab.machine import Machine
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
 
 def left_over() -> list[Path]:
-    """Private folders of drivers that are there still."""
-    return [*Path("/run").glob("sitewright-ansible-*"), *Path("/dev/shm").glob("sitewright-*")]
+    """Private folders whose drivers have ended; other runs on this machine may be at work."""
+    folders = [*Path("/run").glob("sitewright-ansible-*"), *Path("/dev/shm").glob("sitewright-*")]
+    return [one for one in folders if not Path("/proc", one.name.split("-")[2]).exists()]
 
 
 def files_with(text: str) -> str:
@@ -34,10 +35,22 @@ def files_with(text: str) -> str:
     ).stdout
 
 
+@pytest.fixture(scope="module")
+def machines(lab: Lab) -> Iterator[list[Machine]]:
+    """Three machines for all tests of this file."""
+    made = lab.machines(3)
+    yield made
+    for machine in made:
+        lab.discard(machine)
+
+
 @pytest.fixture
-def site(lab: Lab, lab_machines: LabMachines, tmp_path: Path) -> Site:
-    """Three machines."""
-    return Site(lab, lab_machines(3), tmp_path)
+def site(lab: Lab, machines: list[Machine], tmp_path: Path) -> Iterator[Site]:
+    """The three machines, with nothing on them of an earlier test."""
+    yield Site(lab, machines, tmp_path)
+    for machine in machines:
+        machine.script("rm -f /etc/sitewright-*; systemctl start ssh.service")
+        lab.trust(machine)
 
 
 async def test_tasks_are_told_machine_by_machine(site: Site) -> None:
