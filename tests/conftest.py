@@ -20,6 +20,7 @@ _SLOWER = {
     "installer/test_cli": "processes",
     "installer/test_ansible": "processes",
     "installer/test_playbook": "processes",
+    "installer/compose/test_scripts": "processes",
     "foundation/test_jobs": "processes",
     "preflight/test_probe_script": "processes",
     "test_install_script": "processes",

@@ -77,7 +77,7 @@ mark "$services" "$@"
 UP: Final = (
     r"""
 set -u
-limit=$1 settle=$2 project=$3 services=$4 ending=$5 format=$6 up_words=$7; shift 7
+limit=$1 settle=$2 patience=$3 project=$4 services=$5 ending=$6 format=$7 up_words=$8; shift 8
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 : > "$work/told"
@@ -95,7 +95,7 @@ look && cp "$work/now" "$work/before"
 { "$@" $up_words 2>&1 & echo $! > "$work/pid"; wait $!; echo $? > "$work/up"; } |
     sed -u 's/^/@up /' &
 up=$!
-good=0 silent=0
+good=0 silent=0 sick=0
 while :; do
     if look; then
         silent=0
@@ -105,7 +105,7 @@ while :; do
         silent=$((silent + 1))
     fi
     now=$(date +%s)
-    # One word for all: bad, starting or good.
+    # One word for all: bad, sick (unhealthy, and may get well), starting or good.
     ups=0
     [ ! -s "$work/up" ] || ups=1
     all=$(awk -F '|' -v ending=" $ending " -v services=" $services " -v up="$ups" '
@@ -115,19 +115,23 @@ while :; do
           if ($3 == "exited") { if ($4 != 0 || index(ending, " " $1 " ") == 0) one = "bad" }
           else if ($3 == "created") one = "starting"
           else if ($3 == "restarting") one = $6 >= 5 ? "bad" : "starting"
-          else if ($3 != "running" || $5 == "unhealthy") one = "bad"
+          else if ($3 != "running") one = "bad"
+          else if ($5 == "unhealthy") one = "sick"
           else if ($5 == "starting") one = "starting"
           else if ($5 != "healthy" && $6 >= 5) one = "bad"
           # One of before that ends is replaced or started again; it is judged when `up` has ended.
           if (one == "bad" && !up && (($1 "|" $8) in old)) one = "starting"
           if (one == "bad") bad = 1
+          if (one == "sick") sick = 1
           if (one == "starting") starting = 1 }
-        END { print bad ? "bad" : starting || !seen ? "starting" : "good" }' \
+        END { print bad ? "bad" : sick ? "sick" : starting || !seen ? "starting" : "good" }' \
         "$work/before" "$work/now")
     said
     code=
+    if [ "$all" != sick ]; then sick=0; elif [ "$sick" = 0 ]; then sick=$now; fi
     if [ "$silent" -ge 5 ]; then code=69
     elif [ "$all" = bad ]; then code=65
+    elif [ "$sick" != 0 ] && [ $((now - sick)) -ge "$patience" ]; then code=65
     elif [ -s "$work/up" ] && [ "$(cat "$work/up")" != 0 ]; then code=70
     elif [ "$all" = good ] && [ -s "$work/up" ]; then
         [ "$good" != 0 ] || good=$now
@@ -152,7 +156,8 @@ while :; do
 done
 """
 )
-"""Arguments: seconds in all, seconds for which all must be good, the project, its services, those
+"""Arguments: seconds in all, seconds for which all must be good, seconds for which one may be
+unhealthy (a busy machine answers late), the project, its services, those
 of them that are meant to end, the format of `look`, the words that bring it up, then the command
 before them."""
 

@@ -71,8 +71,9 @@ class Compose(OfProject):
         ended = await context.change(
             f"bring up the Compose project {data.project}",
             ("sh", "-c", scripts.UP, "sh", str(math.ceil(seconds)),
-             str(math.ceil(data.settle_seconds)), data.project, " ".join(services),
-             " ".join(ending), FORMAT, " ".join(up), *self.command(data)),
+             str(math.ceil(data.settle_seconds)), str(math.ceil(data.unhealthy_seconds)),
+             data.project, " ".join(services), " ".join(ending), FORMAT, " ".join(up),
+             *self.command(data)),
             directory=data.directory,
             on_line=lines,
         )  # fmt: skip
@@ -137,6 +138,12 @@ class Compose(OfProject):
         if status == scripts.TIME_IS_UP and waiting:
             before = f"it was waited for {data.timeout_minutes:g} minutes: "
             return await self.failure(context, data, waiting, before)
+        if not waiting:
+            return StepFailed(
+                "a service failed while they started, and all of them stand by now",
+                where=context.host.name,
+                remedy="The machine may be very busy. Go on: sitewright resume.",
+            )
         said = lines.said_by_compose
         last = f": {said[-1][:300]}" if said else f" ({status})"
         return StepFailed(

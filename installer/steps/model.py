@@ -147,6 +147,8 @@ class ComposeStep(_OfProject):
     """Services that are meant to end, besides those whose end others wait for."""
     settle_seconds: float = Field(default=1.0, ge=0, le=600)
     """How long all must stand before they are believed."""
+    unhealthy_seconds: float = Field(default=20.0, ge=0, le=3600)
+    """How long a service may be unhealthy before it is given up."""
     remove_volumes: bool = False
     """Whether taking it back removes the data as well."""
 
