@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from foundation.problems import Problem
 from screens.bundle_seen import (
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from screens.plain import PlainWizard
     from screens.wizard import StepId
 
-_TENTHS = 10
+_TENTHS: Final = 10
+_CHOICES: Final = (
+    "1. Take it",
+    "2. Compare every byte with its hash",
+    "3. List what is inside",
+    "4. List what is missing",
+)
 
 
 class _Lines:
@@ -101,7 +107,8 @@ def _looked_at(wizard: PlainWizard, seen: BundleSeen) -> BundleSeen:
     while True:
         for label, text in about_state(seen):
             talk.entry(label, text)
-        talk.say("1. Take it   2. Compare every byte   3. List what is inside   4. What is missing")
+        for choice in _CHOICES:
+            talk.say(choice)
         match talk.ask_number("Your choice", 4, default=1):
             case 1:
                 wizard.memory.bundle = seen
