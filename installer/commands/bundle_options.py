@@ -60,8 +60,8 @@ def add_bundle_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _create(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--solution", metavar="ID", help="the recipe of a solution")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--solution", metavar="ID", help="its recipe; else that of the site's")
     what.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe of your own")
     what.add_argument("--lock", type=Path, metavar="FILE", help="the same bundle again")
     parser.add_argument("--environment", metavar="NAME")

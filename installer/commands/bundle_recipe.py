@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.problems import InputProblem
+
 if TYPE_CHECKING:
     from bundles.recipe import Recipe
     from installer.site import Site
@@ -60,12 +62,26 @@ def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, P
     from installer.recipe_values import solution_recipe
     from installer.solution import load_solution
 
-    solution = load_solution(options.solution)
+    solution = load_solution(_solution(options.solution, site))
     named = options.environment or (site.environment if site else None)
     environment = solution.environment(named).id
     where = str(options.site) if options.site else None
     recipe = solution_recipe(solution, environment, given, more=options.more, where=where)
     return recipe.doing_without(options.without), environment, solution.folder
+
+
+def _solution(named: str | None, site: Site | None) -> str:
+    of_site = site.solution if site else None
+    if named and of_site and named != of_site:
+        raise InputProblem(f"the site is one of {of_site}, and {named} was named")
+    found = named or of_site
+    if found is None:
+        raise InputProblem(
+            "it was not said what the bundle is for",
+            remedy="Name the site (--site FILE), a solution (--solution ID), a recipe of your own "
+            "(--recipe FILE), or the lock of a bundle that was made before (--lock FILE).",
+        )
+    return found
 
 
 def given_by(options: argparse.Namespace) -> tuple[Site | None, dict[str, Any]]:

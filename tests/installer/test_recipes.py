@@ -135,6 +135,18 @@ def test_a_site_file_gives_settings_and_environment_and_more_lines_are_added(
     assert recipe.images[-1].name == "quay.io/own/v8:1"
 
 
+def test_a_site_alone_says_what_the_bundle_is_for(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("solution: pm4ml\nenvironment: staging\nsettings: {applications: 'no'}\n")
+    recipe, environment = named_by("--site", site)
+    assert recipe is not None
+    assert (recipe.solution, environment) == ("pm4ml", "staging")
+    with pytest.raises(InputProblem, match="the site is one of pm4ml"):
+        named_by("--site", site, "--solution", "core-test-harness")
+    with pytest.raises(InputProblem, match="not said what the bundle is for"):
+        named_by()
+
+
 def test_the_command_leaves_out_what_the_site_does_without() -> None:
     recipe, _ = named_by(
         *("--solution", "pm4ml", "--set", "applications=no"),
