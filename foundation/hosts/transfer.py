@@ -31,7 +31,7 @@ from foundation.hosts.connection import Become, Chunk, Connection
 from foundation.problems import ConnectionLost, ConnectionProblem, ExitCode, Problem, Refused
 
 SUPPLIES: Final = "/var/lib/sitewright/supplies"
-"""The folder of what was delivered, on every machine; root's, readable by all."""
+"""The folder of what was delivered, on every machine; root's."""
 SPARE: Final = 256 * 1024 * 1024
 """Bytes that are left free on a machine's disk."""
 _LOOK_SECONDS: Final = 60.0

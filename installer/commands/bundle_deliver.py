@@ -196,7 +196,9 @@ class _News:
         if self._json_lines:
             fields: dict[str, Any] = {"event": news.kind, "host": news.host}
             if news.kind == "bytes":
-                fields |= {"done": news.done, "total": news.total, "rate": round(news.rate)}
+                left = (news.total - news.done) / news.rate if news.rate > 0 else None
+                fields |= {"done": news.done, "total": news.total, "rate": round(news.rate),
+                           "seconds_left": left if left is None else round(left, 1)}  # fmt: skip
             print(json.dumps({**fields, "text": news.text}), flush=True)
             return
         if news.kind == "bytes":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import subprocess
@@ -134,6 +135,7 @@ def test_files_are_placed_asked_for_and_taken_back(bundle: Path, tmp_path: Path)
     kubectl = store / "files/kubectl"
     assert kubectl.read_bytes() == b"k"
     assert kubectl.stat().st_nlink == 2  # the store's own bytes, not a copy
+    assert kubectl.stat().st_mode & 0o777 == 0o644
     # What was put in its place by somebody else is seen, and put right.
     kubectl.unlink()
     kubectl.write_bytes(b"another")
@@ -269,3 +271,17 @@ def test_snaps_are_trusted_by_their_assertions_and_installed_in_order(
     assert place("check", cargo, store) == 0
     assert place("place", cargo, store) == 0
     assert len((tmp_path / "calls").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize("program", ["bundles/deliver/on_machine/place.py",
+                                     "foundation/hosts/on_machine/receive.py"])  # fmt: skip
+def test_programs_for_machines_keep_to_the_python_that_is_there(program: str) -> None:
+    """Ubuntu 20.04 has 3.8; what they import is of Python's own library."""
+    tree = ast.parse((Path(__file__).parents[2] / program).read_text(), feature_version=(3, 8))
+    imported = {
+        name.name if isinstance(node, ast.Import) else node.module or ""
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in node.names
+    }
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names

@@ -91,14 +91,14 @@ async def test_what_is_lacking_comes_and_nothing_comes_twice(
     assert (await send(connection, more, store)).sent == 3
 
 
-async def test_blobs_are_for_everybody_to_read_and_for_root_to_change(
+async def test_blobs_are_for_root_alone_and_the_way_to_them_is_open(
     connection: Connection, tmp_path: Path
 ) -> None:
     assert mode(tmp_path) == 0o700
     memory = Memory(b"one")
     await send(connection, memory, tmp_path / "store")
     assert mode(tmp_path) == 0o711  # apt reads as a user of its own
-    assert mode(tmp_path / "store/blobs/sha256" / memory.blobs[0].sha256) == 0o644
+    assert mode(tmp_path / "store/blobs/sha256" / memory.blobs[0].sha256) == 0o600
     assert mode(tmp_path / "store/incoming") == 0o700
 
 

@@ -93,6 +93,9 @@ class Placing:
         write(self.record, json.dumps(record).encode())
         for path, name in self.wanted["links"]:
             link(self.blobs / name, self.store / path)
+            # A repository may hold what is not for every user of the machine; apt's own user
+            # must read its source, and people their files.
+            (self.blobs / name).chmod(0o600 if path.startswith("git/") else 0o644)
         for path, content, _ in self.wanted["files"]:
             write(self.path(path), base64.b64decode(content))
         if self.wanted["links"]:

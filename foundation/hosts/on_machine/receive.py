@@ -53,7 +53,7 @@ class Store:
         self.incoming = self.folder / "incoming"
 
     def prepare(self) -> None:
-        """Make the folders; what is in them may be read by everybody and changed by root."""
+        """Make the folders; a blob is root's alone until it is put where others need it."""
         os.umask(0o022)
         self.blobs.mkdir(parents=True, exist_ok=True)
         self.incoming.mkdir(exist_ok=True)
@@ -171,7 +171,7 @@ class Landing(threading.Thread):
                     os.close(descriptor)
                     continue
                 os.fsync(descriptor)
-                os.fchmod(descriptor, 0o644)
+                os.fchmod(descriptor, 0o600)
                 os.close(descriptor)
                 self.store.part(name).replace(self.store.blobs / name)
                 landed = True
