@@ -35,6 +35,8 @@ class Cargo:
     target: str
     record: str
     """Under which name the machine remembers it; one name is one use."""
+    whole: bool = True
+    """Whether it is all of that use: what an earlier bundle brought for it besides may go."""
     blobs: dict[str, Blob] = field(default_factory=dict)
     links: list[tuple[str, str]] = field(default_factory=list)
     """Path below the supplies, SHA-256 of the blob."""
@@ -55,6 +57,7 @@ class Cargo:
                 "store": store,
                 "to": self.target,
                 "record": self.record,
+                "whole": self.whole,
                 "blobs": sorted(self.blobs),
                 "links": self.links,
                 "files": [

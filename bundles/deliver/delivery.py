@@ -243,6 +243,7 @@ class Delivery:
         cargo = load(
             self._bundle, items, order.target, order.record, created=self._index.created
         ) if items else Cargo(order.target, order.record)  # fmt: skip
+        cargo.whole = not only
         return cargo, len(items)
 
     async def _copy(self, host: Host, cargo: Cargo, life: _Life) -> int:

@@ -152,6 +152,23 @@ def test_files_are_placed_asked_for_and_taken_back(bundle: Path, tmp_path: Path)
     assert list((store / "files").iterdir()) == []
 
 
+def test_what_a_newer_bundle_does_not_bring_any_more_is_let_go(
+    bundle: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    before = loaded(bundle, "folder", "files:*")
+    stored(bundle, before, store)
+    assert place("place", before, store) == 0
+    part = loaded(bundle, "folder", "files:helm")
+    part.whole = False
+    assert place("place", part, store) == 0
+    assert sorted(file.name for file in (store / "files").iterdir()) == ["helm", "kubectl"]
+    after = loaded(bundle, "folder", "files:helm")
+    assert place("place", after, store) == 0
+    assert [file.name for file in (store / "files").iterdir()] == ["helm"]
+    assert len(list((store / "blobs/sha256").iterdir())) == 1
+
+
 def test_a_blob_that_is_not_there_is_said_without_a_traceback(bundle: Path, tmp_path: Path) -> None:
     cargo = loaded(bundle, "folder", "files:kubectl")
     assert place("place", cargo, tmp_path / "store") == 2

@@ -54,6 +54,7 @@ class Placing:
         self.blobs = self.store / "blobs" / "sha256"
         self.record = self.store / "records" / (wanted["record"] + ".json")
         self.wanted = wanted
+        self.links = {path for path, _ in wanted["links"]}
         self.target = str(wanted["to"])
 
     # -- asking -----------------------------------------------------------------------------------
@@ -80,6 +81,12 @@ class Placing:
         """A file of the store, or of the system where its name is absolute."""
         return self.store / name  # an absolute name stands for itself
 
+    def recorded(self) -> bool:
+        """Whether the machine remembers just this use."""
+        blobs = set(json.loads(read(self.record) or b"{}").get("blobs", ()))
+        wanted = set(self.wanted["blobs"])
+        return blobs == wanted if self.wanted["whole"] else wanted <= blobs
+
     # -- doing ------------------------------------------------------------------------------------
 
     def place(self) -> None:
@@ -88,6 +95,7 @@ class Placing:
         before = json.loads(read(self.record) or b"{}")
         record = {
             "blobs": sorted({*before.get("blobs", ()), *self.wanted["blobs"]}),
+            "links": sorted({*before.get("links", ()), *self.links}),
             "loaded": before.get("loaded", []),
         }
         write(self.record, json.dumps(record).encode())
@@ -105,17 +113,45 @@ class Placing:
             apt_update()
         if self.wanted["images"]:
             lacking = self.images_lacking()
-            record["loaded"] += [name for image in lacking for name in image["names"]]
+            new = {name for image in lacking for name in image["names"]}
+            record["loaded"] = sorted({*record["loaded"], *new})
             write(self.record, json.dumps(record).encode())
             self.load(lacking)
         if self.target == "snap":
             self.install_snaps()
+        if self.wanted["whole"]:
+            self.forget_former(record)
+
+    def forget_former(self, record: dict[str, Any]) -> None:
+        """Let go of what an earlier bundle brought for the same use and this one does not."""
+        for path in set(record["links"]) - self.links - self.elsewhere("links"):
+            with contextlib.suppress(FileNotFoundError):
+                (self.store / path).unlink()
+        former = set(record["blobs"]) - set(self.wanted["blobs"])
+        record = {**record, "blobs": self.wanted["blobs"], "links": sorted(self.links)}
+        write(self.record, json.dumps(record).encode())
+        self.drop(former)
+
+    def elsewhere(self, what: str) -> set[str]:
+        """What other uses on this machine need: their blobs, or their links."""
+        needed: set[str] = set()
+        for other in self.record.parent.glob("*.json"):
+            if other != self.record:
+                needed.update(json.loads(other.read_bytes()).get(what, ()))
+        return needed
+
+    def drop(self, names: set[str]) -> None:
+        """Remove blobs that no use needs any more."""
+        for name in names - self.elsewhere("blobs"):
+            with contextlib.suppress(FileNotFoundError):
+                (self.blobs / name).unlink()
 
     def undo(self) -> None:
         """Take back what was put there; blobs that nothing else needs go as well."""
         record = json.loads(read(self.record) or b"{}")
+        shared = self.elsewhere("links")
         for path, name in self.wanted["links"]:
-            if same_file(self.store / path, self.blobs / name):
+            if path not in shared and same_file(self.store / path, self.blobs / name):
                 (self.store / path).unlink()
         for path, _, _ in self.wanted["files"]:
             with contextlib.suppress(FileNotFoundError):
@@ -125,14 +161,11 @@ class Placing:
                 APT_CONFIG.unlink()
         for name in record.get("loaded", ()):
             self.forget_image(name)
+        if self.target == "containers-microk8s" and record.get("loaded") and microk8s():
+            self.forget_bare_images()
         with contextlib.suppress(FileNotFoundError):
             self.record.unlink()
-        needed = set()
-        for other in self.record.parent.glob("*.json"):
-            needed.update(json.loads(other.read_bytes()).get("blobs", ()))
-        for name in set(record.get("blobs", ())) - needed:
-            with contextlib.suppress(FileNotFoundError):
-                (self.blobs / name).unlink()
+        self.drop(set(record.get("blobs", ())))
         print("what was delivered was taken back", flush=True)
 
     # -- images -----------------------------------------------------------------------------------
@@ -209,6 +242,18 @@ class Placing:
                     self.sideloaded(image).unlink()
         if shutil.which(command[0]):
             subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
+
+    def forget_bare_images(self) -> None:
+        """Remove the names by digest that Kubernetes gave to images which have no other left."""
+        ours = {image["manifest"] for image in self.wanted["images"]}
+        left: dict[str, set[str]] = {}
+        for name, digests in microk8s_images().items():
+            for digest in digests & ours:
+                left.setdefault(digest, set()).add(name)
+        for names in left.values():
+            if all(name.startswith("sha256:") for name in names):
+                for name in names:
+                    self.forget_image(name)
 
     # -- snaps ------------------------------------------------------------------------------------
 
@@ -430,7 +475,7 @@ def main() -> int:
         if sys.argv[1] == "undo":
             placing.undo()
             return 0
-        if placing.lacking() or read(placing.record) is None:
+        if placing.lacking() or not placing.recorded():
             placing.place()
         print(IN_PLACE, flush=True)
     except (Failed, OSError) as error:
