@@ -77,6 +77,12 @@ def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: Prog
     line.end()
     orders = _orders(options, site, verified.structure)
     delivered = asyncio.run(_deliver(options, inventory, verified.structure, orders))
+    if options.only and not any(one.items or one.problem for one in delivered):
+        raise InputProblem(
+            f"nothing that goes to these machines is called {', '.join(options.only)}",
+            where="--only",
+            remedy="See the names with `sitewright bundle inspect BUNDLE`.",
+        )
     result = _result(options, verified.structure, delivered)
     if options.json_lines:
         print(json.dumps({"event": "result", **result}))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bundles.deliver.cargo import Cargo, load, place_command
+from bundles.deliver.delivery import narrowed
 from bundles.deliver.machine import Machine, machine_from, suiting
 from bundles.deliver.on_machine.place import batches, familiar, pack
 from bundles.deliver.pace import Pace
@@ -302,3 +303,17 @@ def test_programs_for_machines_keep_to_the_python_that_is_there(program: str) ->
         for name in node.names
     }
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ("only", "names"),
+    [
+        ([], ["docker.io/mojaloop/ledger:1", "quay.io/other/thing:2", "kubectl", "microk8s"]),
+        (["kube*"], ["kubectl"]),
+        (["images:*", "snaps:micro*"],
+         ["docker.io/mojaloop/ledger:1", "quay.io/other/thing:2", "microk8s"]),
+        (["files:*ledger*"], []),
+    ],
+)  # fmt: skip
+def test_a_delivery_is_narrowed_to_what_a_glob_chooses(only: list[str], names: list[str]) -> None:
+    assert [one.name for one in narrowed(ITEMS, only)] == names

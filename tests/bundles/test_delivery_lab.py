@@ -147,6 +147,7 @@ def test_the_command_delivers_and_tells(
     again = run("--to", "folder", "--host", "here")
     assert (again.returncode, "delivered and verified there" in again.stdout) == (0, True)
     assert run("--to", "apt", "--host", "here").returncode == 2
+    assert run("--to", "folder", "--host", "here", "--only", "nothing").returncode == 2
     assert run().returncode == 2  # no solution, so nobody knows what belongs where
     largest = max((bundle / "blobs/sha256").iterdir(), key=lambda file: file.stat().st_size)
     raw = bytearray(largest.read_bytes())
