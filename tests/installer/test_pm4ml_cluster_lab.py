@@ -7,6 +7,7 @@ files on the machines are real.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,6 +202,33 @@ def test_argo_cd_the_applications_and_the_hub_s_secret(
     whole = site.play("2.argocd_setup.yml", secrets=SECRETS)
     assert whole.status == 0, whole.output
     assert set(site.play("2.argocd_setup.yml", secrets=SECRETS).changed.values()) == {0}
+
+    # By SSH with a key: told to Argo CD with the server's host key, and nowhere on a disk.
+    by_password = dict(site.settings)
+    m1.exec(["chown", "-R", "ubuntu", "/srv/site.git"])
+    site.settings |= {
+        "git_url": f"ssh://ubuntu@{m1.address}/srv/site.git",
+        "git_by_key": True,
+        "git_host_keys": f"{m1.address} {m1.host_key}",
+    }
+    key = lab.key.read_text()
+    keyed = site.play("2.argocd_setup.yml", secrets={"git_ssh_key": key})
+    assert keyed.status == 0, keyed.output
+    stored = m1.exec(["cat", "/var/snap/microk8s/common/stand-in/objects.json"]).stdout
+    secret = json.loads(stored)["Secret/argocd/sitewright-repository"]["data"]
+    assert base64.b64decode(secret["sshPrivateKey"]).decode().strip() == key.strip()
+    assert set(site.play("2.argocd_setup.yml", secrets={"git_ssh_key": key}).changed.values()) == {
+        0
+    }
+    middle = key.splitlines()[2]
+    assert m1.exec(["sh", "-c", SEARCH, "sh", middle], check=False).stdout == ""
+    assert middle not in keyed.output
+    site.settings["git_host_keys"] = f"{m1.address} ssh-ed25519 {'A' * 68}"
+    stranger = site.play("2.argocd_setup.yml", secrets={"git_ssh_key": key})
+    assert stranger.status != 0
+    assert "cannot be read" in stranger.flat
+    site.settings = by_password
+    assert site.play("2.argocd_setup.yml", secrets=SECRETS).status == 0
 
     sick = {
         "storage-app": {

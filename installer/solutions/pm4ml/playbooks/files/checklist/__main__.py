@@ -32,24 +32,30 @@ FOUND: Final = Path("/run/sitewright/checklist.json")
 SHOWN: Final = 8
 """How many places are named at a point; the rest is counted."""
 
+SSH: Final = (
+    "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes"
+    " -o UserKnownHostsFile=/etc/sitewright/git_known_hosts"
+)
+
 # "get" only: what is stored or erased is none of ours.
 HELPER: Final = (
     '!f() { test "$1" = get || exit 0; echo "username=$SEEN_USER"; echo "password=$SEEN"; }; f'
 )
 
 
-def login() -> tuple[str, str]:
-    """User and password that Argo CD has for the repository; empty where it needs none."""
+def login() -> tuple[str, str, str]:
+    """User, password and SSH key that Argo CD has for the repository; empty what it needs not."""
     done = subprocess.run(
         ["microk8s", "kubectl", "-n", "argocd", "get", "secret", "sitewright-repository",
          "--ignore-not-found", "-o", "json"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     data = json.loads(done.stdout).get("data", {}) if done.stdout.strip() else {}
-    user, password = (
-        base64.b64decode(data.get(name, "")).decode() for name in ("username", "password")
+    user, password, key = (
+        base64.b64decode(data.get(name, "")).decode()
+        for name in ("username", "password", "sshPrivateKey")
     )
-    return user, password
+    return user, password, key
 
 
 def fetch(url: str, revision: str, folder: Path) -> str:
@@ -57,13 +63,15 @@ def fetch(url: str, revision: str, folder: Path) -> str:
 
     Whole, since a server of plain files gives no shallow copy.
     """
-    user, password = login()
+    user, password, key = login()
+    # The key goes by standard input into an agent that ends with Git.
+    agent = ["ssh-agent", "sh", "-c", 'ssh-add -q - && exec "$@"', "sh"] if key else []
     done = subprocess.run(
-        ["git", "-c", "credential.helper=", "-c", f"credential.helper={HELPER}", "clone", "--quiet",
-         "--single-branch", "--branch", revision, "--", url, str(folder)],
+        [*agent, "git", "-c", "credential.helper=", "-c", f"credential.helper={HELPER}",
+         "clone", "--quiet", "--single-branch", "--branch", revision, "--", url, str(folder)],
         env={**os.environ, "SEEN_USER": user, "SEEN": password, "GIT_TERMINAL_PROMPT": "0",
-             "LC_ALL": "C", "GIT_ALLOW_PROTOCOL": "http:https:ssh"},
-        capture_output=True, text=True, check=False, timeout=240,
+             "LC_ALL": "C", "GIT_SSH_COMMAND": SSH, "GIT_ALLOW_PROTOCOL": "http:https:ssh"},
+        input=key, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     said = done.stderr.strip()
     return "" if done.returncode == 0 else said.replace(password or "\0", "******") or "it failed"
