@@ -22,7 +22,7 @@ from tests.lab.host import wait_until
 from tests.lab.lab import Lab
 from tests.stand_ins.install import calls
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).parent.parent.parent
 KEPT = ("base-utils", "storage-app", "pm4ml")
@@ -82,7 +82,7 @@ def killed_in_the_middle(*arguments: str | Path, at: str) -> Path:
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             return journal.exists() and at in journal.read_text()
 
-        wait_until(there, f"{at} in the journal", seconds=600, every=0.2)
+        wait_until(there, f"{at} in the journal", seconds=1500, every=0.2)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
