@@ -133,7 +133,7 @@ def test_gate_install_kill_resume_repeat_and_undo(site: Pm4mlLabSite) -> None:
     again = sitewright(*begin, *confirm)
     assert again.returncode == 0, again.stdout[-4000:] + again.stderr
     ran = [line for line in again.stdout.splitlines() if " and changed " in line]
-    assert len(ran) >= 10
+    assert len(ran) >= 8  # those that --check finds done are not run at all
     assert [line for line in ran if "and changed 0 things" not in line] == []
 
     told = json.loads(sitewright("status", "--site", site.file, "--format", "json").stdout)
