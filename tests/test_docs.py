@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from installer.cli import COMMANDS
+from installer.cli import COMMANDS, build_parser
 from installer.commands.checks import page
 from installer.guide import Option, load_map
 from installer.pages import pages
@@ -47,6 +48,21 @@ def test_a_page_has_everything_that_the_map_knows(option: Option) -> None:
         assert all(f"    {command}" in text for command in commands)
     for reference in file.references():
         assert f"sources.md#{reference.partition(' ')[0]})" in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "README.md", *sorted((DOCS / "quickstart").iterdir()), *sorted(DOCS.glob("options/*"))],
+    ids=lambda path: path.stem,
+)
+def test_the_commands_on_the_pages_can_be_typed(path: Path) -> None:
+    """Every line that begins with sitewright is understood by the command as it is."""
+    for line in re.findall(r"^ {4}(?:\$ )?sitewright (.+)$", path.read_text("utf-8"), re.MULTILINE):
+        words = shlex.split(re.split(r" {2,}", line)[0])
+        try:
+            build_parser(words[0]).parse_args(words)
+        except SystemExit:
+            pytest.fail(f"sitewright {line}")
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:
