@@ -53,8 +53,8 @@ class LeverScreen(RunStepScreen):
         """The keys that mean something as things stand."""
         work = self.work
         if self.running:
-            if work is not None and work.engine.failures:
-                others = len(work.engine.failures) > 1
+            if self.failures:
+                others = len(self.failures) > 1
                 return (
                     Key("r", "Retry", "screen.retry(False)"),
                     *((Key("R", "All", "screen.retry(True)"),) if others else ()),
@@ -192,13 +192,13 @@ class LeverScreen(RunStepScreen):
     # ---- failures
 
     def _failure(self) -> Failure | None:
-        failures = self.work.engine.failures if self.work is not None and self.running else []
+        failures = self.failures if self.running else ()
         return failures[min(self.view.place, len(failures) - 1)] if failures else None
 
     def action_next_failure(self) -> None:
         """The failure of the next machine."""
-        if self.work is not None and self.work.engine.failures:
-            self.view.place = (self.view.place + 1) % len(self.work.engine.failures)
+        if self.failures:
+            self.view.place = (self.view.place + 1) % len(self.failures)
             self.draw()
 
     def action_retry(self, everywhere: bool) -> None:

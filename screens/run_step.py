@@ -18,6 +18,7 @@ from screens.widgets.run_view import RunView, Standing
 
 if TYPE_CHECKING:
     from installer.events import Outcome
+    from installer.running.work import Failure
     from screens.services import Installing
 
 FLUSH_SECONDS: Final = 1 / 20
@@ -58,6 +59,20 @@ class RunStepScreen(LogActions, StepScreen):
         self.clock = self.set_interval(1.0, self.draw)
 
     @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What failed and waits; not what is tried again or taken back just now."""
+        if self.work is None:
+            return ()
+        engine = self.work.engine
+        steps = engine.state.steps
+        return tuple(
+            failure
+            for failure in engine.failures
+            if (standing := steps.get((failure.stage, failure.step, failure.host))) is None
+            or not standing.running
+        )
+
+    @property
     def shown(self) -> bool:
         """Whether there is anything to draw on; a run goes on when its screen is gone."""
         return self.view.is_attached and self.view.is_mounted
@@ -73,6 +88,8 @@ class RunStepScreen(LogActions, StepScreen):
         if work is None or not self.shown:
             return
         engine = work.engine
+        if self.failures and not self.has_class("-failing"):
+            self.say("")  # the room belongs to what failed now
         # What does not run takes no longer.
         now = self.services.now().timestamp() if self.running else engine.state.last_time
         self.view.draw(
@@ -81,7 +98,7 @@ class RunStepScreen(LogActions, StepScreen):
                 state=engine.state,
                 now=now,
                 expected=work.expected,
-                failures=engine.failures,
+                failures=self.failures,
                 ended=self.outcome,
                 running=self.running,
                 paused=engine.control.paused,
