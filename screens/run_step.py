@@ -61,6 +61,8 @@ class RunStepScreen(LogActions, StepScreen):
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What failed and waits; not what is tried again or taken back just now."""
+        from installer.events import Outcome
+
         if self.work is None:
             return ()
         engine = self.work.engine
@@ -69,7 +71,7 @@ class RunStepScreen(LogActions, StepScreen):
             failure
             for failure in engine.failures
             if (standing := steps.get((failure.stage, failure.step, failure.host))) is None
-            or not standing.running
+            or (not standing.running and standing.outcome is Outcome.FAILED)
         )
 
     @property
