@@ -19,6 +19,7 @@ from installer.hand_over.words import (
     shown,
     stage_word,
     title,
+    versions_title,
     when,
 )
 from preflight.report.markup import (
@@ -64,7 +65,7 @@ def render_page(report: HandOver) -> str:
         _checks(report),
         _failed(report),
         _skipped(report),
-        _pairs("Versions", report.versions),
+        _pairs(versions_title(report), report.versions),
         _pairs("Addresses", report.addresses),
         _machines(report),
         _decisions(report),
@@ -110,7 +111,7 @@ def _stages(report: HandOver) -> str:
             safe(f"{number}. {stage.title}"),
             word(stage_word(stage), _stand_class(stage)),
             safe(f"{stage.done} of {stage.total}"),
-            safe(duration(stage.seconds) if stage.seconds else ""),
+            _took(stage.seconds),
             safe(stage.source),
         ]
         for number, stage in enumerate(report.stages, 1)
@@ -124,6 +125,11 @@ def _stages(report: HandOver) -> str:
     )
 
 
+def _took(seconds: float) -> str:
+    """A duration that is not broken over two lines."""
+    return safe(duration(seconds)).replace(" ", "&nbsp;") if seconds else ""
+
+
 def _stand_class(stage: StageReport) -> str:
     return "waived" if "skipped" in stage_word(stage) else _STANDS.get(stage.stand, "warn")
 
@@ -134,7 +140,7 @@ def _steps(stage: StageReport) -> str:
             safe(step.title),
             safe(shown(result.host)),
             word(result_word(result), _CLASSES[result.outcome]),
-            safe(duration(result.seconds) if result.seconds else ""),
+            _took(result.seconds),
             safe(result.sentence),
         ]
         for step in stage.steps

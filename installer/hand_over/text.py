@@ -18,6 +18,7 @@ from installer.hand_over.words import (
     shown,
     stage_word,
     title,
+    versions_title,
     when,
 )
 from preflight.report.words import clean
@@ -44,7 +45,7 @@ def report_lines(report: HandOver, width: int = WIDTH) -> list[str]:
     lines += _checks(report)
     lines += _failed_and_skipped(report)
     if report.versions:
-        lines += ["", "Versions:", *_pairs(report.versions)]
+        lines += ["", f"{versions_title(report)}:", *_pairs(report.versions)]
     if report.addresses:
         lines += ["", "Addresses:", *_pairs(report.addresses)]
     lines += ["", "Machines:"]

@@ -47,9 +47,12 @@ def outcome_sentence(state: RunState, plan: Plan) -> str:
     else:
         text = _SENTENCES[outcome] if outcome is not None else "NOT FINISHED: it was cut off."
     skipped = sum(stand.outcome is Outcome.SKIPPED for stand in state.steps.values())
-    if skipped:
+    if skipped and outcome is Outcome.DONE and state.complete(plan):
         those = f"{skipped} that {'were' if skipped > 1 else 'was'} skipped"
-        text = text.rstrip(".") + f", but for {those}, by name and with a reason."
+        return text.rstrip(".") + f", but for {those}, by name and with a reason."
+    if skipped:
+        those = f"{skipped} step{'s were' if skipped > 1 else ' was'} skipped"
+        text += f" {those} by name and with a reason."
     return text
 
 
@@ -96,7 +99,12 @@ def check_word(result: Result) -> str:
     """How a check at the end came out, in a word."""
     if result.outcome in (Outcome.DONE, Outcome.ALREADY):
         return "holds"
-    return RESULT_WORDS[result.outcome]
+    return "not asked" if result.outcome is None else RESULT_WORDS[result.outcome]
+
+
+def versions_title(report: HandOver) -> str:
+    """What the versions are: those that are there, or those that would have been."""
+    return "Versions" if report.complete else "Versions that were planned"
 
 
 def stage_word(stage: StageReport) -> str:

@@ -62,6 +62,9 @@ def test_a_run_that_was_cut_off_says_so(tmp_path: Path) -> None:
     report = gather(write_run(tmp_path, told(failed=True)))
     assert not report.complete
     assert report.sentence == "NOT FINISHED: it was cut off."
+    text = render(report, "text")
+    assert "Versions that were planned:" in text
+    assert "not asked: All nodes are Ready on m1" in text
     ((step, result),) = report.results(Outcome.FAILED)
     assert step.title == "Set the names"
     assert result.lines == ("a line of names",)
