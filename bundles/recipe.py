@@ -51,6 +51,8 @@ _PATTERN: Final = r"[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}"
 _Pattern = Annotated[str, StringConstraints(pattern=f"^{_PATTERN}$")]
 _SnapName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")]
+_Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
+"""Of a chart: SemVer, with what may follow a plus."""
 _Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
 
 
@@ -82,7 +84,7 @@ class ChartWanted(Wanted):
 
     name: _Name
     repository: _Url
-    version: _Word
+    version: _Version
     sha256: Hash | None = None
     platforms: tuple[_Platform, ...] = ()
     """Of those images, instead of the recipe's."""

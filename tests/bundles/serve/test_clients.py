@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from bundles.create import CreateOptions, create_bundle
 from bundles.mirrors import Mirror, apt_settings, apt_sources, pip_settings
+from bundles.recipe import Recipe
+from bundles.serve import serve_bundle
 from tests.bundles.places import need, skopeo, start_registry
 from tests.bundles.serve.conftest import Everything, Running
 
@@ -205,3 +208,25 @@ def test_curl_goes_on_where_it_was_cut_off(running: Running, tmp_path: Path) -> 
     )  # fmt: skip
     digest = hashlib.sha256(b"x" * 3_000_000).hexdigest()
     assert listed == [{"path": "kubectl", "version": "1.31", "size": 3_000_000, "sha256": digest}]
+
+
+async def test_a_bundle_can_be_made_from_what_another_serves(
+    everything: Everything, tmp_path: Path
+) -> None:
+    """Our own clients of Helm repositories and registries, on what is served over plain HTTP."""
+    async with serve_bundle(everything.folder, "127.0.0.1", 0, tls=False) as served:
+        recipe = Recipe.model_validate(
+            {
+                "solution": "again",
+                "version": "1",
+                "charts": [{"name": "web", "version": "0.3.1+b1", "repository": served.charts}],
+                "images": [f"{served.registry}/quay.io/team/tool:v2"],
+            }
+        )
+        options = CreateOptions(plain_http=frozenset({served.registry}))
+        made = await create_bundle(recipe, tmp_path / "again", options)
+    contents = {item.kind: item.content for item in made.structure.index.items}
+    chart = next(item for item in everything.made.items if item.kind == "chart")
+    assert contents["chart"] == chart.content
+    image = next(i for i in everything.made.items if i.name == "quay.io/team/tool:v2")
+    assert image.digest in {item.digest for item in made.structure.index.items}
