@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import hashlib
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -106,6 +107,27 @@ def scp(lab: Lab, machines: Sequence[Machine], files: Path) -> float:
     return time.perf_counter() - began
 
 
+def cpu(machines: Sequence[Machine]) -> tuple[float, float]:
+    """Seconds of CPU spent so far by this process and its children, and by the machines.
+
+    On a machine that others use too, these say more than the clock.
+    """
+    here = sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in (
+            resource.getrusage(resource.RUSAGE_SELF),
+            resource.getrusage(resource.RUSAGE_CHILDREN),
+        )
+    )
+    there = 0.0
+    for machine in machines:
+        shown = ["podman", "inspect", "-f", "{{.Id}}", machine.container]
+        name = subprocess.run(shown, capture_output=True, text=True, check=True).stdout.strip()
+        for file in Path("/sys/fs/cgroup").glob(f"cpuacct/**/libpod-{name}*/cpuacct.usage"):
+            there += int(file.read_text()) / 1e9
+    return here, there
+
+
 def forget(machines: Sequence[Machine], files: Path) -> None:
     """Take away on the machines what either side brought."""
     for machine in machines:
@@ -117,13 +139,20 @@ def compare(
 ) -> None:
     """Print the medians of both sides."""
     us, them = [], []
+    spent: dict[str, list[tuple[float, float]]] = {"ours": [], "scp": []}
     for number in range(rounds):
         for side in ("ours", "scp") if number % 2 else ("scp", "ours"):
+            before = cpu(machines)
             if side == "ours":
                 us.append(ours(lab, machines, bundle)[0])
             else:
                 them.append(scp(lab, machines, files))
+            after = cpu(machines)
+            spent[side].append((after[0] - before[0], after[1] - before[1]))
             forget(machines, files)
+    for side, seconds in spent.items():
+        here, there = (statistics.median(one) for one in zip(*seconds, strict=True))
+        print(f"  CPU of {side}: {here:.2f} s here, {there:.2f} s on the machine(s)")
     mine, theirs = statistics.median(us), statistics.median(them)
     total = size * len(machines)
     print(
