@@ -162,7 +162,9 @@ class Placing:
         for name in record.get("loaded", ()):
             self.forget_image(name)
         if self.target == "containers-microk8s" and record.get("loaded") and microk8s():
-            self.forget_bare_images()
+            # One that is stopped, or has no `ctr`, cannot be asked; its images do no harm.
+            with contextlib.suppress(Failed):
+                self.forget_bare_images()
         with contextlib.suppress(FileNotFoundError):
             self.record.unlink()
         self.drop(set(record.get("blobs", ())))
