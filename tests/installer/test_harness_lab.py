@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ class Site:
 def site(lab: Lab, harness: Harness, tmp_path: Path) -> Site:
     """The site, on a machine on which nothing of it is left."""
     harness.clear()
-    made = Site(lab, harness, tmp_path)
+    # A copy, so that what a test does with it ends with the test.
+    made = Site(lab, replace(harness), tmp_path)
     made.write()
     return made
 
@@ -218,7 +219,7 @@ def test_docker_stopped_half_way(site: Site) -> None:
     site.harness.fault("central-ledger", "slow")
     box = site.harness.machine
     running = site.begin("install", "--yes", "--json-lines", "--until", "start")
-    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=60)
+    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=150)
     box.exec(["systemctl", "stop", "docker.socket", "docker.service"])
     output, _ = running.communicate(timeout=120)
     box.exec(["systemctl", "start", "docker.service"])
@@ -234,11 +235,11 @@ def test_sitewright_killed_half_way(site: Site) -> None:
     assert site.install("--until", "images")[0] == 0
     site.harness.fault("central-ledger", "slow")
     running = site.begin("install", "--yes", "--json-lines", "--until", "start")
-    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=60)
+    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=150)
     running.kill()
     running.communicate()
     wait_until(
-        lambda: site.harness.states().get("ml-api-adapter") == "running", "the rest", seconds=60
+        lambda: site.harness.states().get("ml-api-adapter") == "running", "the rest", seconds=150
     )
     before = set(site.harness.compose("ps", "--quiet", "--all").split())
     done = site.command("resume", "--json-lines", "--until", "start")
@@ -342,7 +343,7 @@ def test_on_this_machine_without_ssh_by_a_user_with_sudo(site: Site) -> None:
     box.exec(["systemd-run", "--quiet", "--unit=installing", "--uid=ubuntu",
               "--setenv=PYTHONPATH=/opt/sitewright", "--setenv=HOME=/home/ubuntu",
               "python3", "-m", "installer", "resume"])  # fmt: skip
-    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=60)
+    wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=150)
     box.exec(["systemctl", "kill", "--signal=KILL", "installing"])
     done = here("resume")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
