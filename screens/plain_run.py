@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from foundation.durations import duration
 from foundation.problems import Problem
 from installer.events import Event, Kind, Outcome
 from installer.steps.kind import Answer, Question
@@ -19,7 +18,7 @@ from screens.dialogue import BackWanted, LeaveWanted
 from screens.file_words import HAND_OVER, shown_path, stem
 from screens.memory import Changed
 from screens.plain_settings import ask_name, ask_secrets
-from screens.run_words import ENDED, done_of, said, shown_name, titles_of
+from screens.run_words import progress_sentence, said, shown_name, titles_of
 from screens.wizard import StepId
 
 if TYPE_CHECKING:
@@ -261,9 +260,9 @@ def _tell_end(wizard: PlainWizard, work: Installing, outcome: Outcome) -> None:
     engine = work.engine
     now = wizard.services.now().timestamp()
     progress = progress_of(engine.plan, engine.state, work.expected, now=now)
-    text = ENDED[outcome].replace("g goes on", "go goes on")
+    text = progress_sentence(progress, engine.state, outcome, paused=False)
     wizard.dialogue.say()
-    wizard.dialogue.say(f"{text} {done_of(progress)}, {duration(progress.elapsed)}.")
+    wizard.dialogue.say(text.replace("g goes on", "go goes on"))
 
 
 @contextlib.contextmanager
