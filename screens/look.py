@@ -261,4 +261,4 @@ class PlainScrollBar(ScrollBarRender):
     """A scroll bar of whole cells, which every terminal and font can draw."""
 
     VERTICAL_BARS = [" "]  # noqa: RUF012 - the name and type that Textual's class has
-    HORIZONTAL_BARS = [" "]  # noqa: RUF012
+    HORIZONTAL_BARS = [" "]  # noqa: RUF012 - Textual's own type

@@ -97,7 +97,7 @@ class ReplayScreen(LogActions, Screen[None]):
         Binding("q,ctrl+q,ctrl+c", "leave", "Leave", show=False, priority=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual-height"), (34, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual-height"), (34, "-high")]  # noqa: RUF012 - Textual's own type
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("Space", "Pause", "screen.pause"),
         Key("+ -", "Speed", "screen.faster(1)"),

@@ -51,7 +51,7 @@ class StepScreen(Screen[None]):
         Binding("q", "app.leave", "Quit", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual-height"), (34, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual-height"), (34, "-high")]  # noqa: RUF012 - Textual's own type
 
     @property
     def wizard(self) -> SitewrightApp:

@@ -54,15 +54,15 @@ printf 'allow all\\nlocal stratum 4\\n' > /etc/chrony/conf.d/serve.conf
 systemctl restart chrony
 apt-get update -qq
 apt-get install -qq -y --no-install-recommends git >/dev/null 2>&1
-mkdir -p /srv/work
-cd /srv/work
+mkdir -p /srv/checkout
+cd /srv/checkout
 git init -q -b main
 """
 
 _SERVE = """\
-cd /srv/work
+cd /srv/checkout
 git add . && git -c user.name=x -c user.email=x@x.test commit -q -m x
-git clone -q --bare /srv/work /srv/site.git
+git clone -q --bare /srv/checkout /srv/site.git
 git -C /srv/site.git update-server-info
 systemd-run --quiet --unit=web -p WorkingDirectory=/srv python3 -m http.server 8000
 """
@@ -126,7 +126,7 @@ def build(
     helper.script(_TIME_AND_GIT, timeout=200)
     for name, text in REPOSITORY.items():
         rendered = text.format(environment=environment, domain=DOMAIN)
-        helper.write_file(f"/srv/work/apps/{name}", rendered)
+        helper.write_file(f"/srv/checkout/apps/{name}", rendered)
     helper.script(_SERVE)
     for number, (name, roles) in enumerate(table.items()):
         machine = by_name[name]
