@@ -49,7 +49,10 @@ d=/run/sitewright/jobs/$id
 shown() { systemctl show -p LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus \
     "$id.service" 2>/dev/null; }
 standing() {
-    shown
+    unit=$(shown); echo "$unit"
+    # A machine that goes down ends its units before its logins: that is no end of their own.
+    case $unit in *SubState=running*|*ExecMainCode=1*) ;;
+    *) [ "$(systemctl is-system-running 2>/dev/null)" != stopping ] || echo GoingDown=yes ;; esac
     [ ! -e "$d/started" ] || echo Started=yes
     [ ! -e "$d/stopped" ] || echo Stopped=yes
     echo "Nonce=$(cat "$d/nonce" 2>/dev/null)"

@@ -40,6 +40,9 @@ async def start(connection: Connection, spec: JobSpec, nonce: str) -> Completed:
 def as_status(standing: Mapping[str, str]) -> JobStatus:
     """What the words of systemd come to."""
     boot = standing.get("Boot", "")
+    if standing.get("GoingDown") == "yes" and standing.get("Stopped") != "yes":
+        # Not known yet: it is told when the machine is back, by what is left of the job then.
+        return JobStatus(JobState.RUNNING, None, "", boot)
     if standing.get("LoadState") != "loaded":
         if standing.get("Started") == "yes":
             # It began in this boot and the unit is gone: somebody stopped it.

@@ -141,3 +141,12 @@ def test_a_signal_is_a_failure_even_where_systemd_calls_it_success() -> None:
     }  # fmt: skip
     status = as_status(standing)
     assert (status.state, status.exit_status) == (JobState.FAILED, 143)
+
+
+def test_a_job_that_ended_while_its_machine_went_down_has_not_ended_by_itself() -> None:
+    gone = {"LoadState": "not-found", "Started": "yes"}
+    assert as_status(gone).state is JobState.FAILED
+    assert as_status({**gone, "GoingDown": "yes"}).state is JobState.RUNNING
+    killed = {"LoadState": "loaded", "ActiveState": "failed", "Result": "signal"}
+    assert as_status({**killed, "GoingDown": "yes"}).state is JobState.RUNNING
+    assert as_status({**gone, "GoingDown": "yes", "Stopped": "yes"}).state is JobState.FAILED

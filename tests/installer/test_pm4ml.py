@@ -71,6 +71,7 @@ def test_every_file_is_strict_yaml_and_uses_builtin_modules_only(path: Path) -> 
             assert key not in {"ansible.builtin.shell", "ansible.builtin.raw"}
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("path", TOP, ids=named)
 def test_ansible_takes_every_playbook(path: Path) -> None:
     """ansible-playbook --syntax-check, from the playbooks' own folder."""
