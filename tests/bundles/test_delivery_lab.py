@@ -51,7 +51,10 @@ def whole(machine: Machine) -> bool:
 async def test_twelve_machines_of_which_some_are_in_trouble(
     lab: Lab, lab_machines: LabMachines, tmp_path: Path, keys: Keys
 ) -> None:
-    """One is cut off, one reboots, one dies, one is full: nine and the mended ones are whole."""
+    """One is cut off, one reboots, one dies, one is full: nine and the mended ones are whole.
+
+    A quick machine may have all of it before its reboot begins; it must be whole either way.
+    """
     contents = {f"f{n}": os.urandom(2 * MIB) for n in range(4)}
     recipe = file_recipe(tmp_path / "src", **contents)
     bundle = await asyncio.to_thread(make, recipe, tmp_path / "bundle", keys.key)
@@ -91,7 +94,6 @@ async def test_twelve_machines_of_which_some_are_in_trouble(
             others = [m for m in machines if m not in (full, dies)]
             assert [results[m.name].problem for m in others] == [None] * 10
             assert all(await asyncio.gather(*(asyncio.to_thread(whole, m) for m in others)))
-            assert any(n.kind == "note" for n in news if n.host == reboots.name)
 
             # One whose disk fills up while it is being given something keeps what is whole.
             blobs = [Blob(hashlib.sha256(raw).hexdigest(), len(raw)) for raw in contents.values()]
