@@ -54,9 +54,11 @@ def run(options: argparse.Namespace) -> int:
                 credentials=read_credentials(options),
                 connect_timeout=options.connect_timeout,
             ) as pool:
+                # Only that stage is asked for, so that no other's secrets are.
+                only = next((s.id for s in plan.stages if s.id == options.stage), None)
                 engine = Engine(
                     plan, pool, last, settings=dict(plan.settings), secrets={}, ask=ask,
-                    lock=lock, by=by,
+                    only=only, lock=lock, by=by,
                 )  # fmt: skip
                 narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
                 engine.subscribe(narration)
