@@ -239,7 +239,7 @@ class BundleIndex:
 
 
 class _BundleFields(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     solution: Printable
     version: Printable

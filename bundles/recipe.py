@@ -59,7 +59,7 @@ _Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00
 class Wanted(BaseModel):
     """One line of a recipe."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     environments: tuple[_Word, ...] = ()
     """Only for these environments; empty: for all."""
@@ -99,7 +99,7 @@ class ChartWanted(Wanted):
 class AptSource(BaseModel):
     """One package source of apt, whose signature is checked with its keyring."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]{1,500}$")]
     suites: Annotated[tuple[_Word, ...], Field(min_length=1)]
@@ -196,7 +196,7 @@ _LINES: Final = (*("images", "charts", "debs", "snaps", "wheels", "git", "files"
 class Recipe(BaseModel):
     """Everything that a bundle brings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     solution: _Word
     version: Printable

@@ -21,7 +21,7 @@ Reference = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(?: \S.*)?$")]
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class System(StrEnum):

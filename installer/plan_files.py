@@ -14,7 +14,7 @@ from installer.plan import Plan, PlannedStage, PlannedStep
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class _Step(_Part):

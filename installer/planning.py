@@ -63,14 +63,14 @@ _AS_IT_STANDS: Final = frozenset({"id", "kind", "on", "when", "secrets"})
 class _StageFile(BaseModel):
     """The one key of a stage file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     stage: Stage
 
 
 class _OperationFile(BaseModel):
     """The one key of an operation's file; an operation is made like a stage."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     operation: Stage
 
 

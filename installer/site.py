@@ -42,7 +42,7 @@ Url = Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _as_tuple(value: Any) -> Any:

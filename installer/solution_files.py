@@ -21,7 +21,7 @@ Sentence = Annotated[str, Field(min_length=10)]
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Document(_File):

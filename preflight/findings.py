@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 class Waiver(BaseModel):
     """A person's word that a finding is accepted until a day, for a reason."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     check: str
     """The id of a check, or an area with a star: disk.nvme, disk.*."""

@@ -15,7 +15,7 @@ from preflight.facts import DiskKind
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class MachineKind(StrEnum):

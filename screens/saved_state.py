@@ -19,7 +19,7 @@ Words = Annotated[tuple[Word, ...], Field(max_length=64)]
 
 
 class _State(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class _Machine(_State):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -172,6 +171,9 @@ def _look(options: argparse.Namespace) -> tuple[Sequence[Seen], bool]:
         from preflight.recorded import load_facts
 
         return load_facts(options.facts), True
+    # Facts of before, the map and a single option need no event loop, whose import takes time.
+    import asyncio
+
     return asyncio.run(_survey(options)), named
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +166,19 @@ def test_on_a_terminal_it_asks_and_answers(tmp_path: Path) -> None:
         terminal.wait_for("Take: Core Test Harness")
         terminal.wait_for("sitewright install --solution core-test-harness")
         assert terminal.end() == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("--purpose", "experiment", *LAPTOP), ("--map",)], ids=["facts", "map"]
+)
+def test_what_needs_no_machine_waits_for_no_network_code(words: tuple[str, ...]) -> None:
+    heavy = ("asyncio", "asyncssh", "cryptography", "httpx", "jinja2", "psutil", "textual")
+    code = (
+        "import sys\nfrom installer.cli import main\n"
+        f"main(['guide', *{words!r}])\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
