@@ -73,6 +73,9 @@ class Plan:
     """Variables of single machines in the inventory."""
     playbooks: str = ""
     """The folder of playbooks: the solution's own, or the customer's repository."""
+    carries: tuple[tuple[str, str, str], ...] = ()
+    """Folders of playbooks of which the run keeps a copy: name, folder, what tells it from others;
+    see installer.carried. Empty in a plan of an earlier version."""
     control: str = ""
     """The machine on which Ansible, Helm and kubectl run; "" for this one."""
     supplies: tuple[tuple[str, str], ...] = ()
@@ -93,6 +96,7 @@ class Plan:
             "variables": [[name, dict(values)] for name, values in self.variables],
             "playbooks": self.playbooks,
             # Left out where there is none, so that a plan of an earlier version stays the same.
+            **({"carries": [list(one) for one in self.carries]} if self.carries else {}),
             **({"control": self.control} if self.control else {}),
             **({"supplies": dict(self.supplies)} if self.supplies else {}),
             **({"pages": [[title, url] for title, url in self.pages]} if self.pages else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -48,6 +48,7 @@ class _Plan(_Part):
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     variables: tuple[tuple[str, dict[str, str]], ...] = ()
     playbooks: str
+    carries: tuple[tuple[Literal["solution", "site"], str, str], ...] = ()
     control: str = ""
     supplies: dict[str, str] = {}
     pages: tuple[tuple[str, str], ...] = ()
@@ -104,6 +105,7 @@ def plan_from_json(path: Path) -> Plan:
         groups=read.groups,
         variables=read.variables,
         playbooks=read.playbooks,
+        carries=read.carries,
         control=read.control,
         supplies=tuple(read.supplies.items()),
         pages=read.pages,

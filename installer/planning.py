@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from foundation.documents import load_yaml, nearest
 from foundation.problems import InputProblem
+from installer import carried
 from installer.events import Json
 from installer.plan import Plan, PlannedStage, PlannedStep
 from installer.rendering import Renderer
@@ -171,6 +172,7 @@ def make_plan(
         groups=_further_groups(solution, machines),
         variables=_variables(solution, site),
         playbooks=str(playbooks or solution.folder / "playbooks"),
+        carries=_carries(solution, playbooks, planned),
         control=site.control or "",
         supplies=as_plan(supplied),
         pages=tuple(
@@ -179,6 +181,22 @@ def make_plan(
             if operation is None and settled.holds(page.when)
         ),
     )
+
+
+def _carries(
+    solution: Solution, playbooks: Path | None, stages: Sequence[PlannedStage]
+) -> tuple[tuple[str, str, str], ...]:
+    """The folders whose playbooks the plan names: the solution's where the name is a whole path."""
+    named = {
+        str(step.spec["playbook"]) for s in stages for step in s.steps if step.kind == "playbook"
+    }
+    own = solution.folder / "playbooks"
+    folders = []
+    if playbooks is not None and not all(Path(name).is_absolute() for name in named):
+        folders.append((carried.SITE, playbooks))
+    if named if playbooks is None else any(Path(name).is_absolute() for name in named):
+        folders.append((carried.SOLUTION, own))
+    return tuple((name, str(folder), carried.digest(folder)) for name, folder in folders)
 
 
 def _further_groups(

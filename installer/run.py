@@ -20,6 +20,7 @@ from foundation.hosts.connection import Connection
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem, Refused
 from foundation.secrets import Secret
+from installer.carried import check_kept, told_of_change
 from installer.control import Control, Told
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal import Journal, Subscriber
@@ -244,12 +245,14 @@ class Engine:
                     remedy="Begin a new run with the new plan: each step is asked whether it is "
                     "done before anything is done.",
                 )
+            await asyncio.to_thread(check_kept, self.plan, self.run_folder.folder)
             journal.subscribe(self._publish)
             journal.subscribe(HostLogs(self.run_folder))
             if journal.cut:
                 text = f"A torn last record of {journal.cut} bytes was cut off the journal."
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
-            for text in self._lock_notes():
+            told = await asyncio.to_thread(told_of_change, self.plan) if started else []
+            for text in (*self._lock_notes(), *told):
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             shared = self._share(journal)
             self.failures.clear()

@@ -2,7 +2,8 @@
 
 $XDG_DATA_HOME/sitewright/runs/<site key>/
     lock                  who is working on the site now
-    <run id>/             site.yaml, plan.json, facts.json, events.jsonl, logs/<machine>.log
+    <run id>/             site.yaml, plan.json, facts.json, events.jsonl, logs/<machine>.log,
+                          playbooks/ as the plan has them
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.paths import data_folder, make_private, write_private
 from foundation.problems import InputProblem
+from installer.carried import keep
 from installer.events import Event, Kind, Outcome
 from installer.journal_lines import BrokenJournal, records
 from installer.plan import Plan
@@ -123,7 +125,7 @@ def site_key(site: Site) -> str:
 def create_run(
     key: str, plan: Plan, *, site_text: str = "", facts_text: str = "", dry: bool = False
 ) -> Run:
-    """A new run of a site, with what it starts from; raises OSError."""
+    """A new run of a site, with what it starts from; raises InputProblem, OSError."""
     folder = make_private(runs_folder() / key)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     while True:
@@ -138,6 +140,11 @@ def create_run(
         write_private(run.site_file, site_text)
     if facts_text:
         write_private(run.facts_file, facts_text)
+    try:
+        keep(plan, run.folder)
+    except InputProblem:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
     # The plan comes last: a folder with a plan is whole.
     write_private(run.plan_file, json.dumps(plan.as_json(), indent=1, ensure_ascii=False) + "\n")
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -25,8 +25,8 @@ from installer.ansible import control_host
 from installer.ansible.control_host import Way
 from installer.ansible.on_control_host import NEEDS
 from installer.ansible.told import Told, parse
+from installer.carried import SITE, Place, places
 from installer.events import Kind
-from installer.solution import FOLDER
 from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
 from installer.steps.model import PlaybookStep
 from installer.steps.probed import Probed, parsed, undo_by
@@ -168,17 +168,9 @@ def _run(
     *,
     check: bool = False,
 ) -> ansible.PlaybookRun:
-    folder = Path(context.plan.playbooks)
-    if Path(playbook).is_absolute():
-        # A playbook of the solution beside a customer's own folder of playbooks.
-        folder, playbook = Path(playbook).parent, Path(playbook).name
-    elif not (folder / playbook).is_file() and Path(data.playbook).is_absolute():
-        folder = Path(data.playbook).parent
+    place, playbook = _placed(context, data, playbook)
     # A playbook that a customer brought knows best on which of its groups it works.
-    own = (
-        folder != FOLDER / context.plan.solution / "playbooks"
-        and not Path(data.playbook).is_absolute()
-    )
+    own = place.name == SITE and not Path(data.playbook).is_absolute()
     names = [host.name for host in context.hosts if host.name != context.host.name]
     missing = [name for name in data.secrets if name not in context.secrets]
     if missing:
@@ -189,7 +181,7 @@ def _run(
         )
     return ansible.PlaybookRun(
         playbook=playbook,
-        folder=folder,
+        folder=place.folder,
         inventory=way.inventory or _inventory(context),
         word=word,
         roles=dict(context.plan.hosts),
@@ -206,6 +198,21 @@ def _run(
         near=way.near,
         known_as=way.known_as,
     )
+
+
+def _placed(context: StepContext, data: PlaybookStep, playbook: str) -> tuple[Place, str]:
+    """The folder in which the run has a playbook, and its name there."""
+    found = places(context.plan, context.folder)
+    first, solution = found[0], found[-1]
+    if Path(playbook).is_absolute():
+        # A playbook of the solution beside a customer's own folder of playbooks.
+        path = Path(playbook)
+        if path.is_relative_to(solution.origin):
+            return solution, str(path.relative_to(solution.origin))
+        return Place(solution.name, path.parent, path.parent), path.name
+    if not (first.folder / playbook).is_file() and Path(data.playbook).is_absolute():
+        return solution, playbook
+    return first, playbook
 
 
 def _nobody(context: StepContext, playbook: str) -> StepFailed:

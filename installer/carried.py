@@ -1,0 +1,171 @@
+"""Carried: folders of playbooks, pinned in a plan by what is in them, of which a run keeps a copy.
+
+Neither an upgrade of Sitewright nor work on a customer's repository changes a run that has begun:
+it plays the playbooks that were reviewed, also when it is gone on with or taken back later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from foundation.paths import make_private
+from foundation.problems import InputProblem, Refused
+from installer.solution import FOLDER
+
+if TYPE_CHECKING:
+    from installer.plan import Plan
+
+SOLUTION: Final = "solution"
+"""The playbooks that come with the solution."""
+SITE: Final = "site"
+"""The playbooks that the customer brought."""
+KEPT: Final = "playbooks"
+"""The folder of a run in which the copies lie, each under its name."""
+LIMIT: Final = 256 * 1024 * 1024
+"""Bytes of one folder; more is no folder of playbooks."""
+_LEFT_OUT: Final = frozenset({".git", "__pycache__"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder of playbooks of a run."""
+
+    name: str
+    origin: Path
+    """Where it lay when the plan was made."""
+    folder: Path
+    """Where the run reads it: its own copy."""
+
+
+def digest(folder: Path) -> str:
+    """What tells this folder of playbooks from every other; raises InputProblem.
+
+    It is made of each file's name, bytes and whether it can be executed.
+    """
+    whole = hashlib.sha256()
+    for name, path in _files(folder):
+        data, mode = _read(path)
+        _take_in(whole, name, data, mode)
+    return whole.hexdigest()
+
+
+def keep(plan: Plan, run: Path) -> None:
+    """Copy what a plan carries into the folder of its run; raises InputProblem, OSError.
+
+    It raises where a folder is no longer what the plan was made with.
+    """
+    for name, origin, pinned in plan.carries:
+        target = make_private(run / KEPT) / name
+        target.mkdir(mode=0o700)
+        whole = hashlib.sha256()
+        for relative, path in _files(Path(origin)):
+            data, mode = _read(path)
+            _take_in(whole, relative, data, mode)
+            _write(target / relative, data, mode)
+        if whole.hexdigest() != pinned:
+            raise InputProblem(
+                "the playbooks were changed since the plan was made",
+                where=origin,
+                remedy="Make the plan again and review it; nothing was begun with this one.",
+            )
+
+
+def check_kept(plan: Plan, run: Path) -> None:
+    """Raise Refused where the copies of a run are not what its plan was made with."""
+    for name, _, pinned in plan.carries:
+        folder = run / KEPT / name
+        if not folder.is_dir() or digest(folder) != pinned:
+            raise Refused(
+                "the playbooks that this run keeps are not those that were reviewed",
+                where=str(folder),
+                remedy="Begin a new run (sitewright install): each step is asked whether it is "
+                "done before anything is done.",
+            )
+
+
+def told_of_change(plan: Plan) -> list[str]:
+    """Sentences on what became of the playbooks since the plan was made, for a run gone on with."""
+    told = []
+    for _, origin, pinned in plan.carries:
+        folder = Path(origin)
+        if not folder.is_dir():
+            what = "are no longer there"
+        elif digest(folder) != pinned:
+            what = "were changed since"
+        else:
+            continue
+        told.append(
+            f"The playbooks in {origin} {what}: this run goes on with the copy of those that were "
+            "reviewed. A new run (sitewright install) takes what is there now."
+        )
+    plays = any(step.kind == "playbook" for stage in plan.stages for step in stage.steps)
+    if plays and not plan.carries:
+        told.append(
+            "This run was begun by a version of Sitewright that kept no copy of its playbooks: it "
+            f"plays those in {plan.playbooks} as they are now."
+        )
+    return told
+
+
+def places(plan: Plan, run: Path) -> tuple[Place, ...]:
+    """Where a run reads its playbooks, the customer's first."""
+    if plan.carries:
+        found = [Place(name, Path(origin), run / KEPT / name) for name, origin, _ in plan.carries]
+        return tuple(sorted(found, key=lambda place: place.name != SITE))
+    own, folder = FOLDER / plan.solution / "playbooks", Path(plan.playbooks)
+    theirs = (Place(SITE, folder, folder),) if folder != own else ()
+    return (*theirs, Place(SOLUTION, own, own))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file below a folder by its relative name, in one order; links are followed."""
+    found = []
+    for top, folders, names in os.walk(folder, followlinks=True):
+        above = {Path(top).resolve(), *Path(top).resolve().parents}
+        folders[:] = [
+            name
+            for name in folders
+            # A link to a folder above would never end.
+            if name not in _LEFT_OUT and (Path(top) / name).resolve() not in above
+        ]
+        paths = [Path(top) / name for name in names]
+        found += [(p.relative_to(folder).as_posix(), p) for p in paths if p.is_file()]
+    size = sum(path.stat().st_size for _, path in found)
+    if size > LIMIT:
+        raise InputProblem(
+            f"the folder of playbooks holds {size} bytes, more than {LIMIT}",
+            where=str(folder),
+            remedy="Take out of it what the playbooks do not need.",
+        )
+    yield from sorted(found)
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    try:
+        with path.open("rb") as file:
+            return file.read(LIMIT), os.fstat(file.fileno()).st_mode & 0o777
+    except OSError as error:
+        raise InputProblem(
+            f"a file of the playbooks cannot be read: {error.strerror}", where=str(path)
+        ) from error
+
+
+def _take_in(whole: hashlib._Hash, name: str, data: bytes, mode: int) -> None:
+    executed = "x" if mode & 0o100 else "-"
+    head = f"{executed} {hashlib.sha256(data).hexdigest()} {name}\0"
+    whole.update(head.encode("utf-8", "surrogateescape"))
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Ansible may give a file the mode that it has here.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode | 0o600), "wb") as file:
+        os.fchmod(file.fileno(), mode | 0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,166 @@
+"""The playbooks that a run keeps: pinned by its plan, copied at the start, played ever after."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from foundation.problems import InputProblem, Refused
+from installer.carried import KEPT, SITE, SOLUTION, check_kept, digest, places, told_of_change
+from installer.events import Kind, Outcome
+from installer.plan import Plan
+from installer.planning import make_plan
+from installer.runs import create_run, runs_of
+from installer.solution import load_solution
+from tests.installer.engine_site import Watch, engine, once, plan, step
+from tests.installer.test_harness import planned
+from tests.installer.test_planning import site
+
+WRITES = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Write the {word} word
+      ansible.builtin.copy:
+        dest: "{{{{ folder }}}}/written"
+        content: "{{{{ lookup('file', 'word') }}}}"
+        mode: "0600"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A customer's playbook, which uses a file beside it."""
+    made = tmp_path / "theirs"
+    (made / "files").mkdir(parents=True)
+    write(made, "old")
+    return made
+
+
+def write(folder: Path, word: str) -> None:
+    """The playbook and its file, both with this word."""
+    (folder / "write.yml").write_text(WRITES.format(word=word))
+    (folder / "files" / "word").write_text(word)
+
+
+def carried(folder: Path, name: str = SITE) -> Plan:
+    """A plan of a step before the playbook, and the playbook, in stages of their own."""
+    made = plan(
+        step("before", **once(folder.parent / "log", "before")),
+        step(
+            "play",
+            stage="two",
+            kind="playbook",
+            playbook="write.yml",
+            variables={"folder": str(folder.parent)},
+        ),
+        playbooks=str(folder),
+    )
+    return replace(made, carries=((name, str(folder), digest(folder)),))
+
+
+def test_what_counts_is_names_bytes_and_whether_it_is_executed(folder: Path) -> None:
+    first = digest(folder)
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("x")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "x.pyc").write_text("x")
+    (folder / "write.yml").chmod(0o640)
+    assert digest(folder) == first
+    (folder / "write.yml").chmod(0o755)
+    executed = digest(folder)
+    (folder / "files" / "word").rename(folder / "files" / "words")
+    renamed = digest(folder)
+    (folder / "files" / "words").write_text("")
+    assert len({first, executed, renamed, digest(folder)}) == 4
+
+
+def test_links_are_kept_as_what_they_lead_to(folder: Path, tmp_path: Path) -> None:
+    """A link into a shared folder is read as a file; a link in a circle is passed over."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "all.yml").write_text("a: 1\n")
+    (folder / "group_vars").symlink_to(shared)
+    (folder / "circle").symlink_to(folder)
+    (folder / "nowhere").symlink_to(tmp_path / "nothing")
+    run = create_run("site", carried(folder))
+    kept = run.folder / KEPT / SITE
+    assert (kept / "group_vars" / "all.yml").read_text() == "a: 1\n"
+    assert not (kept / "group_vars").is_symlink()
+    assert sorted(path.name for path in kept.iterdir()) == ["files", "group_vars", "write.yml"]
+    assert (kept / "write.yml").stat().st_mode == (folder / "write.yml").stat().st_mode
+
+
+def test_what_changed_between_review_and_start_is_not_begun(folder: Path) -> None:
+    made = carried(folder)
+    write(folder, "other")
+    with pytest.raises(InputProblem, match="changed since the plan was made") as caught:
+        create_run("site", made)
+    assert str(folder) in str(caught.value.where)
+    assert runs_of("site") == ()
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_a_copy_that_is_not_the_reviewed_one_is_not_played(folder: Path, harm: str) -> None:
+    made = carried(folder)
+    run = create_run("site", made)
+    check_kept(made, run.folder)
+    if harm == "gone":
+        shutil.rmtree(run.folder / KEPT)
+    else:
+        write(run.folder / KEPT / SITE, "other")
+    with pytest.raises(Refused, match="not those that were reviewed"):
+        check_kept(made, run.folder)
+
+
+def test_a_plan_of_an_earlier_version_plays_in_place_and_says_so(folder: Path) -> None:
+    made = replace(carried(folder), carries=())
+    assert "carries" not in made.as_json()
+    first, _ = places(made, folder / "run")
+    assert (first.name, first.folder) == (SITE, folder)
+    [told] = told_of_change(made)
+    assert f"those in {folder} as they are now" in told
+
+
+def test_the_plan_pins_each_folder_that_it_plays_from(tmp_path: Path) -> None:
+    """The solution's own; beside a customer's six, both."""
+    solution = load_solution("pm4ml")
+    made = make_plan(solution, site(), [])
+    own = str(solution.folder / "playbooks")
+    assert [(name, folder) for name, folder, _ in made.carries] == [(SOLUTION, own)]
+    for path in Path(own).glob("[0-9]*"):
+        shutil.copy(path, tmp_path)
+    both = make_plan(solution, site(), [], playbooks=tmp_path)
+    assert [name for name, _, _ in both.carries] == [SITE, SOLUTION]
+    run = create_run("site", both)
+    assert run.plan() == both
+    assert digest(run.folder / KEPT / SOLUTION) == digest(Path(own))
+
+
+def test_a_solution_without_playbooks_carries_none() -> None:
+    assert planned().carries == ()
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
+async def test_a_run_that_is_gone_on_with_plays_what_was_reviewed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it, then an upgrade of the installation, then the rest: the old one is played."""
+    upgraded = tmp_path / "solutions" / "test" / "playbooks"
+    shutil.copytree(folder, upgraded)
+    monkeypatch.setattr("installer.carried.FOLDER", tmp_path / "solutions")
+    made = carried(upgraded, name=SOLUTION)
+    run = create_run("site", made)
+    assert await engine(made, run, until="one").run() is Outcome.DONE
+    write(upgraded, "new")
+    watch = Watch()
+    assert await engine(run.plan(), run, watch=watch).run() is Outcome.DONE
+    assert (upgraded.parent / "written").read_text() == "old"
+    assert {e.data["task"] for e in watch.of(Kind.TASK)} == {"Write the old word"}
+    notes = [str(event.data["text"]) for event in watch.of(Kind.NOTE)]
+    assert any(str(upgraded) in note and "were changed since" in note for note in notes)
