@@ -9,7 +9,7 @@ from typing import Literal
 
 from foundation.problems import InputProblem
 
-Action = Literal["pause", "continue", "stop", "end-jobs", "retry", "skip", "undo"]
+Action = Literal["pause", "continue", "finish", "stop", "end-jobs", "retry", "skip", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Told:
 class Control:
     """The levers of one run, for one event loop; each is journalled with the person's name.
 
-    `pause` lets what runs end and begins nothing more; `go_on` ends a pause. `stop` ends the run:
+    `pause` lets what runs end and begins nothing more; `go_on` ends a pause. `finish` lets what
+    runs end, and ends the run then. `stop` ends the run at once:
     commands that run on machines go on there and are re-attached to by the next resume; with
     `end_jobs` they are ended too. `retry`, `skip` and `undo_stage` answer a failure that waits for
     a person; a skip may also be told before its step begins.
@@ -36,6 +37,7 @@ class Control:
 
     def __init__(self) -> None:
         self.paused = False
+        self.finishing = False
         self.stopped = False
         self.end_jobs = False
         self._told: deque[Told] = deque()
@@ -51,6 +53,11 @@ class Control:
         """End a pause."""
         self.paused = False
         self._tell(Told("continue", by))
+
+    def finish(self, *, by: str) -> None:
+        """End the run when what runs has ended; it can be resumed."""
+        self.finishing = True
+        self._tell(Told("finish", by))
 
     def stop(self, *, by: str, end_jobs: bool = False) -> None:
         """End the run; it can be resumed."""

@@ -42,8 +42,10 @@ class Kind(StrEnum):
 
 
 KINDS: Final[dict[Kind, frozenset[str]]] = {
-    Kind.RUN_STARTED: frozenset({"run", "solution", "environment", "plan_sha256", "by"}),
-    Kind.RUN_RESUMED: frozenset({"by"}),
+    Kind.RUN_STARTED: frozenset(
+        {"run", "solution", "environment", "plan_sha256", "by", "until", "only"}
+    ),
+    Kind.RUN_RESUMED: frozenset({"by", "until", "only"}),
     Kind.RUN_FINISHED: frozenset({"outcome", "seconds"}),
     Kind.STAGE_STARTED: frozenset({"title"}),
     Kind.STAGE_FINISHED: frozenset({"outcome", "seconds"}),

@@ -89,7 +89,7 @@ class Engine:
         self._settings = settings
         self._secrets = secrets
         self._ask = ask
-        self._only = only
+        self._until, self._only = until or "", only or ""
         self._dry_run = dry_run
         self._lock = lock
         self._expected = dict(expected or {})
@@ -158,9 +158,12 @@ class Engine:
                 await self._record(
                     Kind.RUN_STARTED, run=self.run_folder.id, solution=self.plan.solution,
                     environment=self.plan.environment, plan_sha256=self.plan.sha256, by=self._by,
+                    until=self._until, only=self._only,
                 )  # fmt: skip
             else:
-                await self._record(Kind.RUN_RESUMED, by=self._by)
+                await self._record(
+                    Kind.RUN_RESUMED, by=self._by, until=self._until, only=self._only
+                )
             began = time.monotonic()
             outcome = await self._watched(stages, stages.run(self._asked_for))
             seconds = round(time.monotonic() - began, 3)
@@ -274,7 +277,7 @@ class Engine:
         return list(dict.fromkeys(notes))
 
     def _check_only(self, stages: Stages) -> None:
-        if self._only is None or self._dry_run:
+        if not self._only or self._dry_run:
             return
         needed = [s for s in self.plan.stages if s.id in self._asked_for[0].needs]
         waiting = [stage.id for stage in stages.unfinished(needed)]

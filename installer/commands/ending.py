@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from foundation.problems import ExitCode
 from installer.events import Outcome
@@ -15,45 +15,48 @@ if TYPE_CHECKING:
     from installer.plan import Plan
     from installer.running.state import RunState
 
-_AGAIN = "Go on with: sitewright resume"
+AGAIN: Final = "sitewright resume"
 
 
-def tell_ending(outcome: Outcome, plan: Plan, state: RunState, folder: Path, *, dry: bool) -> int:
-    """Print how a run ended; the exit code."""
-    sentence, code = ending(outcome, plan, state, folder, dry=dry)
+def tell_ending(
+    outcome: Outcome, plan: Plan, state: RunState, folder: Path, *, dry: bool, again: str = AGAIN
+) -> int:
+    """Print how a run ended; the exit code. `again` is the command that goes on with it."""
+    sentence, code = ending(outcome, plan, state, folder, dry=dry, again=again)
     print(f"\n{sentence}", file=sys.stderr)
     return code
 
 
 def ending(
-    outcome: Outcome, plan: Plan, state: RunState, folder: Path, *, dry: bool
+    outcome: Outcome, plan: Plan, state: RunState, folder: Path, *, dry: bool, again: str = AGAIN
 ) -> tuple[str, ExitCode]:
     """How a run ended, in words, and the exit code."""
+    go_on = f"Go on with: {again}"
     match outcome:
         case Outcome.DONE | Outcome.ALREADY if dry:
             return _dry(state), ExitCode.DONE
         case Outcome.DONE | Outcome.ALREADY:
-            return _done(outcome, plan, state), ExitCode.DONE
+            return _done(outcome, plan, state, go_on), ExitCode.DONE
         case Outcome.UNDONE:
             return "It was taken back.", ExitCode.DONE
         case Outcome.STOPPED:
-            return f"Stopped. What runs on the machines goes on there. {_AGAIN}", (
-                ExitCode.INTERRUPTED
-            )
+            runs = any(standing.running for standing in state.steps.values())
+            what = "What runs on the machines goes on there." if runs else "No step runs any more."
+            return f"Stopped. {what} {go_on}", ExitCode.INTERRUPTED
         case _ if dry:
             return f"Dry run: nothing was changed, and a step would fail; see {folder}.", (
                 ExitCode.STAGE_FAILED
             )
         case _:
-            return f"A step failed; see above and {folder}. {_AGAIN}", ExitCode.STAGE_FAILED
+            return f"A step failed; see above and {folder}. {go_on}", ExitCode.STAGE_FAILED
 
 
-def _done(outcome: Outcome, plan: Plan, state: RunState) -> str:
+def _done(outcome: Outcome, plan: Plan, state: RunState, go_on: str) -> str:
     from installer.running.state import keys_of
 
     left = list(dict.fromkeys(key[0] for key in keys_of(plan) if not state.finished(key)))
     if left:
-        return f"What was asked for is done. Left: {', '.join(left)}. {_AGAIN}"
+        return f"What was asked for is done. Left: {', '.join(left)}. {go_on}"
     if outcome is Outcome.ALREADY:
         return "Everything was done already; nothing was changed."
     skipped = _count(state, Outcome.SKIPPED)

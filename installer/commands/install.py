@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import getpass
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem, Problem, Refused
 from foundation.secrets import Secret, secret_from_environment, secret_from_file
-from installer.commands.ending import tell_ending
+from installer.commands.asking import TerminalAsker
+from installer.commands.ending import AGAIN, tell_ending
+from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
 from installer.commands.options import ask_secret, narrator, read_credentials
 from installer.commands.plan import plan_text, read_plan
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from installer.runs import Run
     from installer.site import Site
     from installer.solution import Solution
-    from installer.steps.kind import Answer, Question
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +95,8 @@ class Work:
     """Keeps runs apart that are no installation: "verify"."""
     operation: bool = False
     """Whether it is something done with what is installed, which no preflight stands before."""
+    again: str = AGAIN
+    """The command that goes on where this run is ended early."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -213,13 +215,14 @@ async def _carry(
             async def again(stage: PlannedStage) -> Sequence[Problem]:
                 return await recheck(pool, work.site, work.solution, stage)
 
+            asker = TerminalAsker(by=options.by, confirmed=options.confirm)
             engine = Engine(
                 work.plan,
                 pool,
                 run,
                 settings=dict(work.plan.settings),
                 secrets=secrets,
-                ask=_Asker(by=options.by, confirmed=options.confirm),
+                ask=asker,
                 until=options.until,
                 only=options.only,
                 dry_run=dry,
@@ -230,7 +233,8 @@ async def _carry(
                 by=by,
             )
             try:
-                return await _watched(engine, options, run)
+                heed_interrupts(engine.control, again=work.again, asking=lambda: asker.asking)
+                return await _watched(engine, options, run, work.again)
             except Refused:
                 run.forget_unbegun()
                 raise
@@ -257,13 +261,10 @@ def _told_before(plan: Plan, options: argparse.Namespace) -> Control:
     return control
 
 
-async def _watched(engine: Engine, options: argparse.Namespace, run: Run) -> int:
+async def _watched(engine: Engine, options: argparse.Namespace, run: Run, again: str) -> int:
     engine.subscribe(Narration(engine.plan, json_lines=options.json_lines, quiet=options.quiet))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: engine.control.stop(by="Ctrl-C"))
     outcome = await engine.run()
-    code = tell_ending(outcome, engine.plan, engine.state, run.folder, dry=run.dry)
+    code = tell_ending(outcome, engine.plan, engine.state, run.folder, dry=run.dry, again=again)
     finished = code == ExitCode.DONE and not run.dry
     if finished and options.until is None and options.only is None:
         for title, url in engine.plan.pages:
@@ -280,46 +281,3 @@ def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
     print(f"See it in full with: sitewright preflight --site {site_file}", file=sys.stderr)
     unreachable = any(problem.exit_code is ExitCode.UNREACHABLE for problem in against)
     return ExitCode.UNREACHABLE if unreachable else ExitCode.NOT_READY
-
-
-class _Asker:
-    """Puts questions on the terminal, or answers those that --confirm names."""
-
-    def __init__(self, *, by: str, confirmed: Sequence[str]) -> None:
-        self._by = by
-        self._confirmed = set(confirmed)
-
-    async def __call__(self, question: Question) -> Answer:
-        from installer.steps.kind import Answer
-
-        place = f"{question.stage}/{question.step}"
-        if place in self._confirmed:
-            if not self._by:
-                raise Refused(
-                    "a confirmation needs a name", where=place, remedy='Add --by "A. Name".'
-                )
-            return Answer(by=self._by, yes=True, items=(True,) * len(question.items))
-        if not sys.stdin.isatty():
-            raise Refused(
-                f"{question.title}: a person must confirm it, and there is no terminal to ask on",
-                where=place,
-                remedy=f'Confirm it with --by "A. Name" --confirm {place}, then resume.',
-            )
-        return await asyncio.to_thread(self._ask, question)
-
-    def _ask(self, question: Question) -> Answer:
-        from installer.steps.kind import Answer
-
-        print(f"\n{question.title}\n{question.text}", file=sys.stderr)
-        answers = [_yes(f"  {item}") for item in question.items]
-        yes = all(answers) if question.items else _yes("  Is it so?")
-        by = self._by
-        while yes and not by:
-            print("  Your name, for the record: ", end="", file=sys.stderr, flush=True)
-            by = sys.stdin.readline().strip()
-        return Answer(by=by or getpass.getuser(), yes=yes, items=tuple(answers))
-
-
-def _yes(text: str) -> bool:
-    print(f"{text} (yes/no) ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
     if name in _LOOKS_ONLY:
         options.yes = True
     options.site = file
-    work = Work(site, file, solution, plan, purpose=name, operation=True)
+    again = f"sitewright {options.command}" + (" --with-data" if name.endswith("data") else "")
+    work = Work(site, file, solution, plan, purpose=name, operation=True, again=again)
     return carry_through(work, options, dry=False)
 
 

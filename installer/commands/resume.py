@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.install import Work, add_run_options, carry_through
+
+if TYPE_CHECKING:
+    from installer.plan import Plan
+    from installer.running.state import RunState
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +49,33 @@ def run(options: argparse.Namespace) -> int:
     if last.complete and options.only is None:
         print("The last run of this site is complete; nothing is left to do.")
         return ExitCode.DONE
+    _as_it_was_begun(last.state(), plan, options)
     site_file = options.site or last.site_file
     site = load_site(site_file)
     solution = load_solution(plan.solution)
     return carry_through(Work(site, site_file, solution, plan, last), options, dry=False)
+
+
+def _as_it_was_begun(state: RunState, plan: Plan, options: argparse.Namespace) -> None:
+    """Take the part that was asked for, where something of it is left and no other is named."""
+    from installer.running.state import keys_of
+
+    if options.until is not None or options.only is not None:
+        return
+    ids = [stage.id for stage in plan.stages]
+    if state.only:
+        part = [state.only]
+    elif state.until:
+        from installer.running.ordering import stages_in_order
+
+        part = [stage.id for stage in stages_in_order(plan, until=state.until, only=None)]
+    else:
+        return
+    if all(state.finished(key) for key in keys_of(plan) if key[0] in part):
+        return  # the rest of the plan is what is left
+    options.until, options.only = state.until or None, state.only or None
+    asked = f"--only {state.only}" if state.only else f"--until {state.until}"
+    print(
+        f"Goes on as it was begun: {asked}. For the whole plan: --until {ids[-1]}.",
+        file=sys.stderr,
+    )

@@ -10,6 +10,7 @@ import sys
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.ending import tell_ending
 from installer.commands.install import add_run_options
+from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
 from installer.commands.options import read_credentials
 from installer.commands.which_site import add_site_options, site_file_of
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
             raise InputProblem(f"undoing asks nothing: {question.title}")
 
         by = options.by or getpass.getuser()
+        again = f"sitewright undo {options.stage}"
         plan = last.plan()
         with Lock(site_key(site), by=by, take_over=options.take_over) as lock:
             async with Pool(
@@ -62,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
                 )  # fmt: skip
                 narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
                 engine.subscribe(narration)
+                heed_interrupts(engine.control, again=again)
                 outcome = await engine.undo(options.stage, by=by, reason=options.reason)
         for failure in engine.failures:
             print(f"{failure.host}: {failure.problem.cause}")
@@ -71,6 +74,6 @@ def run(options: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
             return ExitCode.DONE
-        return tell_ending(outcome, plan, engine.state, last.folder, dry=False)
+        return tell_ending(outcome, plan, engine.state, last.folder, dry=False, again=again)
 
     return int(asyncio.run(undo()))

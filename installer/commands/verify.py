@@ -30,5 +30,7 @@ def run(options: argparse.Namespace) -> int:
         )
     options.yes = True
     return carry_through(
-        Work(site, options.site, solution, only, purpose="verify"), options, dry=False
+        Work(site, options.site, solution, only, purpose="verify", again="sitewright verify"),
+        options,
+        dry=False,
     )

@@ -42,6 +42,7 @@ _LINES: Final = 12
 _DONE: Final = {
     "pause": "paused the run",
     "continue": "let the run go on",
+    "finish": "let what ran end, and stopped the run",
     "stop": "stopped the run",
     "end-jobs": "stopped the run and what ran on the machines",
     "retry": "tried again",

@@ -74,7 +74,7 @@ class Stages:
         """Take a person's word, which is in the journal already."""
         if told.action == "skip":
             self._skips.append(told)
-        if not self.control.paused:
+        if not self.control.paused or self.control.finishing:
             self._unpaused.set()
         self._decisions.put_nowait(told)
 
@@ -95,7 +95,8 @@ class Stages:
             if stage not in unfinished and standing is not None and standing.running:
                 await self._stage_finished(stage, self._outcome_of(stage), 0.0)  # cut off just then
         for stage in unfinished:
-            await self._go_on()
+            if not await self._go_on():
+                return Outcome.STOPPED
             outcome = await self._stage(stage)
             outcomes.append(outcome)
             if outcome in (Outcome.FAILED, Outcome.STOPPED):
@@ -156,7 +157,8 @@ class Stages:
                         await self._skipped(step, host, skip)
             if not left:
                 return
-            await self._go_on()
+            if not await self._go_on():
+                raise _StageStopped(Outcome.STOPPED)
             failures = await self._on_machines(step, left)
             self._clear(step)
             self.failures += failures
@@ -178,8 +180,8 @@ class Stages:
             async with places:
                 if rolling and failures:
                     return  # the next machine stays as it is while one is in trouble
-                if rolling:
-                    await self._go_on()
+                if self.control.finishing or (rolling and not await self._go_on()):
+                    return
                 work = Work(
                     self._shared, self.state, self.control, step, kind, host, everyone,
                     self._forget_later,
@@ -197,16 +199,19 @@ class Stages:
             raise errors.exceptions[0] from None
         return failures
 
-    async def _go_on(self) -> None:
-        """Wait where a person paused the run; raises Refused where the site was taken over."""
-        while self.control.paused and not self.control.stopped:
+    async def _go_on(self) -> bool:
+        """Wait where a person paused the run; False where nothing more is to be begun."""
+        while self.control.paused and not (self.control.stopped or self.control.finishing):
             self._unpaused.clear()
             await self._unpaused.wait()
         if self.control.stopped:
             raise asyncio.CancelledError
+        if self.control.finishing:
+            return False
         # The lock is looked at again here: a machine that slept may not have seen it lost.
         if self._how.lost():
             await asyncio.Event().wait()  # the watch over the lock ends the run
+        return True
 
     async def end(self) -> None:
         """Let machines forget the jobs whose results the journal has."""
@@ -310,6 +315,8 @@ class Stages:
                     touched = key in earlier
                 if not touched:
                     continue  # what was found done before us is not ours to take back
+                if self.control.finishing:
+                    return Outcome.STOPPED
                 outcome = Outcome.UNDONE
                 work = Work(
                     self._shared, self.state, self.control, step, kind, host, everyone,

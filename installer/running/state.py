@@ -82,6 +82,10 @@ class RunState:
         self.steps: dict[Key, Standing] = {}
         self.stages: dict[str, StageStanding] = {}
         self.started: Event | None = None
+        self.until = ""
+        """The last stage that was asked for; "" for the whole plan."""
+        self.only = ""
+        """The one stage that was asked for; "" where it was no single one."""
         self.outcome: Outcome | None = None
         """How the run ended last; None while it runs, or where it was cut off."""
         self.questions: dict[Key, Event] = {}
@@ -110,8 +114,10 @@ class RunState:
         match event.kind:
             case Kind.RUN_STARTED:
                 self.started = event
+                self._asked_for(event)
             case Kind.RUN_RESUMED:
                 self.outcome = None
+                self._asked_for(event)
             case Kind.RUN_FINISHED:
                 self.outcome = _outcome(event)
             case Kind.STAGE_STARTED:
@@ -125,6 +131,11 @@ class RunState:
                 self._step(event)
             case _:
                 pass
+
+    def _asked_for(self, event: Event) -> None:
+        # The journal of an earlier version does not tell it.
+        self.until = str(event.data.get("until", ""))
+        self.only = str(event.data.get("only", ""))
 
     def _step(self, event: Event) -> None:
         key = (event.stage, event.step, event.host)

@@ -174,6 +174,10 @@ def test_a_run_from_its_plan_to_taking_a_stage_back(
     assert code == 0, out + err
     assert effects() == [["first of all", "second"]] * 2
     assert out.count("Write the second word") == 1  # on the one machine where it failed
+    assert "Goes on as it was begun: --only agree" in err
+    assert "Left: verify" in err
+    code, out, err = command("resume")
+    assert code == 0, out + err
     assert "it works" in out
     assert "complete" in command("resume")[1]
 

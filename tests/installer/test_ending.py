@@ -35,7 +35,7 @@ def state_of(*outcomes: tuple[str, str, Outcome]) -> RunState:
         ("done", ["already", "skipped"], True, "1 steps would be done, 1 are done already", 0),
         ("failed", ["failed"], True, "a step would fail", 5),
         ("failed", ["failed"], False, "A step failed; see above and /run/x", 5),
-        ("stopped", ["done"], False, "goes on there", 130),
+        ("stopped", ["done"], False, "No step runs any more. Go on with", 130),
         ("undone", ["undone"], False, "It was taken back.", 0),
     ],
 )
@@ -47,3 +47,12 @@ def test_the_ending_is_true(
     sentence, exit_code = ending(Outcome(outcome), PLAN, state, Path("/run/x"), dry=dry)
     assert words in sentence
     assert exit_code == code
+
+
+def test_a_step_that_was_left_running_is_told_and_so_is_the_command_that_goes_on() -> None:
+    state = state_of(("one", "a", Outcome.DONE))
+    key = ("two", "b", "local")
+    state.apply(Event(Kind.STEP_STARTED, 1.0, *key, {"title": "", "attempt": 1}))
+    stopped = Outcome.STOPPED
+    sentence, _ = ending(stopped, PLAN, state, Path("/run/x"), dry=False, again="sitewright stop")
+    assert sentence.endswith("goes on there. Go on with: sitewright stop")

@@ -46,6 +46,26 @@ async def test_pause_lets_what_runs_end_and_begins_nothing_more(tmp_path: Path) 
     assert told == [("pause", "Ma Ma"), ("continue", "Ma Ma")]
 
 
+async def test_finish_lets_what_runs_end_and_ends_the_run_then(tmp_path: Path) -> None:
+    """A rolling step ends at the machine it is on; a pause ends too."""
+    log = tmp_path / "log"
+    body = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo did >> {log}"
+    made = plan(step("a", "w1", "w2", script=body, rolling=1), step("b", "w1", **once(log, "b")))
+    run, watch, control = new_run(made), Watch(), Control()
+    pool = several("w1", "w2")
+    running = asyncio.create_task(engine(made, run, pool=pool, watch=watch, control=control).run())
+    await when(lambda: watch.of(Kind.JOB_STARTED))
+    control.pause(by="Ma Ma")
+    control.finish(by="Ma Ma")
+    await when(lambda: len(watch.of(Kind.CONTROL)) == 2)
+    (tmp_path / "go").touch()
+    assert await running is Outcome.STOPPED
+    assert watch.outcomes() == [("a", "w1", "done")]
+    assert watch.of(Kind.RUN_FINISHED)[0].data["outcome"] == "stopped"
+    assert await engine(made, run, pool=several("w1", "w2"), watch=watch).run() is Outcome.DONE
+    assert words(log) == ["did", "did", "b"]
+
+
 async def test_stop_leaves_the_command_running_and_resume_attaches_to_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
     body = f"echo one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo two"
