@@ -93,7 +93,7 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
 
     async def machine_file(self, path: Path) -> MachineFile:
         """A site file where it looks like one, else an inventory or a list."""
-        return await asyncio.to_thread(_machine_file, path)
+        return await asyncio.to_thread(_machine_file, path, self.folder)
 
     async def try_machine(self, host: Host, access: Access) -> Tried:
         """The host key that a machine offers, or why there is none; nobody logs in."""
@@ -285,19 +285,19 @@ def _solutions(folder: Path | None) -> tuple[SolutionChoice, ...]:
     )
 
 
-def _machine_file(path: Path) -> MachineFile:
+def _machine_file(path: Path, folder: Path | None) -> MachineFile:
     from foundation.hosts.inventory import read_inventory
 
     if path.suffix.lower() in (".yaml", ".yml"):
         from foundation.documents import parse_yaml, read_text, validate
         from installer.site import Site
-        from screens.site_answers import answers_from_site
+        from screens.site_answers import opened_answers
 
         text = read_text(path)
         value = parse_yaml(text, where=str(path))
         # An Ansible inventory in YAML has groups at its top, never these words.
         if isinstance(value, dict) and {"solution", "environment", "ssh", "sizing"} & set(value):
             site: Site = validate(Site, value, where=str(path), text=text)
-            answers = answers_from_site(site, path)
+            answers = opened_answers(site, path, folder)
             return MachineFile(path, answers.machines, answers)
     return MachineFile(path, tuple(read_inventory(path)))

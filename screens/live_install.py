@@ -159,8 +159,13 @@ class LiveInstallation:
             opened = open_run(run)
             site = load_site(opened.site_file)
             answers = answers_from_site(site, opened.site_file)
-            # The copy in the run's folder is a record, and no file to be written to.
-            return replace(answers, installable=True, site_file=None), opened.plan()
+            plan = opened.plan()
+            # The copy in the run's folder is a record, and no file to be written to. Where it names
+            # no environment, the plan knows which was meant.
+            return (
+                replace(answers, environment=plan.environment, installable=True, site_file=None),
+                plan,
+            )
 
         return await asyncio.to_thread(read)
 

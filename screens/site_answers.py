@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foundation.hosts.model import Host
-from installer.site import Site
+from installer.site import Site, check_against
 from screens.answers import Answers, Login
+
+
+def opened_answers(site: Site, file: Path, solutions: Path | None = None) -> Answers:
+    """The answers that a site file gives, held against its solution; raises InputProblem.
+
+    Where the file names no environment, the solution's own default is meant, as for the command.
+    """
+    answers = answers_from_site(site, file)
+    if site.solution is None:
+        return answers
+    from installer.solution import load_solution
+
+    solution = load_solution(site.solution, solutions)
+    check_against(
+        site,
+        [role.id for role in solution.roles],
+        [environment.id for environment in solution.environments],
+        where=str(file),
+    )
+    return replace(answers, environment=solution.environment(site.environment).id)
 
 
 def answers_from_site(site: Site, file: Path) -> Answers:
