@@ -116,10 +116,26 @@ def site_key(site: Site) -> str:
     """What tells a site from every other: its solution, environment and machines."""
     port = site.ssh.port or 22
     machines = sorted(f"{host.address.lower()}:{host.port or port}" for host in site.hosts)
-    text = json.dumps([site.solution, site.environment, site.ssh.bastion, machines])
-    words = "-".join(word for word in (site.solution, site.environment) if word) or "site"
+    environment = site.environment or _default_environment(site.solution)
+    text = json.dumps([site.solution, environment, site.ssh.bastion, machines])
+    words = "-".join(word for word in (site.solution, environment) if word) or "site"
     slug = _FEWEST_CHARACTERS.sub("-", words).strip("-.").lower()[:60] or "site"
     return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def _default_environment(solution: str | None) -> str | None:
+    """The environment that a site file means which names none, or None for a strange solution.
+
+    The same site must have one key, whether its file says it or not: its lock hangs on it.
+    """
+    if solution is None:
+        return None
+    from installer.solution import load_solution
+
+    try:
+        return load_solution(solution).default_environment.id
+    except InputProblem:
+        return None
 
 
 def create_run(

@@ -88,9 +88,12 @@ class QuestionScreen(Dialog[Answer]):
                 board.action_step(1)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the name goes on to the buttons."""
+        """Enter in the name goes on to the buttons: to yes only where all is ticked."""
         event.stop()
-        self.query_one("#no").focus()
+        if event.value.strip():
+            self.query_one("#wrong", Static).update("")
+        sure = event.value.strip() and all(self.ticked)
+        self.query_one("#yes" if sure else "#no").focus()
 
     def action_answer(self, yes: bool) -> None:
         """Answer by name; yes only where every line is ticked."""

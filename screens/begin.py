@@ -61,9 +61,13 @@ class BeginScreen(Dialog[str]):
         self.query_one("#cancel").focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the name goes on to the buttons."""
+        """Enter in the name goes on to the button that begins, once somebody stands there."""
         event.stop()
-        self.query_one("#cancel").focus()
+        if event.value.strip():
+            self.query_one("#wrong", Static).update("")
+            self.query_one("#begin").focus()
+        else:
+            self.query_one("#cancel").focus()
 
     def action_begin(self) -> None:
         """Yes, by name."""

@@ -156,7 +156,8 @@ def _checks(report: HandOver) -> str:
             safe(step.title),
             safe(shown(result.host)),
             word(check_word(result), _CLASSES[result.outcome]),
-            safe("; ".join(line for line in result.lines[-4:] if line.strip())),
+            # What a step says of itself is meant for people; a program's last lines are not.
+            safe(result.sentence or "; ".join(line for line in result.lines[-4:] if line.strip())),
         ]
         for step in report.checks
         for result in step.results
@@ -197,8 +198,16 @@ def _skipped(report: HandOver) -> str:
 
 
 def _pairs(name: str, settings: Iterable[Used]) -> str:
-    rows = [[safe(used.title), f"<code>{safe(used.value)}</code>"] for used in settings]
+    rows = [[safe(used.title), _value(used.value)] for used in settings]
     return section(name, table(["What", "Value"], rows)) if rows else ""
+
+
+def _value(text: str) -> str:
+    """A value as code; the address of a page leads there."""
+    code = f"<code>{safe(text)}</code>"
+    if not text.startswith(("http://", "https://")) or set(text) & set(" \t\n"):
+        return code
+    return f'<a href="{safe(text)}" rel="noreferrer">{code}</a>'
 
 
 def _machines(report: HandOver) -> str:

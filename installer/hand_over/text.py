@@ -95,6 +95,8 @@ def _checks(report: HandOver) -> list[str]:
         for result in step.results:
             word = check_word(result)
             lines.append(f"  {word}: {step.title}{place(result.host)}")
+            if result.outcome is not Outcome.FAILED and result.sentence:
+                lines.append(f"      {result.sentence}")
             if result.outcome is Outcome.FAILED:
                 lines += [f"      {line}" for line in result.lines]
     return ["", "Verified at the end:", *lines] if lines else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from installer.cli import main
 from installer.events import Outcome
 from installer.hand_over import render
 from installer.hand_over.gather import gather
+from installer.hand_over.model import Used
 from installer.hand_over.words import stage_word
 from tests.installer.told_run import ID, told, write_run
 
@@ -96,6 +98,17 @@ def test_every_form_tells_the_same(tmp_path: Path) -> None:
     suites = ElementTree.fromstring(render(report, "junit"))  # noqa: S314 - ours
     counts = {name: suites.attrib[name] for name in ("tests", "failures", "errors", "skipped")}
     assert counts == {"tests": "4", "failures": "1", "errors": "2", "skipped": "0"}
+
+
+def test_the_page_of_what_was_installed_can_be_opened_from_the_report(tmp_path: Path) -> None:
+    report = gather(write_run(tmp_path))
+    for value, link in (
+        ("http://10.0.0.1:9660/admin", '<a href="http://10.0.0.1:9660/admin"'),
+        ("javascript:alert(1)", None),
+        ('http://x" onclick="y', None),
+    ):
+        page = render(replace(report, addresses=(Used("p", "The page", value),)), "html")
+        assert (link in page) if link else ("<a " not in page)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "html", "junit"])

@@ -112,6 +112,9 @@ def test_a_site_is_known_by_its_machines_whatever_file_names_them() -> None:
     assert site_key(one) == site_key(other)
     assert site_key(one).startswith("pm4ml-production-")
     assert site_key(one) != site_key(Site(solution="pm4ml", hosts=hosts[:1]))
+    # Who names the environment that is meant anyway, names the same site, and the same lock.
+    assert site_key(one) == site_key(Site(solution="pm4ml", hosts=hosts))
+    assert site_key(Site(solution="strange", hosts=hosts)).startswith("strange-")
 
 
 def test_logs_of_machines_with_odd_names_stay_in_their_folder() -> None:

@@ -187,6 +187,18 @@ async def test_the_plan_opens_to_its_commands_and_nothing_begins_unconfirmed(
         await types(pilot, TOKEN)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+        field = app.screen.query_one("#by", Line)
+        field.value = " "
+        await pilot.press("y")
+        await shows(pilot, "Say who begins it")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query_one("#cancel").has_focus)
+        field.focus()
+        await pilot.pause()
+        field.value = "A. Moyo"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query_one("#begin").has_focus)
+        assert "Say who begins it" not in str(app.screen.query_one("#wrong", Static).render())
         await pilot.press("n")
         await on_step(pilot, StepId.PLAN)
         assert app.memory.order is None
