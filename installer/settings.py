@@ -232,7 +232,13 @@ def _holds(condition: str, values: Mapping[str, Value]) -> bool:
     return bool(values.get(name)) is not condition.startswith("not ")
 
 
-def answers(settings: Settings, given: Mapping[str, Given], *, where: str | None = None) -> Answers:
+def answers(
+    settings: Settings,
+    given: Mapping[str, Given],
+    *,
+    where: str | None = None,
+    remedy: str = "Mend what is named under `settings:` in the site file.",
+) -> Answers:
     """All settings with the site's values and the defaults; raises one InputProblem.
 
     It names every setting that is missing, unknown, refused, or a secret in the wrong place.
@@ -259,11 +265,7 @@ def answers(settings: Settings, given: Mapping[str, Given], *, where: str | None
         else:
             values[setting.name] = typed_value(setting, text)
     if mistakes:
-        raise InputProblem(
-            "; ".join(mistakes),
-            where=where,
-            remedy="Mend what is named under `settings:` in the site file.",
-        )
+        raise InputProblem("; ".join(mistakes), where=where, remedy=remedy)
     return Answers(values, tuple(secrets))
 
 

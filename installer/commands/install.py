@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -278,6 +279,9 @@ def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
         print(f"- {problem.where}: {problem.cause}.", file=sys.stderr)
         if problem.remedy:
             print(f"    Do: {problem.remedy}", file=sys.stderr)
-    print(f"See it in full with: sitewright preflight --site {site_file}", file=sys.stderr)
+    site = shlex.quote(str(site_file))
+    if any(problem.code == "host-key-unknown" for problem in against):
+        print(f"Confirm the keys of all with: sitewright trust --site {site}", file=sys.stderr)
+    print(f"See it in full with: sitewright preflight --site {site}", file=sys.stderr)
     unreachable = any(problem.exit_code is ExitCode.UNREACHABLE for problem in against)
     return ExitCode.UNREACHABLE if unreachable else ExitCode.NOT_READY

@@ -39,7 +39,8 @@ def add_new_site_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--machine",
         metavar="MACHINE",
-        help="with --solution: [name=][user@]host[:port]; without it, this machine",
+        help="with --solution: [name=][user@]host[:port]; without it, that of the last time, or "
+        "else this machine",
     )
 
 
@@ -99,6 +100,14 @@ def new_site_file(options: argparse.Namespace) -> Path:
     if before != site:
         write_private(file, dump_site(site))
         print(f"The site is kept in {file}", file=sys.stderr)
+    elif not options.machine:
+        # Whoever means this machine must see where the last time's words lead.
+        names = ", ".join(host.address for host in site.hosts)
+        print(
+            f"The site is that of the last time, kept in {file}: {names}. "
+            "Another machine: --machine; this one: --machine local.",
+            file=sys.stderr,
+        )
     return file
 
 
@@ -143,7 +152,12 @@ def made_site(
                 f'"{text}" is no setting', where="--set", remedy="Write it as --set name=value."
             )
         settings[name] = value
-    answers(load_settings(solution), settings, where="--set")
+    answers(
+        load_settings(solution),
+        settings,
+        where="--set",
+        remedy=f"See what there is to set: sitewright solutions {solution.id}",
+    )
     values: dict[str, Any] = before.model_dump(exclude_unset=True) if before else {}
     return Site.model_validate(
         {

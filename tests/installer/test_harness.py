@@ -134,6 +134,11 @@ def test_a_site_is_made_from_options_kept_and_taken_up_again(
     elsewhere = new_site_file(options(solution="core-test-harness", machine="ubuntu@10.10.0.5"))
     (host,) = load_site(elsewhere).hosts
     assert (host.address, host.user, host.roles) == ("10.10.0.5", "ubuntu", ("box",))
+    capsys.readouterr()
+    new_site_file(options(solution="core-test-harness"))
+    assert "10.10.0.5. Another machine: --machine" in capsys.readouterr().err
+    (host,) = load_site(new_site_file(options(solution="core-test-harness", machine="local"))).hosts
+    assert host.address == "local"
 
 
 @pytest.mark.parametrize(
