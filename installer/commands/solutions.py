@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
+from collections.abc import Sequence
 
 from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, text_style, write_result
+from installer.settings import load_settings
 from installer.solution import Solution, load_solution, solution_ids
+from installer.steps.model import Setting
 from preflight.needs import RoleNeed
 
 
@@ -45,6 +48,9 @@ def _as_dict(solution: Solution) -> dict[str, object]:
             }
             for environment in solution.environments
         ],
+        "settings": [
+            setting.model_dump(mode="json") for setting in load_settings(solution).settings
+        ],
     }
 
 
@@ -68,7 +74,40 @@ def _as_text(solution: Solution, width: int, full: bool) -> str:
                 initial_indent="    ",
                 subsequent_indent="    ",
             )
+    if full:
+        lines += _settings(load_settings(solution).settings, width)
     return "\n".join(lines)
+
+
+def _settings(settings: Sequence[Setting], width: int) -> list[str]:
+    """Each setting with what it is unless said otherwise, and what it means."""
+    if not settings:
+        return []
+    head = "Settings, in the site file under `settings:`, or --set NAME=VALUE with --solution:"
+    lines = textwrap.wrap(head, width, initial_indent="  ", subsequent_indent="  ")
+    for setting in settings:
+        what = _unless_said(setting)
+        if setting.when:
+            what += f"; only with {setting.when.replace('not ', 'no ', 1)}"
+        lines += textwrap.wrap(
+            f"{setting.name}: {what}", width, initial_indent="    ", subsequent_indent=" " * 12
+        )
+        if setting.choices:
+            said = f"{setting.title}: {', '.join(setting.choices)}. {setting.help}"
+        else:
+            said = f"{setting.title}. {setting.help}"
+        lines += textwrap.wrap(
+            said, width, initial_indent=" " * 8, subsequent_indent=" " * 8, break_on_hyphens=False
+        )
+    return lines
+
+
+def _unless_said(setting: Setting) -> str:
+    if setting.type == "secret":
+        return "secret, asked for when it begins"
+    if setting.default is None:
+        return "must be given" + (f", for example {setting.example}" if setting.example else "")
+    return setting.default or "empty"
 
 
 def _table(rows: tuple[RoleNeed, ...], width: int) -> list[str]:
