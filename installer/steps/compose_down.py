@@ -13,6 +13,21 @@ _VOLUMES: Final = (
     "docker", "volume", "ls", "--quiet", "--filter",
 )  # fmt: skip
 
+_DOWN: Final = r"""
+project=$1; shift
+ids=$(docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$project") ||
+    exit 1
+# Volumes without a name, which images ask for: no later container would ever find them again.
+# shellcheck disable=SC2086 # ids are words
+nameless=$([ -z "$ids" ] || docker inspect --format \
+    '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}' $ids |
+    grep -x '[0-9a-f]\{64\}')
+docker compose --project-name "$project" "$@" || exit
+for one in $nameless; do docker volume rm "$one" >/dev/null 2>&1; done
+exit 0
+"""
+"""Arguments: the project, the words that remove it."""
+
 
 class ComposeDown(OfProject):
     """Stopping keeps everything; removing keeps the named volumes unless the data goes too."""
@@ -40,17 +55,16 @@ class ComposeDown(OfProject):
     async def do(self, context: StepContext) -> str:
         """Stop or remove it; raises StepFailed."""
         data = self.data(context)
-        words: tuple[str, ...] = ("stop",)
+        # By its name alone: its files may be gone, and its profiles others than today's.
+        command: tuple[str, ...] = ("docker", "compose", "--project-name", data.project, "stop")
         if data.how != "stop":
-            words = ("down", "--remove-orphans")
+            command = ("sh", "-c", _DOWN, "sh", data.project, "down", "--remove-orphans")
         if data.how == "remove-with-data":
-            words = (*words, "--volumes")
+            command = (*command, "--volumes")
         ended = await context.change(
-            f"{data.how.replace('-', ' ')} the Compose project {data.project}",
-            # By its name alone: its files may be gone, and its profiles others than today's.
-            ("docker", "compose", "--project-name", data.project, *words),
+            f"{data.how.replace('-', ' ')} the Compose project {data.project}", command
         )
-        must_be_good(context, ended, f"docker compose {words[0]}")
+        must_be_good(context, ended, f"docker compose {'stop' if data.how == 'stop' else 'down'}")
         left = {
             "stop": "is stopped; its containers and data are kept",
             "remove": "is removed; its data is kept in its volumes",

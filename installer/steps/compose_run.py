@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from foundation.hosts.connection import Become
+from foundation.hosts.output_lines import clean_line
 from foundation.paths import make_private
 from foundation.problems import InputProblem
 from installer.compose import scripts
@@ -98,7 +99,8 @@ class ComposeRun(OfProject):
         if seen.status not in (0, 1):
             raise silent_daemon(context, while_=f"after {data.service} was run")
         first, _, rest = seen.stdout.decode("utf-8", "replace").partition("\n")
-        return container_of(first), rest.splitlines()
+        # The toolkit colours what it writes whether or not there is a terminal.
+        return container_of(first), [clean_line(line) for line in rest.splitlines()]
 
     async def _copy(self, context: StepContext, data: ComposeRunStep) -> list[Path]:
         """Copy the reports into the run's folder; one that was not written is told."""

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tarfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,18 +134,27 @@ class Layout:
         (self.folder / "blobs" / "sha256" / name).write_bytes(raw)
         return {"mediaType": media_type, "digest": f"sha256:{name}", "size": len(raw), **more}
 
-    def image(self, layers: list[bytes], architecture: str = "amd64") -> dict[str, Any]:
+    def image(
+        self,
+        layers: list[bytes],
+        architecture: str = "amd64",
+        *,
+        config: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         diffs = ["sha256:" + hashlib.sha256(gzip.decompress(one)).hexdigest() for one in layers]
-        config = {
+        whole = {
             "os": "linux",
             "architecture": architecture,
-            "config": {"Labels": {"org.opencontainers.image.licenses": "Apache-2.0"}},
+            "config": {
+                "Labels": {"org.opencontainers.image.licenses": "Apache-2.0"},
+                **(config or {}),
+            },
             "rootfs": {"type": "layers", "diff_ids": diffs},
         }
         manifest = {
             "schemaVersion": 2,
             "mediaType": media.OCI_MANIFEST,
-            "config": self.blob(json.dumps(config).encode(), media.OCI_CONFIG),
+            "config": self.blob(json.dumps(whole).encode(), media.OCI_CONFIG),
             "layers": [
                 self.blob(one, "application/vnd.oci.image.layer.v1.tar+gzip") for one in layers
             ],

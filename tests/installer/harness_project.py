@@ -259,7 +259,7 @@ mkdir -p "$root/bin" "$root/tmp" "$root/opt"
 cp /bin/busybox "$root/bin/"
 cd "$root/bin"
 {links}
-tar -C "$root" -c . | docker import - harness >/dev/null
+tar -C "$root" -c . | docker import --change "VOLUME /scratch" - harness >/dev/null
 rm -rf "$root"
 until curl -sf -o /dev/null http://{REGISTRY}/v2/; do sleep 0.1; done
 {pushes}

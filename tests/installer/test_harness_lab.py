@@ -43,6 +43,8 @@ class Site:
     lab: Lab
     harness: Harness
     folder: Path
+    seconds: float = 280
+    """How long a command may take."""
 
     @property
     def file(self) -> Path:
@@ -56,7 +58,7 @@ class Site:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `sitewright` on the site, without a terminal."""
         running = self.begin(*words)
-        output, said = running.communicate(timeout=280)
+        output, said = running.communicate(timeout=self.seconds)
         return subprocess.CompletedProcess(running.args, running.returncode, output, said)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
@@ -287,6 +289,11 @@ def test_stop_start_another_release_and_remove_keep_the_data(site: Site) -> None
     assert image == "mojaloop/central-ledger:v19.4.3"
     assert site.command("remove", "--yes").returncode == 0
     assert site.harness.states() == {}
+    # What images ask for without a name is gone; what has a name is kept.
+    volumes = box.exec(["docker", "volume", "ls", "-q"]).stdout.split()
+    assert volumes == [
+        f"core-test-harness_{n}" for n in ("kafka", "mysql", "mysql-als", "objstore")
+    ]
     site.harness.commit = first
     site.write()
     assert site.install("--until", "start")[0] == 0

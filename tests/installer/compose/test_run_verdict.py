@@ -10,7 +10,7 @@ from installer.steps.model import ComposeRunStep
 
 DATA = ComposeRunStep(
     id="tests", kind="compose-run", title="Run the tests", project="harness", directory="/opt/x",
-    service="ttk-tests", summary="Passed percentage[^0-9]*([0-9.]+)%", at_least=100,
+    service="ttk-tests", summary="Passed percentage[^0-9N]*([0-9.]+|NaN)%", at_least=100,
 )  # fmt: skip
 TABLE = """\
 ├───────────────────┼───────────────────────────────┤
@@ -37,6 +37,8 @@ def test_both_good() -> None:
         (1, "96.30", "100 is needed, and it ended with 1"),
         (1, "100.00", "ended with 1, although it says"),
         (0, "9.9.9", "100 is needed"),
+        # What the toolkit says, with exit code 0, where it found no test at all.
+        (0, "NaN", "Passed percentage NaN%; 100 is needed, although it ended with 0"),
     ],
 )
 def test_one_bad_is_enough(code: int, share: str, words: str) -> None:
