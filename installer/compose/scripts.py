@@ -46,57 +46,76 @@ said() {
 }
 """
 
-_MARK: Final = r"""
-# Writes what the files ask for, and which container each service has: `mark SERVICES COMMAND…`.
-mark() {
-    wanted=$1; shift
-    "$@" config --hash '*' 2>/dev/null | sed 's/^/config /' | sort
-    docker ps --all --no-trunc --filter "label=com.docker.compose.project=$project" \
-        --filter label=com.docker.compose.oneoff=False \
-        --format 'container {{.Label "com.docker.compose.service"}} {{.ID}}' |
-        awk -v wanted=" $wanted " 'index(wanted, " " $2 " ")' | sort
-}
-"""
-"""Compose's own hash of a service differs between `config` and `up` where it has an env_file, so
-what `config` said is kept beside the ids of the containers that came of it."""
-
-MARKED: Final = (
-    r"""
+READ: Final = r"""
 set -u
-project=$1 services=$2; shift 2
+project=$1 format=$2; shift 2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+# What the files ask for takes longest, so what is there is looked at meanwhile.
+"$@" config --format json > "$work/project" &
+config=$!
+if docker ps --all --no-trunc --filter "label=com.docker.compose.project=$project" \
+    --filter label=com.docker.compose.oneoff=False \
+    --format '{{.ID}} {{.Label "com.docker.compose.service"}}' > "$work/ids" 2>/dev/null
+then
+    echo @docker
+    sed 's/^/@id /' "$work/ids"
+    # A container may go between the two commands; what the others say still counts.
+    # shellcheck disable=SC2046 # ids are words
+    [ ! -s "$work/ids" ] ||
+        docker inspect --format "$format" $(cut -d ' ' -f 1 "$work/ids") 2>/dev/null |
+        sed 's/^/@state /'
+    sed 's/^/@mark /' "/var/lib/sitewright/compose/$project" 2>/dev/null
+fi
+wait "$config" || exit 3
+echo @config
+cat "$work/project"
 """
-    + _MARK
-    + r"""
-cat "/var/lib/sitewright/compose/$project" 2>/dev/null || exit 1
-echo ---
-mark "$services" "$@"
-"""
-)
-"""Arguments: the project, its services, the command; what was written down and what is now."""
+"""Arguments: the project, the format of containers, the command. All that there is to know of it:
+containers, what `UP` wrote down of them, and after a line `@config` what the files ask for."""
 
 UP: Final = (
     r"""
 set -u
-limit=$1 settle=$2 patience=$3 project=$4 services=$5 ending=$6 format=$7 up_words=$8; shift 8
+limit=$1 settle=$2 patience=$3 project=$4 services=$5 ending=$6 format=$7 config=$8 up_words=$9
+shift 9
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
+trap : USR1
 : > "$work/told"
 : > "$work/last"
+: > "$work/ran"
 begun=$(date +%s)
 since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 """
     + _LOOK
-    + _MARK
     + r"""
+# Writes what was asked for, and which container each service has.
+mark() {
+    marks=/var/lib/sitewright/compose
+    mkdir -p "$marks"
+    {
+        echo "config $config"
+        docker ps --all --no-trunc --filter "label=com.docker.compose.project=$project" \
+            --filter label=com.docker.compose.oneoff=False \
+            --format 'container {{.Label "com.docker.compose.service"}} {{.ID}}' |
+            awk -v services=" $services " 'index(services, " " $2 " ")' | sort
+    } > "$marks/$project.new" && mv -f "$marks/$project.new" "$marks/$project"
+}
 # What stands there from before says nothing of this attempt.
 look && cp "$work/now" "$work/before"
 [ -e "$work/before" ] || : > "$work/before"
+# Its end wakes the loop below.
 # shellcheck disable=SC2086 # words
-{ "$@" $up_words 2>&1 & echo $! > "$work/pid"; wait $!; echo $? > "$work/up"; } |
+{ "$@" $up_words 2>&1 & echo $! > "$work/pid"; wait $!
+    echo $? > "$work/up"; kill -s USR1 $$ 2>/dev/null; } |
     sed -u 's/^/@up /' &
 up=$!
-good=0 silent=0 sick=0
+silent=0 sick=0 heard=$begun
 while :; do
+    # Before the look: what was seen while it was brought up says nothing of how it ended.
+    ups=0
+    [ ! -s "$work/up" ] || ups=1
     if look; then
         silent=0
         grep -vxFf "$work/told" "$work/now" | sed 's/^/@state /'
@@ -106,10 +125,10 @@ while :; do
     fi
     now=$(date +%s)
     # One word for all: bad, sick (unhealthy, and may get well), starting or good.
-    ups=0
-    [ ! -s "$work/up" ] || ups=1
-    all=$(awk -F '|' -v ending=" $ending " -v services=" $services " -v up="$ups" '
+    all=$(awk -F '|' -v ending=" $ending " -v services=" $services " -v up="$ups" \
+        -v now="$now" -v settle="$settle" -v ran="$work/ran" '
         FILENAME ~ /before$/ { old[$1 "|" $8] = 1; next }
+        FILENAME ~ /ran$/ { since[$1 "|" $2] = $3; next }
         index(services, " " $1 " ") == 0 { next }
         { one = "good"; seen += 1
           if ($3 == "exited") { if ($4 != 0 || index(ending, " " $1 " ") == 0) one = "bad" }
@@ -119,47 +138,55 @@ while :; do
           else if ($5 == "unhealthy") one = "sick"
           else if ($5 == "starting") one = "starting"
           else if ($5 != "healthy" && $6 >= 5) one = "bad"
+          else if ($5 != "healthy") {
+              # Nothing vouches for it but that it goes on running since this very start.
+              key = $2 "|" $8
+              if (!(key in since)) since[key] = now
+              if (now - since[key] < settle) one = "starting" }
           # One of before that ends is replaced or started again; it is judged when `up` has ended.
           if (one == "bad" && !up && (($1 "|" $8) in old)) one = "starting"
           if (one == "bad") bad = 1
           if (one == "sick") sick = 1
           if (one == "starting") starting = 1 }
-        END { print bad ? "bad" : sick ? "sick" : starting || !seen ? "starting" : "good" }' \
-        "$work/before" "$work/now")
-    said
+        END { for (key in since) print key "|" since[key] > (ran ".new")
+              print bad ? "bad" : sick ? "sick" : starting || !seen ? "starting" : "good" }' \
+        "$work/before" "$work/ran" "$work/now")
+    [ ! -e "$work/ran.new" ] || mv -f "$work/ran.new" "$work/ran"
     code=
     if [ "$all" != sick ]; then sick=0; elif [ "$sick" = 0 ]; then sick=$now; fi
     if [ "$silent" -ge 5 ]; then code=69
     elif [ "$all" = bad ]; then code=65
     elif [ "$sick" != 0 ] && [ $((now - sick)) -ge "$patience" ]; then code=65
-    elif [ -s "$work/up" ] && [ "$(cat "$work/up")" != 0 ]; then code=70
-    elif [ "$all" = good ] && [ -s "$work/up" ]; then
-        [ "$good" != 0 ] || good=$now
-        [ $((now - good)) -lt "$settle" ] || code=0
-    else good=0; fi
+    elif [ "$ups" = 1 ] && [ "$(cat "$work/up")" != 0 ]; then code=70
+    elif [ "$ups" = 1 ] && [ "$all" = good ]; then code=0; fi
     [ -n "$code" ] || [ $((now - begun)) -lt "$limit" ] || code=75
     if [ -n "$code" ]; then
-        if [ "$code" != 0 ] && [ ! -s "$work/up" ]; then kill "$(cat "$work/pid")" 2>/dev/null; fi
+        trap '' USR1
+        [ -s "$work/up" ] || kill "$(cat "$work/pid")" 2>/dev/null
         wait "$up"
+        if [ "$code" = 0 ]; then said & mark; wait $!; exit 0; fi
         # What is bad may have said why a moment after it was seen to be.
         look && grep -vxFf "$work/told" "$work/now" | sed 's/^/@state /'
         said
-        if [ "$code" = 0 ]; then
-            marks=/var/lib/sitewright/compose
-            mkdir -p "$marks"
-            mark "$services" "$@" > "$marks/$project.new" &&
-                mv -f "$marks/$project.new" "$marks/$project"
-        fi
         exit "$code"
     fi
-    if [ $((now - begun)) -lt 10 ]; then sleep 0.5; else sleep 2; fi
+    # Each look takes time from what starts on the machine: seldom while it is brought up, when
+    # nothing but a failure can be seen, often for the moments after.
+    if [ $((now - heard)) -ge 2 ] && grep -q running "$work/now"; then said; heard=$now; fi
+    if [ "$ups" = 0 ] && [ -s "$work/up" ]; then continue; fi
+    pause=2
+    if [ $((now - begun)) -lt 60 ]; then
+        pause=1
+        if [ "$ups" = 1 ] && [ "$silent" = 0 ]; then pause=0.3; fi
+    fi
+    sleep "$pause" & wait $!
 done
 """
 )
-"""Arguments: seconds in all, seconds for which all must be good, seconds for which one may be
-unhealthy (a busy machine answers late), the project, its services, those
-of them that are meant to end, the format of `look`, the words that bring it up, then the command
-before them."""
+"""Arguments: seconds in all, seconds for which one without a health check must run, seconds for
+which one may be unhealthy (a busy machine answers late), the project, its services, those of them
+that are meant to end, the format of `look`, what is to be written down of the files, the words
+that bring it up, then the command before them."""
 
 
 RUN: Final = r"""

@@ -9,7 +9,8 @@ from installer.compose.objections import Surroundings, Taken
 from installer.compose.project import Project
 
 LOOK: Final = r"""
-for path do [ -e "$path" ] || echo "missing $path"; done
+# shellcheck disable=SC2086 # words
+{ profiles=$("$@" config --profiles 2>/dev/null) && echo profiles $profiles; } &
 docker ps --all --format \
     'container {{.Names}} {{.Label "com.docker.compose.project"}} {{.Ports}}' || exit 2
 docker network ls --format 'network {{.Name}} {{.Label "com.docker.compose.project"}}'
@@ -17,7 +18,11 @@ if command -v ss >/dev/null 2>&1; then
     ss -Hlntp 2>/dev/null | sed 's/^/tcp /'
     ss -Hlnup 2>/dev/null | sed 's/^/udp /'
 fi
+wait
 """
+"""Arguments: the command that reads the project's files."""
+
+MISSING: Final = 'for path do [ -e "$path" ] || echo "missing $path"; done\n'
 """Arguments: the paths that the project's files name."""
 
 _PUBLISHED: Final = re.compile(r":([0-9]+)->[0-9]+/(tcp|udp)")
@@ -31,9 +36,10 @@ def paths_of(project: Project) -> tuple[str, ...]:
     return tuple(sorted(binds | builds))
 
 
-def surroundings_of(text: str, profiles: str | None) -> Surroundings:
-    """What `LOOK` wrote, with the output of `docker compose config --profiles`."""
+def surroundings_of(text: str) -> Surroundings:
+    """What `LOOK` and `MISSING` wrote."""
     missing: set[str] = set()
+    profiles: frozenset[str] | None = None
     containers: dict[str, str] = {}
     networks: dict[str, str] = {}
     taken: dict[tuple[int, str], Taken] = {}
@@ -42,6 +48,8 @@ def surroundings_of(text: str, profiles: str | None) -> Surroundings:
         match word:
             case "missing":
                 missing.add(rest)
+            case "profiles":
+                profiles = frozenset(rest.split())
             case "container":
                 _container(rest, containers, taken)
             case "network":
@@ -51,8 +59,7 @@ def surroundings_of(text: str, profiles: str | None) -> Surroundings:
                 _socket(word, rest, taken)
             case _:
                 pass
-    known = None if profiles is None else frozenset(profiles.split())
-    return Surroundings(known, frozenset(missing), containers, networks, tuple(taken.values()))
+    return Surroundings(profiles, frozenset(missing), containers, networks, tuple(taken.values()))
 
 
 def _container(rest: str, containers: dict[str, str], taken: dict[tuple[int, str], Taken]) -> None:

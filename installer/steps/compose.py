@@ -12,8 +12,8 @@ from typing import Final
 
 from foundation.hosts.connection import PortState
 from installer.compose import scripts
-from installer.compose.containers import FORMAT, Stand
-from installer.compose.project import Project, project_of
+from installer.compose.containers import FORMAT, Stand, judge_all
+from installer.compose.project import Project
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.model import ComposeStep
 from installer.steps.of_project import Lines, OfProject, silent_daemon
@@ -33,23 +33,14 @@ class Compose(OfProject):
     async def is_done(self, context: StepContext) -> bool | None:
         """Whether every service stands, with the configuration that the files have now."""
         data = self.data(context)
-        seen = await context.look(self.command(data, "config", "--format", "json"), timeout=120)
-        project = project_of(seen.stdout.decode("utf-8", "replace")) if seen.status == 0 else None
-        if project is None:
+        reading = await self.read(context, data)
+        if reading.project is None or reading.containers is None:
             return None
-        services = " ".join(data.services or project.names)
-        marked = await context.look(
-            ("sh", "-c", scripts.MARKED, "sh", data.project, services, *self.command(data))
-        )
-        before, _, now = marked.stdout.decode("utf-8", "replace").partition("---\n")
-        if marked.status != 0 or before != now:
+        services = data.services or reading.project.names
+        if not reading.unchanged(services):
             return False
-        judged = await self.judged(
-            context, data, project, services=data.services, ending=data.ending
-        )
-        if judged is None:
-            return None
-        if not all(one.good for one in judged):
+        ending = reading.project.ending.union(data.ending)
+        if not all(one.good for one in judge_all(reading.containers, services, ending)):
             return False
         return True if data.done is None else (await context.ask_machine(data.done)).yes
 
@@ -60,11 +51,9 @@ class Compose(OfProject):
             await context.change(f"bring up the Compose project {data.project}", ("true",))
             return f"The project {data.project} would be brought up."
         project = await self.project(context, data)
+        reading = await self.read(context, data)
         ending = sorted(project.ending.union(data.ending))
-        lines = Lines(
-            context, data.services or project.names, ending,
-            await self.containers(context, data) or (),
-        )  # fmt: skip
+        lines = Lines(context, data.services or project.names, ending, reading.containers or ())
         seconds = max(data.timeout_minutes * 60 - _SPARE_SECONDS, 1)
         services = data.services or project.names
         up = ("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", *data.services)
@@ -72,7 +61,8 @@ class Compose(OfProject):
             f"bring up the Compose project {data.project}",
             ("sh", "-c", scripts.UP, "sh", str(math.ceil(seconds)),
              str(math.ceil(data.settle_seconds)), str(math.ceil(data.unhealthy_seconds)),
-             data.project, " ".join(services), " ".join(ending), FORMAT, " ".join(up),
+             data.project, " ".join(services), " ".join(ending), FORMAT, reading.config,
+             " ".join(up),
              *self.command(data)),
             directory=data.directory,
             on_line=lines,
@@ -126,11 +116,11 @@ class Compose(OfProject):
         lines: Lines,
     ) -> StepFailed:
         """Why the project does not stand."""
-        judged = await self.judged(
-            context, data, project, services=data.services, ending=data.ending
-        )
-        if judged is None or status == scripts.DAEMON_GONE:
+        containers = await self.containers(context, data)
+        if containers is None or status == scripts.DAEMON_GONE:
             return silent_daemon(context, while_="while the services start")
+        services = data.services or project.names
+        judged = judge_all(containers, services, project.ending.union(data.ending))
         failed = [one for one in judged if one.stand is Stand.FAILED]
         if failed:
             return await self.failure(context, data, failed)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from installer.compose.objections import Objection, objections
-from installer.compose.surroundings import LOOK, paths_of, surroundings_of
+from installer.compose.surroundings import LOOK, MISSING, paths_of, surroundings_of
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.model import ComposeCheckStep
@@ -30,15 +31,17 @@ class ComposeCheck(OfProject):
         if context.dry_run:
             context.emit(Kind.NOTE, text="The project's files are looked at once they are there.")
             return "The project would be looked at."
-        profiles = await context.look(self.command(data, "config", "--profiles"))
-        project = await self.project(context, data)
-        seen = await context.look(("sh", "-c", LOOK, "sh", *paths_of(project)))
+        look = context.look(("sh", "-c", LOOK, "sh", *self.command(data)), timeout=120)
+        looking = asyncio.ensure_future(look)
+        try:
+            project = await self.project(context, data)
+            seen = await looking
+        finally:
+            looking.cancel()
         if seen.status != 0:
             raise silent_daemon(context, while_="when it is asked what there is")
-        around = surroundings_of(
-            seen.stdout.decode("utf-8", "replace"),
-            profiles.stdout.decode("utf-8", "replace") if profiles.status == 0 else None,
-        )
+        missing = await context.look(("sh", "-c", MISSING, "sh", *paths_of(project)))
+        around = surroundings_of((seen.stdout + missing.stdout).decode("utf-8", "replace"))
         found = objections(
             project, around, data.chosen_profiles, refuse_floating=data.floating_tags == "refuse"
         )

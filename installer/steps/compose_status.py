@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from installer.compose.containers import judge_all
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepKind
 from installer.steps.model import ComposeStatusStep
@@ -28,9 +29,10 @@ class ComposeStatus(OfProject):
         if context.dry_run:
             return "The services would be looked at."
         project = await self.project(context, data)
-        judged = await self.judged(context, data, project, ending=data.ending)
-        if judged is None:
+        containers = (await self.read(context, data)).containers
+        if containers is None:
             raise silent_daemon(context, while_="when it is asked for the services")
+        judged = judge_all(containers, project.names, project.ending.union(data.ending))
         for one in judged:
             context.emit(Kind.NOTE, text=f"{one.service}: {one.words}")
         bad = [one for one in judged if not one.good]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from foundation.hosts.connection import Completed
 from foundation.hosts.jobs_model import JobLine
@@ -19,7 +20,9 @@ from installer.compose.containers import (
     judge_all,
     progress_words,
 )
-from installer.compose.project import Project, project_of
+from installer.compose.project import Project
+from installer.compose.reading import Reading, reading_of
+from installer.compose.scripts import READ
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed
 from installer.steps.model import _OfProject
@@ -40,6 +43,8 @@ docker logs --tail "$2" "$1" 2>&1
 """Arguments: a container, how many lines of its log."""
 
 _LAST_LOG_LINES: Final = 15
+_readings: WeakKeyDictionary[StepContext, Reading] = WeakKeyDictionary()
+"""What was read of the project of a try that is under way."""
 _ATTRIBUTE: Final = re.compile(r'level=(warning|error|fatal) msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -66,44 +71,40 @@ class OfProject(Probed):
             *("--project-directory", data.directory, *files, *profiles, *words),
         )
 
+    async def read(self, context: StepContext, data: _OfProject) -> Reading:
+        """All that there is to know of the project, as it was before this try of the step."""
+        known = _readings.get(context)
+        if known is None:
+            seen = await context.look(
+                ("sh", "-c", READ, "sh", data.project, FORMAT, *self.command(data)), timeout=120
+            )
+            known = _readings[context] = reading_of(seen)
+        return known
+
     async def project(self, context: StepContext, data: _OfProject) -> Project:
         """The project as Compose reads it; raises StepFailed with Compose's own words."""
-        seen = await context.look(self.command(data, "config", "--format", "json"), timeout=120)
-        project = project_of(seen.stdout.decode("utf-8", "replace")) if seen.status == 0 else None
-        if project is None:
+        reading = await self.read(context, data)
+        if reading.project is None:
             raise StepFailed(
-                f"Docker Compose cannot read the project{compose_words(seen)}",
+                f"Docker Compose cannot read the project{compose_words(reading.seen)}",
                 where=context.host.name,
                 remedy="Look at it there with: " + " ".join(self.command(data, "config")),
-                output=_lines(seen),
+                output=_lines(reading.seen),
                 again=False,
             )
-        return project
+        return reading.project
 
     async def containers(
         self, context: StepContext, data: _OfProject
     ) -> tuple[Container, ...] | None:
-        """Every container of the project; None where Docker does not answer."""
+        """Every container of the project as it is now; None where Docker does not answer.
+
+        Its files are not read: they may be gone.
+        """
         seen = await context.look(("sh", "-c", _EVERY_CONTAINER, "sh", data.project, FORMAT))
         if seen.status != 0:
             return None
         return containers_of(seen.stdout.decode("utf-8", "replace"))
-
-    async def judged(
-        self,
-        context: StepContext,
-        data: _OfProject,
-        project: Project,
-        *,
-        services: Sequence[str] = (),
-        ending: Sequence[str] = (),
-    ) -> tuple[Judged, ...] | None:
-        """Where each service stands; None where Docker does not answer."""
-        containers = await self.containers(context, data)
-        if containers is None:
-            return None
-        wanted = services or project.names
-        return judge_all(containers, wanted, project.ending.union(ending))
 
     async def failure(
         self, context: StepContext, data: _OfProject, bad: Sequence[Judged], before: str = ""

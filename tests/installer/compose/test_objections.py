@@ -122,7 +122,7 @@ tcp rubbish
 
 
 def test_what_a_machine_tells_is_read() -> None:
-    around = surroundings_of(TOLD, "all\ndebug\n")
+    around = surroundings_of(TOLD + "profiles all debug\n")
     assert around.profiles == frozenset({"all", "debug"})
     assert around.missing == {"/opt/reports"}
     assert around.containers == {"hub": "harness", "lone": ""}
@@ -131,7 +131,8 @@ def test_what_a_machine_tells_is_read() -> None:
     assert Taken(22, "tcp", "sshd (process 47)") in around.taken
     assert Taken(9660, "tcp") in around.taken
     assert Taken(123, "udp", "chronyd (process 5)") in around.taken
-    assert surroundings_of("", None).profiles is None
+    assert surroundings_of("").profiles is None
+    assert surroundings_of("profiles\n").profiles == frozenset()
 
 
 def test_the_paths_that_are_looked_at() -> None:
