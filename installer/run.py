@@ -53,7 +53,8 @@ class Engine:
     asks, shows and changes nothing.
     Interactive, a failure waits for the person's word, else it
     ends the run, which can be resumed. `expected` gives seconds of (stage, step) from earlier
-    runs. `recheck` is called before each stage that names checks.
+    runs. `recheck` is called before each stage that names checks; `looked` is the monotonic time
+    at which all of them held.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Engine:
         control: Control | None = None,
         lock: Lock | None = None,
         recheck: Recheck | None = None,
+        looked: float | None = None,
         expected: Mapping[tuple[str, str], float] | None = None,
         jobs: Jobs = durable_jobs,
         by: str = "",
@@ -96,7 +98,9 @@ class Engine:
         self._jobs = jobs
         self._by = by or _user()
         self._hosts = self._find_hosts(hosts)
-        self._how = How(self._hosts, max(1, concurrency), interactive, recheck, self._lost, run)
+        self._how = How(
+            self._hosts, max(1, concurrency), interactive, recheck, self._lost, run, looked
+        )
         self._asked_for = stages_in_order(plan, until=until, only=only)
         check_before(self._asked_for, self._hosts.keys(), None if dry_run else secrets.keys())
         self._subscribers: list[Subscriber] = []

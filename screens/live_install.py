@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -96,9 +97,11 @@ class LiveInstallation:
                 credentials=order.access.credentials,
                 connect_timeout=CONNECT_TIMEOUT,
             ) as pool:
+                looked = None
                 if order.run is None:
                     facts = ""
                     if not order.purpose:
+                        looked = time.monotonic()
                         facts = await self.pass_gate(pool, site, solution)
                         if against := await short_of_room(pool, order.plan):
                             raise against[0]
@@ -121,6 +124,7 @@ class LiveInstallation:
                     interactive=not order.purpose,
                     lock=lock,
                     recheck=again,
+                    looked=looked,
                     expected=expected,
                     by=order.by,
                 )

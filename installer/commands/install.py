@@ -8,6 +8,7 @@ import contextlib
 import getpass
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,8 +198,9 @@ async def _carry(
             credentials=read_credentials(options),
             connect_timeout=options.connect_timeout,
         ) as pool:
-            facts = ""
+            facts, looked = "", None
             if work.run is None and not work.operation:
+                looked = time.monotonic()
                 assessment = await look_at(pool, work.site, work.solution)
                 against = objections(assessment) or tuple(await short_of_room(pool, work.plan))
                 if against and not dry:
@@ -230,6 +232,7 @@ async def _carry(
                 control=_told_before(work.plan, options),
                 lock=lock,
                 recheck=again,
+                looked=looked,
                 expected=earlier_seconds(),
                 by=by,
             )

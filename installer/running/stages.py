@@ -21,6 +21,8 @@ from installer.steps.kind import step_kind
 
 CONTROL_HOST: Final = "control"
 _FORGET_SECONDS: Final = 15.0
+STILL_SO: Final = 60.0
+"""Seconds for which what preflight saw is believed without another look, where nothing was done."""
 
 Recheck = Callable[[PlannedStage], Awaitable[Sequence[Problem]]]
 """Looks at what a stage depends on; the problems that it must not start with."""
@@ -46,6 +48,14 @@ class How:
     """Whether the site was taken over, so that nothing more may be begun."""
     run: Run
     """The folder of the run, beside those of the runs before it."""
+    looked: float | None = None
+    """The monotonic time at which all that is looked at again was found good; None where not."""
+
+    def just_looked(self, state: RunState) -> bool:
+        """Whether it was looked at a moment ago, and nothing was done on any machine since."""
+        done = (standing.outcome is Outcome.DONE for standing in state.steps.values())
+        recently = self.looked is not None and time.monotonic() - self.looked < STILL_SO
+        return recently and not state.changed and not any(done)
 
 
 class Stages:
@@ -126,6 +136,8 @@ class Stages:
 
     async def _recheck_stage(self, stage: PlannedStage) -> None:
         if self._how.recheck is None or not stage.recheck or self._shared.dry_run:
+            return
+        if self._how.just_looked(self.state):
             return
         problems = await self._how.recheck(stage)
         for problem in problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,25 @@ async def test_what_a_stage_depends_on_is_looked_at_before_it_starts() -> None:
     assert await stopped.run() is Outcome.FAILED
     assert stopped.failures[0].problem.where == "w1"
     assert watch.of(Kind.STEP_STARTED) == []
+
+
+async def test_what_was_looked_at_a_moment_ago_is_looked_at_again_once_something_was_done() -> None:
+    from dataclasses import replace
+
+    made = plan(step("a", script="true"), step("b", stage="two", script="true"))
+    made = replace(made, stages=tuple(replace(s, recheck=("disk.*",)) for s in made.stages))
+    looked: list[str] = []
+
+    async def recheck(stage: Any) -> Sequence[Problem]:
+        looked.append(stage.id)
+        return []
+
+    assert await engine(made, recheck=recheck, looked=time.monotonic()).run() is Outcome.DONE
+    assert looked == ["two"]
+    looked.clear()
+    long_ago = time.monotonic() - 3600
+    assert await engine(made, recheck=recheck, looked=long_ago).run() is Outcome.DONE
+    assert looked == ["one", "two"]
 
 
 def test_a_plan_that_cannot_run_is_refused_before_anything_starts() -> None:
