@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
+import importlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,11 +31,15 @@ class NotReady(Problem):
 
 async def look_at(pool: Pool, site: Site, solution: Solution) -> Assessment:
     """A whole preflight of a site over connections that stay open for the run."""
-    from preflight.judge import assess
     from preflight.survey import SurveyOptions, survey
 
     hosts = list(pool.inventory)
+    # What judges is read from the disk while the machines answer.
+    reading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "preflight.judge"))
     seen = [entry async for entry in survey(pool, hosts, SurveyOptions(become=Become.IF_ALLOWED))]
+    await reading
+    from preflight.judge import assess
+
     order = {host.name: place for place, host in enumerate(hosts)}
     seen.sort(key=lambda entry: order[entry.host.name])
     needs = solution.needs(site.environment, site.sizing)

@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 0.05
 FLUSH_BYTES: Final = 256 * 1024
+BATCH: Final = 500
+"""Events that subscribers get at a time; between two, others on the event loop have a turn."""
 SYNCED: Final = frozenset(
     {
         Kind.RUN_STARTED,
@@ -95,6 +97,8 @@ class Journal:
         """Events that no subscriber has had yet."""
         self._written = self._synced = self._delivered = 0
         """How many events were written, are surely on the disk, and went to subscribers."""
+        self._delivering = False
+        """Whether the next batch for subscribers has its place on the event loop."""
         self._waiting = 0
         """How many wait for an fsync."""
         self._sync_lock = asyncio.Lock()
@@ -181,7 +185,9 @@ class Journal:
                     self._synced = max(self._synced, mark)
         finally:
             self._waiting -= 1
-        self._deliver()
+        while self._deliver(BATCH) and self._delivered < mine:  # noqa: ASYNC110 - a turn, no poll
+            await asyncio.sleep(0)
+        self._deliver_soon()
 
     def flush(self, *, sync: bool = False) -> None:
         """Write what waits; with `sync`, return when it is on the disk."""
@@ -189,7 +195,10 @@ class Journal:
         if sync:
             self._fsync()
             self._synced = self._written
-        self._deliver()
+            self._deliver()
+        else:
+            self._deliver(BATCH)
+            self._deliver_soon()
 
     def _flush_in_time(self) -> None:
         self._timer = None
@@ -253,11 +262,13 @@ class Journal:
 
         return end
 
-    def _deliver(self) -> None:
+    def _deliver(self, most: int | None = None) -> bool:
+        """Give subscribers what they may have, at most so many; whether any was left to give."""
         # While somebody waits for an fsync, nothing newer than the last one may be shown.
         ready = (self._synced if self._waiting else self._written) - self._delivered
         if ready <= 0:
-            return
+            return False
+        ready = ready if most is None else min(ready, most)
         batch, self._events = self._events[:ready], self._events[ready:]
         self._delivered += ready
         for subscriber in tuple(self._subscribers):
@@ -266,6 +277,24 @@ class Journal:
             except Exception:
                 # A view that fails must not end the installation that it shows.
                 log.exception("a subscriber of the journal failed")
+        return True
+
+    def _deliver_soon(self) -> None:
+        """Give subscribers the rest, batch by batch, in the turns of the event loop."""
+        if self._delivered == self._written or self._delivering:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._deliver()
+            return
+        self._delivering = True
+        loop.call_soon(self._deliver_rest)
+
+    def _deliver_rest(self) -> None:
+        self._delivering = False
+        if self._deliver(BATCH):
+            self._deliver_soon()
 
     def close(self) -> None:
         """Write and fsync what waits, and end; safe to call twice. Raises JournalProblem."""

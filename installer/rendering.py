@@ -53,6 +53,8 @@ class Renderer:
         self._folder = folder
         self._plain = self._environment(None)
         self._script = self._environment(shell_word)
+        self._compiled: dict[tuple[int, str], Any] = {}
+        """Templates by environment and text: many steps share theirs, and compiling takes long."""
 
     def text(self, template: str, *, where: str) -> str:
         """The template filled in; `where` names it in the InputProblem."""
@@ -96,7 +98,10 @@ class Renderer:
         if "{" not in template:
             return template
         try:
-            return str(environment.from_string(template).render(self._values))
+            known = (id(environment), template)
+            if known not in self._compiled:
+                self._compiled[known] = environment.from_string(template)
+            return str(self._compiled[known].render(self._values))
         except TemplateSyntaxError as error:
             raise InputProblem(
                 f"line {error.lineno}: {error.message}",

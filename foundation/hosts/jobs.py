@@ -20,7 +20,7 @@ from typing import Final, Literal
 from foundation.hosts import jobs_detached, jobs_scripts, jobs_systemd
 from foundation.hosts.connection import Become, Connection
 from foundation.hosts.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
-from foundation.hosts.jobs_shell import call, problem
+from foundation.hosts.jobs_shell import call, problem, read_standing
 from foundation.hosts.journal_lines import is_cursor
 from foundation.problems import (
     ConnectionLost,
@@ -51,11 +51,16 @@ async def durable_kind(connection: Connection, *, become: Become = Become.ROOT) 
         kind: DurableKind = "detached"
         if become is Become.ROOT:
             done = await call(connection, jobs_scripts.KIND, [], become=become)
-            name, _, version = done.stdout.decode("ascii", "replace").strip().partition(" ")
-            if name == "systemd" and version.isdecimal() and int(version[:9]) >= _SYSTEMD_FLOOR:
-                kind = "systemd"
+            kind = _kind_of(done.stdout)
         known[become] = kind
     return known[become]
+
+
+def _kind_of(told: bytes) -> DurableKind:
+    name, _, version = told.decode("ascii", "replace").strip().partition(" ")
+    if name == "systemd" and version.isdecimal() and int(version[:9]) >= _SYSTEMD_FLOOR:
+        return "systemd"
+    return "detached"
 
 
 async def start(connection: Connection, spec: JobSpec, *, become: Become = Become.ROOT) -> None:
@@ -133,6 +138,13 @@ async def status(connection: Connection, job_id: str, *, become: Become = Become
     found = _ended.get(connection, {}).pop(job_id, None)
     if found is not None:
         return found
+    if become is Become.ROOT and become not in _kinds.setdefault(connection, {}):
+        # The first that is asked of a machine, in one go.
+        done = await call(connection, jobs_scripts.KIND_AND_STATUS, [job_id], become=become)
+        kind, _, told = done.stdout.partition(b"\n")
+        _kinds[connection][become] = _kind_of(kind)
+        if done.status == 0 and _kinds[connection][become] == "systemd":
+            return jobs_systemd.as_status(read_standing(told)[0])
     if await durable_kind(connection, become=become) == "systemd":
         return await jobs_systemd.status(connection, job_id)
     return await jobs_detached.status(connection, job_id, become)

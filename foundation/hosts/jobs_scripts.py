@@ -170,6 +170,9 @@ they come, until it ends. Else its standing and the entries there are."""
 UNIT_STATUS: Final = _BOOT + _UNIT + "standing\n"
 """id."""
 
+KIND_AND_STATUS: Final = "kind=$(" + KIND + ')\necho "$kind"\n' + UNIT_STATUS
+"""id: what `KIND` prints, or an empty line; then the standing of a unit."""
+
 UNIT_STOP: Final = (
     _BOOT
     + _UNIT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import TracebackType
 from typing import Final, Self, cast
@@ -15,6 +17,8 @@ _SECONDS: Final = 60.0
 _STANDING_LIMIT: Final = 100
 """Lines of a standing; there are about a dozen."""
 _STDERR_LIMIT: Final = 4096
+_TURN: Final = 0.002
+"""Seconds of lines in a row after which everybody else on the event loop has a turn."""
 
 
 async def call(
@@ -108,10 +112,17 @@ class Records:
         return bytes(self.stderr).strip().rpartition(b"\n")[2]
 
     async def lines(self) -> AsyncIterator[tuple[bytes, int]]:
-        """Whole lines and how many bytes of each were left out."""
+        """Whole lines and how many bytes of each were left out.
+
+        A machine may have written a megabyte meanwhile, and so may eleven others.
+        """
+        began = time.monotonic()
         async for data in self._data():
             for line, left_out, _ in self.cutter.feed(data):
                 yield line, left_out
+                if time.monotonic() - began > _TURN:
+                    await asyncio.sleep(0)
+                    began = time.monotonic()
 
     async def __aenter__(self) -> Self:
         return self

@@ -186,6 +186,7 @@ class Context:
         stdin: bytes | None = None,
         timeout: float = 60.0,
         host: Host | None = None,
+        still_so: float | None = None,
     ) -> Completed:
         """Run a command that changes nothing; see StepContext."""
         own = host is None or host.name == self.host.name
@@ -196,7 +197,15 @@ class Context:
         async def run(connection: Connection) -> Completed:
             return await connection.run(full, stdin=stdin or b"", become=become, timeout=timeout)
 
-        return await self._shared.reaches(host or self.host).again(run, self.until)
+        reach = self._shared.reaches(host or self.host)
+        if still_so is None:
+            return await reach.again(run, self.until)
+        asked, began = (*full, become.name), time.monotonic()
+        when, known = reach.seen.get(asked, (0.0, None))
+        if known is None or began - when >= still_so:
+            known = await reach.again(run, self.until)
+            reach.seen[asked] = (began, known)
+        return known
 
     async def ask_machine(self, probe: Probe, *, host: Host | None = None) -> ProbeAnswer:
         """Put a probe's question; one that takes too long cannot tell."""
@@ -270,6 +279,7 @@ class Context:
         self._begun[spec.id] = BegunJob(spec.id, boot_id, durable)
         self._cursors.pop(self.host.name, None)
         self.jobs_begun.append(spec.id)
+        reach.seen.clear()
 
         async def start(connection: Connection) -> None:
             now, _ = await self._boot(connection, reach, spec.id)

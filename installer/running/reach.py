@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
-from foundation.hosts.connection import Connection
+from foundation.hosts.connection import Completed, Connection
 from foundation.hosts.model import Host
 from foundation.problems import (
     ConnectionLost,
@@ -46,6 +46,8 @@ class Reach:
         self._last: Connection | None = None
         self.known: dict[str, str] = {}
         """What is known of the machine for the time of this connection."""
+        self.seen: dict[tuple[str, ...], tuple[float, Completed]] = {}
+        """What commands that only look told, and when (monotonic); until something is begun."""
 
     async def connect(self, until: float) -> Connection:
         """A live connection; waited for until the monotonic time `until`.
@@ -71,6 +73,7 @@ class Reach:
             if connection is not self._last:
                 self._last = connection
                 self.known.clear()
+                self.seen.clear()
             if told:
                 self._say(f"{self.host.name} is reached again.")
             self._reached = True

@@ -165,8 +165,13 @@ class StepContext(Protocol):
         stdin: bytes | None = None,
         timeout: float = 60.0,
         host: Host | None = None,
+        still_so: float | None = None,
     ) -> Completed:
-        """Run a command, as root, that changes nothing; done again where the connection broke."""
+        """Run a command, as root, that changes nothing; done again where the connection broke.
+
+        With `still_so`, what the very same command told such a caller at most so many seconds ago
+        is taken instead, where no other was begun on the machine since; 0 asks anew.
+        """
 
     async def ask_machine(self, probe: Probe, *, host: Host | None = None) -> ProbeAnswer:
         """Put a probe's question to the machine."""

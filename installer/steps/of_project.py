@@ -51,6 +51,9 @@ _ATTRIBUTE: Final = re.compile(r'level=(warning|error|fatal) msg="((?:[^"\\]|\\.
 class OfProject(Probed):
     """Steps on a Compose project; each kind reads its own model."""
 
+    still_so: float = 0.0
+    """Seconds for which a step of this kind takes what an earlier one read of the project."""
+
     def data(self, context: StepContext) -> _OfProject:
         """The step's data."""
         raise NotImplementedError
@@ -76,8 +79,9 @@ class OfProject(Probed):
         known = _readings.get(context)
         if known is None:
             seen = await context.look(
-                ("sh", "-c", READ, "sh", data.project, FORMAT, *self.command(data)), timeout=120
-            )
+                ("sh", "-c", READ, "sh", data.project, FORMAT, *self.command(data)),
+                timeout=120, still_so=self.still_so,
+            )  # fmt: skip
             known = _readings[context] = reading_of(seen)
         return known
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from foundation.problems import Problem, Refused
 from foundation.secrets import MASK, Secret
 from installer.events import Event, Kind
-from installer.journal import BrokenJournal, Journal, JournalProblem, read, verify
+from installer.journal import BATCH, BrokenJournal, Journal, JournalProblem, read, verify
 from installer.journal_lines import records
 
 texts = st.text(max_size=40) | st.sampled_from(["\ud800", 'a"b\\c', "x\ny", "\0", "\u2028", "é"])
@@ -235,6 +235,24 @@ async def test_what_decides_is_on_disk_when_record_returns_and_in_order(tmp_path
         await asyncio.gather(*(one(n) for n in range(20)))
     assert seen == list(read(tmp_path / "j"))
     assert len(seen) == 40
+
+
+async def test_a_flood_reaches_subscribers_in_order_and_lets_others_have_a_turn(
+    tmp_path: Path,
+) -> None:
+    batches: list[list[int]] = []
+    turns = 0
+    with Journal(tmp_path / "events.jsonl") as journal:
+        journal.subscribe(lambda batch: batches.append([int(str(e.data["text"])) for e in batch]))
+        for number in range(4 * BATCH + 1):
+            journal.append(line(str(number)))
+        journal.flush()
+        while sum(map(len, batches)) <= 4 * BATCH:
+            turns += 1
+            await asyncio.sleep(0)
+    assert [one for batch in batches for one in batch] == list(range(4 * BATCH + 1))
+    assert max(map(len, batches)) <= BATCH
+    assert turns >= 3
 
 
 def test_a_subscriber_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
