@@ -209,9 +209,12 @@ that starts the service."""
 
 PULL: Final = r"""
 set -u
-registry=$1; shift
+registry=$1 project=$2; shift 2
+images=/var/lib/sitewright/images
+mkdir -p "$images" || exit 1
+there() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
 for image do
-    if docker image inspect --format '{{.Id}}' "$image" >/dev/null 2>&1; then
+    if there "$image" >/dev/null; then
         echo "@have $image"
         continue
     fi
@@ -224,12 +227,42 @@ for image do
         case $path in */*) ;; *) path=library/$path ;; esac
         from=$registry/$path
     fi
+    new=$image
+    [ "$from" = "$image" ] || there "$from" >/dev/null || new="$image $from"
     status=$(mktemp) || exit 1
     { docker pull "$from" 2>&1; echo $? > "$status"; } | sed -u 's/^/@part /'
     code=$(cat "$status"); rm -f "$status"
     if [ "$code" != 0 ]; then echo "@failed $image"; exit 65; fi
     if [ "$from" != "$image" ]; then docker tag "$from" "$image" || exit 65; fi
+    # Written down, so that taking it back removes just what was not there before.
+    for name in $new; do echo "$(there "$name") $name" >> "$images/$project"; done
     echo "@have $image"
 done
 """
-"""Arguments: the registry to take them from ("" for the one in their names), then the images."""
+"""Arguments: the registry to take them from ("" for the one in their names), the project, then the
+images."""
+
+REMOVE_PULLED: Final = r"""
+set -u
+list=/var/lib/sitewright/images/$1
+[ -s "$list" ] || exit 0
+docker version >/dev/null || exit 69
+sort -u "$list" > "$list.old"
+: > "$list.new"
+while read -r id name; do
+    # Another image has the name by now: it is somebody else's.
+    [ "$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)" = "$id" ] || continue
+    user=$(docker ps --all --filter "ancestor=$id" --format '{{.Image}} {{.Names}}' |
+        awk -v name="$name" '$1 == name { print $2; exit }')
+    if [ -z "$user" ] && docker rmi "$name" >/dev/null; then
+        echo "@removed $name"
+    else
+        echo "@kept $name ${user:-by its id}"
+        echo "$id $name" >> "$list.new"
+    fi
+done < "$list.old"
+mv -f "$list.new" "$list"
+rm -f "$list.old"
+[ -s "$list" ] || rm -f "$list"
+"""
+"""Arguments: the project; removes the images that were pulled for it and that nothing uses."""

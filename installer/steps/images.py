@@ -11,7 +11,7 @@ from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.model import ImagesStep
 from installer.steps.of_project import OfProject
-from installer.steps.probed import parsed
+from installer.steps.probed import must_be_good, parsed
 
 _LACKING: Final = """\
 # All in one call where none is lacking, as nearly always after the first time.
@@ -51,7 +51,7 @@ class Images(OfProject):
         reader = _Reader(context, len(project.images))
         ended = await context.change(
             f"pull {len(project.images)} images",
-            ("sh", "-c", scripts.PULL, "sh", data.registry, *project.images),
+            ("sh", "-c", scripts.PULL, "sh", data.registry, data.project, *project.images),
             on_line=reader,
         )
         if not ended.good:
@@ -65,6 +65,35 @@ class Images(OfProject):
                 output=pulling.said if pulling else ended.tail, again=why.again,
             )  # fmt: skip
         return f"{len(project.images)} images are on the machine."
+
+    async def undo(self, context: StepContext) -> bool:
+        """By the step's `undo`, else remove what was pulled for the project and nothing uses.
+
+        What was there before it was pulled, and what came from a bundle, is not its to remove.
+        """
+        data = self.data(context)
+        if data.undo is not None:
+            return await super().undo(context)
+        ended = await context.change(
+            f"remove the images that were pulled for {data.project}",
+            ("sh", "-c", scripts.REMOVE_PULLED, "sh", data.project),
+            label="undo",
+            on_line=lambda line: _removed(context, line),
+        )
+        must_be_good(context, ended, "removing the images")
+        return True
+
+
+def _removed(context: StepContext, line: JobLine) -> bool:
+    """Take a line of the job that removes images; whether it is to be written as it stands."""
+    word, _, rest = line.text.partition(" ")
+    if word == "@removed":
+        context.emit(Kind.LINE, text="is removed", stream=line.stream, cursor=line.cursor,
+                     unit=rest)  # fmt: skip
+    elif word == "@kept":
+        image, _, container = rest.partition(" ")
+        context.emit(Kind.NOTE, text=f"{image} is kept, since the container {container} uses it.")
+    return word not in ("@removed", "@kept")
 
 
 class _Reader:

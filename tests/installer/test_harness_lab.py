@@ -21,6 +21,7 @@ import yaml
 from tests.installer.harness_project import Harness, prepare, site_text
 from tests.lab.host import wait_until
 from tests.lab.lab import Lab
+from tests.lab.machine import Machine
 from tests.lab.recipe import DOCKER
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -263,8 +264,23 @@ def test_a_full_disk_while_images_come_from_a_registry_of_the_site(site: Site) -
     assert "the disk is full" in problem(events)["cause"]
     assert "docker system df" in problem(events)["remedy"]
     assert site.command("resume", "--until", "images").returncode == 0
-    kept = box.exec(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).stdout
-    assert "redis:6.2.4-alpine" in kept.split()
+    assert "redis:6.2.4-alpine" in images_of(box)
+
+    # What was pulled is taken back, but for what another's container uses; not what was there.
+    box.script(
+        "docker tag redis:6.2.4-alpine mine:1\n"
+        "docker run -d --name other mongo:8.0.6 sleep 1000 >/dev/null\n"
+    )
+    undone = site.command("undo", "images", "--reason", "a test")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert "mongo:8.0.6 is kept, since the container other uses it." in undone.stdout
+    assert images_of(box) == {"mongo:8.0.6", "mine:1"}
+
+
+def images_of(box: Machine) -> set[str]:
+    """The names of the images that a machine's Docker has."""
+    form = ("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+    return set(box.exec(form).stdout.split())
 
 
 def test_stop_start_another_release_and_remove_keep_the_data(site: Site) -> None:
