@@ -27,16 +27,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
-    from installer.runs import latest_run, site_key
+    from installer.runs import runs_of, site_key
     from installer.site import load_site
 
     options.site = site_file_of(options)
     site = load_site(options.site)
-    last = latest_run(site_key(site))
-    if last is None:
+    runs = runs_of(site_key(site))
+    if not runs:
         raise InputProblem(
             "this site has no run, so there is nothing to take back", where=str(options.site)
         )
+    # The last run may have been another command's, as `remove`, whose plan has other stages.
+    last = next(
+        (run for run in runs if any(stage.id == options.stage for stage in run.plan().stages)),
+        runs[0],
+    )
 
     async def undo() -> int:
         from foundation.hosts.pool import Pool
