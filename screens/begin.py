@@ -57,8 +57,11 @@ class BeginScreen(Dialog[str]):
                 yield Press("Begin (y)", id="begin", action="screen.begin", primary=True)
 
     def on_mount(self) -> None:
-        """Begin on the button that changes nothing."""
-        self.query_one("#cancel").focus()
+        """Begin on the button that changes nothing, or on the name where it is not known.
+
+        Whoever types a name must not hit the keys of the buttons with its letters.
+        """
+        self.query_one("#cancel" if self.person else "#by").focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the name goes on to the button that begins, once somebody stands there."""

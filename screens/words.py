@@ -80,7 +80,8 @@ def host_sentence(result: HostResult) -> str:
         return clean(f"{result.seen.problem.title}: {result.seen.problem.cause}")
     mend = to_mend(result.findings)
     if not mend:
-        return "everything is as asked"
+        waived = sum(map(is_waived, result.findings))
+        return f"nothing to mend, {waived} waived" if waived else "everything is as asked"
     failed = [f for f in mend if f.severity is Severity.FAIL]
     if failed:
         return failed[0].title if len(failed) == 1 else f"{len(failed)} failures"

@@ -187,6 +187,7 @@ async def test_the_plan_opens_to_its_commands_and_nothing_begins_unconfirmed(
         await types(pilot, TOKEN)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+        assert app.screen.query_one("#cancel").has_focus  # the name is known
         field = app.screen.query_one("#by", Line)
         field.value = " "
         await pilot.press("y")
@@ -200,6 +201,14 @@ async def test_the_plan_opens_to_its_commands_and_nothing_begins_unconfirmed(
         await until(pilot, lambda: app.screen.query_one("#begin").has_focus)
         assert "Say who begins it" not in str(app.screen.query_one("#wrong", Static).render())
         await pilot.press("n")
+        await on_step(pilot, StepId.PLAN)
+        assert app.memory.plan is not None
+        app.push_screen(BeginScreen(app.memory.plan, ""))
+        await until(pilot, lambda: isinstance(app.screen, BeginScreen))
+        # A name that is not known is asked for, and its letters are no keys of the buttons.
+        await pilot.press(*"nym")
+        assert app.screen.query_one("#by", Line).value == "nym"
+        await pilot.press("escape")
         await on_step(pilot, StepId.PLAN)
         assert app.memory.order is None
         assert headline(pilot) == "Nothing has been changed on any machine"
