@@ -28,15 +28,69 @@ _SLOWER = {
 }
 """Where tests that start whole screens or processes lie, so that the unit part stays short."""
 
+_LAB_TOO = (
+    "foundation/test_jobs.py",
+    "foundation/test_sudo.py",
+    "installer/test_playbook.py",
+    "test_lab.py",
+)
+"""Files with tests of the lab beside those whose name ends in `_lab.py`."""
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the parts that `tests/run.sh` runs apart from the unit tests."""
-    root = Path(__file__).parent
+_MINUTES = {
+    "end_to_end/test_install_lab.py": 5,
+    "installer/test_pm4ml_cluster_lab.py": 9,
+    "installer/test_pm4ml_reach_lab.py": 2,
+    "installer/test_pm4ml_haproxy_lab.py": 3,
+    "installer/test_pm4ml_firewall_lab.py": 2,
+    "installer/test_harness_lab.py": 2,
+}
+"""What a file of the lab takes, roughly. The longest begin first, so that none is left alone."""
+
+_ROOT = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part`, which reads only the files that a part of `tests/run.sh` can have tests in."""
+    parser.addoption("--part", choices=("unit", "processes", "lab"), help="a part of tests/run.sh")
+
+
+def _place(path: Path) -> str:
+    return path.relative_to(_ROOT).as_posix()
+
+
+def _of_lab(place: str) -> bool:
+    return place.endswith("_lab.py") or place in _LAB_TOO
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over files of other parts: reading all of them takes longer than many a test."""
+    part = config.getoption("part")
+    if part is None or collection_path.suffix != ".py" or _ROOT not in collection_path.parents:
+        return None
+    place = _place(collection_path)
+    if part == "lab":
+        return not _of_lab(place) or None
+    if place in _LAB_TOO:
+        return None
+    slower = part == "unit" and place.startswith(tuple(_SLOWER))
+    return (slower or place.endswith("_lab.py")) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the parts that `tests/run.sh` runs apart, and bring the lab's files into order."""
     for item in items:
-        place = item.path.relative_to(root).as_posix()
+        place = _place(item.path)
         for start, name in _SLOWER.items():
             if place.startswith(start):
                 item.add_marker(name)
+        # No test may fall between the parts.
+        in_lab = item.get_closest_marker("lab") is not None
+        if in_lab and not _of_lab(place):
+            raise pytest.UsageError(f"{place} has a test of the lab: name it in {__file__}")
+        if not in_lab and place.endswith("_lab.py") and place not in _LAB_TOO:
+            raise pytest.UsageError(f"{item.nodeid} lies in a file of the lab and is none of it")
+    if config.getoption("part") == "lab":
+        items.sort(key=lambda item: -_MINUTES.get(_place(item.path), 1))
 
 
 @pytest.fixture(autouse=True)

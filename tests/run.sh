@@ -66,11 +66,11 @@ if [ "$what" = all ] || [ "$what" = static ]; then
 fi
 if [ "$what" = all ] || [ "$what" = unit ]; then
     step "unit tests"
-    pytest -m "not lab and not processes and not screens" -n 2 --dist loadfile
+    pytest --part unit -m "not lab and not processes and not screens" -n 2 --dist loadfile
 fi
 if [ "$what" = all ] || [ "$what" = processes ]; then
     step "screens, and whole processes"
-    pytest -m "(processes or screens) and not lab" -n 2 --dist loadfile
+    pytest --part processes -m "(processes or screens) and not lab" -n 2 --dist loadfile
 fi
 if [ "$what" = all ] || [ "$what" = lab ]; then
     step "the lab (its images are built once and kept in the cache folder)"

@@ -121,10 +121,17 @@ systemctl mask -q systemd-sysctl.service systemd-modules-load.service systemd-bi
     console-getty.service getty.target getty-static.service \
     apt-daily.timer apt-daily-upgrade.timer fstrim.timer e2scrub_all.timer dpkg-db-backup.timer
 
+if [ -d /usr/lib/python3/dist-packages ]; then
+    install -d /var/cache/lab-python
+    cat > /usr/lib/python3/dist-packages/lab_compiled.py <<'END'
+@COMPILED@END
+    echo import lab_compiled > /usr/lib/python3/dist-packages/lab_compiled.pth
+fi
+
 rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* \
     /usr/share/locale/* /var/log/*.log
 mkdir -p /var/lib/apt/lists/partial
-"""
+""".replace("@COMPILED@", (Path(__file__).parent / "compiled.py").read_text())
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,17 @@ FULL = Recipe(
     suite="bookworm",
     packages=(
         *_SYSTEM,
-        *("python3", "sudo", "iproute2", "procps", "kmod", "chrony", "nftables", "iptables"),
+        *(
+            "python3",
+            "python3-apt",
+            "sudo",
+            "iproute2",
+            "procps",
+            "kmod",
+            "chrony",
+            "nftables",
+            "iptables",
+        ),
         *("curl", "ethtool", "nvme-cli", "pciutils", "util-linux", "ca-certificates", "busybox"),
     ),
     setup=_SETUP,
