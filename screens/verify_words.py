@@ -77,7 +77,8 @@ def about_check(plan: Plan, state: RunState, key: str) -> Content:
     standing = state.steps.get((stage_id, step_id, host))
     source = next((stage.source for stage in plan.stages if stage.id == stage_id), "")
     parts: list[str | tuple[str, str]] = []
-    if standing is not None and standing.sentence:
+    # That a check was found to hold says its word already.
+    if standing is not None and standing.sentence and standing.outcome is not Outcome.ALREADY:
         failed = standing.outcome is Outcome.FAILED
         parts.append((standing.sentence, "bold $error" if failed else ""))
         problem = standing.problem or {}

@@ -12,6 +12,7 @@ from foundation.durations import duration
 from installer.events import Outcome
 from installer.hand_over.model import HandOver, Result, StageReport, StepReport, Used
 from installer.hand_over.words import (
+    check_sentence,
     check_word,
     decision_sentence,
     gigabytes,
@@ -157,7 +158,10 @@ def _checks(report: HandOver) -> str:
             safe(shown(result.host)),
             word(check_word(result), _CLASSES[result.outcome]),
             # What a step says of itself is meant for people; a program's last lines are not.
-            safe(result.sentence or "; ".join(line for line in result.lines[-4:] if line.strip())),
+            safe(
+                check_sentence(result)
+                or "; ".join(line for line in result.lines[-4:] if line.strip())
+            ),
         ]
         for step in report.checks
         for result in step.results

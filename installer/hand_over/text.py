@@ -11,6 +11,7 @@ from foundation.durations import duration
 from installer.events import Outcome
 from installer.hand_over.model import HandOver, Used
 from installer.hand_over.words import (
+    check_sentence,
     check_word,
     decision_sentence,
     gigabytes,
@@ -95,8 +96,8 @@ def _checks(report: HandOver) -> list[str]:
         for result in step.results:
             word = check_word(result)
             lines.append(f"  {word}: {step.title}{place(result.host)}")
-            if result.outcome is not Outcome.FAILED and result.sentence:
-                lines.append(f"      {result.sentence}")
+            if check_sentence(result):
+                lines.append(f"      {check_sentence(result)}")
             if result.outcome is Outcome.FAILED:
                 lines += [f"      {line}" for line in result.lines]
     return ["", "Verified at the end:", *lines] if lines else []

@@ -102,6 +102,11 @@ def check_word(result: Result) -> str:
     return "not asked" if result.outcome is None else RESULT_WORDS[result.outcome]
 
 
+def check_sentence(result: Result) -> str:
+    """What a check that holds says of itself; nothing where its word says it all."""
+    return result.sentence if result.outcome is Outcome.DONE else ""
+
+
 def versions_title(report: HandOver) -> str:
     """What the versions are: those that are there, or those that would have been."""
     return "Versions" if report.complete else "Versions that were planned"
