@@ -253,6 +253,45 @@ def test_sitewright_killed_half_way(site: Site) -> None:
     assert before <= set(site.harness.compose("ps", "--quiet", "--all").split())
 
 
+_REFUSING = """
+import http.server, json, sys
+class Refuse(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, code = (200, "") if self.path == "/v2/" else (int(sys.argv[1]), sys.argv[2])
+        body = json.dumps({"errors": [{"code": code, "message": "no more"}]}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_HEAD = do_GET
+http.server.HTTPServer(("127.0.0.1", 5001), Refuse).serve_forever()
+"""
+"""A stand-in for a registry that answers, and gives nothing."""
+
+
+def test_a_registry_that_limits_or_refuses(site: Site) -> None:
+    box = site.harness.machine
+    box.exec(["docker", "image", "prune", "--all", "--force"])
+    site.write("  image_registry: 127.0.0.1:5001\n")
+    verb: tuple[str, ...] = ("install", "--yes", "--by", "A. Tester")
+    for status, code, words in (
+        ("429", "TOOMANYREQUESTS", "the registry limits how much may be pulled"),
+        ("403", "DENIED", "the registry refuses to give it"),
+    ):
+        unit = f"refusing-{status}"
+        box.exec(["systemd-run", "--quiet", f"--unit={unit}", "python3", "-c", _REFUSING,
+                  status, code])  # fmt: skip
+        box.script("until curl -sf -o /dev/null http://127.0.0.1:5001/v2/; do sleep 0.1; done")
+        done = site.command(*verb, "--json-lines", "--until", "images")
+        box.exec(["systemctl", "stop", unit])
+        assert done.returncode == 5
+        told = problem([json.loads(line) for line in done.stdout.splitlines()])
+        assert words in told["cause"]
+        assert "docker login" in told["remedy"]
+        verb = ("resume",)
+
+
 def test_a_full_disk_while_images_come_from_a_registry_of_the_site(site: Site) -> None:
     box = site.harness.machine
     box.exec(["docker", "image", "prune", "--all", "--force"])
