@@ -38,7 +38,8 @@ _LAB_TOO = (
 
 _MINUTES = {
     "end_to_end/test_install_lab.py": 5,
-    "installer/test_pm4ml_cluster_lab.py": 9,
+    "installer/test_pm4ml_cluster_lab.py": 6,
+    "installer/test_pm4ml_argocd_lab.py": 3,
     "installer/test_pm4ml_reach_lab.py": 2,
     "installer/test_pm4ml_haproxy_lab.py": 3,
     "installer/test_pm4ml_firewall_lab.py": 2,

@@ -75,11 +75,12 @@ fi
 if [ "$what" = all ] || [ "$what" = lab ]; then
     step "the lab (its images are built once and kept in the cache folder)"
     [ "$(id -u)" != 0 ] || python -m tests.lab build
-    # Two labs side by side: most of a lab test is waiting.
+    # Three labs side by side: a good part of a lab test is waiting. The longest files come first,
+    # in the order of tests/conftest.py.
     # Machines that share two processors miss a time-out now and then: what failed gets a second
     # try alone, and both are shown. A test that fails twice fails.
-    pytest -m lab -n 2 --dist loadfile || {
+    pytest --part lab -m lab -n 3 --dist loadfile --no-loadscope-reorder || {
         step "the lab: what failed, once more and alone"
-        pytest -m lab --last-failed --last-failed-no-failures none
+        pytest --part lab -m lab --last-failed --last-failed-no-failures none
     }
 fi

@@ -16,10 +16,19 @@ import yaml
 from installer.settings import answers, load_settings
 from installer.solution import load_solution
 from tests.lab.lab import Lab
+from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
+from tests.stand_ins.install import install
 
 SOLUTION = load_solution("pm4ml")
 PLAYBOOKS = SOLUTION.folder / "playbooks"
+
+SEARCH = """\
+grep -rlF "$1" /etc /root /home /tmp /var/tmp /var/log 2>/dev/null
+journalctl --output=cat | grep -F "$1"
+grep -F "$1" /var/lib/stand-in/calls
+"""
+"""A script that shows where on a machine a text stands that must be nowhere; $1 is the text."""
 
 _RECAP = re.compile(r"^(\S+)\s*:\s*ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 
@@ -155,3 +164,11 @@ class LabSite:
     def _altered(self) -> None:
         for machine in self.roles:
             machine.altered = True
+
+
+def make(lab: Lab, machine_factory: MachineFactory, folder: Path, **roles: str) -> LabSite:
+    """Machines with the stand-ins on them."""
+    made = {machine_factory(name): (role,) for name, role in roles.items()}
+    for machine in made:
+        install(machine)
+    return LabSite(lab, folder, made)

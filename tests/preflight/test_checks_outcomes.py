@@ -1,26 +1,21 @@
-"""Every check in each of its outcomes, and what every finding must carry."""
+"""Every check in each of its outcomes."""
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from preflight.checks.case import SiteCase
-from preflight.checks.registry import CHECKS, SITE_CHECKS, find_check
+from preflight.checks.registry import CHECKS, find_check
 from preflight.facts import (
     ABSENT,
-    Address,
     Array,
     DiskKind,
     DockerFacts,
     Facts,
     Filesystem,
-    Nic,
-    NicKind,
     Route,
     Socket,
     Software,
@@ -31,9 +26,7 @@ from preflight.needs import (
     DiskNeed,
     DockerNeed,
     MachineKind,
-    NicNeed,
     OsNeed,
-    Shape,
     SolutionNeeds,
 )
 from tests.preflight.facts_factory import (
@@ -51,6 +44,7 @@ from tests.preflight.facts_factory import (
     role,
     worker_facts,
 )
+from tests.preflight.whole_finding import whole
 
 PASS, WARN, FAIL, UNKNOWN = Severity.PASS, Severity.WARN, Severity.FAIL, Severity.UNKNOWN
 WHY = Unknown("needs root")
@@ -382,26 +376,6 @@ def test_a_check_answers_a_machine_as_it_should(outcome: Outcome) -> None:
         whole(one)
 
 
-def whole(finding: Finding) -> None:
-    """A finding must say what, by whom demanded, how to see it, and how to mend it."""
-    assert finding.title.endswith("."), finding.title
-    assert ".." not in finding.title
-    assert finding.expected, finding.id
-    assert finding.actual, finding.id
-    assert finding.source, finding.id
-    if finding.severity is not PASS:
-        assert finding.evidence, finding.id
-        assert finding.remedy, finding.id
-    if finding.severity in (FAIL, WARN):
-        assert finding.undo, finding.id
-    if finding.host is not None:
-        named = (finding.host, finding.subject)
-        assert any(word and word in finding.title for word in named), finding.title
-    for text in (finding.title, finding.remedy, finding.undo, finding.evidence):
-        assert "None" not in text.replace("None:", "").replace("None is", ""), text
-        assert "Unknown(" not in text
-
-
 def test_the_documented_worker_passes_everything() -> None:
     """No check has anything to say against the machine that the document describes."""
     one = case()
@@ -432,84 +406,3 @@ def test_every_check_is_shown_in_each_severity_that_it_claims() -> None:
     for check in CHECKS:
         if check.id not in tested_elsewhere:
             assert shown[check.id] == check.severities, check.id
-
-
-def test_ids_are_unique_and_lead_back_to_their_check() -> None:
-    """No two checks share an id, and an id finds its check."""
-    every = [one for ids in (c.ids for c in CHECKS) for one in ids]
-    every += [one for ids in (c.ids for c in SITE_CHECKS) for one in ids]
-    assert len(set(every)) == len(every)
-    for one in every:
-        found = find_check(one.replace("*", "x"))
-        assert found is not None
-        assert one in found.ids
-
-
-def test_a_hardware_raid_volume_stands_for_its_pair_as_unknown() -> None:
-    """A controller shows one disk for two: that is neither a pass nor a failure."""
-    wanted = needs(role("worker", WORKER_SHAPE.model_copy(update=RAID)))
-    facts = changed(worker_facts(), disks=(disk("sda", kind=SSD, model="PERC H730P"),))
-    found = find_check("disk.ssd")
-    assert found is not None
-    findings = [
-        f for check in CHECKS if check is found for f in check.run(case(facts, wanted=wanted))
-    ]
-    assert [f.severity for f in findings] == [UNKNOWN]
-
-
-def test_the_interfaces_of_container_software_do_not_count() -> None:
-    """docker0 and cali interfaces are neither NICs nor addresses of the machine."""
-    docker = Nic("docker0", NicKind.BRIDGE, mtu=1500, state="up",
-                 addresses=(Address("172.17.0.1", 16),))  # fmt: skip
-    facts = changed(worker_facts(), network={"nics": (nic(), docker)})
-    shape = Shape(nics=(NicNeed(count=2),))
-    found = find_check("nic.count")
-    assert found is not None
-    one = case(facts, wanted=needs(role("worker", shape)))
-    assert [f.severity for c in CHECKS if c is found for f in c.run(one)] == [FAIL]
-
-
-def test_a_bond_serves_a_single_fast_link_by_the_sum_of_its_members() -> None:
-    """Two 10 Gbit/s members make a bond of 20 where the bond itself does not tell."""
-    members = (nic("eth0", addresses=()), nic("eth1", addresses=()))
-    bond = nic("bond0", kind=NicKind.BOND, speed_mbps=WHY, members=("eth0", "eth1"))
-    facts = changed(worker_facts(), network={"nics": (*members, bond)})
-    one = case(facts, wanted=needs(role("worker", Shape(nics=(NicNeed(speed_mbps=20_000),)))))
-    found = find_check("nic.speed")
-    assert [f.severity for c in CHECKS if c is found for f in c.run(one)] == [PASS]
-
-
-def test_an_empty_site_case_gives_no_finding_between_machines() -> None:
-    """The checks between machines say nothing of machines that are not there."""
-    site = SiteCase((), (), {}, needs(role("worker", count=0)))
-    findings = [f for check in SITE_CHECKS for f in check.run(site)]
-    assert {f.severity for f in findings} <= {PASS}
-
-
-def test_no_name_that_a_machine_tells_escapes_from_a_command_to_copy() -> None:
-    """A person copies evidence and remedies: names of disks, mounts and users stay one word."""
-    evil = "x$(touch /tmp/owned);`id`'\"|&"
-    facts = changed(
-        worker_facts(),
-        identity={"hostname": evil, "user": evil, "sudo": "none"},
-        disks=(disk(evil, 500, mounts=("/data",), in_use_by=(evil,), wear_percent=99),),
-        arrays=(Array(evil, "raid1", (evil,), degraded=True),),
-        filesystems=(Filesystem("/", evil, "xfs", 10, 1, read_only=True, options=("ftype=0",)),),
-        network={"nics": (nic(evil, 10, duplex="half", mtu=1000),), "own_address": "127.0.1.1"},
-        kernel={"sysctls": {"net.ipv4.ip_forward": evil}},
-    )
-    wanted = needs(role("worker", WORKER_SHAPE.model_copy(update=CEPH)))
-    one = case(facts, wanted=wanted)
-    commands = [
-        command
-        for check in CHECKS
-        for f in check.run(one)
-        for command in (f.evidence, f.remedy, f.undo)
-        if "$(touch" in command
-    ]
-    assert commands, "some commands name the disk"
-    for command in commands:
-        unquoted = command.replace(shlex.quote(evil), "").replace(shlex.quote(f"/dev/{evil}"), "")
-        unquoted = unquoted.replace(shlex.quote(f"net.ipv4.ip_forward={evil}"), "")
-        unquoted = unquoted.replace(shlex.quote(f"/sys/class/net/{evil}/mtu"), "")
-        assert "$(touch" not in unquoted, command

@@ -24,7 +24,7 @@ from tests.preflight.facts_factory import (
     unseen,
     worker_facts,
 )
-from tests.preflight.test_checks_outcomes import whole
+from tests.preflight.whole_finding import whole
 
 PASS, WARN, FAIL, UNKNOWN = Severity.PASS, Severity.WARN, Severity.FAIL, Severity.UNKNOWN
 SMALL = Shape(cpu=4, memory_gb=16)

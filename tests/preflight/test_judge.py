@@ -216,7 +216,7 @@ def test_the_recorded_worker_with_one_nvme_less_fails_in_one_good_sentence() -> 
 @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json")), ids=lambda p: p.stem)
 def test_every_recorded_machine_can_be_judged_for_every_role(path: Path) -> None:
     """Whatever shape of machine comes, every check answers in whole findings."""
-    from tests.preflight.test_checks_outcomes import whole
+    from tests.preflight.whole_finding import whole
 
     wanted = load_solution("pm4ml").needs()
     for one in load_facts(path):

@@ -17,7 +17,7 @@ from preflight.judge import assess
 from preflight.mesh import Dial, Expectation, Mesh, judge_mesh, measure, outcome, plan
 from preflight.needs import PortNeed, PortTable, SolutionNeeds
 from tests.preflight.facts_factory import TODAY, needs, seen
-from tests.preflight.test_checks_outcomes import whole
+from tests.preflight.whole_finding import whole
 
 PASS, WARN, FAIL, UNKNOWN = Severity.PASS, Severity.WARN, Severity.FAIL, Severity.UNKNOWN
 HOSTS = (
