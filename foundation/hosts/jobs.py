@@ -20,7 +20,7 @@ from typing import Final, Literal
 from foundation.hosts import jobs_detached, jobs_scripts, jobs_systemd
 from foundation.hosts.connection import Become, Connection
 from foundation.hosts.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
-from foundation.hosts.jobs_shell import call, problem, read_standing
+from foundation.hosts.jobs_shell import Records, call, problem, read_standing
 from foundation.hosts.journal_lines import is_cursor
 from foundation.problems import (
     ConnectionLost,
@@ -42,6 +42,8 @@ _kinds: weakref.WeakKeyDictionary[Connection, dict[Become, DurableKind]] = (
 )
 _ended: weakref.WeakKeyDictionary[Connection, dict[str, JobStatus]] = weakref.WeakKeyDictionary()
 """How jobs ended that were followed to their end, until somebody asks."""
+_following: weakref.WeakKeyDictionary[Connection, dict[str, Records]] = weakref.WeakKeyDictionary()
+"""What comes of jobs that were started to be followed, until `follow` takes it."""
 
 
 async def durable_kind(connection: Connection, *, become: Become = Become.ROOT) -> DurableKind:
@@ -74,7 +76,9 @@ async def start(connection: Connection, spec: JobSpec, *, become: Become = Becom
     command = ("/usr/bin/env", *settings, *spec.command) if settings else spec.command
     told = replace(spec, command=command, environment=())
     if await durable_kind(connection, become=become) == "systemd":
-        done = await jobs_systemd.start(connection, told, secrets.token_hex(12))
+        done, following = await jobs_systemd.start(connection, told, secrets.token_hex(12))
+        if following is not None:
+            _following.setdefault(connection, {})[spec.id] = following
     else:
         done = await jobs_detached.start(connection, told, become)
     if done.status == jobs_scripts.FENCED:
@@ -173,7 +177,11 @@ async def follow(
     if await durable_kind(connection, become=become) == "systemd":
         # A cursor of another kind is from before the machine was changed: all is read again.
         after = cursor if is_cursor(cursor) else ""
-        lines = jobs_systemd.follow(connection, job_id, after, units, ended)
+        begun = _following.get(connection, {}).pop(job_id, None)
+        if begun is not None and (after or units):
+            await begun.close()
+            begun = None
+        lines = jobs_systemd.follow(connection, job_id, after, units, ended, begun)
     else:
         after = cursor if cursor.isdecimal() and len(cursor) < 19 else ""
         lines = jobs_detached.follow(connection, job_id, after, become, ended)
@@ -246,6 +254,9 @@ async def _end(
 ) -> None:
     _check_id(job_id)
     _ended.get(connection, {}).pop(job_id, None)
+    following = _following.get(connection, {}).pop(job_id, None)
+    if following is not None:
+        await following.close()
     kind = await durable_kind(connection, become=become)
     script = unit if kind == "systemd" else detached
     done = await call(connection, script, [job_id], become=become)

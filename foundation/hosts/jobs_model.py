@@ -34,6 +34,9 @@ class JobSpec:
     """Seconds after which the machine itself ends the job."""
     mark: bool = False
     """Whether services are to be followed from its start on, which is marked in the journal."""
+    followed: bool = False
+    """Whether it is followed at once, so that the command which starts it goes on with its lines;
+    until it is, this keeps a session of the connection."""
     fence: str = ""
     """The token of the machine's lock (`machine_lock`): where another holds that, it is not
     started."""

@@ -71,46 +71,49 @@ _WRAPPER: Final = (
 
 # An interval of 0 is what systemd calls unset, so that journald's own limit would drop lines: a
 # limit that is never reached stands for none.
-UNIT_START: Final = (
-    _BOOT
-    + FENCE
-    + _UNIT
+_BEGIN: Final = (
+    FENCE
     + r"""
 timeout=$1 folder=$2 nonce=$3 size=$4 fence=$5 mark=$6; shift 6
-fenced "$fence" && exit 95
-mkdir -p "${d%/*}" || exit 92
-if ! mkdir "$d" 2>/dev/null; then
-    if [ -e "$d/started" ] || shown | grep -q '^LoadState=loaded'; then exit 0; fi
-    [ -d "$d" ] || exit 92
-fi
-input=null
-if [ "$size" -ge 0 ]; then
-    case $(stat -f -c %T "$d") in tmpfs|ramfs) ;; *) exit 91;; esac
-    trap 'rm -f "$d/stdin"' EXIT
-    cat >"$d/stdin" || exit 92
-    [ "$(wc -c <"$d/stdin")" -eq "$size" ] || exit 93
-    input=file:$d/stdin
-fi
-printf %s "$nonce" >"$d/nonce" || exit 92
-[ "$mark" = 0 ] ||
-    journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$d/cursor"
-: >"$d/lock"
-systemd-run --quiet --no-ask-password --unit="$id" --description="Sitewright job $id" \
-    -p Type=exec -p RemainAfterExit=yes -p User=root -p IgnoreSIGPIPE=no \
-    -p "RuntimeMaxSec=$timeout" -p TimeoutStopSec=10 -p "WorkingDirectory=$folder" \
-    -p "StandardInput=$input" -p StandardOutput=journal -p StandardError=journal \
-    -p SyslogIdentifier=sitewright -p SyslogLevelPrefix=no \
-    -p LogRateLimitIntervalSec=1us -p LogRateLimitBurst=10000000 \
-    --setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin \
-    --setenv=LANG=C.UTF-8 \
-    -- /bin/sh -c '"""
+begin() {
+    fenced "$fence" && return 95
+    mkdir -p "${d%/*}" || return 92
+    if ! mkdir "$d" 2>/dev/null; then
+        if [ -e "$d/started" ] || shown | grep -q '^LoadState=loaded'; then return 0; fi
+        [ -d "$d" ] || return 92
+    fi
+    input=null
+    if [ "$size" -ge 0 ]; then
+        case $(stat -f -c %T "$d") in tmpfs|ramfs) ;; *) return 91;; esac
+        cat >"$d/stdin" || return 92
+        [ "$(wc -c <"$d/stdin")" -eq "$size" ] || return 93
+        input=file:$d/stdin
+    fi
+    printf %s "$nonce" >"$d/nonce" || return 92
+    [ "$mark" = 0 ] ||
+        journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p' >"$d/cursor"
+    : >"$d/lock"
+    systemd-run --quiet --no-ask-password --unit="$id" --description="Sitewright job $id" \
+        -p Type=exec -p RemainAfterExit=yes -p User=root -p IgnoreSIGPIPE=no \
+        -p "RuntimeMaxSec=$timeout" -p TimeoutStopSec=10 -p "WorkingDirectory=$folder" \
+        -p "StandardInput=$input" -p StandardOutput=journal -p StandardError=journal \
+        -p SyslogIdentifier=sitewright -p SyslogLevelPrefix=no \
+        -p LogRateLimitIntervalSec=1us -p LogRateLimitBurst=10000000 \
+        --setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin \
+        --setenv=LANG=C.UTF-8 \
+        -- /bin/sh -c '"""
     + _WRAPPER.replace("$", "$$").replace("'", "'\\''")
     + r"""' sh "$d/lock" "sitewright: the job ended $nonce" "$@"
-status=$?
-if [ $status = 0 ] || shown | grep -q '^LoadState=loaded'; then : >"$d/started"; exit 0; fi
-exit $status
+    status=$?
+    if [ $status = 0 ] || shown | grep -q '^LoadState=loaded'; then : >"$d/started"; return 0; fi
+    return $status
+}
+trap 'rm -f "$d/stdin"' EXIT
+begin "$@"; begun=$?
 """
 )
+
+UNIT_START: Final = _BOOT + _UNIT + _BEGIN + "exit $begun\n"
 """id, time-out, folder, nonce, size of the standard input or -1, fence or "", whether to mark the
 place in the journal (0, 1), command with `$` doubled."""
 
@@ -135,15 +138,7 @@ n=$#
 while [ "$n" -gt 0 ]; do u=$1; shift; set -- "$@" -u "$u"; n=$((n - 1)); done
 """
 
-UNIT_FOLLOW: Final = (
-    _BOOT
-    + _UNIT
-    + r"""
-sync=$1; shift
-"""
-    + _JOURNAL
-    + _UNITS
-    + r"""
+_FOLLOW: Final = r"""
 runs() { shown | grep -q '^SubState=\(start\|running\)'; }
 held() { if command -v flock >/dev/null; then ! flock -sn "$d/lock" true; else runs; fi; }
 over() { if command -v flock >/dev/null; then flock -s "$d/lock" true
@@ -163,9 +158,39 @@ standing
 [ "$sync" = 0 ] || journalctl --sync
 entries -u "$id.service" "$@"
 """
+
+UNIT_FOLLOW: Final = (
+    _BOOT
+    + _UNIT
+    + r"""
+sync=$1; shift
+"""
+    + _JOURNAL
+    + _UNITS
+    + _FOLLOW
 )
 """id, whether to sync (0, 1), cursor or "", units. While the job runs: `Follow=yes` and entries as
 they come, until it ends. Else its standing and the entries there are."""
+
+UNIT_START_AND_FOLLOW: Final = (
+    _BOOT
+    + _UNIT
+    + _BEGIN
+    + r"""
+echo "Begun=$begun"; echo
+[ $begun = 0 ] || exit
+rm -f "$d/stdin"
+trap - EXIT
+sync=0 cursor=
+set --
+# A short command ends in this time, and then one look shows all of it.
+if command -v flock >/dev/null; then flock -s -w 0.04 "$d/lock" true 2>/dev/null; fi
+"""
+    + _JOURNAL
+    + _FOLLOW
+)
+"""The arguments of `UNIT_START`: its exit status as `Begun=`, and an empty line; then, where that
+is 0, what `UNIT_FOLLOW` prints."""
 
 UNIT_STATUS: Final = _BOOT + _UNIT + "standing\n"
 """id."""

@@ -64,12 +64,13 @@ class Records:
         become: Become,
         limit: int,
         offset: int = 0,
+        stdin: bytes | None = None,
     ) -> None:
         self._connection = connection
         command = ["sh", "-c", script, "sh", *arguments]
         # Every connection's stream is a generator, which must be closed to end the command.
         self._chunks = cast(
-            "AsyncGenerator[Chunk, None]", connection.stream(command, become=become)
+            "AsyncGenerator[Chunk, None]", connection.stream(command, stdin=stdin, become=become)
         )
         self._head = LineCutter(limit=4096)
         self._rest = b""
@@ -133,4 +134,8 @@ class Records:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the script, if it still runs."""
         await self._chunks.aclose()

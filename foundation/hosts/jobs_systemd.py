@@ -13,13 +13,21 @@ from foundation.hosts.connection import Become, Completed, Connection
 from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
 from foundation.hosts.jobs_shell import Records, call, problem, read_standing
 from foundation.hosts.journal_lines import ENTRY_LIMIT, JournalReader, is_cursor
+from foundation.problems import ConnectTimeout
 
+START_SECONDS: Final = 60.0
+"""How long a machine may take to start a job."""
 _KILLED: Final = "2"
 """ExecMainCode of a process that a signal ended (CLD_KILLED)."""
 
 
-async def start(connection: Connection, spec: JobSpec, nonce: str) -> Completed:
-    """Hand a job to systemd; one that is there already is left alone."""
+async def start(
+    connection: Connection, spec: JobSpec, nonce: str
+) -> tuple[Completed, Records | None]:
+    """Hand a job to systemd; one that is there already is left alone.
+
+    What follows it comes too, where the job is to be followed at once.
+    """
     command = [word.replace("$", "$$") for word in spec.command]
     size = -1 if spec.stdin is None else len(spec.stdin)
     arguments = [
@@ -32,9 +40,32 @@ async def start(connection: Connection, spec: JobSpec, nonce: str) -> Completed:
         str(int(spec.mark)),
     ]
     arguments += command
-    return await call(
-        connection, scripts.UNIT_START, arguments, stdin=spec.stdin, become=Become.ROOT
-    )
+    if not spec.followed or spec.mark:
+        script = scripts.UNIT_START
+        done = await call(connection, script, arguments, stdin=spec.stdin, become=Become.ROOT)
+        return done, None
+    records = Records(
+        connection, scripts.UNIT_START_AND_FOLLOW, arguments,
+        become=Become.ROOT, limit=ENTRY_LIMIT, stdin=spec.stdin,
+    )  # fmt: skip
+    began = time.time()
+    begun = False
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            told = (await records.standing()).get("Begun", "")
+        begun = told == "0"
+    except TimeoutError as error:
+        raise ConnectTimeout(
+            f"the job {spec.id} was not started within {START_SECONDS:g} s",
+            where=connection.host.name,
+            remedy="The machine may be overloaded. Look at it, then try again.",
+        ) from error
+    finally:
+        if not begun:
+            await records.close()
+    status = int(told) if told.isdecimal() and len(told) < 4 else -1
+    done = Completed(status, b"", bytes(records.stderr), began, time.time() - began)
+    return done, records if begun else None
 
 
 def as_status(standing: Mapping[str, str]) -> JobStatus:
@@ -84,17 +115,20 @@ async def follow(
     cursor: str,
     units: Sequence[str],
     ended: Callable[[JobStatus], None],
+    begun: Records | None = None,
 ) -> AsyncGenerator[JobLine, None]:
     """The job's lines and those of the units, until the job has ended and all was read.
 
-    `ended` is told how it ended, so that nobody needs to ask again.
+    `ended` is told how it ended, so that nobody needs to ask again. `begun` is what `start` left to
+    be read first.
     """
     reader = JournalReader(job=f"{job_id}.service", read=cursor)
     pause = 0.02
     synced = False
     while True:
         arguments = [job_id, "1" if synced else "0", reader.read, *units]
-        async with _entries(connection, scripts.UNIT_FOLLOW, arguments, reader) as entries:
+        script, first, begun = scripts.UNIT_FOLLOW, begun, None
+        async with _entries(connection, script, arguments, reader, first=first) as entries:
             async for line in entries:
                 yield line
             standing = entries.standing
@@ -171,9 +205,10 @@ async def _entries(
     reader: JournalReader,
     *,
     head: bool = True,
+    first: Records | None = None,
 ) -> AsyncIterator[_Entries]:
     # What was half read when a stream ends is read again after the last cursor.
-    async with Records(
+    async with first or Records(
         connection, script, arguments, become=Become.ROOT, limit=ENTRY_LIMIT
     ) as records:
         reader.forget_pending()

@@ -241,6 +241,7 @@ class Context:
         spec = JobSpec(
             id=self._job_id(label),
             mark=bool(self._follow),
+            followed=True,
             fence=locks.token if locks is not None and not self.host.local else "",
             command=tuple(command),
             stdin=stdin,
