@@ -77,6 +77,7 @@ async def start(connection: Connection, spec: JobSpec, *, become: Become = Becom
     told = replace(spec, command=command, environment=())
     if await durable_kind(connection, become=become) == "systemd":
         done, following = await jobs_systemd.start(connection, told, secrets.token_hex(12))
+        await _drop_following(connection, spec.id)
         if following is not None:
             _following.setdefault(connection, {})[spec.id] = following
     else:
@@ -101,6 +102,13 @@ async def start(connection: Connection, spec: JobSpec, *, become: Become = Becom
         )
     if done.status != 0:
         raise problem(connection, f"the job {spec.id} could not be started", done)
+
+
+async def _drop_following(connection: Connection, job_id: str) -> None:
+    """End what was left to be followed of a job; the job itself goes on."""
+    following = _following.get(connection, {}).pop(job_id, None)
+    if following is not None:
+        await following.close()
 
 
 def _check(spec: JobSpec) -> None:
@@ -177,10 +185,9 @@ async def follow(
     if await durable_kind(connection, become=become) == "systemd":
         # A cursor of another kind is from before the machine was changed: all is read again.
         after = cursor if is_cursor(cursor) else ""
+        if after or units:
+            await _drop_following(connection, job_id)
         begun = _following.get(connection, {}).pop(job_id, None)
-        if begun is not None and (after or units):
-            await begun.close()
-            begun = None
         lines = jobs_systemd.follow(connection, job_id, after, units, ended, begun)
     else:
         after = cursor if cursor.isdecimal() and len(cursor) < 19 else ""
@@ -254,9 +261,7 @@ async def _end(
 ) -> None:
     _check_id(job_id)
     _ended.get(connection, {}).pop(job_id, None)
-    following = _following.get(connection, {}).pop(job_id, None)
-    if following is not None:
-        await following.close()
+    await _drop_following(connection, job_id)
     kind = await durable_kind(connection, become=become)
     script = unit if kind == "systemd" else detached
     done = await call(connection, script, [job_id], become=become)

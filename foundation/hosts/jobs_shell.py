@@ -17,7 +17,7 @@ _SECONDS: Final = 60.0
 _STANDING_LIMIT: Final = 100
 """Lines of a standing; there are about a dozen."""
 _STDERR_LIMIT: Final = 4096
-_TURN: Final = 0.002
+_TURN: Final = 0.001
 """Seconds of lines in a row after which everybody else on the event loop has a turn."""
 
 

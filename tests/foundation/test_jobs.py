@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,8 @@ def become(connection: Connection) -> Become:
 async def started_and_followed(
     connection: Connection, spec: JobSpec, become: Become = Become.ROOT
 ) -> tuple[list[JobLine], jobs.JobStatus]:
-    """Start a job, follow it to its end and ask how it ended."""
-    await jobs.start(connection, spec, become=become)
+    """Start a job, follow it to its end as a run does, and ask how it ended."""
+    await jobs.start(connection, replace(spec, followed=True), become=become)
     lines = [line async for line in jobs.follow(connection, spec.id, become=become)]
     return lines, await jobs.status(connection, spec.id, become=become)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.hosts.connection import Become, Chunk, Connection
 from foundation.hosts.jobs_detached import as_status as detached_status
 from foundation.hosts.jobs_model import JobLine, JobState
+from foundation.hosts.jobs_shell import Records
 from foundation.hosts.jobs_systemd import as_status
 from foundation.hosts.journal_lines import JournalReader
 from foundation.hosts.output_lines import LINE_LIMIT, LineCutter, clean_line
@@ -150,3 +156,34 @@ def test_a_job_that_ended_while_its_machine_went_down_has_not_ended_by_itself() 
     killed = {"LoadState": "loaded", "ActiveState": "failed", "Result": "signal"}
     assert as_status({**killed, "GoingDown": "yes"}).state is JobState.RUNNING
     assert as_status({**gone, "GoingDown": "yes", "Stopped": "yes"}).state is JobState.FAILED
+
+
+class Talkative:
+    """A stand-in for a connection whose command wrote a lot before anybody read."""
+
+    async def stream(self, command: Sequence[str], **_: Any) -> AsyncIterator[Chunk]:
+        """All of it at once."""
+        yield Chunk("stdout", b"Begun=0\n\n" + b"a line\n" * 200)
+
+
+async def test_many_lines_at_once_leave_others_on_the_event_loop_their_turn() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    connection = cast("Connection", Talkative())
+    async with Records(connection, "", [], become=Become.LOGIN, limit=100) as records:
+        assert await records.standing() == {"Begun": "0"}
+        other = asyncio.create_task(others())
+        read = 0
+        async for line, _ in records.lines():
+            assert line == b"a line"
+            read += 1
+            time.sleep(0.0002)  # noqa: ASYNC251 - what is done with a line takes time, and blocks
+        other.cancel()
+    assert read == 200
+    assert turns >= 10
