@@ -51,6 +51,9 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 0.05
 FLUSH_BYTES: Final = 256 * 1024
+UNSYNCED_BYTES: Final = 8 * 1024 * 1024
+"""Bytes written after which the disk is made to take them: whoever then needs an fsync waits for
+no more than these, and so does what is kept for subscribers meanwhile."""
 BATCH: Final = 500
 """Events that subscribers get at a time; between two, others on the event loop have a turn."""
 SYNCED: Final = frozenset(
@@ -101,6 +104,9 @@ class Journal:
         """Whether the next batch for subscribers has its place on the event loop."""
         self._waiting = 0
         """How many wait for an fsync."""
+        self._unsynced = 0
+        """Bytes written since the disk was last made to take them."""
+        self._pressing: asyncio.Future[None] | None = None
         self._sync_lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._failure: JournalProblem | None = None
@@ -239,6 +245,26 @@ class Journal:
         self._written += len(self._lines)
         self._lines.clear()
         self._bytes = 0
+        self._unsynced += len(data)
+        if self._unsynced >= UNSYNCED_BYTES and (self._pressing is None or self._pressing.done()):
+            self._press()
+
+    def _press(self) -> None:
+        """Make the disk take what was written, in a thread; nobody waits for it."""
+        # Without an event loop nobody waits, and without a descriptor of its own, since the journal
+        # may be closed before the disk is done, it is taken when somebody asks.
+        with contextlib.suppress(RuntimeError, OSError):
+            loop = asyncio.get_running_loop()
+            self._pressing = loop.run_in_executor(None, self._press_out, os.dup(self._file))
+            self._unsynced = 0
+
+    def _press_out(self, file: int) -> None:
+        try:
+            os.fsync(file)
+        except OSError as error:
+            self._failed(error)  # raised by the next one who writes
+        finally:
+            os.close(file)
 
     def _fsync(self) -> None:
         try:
@@ -307,6 +333,7 @@ class Journal:
             self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # a copy of it may still be with a thread
             os.close(self._file)
 
     def __enter__(self) -> Self:

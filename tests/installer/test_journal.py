@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -253,6 +255,28 @@ async def test_a_flood_reaches_subscribers_in_order_and_lets_others_have_a_turn(
     assert [one for batch in batches for one in batch] == list(range(4 * BATCH + 1))
     assert max(map(len, batches)) <= BATCH
     assert turns >= 3
+
+
+async def test_the_disk_is_made_to_take_much_before_anybody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("installer.journal.UNSYNCED_BYTES", 1000)
+    taken = threading.Event()
+    fsync = os.fsync
+
+    def seen(file: int) -> None:
+        fsync(file)
+        if threading.current_thread() is not threading.main_thread():
+            taken.set()
+
+    monkeypatch.setattr(os, "fsync", seen)
+    with Journal(tmp_path / "j") as journal:
+        for number in range(20):
+            journal.append(line(str(number)))
+        journal.flush()
+        assert await asyncio.to_thread(taken.wait, 10)
+    with Journal(tmp_path / "j"):  # closed, whatever a thread still had of it
+        pass
 
 
 def test_a_subscriber_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
