@@ -27,6 +27,7 @@ from installer.journal import Journal, Subscriber
 from installer.machine_locks import MachineLocks
 from installer.plan import Plan
 from installer.running.context import Jobs, Shared
+from installer.running.login_jobs import docker_will_do
 from installer.running.ordering import check_before, stages_in_order
 from installer.running.progress import Progress, progress_of
 from installer.running.reach import Connector, Reach
@@ -320,6 +321,10 @@ class Engine:
             durable_kind=getattr(self._jobs, "durable_kind", _unknown_kind),
             inventory=getattr(self._pool, "inventory", None),
             locks=self._machine_locks,
+            docker_will_do=docker_will_do(
+                self.plan.solution,
+                sudo_password=bool(getattr(self._pool, "has_sudo_password", False)),
+            ),
         )
 
     def _reach(self, host: Host) -> Reach:

@@ -259,6 +259,8 @@ class DockerNeed(_Data):
     source: str
     installed_on: tuple[OsNeed, ...] = ()
     """Systems on which the installation brings what is lacking."""
+    suffices: bool = False
+    """Whether a login that may use Docker needs no root, where Docker and Compose are there."""
 
 
 class PlatformNeeds(_Data):

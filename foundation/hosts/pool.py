@@ -56,6 +56,11 @@ class Pool:
         self._reading = asyncio.Lock()
         self._closed = False
 
+    @property
+    def has_sudo_password(self) -> bool:
+        """Whether a password for sudo was given."""
+        return self._credentials.sudo_password is not None
+
     async def connect(self, host: Host) -> Connection:
         """The one connection to a machine, opened at the first call and again after it was lost.
 

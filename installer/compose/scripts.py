@@ -65,7 +65,7 @@ then
     [ ! -s "$work/ids" ] ||
         docker inspect --format "$format" $(cut -d ' ' -f 1 "$work/ids") 2>/dev/null |
         sed 's/^/@state /'
-    sed 's/^/@mark /' "/var/lib/sitewright/compose/$project" 2>/dev/null
+    sed 's/^/@mark /' "${SITEWRIGHT_STATE:-/var/lib/sitewright}/compose/$project" 2>/dev/null
 fi
 wait "$config" || exit 3
 echo @config
@@ -92,7 +92,7 @@ since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     + r"""
 # Writes what was asked for, and which container each service has.
 mark() {
-    marks=/var/lib/sitewright/compose
+    marks=${SITEWRIGHT_STATE:-/var/lib/sitewright}/compose
     mkdir -p "$marks"
     {
         echo "config $config"
@@ -210,7 +210,7 @@ that starts the service."""
 PULL: Final = r"""
 set -u
 registry=$1 project=$2; shift 2
-images=/var/lib/sitewright/images
+images=${SITEWRIGHT_STATE:-/var/lib/sitewright}/images
 mkdir -p "$images" || exit 1
 there() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
 for image do
@@ -244,7 +244,7 @@ images."""
 
 REMOVE_PULLED: Final = r"""
 set -u
-list=/var/lib/sitewright/images/$1
+list=${SITEWRIGHT_STATE:-/var/lib/sitewright}/images/$1
 [ -s "$list" ] || exit 0
 docker version >/dev/null || exit 69
 sort -u "$list" > "$list.old"

@@ -23,7 +23,7 @@ from installer.events import KINDS, Event, Json, Kind
 from installer.journal import Journal
 from installer.machine_locks import MachineLocks
 from installer.plan import Plan, PlannedStep
-from installer.running.login_jobs import LoginJobs, runs_as_login
+from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
 from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
 from installer.running.state import TAIL_LINES, BegunJob, Standing
@@ -80,6 +80,8 @@ class Shared:
     """How every machine of the site is reached, for programs that reach them themselves."""
     locks: MachineLocks | None = None
     """The machines' own locks, where the run holds them."""
+    docker_will_do: bool = False
+    """Whether this machine's steps run as the login, who can never be root and may use Docker."""
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One question at a time is put to the person."""
 
@@ -112,12 +114,12 @@ class Context:
         self.jobs_begun: list[str] = []
         """Ids of the jobs on the machine, to be forgotten when the journal has the result."""
         self._follow = tuple(follow)
-        as_login = runs_as_login(host, "control")
+        as_login = runs_as_login(host, "control") or (host.local and shared.docker_will_do)
         self._jobs: Jobs = LoginJobs() if as_login else shared.jobs
         self._become = Become.LOGIN if as_login else Become.ROOT
         self._environment = {
             **dict(ENVIRONMENT),
-            **({"HOME": str(Path.home())} if as_login else {}),
+            **({"HOME": str(Path.home()), "SITEWRIGHT_STATE": login_state()} if as_login else {}),
         }
         self._begun: dict[str, BegunJob] = {}
         self._cursors = dict(cursors or {})

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 from foundation.hosts import jobs
 from foundation.hosts.connection import Become, Connection
 from foundation.hosts.jobs_model import JobLine, JobSpec, JobStatus
 from foundation.hosts.model import Host
+from foundation.paths import data_folder
+from foundation.problems import InputProblem
+from installer.solution import load_solution
+
+_SOCKET: Final = "/var/run/docker.sock"
+_SUDO_SECONDS: Final = 10
 
 
 def runs_as_login(host: Host, control: str) -> bool:
@@ -17,6 +25,39 @@ def runs_as_login(host: Host, control: str) -> bool:
     Ansible, Helm and kubectl need no root where they run; a laptop's sudo is nobody's business.
     """
     return host.name == control and host.local and os.geteuid() != 0
+
+
+def docker_will_do(solution: str, *, sudo_password: bool) -> bool:
+    """Whether this machine's steps run as the login, who may use Docker and is not made root.
+
+    Only where the solution says that nothing else is needed; see DockerNeed.suffices. Who may
+    become root, because sudo asks for nothing or its password was given, does so: then nothing
+    depends on where the login may put files.
+    """
+    if os.geteuid() == 0 or sudo_password or not os.access(_SOCKET, os.W_OK) or _sudo_works():
+        return False
+    try:
+        platforms = load_solution(solution).file.platforms
+    except InputProblem:
+        return False
+    return any(p.needs.docker is not None and p.needs.docker.suffices for p in platforms)
+
+
+def _sudo_works() -> bool:
+    """Whether sudo makes us root without a password."""
+    try:
+        seen = subprocess.run(
+            ["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=_SUDO_SECONDS, check=False,
+        )  # fmt: skip
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return seen.returncode == 0
+
+
+def login_state() -> str:
+    """Where steps that run as the login keep what root keeps in /var/lib/sitewright."""
+    return str(data_folder() / "machine")
 
 
 class LoginJobs:

@@ -125,7 +125,7 @@ class ComposeRun(OfProject):
         command = ("sh", "-c", 'if [ -f "$1" ]; then cat -- "$1"; fi', "sh", source)
         try:
             with part.open("wb") as file:
-                chunks = connection.stream(command, become=Become.ROOT, timeout=120)
+                chunks = connection.stream(command, become=Become.IF_ALLOWED, timeout=120)
                 async with aclosing(chunks) as pieces:  # type: ignore[type-var]  # an async generator behind the protocol
                     async for chunk in pieces:
                         if chunk.stream != "stdout":

@@ -14,6 +14,9 @@ from installer.steps.probed import Probed, must_be_good, parsed, text_of, words_
 
 _COMPARE: Final = """\
 set -eu
+# A login without root's rights owns what it writes, and keeps marks of its own.
+[ "$(id -u)" = 0 ] ||
+    set -- "$1" "$2" "$3" "$(id -u)" "$(id -g)" "${SITEWRIGHT_STATE:-}/pending/${6##*/}"
 [ -f "$1" ] && [ ! -L "$1" ] || exit 1
 [ ! -e "$6" ] || exit 1
 [ "$(sha256sum < "$1" | cut -c 1-64)" = "$2" ] || exit 1
@@ -25,6 +28,10 @@ set -eu
 _WRITE: Final = """\
 set -eu
 path=$1 sum=$2 mode=$3 owner=$4 group=$5 mark=$6 before=$7 then=$8
+if [ "$(id -u)" != 0 ]; then
+    owner=$(id -u) group=$(id -g)
+    mark=$SITEWRIGHT_STATE/pending/${mark##*/} before=$SITEWRIGHT_STATE/before/${before##*/before/}
+fi
 folder=$(dirname -- "$path")
 umask 022
 mkdir -p -- "$folder"
@@ -61,6 +68,9 @@ The mark outlives a crash between the change and the end of its command, which i
 _RESTORE: Final = """\
 set -eu
 path=$1 before=$2 then=$3 mark=$4
+if [ "$(id -u)" != 0 ]; then
+    mark=$SITEWRIGHT_STATE/pending/${mark##*/} before=$SITEWRIGHT_STATE/before/${before##*/before/}
+fi
 kept() { [ -e "$1" ] || [ -L "$1" ] || [ -e "$1.none" ]; }
 if ! kept "$before"; then
     # Where this run found it done: as it was before the run that changed it last.

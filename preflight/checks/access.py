@@ -18,6 +18,21 @@ _WORDS = {
 }
 
 
+def _docker_will_do(case: Case) -> bool:
+    """Whether the login has all that it needs by the right to Docker's socket.
+
+    On the machine that Sitewright runs on only: what it keeps on others is root's.
+    """
+    need, docker = case.platform.docker, case.facts.docker
+    return (
+        need is not None
+        and need.suffices
+        and case.host.local
+        and known(docker.engine) is not None
+        and known(docker.compose) is not None
+    )
+
+
 @check("access.sudo", title="Root's rights", severities=(PASS, WARN, FAIL, UNKNOWN))
 def sudo(case: Case, say: Say) -> Iterator[Finding]:
     """Whether the login is root or may become it, where the installation needs that."""
@@ -35,6 +50,16 @@ def sudo(case: Case, say: Say) -> Iterator[Finding]:
             reason=why_unknown(identity.sudo),
             source=source,
             evidence=evidence,
+        )
+        return
+    if way in ("none", "asks") and _docker_will_do(case):
+        yield say.at(
+            PASS,
+            f"{user} may use Docker on {case.name}, which will do without root.",
+            expected="root, sudo, or the right to Docker's socket where Docker is there",
+            actual="the right to Docker's socket",
+            source=source,
+            evidence=f"{evidence}; docker version",
         )
         return
     title = f"{user} {_WORDS.get(way, way)} on {case.name}."

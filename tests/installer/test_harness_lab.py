@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -382,6 +383,38 @@ def bring_sitewright(harness: Harness) -> None:
              "sh", "-c", "mkdir -p /opt/sitewright && tar -C /opt/sitewright -x"],
             check=True, input=packed,
         )  # fmt: skip
+
+
+def test_on_this_machine_by_a_user_who_has_no_sudo(site: Site) -> None:
+    """Without the right to Docker's socket one problem; with it all is done without root."""
+    bring_sitewright(site.harness)
+    box = site.harness.machine
+
+    def here(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["env", "PYTHONPATH=/opt/sitewright", "python3", "-m", "installer", *words]
+        return box.exec(["runuser", "-l", "plain", "-c", shlex.join(command)], check=False,
+                        timeout=200)  # fmt: skip
+
+    one = ("--solution", "core-test-harness")
+    folder = "/home/plain/harness"
+    settings = (f"commit={site.harness.commit}", "source=http://127.0.0.1:8418/release.git")
+    install = ["install", *one, *(w for text in settings for w in ("--set", text)), "--yes"]
+    refused = here(*install)
+    assert refused.returncode != 0
+    assert "FAILED: sudo was refused (box)" in refused.stdout, refused.stdout
+
+    box.script("usermod -aG docker plain")
+    nowhere = here(*install)
+    assert nowhere.returncode == 5, nowhere.stdout[-3000:] + nowhere.stderr
+    assert "--set folder=/home/plain/core-test-harness" in nowhere.stdout + nowhere.stderr
+    done = here(*install, "--set", f"folder={folder}")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "Passed percentage 100.00%" in done.stdout
+    assert here("services", *one).returncode == 0
+    removed = here("remove", *one, "--with-data", "--yes")
+    assert removed.returncode == 0, removed.stdout[-3000:] + removed.stderr
+    assert site.harness.states() == {}
+    box.script("gpasswd -d plain docker >/dev/null")
 
 
 def test_on_this_machine_without_ssh_by_a_user_with_sudo(site: Site) -> None:

@@ -90,6 +90,9 @@ UBUNTU = (OsNeed(id="ubuntu", versions=("24.04",)),)
 DOCKER = {
     "docker": DockerNeed(engine_min="20.10", compose_min="2.20", source="us", installed_on=UBUNTU)
 }
+DOCKER_ALONE = {
+    "docker": DockerNeed(engine_min="20.10", compose_min="2.20", source="us", suffices=True)
+}
 NO_DOCKER = {"docker": DockerFacts(ABSENT, ABSENT, ABSENT, ABSENT, ABSENT)}
 
 
@@ -329,6 +332,12 @@ OUTCOMES = (
     Outcome("access.sudo", WARN, {"identity": {"sudo": "asks"}}),
     Outcome("access.sudo", FAIL, {"identity": {"sudo": "none"}}, "ubuntu may not become root"),
     Outcome("access.sudo", UNKNOWN, {"identity": {"sudo": WHY}}),
+    Outcome("access.sudo", PASS, {"identity": {"sudo": "none"}, **docker()}, "which will do",
+            platform=DOCKER_ALONE, host={"address": "local"}),
+    Outcome("access.sudo", FAIL, {"identity": {"sudo": "none"}, **docker()},
+            platform=DOCKER_ALONE),  # another machine: what is kept there is root's
+    Outcome("access.sudo", FAIL, {"identity": {"sudo": "none"}, **NO_DOCKER},
+            platform=DOCKER_ALONE, host={"address": "local"}),
     Outcome("firewall.forward", PASS, {}),
     Outcome("firewall.forward", FAIL, policy(INPUT="ACCEPT", FORWARD="DROP")),
     Outcome("firewall.forward", UNKNOWN, policy(FORWARD=WHY)),

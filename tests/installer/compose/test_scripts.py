@@ -56,7 +56,9 @@ def brought_up(
 ) -> tuple[int, str]:
     """Bring it up while `story` happens; the exit code and what was written."""
     (place / "story").write_text(story)
-    script = scripts.UP.replace("/var/lib/sitewright/compose", str(place / "marks"))
+    script = scripts.UP.replace(
+        "${SITEWRIGHT_STATE:-/var/lib/sitewright}/compose", str(place / "marks")
+    )
     done = subprocess.run(
         ["sh", "-c", script, "sh", str(limit), str(settle), str(patience), "p", services,
          "job", FORMAT, "hash", "up --detach", "docker", "compose"],
@@ -144,7 +146,9 @@ def test_one_without_a_health_check_must_go_on_running(place: Path) -> None:
 
 def read(place: Path) -> Reading:
     """What one look at the project shows."""
-    script = scripts.READ.replace("/var/lib/sitewright/compose", str(place / "marks"))
+    script = scripts.READ.replace(
+        "${SITEWRIGHT_STATE:-/var/lib/sitewright}/compose", str(place / "marks")
+    )
     done = subprocess.run(
         ["sh", "-c", script, "sh", "p", FORMAT, "docker", "compose"],
         cwd=place, capture_output=True, timeout=60, check=False,

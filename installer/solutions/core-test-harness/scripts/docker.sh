@@ -4,6 +4,12 @@ export DEBIAN_FRONTEND=noninteractive
 state=/var/lib/sitewright/core-test-harness
 . /etc/os-release
 
+if [ "$(id -u)" != 0 ]; then
+    echo "Installing and starting Docker, Compose 2 and git needs root's rights." >&2
+    echo "Log in as a user with sudo, or have somebody install them: then this step has nothing" \
+        "to do, and the right to Docker's socket is enough." >&2
+    exit 1
+fi
 if ! command -v apt-get >/dev/null; then
     echo "This system (${PRETTY_NAME:-unknown}) has no apt." >&2
     echo "Install Docker Engine, Compose 2 and git by hand, then go on." >&2

@@ -5,7 +5,11 @@ if [ -z "$COMMIT" ]; then
     echo "See it with: git ls-remote $SOURCE 'refs/tags/$RELEASE^{}'" >&2
     exit 1
 fi
-mkdir -p "$FOLDER"
+if ! mkdir -p "$FOLDER" || [ ! -w "$FOLDER" ]; then
+    echo "$(id -un) may not write to $FOLDER without root's rights." >&2
+    echo "Give a folder of its own: --set folder=${HOME:-/home/$(id -un)}/core-test-harness" >&2
+    exit 1
+fi
 part=$(mktemp -d "$FOLDER/.$RELEASE.XXXXXX")
 trap 'rm -rf "$part"' EXIT
 chmod 755 "$part"
@@ -29,6 +33,8 @@ if [ "$found" != "$COMMIT" ]; then
     exit 1
 fi
 git -C "$part" checkout -q --detach "$COMMIT"
+# Made here, since Docker would make it as root.
+mkdir -p "$part/reports"
 if [ -e "$target" ]; then
     # Somebody's half-done copy: it is kept beside, since reports may lie in it.
     mv -T "$target" "$target.before-$(date +%Y%m%d%H%M%S)"
