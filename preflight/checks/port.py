@@ -149,13 +149,23 @@ def _severity(
     if set(programs) == {"sshd"} and not hidden and "ssh" in need.purpose.lower():
         return PASS, f"{who}, as it should be"
     own = not hidden and all(is_own(p, need, kubernetes=case.kubernetes) for p in programs)
-    if own:
+    if own or _in_docker(case, programs, hidden=hidden):
         return WARN, f"{who}: it may be installed already"
     if wrong:
         return WARN, who
     if need.when:
         return WARN, f"{who}, which matters only where {need.when} is used"
     return FAIL, who
+
+
+def _in_docker(case: Case, programs: list[str], *, hidden: bool) -> bool:
+    """Whether a container may hold the port, which may be the installation's own of before.
+
+    Whose container it is tells Docker, whom the installation asks before it starts anything.
+    """
+    if case.platform.docker is None or known(case.facts.docker.engine) is None:
+        return False
+    return set(programs) <= {"docker-proxy"} and (bool(programs) or hidden)
 
 
 def _described(socket: Socket) -> str:
