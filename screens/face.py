@@ -30,7 +30,12 @@ class FaceApp(App[int]):
     """An app in one of the looks, which F4 changes."""
 
     TITLE = "Sitewright"
-    CSS_PATH: ClassVar[list[str | Path]] = ["app.tcss", "step.tcss"]  # type: ignore[assignment]  # narrower than Textual's
+    # Those of every step at once: one that came with its screen would have all of them read anew.
+    CSS_PATH: ClassVar[list[str | Path]] = [  # type: ignore[assignment]  # narrower than Textual's
+        *("app.tcss", "step.tcss", "goal.tcss", "hand_over.tcss", "install.tcss", "machines.tcss"),
+        *("plan.tcss", "preflight.tcss", "settings.tcss", "summary.tcss", "supplies.tcss"),
+        *("trust.tcss", "verify.tcss", "welcome.tcss"),
+    ]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f4", "look", "Look", show=False, priority=True),
