@@ -78,6 +78,11 @@ class Answers:
         return f"{self.solution} {self.environment}" if self.environment else self.solution
 
     @property
+    def short_name(self) -> str:
+        """The name where there is little room: without the environment."""
+        return self.name if self.carry or self.solution is None else self.solution
+
+    @property
     def only_this_machine(self) -> bool:
         """Whether nothing but this machine itself is looked at."""
         return len(self.machines) == 1 and self.machines[0].local

@@ -86,7 +86,7 @@ class StepScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The frame; a step fills its body."""
         step = step_of(self.STEP)
-        yield Headline(self.answers.name, self.memory.changed.value)
+        yield Headline(self.answers.name, self.memory.changed.value, self.answers.short_name)
         yield Strip(self.STEP, self.answers)
         with Horizontal(id="frame"):
             yield Rail(self.STEP, self.answers)
@@ -161,9 +161,9 @@ class StepScreen(Screen[None]):
 
     def rename_site(self) -> None:
         """Show the site's name in the headline, after an answer changed it."""
-        self.query_one("#site", Static).update(self.answers.name)
+        self.query_one(Headline).show(site=self.answers.name, short=self.answers.short_name)
 
     def tell_changed(self, changed: Changed) -> None:
         """Say in the headline what has been changed on machines."""
         self.memory.changed = changed
-        self.query_one("#changed", Static).update(changed.value)
+        self.query_one(Headline).show(changed=changed.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
@@ -10,9 +12,10 @@ from textual.widgets import Static
 class Headline(Horizontal):
     """The first line of every step."""
 
-    def __init__(self, site: str, changed: str) -> None:
+    def __init__(self, site: str, changed: str, short: str = "") -> None:
         super().__init__(id="headline")
         self.site = site
+        self.short = short or site
         self.changed = changed
 
     def compose(self) -> ComposeResult:
@@ -20,3 +23,22 @@ class Headline(Horizontal):
         yield Static("Sitewright", id="brand", markup=False)
         yield Static(self.site, id="site", markup=False)
         yield Static(self.changed, id="changed", markup=False)
+
+    def show(self, *, site: str = "", short: str = "", changed: str | None = None) -> None:
+        """Another name, or another word on what was changed."""
+        if site:
+            self.site, self.short = site, short or site
+        if changed is not None:
+            self.changed = changed
+            self.query_one("#changed", Static).update(changed)
+        # How much room the name has is known once the line is laid out.
+        self.call_after_refresh(self._fit)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The name is chosen by the width."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """The whole name where there is room for it, else the short one rather than a stump."""
+        place = self.query_one("#site", Static)
+        place.update(self.site if cell_len(self.site) <= place.size.width else self.short)
