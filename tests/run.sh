@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set up and pass every test: lint, types, import contracts, unit tests, and the lab.
 #
-#   tests/run.sh            all of it (under 15 minutes on 2 cores)
+#   tests/run.sh            all of it (about 20 minutes on 2 cores, most of it the lab)
 #   tests/run.sh unit       pure and small tests (under a minute once set up)
 #   tests/run.sh processes  the wizard's screens, and tests that start and kill whole processes
 #   tests/run.sh lab        the lab alone
@@ -54,6 +54,18 @@ if [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$stamp" ]; then
 fi
 export PATH="$venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
 
+if [ "$what" = all ] || [ "$what" = unit ]; then
+    step "unit tests"
+    pytest --part unit -m "not lab and not processes and not screens" -n 2 --dist loadfile
+fi
+# Building the lab's images takes one processor for minutes, and so do the types: side by side.
+building=
+built=$(mktemp)
+trap 'rm -f "$built"; [ -z "$building" ] || kill -- "-$building" 2>/dev/null || true' EXIT
+if { [ "$what" = all ] || [ "$what" = lab ]; } && [ "$(id -u)" = 0 ]; then
+    setsid python -m tests.lab build >"$built" 2>&1 & # a group of its own, to be ended whole
+    building=$!
+fi
 if [ "$what" = all ] || [ "$what" = static ]; then
     step "lint"
     ruff check .
@@ -64,17 +76,19 @@ if [ "$what" = all ] || [ "$what" = static ]; then
     step "import contracts"
     lint-imports
 fi
-if [ "$what" = all ] || [ "$what" = unit ]; then
-    step "unit tests"
-    pytest --part unit -m "not lab and not processes and not screens" -n 2 --dist loadfile
-fi
 if [ "$what" = all ] || [ "$what" = processes ]; then
     step "screens, and whole processes"
     pytest --part processes -m "(processes or screens) and not lab" -n 2 --dist loadfile
 fi
 if [ "$what" = all ] || [ "$what" = lab ]; then
     step "the lab (its images are built once and kept in the cache folder)"
-    [ "$(id -u)" != 0 ] || python -m tests.lab build
+    if [ -n "$building" ]; then
+        made=0
+        wait "$building" || made=$?
+        building=
+        cat "$built"
+        [ "$made" = 0 ] || exit "$made"
+    fi
     # Three labs side by side: a good part of a lab test is waiting. The longest files come first,
     # in the order of tests/conftest.py.
     # Machines that share two processors miss a time-out now and then: what failed gets a second
