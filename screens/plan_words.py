@@ -54,11 +54,10 @@ def where(step: PlannedStep) -> str:
 
 def undo_word(step: PlannedStep) -> str:
     """Whether a step can be taken back, in a word for a column."""
-    if step.irreversible:
-        return "NEVER"
-    if step.kind in ("wait", "checklist", "confirm"):
-        return "nothing"  # it changes nothing that could be taken back
-    return "yes" if step.spec.get("undo") else "by hand"
+    from installer.steps.kind import taken_back
+
+    word = taken_back(step)
+    return "NEVER" if word == "never" else word
 
 
 def about_step(stage: PlannedStage, step: PlannedStep) -> list[tuple[str, str]]:

@@ -122,7 +122,7 @@ def progress_sentence(
 ENDED: Final = {
     Outcome.DONE: "Done: every step was done and verified.",
     Outcome.ALREADY: "Everything was done already.",
-    Outcome.UNDONE: "It was taken back.",
+    Outcome.UNDONE: "Undone: the stage was taken back. g goes on with it.",
     Outcome.STOPPED: "Stopped; what runs on machines goes on there. g goes on.",
     Outcome.FAILED: "A step failed. g goes on with it.",
     Outcome.SKIPPED: "Skipped.",

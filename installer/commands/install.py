@@ -116,7 +116,7 @@ def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None =
         _review(work.plan, options)
     if not dry and not work.purpose:
         _verify_bundle(work.plan, options)
-    secrets = {} if dry else _secrets(work.plan, options)
+    secrets = {} if dry else read_secrets(work.plan, options)
     return int(asyncio.run(_carry(work, options, secrets, dry=dry)))
 
 
@@ -150,7 +150,8 @@ def _review(plan: Plan, options: argparse.Namespace) -> None:
         raise Refused("the plan was not confirmed", remedy="Nothing was changed on any machine.")
 
 
-def _secrets(plan: Plan, options: argparse.Namespace) -> dict[str, Secret]:
+def read_secrets(plan: Plan, options: argparse.Namespace, *, stage: str = "") -> dict[str, Secret]:
+    """The secrets of a plan, or of one of its stages: from files, the environment, or a person."""
     files = {}
     for text in options.secret_file:
         name, _, file = text.partition("=")
@@ -162,14 +163,32 @@ def _secrets(plan: Plan, options: argparse.Namespace) -> dict[str, Secret]:
             )
         files[name] = Path(file)
     secrets = {}
-    for name in plan.secrets:
+    needed = {
+        name
+        for planned in plan.stages
+        for step in planned.steps
+        for name in _listed(step.spec.get("secrets"))
+        if planned.id == stage
+    }
+    for name in [name for name in plan.secrets if not stage or name in needed]:
         secret = (
             secret_from_file(files[name])
             if name in files
             else secret_from_environment(f"SITEWRIGHT_SECRET_{name.upper()}")
         )
+        if secret is None and not sys.stdin.isatty():
+            raise InputProblem(
+                f"the secret {name} is not given, and there is no terminal to ask on",
+                where="the command line",
+                remedy=f"Give --secret-file {name}=FILE, a file of mode 0600, or set "
+                f"SITEWRIGHT_SECRET_{name.upper()}.",
+            )
         secrets[name] = secret or ask_secret(f"{name}: ")
     return secrets
+
+
+def _listed(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 async def _carry(

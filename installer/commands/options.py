@@ -195,7 +195,8 @@ def ask_secret(prompt: str) -> Secret:
 
     if not sys.stdin.isatty():
         raise InputProblem(
-            "a secret should be asked for and there is no terminal to ask on",
+            f'a secret should be asked for ("{prompt.strip(": ")}"), and there is no terminal to '
+            "ask on",
             where="the command line",
             remedy="Use the option that names a file of mode 0600 instead.",
         )

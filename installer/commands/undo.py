@@ -9,7 +9,7 @@ import sys
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.ending import tell_ending
-from installer.commands.install import add_run_options
+from installer.commands.install import add_run_options, read_secrets
 from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
 from installer.commands.options import read_credentials
@@ -43,6 +43,11 @@ def run(options: argparse.Namespace) -> int:
         runs[0],
     )
 
+    plan = last.plan()
+    # Only that stage is asked for, so that no other's secrets are.
+    only = next((stage.id for stage in plan.stages if stage.id == options.stage), None)
+    secrets = read_secrets(plan, options, stage=only) if only else {}
+
     async def undo() -> int:
         from foundation.hosts.pool import Pool
         from installer.run import Engine
@@ -54,17 +59,14 @@ def run(options: argparse.Namespace) -> int:
 
         by = options.by or getpass.getuser()
         again = f"sitewright undo {options.stage}"
-        plan = last.plan()
         with Lock(site_key(site), by=by, take_over=options.take_over) as lock:
             async with Pool(
                 site.inventory(options.site.parent),
                 credentials=read_credentials(options),
                 connect_timeout=options.connect_timeout,
             ) as pool:
-                # Only that stage is asked for, so that no other's secrets are.
-                only = next((s.id for s in plan.stages if s.id == options.stage), None)
                 engine = Engine(
-                    plan, pool, last, settings=dict(plan.settings), secrets={}, ask=ask,
+                    plan, pool, last, settings=dict(plan.settings), secrets=secrets, ask=ask,
                     only=only, lock=lock, by=by,
                 )  # fmt: skip
                 narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
@@ -79,6 +81,9 @@ def run(options: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
             return ExitCode.DONE
+        if outcome is Outcome.DONE:
+            print("\nNothing was taken back: its steps do not say how.", file=sys.stderr)
+            return ExitCode.STAGE_FAILED
         return tell_ending(outcome, plan, engine.state, last.folder, dry=False, again=again)
 
     return int(asyncio.run(undo()))

@@ -17,7 +17,7 @@ from installer.running.context import Context, Shared, forget_jobs
 from installer.running.state import DECIDED, Key, RunState
 from installer.running.work import Failure, Work
 from installer.runs import Run, done_before
-from installer.steps.kind import step_kind
+from installer.steps.kind import CHANGES_NOTHING, step_kind
 
 CONTROL_HOST: Final = "control"
 _FORGET_SECONDS: Final = 15.0
@@ -109,7 +109,7 @@ class Stages:
                 return Outcome.STOPPED
             outcome = await self._stage(stage)
             outcomes.append(outcome)
-            if outcome in (Outcome.FAILED, Outcome.STOPPED):
+            if outcome in (Outcome.FAILED, Outcome.STOPPED, Outcome.UNDONE):
                 return outcome
         if self._shared.dry_run and self.failures:
             return Outcome.FAILED
@@ -299,8 +299,9 @@ class Stages:
             if told.action == "undo":
                 stage = next((s for s in self._shared.plan.stages if s.id == told.stage), None)
                 if stage is not None:
-                    await self.undo(stage)
-                    raise _StageStopped(Outcome.STOPPED)
+                    undone = await self.undo(stage)
+                    told_so = (Outcome.FAILED, Outcome.UNDONE)
+                    raise _StageStopped(undone if undone in told_so else Outcome.STOPPED)
             if told.action == "retry" and (told.stage, told.step) == (step.stage, step.id):
                 if not told.host:
                     return
@@ -309,10 +310,12 @@ class Stages:
     async def undo(self, stage: PlannedStage) -> Outcome:
         """Take a stage back, its last step first; stops at the first that fails.
 
-        ALREADY where neither this run nor an earlier one did anything of it.
+        ALREADY where neither this run nor an earlier one did anything of it, DONE where none of
+        its steps says how it is taken back.
         """
         earlier = await asyncio.to_thread(done_before, self._how.run)
         outcome = Outcome.ALREADY
+        left: list[str] = []
         for step in reversed(stage.steps):
             kind = step_kind(step.kind)
             everyone = tuple(self._hosts[name] for name in step.hosts)
@@ -329,14 +332,23 @@ class Stages:
                     continue  # what was found done before us is not ours to take back
                 if self.control.finishing:
                     return Outcome.STOPPED
-                outcome = Outcome.UNDONE
                 work = Work(
                     self._shared, self.state, self.control, step, kind, host, everyone,
                     self._forget_later,
                 )  # fmt: skip
-                if await work.undo() is Outcome.FAILED:
+                undone = await work.undo()
+                if undone is Outcome.FAILED:
                     self.failures += [work.failure] if work.failure else []
                     return Outcome.FAILED
+                if undone is Outcome.UNDONE or outcome is Outcome.ALREADY:
+                    outcome = undone
+                if undone is Outcome.DONE and step.kind not in CHANGES_NOTHING:
+                    how = "it cannot be" if step.irreversible else "by hand"
+                    left.append(f"{step.title} ({how})")
+        if left:
+            text = f"Not taken back: {', '.join(dict.fromkeys(left))}."
+            note = Event(Kind.NOTE, time.time(), stage.id, data={"text": text})
+            await self._shared.journal.record(note)
         return outcome
 
     async def _record(

@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from foundation.hosts.connection import Completed, Connection
 from foundation.hosts.jobs_model import JobLine, JobState
@@ -248,6 +248,24 @@ KINDS: Final[Mapping[str, str]] = {
     "push": "installer.steps.push",
 }
 """The module of each kind; each has a constant `KIND`, imported when a plan first needs it."""
+
+
+CHANGES_NOTHING: Final = frozenset(
+    {"wait", "checklist", "confirm", "compose-check", "compose-status"}
+)
+"""Kinds that leave nothing on a machine that could be taken back."""
+
+KNOWS_HOW: Final = frozenset({"file", "helm", "compose", "compose-run", "deliver", "push"})
+"""Kinds that can be taken back without a step that says how."""
+
+
+def taken_back(step: PlannedStep) -> Literal["never", "nothing", "yes", "by hand"]:
+    """Whether a step can be taken back: by us, by a person alone, or not at all."""
+    if step.irreversible:
+        return "never"
+    if step.kind in CHANGES_NOTHING:
+        return "nothing"
+    return "yes" if step.spec.get("undo") or step.kind in KNOWS_HOW else "by hand"
 
 
 def step_kind(name: str) -> StepKind:

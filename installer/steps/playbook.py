@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,7 @@ from installer.carried import SITE, Place, places
 from installer.events import Kind
 from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
 from installer.steps.model import PlaybookStep
-from installer.steps.probed import Probed, parsed, undo_by
+from installer.steps.probed import LATE, Probed, parsed, undo_by, why
 
 SUDO_PASSWORD: Final = "sudo_password"  # noqa: S105 - the name of a secret, not one
 SSH_PASSWORD: Final = "ssh_password"  # noqa: S105 - the name of a secret, not one
@@ -320,22 +321,24 @@ def _failure(context: StepContext, playbook: str, watching: _Watching, ended: En
             again=False,
         )
     if ended.state is JobState.TIMED_OUT:
-        return StepFailed(f"{playbook} did not end in time", where=where, output=output)
+        minutes = parsed(context, PlaybookStep).timeout_minutes
+        told = why(replace(ended, tail=output), playbook, minutes * 60)
+        return StepFailed(told, where=where, remedy=LATE, output=output)
     failures = watching.failures
     if not failures:
-        said = next((line for line in reversed(output) if line.strip()), "")
-        told = f"exit status {ended.exit_status}" if ended.exit_status is not None else ended.result
-        return StepFailed(f"{playbook} failed ({told}): {said[:300]}", where=where, output=output)
+        told = why(replace(ended, tail=output), playbook, 0)
+        return StepFailed(told, where=where, output=output)
     first = failures[0]
     names = list(dict.fromkeys(failure.host for failure in failures))
     machines = (
         len(watching.stats.stats) if watching.stats and watching.stats.stats else len(context.hosts)
     )
-    how = "could not be reached for" if first.status == "unreachable" else "failed in"
-    others = f", and {', '.join(names[1:6])} too" if len(names) > 1 else ""
+    lost = "out of reach, " if first.status == "unreachable" else ""
+    others = f", with {', '.join(names[1:6])}" if len(names) > 1 else ""
+    more = f"; {len(names)} of {machines} machines{others}" if machines > 1 else ""
     return StepFailed(
-        f'{first.host} {how} the task "{first.task}" of {playbook} '
-        f"({len(names)} of {machines} machines{others}): {first.sentence or 'it said nothing'}",
+        f"{lost}{(first.sentence or 'it said nothing').rstrip('.')} "
+        f'({first.host}, task "{first.task}" of {playbook}{more})',
         where=", ".join(names[:6]),
         output=output,
         again=True,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
+from foundation.durations import duration
 from foundation.hosts.jobs_model import JobState
 from foundation.problems import InputProblem
 from installer.steps.kind import SHOWN_LINES, Ended, StepContext, StepFailed
@@ -14,6 +16,34 @@ from installer.steps.model import Probe, _Step
 
 SCRIPT: Final = ("sh", "-c", 'script=$(cat) && exec </dev/null && set -eu && eval "$script"')
 """Runs the script that comes over standard input, which is then empty for its commands."""
+
+LATE: Final = (
+    "What it was doing then stands in its last lines. Mend what it waits for, then retry it: "
+    "sitewright resume. It is asked first whether it is done by now."
+)
+"""What to do about a command that took too long."""
+_LOOKED_AT: Final = 12
+"""Last lines among which the reason is looked for: programs say more after it."""
+_LONGEST: Final = 300
+_TELLING: Final = re.compile(
+    r"(^E: |\b(error|fatal|failed|failure|cannot|can't|could not|unable|denied|refused|not found|"
+    r"no such|no space|invalid|unknown|timed out|must be|is required)\b)",
+    re.IGNORECASE,
+)
+_RESULTS: Final = {
+    "oom-kill": "was killed, because the machine ran out of memory",
+    "stopped": "was stopped on the machine, not by this run",
+    "signal": "was ended by a signal",
+    "core-dump": "crashed",
+}
+"""What systemd says of a unit that gave no exit status."""
+_STATUSES: Final = {
+    126: "a command in it cannot be executed",
+    127: "a command in it is not installed there",
+    137: "it was killed, as by a machine that runs out of memory",
+    143: "it was ended from outside",
+}
+"""What a shell means by its exit status."""
 
 Data = TypeVar("Data", bound=_Step)
 
@@ -38,16 +68,17 @@ class Probed:
         if data.verify is not None:
             answer = await context.ask_machine(data.verify)
             if answer.yes is not True:
+                no = "says no" if answer.yes is False else "could not tell"
                 raise StepFailed(
-                    "the step ended well, and its verification says no"
-                    + ("" if answer.yes is False else " (it could not tell)")
-                    + said(answer.output),
+                    f"it was carried out, and the check afterwards {no}{said(answer.output)}",
                     where=context.host.name,
+                    remedy=f"{_to_see(data.verify, context.host.name)}Mend what is named, then "
+                    "retry it: sitewright resume.",
                     output=answer.output.splitlines(),
                 )
         elif await self.is_done(context) is False:
             raise StepFailed(
-                "the step ended well, and the machine still says that it is not done",
+                "it was carried out, and the machine still says that it is not done",
                 where=context.host.name,
                 remedy="What the step asks and what it does differ, or something on the machine "
                 "takes it back at once (a management agent, a timer). Look for that first.",
@@ -72,21 +103,50 @@ async def undo_by(context: StepContext, undo: Probe) -> None:
         stdin=stdin,
         timeout=undo.timeout_seconds,
     )
-    must_be_good(context, ended, "taking it back")
+    must_be_good(context, ended, "taking it back", seconds=undo.timeout_seconds)
 
 
-def must_be_good(context: StepContext, ended: Ended, what: str) -> None:
-    """Raise StepFailed, with the last lines, unless a command did what it should."""
+def must_be_good(
+    context: StepContext, ended: Ended, what: str, *, seconds: float | None = None
+) -> None:
+    """Raise StepFailed, with the last lines, unless a command did what it should.
+
+    `what` it was, as a sentence begins; `seconds` it had, where not the step's own time.
+    """
     if ended.good:
         return
+    if seconds is None:
+        minutes = context.step.spec.get("timeout_minutes")
+        seconds = minutes * 60 if isinstance(minutes, (int, float)) else 1800.0
+    late = ended.state is JobState.TIMED_OUT
+    raise StepFailed(
+        why(ended, what, seconds),
+        where=context.host.name,
+        remedy=LATE if late else None,
+        output=ended.tail,
+    )
+
+
+def why(ended: Ended, what: str, seconds: float) -> str:
+    """Why a command failed, in one line: the machine's own words first, where they tell it."""
+    how = f"{what} {_how(ended, seconds)}"
+    lines = [line.strip() for line in ended.tail[-_LOOKED_AT:] if line.strip()]
+    telling = next((line for line in reversed(lines) if _TELLING.search(line)), "")
+    if telling:
+        return f"{telling[:_LONGEST]} ({how})"
+    if not lines:
+        return f"{how}; it said nothing"
+    return f'{how}; its last words: "{lines[-1][:_LONGEST]}"'
+
+
+def _how(ended: Ended, seconds: float) -> str:
     if ended.state is JobState.TIMED_OUT:
-        cause = f"{what} did not end in time, and the machine ended it"
-    elif ended.exit_status is not None:
-        cause = f"{what} ended with exit status {ended.exit_status}"
-    else:
-        cause = f"{what} failed ({ended.result or ended.state})"
-    last = next((line for line in reversed(ended.tail) if line.strip()), "")
-    raise StepFailed(cause + said(last), where=context.host.name, output=ended.tail)
+        return f"was not done after {duration(seconds)}, and the machine ended it"
+    if ended.exit_status is None:
+        return _RESULTS.get(ended.result, f"failed ({ended.result or ended.state})")
+    status = f"ended with exit status {ended.exit_status}"
+    hint = _STATUSES.get(ended.exit_status)
+    return f"{status}: {hint}" if hint else status
 
 
 def said(output: str) -> str:
@@ -100,6 +160,11 @@ def command_of(probe: Probe) -> tuple[tuple[str, ...], bytes | None]:
     if probe.command:
         return probe.command, None
     return SCRIPT, probe.script.encode()
+
+
+def _to_see(probe: Probe, host: str) -> str:
+    """How a person asks it, where that is one line."""
+    return f"Ask it yourself on {host}: {shlex.join(probe.command)}. " if probe.command else ""
 
 
 def words_of(probe: Probe) -> str:

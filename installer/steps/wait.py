@@ -6,6 +6,7 @@ import math
 import shlex
 from typing import Final
 
+from foundation.durations import duration
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.model import WaitStep
 from installer.steps.probed import Probed, must_be_good, parsed, said, words_of
@@ -72,14 +73,13 @@ class Wait(Probed):
     async def _too_late(
         self, context: StepContext, data: WaitStep, tail: tuple[str, ...]
     ) -> StepFailed:
-        minutes = f"{data.timeout_minutes:g} minutes"
         last = said("\n".join(tail[:-1]))
         why: list[str] = []
         if data.explain is not None:
             why = (await context.ask_machine(data.explain)).output.splitlines()
         return StepFailed(
-            f"it was waited for {minutes}, and it is not so"
-            + ("; why: " + " / ".join(line.strip() for line in why[:5]) if why else last),
+            f"after {duration(data.timeout_minutes * 60)} it is still not so"
+            + (": " + " / ".join(line.strip() for line in why[:5]) if why else last),
             where=context.host.name,
             remedy="Mend what is named, then wait again: sitewright resume. "
             f"To see for yourself: {shlex.join(data.until.command) or 'read the plan'}",

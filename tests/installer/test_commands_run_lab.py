@@ -167,7 +167,7 @@ def test_a_run_from_its_plan_to_taking_a_stage_back(
     code, out, err = command(*confirmed)
     assert code == 5
     assert "FAILED" in out
-    assert "exit status 9: E: the disk of" in out
+    assert "is full (the script ended with exit status 9)" in out
     assert effects() == [["first of all", "second"], ["first of all"]]
     two.exec(["touch", "/root/mended"])
     code, out, err = command("resume")

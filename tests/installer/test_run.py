@@ -161,7 +161,9 @@ async def test_a_step_that_takes_too_long_is_ended_by_the_machine() -> None:
     watch = Watch()
     run = engine(made, watch=watch)
     assert await run.run() is Outcome.FAILED
-    assert "did not end in time" in run.failures[0].problem.cause
+    assert run.failures[0].problem.cause == (
+        'the script was not done after 1 s, and the machine ended it; its last words: "begun"'
+    )
     assert run.failures[0].lines == ("begun",)
 
 
@@ -173,7 +175,9 @@ async def test_a_step_that_ends_well_and_did_nothing_is_found_out(tmp_path: Path
     verify_says = plan(step("a", script="true", verify={"command": ["false"]}))
     run = engine(verify_says)
     assert await run.run() is Outcome.FAILED
-    assert "verification says no" in run.failures[0].problem.cause
+    problem = run.failures[0].problem
+    assert problem.cause == "it was carried out, and the check afterwards says no"
+    assert "Ask it yourself on local: false." in problem.remedy
 
 
 async def test_until_and_only(tmp_path: Path) -> None:

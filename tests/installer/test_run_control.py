@@ -140,6 +140,30 @@ async def test_a_stage_is_undone_in_reverse_and_only_where_it_was_done_here(tmp_
     assert words(log) == ["a", "unc", "unb", "b", "c"]
 
 
+async def test_a_stage_taken_back_from_its_failure_ends_the_run_as_undone(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = plan(
+        step("a", **once(log, "a"), undo={"script": f"rm {log}"}), step("b", script="exit 9")
+    )
+    run, watch, control = new_run(made), Watch(), Control()
+    asked = engine(made, run, watch=watch, control=control, interactive=True)
+    running = asyncio.create_task(asked.run())
+    await when(lambda: asked.failures)
+    control.undo_stage(by="Ma Ma", stage="one")
+    assert await running is Outcome.UNDONE
+    assert words(log) == []
+    assert run.state().outcome is Outcome.UNDONE
+    notes = [event.data["text"] for event in watch.of(Kind.NOTE)]
+    assert notes == ["Not taken back: Do b (by hand)."]
+
+
+async def test_where_no_step_says_how_nothing_is_said_to_be_taken_back() -> None:
+    made = plan(step("a", script="true"))
+    run = new_run(made)
+    assert await engine(made, run).run() is Outcome.DONE
+    assert await engine(made, run).undo("one", by="Ma Ma") is Outcome.DONE
+
+
 async def test_an_answer_is_asked_for_once_and_journalled_by_name(tmp_path: Path) -> None:
     made = plan(
         step("q", "control", kind="confirm", text="Is the change window open?"),

@@ -258,7 +258,10 @@ async def test_waiting_polls_on_the_machine_and_explains_when_time_is_up(
     async with Pool(site(lab, machine)) as pool:
         failing = engine(late, pool=pool)
         assert await failing.run() is Outcome.FAILED
-        assert "why: the file /root/ready is not there" in failing.failures[0].problem.cause
+        assert (
+            "it is still not so: the file /root/ready is not there"
+            in failing.failures[0].problem.cause
+        )
         watch = Watch()
         running = asyncio.create_task(engine(soon, pool=pool, watch=watch).run())
         await when(lambda: "not yet" in watch.lines())
