@@ -26,6 +26,7 @@ from installer.events import Event, Json, Kind, Outcome
 from installer.journal import Journal, Subscriber
 from installer.machine_locks import MachineLocks
 from installer.plan import Plan
+from installer.programs import needed, ready
 from installer.running.context import Jobs, Shared
 from installer.running.login_jobs import docker_will_do
 from installer.running.ordering import check_before, stages_in_order
@@ -159,6 +160,7 @@ class Engine:
         """
         async with self._held(), self._opened() as stages:
             self._check_only(stages)
+            told = await self._programs_ready()
             if self.state.started is None:
                 await self._record(
                     Kind.RUN_STARTED, run=self.run_folder.id, solution=self.plan.solution,
@@ -169,6 +171,8 @@ class Engine:
                 await self._record(
                     Kind.RUN_RESUMED, by=self._by, until=self._until, only=self._only
                 )
+            for text in told:
+                await self._record(Kind.NOTE, text=text)
             began = time.monotonic()
             outcome = await self._watched(stages, stages.run(self._asked_for))
             seconds = round(time.monotonic() - began, 3)
@@ -179,7 +183,7 @@ class Engine:
         """Take back what a stage did, its last step first; UNDONE, or FAILED where one did not.
 
         What earlier runs of the site did, and this one found done, is ours to take back too.
-        ALREADY where there was nothing.
+        ALREADY where there was nothing, DONE where no step of it says how.
         """
         planned = next((s for s in self.plan.stages if s.id == stage), None)
         if planned is None:
@@ -280,6 +284,15 @@ class Engine:
                 who = lock.stale.sentence()
                 notes.append(f"A lock was found whose process is gone: {who}.")
         return list(dict.fromkeys(notes))
+
+    async def _programs_ready(self) -> list[str]:
+        """What was brought to the control host, in sentences; raises Refused, ConnectionProblem."""
+        names = needed(self._asked_for)
+        told: list[str] = []
+        if names:
+            connection = await self._pool.connect(self._hosts[CONTROL_HOST])
+            await ready(connection, self.plan, names, dry_run=self._dry_run, say=told.append)
+        return told
 
     def _check_only(self, stages: Stages) -> None:
         if not self._only or self._dry_run:

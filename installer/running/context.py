@@ -23,6 +23,7 @@ from installer.events import KINDS, Event, Json, Kind
 from installer.journal import Journal
 from installer.machine_locks import MachineLocks
 from installer.plan import Plan, PlannedStep
+from installer.programs import FOLDER
 from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
 from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
@@ -32,12 +33,13 @@ from installer.steps.model import Probe
 from installer.steps.probed import command_of
 
 ENVIRONMENT: Final = (
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"),
+    ("PATH", f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:{FOLDER}"),
     ("LC_ALL", "C.UTF-8"),
     ("HOME", "/root"),
     ("DEBIAN_FRONTEND", "noninteractive"),
 )
-"""What every command finds: a service has no /snap/bin, and words are looked for in its output."""
+"""What every command finds: a service has no /snap/bin nor what was brought, and words are looked
+for in its output."""
 GRACE: Final = 90.0
 """Seconds after a machine should have ended a command by itself, to learn how it ended."""
 _QUIET_FOLLOWS: Final = 3

@@ -6,6 +6,7 @@ The control host of these tests has Python and an SSH client, and can reach no p
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from foundation.hosts.pool import Pool
+from foundation.problems import Refused
 from installer.events import Kind, Outcome
 from installer.journal import read, verify
 from installer.plan import Plan
-from tests.installer.engine_site import Watch, engine, new_run
+from tests.installer.engine_site import Watch, engine, new_run, plan, step
 from tests.installer.playbook_site import Site
 from tests.installer.run_engine import run_engine
 from tests.lab.lab import Lab
@@ -134,3 +136,35 @@ async def test_killed_while_the_playbook_runs_there_and_gone_on_with(site: Site,
     assert [e.data["attempt"] for e in seen if e.kind is Kind.STEP_STARTED] == [1]
     tasks = [(e.host, e.data["task"]) for e in seen if e.kind is Kind.TASK]
     assert len(tasks) == len(set(tasks)) == 8
+
+
+async def test_helm_is_brought_before_anything_runs_or_nothing_is(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From this machine, since the control host has none; kubectl is nowhere, and stops the run."""
+    folder = tmp_path / "path"
+    folder.mkdir()
+    shutil.copy("/bin/true", folder / "helm")  # a program that says yes to everything
+    control = site.machines[0]
+    release = {"release": "r", "namespace": "n", "chart": "c", "version": "1"}
+    verify = {"command": ["true"]}
+    made = plan(step("h", "control", kind="helm", **release, verify=verify))
+    made = replace(made, control=control.name)
+    watch = Watch()
+    more = plan(
+        step("h", "control", kind="helm", **release, verify=verify),
+        step("k", "control", stage="two", kind="kubectl", manifest="m"),
+    )
+    more = replace(more, control=control.name)
+    refused = new_run(more)
+    async with Pool(site.inventory) as pool:
+        with monkeypatch.context() as path:
+            path.setenv("PATH", str(folder))
+            assert await engine(made, pool=pool, watch=watch).run() is Outcome.DONE
+            with pytest.raises(Refused, match="kubectl is not installed there"):
+                await engine(more, refused, pool=pool).run()
+    [note] = [str(event.data["text"]) for event in watch.of(Kind.NOTE) if not event.stage]
+    assert f"from this machine ({folder}/helm)" in note
+    control.exec(["test", "-x", "/var/lib/sitewright/bin/helm"])
+    refused.forget_unbegun()
+    assert not refused.folder.exists()
