@@ -255,7 +255,9 @@ CHANGES_NOTHING: Final = frozenset(
 )
 """Kinds that leave nothing on a machine that could be taken back."""
 
-KNOWS_HOW: Final = frozenset({"file", "helm", "compose", "compose-run", "deliver", "push"})
+KNOWS_HOW: Final = frozenset(
+    {"file", "helm", "compose", "compose-run", "images", "deliver", "push"}
+)
 """Kinds that can be taken back without a step that says how."""
 
 
