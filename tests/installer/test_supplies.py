@@ -225,6 +225,29 @@ PM4ML = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("git", "given", "used"),
+    [
+        ("https://10.10.0.1:5443/git/", None, "https://10.10.0.1:5443/git/site.git"),
+        ("https://10.10.0.1/own.git", None, "https://10.10.0.1/own.git"),
+        (
+            "https://10.10.0.1:5443/git",
+            "https://git.example.org/a.git",
+            "https://git.example.org/a.git",
+        ),
+    ],
+)
+def test_pm4ml_deploys_from_the_repository_that_is_served(
+    git: str, given: str | None, used: str
+) -> None:
+    """The site's own word goes before it."""
+    chosen = pm4ml_site(git_url=given)
+    supplies = chosen.supplies.model_copy(update={"git": git})
+    chosen = chosen.model_copy(update={"supplies": supplies})
+    plan = make_plan(load_solution("pm4ml"), chosen, (), supplied=with_items(*PM4ML))
+    assert dict(plan.settings)["git_url"] == used
+
+
 def test_pm4ml_takes_everything_from_its_bundle() -> None:
     """The packages come first and to every machine; nothing is asked for on the internet."""
     solution = load_solution("pm4ml")
