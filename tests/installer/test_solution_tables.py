@@ -270,6 +270,7 @@ def test_pm4ml_lines_that_depend_on_a_setting_say_so() -> None:
         "51820": "wireguard",
         "8404": "haproxy-statistics",
         "9283": "ceph-dashboard",
+        "5000": "site-registry",
     }
 
 
