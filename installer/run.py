@@ -173,6 +173,8 @@ class Engine:
                 )
             for text in told:
                 await self._record(Kind.NOTE, text=text)
+            # What was told before the beginning holds for the first step too.
+            await self._take_told(stages)
             began = time.monotonic()
             outcome = await self._watched(stages, stages.run(self._asked_for))
             seconds = round(time.monotonic() - began, 3)

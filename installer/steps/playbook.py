@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -35,6 +36,8 @@ from installer.steps.probed import LATE, Probed, parsed, undo_by, why
 SUDO_PASSWORD: Final = "sudo_password"  # noqa: S105 - the name of a secret, not one
 SSH_PASSWORD: Final = "ssh_password"  # noqa: S105 - the name of a secret, not one
 _PROGRAM: Final = "ansible-playbook"
+_NO_WAY: Final = re.compile(r"^(Task failed: )?(Failed to connect to the host via ssh: )?(ssh: )?")
+"""What Ansible says before the reason for which a machine is away."""
 _AWAY_PAUSE: Final = 5.0
 
 
@@ -333,12 +336,13 @@ def _failure(context: StepContext, playbook: str, watching: _Watching, ended: En
     machines = (
         len(watching.stats.stats) if watching.stats and watching.stats.stats else len(context.hosts)
     )
-    lost = "out of reach, " if first.status == "unreachable" else ""
+    said = (first.sentence or "it said nothing").rstrip(".")
+    if first.status == "unreachable":
+        said = f"{first.host} could not be reached: {_NO_WAY.sub('', said)}"
     others = f", with {', '.join(names[1:6])}" if len(names) > 1 else ""
     more = f"; {len(names)} of {machines} machines{others}" if machines > 1 else ""
     return StepFailed(
-        f"{lost}{(first.sentence or 'it said nothing').rstrip('.')} "
-        f'({first.host}, task "{first.task}" of {playbook}{more})',
+        f'{said} ({first.host}, task "{first.task}" of {playbook}{more})',
         where=", ".join(names[:6]),
         output=output,
         again=True,

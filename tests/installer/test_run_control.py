@@ -46,6 +46,18 @@ async def test_pause_lets_what_runs_end_and_begins_nothing_more(tmp_path: Path) 
     assert told == [("pause", "Ma Ma"), ("continue", "Ma Ma")]
 
 
+async def test_what_was_told_before_holds_for_the_first_step_of_all(tmp_path: Path) -> None:
+    """Nothing waits between the beginning and the first step, so nothing else gives it time."""
+    log = tmp_path / "log"
+    made = plan(step("a", **once(log, "a")), step("b", **once(log, "b")))
+    watch, control = Watch(), Control()
+    for name in ("a", "b"):
+        control.skip(by="Ma Ma", reason="not theirs to show", stage="one", step=name)
+    assert await engine(made, watch=watch, control=control).run() is Outcome.DONE
+    assert [outcome for _, _, outcome in watch.outcomes()] == ["skipped", "skipped"]
+    assert not log.exists()
+
+
 async def test_finish_lets_what_runs_end_and_ends_the_run_then(tmp_path: Path) -> None:
     """A rolling step ends at the machine it is on; a pause ends too."""
     log = tmp_path / "log"
