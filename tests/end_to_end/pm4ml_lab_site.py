@@ -138,10 +138,7 @@ def build(
             begin_gateways(machine, DOMAIN)
         if "storage" in roles:
             for disk in DISKS:
-                machine.script(
-                    f"truncate -s 64M /root{disk.replace('/dev', '')}\n"
-                    f"ln -s $(losetup -f --show /root{disk.replace('/dev', '')}) {disk}\n"
-                )
+                machine.add_disk(disk)
     site = Pm4mlLabSite(lab, environment, by_name, helper, folder / "site.yaml")
     # What the institution's DNS says, and what stands behind services inside the cluster.
     front = quarters[2].network_address + 20 + list(table).index("lb1")

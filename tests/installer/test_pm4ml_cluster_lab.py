@@ -130,20 +130,6 @@ def test_another_channel_is_refused_and_left_as_it_is(
     assert "1.29/stable" in m1.exec(["snap", "list", "microk8s"]).stdout
 
 
-# A machine's /dev has the loop devices of the time it was started; another may take one meanwhile.
-_DISK = """\
-truncate -s 64M /root/disk
-for n in $(seq 0 63); do [ -b /dev/loop$n ] || mknod /dev/loop$n b 7 $n; done
-for try in 1 2 3 4 5; do
-    if loop=$(losetup -f --show /root/disk); then
-        ln -s "$loop" /dev/lab-disk
-        exit 0
-    fi
-done
-exit 1
-"""
-
-
 @pytest.fixture
 def disks() -> Iterator[list[Machine]]:
     """Machines that were given a disk of 64 MiB as /dev/lab-disk; it is taken away at the end."""
@@ -164,7 +150,7 @@ def test_ceph_takes_the_disks_that_are_empty_and_no_others(
     site.settings = {"ceph_disks": "/dev/lab-disk"}
     for server in servers:
         disks.append(server)
-        server.script(_DISK)
+        server.add_disk("/dev/lab-disk")
     assert site.play("1.microk8s_setup.yml").status == 0
     servers[1].exec(["mkfs.ext4", "-q", "/dev/lab-disk"])
     refused = site.play("4.ceph.yml")

@@ -177,6 +177,26 @@ class Machine:
         command = f'mkdir -p "$(dirname {name})" && cat > {name} && chmod {mode:o} {name}'
         self.exec(["sh", "-c", command], stdin=text)
 
+    def add_disk(self, device: str, mib: int = 64) -> None:
+        """Give it an empty disk under this name, a loop device that `losetup -d` takes away."""
+        self.altered = True
+        # Its /dev has the loop devices of the time it was started, and another machine may take
+        # a free one just now.
+        self.script(
+            f"file=/var/tmp/disk{device.replace('/', '-')}\n"
+            f'truncate -s {int(mib)}M "$file"\n'
+            "for n in $(seq 0 63); do\n"
+            "    [ -b /dev/loop$n ] || mknod /dev/loop$n b 7 $n\n"
+            "done\n"
+            "for try in 1 2 3 4 5; do\n"
+            '    if loop=$(losetup -f --show "$file"); then\n'
+            f'        ln -s "$loop" {shlex.quote(device)}\n'
+            "        exit 0\n"
+            "    fi\n"
+            "done\n"
+            "exit 1\n"
+        )
+
     # -- trouble ------------------------------------------------------------------------------
 
     def drop_port(self, port: int, *, protocol: str = "tcp") -> None:
