@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict
-
-from foundation.documents import load_yaml, nearest
+from foundation.documents import nearest
 from foundation.problems import InputProblem
 from installer import carried
 from installer.events import Json
 from installer.plan import Plan, PlannedStage, PlannedStep
 from installer.rendering import Renderer
 from installer.settings import Answers, answers, load_settings
+from installer.stage_files import load_stages
 from installer.steps.model import (
     DeliverStep,
     FileStep,
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     from installer.supplies import Supplied
     from preflight.assessment import Seen
 
-__all__ = ["load_operations", "load_settings", "load_stages", "make_plan"]
+__all__ = ["load_settings", "make_plan"]
 
 CONTROL: Final = "control"
 """The control host: where Ansible, Helm and kubectl run."""
@@ -59,71 +57,6 @@ _SHELL: Final = frozenset({"script"})
 
 _AS_IT_STANDS: Final = frozenset({"id", "kind", "on", "when", "secrets"})
 """Fields of a step that are never rendered."""
-
-
-class _StageFile(BaseModel):
-    """The one key of a stage file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-    stage: Stage
-
-
-class _OperationFile(BaseModel):
-    """The one key of an operation's file; an operation is made like a stage."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-    operation: Stage
-
-
-def load_stages(solution: Solution) -> tuple[Stage, ...]:
-    """The stages of a solution in the order of their files; raises InputProblem."""
-    return _read_stages(solution.folder / "stages")
-
-
-@cache
-def _read_stages(folder: Path) -> tuple[Stage, ...]:
-    stages = []
-    for path in sorted(folder.glob("*.yaml")):
-        stage = load_yaml(_StageFile, path).stage
-        if path.stem.partition("-")[2] != stage.id:
-            raise InputProblem(
-                f'the stage is "{stage.id}" and its file is called {path.name}',
-                where=str(path),
-                remedy=f"Call the file NN-{stage.id}.yaml.",
-            )
-        _once("step", [step.id for step in stage.steps], path)
-        stages.append(stage)
-    _once("stage", [stage.id for stage in stages], folder)
-    return tuple(stages)
-
-
-def load_operations(solution: Solution) -> dict[str, Stage]:
-    """What can be done with an installation later (start, stop, remove …); raises InputProblem."""
-    return _read_operations(solution.folder / "operations")
-
-
-@cache
-def _read_operations(folder: Path) -> dict[str, Stage]:
-    operations = {}
-    for path in sorted(folder.glob("*.yaml")):
-        operation = load_yaml(_OperationFile, path).operation
-        if path.stem != operation.id:
-            raise InputProblem(
-                f'the operation is "{operation.id}" and its file is called {path.name}',
-                where=str(path),
-                remedy=f"Call the file {operation.id}.yaml.",
-            )
-        _once("step", [step.id for step in operation.steps], path)
-        operations[operation.id] = operation
-    return operations
-
-
-def _once(kind: str, names: list[str], path: Path) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InputProblem(
-                f'two {kind}s are called "{name}"', where=str(path), remedy="Rename one of them."
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ try:
         for member in packed:
             if not member.isfile() or member.name.startswith("/") or ".." in member.name.split("/"):
                 sys.exit("the archive is not one of ours")
+        # The hash was checked, and each member is a plain file below this folder.
         packed.extractall(os.path.join(new, "lib"))
     os.mkdir(os.path.join(new, "bin"))
     program = os.path.join(new, "bin", "ansible-playbook")

@@ -47,9 +47,10 @@ def run(options: argparse.Namespace) -> int:
 
 def operation_plan(file: Path, name: str) -> tuple[Site, Solution, Plan]:
     """The site, its solution and the plan of one operation; raises InputProblem."""
-    from installer.planning import load_operations, make_plan
+    from installer.planning import make_plan
     from installer.site import load_site
     from installer.solution import load_solution
+    from installer.stage_files import load_operations
 
     site = load_site(file)
     if site.solution is None:

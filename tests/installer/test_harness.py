@@ -12,9 +12,10 @@ from foundation.problems import InputProblem
 from installer.commands.operate import operation_plan
 from installer.commands.which_site import kept_site_file, made_site, new_site_file, site_file_of
 from installer.plan import Plan
-from installer.planning import load_operations, make_plan
+from installer.planning import make_plan
 from installer.site import Site, SiteHost, dump_site, load_site
 from installer.solution import load_solution
+from installer.stage_files import load_operations
 
 SOLUTION = load_solution("core-test-harness")
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from foundation.problems import InputProblem
 from installer.commands.plan import plan_text
 from installer.plan_files import plan_from_json
-from installer.planning import load_stages, make_plan
+from installer.planning import make_plan
 from installer.site import Site, SiteHost
 from installer.solution import FOLDER, Solution, load_solution
+from installer.stage_files import load_stages
 from installer.steps.model import Stage
 
 GIVEN: dict[str, str | bool] = {

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from foundation.documents import parse_yaml
-from installer.planning import load_stages
 from installer.settings import load_settings
 from installer.solution import load_solution
 from installer.solutions.pm4ml.playbooks.files.checklist.points import POINTS
+from installer.stage_files import load_stages
 from installer.steps.model import ChecklistStep, PlaybookStep, Probe, ScriptStep
 from preflight.checks.registry import CHECKS
 

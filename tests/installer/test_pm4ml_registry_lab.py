@@ -12,8 +12,8 @@ from bundles.opened import open_bundle
 from bundles.structure import read_structure
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from installer.planning import load_stages
 from installer.solution import load_solution
+from installer.stage_files import load_stages
 from tests.bundles.made import Made
 from tests.installer.engine_site import Watch, engine, plan, step
 from tests.installer.pm4ml_site import LabSite
