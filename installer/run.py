@@ -268,7 +268,13 @@ class Engine:
             told = await asyncio.to_thread(told_of_change, self.plan) if started else []
             for text in (*self._lock_notes(), *told):
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
-            shared = self._share(journal)
+            # It asks sudo, which may take its time, and nothing waits for that on the screen.
+            without_root = await asyncio.to_thread(
+                docker_will_do,
+                self.plan.solution,
+                sudo_password=bool(getattr(self._pool, "has_sudo_password", False)),
+            )
+            shared = self._share(journal, docker_will_do=without_root)
             self.failures.clear()
             stages = Stages(shared, self.state, self.control, self._how, self.failures)
             stages.forget_left_over()
@@ -321,7 +327,7 @@ class Engine:
                     raise
                 await asyncio.sleep(0.1)
 
-    def _share(self, journal: Journal) -> Shared:
+    def _share(self, journal: Journal, *, docker_will_do: bool) -> Shared:
         return Shared(
             plan=self.plan,
             run_id=self.run_folder.id,
@@ -336,10 +342,7 @@ class Engine:
             durable_kind=getattr(self._jobs, "durable_kind", _unknown_kind),
             inventory=getattr(self._pool, "inventory", None),
             locks=self._machine_locks,
-            docker_will_do=docker_will_do(
-                self.plan.solution,
-                sudo_password=bool(getattr(self._pool, "has_sudo_password", False)),
-            ),
+            docker_will_do=docker_will_do,
         )
 
     def _reach(self, host: Host) -> Reach:
