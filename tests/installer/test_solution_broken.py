@@ -17,6 +17,9 @@ from installer.solution import FOLDER, load_solution, single_machine_needs, solu
 
 FILES = ("solution.yaml", "sizing.yaml", "ports.yaml")
 
+FREE = ("playbook_variables",)
+"""Keys below which a person names things: no name there is a slip that could be known."""
+
 
 def _keys(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.ScalarNode]:
     if id(node) in seen:  # an alias leads to a node that stood before
@@ -25,7 +28,8 @@ def _keys(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.ScalarNode]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield key
-            yield from _keys(value, seen)
+            if key.value not in FREE:
+                yield from _keys(value, seen)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _keys(item, seen)
