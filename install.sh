@@ -57,7 +57,7 @@ offer() { # a command that brings what is missing, run if a person at a terminal
 
 # A Python is known by running it: a name on the path may be a shim that only prints an error.
 usable() {
-    "$1" -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) or sys.maxsize < 2**32)' \
+    "$1" -I -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) or sys.maxsize < 2**32)' \
         >/dev/null 2>&1
 }
 
@@ -99,7 +99,7 @@ fi
 mkdir -p "$(dirname -- "$venv")"
 
 # What is installed is told by a stamp of everything that went in; equal stamps mean nothing to do.
-version=$("$python" -c 'import sys; print(sys.version, sys.executable)')
+version=$("$python" -I -c 'import sys; print(sys.version, sys.executable)')
 stamp=$({
     printf '%s\n' "$version" "$here" "$venv"
     cat "$here/requirements.lock" "$here/pyproject.toml" "$here/foundation/version.py"
@@ -113,11 +113,11 @@ restore() { # an installation that did not end well leaves what was there before
 }
 last_lines() { tail -n 8 "$log" | sed 's/^/  /' >&2; }
 
-has_venv() { "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; }
+has_venv() { "$python" -I -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
 install() {
     if ! has_venv; then
-        minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        minor=$("$python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         remedy=$(advice)
         if command -v apt-get >/dev/null 2>&1; then
             remedy="${sudo_word}apt-get update && ${sudo_word}apt-get install -y python$minor-venv"
@@ -135,11 +135,11 @@ install() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     [ ! -e "$venv" ] || mv -- "$venv" "$old"
-    if ! "$python" -m venv "$venv" >"$log" 2>&1; then
+    if ! "$python" -I -m venv "$venv" >"$log" 2>&1; then
         last_lines
         fail "the virtual environment could not be made" "see the lines above." "$(advice)"
     fi
-    set -- -m pip install --disable-pip-version-check --no-input --quiet
+    set -- -I -m pip install --disable-pip-version-check --no-input --quiet
     if [ -d "$here/wheels" ]; then from="--no-index --find-links"; else from=; fi
     # shellcheck disable=SC2086 # $from is split on purpose
     if ! "$venv/bin/python" "$@" --require-hashes --only-binary :all: ${from:+$from "$here/wheels"} \
@@ -157,6 +157,12 @@ install() {
         fail "the program itself could not be installed" "see the lines above." \
             "check that the folder $here is whole, then run this again."
     fi
+    # The program's own Python is isolated too: PYTHONPATH, which an empty part makes the current
+    # folder, leads it nowhere.
+    if sed '1s|^\(#!/[^ ]*python[0-9.]*\)$|\1 -I|' "$venv/bin/sitewright" >"$venv/bin/sitewright.new"; then
+        cat "$venv/bin/sitewright.new" >"$venv/bin/sitewright"
+    fi
+    rm -f -- "$venv/bin/sitewright.new"
     printf '%s\n' "$stamp" >"$venv/.stamp"
     trap - EXIT INT TERM HUP
     rm -rf -- "$old" "$log"

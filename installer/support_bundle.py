@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from foundation.isolation import NOWHERE, environment
 from foundation.paths import log_file
 from foundation.problems import InputProblem, Refused
 from foundation.secrets import redact
@@ -158,6 +159,8 @@ def this_machine(run: Run) -> dict[str, object]:
             done = subprocess.run(
                 [program, *command[1:]],
                 stdin=subprocess.DEVNULL,
+                cwd=NOWHERE,
+                env=environment(),
                 capture_output=True,
                 text=True,
                 timeout=20,

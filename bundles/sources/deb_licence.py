@@ -8,6 +8,8 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
+from foundation.isolation import environment
+
 _COPYRIGHT: Final = re.compile(r"\./usr/share/doc/[^/]+/copyright")
 _LIMIT: Final = 4 * 1024 * 1024
 _LONGEST: Final = 200
@@ -43,6 +45,7 @@ def _copyright_in(path: Path) -> str | None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=environment(),
         )
     except OSError:
         return None

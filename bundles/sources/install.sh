@@ -46,7 +46,7 @@ fi
 pythons=$(grep -o '"python3\.[0-9]*"' "$here/index.json" | tr -d '"' | sort -u | tr '\n' ' ')
 usable() {
     # shellcheck disable=SC2086 # one word for each Python
-    "$1" -c 'import sys; sys.exit("python%d.%d" % sys.version_info[:2] not in sys.argv[1:])' \
+    "$1" -I -c 'import sys; sys.exit("python%d.%d" % sys.version_info[:2] not in sys.argv[1:])' \
         $pythons >/dev/null 2>&1
 }
 python=
@@ -63,7 +63,7 @@ done
     "install one of them, or name it: SITEWRIGHT_PYTHON=/path/to/python3 sh install.sh"
 
 venv=${SITEWRIGHT_VENV:-${XDG_DATA_HOME:-${HOME:?}/.local/share}/sitewright/venv}
-stamp="$("$python" -c 'import sys; print(sys.version, sys.executable)') $venv $(cksum <"$here/index.json")"
+stamp="$("$python" -I -c 'import sys; print(sys.version, sys.executable)') $venv $(cksum <"$here/index.json")"
 if [ -x "$venv/bin/sitewright" ] && [ "$(cat "$venv/.stamp" 2>/dev/null)" = "$stamp" ]; then
     exec "$venv/bin/sitewright" "$@"
 fi
@@ -86,7 +86,7 @@ trap 'exit 143' TERM HUP
 
 say "Installing Sitewright into $venv …"
 # The wheels for this Python are laid out under their names; whatever differs from the index ends it.
-"$python" - "$here" "$house" <<'END' || fail "its packages cannot be taken out of the bundle" \
+"$python" -I - "$here" "$house" <<'END' || fail "its packages cannot be taken out of the bundle" \
     "see the line above; copy the bundle again if it is damaged." 6
 import hashlib, json, os, re, sys
 
@@ -142,17 +142,23 @@ with open(os.path.join(house, "requirements.txt"), "x") as file:
 END
 
 # Debian and Ubuntu part venv's pip from Python, so the bundle's own is used.
-"$python" -m venv --without-pip "$venv" >"$house/log" 2>&1 || {
+"$python" -I -m venv --without-pip "$venv" >"$house/log" 2>&1 || {
     tail -n 8 "$house/log" >&2
     fail "the virtual environment could not be made" "see the lines above."
 }
 pip=$(readlink -- "$house/pip")
-if ! "$venv/bin/python" "$house/$pip/pip" install --quiet --no-input --no-cache-dir \
+if ! "$venv/bin/python" -I "$house/$pip/pip" install --quiet --no-input --no-cache-dir \
     --disable-pip-version-check --no-index --find-links "$house" --require-hashes \
     --only-binary :all: -r "$house/requirements.txt" >"$house/log" 2>&1; then
     tail -n 8 "$house/log" >&2
     fail "its packages could not be installed" "see the lines above; 300 MB of space are needed."
 fi
+# The program's own Python is isolated too: PYTHONPATH, which an empty part makes the current
+# folder, leads it nowhere.
+if sed '1s|^\(#!/[^ ]*python[0-9.]*\)$|\1 -I|' "$venv/bin/sitewright" >"$venv/bin/sitewright.new"; then
+    cat "$venv/bin/sitewright.new" >"$venv/bin/sitewright"
+fi
+rm -f -- "$venv/bin/sitewright.new"
 printf '%s\n' "$stamp" >"$venv/.stamp"
 trap - EXIT INT TERM HUP
 rm -rf -- "$house" "$old"

@@ -23,6 +23,7 @@ from bundles.problems import SourceProblem
 from bundles.recipe import SitewrightWanted, WheelsWanted
 from bundles.sources.wheels import Wheel, bring_wheels, locked_wheels, solve_wheels
 from bundles.sources.workshop import Locked, Workshop, run_program
+from foundation.isolation import ISOLATED
 from foundation.problems import InputProblem
 from foundation.version import __version__
 
@@ -123,7 +124,8 @@ async def _own_wheel(shop: Workshop) -> Item:
     async with shop.programs:
         await run_program(
             [
-                *(sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"),
+                *(sys.executable, ISOLATED, "-m", "pip", "wheel"),
+                *("--quiet", "--disable-pip-version-check"),
                 *("--no-input", "--no-index", "--no-deps", "--no-build-isolation"),
                 *("--wheel-dir", str(folder), "--", str(_ROOT)),
             ],

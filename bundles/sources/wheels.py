@@ -24,6 +24,7 @@ from bundles.problems import SourceProblem
 from bundles.recipe import WheelsWanted
 from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
 from bundles.strict_json import digest_of, parse_model
+from foundation.isolation import ISOLATED
 
 _REPORT_LIMIT: Final = 64 * 1024 * 1024
 _METADATA: Final = re.compile(r"[^/]+\.dist-info/METADATA")
@@ -135,7 +136,8 @@ async def solve_wheels(
     async with shop.programs:
         await run_program(
             [
-                *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"),
+                *(sys.executable, ISOLATED, "-m", "pip", "install"),
+                *("--dry-run", "--ignore-installed"),
                 *("--quiet", "--disable-pip-version-check", "--no-input"),
                 *("--only-binary", ":all:", "--implementation", "cp"),
                 *("--python-version", wanted.python, *platforms),

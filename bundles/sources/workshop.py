@@ -19,6 +19,7 @@ from bundles.registry import Registries
 from bundles.store import Blob, Store
 from bundles.web import Web
 from bundles.web_answers import shown
+from foundation.isolation import environment as clean_environment
 from foundation.problems import InputProblem, Problem
 
 if TYPE_CHECKING:
@@ -188,13 +189,11 @@ async def run_program(
     argv: Sequence[str], *, what: str, environment: dict[str, str] | None = None, cwd: Path
 ) -> str:
     """The standard output of a program that must succeed; raises SourceProblem with its words."""
-    import os
-
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=cwd,
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+            env=clean_environment({"LC_ALL": "C.UTF-8", **(environment or {})}),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

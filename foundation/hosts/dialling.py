@@ -24,7 +24,7 @@ _SCRIPT: Final = (
     "if command -v bash >/dev/null 2>&1; then echo via bash; "
     '$t bash -c \'exec 3<>"/dev/tcp/$0/$1" && echo open\' "$1" "$2" 2>&1; echo "ended $?"; '
     "elif command -v python3 >/dev/null 2>&1; then echo via python3; "
-    "python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), "
+    "python3 -I -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), "
     'float(sys.argv[3])); print("open")\' "$1" "$2" "$3" 2>&1; echo "ended $?"; '
     "else echo via none; fi"
 )

@@ -27,6 +27,7 @@ from foundation.hosts.connection import (
 )
 from foundation.hosts.model import Host
 from foundation.hosts.running import Ended, Running
+from foundation.isolation import NOWHERE, environment
 from foundation.problems import ConnectionProblem, ConnectTimeout, InputProblem
 from foundation.secrets import Secret
 
@@ -181,7 +182,13 @@ class LocalConnection:
         running = _Process(elevation, stdin, self._credentials.sudo_password, limit)
         loop = asyncio.get_running_loop()
         try:
-            await loop.subprocess_exec(lambda: running, *elevation.argv, start_new_session=True)
+            await loop.subprocess_exec(
+                lambda: running,
+                *elevation.argv,
+                start_new_session=True,
+                cwd=NOWHERE,
+                env=environment(),
+            )
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise ConnectionProblem(

@@ -47,7 +47,7 @@ try:
     os.mkdir(os.path.join(new, "bin"))
     program = os.path.join(new, "bin", "ansible-playbook")
     with open(program, "w") as file:
-        file.write("#!%s\nimport sys\nsys.path.insert(0, %r)\n"
+        file.write("#!%s -I\nimport sys\nsys.path.insert(0, %r)\n"
                    "from ansible.cli.playbook import main\nmain()\n"
                    % (sys.executable, os.path.join(folder, "lib")))
     os.chmod(program, 0o755)

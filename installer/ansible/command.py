@@ -15,6 +15,7 @@ from typing import Final
 
 from foundation.hosts.hostkeys import known_hosts_files
 from foundation.hosts.model import Host, Inventory
+from foundation.isolation import ISOLATED
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
 from installer.ansible.inventory import export_inventory, ssh_config
@@ -70,7 +71,7 @@ class PlaybookRun:
 
 def command(control: Host) -> tuple[str, ...]:
     """The command for the control host; everything that matters goes to its standard input."""
-    return (sys.executable if control.local else "python3", "-c", _BOOT)
+    return (sys.executable if control.local else "python3", ISOLATED, "-c", _BOOT)
 
 
 def payload(run: PlaybookRun, control: Host) -> bytes:

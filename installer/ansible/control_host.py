@@ -20,6 +20,7 @@ from typing import Final
 from foundation.hosts.connection import Become
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.output_lines import clean_line
+from foundation.isolation import ISOLATED
 from foundation.problems import ConnectionProblem
 from installer.ansible.brought import INSTALL, Brought, archive, brought
 from installer.events import Kind
@@ -36,10 +37,12 @@ _PATIENCE: Final = 20.0
 
 _FIND: Final = r"""
 [ ! -x "$1/bin/ansible-playbook" ] || echo brought=yes
-a=$(command -v ansible-playbook) && echo "system=$("$a" --version 2>/dev/null | head -n 1)"
+cd / || exit
+a=$(command -v ansible-playbook) &&
+    echo "system=$(env -i PATH="$PATH" HOME="$HOME" "$a" --version 2>/dev/null | head -n 1)"
 for p in python3 python3.14 python3.13 python3.12 python3.11; do
-    command -v "$p" >/dev/null &&
-        "$p" -c 'import sys; print("python=%s %d %d" % ((sys.executable,) + sys.version_info[:2]))'
+    command -v "$p" >/dev/null && "$p" -I -c '
+import sys; print("python=%s %d %d" % ((sys.executable,) + sys.version_info[:2]))'
 done
 command -v ssh-keygen >/dev/null && command -v ssh >/dev/null && echo ssh=yes
 exit 0
@@ -190,7 +193,7 @@ async def _bring(context: StepContext, floor: tuple[int, int]) -> str:
     data = await asyncio.to_thread(archive)
     ended = await context.change(
         f"bring ansible-core {ours.version} to {ours.folder}",
-        (python, "-c", INSTALL, ours.folder, hashlib.sha256(data).hexdigest()),
+        (python, ISOLATED, "-c", INSTALL, ours.folder, hashlib.sha256(data).hexdigest()),
         label="ansible",
         stdin=data,
     )

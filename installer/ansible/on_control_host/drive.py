@@ -55,7 +55,7 @@ def write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def find(near: str, floor: List[int], folder: Path) -> str:  # noqa: UP006 - Python 3.9
+def find(near: str, floor: List[int], folder: Path, around: Dict[str, str]) -> str:  # noqa: UP006
     """The ansible-playbook to use: beside the Python that is named, else on the path."""
     candidates = [str(Path(near, "ansible-playbook"))] if near else []
     candidates.append(shutil.which("ansible-playbook") or "")
@@ -65,7 +65,7 @@ def find(near: str, floor: List[int], folder: Path) -> str:  # noqa: UP006 - Pyt
             continue
         shown = subprocess.run(
             [path, "--version"], capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL, env={**os.environ, "ANSIBLE_CONFIG": f"{folder}/ansible.cfg"},
+            stdin=subprocess.DEVNULL, cwd=str(folder), env=around,
         )  # fmt: skip
         found = re.search(r"\[core (\d+)\.(\d+)", shown.stdout)
         if found and [int(found[1]), int(found[2])] >= floor:
@@ -100,13 +100,16 @@ def run(told: Dict[str, Any], folder: Path) -> int:  # noqa: UP006 - Python 3.9 
 
     for name, text in told["files"].items():
         write(folder / name, placed(text).encode())
-    program = find(told["near"], told["floor"], folder)
     root = Path(told["playbooks"])
     if told["archive"]:
         root = folder / "playbooks"
         unpack(told["archive"], root)
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment.update({name: placed(value) for name, value in told["environment"].items()})
+    program = find(told["near"], told["floor"], folder, environment)
+    if not program.startswith(str(Path.home()) + "/"):
+        # One that was installed for all users takes nothing from the packages of this one.
+        environment["PYTHONNOUSERSITE"] = "1"
     child = subprocess.Popen(
         [program, *map(placed, told["arguments"])],
         cwd=root, env=environment, stdin=subprocess.DEVNULL,

@@ -1,0 +1,173 @@
+"""Programs that we start are isolated: a rule over the whole source, and what it prevents."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from foundation.hosts.local import LocalConnection
+from foundation.hosts.model import LOCAL_ADDRESS, Host
+from foundation.isolation import NOWHERE, environment
+from installer.ansible.command import command
+from installer.ansible.control_host import _FIND
+
+ROOT = Path(__file__).parent.parent
+FLOORS = ("foundation", "preflight", "bundles", "installer", "screens")
+HERE = Host("control", LOCAL_ADDRESS)
+
+_PYTHON_IN_TEXT = re.compile(
+    r"""(?:\bpython3?(?:\.\d+)?|\$\{?python\}?|\$p)["']?[ \t]+(?!--[ \t]|--version)(-\S*)"""
+)
+"""A Python with options, as a shell or a playbook starts it."""
+_PROGRAM_IN_TEXT = re.compile(r"""(\S+ +)-c\s+(?:\\?['"])\s*(?:import|from|exec\()""")
+"""A program for Python as an argument, whatever the Python is called."""
+_SHEBANG = re.compile(r"^#!.*python.*$", re.MULTILINE)
+
+
+def _sources() -> Iterator[Path]:
+    yield ROOT / "install.sh"
+    for floor in FLOORS:
+        for path in sorted((ROOT / floor).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def _told(text: str) -> str:
+    """The text without what only tells of a command to a person: `python -m …` in backquotes."""
+    return re.sub(r"`python3? -m [^`]*`|usage: python -m \S+", "", text)
+
+
+def _starts_python(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and what comes after the Python, in each list of words that begins one."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Tuple, ast.List)):
+            words = node.elts
+        elif isinstance(node, ast.Call):
+            words = node.args
+        else:
+            continue
+        for word, after in pairwise(words):
+            text = ast.unparse(word)
+            python = re.search(r"sys\.executable|^python$|^'(\S*/)?python3?(\.\d+)?'$", text)
+            option = isinstance(after, ast.Constant) and str(after.value).startswith("-")
+            if (
+                python
+                and "with_name" not in text
+                and (option or ast.unparse(after) == "ISOLATED" or text == "sys.executable")
+            ):
+                yield node.lineno, ast.unparse(after)
+
+
+def test_no_python_is_started_that_is_not_isolated() -> None:
+    wrong = []
+    for path in _sources():
+        text = _told(_text(path))
+        where = path.relative_to(ROOT)
+        wrong += [
+            f"{where}: {found[0]}"
+            for found in _PYTHON_IN_TEXT.finditer(text)
+            if not found[1].startswith("-I")
+        ]
+        wrong += [
+            f"{where}: {found[0]}"
+            for found in _PROGRAM_IN_TEXT.finditer(text)
+            if found[1].strip() not in ("-I", "-B")
+        ]
+        wrong += [f"{where}: {line}" for line in _SHEBANG.findall(text)]
+        if path.suffix == ".py":
+            wrong += [
+                f"{where}:{line}: {after}"
+                for line, after in _starts_python(ast.parse(text))
+                if after not in ("'-I'", "ISOLATED")
+            ]
+    assert wrong == []
+
+
+def test_the_rule_sees_what_it_forbids() -> None:
+    for text in (
+        "python3 -c 'import x'", 'exec python3 -m checklist "$@"', '"$python" - "$here"',
+        '"$p" -c "import sys"', "/usr/bin/python3.11 -B x.py",
+    ):  # fmt: skip
+        found = _PYTHON_IN_TEXT.search(text)
+        assert found is not None, text
+        assert not found[1].startswith("-I"), text
+    seen = list(_starts_python(ast.parse("run([sys.executable, '-c', X]); (python, '-m', 'pip')")))
+    assert sorted(after for _, after in seen) == ["'-c'", "'-m'"]
+
+
+def test_the_driver_of_ansible_imports_nothing_of_the_folder_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "base64.py").write_text("open('PWNED', 'w').close()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    driver = b"import base64, os; print(os.getcwd())"
+    done = subprocess.run(
+        command(HERE),
+        input=b"%d\n%s" % (len(driver), driver),
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout
+    assert not (tmp_path / "PWNED").exists()
+
+
+def test_a_control_host_is_looked_at_without_what_lies_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("open('/dev/null')\nraise SystemExit(9)\n")
+    done = subprocess.run(
+        ["sh", "-c", _FIND, "sh", "/nowhere"],
+        cwd=tmp_path,
+        env=environment({"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "python=" in done.stdout
+
+
+def test_commands_here_have_a_folder_and_an_environment_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PYTHONPATH", "ANSIBLE_CONFIG", "GIT_DIR", "BASH_ENV"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
+
+    async def asked() -> str:
+        async with LocalConnection(HERE) as connection:
+            done = await connection.run(["sh", "-c", "pwd; env"])
+            return done.stdout.decode()
+
+    lines = asyncio.run(asked()).splitlines()
+    assert lines[0] == NOWHERE
+    assert "SSH_AUTH_SOCK=/agent" in lines
+    assert not [line for line in lines if str(tmp_path) in line and not line.startswith("OLDPWD")]
+
+
+def test_the_program_that_is_installed_is_isolated_itself(tmp_path: Path) -> None:
+    text = (ROOT / "install.sh").read_text()
+    script = text[text.index("    if sed '1s|") : text.index("    printf '%s\\n' \"$stamp\" >")]
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "sitewright"
+    program.write_text(f"#!{sys.executable}\nimport sys\nprint(sys.flags.isolated)\n")
+    program.chmod(0o755)
+    around = {"venv": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run(["sh", "-euc", script], env=around, check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+    assert (ROOT / "bundles/sources/install.sh").read_text().count("sed '1s|") == 1
