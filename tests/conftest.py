@@ -24,6 +24,7 @@ _SLOWER = {
     "foundation/test_jobs": "processes",
     "preflight/test_probe_script": "processes",
     "test_install_script": "processes",
+    "test_lab_programs": "processes",
     "bundles": "processes",
 }
 """Where tests that start whole screens or processes lie, so that the unit part stays short."""

@@ -261,7 +261,7 @@ def ensure(recipe: Recipe) -> str:
     """
     if run(["podman", "image", "exists", recipe.image], check=False).returncode == 0:
         return recipe.image
-    with _locked(recipe.folder):
+    with locked(recipe.folder):
         if run(["podman", "image", "exists", recipe.image], check=False).returncode != 0:
             tarball = recipe.folder / "root.tar"
             if not tarball.exists():
@@ -272,7 +272,8 @@ def ensure(recipe: Recipe) -> str:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder of the cache against other processes, making it if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -332,5 +333,6 @@ def forget(*, everything: bool = False) -> None:
     kept = set() if everything else {recipe.folder for recipe in RECIPES.values()}
     if cache_folder().is_dir():
         for folder in cache_folder().iterdir():
-            if folder not in kept and (everything or folder.name != "packages"):
+            own = folder.name.startswith(("packages", "programs"))
+            if folder not in kept and (everything or not own):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""A real Kubernetes for tests: its programs, and what they are started as."""
