@@ -17,11 +17,14 @@ from typing import Any, Final
 from bundles import media
 from bundles.chart_images import images_of_manifest, read_chart_file
 from bundles.layout import BundleIndex, Item
+from bundles.lock import LOCK_LIMIT, LOCK_RECORD, Lock
 from bundles.opened import Bundle, read_small
 from bundles.problems import HostileBundle
 from bundles.recipe import ChartWanted, Recipe
 from bundles.reference import parse_reference
+from bundles.strict_json import parse_model
 from bundles.structure import Structure
+from bundles.untold import Untold, told
 
 _NAMED_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a chart or a manifest that is looked into."""
@@ -92,6 +95,8 @@ class Contents:
 
     index: BundleIndex
     named: tuple[Named, ...] = ()
+    untold: tuple[Untold, ...] = ()
+    """What could not be told when it was made, by its lock."""
 
     def of(self, kind: str, name: str) -> tuple[Item, ...]:
         """The items of a kind and a name."""
@@ -115,7 +120,22 @@ def read_contents(bundle: Bundle, structure: Structure, recipe: Recipe | None = 
             text = raw.decode("utf-8", "replace")
             images = _but(images_of_manifest(text), manifests[item.name])
             named.append(Named(f"the manifest {item.name}", images))
-    return Contents(index, tuple(named))
+    return Contents(index, tuple(named), read_untold(bundle, structure))
+
+
+def read_untold(bundle: Bundle, structure: Structure) -> tuple[Untold, ...]:
+    """What could not be told when the bundle was made, by the lock that lies in it."""
+    for item in structure.index.of_kind(media.RECORD):
+        if item.name == LOCK_RECORD and item.content:
+            raw = read_small(bundle, item.content, structure.blobs[item.content], LOCK_LIMIT)
+            where = f"{bundle.path}, {item.name}"
+            try:
+                lock = parse_model(Lock, raw, where=where, limit=LOCK_LIMIT, problem=HostileBundle)
+            except HostileBundle as problem:
+                what = f"what could not be told when it was made is not known: {problem.cause}"
+                return (told(f"the bundle's {LOCK_RECORD}", what),)
+            return lock.all_untold
+    return ()
 
 
 def find_gaps(

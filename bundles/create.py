@@ -31,9 +31,9 @@ from bundles.layout import (
     Item,
     is_install_script,
 )
-from bundles.lock import Gathered, Lock, make_lock
+from bundles.lock import LOCK_RECORD, Gathered, Lock, make_lock
 from bundles.opened import open_bundle
-from bundles.problems import SourceProblem
+from bundles.problems import HostileBundle, SourceProblem
 from bundles.progress import Event, Tracker
 from bundles.recipe import (
     ChartWanted,
@@ -73,7 +73,7 @@ _SOURCES: Final[Mapping[type[Wanted], tuple[str, str]]] = {
     SitewrightWanted: ("sitewright", "gather_sitewright"),
 }
 
-RECORDS: Final = ("recipe.json", "bundle.lock", "sbom.spdx.json")
+RECORDS: Final = ("recipe.json", LOCK_RECORD, "sbom.spdx.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +171,7 @@ async def _gather(shop: Workshop, recipe: Recipe, lock: Lock | None) -> list[Gat
         try:
             kept = drafts.load(line.key)
             if kept is None:
-                locked = lock.items_of(line.key) if lock else ()
-                kept = Gathered(line.key, tuple(await _source(line)(shop, line, locked)))
+                kept = await _line(shop.for_line(), line, lock)
                 drafts.save(kept)
         finally:
             tracker.resolving -= 1
@@ -194,6 +193,23 @@ async def _gather(shop: Workshop, recipe: Recipe, lock: Lock | None) -> list[Gat
         )
         raise type(worst)(f"{len(problems)} of {len(lines)} things are missing: {causes}")
     return [answer for answer in answers if isinstance(answer, Gathered)]
+
+
+async def _line(shop: Workshop, line: Wanted, lock: Lock | None) -> Gathered:
+    locked = lock.items_of(line.key) if lock else ()
+    try:
+        items = tuple(await _source(line)(shop, line, locked))
+    except HostileBundle as problem:
+        # Nothing is a bundle yet: what has a foreign form came from a source.
+        raise SourceProblem(
+            problem.cause,
+            where=problem.where,
+            remedy="What this place gave is not what it should be. Look at it there, or at a proxy "
+            "in between, and run the same command again.",
+        ) from problem
+    # The same bundle again tells what was told then.
+    untold = lock.untold_of(line.key) if lock else tuple(shop.untold)
+    return Gathered(line.key, items, untold)
 
 
 def _source(line: Wanted) -> _Gather:

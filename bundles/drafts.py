@@ -10,6 +10,7 @@ from bundles.layout import BundleIndex, Item, parse_image_index, parse_index, pa
 from bundles.lock import Gathered
 from bundles.problems import HostileBundle
 from bundles.store import Store
+from bundles.untold import Untold
 
 _NAMELESS = "sha256:" + "0" * 64
 
@@ -27,6 +28,8 @@ class Drafts:
         index = BundleIndex("draft", "0", "draft", _NAMELESS, "-", gathered.items)
         # It need not outlive the power: one that is cut off is no index, and the line is done anew.
         path = self._path(gathered.wanted)
+        told = [entry.model_dump() for entry in gathered.untold]
+        path.with_suffix(".untold").write_text(json.dumps(told), encoding="utf-8")
         unfinished = path.with_suffix(".new")
         unfinished.write_bytes(index.as_bytes())
         unfinished.replace(path)
@@ -37,9 +40,12 @@ class Drafts:
             raw = self._path(wanted).read_bytes()
             items = parse_index(raw, where="draft").items
             whole = all(self._whole(item) for item in items)
-        except (OSError, HostileBundle, json.JSONDecodeError):
+            # Without it the line is done anew, so that nothing is left untold.
+            raw_untold = self._path(wanted).with_suffix(".untold").read_bytes()
+            untold = tuple(Untold.model_validate(one) for one in json.loads(raw_untold))
+        except (OSError, HostileBundle, ValueError, TypeError):
             return None
-        return Gathered(wanted, items) if whole else None
+        return Gathered(wanted, items, untold) if whole else None
 
     def _whole(self, item: Item) -> bool:
         if not self._store.has(item.digest, item.size):

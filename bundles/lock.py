@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from bundles.layout import Digest, Item, Printable, Size
 from bundles.recipe import Recipe
 from bundles.strict_json import canonical_json, parse_model
+from bundles.untold import Untold
 from foundation.problems import InputProblem
 
 SCHEMA: Final = "sitewright.bundle-lock/1"
 LOCK_LIMIT: Final = 64 * 1024 * 1024
+LOCK_RECORD: Final = "bundle.lock"
+"""Its name among the records of a bundle."""
 
 
 class LockedItem(BaseModel):
@@ -37,6 +40,16 @@ class LockedItem(BaseModel):
     pins: dict[str, str] = Field(default_factory=dict)
 
 
+class LockedUntold(BaseModel):
+    """One thing that could not be told when the bundle was made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    wanted: Digest
+    """The line of the recipe that led to it."""
+    told: Untold
+
+
 class Lock(BaseModel):
     """The lock file, and the record in a bundle."""
 
@@ -47,16 +60,28 @@ class Lock(BaseModel):
     created: Printable
     recipe: Recipe
     items: tuple[LockedItem, ...]
+    untold: tuple[LockedUntold, ...] = ()
 
     def as_bytes(self) -> bytes:
         """The file; the same bundle has the same lock."""
         value = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         value["recipe"] = self.recipe.model_dump(mode="json", exclude_defaults=True)
+        if not self.untold:
+            del value["untold"]
         return canonical_json(value)
 
     def items_of(self, wanted: str) -> tuple[LockedItem, ...]:
         """What a line of the recipe led to."""
         return tuple(item for item in self.items if item.wanted == wanted)
+
+    def untold_of(self, wanted: str) -> tuple[Untold, ...]:
+        """What could not be told of a line of the recipe."""
+        return tuple(one.told for one in self.untold if one.wanted == wanted)
+
+    @property
+    def all_untold(self) -> tuple[Untold, ...]:
+        """Everything that could not be told, each once."""
+        return tuple(dict.fromkeys(one.told for one in self.untold))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +90,10 @@ class Gathered:
 
     wanted: str
     items: tuple[Item, ...]
+    untold: tuple[Untold, ...] = ()
 
 
-def make_lock(recipe: Recipe, environment: str, created: str, gathered: Iterable[Gathered]) -> Lock:
+def make_lock(recipe: Recipe, environment: str, created: str, gathered: Sequence[Gathered]) -> Lock:
     """The lock of a bundle from everything that was gathered."""
     items = [
         LockedItem(
@@ -89,7 +115,17 @@ def make_lock(recipe: Recipe, environment: str, created: str, gathered: Iterable
     items.sort(
         key=lambda item: (item.wanted, item.kind, item.name, item.platform or "", item.digest)
     )
-    return Lock(environment=environment, created=created, recipe=recipe, items=tuple(items))
+    untold = sorted(
+        {(one.wanted, entry) for one in gathered for entry in one.untold},
+        key=lambda pair: (pair[0], pair[1].kind, pair[1].of, pair[1].what),
+    )
+    return Lock(
+        environment=environment,
+        created=created,
+        recipe=recipe,
+        items=tuple(items),
+        untold=tuple(LockedUntold(wanted=wanted, told=entry) for wanted, entry in untold),
+    )
 
 
 def load_lock(path: Path) -> Lock:

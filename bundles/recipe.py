@@ -148,7 +148,9 @@ class GitWanted(Wanted):
     name: _Name
     url: _Url
     ref: _Word = "HEAD"
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    commit: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")] | None = (
+        None
+    )
     images: bool = False
     """Whether the images and charts that its manifests name are brought as well."""
     without: tuple[_Pattern, ...] = ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -17,6 +17,7 @@ from bundles.problems import SourceProblem, WrongContent
 from bundles.progress import Tracker
 from bundles.registry import Registries
 from bundles.store import Blob, Store
+from bundles.untold import Kind, Untold, told
 from bundles.web import Web
 from bundles.web_answers import shown
 from foundation.isolation import environment as clean_environment
@@ -41,8 +42,21 @@ class Workshop:
     """Where snaps come from; None: Canonical's store."""
     programs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Bounds the programs (apt, pip, git) that run at once."""
+    untold: list[Untold] = field(default_factory=list)
+    """What one line of the recipe could not tell."""
     _under_way: dict[str, asyncio.Task[Blob]] = field(default_factory=dict)
     _answers: dict[tuple[str, ...], asyncio.Task[Any]] = field(default_factory=dict)
+
+    def for_line(self) -> Workshop:
+        """The same workshop for one line of the recipe, with a list of its own."""
+        return replace(self, untold=[])
+
+    def tell(self, of: str, what: str, kind: Kind = "untold", *, image: str | None = None) -> None:
+        """Something that was seen and is not in the bundle, or only by a guess."""
+        entry = told(of, what, kind, image=image)
+        if entry not in self.untold:
+            self.untold.append(entry)
+            self.tracker.note(str(entry))
 
     async def remember(
         self, question: tuple[str, ...], ask: Callable[[], Coroutine[None, None, Answer]]
@@ -186,14 +200,24 @@ def address(url: str) -> str:
 
 
 async def run_program(
-    argv: Sequence[str], *, what: str, environment: dict[str, str] | None = None, cwd: Path
+    argv: Sequence[str],
+    *,
+    what: str,
+    environment: dict[str, str] | None = None,
+    surroundings: Mapping[str, str] | None = None,
+    cwd: Path,
 ) -> str:
-    """The standard output of a program that must succeed; raises SourceProblem with its words."""
+    """The standard output of a program that must succeed; raises SourceProblem with its words.
+
+    `surroundings` are its whole environment; without them it is ours with `environment`.
+    """
+    if surroundings is None:
+        surroundings = clean_environment({"LC_ALL": "C.UTF-8", **(environment or {})})
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=cwd,
-            env=clean_environment({"LC_ALL": "C.UTF-8", **(environment or {})}),
+            env=dict(surroundings),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -210,7 +234,9 @@ async def run_program(
         await process.wait()
         raise
     if process.returncode:
-        lines = errors.decode("utf-8", "replace").strip().splitlines()
-        said = "; ".join(line.strip() for line in lines[-4:] if line.isprintable())
+        lines = errors.decode("utf-8", "replace").expandtabs(1).strip().splitlines()
+        # Some programs begin with the cause, and some end with it.
+        chosen = dict.fromkeys(line.strip() for line in (*lines[:3], *lines[-4:]))
+        said = "; ".join(line for line in chosen if line and line.isprintable())
         raise SourceProblem(f"{argv[0]} failed: {said[:600]}", where=what)
     return output.decode("utf-8", "replace")

@@ -51,6 +51,7 @@ def _create(options: argparse.Namespace) -> int:
     from bundles.create import CreateOptions, create_bundle
     from bundles.credentials import read_logins
     from bundles.lock import load_lock
+    from bundles.untold import serious, untold_dicts, untold_lines
     from installer.commands.bundle_recipe import recipe_of
 
     recipe, environment, folder = recipe_of(options)
@@ -93,13 +94,15 @@ def _create(options: argparse.Namespace) -> int:
         "size_bytes": structure.size,
         "fetched_bytes": made.fetched,
         "signed": key is not None,
+        "untold": untold_dicts(untold := made.lock.all_untold),
     }
     text = (
         f"{options.output}: {len(structure.index.items)} items, {human_size(structure.size)}, "
         f"{'signed' if key else 'NOT signed (no --key)'}\n"
         f"index {structure.index_digest}"
     )
-    return _tell(options, result, text)
+    _tell(options, result, "\n".join([text, *untold_lines(untold)]))
+    return ExitCode.NOT_READY if options.strict and serious(untold) else ExitCode.DONE
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from installer.commands.options import write_result
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bundles.completeness import Gap, Target
+    from bundles.completeness import Contents, Gap, Target
     from bundles.layout import BundleIndex
     from bundles.recipe import Recipe
     from bundles.signers import Signer
@@ -32,6 +32,11 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the machines, as `sitewright facts` saved them; else what the solution asks of them",
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with 3 as well where something could not be told when it was made",
+    )
 
 
 def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
@@ -39,6 +44,7 @@ def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
     from bundles.completeness import find_gaps, read_contents
     from bundles.opened import open_bundle
     from bundles.structure import read_structure
+    from bundles.untold import serious, untold_dicts
     from bundles.verify import check_signature
 
     with open_bundle(options.bundle) as bundle:
@@ -50,11 +56,13 @@ def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
     gaps = find_gaps(contents, recipe, targets)
     if options.format == "json":
         value = _as_dict(options.bundle, gaps, targets)
+        value["untold"] = untold_dicts(contents.untold)
         value |= {"index": structure.index_digest, "signer": signer.name if signer else None}
         write_result(json.dumps(value, indent=2, ensure_ascii=False), options.output)
     else:
-        write_result(_as_text(options.bundle, index, gaps, targets), options.output)
-    return ExitCode.NOT_READY if gaps else ExitCode.DONE
+        write_result(_as_text(options.bundle, contents, gaps, targets), options.output)
+    doubt = options.strict and serious(contents.untold)
+    return ExitCode.NOT_READY if gaps or doubt else ExitCode.DONE
 
 
 def _wanted(options: argparse.Namespace, index: BundleIndex) -> tuple[Recipe, tuple[Target, ...]]:
@@ -122,20 +130,24 @@ def _as_dict(path: Path, gaps: Sequence[Gap], targets: Sequence[Target]) -> dict
     }
 
 
-def _as_text(path: Path, index: BundleIndex, gaps: Sequence[Gap], targets: Sequence[Target]) -> str:
+def _as_text(path: Path, contents: Contents, gaps: Sequence[Gap], targets: Sequence[Target]) -> str:
+    from bundles.untold import untold_lines
+
+    index = contents.index
     machines = ", ".join(
         one.name + (f" ({', '.join(kind)})" if (kind := _kind(one)) else "") for one in targets
     )
     head = f"{path}: {index.solution} {index.version}, {len(index.items)} items"
     lines = [head, f"machines: {machines or 'none were named (--facts FILE)'}", ""]
     if not gaps:
-        return "\n".join([*lines, "Nothing is missing."])
+        lines.append("Nothing is missing.")
+        return "\n".join([*lines, *untold_lines(contents.untold)])
     lines.append(f"{len(gaps)} missing:")
     remedies = list(dict.fromkeys(gap.remedy for gap in gaps))
     for remedy in remedies:
         lines += [f"  {gap}" for gap in gaps if gap.remedy == remedy]
         lines.append(f"    Do: {remedy}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *untold_lines(contents.untold)])
 
 
 def _kind(target: Target) -> list[str]:

@@ -88,6 +88,9 @@ def _create(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="take snaps from here (an Enterprise Store), not from api.snapcraft.io",
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="end with 3 where something could not be told"
+    )
     _short_output(parser)
 
 

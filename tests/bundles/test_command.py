@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from bundles.drafts import Drafts
+from bundles.lock import Gathered
 from bundles.problems import BundleProblem, SignatureProblem
+from bundles.store import Store
+from bundles.untold import told
 from foundation.paths import config_folder
 from foundation.problems import InputProblem
 from installer.commands import bundle as command
@@ -165,3 +170,48 @@ def test_a_bundle_of_a_solution_that_nobody_knows_needs_its_recipe(tmp_path: Pat
     sitewright_bundle("create", "--recipe", recipe, "--output", tmp_path / "b", "--quiet")
     with pytest.raises(InputProblem, match='no solution "test" here'):
         sitewright_bundle("check", tmp_path / "b")
+
+
+def test_what_cannot_be_told_is_printed_repeated_and_strictly_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in Git LFS stands for whatever was seen and is not in the bundle."""
+    (source := tmp_path / "source").mkdir()
+    (source / ".gitattributes").write_text("*.bin filter=lfs\n")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n"
+    (source / "a.bin").write_text(pointer)
+    for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "one")):
+        identity = ("-c", "user.name=T", "-c", "user.email=t@example.org")
+        subprocess.run(["git", *identity, *words], cwd=source, check=True)
+    recipe = tmp_path / "recipe.yaml"
+    line = f"{{name: site, url: '{source.as_uri()}', ref: main}}"
+    recipe.write_text(f"solution: test\nversion: '1'\ngit: [{line}]\n")
+    create = ("create", "--recipe", recipe, "--output", tmp_path / "b", "--quiet")
+    assert sitewright_bundle(*create) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 cannot be told, so it may be missing:" in lines
+    assert "the repository site: 1 file lies in Git LFS" in lines[-1]
+    assert sitewright_bundle(*create, "--strict") == 3
+    capsys.readouterr()
+    assert sitewright_bundle(*create, "--format", "json") == 0
+    (entry,) = json.loads(capsys.readouterr().out)["untold"]
+    assert (entry["kind"], entry["of"]) == ("untold", "the repository site")
+    check = ("check", tmp_path / "b", "--recipe", recipe)
+    assert sitewright_bundle(*check) == 0
+    out = capsys.readouterr().out
+    assert "Nothing is missing." in out
+    assert "lies in Git LFS" in out
+    assert sitewright_bundle(*check, "--strict", "--format", "json") == 3
+    assert json.loads(capsys.readouterr().out)["untold"] == [entry]
+
+
+def test_a_line_that_was_finished_before_is_still_told(tmp_path: Path) -> None:
+    """Of a run that broke off, what was told is remembered with the line."""
+    store = Store(tmp_path)
+    entry = told("the chart x 1", "something")
+    Drafts(store).save(Gathered(f"sha256:{1:064x}", (), (entry,)))
+    kept = Drafts(store).load(f"sha256:{1:064x}")
+    assert kept is not None
+    assert kept.untold == (entry,)
+    (store.work / "drafts" / f"{1:064x}.untold").unlink()
+    assert Drafts(store).load(f"sha256:{1:064x}") is None

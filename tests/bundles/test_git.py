@@ -1,0 +1,219 @@
+"""Git repositories as they are met: what a clone needs from elsewhere, and git on its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bundles.create import Created
+from bundles.git_needs import Entry, filters_of, is_pointer, needs_of
+from bundles.problems import SourceProblem
+from bundles.sources.surroundings import own_environment
+from bundles.verify import verify_bundle
+from tests.bundles.test_sources import again, create
+
+POINTER = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n"
+    "size 12345\n"
+)
+
+
+def git(*words: str | Path, cwd: Path) -> str:
+    identity = ("-c", "user.name=T", "-c", "user.email=t@example.org")
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=cwd, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def repository(folder: Path, files: dict[str, str], *more: str) -> Path:
+    """A repository with one commit of some files on the branch main."""
+    folder.mkdir()
+    git("init", "-q", "-b", "main", *more, cwd=folder)
+    commit(folder, files)
+    return folder
+
+
+def commit(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    git("add", ".", cwd=folder)
+    git("commit", "-q", "-m", "one", cwd=folder)
+
+
+def line(source: Path, **more: object) -> dict[str, object]:
+    return {"name": "site", "url": source.as_uri(), "ref": "main", **more}
+
+
+def sentences(made: Created) -> list[str]:
+    return [str(one) for one in made.lock.all_untold]
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_files_in_lfs_are_told_by_name_and_size(images: bool, tmp_path: Path) -> None:
+    files = {
+        ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+        "logos/big.bin": POINTER,
+        "small.bin": "this one is no pointer\n",
+        "pod.yaml": "a: 1\n",
+    }
+    source = repository(tmp_path / "source", files)
+    made = create(tmp_path / "bundle", git=[line(source, images=images)])
+    (sentence,) = sentences(made)
+    assert sentence.startswith(
+        "the repository site: 1 file lies in Git LFS and only the pointer is brought: "
+        "logos/big.bin (12345 bytes)"
+    )
+    assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+
+
+def test_the_makers_filters_and_configuration_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {".gitattributes": "* filter=lfs\nhidden.yaml export-ignore\n", "hidden.yaml": "a: 1\n"}
+    source = repository(tmp_path / "source", files)
+    (home := tmp_path / "home").mkdir()
+    ran = tmp_path / "ran"
+    (home / ".gitconfig").write_text(
+        f'[filter "lfs"]\n\tsmudge = touch {ran}; cat\n\tprocess = touch {ran}\n\trequired = true\n'
+        f"[core]\n\tfsmonitor = touch {ran}\n\thooksPath = {home}\n"
+        "[init]\n\tdefaultObjectFormat = sha256\n\ttemplateDir = /nowhere\n"
+        '[url "file:///elsewhere/"]\n\tinsteadOf = file:///\n'
+        "[fetch]\n\tfsckObjects = true\n[transfer]\n\tunpackLimit = 1\n"
+    )
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("GIT_DEFAULT_HASH", "sha256")
+    made = create(tmp_path / "bundle", git=[line(source, images=True)])
+    assert not ran.exists()
+    assert len(made.structure.index.of_kind("git")) == 1
+
+
+def test_what_lets_the_maker_in_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = repository(tmp_path / "source", {"a": "1\n"})
+    subprocess.run(["chown", "-R", "1234", source], check=False)
+    if source.stat().st_uid != 1234:
+        pytest.skip("only root can give a folder away")
+    (home := tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    with pytest.raises(SourceProblem, match="dubious ownership"):
+        create(tmp_path / "none", git=[line(source)])
+    (home / ".gitconfig").write_text(f"[safe]\n\tdirectory = {source}/.git\n")
+    create(tmp_path / "bundle", git=[line(source)])
+
+
+def test_a_half_made_bundle_of_a_foreign_medium_configures_nothing(tmp_path: Path) -> None:
+    """The folder of a run that was broken off, as somebody else left it."""
+    source = repository(tmp_path / "source", {"a": "1\n"})
+    ran = tmp_path / "ran"
+    with pytest.raises(SourceProblem):
+        create(tmp_path / "bundle", git=[line(source, ref="gone")])
+    work = tmp_path / "bundle" / ".work"
+    places = {work / "git" / "0123456789abcdef", *work.glob("git*"), *work.glob("git*/*")}
+    for place in places:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        git("init", "-q", "--bare", ".", cwd=place)
+        with (place / "config").open("a") as config:
+            config.write(f"[core]\n\tfsmonitor = touch {ran}\n\tsshCommand = touch {ran};\n")
+    create(tmp_path / "bundle", git=[line(source)])
+    assert not ran.exists()
+    assert verify_bundle(tmp_path / "bundle").structure.index.of_kind("git")
+
+
+def test_submodules_filters_annexes_and_links_are_told(tmp_path: Path) -> None:
+    below = repository(tmp_path / "below", {"b": "1\n"})
+    files = {"secrets/.gitattributes": "*.key filter=git-crypt diff=git-crypt\n", "a": "1\n"}
+    source = repository(tmp_path / "source", files)
+    (source / "annexed").symlink_to(".git/annex/objects/xx/SHA256E-s3--abc")
+    (source / "passwd").symlink_to("/etc/passwd")
+    (source / "inside").symlink_to("secrets/../a")
+    git("-c", "protocol.file.allow=always", "submodule", "add", "-q", below, "deep/below",
+        cwd=source)  # fmt: skip
+    git("add", ".", cwd=source)
+    git("commit", "-q", "-m", "two", cwd=source)
+    made = create(tmp_path / "bundle", git=[line(source)])
+    told = "\n".join(sentences(made))
+    head = git("rev-parse", "HEAD", cwd=below).strip()
+    assert f"the submodule deep/below is not brought ({below} at {head})" in told
+    assert "through the filter git-crypt (secrets/.gitattributes)" in told
+    assert "git-annex and only links to them are brought: annexed" in told
+    assert "links lead out of the repository, to what is not brought: passwd -> /etc/passwd" in told
+    assert len(sentences(made)) == 4
+
+
+def test_a_shallow_source_is_told_as_one(tmp_path: Path) -> None:
+    source = repository(tmp_path / "source", {"a": "1\n"})
+    commit(source, {"a": "2\n"})
+    git("clone", "-q", "--depth", "1", source.as_uri(), "shallow", cwd=tmp_path)
+    with pytest.raises(SourceProblem, match=r"a shallow clone\), so main cannot be had") as caught:
+        create(tmp_path / "bundle", git=[line(tmp_path / "shallow")])
+    assert "fetch-depth: 0" in caught.value.remedy
+    git("fetch", "-q", "--unshallow", cwd=tmp_path / "shallow")
+    create(tmp_path / "bundle", git=[line(tmp_path / "shallow")])
+
+
+def test_a_partial_clone_is_told_as_one(tmp_path: Path) -> None:
+    source = repository(tmp_path / "source", {"a": "1\n"})
+    git("config", "uploadpack.allowFilter", "true", cwd=source)
+    git("clone", "-q", "--filter=blob:none", source.as_uri(), "partial", cwd=tmp_path)
+    with pytest.raises(SourceProblem, match="partial clone"):
+        create(tmp_path / "bundle", git=[line(tmp_path / "partial")])
+
+
+def test_a_repository_of_sha256_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    source = repository(tmp_path / "source", {"a": "1\n"}, "--object-format=sha256")
+    with pytest.raises(SourceProblem, match="named by SHA-256, and bundles carry") as caught:
+        create(tmp_path / "bundle", git=[line(source)])
+    # The remedy is what somebody pastes: it makes a repository that can be bundled.
+    words = caught.value.remedy.partition(": ")[2].partition(";")[0]
+    script = words.replace("COPY", "copy").replace("REPOSITORY", "source")
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True, capture_output=True)
+    create(tmp_path / "bundle", git=[line(tmp_path / "copy")])
+
+
+def test_a_commit_of_sha256_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    pinned = line(tmp_path / "nowhere", commit="a" * 64)
+    with pytest.raises(SourceProblem, match="named by SHA-256"):
+        create(tmp_path / "bundle", git=[pinned])
+
+
+def test_an_empty_repository_is_told_as_one(tmp_path: Path) -> None:
+    git("init", "-q", "-b", "main", "empty", cwd=tmp_path)
+    with pytest.raises(SourceProblem, match="there is no main in it: it is empty"):
+        create(tmp_path / "bundle", git=[line(tmp_path / "empty")])
+
+
+def test_pointers_are_known_by_their_first_line() -> None:
+    assert is_pointer(POINTER.encode())
+    assert is_pointer(b"version https://hawser.github.com/spec/v1\noid sha256:00\n")
+    assert not is_pointer(b"# version https://git-lfs.github.com/spec/v1\n")
+    assert not is_pointer(POINTER.encode() + b"x" * 2000)
+
+
+def test_filters_are_read_from_attributes() -> None:
+    text = b"# *.x filter=no\n*.bin filter=lfs -text\n*.key filter=git-crypt\n*.b filter=lfs\n"
+    assert filters_of(text) == ("lfs", "git-crypt")
+
+
+def test_many_names_are_counted() -> None:
+    tree = [Entry("100644", str(n), len(POINTER), f"{n}.bin") for n in range(8)]
+    (sentence,) = needs_of(tree, {str(n): POINTER.encode() for n in range(8)}, {})
+    assert sentence.startswith("8 files lie in Git LFS")
+    assert "4.bin (12345 bytes) and 3 more" in sentence
+
+
+def test_an_environment_holds_only_what_a_way_out_needs() -> None:
+    maker = {"PATH": "/bin", "HOME": "/home/m", "https_proxy": "http://p:3128", "GIT_DIR": "/x",
+             "LD_PRELOAD": "/x.so", "LC_ALL": "de_DE"}  # fmt: skip
+    assert own_environment({"A": "1"}, maker=maker) == {
+        "PATH": "/bin", "HOME": "/home/m", "https_proxy": "http://p:3128", "LC_ALL": "C.UTF-8",
+        "A": "1",
+    }  # fmt: skip
