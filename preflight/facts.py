@@ -129,6 +129,8 @@ class Disk:
     serial: Fact[str] = NOT_ASKED
     wwid: Fact[str] = NOT_ASKED
     """The world-wide identifier, which tells two paths to one disk from two disks."""
+    controller: Fact[str] = ABSENT
+    """Of an NVMe namespace, the device that it is a part of; two with the same are one device."""
     removable: bool = False
     read_only: bool = False
     in_use_by: tuple[str, ...] = ()
@@ -174,6 +176,8 @@ class NicKind(StrEnum):
     BRIDGE = "bridge"
     VLAN = "vlan"
     VIRTUAL = "virtual"
+    UNKNOWN = "unknown"
+    """It has a device, and nothing shows whether that is a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,8 @@ class Nic:
 
     name: str
     kind: NicKind = NicKind.VIRTUAL
+    kind_reason: str = ""
+    """Why the kind is what it is: "a virtual function of eno1 (SR-IOV)"."""
     speed_mbps: Fact[int] = NOT_ASKED
     """Unknown where the driver does not tell, as virtio does not."""
     duplex: Fact[str] = NOT_ASKED

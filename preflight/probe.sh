@@ -353,6 +353,10 @@ about_disks() {
         "$folder/device/vendor" "$folder/device/serial" "$folder/device/wwid" \
         "$folder/device/name" "$folder/device/type" "$folder/device/transport" \
         "$folder/device/uevent"
+      # Below a subsystem a namespace has no transport; the subsystem's controllers have.
+      case ${folder##*/} in
+      nvme*) set -- "$@" "$folder"/device/nvme*/transport ;;
+      esac
       ;;
     esac
   done
@@ -368,7 +372,21 @@ about_disks() {
     end 0
   fi
   begin links
-  ls -l /sys/block /dev/disk/by-id /etc/localtime
+  ls -l /sys/block /sys/class/net /dev/disk/by-id /etc/localtime
+  end 0
+  # The PCI functions of storage: whose they are, and which are parts of another (SR-IOV).
+  begin pci
+  if [ -n "$grep" ]; then
+    set --
+    # shellcheck disable=SC2013  # the names under /sys have no blanks
+    for file in $(grep -lsE '^0x01' /sys/bus/pci/devices/*/class); do
+      set -- "$@" "${file%/class}/vendor" "${file%/class}/subsystem_vendor"
+      [ -e "${file%/class}/physfn" ] && parts="${parts-} ${file%/class}/physfn"
+    done
+    [ "$#" = 0 ] || show "$@"
+    # shellcheck disable=SC2086  # the names under /sys have no blanks
+    [ -z "${parts-}" ] || ls -ld $parts
+  fi
   end 0
   if [ -n "$root" ] && ! [ -d /run/udev/data ]; then
     ask blkid blkid -o export
@@ -392,10 +410,19 @@ about_network() {
     done
     [ -e "$folder/device" ] && printf ' device'
     [ -e "$folder/wireless" ] && printf ' wireless'
+    [ -e "$folder/dsa" ] && printf ' dsa'
+    for other in "$folder"/device/physfn/net/*; do
+      [ -e "$folder/device/physfn" ] && printf ' physfn:%s' "${other##*/}"
+    done
     printf '\n'
     set -- "$@" "$folder/address" "$folder/mtu" "$folder/operstate" "$folder/uevent" \
       "$folder/type" "$folder/device/uevent" "$folder/bonding/slaves" "$folder/bonding/mode" \
       "$folder/tun_flags"
+    # What tells a port from a part of one, a card from an emulation.
+    if [ -e "$folder/device" ]; then
+      set -- "$@" "$folder/phys_port_name" "$folder/phys_port_id" "$folder/phys_switch_id" \
+        "$folder/device/vendor" "$folder/device/subsystem_vendor" "$folder/device/sriov_totalvfs"
+    fi
     # Only what has hardware or members can tell a speed that means something.
     if [ -e "$folder/device" ] || [ -e "$folder/bonding" ] || [ -e "/proc/net/vlan/$name" ]; then
       set -- "$@" "$folder/speed" "$folder/duplex"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,11 +21,11 @@ from preflight.checks.wording import GB, counted, disk_gb, disk_size, listed, sh
 from preflight.facts import Disk, DiskKind, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import DiskNeed
+from preflight.parse.disk_evidence import is_raid_model
 
 LIST_DISKS: Final = "lsblk -dno NAME,SIZE,ROTA,TRAN,TYPE,MODEL,SERIAL,WWN"
 _NOUNS: Final = {DiskKind.NVME: "NVMe disk", DiskKind.SSD: "SSD", DiskKind.HDD: "hard disk"}
 _STRICTNESS: Final = (DiskKind.HDD, DiskKind.SSD, DiskKind.NVME)
-_RAID_VOLUME: Final = re.compile(r"PERC|MegaRAID|LOGICAL|Smart.?Array|RAID|AVAGO|MR9", re.I)
 
 
 def asked_kind(need: DiskNeed) -> str:
@@ -51,7 +50,7 @@ def described(disk: Disk) -> str:
 
 def is_raid_volume(disk: Disk) -> bool:
     """Whether a RAID controller shows it, with real disks hidden beneath."""
-    return bool(_RAID_VOLUME.search(known(disk.model) or ""))
+    return is_raid_model(known(disk.model) or "")
 
 
 @check(
@@ -97,6 +96,7 @@ def _wanted(need: DiskNeed) -> str:
 def _judged(case: Case, say: Say, share: Share, disks: tuple[Disk, ...]) -> Finding:
     need = share.need
     noun, size = asked_noun(need), disk_gb(need.size_gb)
+    disks = distinct(disks)
     purpose = f" for {need.purpose}" if need.purpose else ""
     kind_id = f"disk.{asked_kind(need)}"
     actual = shortened(map(described, distinct(disks)), 8) or "no disks"

@@ -89,16 +89,38 @@ def fits(disk: Disk, need: DiskNeed) -> Fit:
 
 
 def distinct(disks: Iterable[Disk]) -> tuple[Disk, ...]:
-    """The disks without second paths to one that is there already."""
+    """The devices: without second paths to one that is there, or further parts of it.
+
+    Of several namespaces of one NVMe device the largest that is least in use stands for it.
+    """
     seen: set[object] = set()
     kept: list[Disk] = []
-    for disk in disks:
+    for disk in _whole(disks):
         wwid, serial = known(disk.wwid), known(disk.serial)
         identity = wwid or ((known(disk.model), serial) if serial else disk.name)
         if identity not in seen:
             seen.add(identity)
             kept.append(disk)
     return tuple(kept)
+
+
+def _whole(disks: Iterable[Disk]) -> list[Disk]:
+    """The disks, the namespaces of one NVMe controller as one."""
+    kept: list[Disk] = []
+    at: dict[str, int] = {}
+    for disk in disks:
+        controller = known(disk.controller)
+        if controller is None:
+            kept.append(disk)
+        elif controller not in at:
+            at[controller] = len(kept)
+            kept.append(disk)
+        else:
+            other = kept[at[controller]]
+            size, before = known(disk.size_bytes) or 0, known(other.size_bytes) or 0
+            if (not disk.in_use_by, size) > (not other.in_use_by, before):
+                kept[at[controller]] = disk
+    return kept
 
 
 def match_disks(disks: Iterable[Disk], needs: Sequence[DiskNeed]) -> tuple[Share, ...]:

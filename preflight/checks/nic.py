@@ -16,6 +16,15 @@ from preflight.needs import NicNeed
 EVIDENCE: Final = (
     "ip -brief link; for n in /sys/class/net/*; do echo ${n##*/} $(cat $n/speed 2>/dev/null); done"
 )
+BEHIND: Final = (
+    "for n in /sys/class/net/*; do readlink -f $n/device; ls -d $n/device/physfn"
+    " 2>/dev/null; done; ethtool -i NAME"
+)
+_ASK: Final = (
+    "Ask whoever runs the hypervisor or the rack how many ports of the host stand behind them, of"
+    " which speed, or measure it between two machines with iperf3, and record the answer as a"
+    " waiver of {id}."
+)
 LEAST_MTU: Final = 1500
 _MADE_BY_SOFTWARE: Final = re.compile(
     r"^(docker|br-|virbr|veth|cali|cni|flannel|vxlan|lxc|lxd|tun|tap|wg|dummy|kube|tunl|ifb|nodelocal)"
@@ -23,22 +32,30 @@ _MADE_BY_SOFTWARE: Final = re.compile(
 
 
 def real_nics(facts: Facts) -> tuple[Nic, ...]:
-    """The interfaces that lead out of the machine, not those that container software made.
+    """The interfaces that lead out of the machine, not those that software made on it.
 
-    Hardware and what is built on it; a machine that has none of that (a container) has its virtual
-    interfaces instead.
+    Ports, what may be one, and what is built on them; a machine that has none of that has what its
+    hypervisor gives it instead, and a container its virtual interfaces. A part of a port (a virtual
+    function, a representor) is never one beside it.
     """
     nics = known(facts.network.nics) or ()
-    hardware = {nic.name for nic in nics if nic.kind is NicKind.PHYSICAL}
-    built = [
+    hardware = {nic.name for nic in nics if nic.kind in (NicKind.PHYSICAL, NicKind.UNKNOWN)}
+    if hardware:
+        return tuple(
+            nic
+            for nic in nics
+            if nic.kind in (NicKind.PHYSICAL, NicKind.UNKNOWN, NicKind.BOND, NicKind.VLAN)
+            or (nic.kind is NicKind.BRIDGE and hardware.intersection(nic.members))
+        )
+    given = {
+        nic.name for nic in nics if nic.kind is NicKind.VIRTUAL and isinstance(nic.driver, str)
+    }
+    return tuple(
         nic
         for nic in nics
-        if nic.kind in (NicKind.PHYSICAL, NicKind.BOND, NicKind.VLAN)
-        or (nic.kind is NicKind.BRIDGE and hardware.intersection(nic.members))
-    ]
-    if hardware:
-        return tuple(built)
-    return tuple(nic for nic in nics if not _MADE_BY_SOFTWARE.match(nic.name))
+        if not _MADE_BY_SOFTWARE.match(nic.name)
+        and (not given or nic.kind is not NicKind.VIRTUAL or nic.name in given)
+    )
 
 
 def is_up(nic: Nic) -> bool:
@@ -47,29 +64,49 @@ def is_up(nic: Nic) -> bool:
 
 
 def speed_of(nic: Nic, nics: tuple[Nic, ...]) -> int | None:
-    """The speed of an interface in Mbit/s; a bond that does not tell has that of its members."""
+    """The speed of an interface in Mbit/s, as far as a physical port stands behind it.
+
+    What a hypervisor's interface or a part of a card calls its speed says nothing of a port. A bond
+    has the sum of its ports, or less where it says so itself, as one with a standby does.
+    """
     speed = known(nic.speed_mbps)
-    if speed is not None and speed > 0:
-        return speed
     if nic.kind is NicKind.BOND:
-        members = [known(other.speed_mbps) for other in nics if other.name in nic.members]
-        if members and all(member is not None and member > 0 for member in members):
-            return sum(member or 0 for member in members)
-    return None
+        members = [
+            known(other.speed_mbps) if other.kind is NicKind.PHYSICAL else None
+            for other in nics
+            if other.name in nic.members
+        ]
+        whole = bool(members) and len(members) == len(nic.members)
+        if not whole or any(member is None or member <= 0 for member in members):
+            return None
+        summed = sum(member or 0 for member in members)
+        return min(summed, speed) if speed is not None and speed > 0 else summed
+    if nic.kind is not NicKind.PHYSICAL:
+        return None
+    return speed if speed is not None and speed > 0 else None
 
 
 def serving(need: NicNeed, nics: tuple[Nic, ...]) -> tuple[Nic, ...]:
-    """The interfaces that count for a need: ports that are up, and for one link also bonds."""
-    ports = [n for n in nics if n.kind in (NicKind.PHYSICAL, NicKind.VIRTUAL) and is_up(n)]
+    """The interfaces that may count for a need: ports that are up, and for one link also bonds."""
+    ports = [n for n in nics if n.kind in _PORTS and is_up(n)]
     if need.count == 1:
         ports += [n for n in nics if n.kind is NicKind.BOND and is_up(n)]
     return tuple(ports)
+
+
+_PORTS: Final = (NicKind.PHYSICAL, NicKind.VIRTUAL, NicKind.UNKNOWN)
 
 
 def _described(nic: Nic, nics: tuple[Nic, ...]) -> str:
     speed = speed_of(nic, nics)
     state = "" if is_up(nic) else ", down"
     return f"{nic.name} ({link_speed(speed) if speed else 'speed not told'}{state})"
+
+
+def _reasons(nics: list[Nic]) -> str:
+    """Why interfaces do not count with certainty, each reason once."""
+    told = dict.fromkeys(nic.kind_reason or why_unknown(nic.speed_mbps) for nic in nics)
+    return shortened(filter(None, told), 2) or "a virtual interface has no speed of its own"
 
 
 def _unseen(case: Case, say: Say, need: NicNeed) -> Finding:
@@ -93,7 +130,23 @@ def count(case: Case, say: Say) -> Iterator[Finding]:
             yield _unseen(case, say, need)
             continue
         nics = real_nics(case.facts)
-        have = len(serving(need, nics))
+        ports = serving(need, nics)
+        open_ones = [nic for nic in ports if nic.kind is NicKind.UNKNOWN]
+        have = len(ports) - len(open_ones)
+        if have < need.count <= len(ports):
+            names = shortened(nic.name for nic in open_ones)
+            yield say.unknown(
+                f"{case.name} has {counted(have, 'network interface')} up that certainly"
+                f" {'is a port' if have == 1 else 'are ports'}, and {names};"
+                f" {case.who} needs {need.count}.",
+                subject=need.purpose,
+                expected=counted(need.count, "interface"),
+                reason=f"{_reasons(open_ones)}: {shortened(_described(n, nics) for n in nics)}",
+                source=case.sizing_source,
+                evidence=BEHIND,
+                remedy=_ASK.format(id="nic.count"),
+            )
+            continue
         down = [nic.name for nic in nics if not is_up(nic)]
         note = f" ({shortened(down)} {'is' if len(down) == 1 else 'are'} down)" if down else ""
         yield say.at(
@@ -122,22 +175,22 @@ def speed(case: Case, say: Say) -> Iterator[Finding]:
         speeds = {nic.name: speed_of(nic, nics) for nic in ports}
         fast = [name for name, value in speeds.items() if value and value >= need.speed_mbps]
         silent = [name for name, value in speeds.items() if value is None]
+        hidden = [nic for nic in ports if nic.name in silent]
         wanted = link_speed(need.speed_mbps)
         expected = f"{need.count} × {wanted}"
         actual = shortened(_described(nic, nics) for nic in ports)
         if len(fast) < need.count <= len(fast) + len(silent):
             yield say.unknown(
                 f"{shortened(silent)} on {case.name}"
-                f" {'does' if len(silent) == 1 else 'do'} not tell a speed; {case.who} needs"
+                f" {'does' if len(silent) == 1 else 'do'} not tell a speed of a physical port;"
+                f" {case.who} needs"
                 f" {counted(need.count, 'interface')} of {wanted}.",
                 subject=need.purpose,
                 expected=expected,
-                reason=f"a virtual interface has no speed of its own: {actual}",
+                reason=f"{_reasons(hidden)}: {actual}",
                 source=case.sizing_source,
-                evidence=EVIDENCE,
-                remedy="Ask whoever runs the hypervisor for the speed of the host's uplinks, or"
-                " measure it between two machines with iperf3, and record the answer as a waiver of"
-                " nic.speed.",
+                evidence=BEHIND,
+                remedy=_ASK.format(id="nic.speed"),
             )
             continue
         yield say.at(

@@ -72,6 +72,13 @@ def parse_cpu(answer: Answer) -> CpuFacts:
     )
 
 
+def is_virtual_machine(answer: Answer) -> bool:
+    """Whether a hypervisor stands below this system, a container's host included."""
+    flags = _first_block(answer.text("cpuinfo")).get("flags", "")
+    files = answer.files("system")
+    return "hypervisor" in flags.split() or bool(_hypervisor(files))
+
+
 def _first_block(text: str) -> dict[str, str]:
     """The fields of the first processor of /proc/cpuinfo."""
     found: dict[str, str] = {}

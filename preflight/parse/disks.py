@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from preflight.facts import ABSENT, Array, Disk, DiskKind, Fact, Unknown
+from preflight.parse.cpu import is_virtual_machine
+from preflight.parse.disk_evidence import Behind, disk_kind, is_instance_local, pci_address
 from preflight.parse.filesystems import Mount, mounts_of
 from preflight.parse.frames import Answer
 from preflight.parse.identity import is_root
@@ -15,11 +17,6 @@ from preflight.parse.text import ITEM_LIMIT, plain, told, unique, whole
 
 _NOT_A_DISK: Final = re.compile(
     r"(loop|ram|zram|sr|fd|nbd|mtd|md|dm-|rbd|drbd|zd|bcache)\d|mmcblk\d+(boot|rpmb|gp)|nvme\d+c\d+n"
-)
-_VIRTUAL_MODEL: Final = re.compile(
-    r"qemu|vbox|virtual|vmware|^msft|xen|nutanix|vdisk|parallels|persistentdisk|nvme_card-pd"
-    r"|elastic block store|lio-org|bochs|ovirt|openstack|orcldisk",
-    re.IGNORECASE,
 )
 _HOLDING: Final[Mapping[str, str]] = {
     "LVM2_member": "lvm", "ceph_bluestore": "ceph", "zfs_member": "zfs",
@@ -41,12 +38,57 @@ class _Device:
     holders: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What disks hang on: their places in /sys/devices, and the PCI functions there."""
+
+    paths: Mapping[str, str]
+    functions: Mapping[str, str]
+    """What is told of PCI functions, by "address/key"."""
+    parents: Mapping[str, str]
+    """Of a virtual function, the function that it is a part of."""
+    virtual_machine: bool
+
+    @classmethod
+    def of(cls, answer: Answer) -> _Surroundings:
+        """From the sections links, pci, cpuinfo and system."""
+        links = answer.text("links")
+        # The names of PCI functions have colons in them, as what parts a path from its text.
+        functions = dict(
+            re.findall(
+                r"^/sys/bus/pci/devices/([^\s/]{7,20}/\w{1,30}):(\S{1,20})$",
+                answer.text("pci"),
+                re.MULTILINE,
+            )
+        )
+        parents = dict(
+            re.findall(
+                r"/sys/bus/pci/devices/(\S{7,20})/physfn -> \S{0,200}?([^\s/]{7,20})$",
+                answer.text("pci"),
+                re.MULTILINE,
+            )
+        )
+        return cls(_paths(links), functions, parents, is_virtual_machine(answer))
+
+    def behind(self, path: str) -> Behind:
+        """What the kernel shows behind a device at this place."""
+        address = pci_address(path)
+        tell = self.functions.get
+        return Behind(
+            path=path,
+            maker=tell(f"{address}/vendor", "").removeprefix("0x"),
+            board=tell(f"{address}/subsystem_vendor", "").removeprefix("0x"),
+            virtual_machine=self.virtual_machine,
+            function_of=self.parents.get(address, ""),
+        )
+
+
 def parse_disks(answer: Answer) -> Fact[tuple[Disk, ...]]:
     """The disks from the sections blocknames, block, udev, blkid, links, mounts and wear."""
     if "blocknames" not in answer.sections:
         return answer.why_not("blocknames", "/sys/block")
     devices = _devices(answer)
-    paths = _paths(answer.text("links"))
+    surroundings = _Surroundings.of(answer)
     by_id = _by_id(answer.text("links"))
     by_number: dict[str, list[Mount]] = {}
     by_source: dict[str, list[Mount]] = {}
@@ -69,7 +111,7 @@ def parse_disks(answer: Answer) -> Fact[tuple[Disk, ...]]:
         sectors = whole(device.values.get("size"))
         if sectors == 0:
             continue  # a card reader without a card
-        disk = _disk(device, paths.get(name, ""), by_id.get(name, ()), sectors)
+        disk = _disk(device, devices, surroundings, by_id.get(name, ()), sectors)
         uses, mounts, raid = _uses(device, devices, by_number, by_source, swaps)
         found.append(
             replace(
@@ -112,35 +154,6 @@ def parse_arrays(answer: Answer) -> Fact[tuple[Array, ...]]:
             )
         )
     return tuple(arrays)
-
-
-def disk_kind(
-    name: str, transport: str, model: str, driver: str, rotational: str | None
-) -> tuple[DiskKind, str]:
-    """What a disk is made of, and why one may say so."""
-    if name.startswith("vd") or transport == "virtio" or driver.startswith("virtio"):
-        return DiskKind.VIRTUAL, "virtio hides what is beneath"
-    if name.startswith("xvd") or transport == "xen":
-        return DiskKind.VIRTUAL, "Xen hides what is beneath"
-    if model and _VIRTUAL_MODEL.search(model):
-        return DiskKind.VIRTUAL, f'the model "{plain(model, 60)}" is a virtual disk'
-    if transport in {"iscsi", "fc"}:
-        return DiskKind.VIRTUAL, f"a volume of a storage system, reached over {transport}"
-    if transport == "hyper-v":
-        return DiskKind.VIRTUAL, "Hyper-V hides what is beneath"
-    if name.startswith("mmcblk"):
-        return DiskKind.UNKNOWN, "an SD card or eMMC, flash without an SSD's endurance"
-    if name.startswith("nvme"):
-        if transport not in {"nvme", ""}:
-            return DiskKind.VIRTUAL, f"an NVMe namespace reached over {transport}"
-        return DiskKind.NVME, "an NVMe device"
-    if transport == "usb":
-        return DiskKind.UNKNOWN, "a USB bridge hides what is beneath"
-    if rotational == "1":
-        return DiskKind.HDD, "rotational flag is 1"
-    if rotational == "0":
-        return DiskKind.SSD, "rotational flag is 0"
-    return DiskKind.UNKNOWN, "the kernel does not tell whether it turns"
 
 
 def _devices(answer: Answer) -> dict[str, _Device]:
@@ -200,11 +213,13 @@ def _by_id(links: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(ids) for name, ids in found.items()}
 
 
-def _transport(device: _Device, path: str, driver: str) -> str:
+def _transport(device: _Device, path: str, driver: str, ways: Sequence[str]) -> str:
+    """How a disk is reached; of an NVMe namespace by each of its paths, `ways`."""
     name = device.name
     if name.startswith("nvme"):
-        way = device.values.get("device/transport", "pcie")
-        return "nvme" if way in {"pcie", ""} else f"nvme-{plain(way, 20)}"
+        return _nvme_transport(device, path, ways)
+    if re.search(r"/port-\d", path) and "/end_device-" not in path:
+        return "srp"
     for mark, transport in (
         ("/usb", "usb"), ("/virtio", "virtio"), ("/ata", "sata"), ("/session", "iscsi"),
         ("/rport-", "fc"), ("/end_device-", "sas"), ("/VMBUS:", "hyper-v"), ("/vmbus", "hyper-v"),
@@ -221,20 +236,67 @@ def _transport(device: _Device, path: str, driver: str) -> str:
     return {"ata": "sata", "usb": "usb", "scsi": "scsi"}.get(device.udev.get("ID_BUS", ""), "")
 
 
-def _disk(device: _Device, path: str, by_id: tuple[str, ...], sectors: int | None) -> Disk:
+def _nvme_transport(device: _Device, path: str, ways: Sequence[str]) -> str:
+    """The transport of an NVMe namespace: its controller's, or that of the paths behind it.
+
+    With native multipath the namespace hangs below a subsystem and has no transport of its own;
+    its hidden paths have. Local only where every path says so; "" where none tells.
+    """
+    own = device.values.get("device/transport", "")
+    told_ways = {plain(way, 20) for way in (own, *ways) if way}
+    if not told_ways and "/nvme-subsystem/" not in path and pci_address(path):
+        told_ways = {"pcie"}
+    far = sorted(told_ways - {"pcie"})
+    if far:
+        return f"nvme-{far[0]}"
+    return "nvme" if told_ways else ""
+
+
+def _nvme_paths(devices: Mapping[str, _Device], name: str) -> tuple[_Device, ...]:
+    """The hidden paths of an NVMe namespace: nvme0c1n1 is one of nvme0n1's."""
+    match = re.fullmatch(r"nvme(\d+)n(\d+)", name)
+    if not match:
+        return ()
+    hidden = re.compile(rf"nvme{match.group(1)}c\d+n{match.group(2)}")
+    return tuple(device for other, device in devices.items() if hidden.fullmatch(other))
+
+
+def _disk(
+    device: _Device,
+    devices: Mapping[str, _Device],
+    surroundings: _Surroundings,
+    by_id: tuple[str, ...],
+    sectors: int | None,
+) -> Disk:
     values, udev = device.values, device.udev
+    paths = surroundings.paths
+    path = paths.get(device.name, "")
+    hidden = _nvme_paths(devices, device.name)
+    ways = [one.values["device/transport"] for one in hidden if "device/transport" in one.values]
+    # The subsystem of a namespace names its controllers too, each with its transport.
+    ways += [
+        way
+        for key, way in values.items()
+        if re.fullmatch(r"device/nvme\d{1,6}/transport", key) and way
+    ]
     driver = ""
     for line in values.get("device/uevent", "").split("\n"):
         if line.startswith("DRIVER="):
             driver = plain(line[7:], 40)
-    transport = _transport(device, path, driver)
+    transport = _transport(device, path, driver, ways)
     maker = values.get("device/vendor", "").strip()
     model = values.get("device/model") or values.get("device/name") or ""
     # A SCSI maker of "ATA" is the translation layer's, and a number is a PCI vendor's.
     if maker and maker != "ATA" and not maker.startswith("0x") and maker not in model:
         model = f"{maker} {model}"
     model = plain(model or udev.get("ID_MODEL", "").replace("_", " "))
-    kind, reason = disk_kind(device.name, transport, model, driver, values.get("queue/rotational"))
+    place = path
+    if hidden and not pci_address(path):
+        place = next((paths[one.name] for one in hidden if one.name in paths), path)
+    behind = surroundings.behind(place)
+    kind, reason = disk_kind(
+        device.name, transport, model, driver, values.get("queue/rotational"), behind
+    )
     serial = (
         values.get("serial")
         or values.get("device/serial")
@@ -258,9 +320,18 @@ def _disk(device: _Device, path: str, by_id: tuple[str, ...], sectors: int | Non
         model=told(model, ABSENT),
         serial=told(serial, ABSENT),
         wwid=told(wwid, ABSENT),
+        controller=_controller(device.name, kind, behind, model),
         removable=values.get("removable") == "1",
         read_only=values.get("ro") == "1",
     )
+
+
+def _controller(name: str, kind: DiskKind, behind: Behind, model: str) -> Fact[str]:
+    """The one device that several NVMe namespaces are parts of; absent where each is its own."""
+    match = re.match(r"(nvme\d+)n\d+$", name)
+    if not match or kind is not DiskKind.NVME or is_instance_local(model):
+        return ABSENT
+    return behind.function_of or match.group(1)
 
 
 def _uses(
@@ -332,11 +403,15 @@ def _one_of_many_paths(disks: list[Disk]) -> tuple[Disk, ...]:
     kept: list[Disk] = []
     first: dict[tuple[str, Fact[int], Fact[str]], int] = {}
     for disk in disks:
+        # What the multipath daemon has joined is one, whatever the paths call themselves.
+        joined = next((u for u in disk.in_use_by if re.match("multipath (?!with )", u)), "")
         wwid = disk.wwid
         telling = isinstance(wwid, str) and bool(
             re.search("[1-9a-f]", wwid.partition(".")[2] or wwid)
         )
         key = (wwid if isinstance(wwid, str) else "", disk.size_bytes, disk.serial)
+        if joined:
+            telling, key = True, (joined, disk.size_bytes, ABSENT)
         if telling and key in first:
             index = first[key]
             one = kept[index]

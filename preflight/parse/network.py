@@ -17,13 +17,12 @@ from preflight.facts import (
     Route,
     Unknown,
 )
+from preflight.parse.cpu import is_virtual_machine
 from preflight.parse.frames import Answer
+from preflight.parse.port_evidence import VIRTUAL_DRIVERS, one_a_port, port_kind
 from preflight.parse.sockets import parse_sockets
 from preflight.parse.text import ITEM_LIMIT, hexadecimal, plain, told, unique, whole
 
-_VIRTUAL_DRIVERS: Final = frozenset(
-    {"virtio_net", "vmxnet3", "vif", "xen-netfront", "xen_netfront", "hv_netvsc", "veth", "tun"}
-)
 _SCOPES: Final = {0x00: "global", 0x10: "host", 0x20: "link", 0x40: "site", 0x80: "compat"}
 
 
@@ -55,17 +54,38 @@ def _nics(answer: Answer) -> Fact[tuple[Nic, ...]]:
             name, _, key = path[15:].partition("/")
             values.setdefault(name, {})[key] = value.strip()
     addresses = _addresses(answer)
+    virtual_machine = is_virtual_machine(answer)
+    paths = dict(
+        re.findall(
+            r" (\S{1,40}) -> \.\./\.\.(/devices/\S{1,400})$", answer.text("links"), re.MULTILINE
+        )
+    )
     found = []
     for line in answer.lines("nicnames")[:ITEM_LIMIT]:
         name, *marks = line.split(" ")
-        found.append(_nic(name, marks, values.get(name, {}), addresses.get(name, ())))
+        found.append(
+            _nic(
+                name,
+                marks,
+                values.get(name, {}),
+                addresses.get(name, ()),
+                paths.get(name, ""),
+                virtual_machine=virtual_machine,
+            )
+        )
     if not found and answer.status("nicnames") != "0":
         return answer.why_not("nicnames", "/sys/class/net")
-    return tuple(found)
+    return one_a_port(found, values)
 
 
 def _nic(
-    name: str, marks: list[str], values: Mapping[str, str], addresses: tuple[Address, ...]
+    name: str,
+    marks: list[str],
+    values: Mapping[str, str],
+    addresses: tuple[Address, ...],
+    path: str,
+    *,
+    virtual_machine: bool,
 ) -> Nic:
     lines = values.get("uevent", "").split("\n")
     kind_told = next((line[8:] for line in lines if line.startswith("DEVTYPE=")), "")
@@ -77,22 +97,16 @@ def _nic(
         ),
         "",
     )
-    if kind_told == "bond" or "bonding/mode" in values or kind_told == "team":
-        kind = NicKind.BOND
-    elif kind_told == "bridge":
-        kind = NicKind.BRIDGE
-    elif kind_told == "vlan":
-        kind = NicKind.VLAN
-    elif "device" in marks and driver not in _VIRTUAL_DRIVERS:
-        kind = NicKind.PHYSICAL
-    else:
-        kind = NicKind.VIRTUAL
+    kind, reason = port_kind(
+        kind_told, driver, marks, values, path, virtual_machine=virtual_machine
+    )
     state = values.get("operstate", "")
     members = [mark[6:] for mark in marks if mark.startswith("lower_")]
     members += values.get("bonding/slaves", "").split()[:100]
     return Nic(
         name=plain(name, 40),
         kind=kind,
+        kind_reason=reason,
         speed_mbps=_speed(values.get("speed"), kind, state, driver, wireless="wireless" in marks),
         duplex=_duplex(values.get("duplex")),
         mtu=_mtu(values.get("mtu")),
@@ -116,7 +130,7 @@ def _speed(
         return speed
     if wireless:
         return Unknown("a wireless interface has no fixed speed")
-    if driver in _VIRTUAL_DRIVERS:
+    if driver in VIRTUAL_DRIVERS:
         return Unknown(f"the driver {driver} does not tell")
     if state == "down":
         return Unknown("the link is down")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from preflight.facts import ABSENT, Array, Disk, DiskKind, Unknown, known
-from preflight.parse.disks import disk_kind, parse_arrays, parse_disks
+from preflight.parse.disk_evidence import disk_kind
+from preflight.parse.disks import parse_arrays, parse_disks
 from preflight.parse.filesystems import parse_filesystems
 from tests.preflight.probe_answers import answer_of
 
@@ -98,6 +99,7 @@ SERVER = {
     """,
     "links": """
         lrwxrwxrwx 1 root root 0 Nov 1 00:00 sda -> ../devices/pci0000:00/ata1/host0/block/sda
+        lrwxrwxrwx 1 root root 0 Nov 1 00:00 sdb -> ../devices/pci0000:00/ata2/host1/block/sdb
         lrwxrwxrwx 1 root root 0 Nov 1 00:00 sdc -> ../devices/pci0000:00/end_device-2:0/block/sdc
         lrwxrwxrwx 1 root root 9 Nov  1 00:00 ata-Samsung_SSD_870_S62ANX0T100002 -> ../../sdb
     """,

@@ -77,6 +77,11 @@ NETWORK = {
         2: bond0    inet6 2001:db8::5/64 scope global \\ valid_lft forever
         7: vlan7@bond0    inet 10.7.0.31 peer 10.7.0.1/32 scope global vlan7\\ valid_lft forever
     """,
+    "links": "\n".join(
+        f"lrwxrwxrwx 1 root 0 Nov 1 00:00 {name} -> ../../devices/pci0000:00/0000:{at}/net/{name}"
+        for name, at in [("eno1", "01:00.0"), ("eno2", "01:00.1"), ("eno3", "02:00.0"),
+                         ("wlan0", "03:00.0")]
+    ),
     "own_name": "10.0.0.31 STREAM st1.example.org\n10.0.0.31 DGRAM",
     "sockets": f"""
         /proc/net/tcp:   0: 00000000:0016 00000000:0000 0A 0:0 00:0 0 0 0 501 1 0
