@@ -19,6 +19,7 @@ from bundles.chart_images import images_of_manifest, read_chart_file
 from bundles.layout import BundleIndex, Item
 from bundles.lock import LOCK_LIMIT, LOCK_RECORD, Lock
 from bundles.opened import Bundle, read_small
+from bundles.platforms import runs_on
 from bundles.problems import HostileBundle
 from bundles.recipe import ChartWanted, Recipe
 from bundles.reference import parse_reference
@@ -217,12 +218,7 @@ def _image_gaps(contents: Contents, name: str, platforms: Iterable[str], by: str
         yield Gap("image", wanted, by, _AGAIN)
         return
     for platform in platforms:
-        fits = (
-            item.platform is None
-            or item.platform == platform
-            or item.platform.startswith(f"{platform}/")
-            for item in found
-        )
+        fits = (item.platform is None or runs_on(platform, item.platform) for item in found)
         if not any(fits):
             yield Gap("image", f"{wanted} for {platform}", by, _AGAIN)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bundles.contents import sbom
-from bundles.credentials import Login
+from bundles.credentials import Login, Logins
 from bundles.folder import DIFFERENCE_NAME
 from bundles.layout import (
     INDEX_NAME,
@@ -83,7 +83,7 @@ class CreateOptions:
     environment: str = "default"
     lock: Lock | None = None
     key: Ed25519PrivateKey | None = None
-    logins: Mapping[str, Login] = field(default_factory=dict)
+    logins: Mapping[str, Login] | Logins = field(default_factory=dict)
     mirrors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     plain_http: frozenset[str] = frozenset()
     parallel: int = 6

@@ -24,6 +24,7 @@ from pydantic import (
 from bundles import media
 from bundles.problems import HostileBundle
 from bundles.strict_json import canonical_json, digest_of, parse_model
+from foundation.problems import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -70,6 +71,9 @@ _Annotations = dict[
 ]
 
 
+_PlatformWord = Annotated[str, StringConstraints(max_length=64)]
+
+
 class _Outside(BaseModel):
     # Registries add fields of later versions of OCI, so what is unknown is passed over here;
     # nothing of it is ever used, and the bytes keep their digest.
@@ -77,11 +81,15 @@ class _Outside(BaseModel):
 
 
 class Platform(_Outside):
-    """The platform of a manifest in an image index."""
+    """The platform of a manifest in an image index; empty where its maker left it out."""
 
-    os: Annotated[str, StringConstraints(max_length=64)]
-    architecture: Annotated[str, StringConstraints(max_length=64)]
-    variant: Annotated[str, StringConstraints(max_length=64)] | None = None
+    os: _PlatformWord = ""
+    architecture: _PlatformWord = ""
+    variant: _PlatformWord | None = None
+    os_version: _PlatformWord | None = Field(default=None, alias="os.version")
+    os_features: Annotated[tuple[_PlatformWord, ...], Field(max_length=100)] | None = Field(
+        default=None, alias="os.features"
+    )
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
@@ -366,14 +374,16 @@ def _only_once(items: Iterable[Item], where: str) -> None:
             seen.add(mark)
 
 
-def parse_manifest(raw: bytes, *, where: str) -> Manifest:
-    """An image or artifact manifest from its bytes; raises HostileBundle."""
-    return parse_model(Manifest, raw, where=where, limit=MANIFEST_LIMIT)
+def parse_manifest(raw: bytes, *, where: str, problem: type[Problem] = HostileBundle) -> Manifest:
+    """An image or artifact manifest from its bytes; raises the given class of problem."""
+    return parse_model(Manifest, raw, where=where, limit=MANIFEST_LIMIT, problem=problem)
 
 
-def parse_image_index(raw: bytes, *, where: str) -> ImageIndex:
-    """An image index from its bytes; raises HostileBundle."""
-    return parse_model(ImageIndex, raw, where=where, limit=MANIFEST_LIMIT)
+def parse_image_index(
+    raw: bytes, *, where: str, problem: type[Problem] = HostileBundle
+) -> ImageIndex:
+    """An image index from its bytes; raises the given class of problem."""
+    return parse_model(ImageIndex, raw, where=where, limit=MANIFEST_LIMIT, problem=problem)
 
 
 def artifact_manifest(kind: str, contents: Iterable[tuple[str, str, int]]) -> bytes:

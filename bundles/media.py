@@ -23,6 +23,13 @@ BUNDLE: Final = "application/vnd.sitewright.bundle.v1"
 
 INDEXES: Final = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFESTS: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+SCHEMA_1: Final = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    }
+)
+"""Docker's first format of images, in which nothing has been made for years."""
 
 IMAGE: Final = "image"
 IMAGE_INDEX: Final = "image-index"

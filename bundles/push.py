@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from bundles import media
 from bundles.layout import (
     MANIFEST_LIMIT,
+    Descriptor,
     Item,
     parse_image_index,
     parse_manifest,
@@ -19,6 +20,7 @@ from bundles.opened import Bundle, read_small
 from bundles.problems import CorruptBundle, SourceProblem
 from bundles.reference import Reference, parse_reference
 from bundles.registry import Endpoint, Registries
+from bundles.strict_json import canonical_json, digest_of
 from bundles.web import Authorize
 from bundles.web_answers import expect
 from foundation.problems import InputProblem
@@ -61,6 +63,7 @@ async def push_bundle(
 
     The bundle must have been verified. An image goes with its tag and by its digest; the index
     that its maker published goes as well where every manifest that it names is in the bundle.
+    Where it names more, the tag of several platforms is given to an index of those that there are.
     """
     wanted = [item for item in items if item.kind in (media.IMAGE, media.CHART)]
     places: dict[str, Item] = {}
@@ -86,10 +89,14 @@ async def push_bundle(
         return pushed
 
     pushed = list(await asyncio.gather(*(one(item) for item in wanted)))
-    for item in items:
-        if item.kind == media.IMAGE_INDEX and work.complete(item):
-            place = target_of(item, target, keep_registry=keep_registry)
-            await work.index(item, place, tagged=platforms.get(item.name, 0) > 1)
+    indexes = {item.digest: item for item in items if item.kind == media.IMAGE_INDEX}
+    for item in work.inner_first(indexes):
+        place = target_of(item, target, keep_registry=keep_registry)
+        tagged = platforms.get(item.name, 0) > 1
+        if work.complete(item, indexes):
+            await work.index(item, place, tagged=tagged)
+        elif tagged:
+            await work.smaller(place, [image for image in wanted if image.name == item.name])
     return pushed
 
 
@@ -110,27 +117,70 @@ class _Pushing:
         await self._manifest(item, place, raw, tagged=tagged)
         return sum(sent)
 
-    def complete(self, item: Item) -> bool:
+    def inner_first(self, indexes: Mapping[str, Item]) -> list[Item]:
+        """Indexes so that each stands after those which it names; registries ask for that."""
+        ordered: dict[str, Item] = {}
+
+        def place(item: Item) -> None:
+            for child in self._children(item):
+                if child.digest in indexes and child.digest != item.digest:
+                    place(indexes[child.digest])
+            ordered.setdefault(item.digest, item)
+
+        for item in indexes.values():
+            place(item)
+        return list(ordered.values())
+
+    def complete(self, item: Item, indexes: Mapping[str, Item]) -> bool:
+        """Whether everything that an index leads to is in the bundle."""
+        return all(
+            self.complete(indexes[child.digest], indexes)
+            if child.digest in indexes
+            else child.media_type not in media.INDEXES and child.digest in self._bundle.blobs
+            for child in self._children(item)
+        )
+
+    async def smaller(self, place: Reference, images: Sequence[Item]) -> None:
+        """An index of the platforms that there are, under the tag of the whole one."""
+        manifests = [
+            {
+                "mediaType": image.media_type,
+                "digest": image.digest,
+                "size": image.size,
+                "platform": image.as_descriptor().get("platform", {}),
+            }
+            for image in images
+        ]
+        raw = canonical_json(
+            {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": manifests}
+        )
+        await self._put(media.OCI_INDEX, place, raw, (place.tag or digest_of(raw),))
+
+    def _children(self, item: Item) -> tuple[Descriptor, ...]:
         raw = read_small(self._bundle, item.digest, item.size, MANIFEST_LIMIT)
-        children = parse_image_index(raw, where=item.name).manifests
-        return all(child.digest in self._bundle.blobs for child in children)
+        return parse_image_index(raw, where=item.name).manifests
 
     async def index(self, item: Item, place: Reference, *, tagged: bool) -> None:
         raw = read_small(self._bundle, item.digest, item.size, MANIFEST_LIMIT)
         await self._manifest(item, place, raw, tagged=tagged)
 
     async def _manifest(self, item: Item, place: Reference, raw: bytes, *, tagged: bool) -> None:
+        tags = [place.tag] if tagged and place.tag else []
+        await self._put(item.media_type, place, raw, (item.digest, *tags))
+
+    async def _put(
+        self, media_type: str, place: Reference, raw: bytes, selectors: Sequence[str]
+    ) -> None:
         endpoint = self._endpoint(place)
-        selectors = [item.digest, *([place.tag] if tagged and place.tag else [])]
         for selector in selectors:
             async with self._registries.web.answer(
                 "PUT",
                 endpoint.url(place.repository, "manifests", selector),
-                headers={"Content-Type": item.media_type},
+                headers={"Content-Type": media_type},
                 content=raw,
                 authorize=self._authorize(endpoint, place),
             ) as response:
-                await expect(response, 200, 201, 202)
+                await expect(response, 200, 201, 202, tried=self._tried(endpoint, place))
 
     async def _blob(self, place: Reference, digest: str, size: int) -> int:
         async with self._locks.setdefault(digest, asyncio.Lock()), self._parallel:
@@ -156,7 +206,7 @@ class _Pushing:
             async with self._registries.web.answer(
                 "POST", uploads + mount, headers={"Content-Length": "0"}, authorize=authorize
             ) as response:
-                await expect(response, 201, 202)
+                await expect(response, 201, 202, tried=self._tried(endpoint, place))
                 if response.status_code == 201:
                     return 0
                 location = str(response.request.url.join(response.headers.get("location", "")))
@@ -175,7 +225,7 @@ class _Pushing:
             ) as response:
                 gone = response.status_code in (404, 416) and attempt + 1 < _ATTEMPTS
                 if not gone:
-                    await expect(response, 200, 201, 204)
+                    await expect(response, 200, 201, 204, tried=self._tried(endpoint, place))
                     return size
         raise SourceProblem("the registry takes no upload", where=str(place))
 
@@ -194,3 +244,6 @@ class _Pushing:
 
     def _authorize(self, endpoint: Endpoint, place: Reference) -> Authorize:
         return self._registries.authorize(endpoint, place.repository, "pull,push")
+
+    def _tried(self, endpoint: Endpoint, place: Reference) -> str:
+        return self._registries.tried(endpoint, place.repository)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,21 +11,21 @@ from urllib.parse import urlencode
 import httpx
 
 from bundles import media
-from bundles.credentials import Login
-from bundles.layout import MANIFEST_LIMIT
+from bundles.budgets import MANIFEST_BYTES, TOKEN_BYTES
+from bundles.challenges import parse_challenges
+from bundles.credentials import Login, Logins, Sought
 from bundles.problems import SourceProblem, WrongContent
 from bundles.reference import DOCKER_HUB, Reference
 from bundles.store import Blob, Store
 from bundles.strict_json import digest_of, parse_json
 from bundles.web import Authorize, News, Web
-from bundles.web_answers import expect, is_loopback, shown
+from bundles.web_answers import is_loopback, parsed_url, shown
 from foundation.secrets import Secret
 
 ACCEPT: Final = ", ".join(
     (media.OCI_INDEX, media.OCI_MANIFEST, media.DOCKER_INDEX, media.DOCKER_MANIFEST)
 )
-_TOKEN_LIMIT: Final = 1 << 20
-_PARAMETER: Final = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
+_CLIENT: Final = "sitewright"
 _HUB_HOST: Final = "registry-1.docker.io"
 
 
@@ -65,16 +64,18 @@ class Registries:
         self,
         web: Web,
         *,
-        logins: Mapping[str, Login] | None = None,
+        logins: Mapping[str, Login] | Logins | None = None,
         mirrors: Mapping[str, Sequence[str]] | None = None,
         plain_http: frozenset[str] = frozenset(),
     ) -> None:
         self.web = web
-        self._logins = dict(logins or {})
+        self._logins = logins if isinstance(logins, Logins) else dict(logins or {})
         self._mirrors = dict(mirrors or {})
         self._plain = plain_http
         self._authorizations: dict[tuple[str, str], Secret] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._tried: dict[tuple[str, str], str] = {}
+        """What was tried where a server asked for a login, for whoever is refused after it."""
 
     def endpoints(self, registry: str) -> tuple[Endpoint, ...]:
         """The servers to ask for a registry's images, mirrors first."""
@@ -146,59 +147,101 @@ class Registries:
         url = endpoint.url(reference.repository, "manifests", wanted)
         authorize = self.authorize(endpoint, reference.repository, "pull")
         response, raw = await self.web.small(
-            url, limit=MANIFEST_LIMIT, headers={"Accept": ACCEPT}, authorize=authorize
+            url, limit=MANIFEST_BYTES, headers={"Accept": ACCEPT}, authorize=authorize
         )
         if response.status_code != 200:
             said = raw[:300].decode("utf-8", "replace")
-            raise _refusal(response, said)
+            raise _refusal(response, said, self.tried(endpoint, reference.repository))
         digest = digest_of(raw)
         if wanted.startswith("sha256:") and wanted != digest:
             raise WrongContent(f"the manifest has the digest {digest}, not {wanted}", where=url)
-        stated = response.headers.get("content-type", "").partition(";")[0].strip()
-        return Found(_media_type(stated, raw, url), raw, digest, endpoint)
+        stated = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Found(media_type_of(stated, raw, shown(url)), raw, digest, endpoint)
+
+    def tried(self, endpoint: Endpoint, repository: str) -> str:
+        """What was tried where a server asked for a login; empty where it asked for none."""
+        name = endpoint.repository(repository)
+        found = [
+            words
+            for (base, scope), words in self._tried.items()
+            if base == endpoint.base and scope.startswith(f"repository:{name}:")
+        ]
+        return found[-1] if found else ""
+
+    async def _sought(self, endpoint: Endpoint, repository: str) -> Sought:
+        if isinstance(self._logins, Logins):
+            return await self._logins.find(endpoint.registry, repository)
+        login = self._logins.get(endpoint.registry)
+        return Sought(login, login.words() if login else "there is no login for it")
 
     async def _answer_challenge(
         self, endpoint: Endpoint, scope: str, refused: httpx.Response
     ) -> str | None:
-        login = self._logins.get(endpoint.registry)
-        for challenge in refused.headers.get_list("www-authenticate"):
-            kind, _, rest = challenge.strip().partition(" ")
-            if kind.lower() == "bearer":
-                given = {m[1].lower(): m[2] or m[3] or "" for m in _PARAMETER.finditer(rest)}
-                return await self._token(endpoint, scope, given, login)
-            if kind.lower() == "basic" and login is not None:
-                return login.basic()
+        repository = scope.split(":", 1)[1].rpartition(":")[0]
+        sought = await self._sought(endpoint, repository)
+        login = sought.login
+        challenges = parse_challenges(refused.headers.get_list("www-authenticate"))
+        schemes = [challenge.scheme for challenge in challenges]
+        key = (endpoint.base, scope)
+        self._tried[key] = sought.words
+        if login is not None and login.bearer is not None:
+            return f"Bearer {login.bearer.reveal()}"
+        # A token says less of us than a password, so it is what is taken where both are offered.
+        for challenge in challenges:
+            if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
+                return await self._token(endpoint, scope, challenge.parameters, sought)
+        if "basic" in schemes:
+            return login.basic() if login is not None and login.user else None
+        if schemes:
+            self._tried[key] += f"; it asks for {', '.join(schemes)}, which is not supported"
         return None
 
     async def _token(
-        self, endpoint: Endpoint, scope: str, given: Mapping[str, str], login: Login | None
+        self, endpoint: Endpoint, scope: str, given: Mapping[str, str], sought: Sought
     ) -> str:
-        realm = given.get("realm", "")
-        if not realm.startswith("https://") and not endpoint.base.startswith("http://"):
-            raise SourceProblem(
-                "it wants the login sent to an address that is not encrypted", where=shown(realm)
-            )
-        query = {"scope": scope} | ({"service": given["service"]} if "service" in given else {})
-        headers = {"Authorization": login.basic()} if login else {}
-        url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
+        realm, login = given["realm"], sought.login
+        self._check_realm(endpoint, realm, login)
+        # As runtimes do: what is needed, and what the server itself says that it wants.
+        scopes = list(dict.fromkeys((scope, given.get("scope") or scope)))
+        service = [("service", given["service"])] if "service" in given else []
+        query = [*service, *(("scope", one) for one in scopes)]
+        content = None
+        headers = {}
+        if login is not None and login.identity is not None:
+            form = [
+                *(("grant_type", "refresh_token"), ("client_id", _CLIENT), *service),
+                *(("scope", " ".join(scopes)), ("refresh_token", login.identity.reveal())),
+            ]
+            url, content = realm, urlencode(form).encode()
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        else:
+            url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
 
         async def basic(refused: httpx.Response | None) -> str | None:
-            return headers.get("Authorization") if refused is None else None
+            send = refused is None and content is None and login is not None and login.user
+            return login.basic() if send and login is not None else None
 
-        async with self.web.answer("GET", url, authorize=basic) as response:
-            await expect(response, 200)
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > _TOKEN_LIMIT:
-                    break
-        value = parse_json(
-            bytes(body), where=shown(realm), limit=_TOKEN_LIMIT, problem=SourceProblem
+        response, body = await self.web.small(
+            url, limit=TOKEN_BYTES, headers=headers, content=content, authorize=basic
         )
+        if response.status_code != 200:
+            raise _no_token(response.status_code, body, shown(realm), sought)
+        value = parse_json(body, where=shown(realm), limit=TOKEN_BYTES, problem=SourceProblem)
         token = value.get("token") or value.get("access_token") if isinstance(value, dict) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise SourceProblem("the answer holds no token", where=shown(realm))
         return f"Bearer {token}"
+
+    def _check_realm(self, endpoint: Endpoint, realm: str, login: Login | None) -> None:
+        """Raise SourceProblem where a login would go unencrypted to another than the registry."""
+        there, here = parsed_url(realm), parsed_url(endpoint.base)
+        if there.scheme == "https":
+            return
+        if here.scheme == "http" and (login is None or there.host == here.host):
+            return
+        raise SourceProblem(
+            "it wants the login sent to an address that is not encrypted", where=shown(realm)
+        )
 
     def _endpoint(self, name: str) -> Endpoint:
         scheme, found, rest = name.rpartition("://")
@@ -210,37 +253,101 @@ class Registries:
         return Endpoint(host, f"{scheme}://{server}", prefix)
 
 
-def _media_type(stated: str, raw: bytes, url: str) -> str:
+def media_type_of(stated: str, raw: bytes, where: str) -> str:
+    """The type of a manifest: what the server states, what stands in it, or its form.
+
+    Raises SourceProblem where the two differ, or where it is of a kind that is not supported.
+    """
+    value = parse_json(raw, where=where, limit=MANIFEST_BYTES, problem=SourceProblem)
+    document = value if isinstance(value, dict) else {}
+    if document.get("schemaVersion") == 1 or stated in media.SCHEMA_1:
+        raise SourceProblem(
+            "it is in Docker's old format (schema 1), which no current runtime runs",
+            where=where,
+            remedy="Pull it with an old docker and push it again with a current one, or name a "
+            "newer tag.",
+        )
     known = media.INDEXES | media.MANIFESTS
-    if stated in known:
-        return stated
-    value = parse_json(raw, where=url, limit=MANIFEST_LIMIT, problem=SourceProblem)
-    inside = value.get("mediaType") if isinstance(value, dict) else None
-    if isinstance(inside, str) and inside in known:
-        return inside
-    raise SourceProblem(
-        f"it gives a manifest of the type {stated[:100] or 'none'}, which is not supported",
-        where=shown(url),
-        remedy="Images of this age must be pushed again with a current tool.",
+    inside = document.get("mediaType")
+    written = inside if isinstance(inside, str) and inside in known else None
+    named = stated if stated in known else None
+    if written and named and written != named:
+        raise SourceProblem(
+            f"the server calls it {named}, and in it stands {written}: one of the two is wrong",
+            where=where,
+            remedy="Ask whoever runs the registry; do not use the image before that is clear.",
+        )
+    found = named or written or (_type_by_form(document) if inside is None else None)
+    if found is None:
+        raise SourceProblem(
+            f"it gives a manifest of the type {(inside or stated or 'none')!s:.100}, which is not "
+            "supported",
+            where=where,
+            remedy="Only images and image indexes of OCI and of Docker (schema 2) can be brought.",
+        )
+    index = "manifests" in document
+    image = "layers" in document or "config" in document
+    if index == image or index != (found in media.INDEXES):
+        raise SourceProblem(
+            f"it is called {found} and has not the form of one",
+            where=where,
+            remedy="Ask whoever made the image; runtimes would read it in different ways.",
+        )
+    return found
+
+
+def _type_by_form(document: Mapping[str, object]) -> str | None:
+    # OCI lets the type be left out of the document; a server that knows none says nothing either.
+    if document.get("schemaVersion") != 2:
+        return None
+    if "manifests" in document:
+        return media.OCI_INDEX
+    return media.OCI_MANIFEST if "config" in document and "layers" in document else None
+
+
+def _no_token(status: int, body: bytes, where: str, sought: Sought) -> SourceProblem:
+    said = _clean(body[:300].decode("utf-8", "replace"))
+    return SourceProblem(
+        f"the token server answers {status}"
+        + (f" ({said})" if said else "")
+        + f"; tried: {sought.words if sought.login else 'no login'}"
+        + ("" if sought.login else f" ({sought.words})"),
+        where=where,
+        remedy=_REMEDY_REFUSED if sought.login else _REMEDY_LOGIN,
     )
 
 
-def _refusal(response: httpx.Response, said: str) -> SourceProblem:
+_REMEDY_LOGIN: Final = (
+    "Log in first: podman login REGISTRY (or docker login). A name that does not exist is refused "
+    "in the same way."
+)
+_REMEDY_REFUSED: Final = (
+    "Check that this login may have the image (its name, and whether the password or token has "
+    "expired), and log in again: podman login REGISTRY (or docker login). A name that does not "
+    "exist is refused in the same way."
+)
+
+
+def _refusal(response: httpx.Response, said: str, tried: str) -> SourceProblem:
     url = shown(str(response.request.url))
     status = response.status_code
     if status in (401, 403):
+        words = f"; tried: {tried}" if tried else ""
+        sent = "authorization" in response.request.headers
         return SourceProblem(
-            f"the registry refuses it ({status})",
+            f"the registry refuses it ({status}){words}",
             where=url,
-            remedy="Log in first: podman login REGISTRY (or docker login). A name that does not "
-            "exist is refused in the same way.",
+            remedy=_REMEDY_REFUSED if sent else _REMEDY_LOGIN,
         )
     if status == 404:
         return SourceProblem(
             "the registry does not have it", where=url, remedy="Check the name and the tag."
         )
-    clean = "".join(sign if sign.isprintable() else " " for sign in said)
-    return SourceProblem(f"the registry answers {status}: {clean}", where=url)
+    return SourceProblem(f"the registry answers {status}: {_clean(said)}", where=url)
+
+
+def _clean(said: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in said).strip()
 
 
 def _none_of(problems: Sequence[SourceProblem], where: str) -> SourceProblem:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from typing import Final, Protocol
 import httpcore
 import httpx
 
+from bundles.budgets import ANSWER_SECONDS, RETRY_ROUNDS, SHORTEST_WAIT, SLOWEST, SMALLEST_GAIN
+from bundles.content_coding import codings, unpacked
 from bundles.problems import SourceProblem, WrongContent
 from bundles.store import LARGE, Blob, Partial, Store
 from bundles.web_answers import (
@@ -74,6 +77,8 @@ class Patience:
     longest_pause: float = 30.0
     longest_wait: float = 900.0
     """Seconds that one request may be told to wait in all."""
+    shortest_wait: float = SHORTEST_WAIT
+    """Seconds that a wait takes at least, whatever a server says."""
     connect: float = 15.0
     silence: float = 60.0
     """Seconds without a byte, before a server counts as gone."""
@@ -161,10 +166,17 @@ class Web:
         failures = 0
         while True:
             try:
-                async with self.answer(
-                    method, url, headers=headers, content=content, authorize=authorize
-                ) as response:
+                async with (
+                    self.answer(
+                        method, url, headers=headers, content=content, authorize=authorize
+                    ) as response,
+                    asyncio.timeout(ANSWER_SECONDS),
+                ):
                     return response, await read_bounded(response, limit)
+            except TimeoutError as error:
+                raise SourceProblem(
+                    f"its answer is not whole after {ANSWER_SECONDS:.0f} seconds", where=shown(url)
+                ) from error
             except httpx.TransportError as error:
                 failures += 1
                 await self._pause(failures, url, error)
@@ -217,13 +229,21 @@ class Web:
         news: News,
     ) -> None:
         failures = 0
+        packing = False
         while size is None or partial.received < size:
+            if packing and partial.received:
+                # Ranges of a packed body are ranges of other bytes, so it begins anew.
+                news.had(-partial.received)
+                partial.restart()
             before = partial.received
             headers = {"Range": f"bytes={before}-"} if before else {}
             try:
                 async with self.answer(
                     "GET", url, headers=headers, authorize=authorize
                 ) as response:
+                    packing = packing or _is_packed(response, size)
+                    if packing and before:
+                        continue
                     if not goes_on(response, before):
                         partial.restart()
                         news.had(-before)
@@ -233,11 +253,14 @@ class Web:
                     if size is None:
                         size = announced_size(response, partial.received)
                         partial.expect(size)
-                    await _write_down(response, partial, news)
+                    body = unpacked(response) if packing else response.aiter_raw()
+                    await _write_down(body, partial, news)
                 if partial.received < size:
                     raise httpx.RemoteProtocolError("the answer ended too early")
             except httpx.TransportError as error:
-                failures = 1 if partial.received > before else failures + 1
+                # Whoever breaks off after every few bytes would keep this going for ever.
+                gained = partial.received - before
+                failures = 1 if gained >= min(SMALLEST_GAIN, size or 1) else failures + 1
                 await self._pause(failures, url, error)
             except WrongContent as problem:
                 raise WrongContent(problem.cause, where=shown(url)) from problem
@@ -252,6 +275,7 @@ class Web:
     ) -> httpx.Response:
         failures = redirects = 0
         waited = 0.0
+        rounds = 0
         challenged = False
         here = first = parsed_url(url)
         authorization = await authorize(None) if authorize else None
@@ -292,16 +316,21 @@ class Web:
             asked = retry_after(response)
             if status == 429 or asked is not None:
                 wait = asked if asked is not None else self._backoff(failures := failures + 1)
+                told = wait
+                # A server that says 0 for ever is asked more slowly, and not for ever.
+                wait = max(wait, min(self._backoff(rounds + 1), self.patience.shortest_wait))
                 waited += wait
-                if waited > self.patience.longest_wait:
+                rounds += 1
+                if waited > self.patience.longest_wait or rounds > RETRY_ROUNDS:
                     raise SourceProblem(
-                        f"the server asks to wait {wait:.0f} seconds (too many requests)",
+                        f"the server asks to wait {told:.0f} seconds (too many requests"
+                        + (f", {rounds} times so far)" if rounds > 1 else ")"),
                         where=shown(str(here)),
                         remedy="Run the same command later, log in to the registry, or name a "
                         "mirror; what is already there is not fetched twice.",
                     )
                 if self._waiting:
-                    self._waiting(here.host, wait)
+                    self._waiting(here.host, told)
                 await asyncio.sleep(wait)
                 continue
             failures += 1
@@ -319,7 +348,13 @@ class Web:
         return min(pause, self.patience.longest_pause) * spread
 
 
-async def _write_down(response: httpx.Response, partial: Partial, news: News) -> None:
+def _is_packed(response: httpx.Response, size: int | None) -> bool:
+    """Whether a file came packed; some servers call a .gz file so which they give as it is."""
+    stated = response.headers.get("content-length", "")
+    return bool(codings(response)) and size is not None and stated != str(size)
+
+
+async def _write_down(body: AsyncIterator[bytes], partial: Partial, news: News) -> None:
     """A body into the store: one piece is hashed and written while the next one comes in.
 
     Whatever came in is written, also when the connection breaks or the task is cancelled.
@@ -327,12 +362,17 @@ async def _write_down(response: httpx.Response, partial: Partial, news: News) ->
     writing: asyncio.Future[None] | None = None
     pieces: list[bytes] = []
     held = 0
+    total = 0
+    began = time.monotonic()
     try:
         # httpx's own chunks of a given size would lose what it holds back when it breaks off.
-        async for chunk in response.aiter_raw():
+        async for chunk in body:
             pieces.append(chunk)
             held += len(chunk)
+            total += len(chunk)
             news.gained(len(chunk))
+            if total < (time.monotonic() - began - SLOWEST.seconds) * SLOWEST.rate:
+                raise httpx.ReadTimeout("it sends next to nothing")
             if held >= _PIECE:
                 if writing is not None:
                     await writing

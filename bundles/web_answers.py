@@ -7,19 +7,21 @@ import os
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
 
 import httpx
 
+from bundles.budgets import REDIRECTS, SAID_BYTES
+from bundles.content_coding import codings, unpacked
 from bundles.problems import SourceProblem
-
-_MOST_REDIRECTS: Final = 5
 
 
 async def read_bounded(response: httpx.Response, limit: int, *, whole: bool = True) -> bytes:
-    """A body of at most `limit` bytes; raises SourceProblem beyond, or cuts it if not `whole`."""
+    """A body of at most `limit` bytes; raises SourceProblem beyond, or cuts it if not `whole`.
+
+    What a server packed although it was asked not to is unpacked; the bound counts after that.
+    """
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in unpacked(response, lenient=not whole):
         body += chunk
         if len(body) > limit:
             if not whole:
@@ -32,11 +34,14 @@ async def read_bounded(response: httpx.Response, limit: int, *, whole: bool = Tr
     return bytes(body[:limit])
 
 
-async def expect(response: httpx.Response, *statuses: int) -> None:
-    """Raise SourceProblem with the server's own words if the status is not one of these."""
+async def expect(response: httpx.Response, *statuses: int, tried: str = "") -> None:
+    """Raise SourceProblem with the server's own words if the status is not one of these.
+
+    `tried` says which login was looked for, or used, where it asked for one.
+    """
     if response.status_code in statuses:
         return
-    body = (await read_bounded(response, 2000, whole=False)).decode("utf-8", "replace")
+    body = (await read_bounded(response, SAID_BYTES, whole=False)).decode("utf-8", "replace")
     said = "".join(sign if sign.isprintable() else " " for sign in body).strip()[:300]
     meaning = {
         401: "a login is needed, or it was refused",
@@ -109,10 +114,8 @@ def redirected(here: httpx.URL, location: str, redirects: int) -> httpx.URL:
         there = parsed_url(str(here.join(location)))
     except (httpx.InvalidURL, ValueError) as error:
         raise SourceProblem("it redirects to no address", where=shown(str(here))) from error
-    if redirects > _MOST_REDIRECTS:
-        raise SourceProblem(
-            f"it redirects more than {_MOST_REDIRECTS} times", where=shown(str(here))
-        )
+    if redirects > REDIRECTS:
+        raise SourceProblem(f"it redirects more than {REDIRECTS} times", where=shown(str(here)))
     if here.scheme == "https" and there.scheme != "https":
         raise SourceProblem(
             f"it redirects from https to {shown(str(there))}, which is not encrypted",
@@ -123,6 +126,13 @@ def redirected(here: httpx.URL, location: str, redirects: int) -> httpx.URL:
 
 def announced_size(response: httpx.Response, received: int) -> int:
     """The size that a body will have; one of which nothing is known does not fill the medium."""
+    if codings(response):
+        raise SourceProblem(
+            "the server packs the file although it was asked not to, so its size is not known",
+            where=shown(str(response.request.url)),
+            remedy="State its size in the recipe (size: BYTES), or ask for it without the proxy "
+            "that packs it (NO_PROXY).",
+        )
     length: str = response.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 15:
         return received + int(length)

@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from bundles import media
-from bundles.layout import Descriptor, Item, Platform, parse_image_index, parse_manifest
-from bundles.problems import SourceProblem, WrongContent
+from bundles.budgets import IMAGE_CONFIG_BYTES
+from bundles.layout import Descriptor, Item, parse_manifest
+from bundles.platforms import in_one_form, rank, runs_on
+from bundles.problems import SourceProblem
 from bundles.recipe import ImageWanted
 from bundles.reference import Reference, parse_reference
 from bundles.registry import Found
+from bundles.sources.image_index import Look, Offer, Offers, fetch_all, platform_in
 from bundles.sources.workshop import Locked, Workshop, only
 from bundles.store import Blob
 from bundles.strict_json import parse_json
-
-_CONFIG_LIMIT = 8 * 1024 * 1024
 
 
 async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> list[Item]:
     """Fetch one image; raises SourceProblem, WrongContent.
 
     The index that the maker published is kept as it is, for those who pull by its digest, with
-    the manifests of the platforms that were asked for.
+    the manifests of the platforms that were asked for, and the indexes on the way to them.
     """
     reference = parse_reference(wanted.name)
     pinned = wanted.digest or reference.digest or _locked_digest(locked)
@@ -32,23 +33,33 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
     single = len(wanted.platforms) == 1
     if found.media_type in media.MANIFESTS:
         platform = await _platform_of(shop, reference, found)
-        if platform is not None and not any(_fits(p, platform) for p in wanted.platforms):
+        if platform is not None and not any(runs_on(p, platform) for p in wanted.platforms):
             raise SourceProblem(
                 f"the image is for {platform} and {', '.join(wanted.platforms)} is wanted",
                 where=str(reference),
             )
         return [await _image(shop, reference, found, platform, tag_digest, named=True)]
-    chosen = _choose(found, wanted.platforms, reference)
-    children = await asyncio.gather(
-        *(shop.registries.manifest(reference, child.digest) for child in chosen)
-    )
-    for child, manifest in zip(chosen, children, strict=True):
-        if manifest.media_type not in media.MANIFESTS or len(manifest.raw) != child.size:
-            raise WrongContent("the index names something else", where=f"{reference}")
+
+    async def fetch(digest: str) -> Found:
+        return await shop.registries.manifest(reference, digest)
+
+    async def config_of(config: Descriptor) -> bytes:
+        return await _config(shop, reference, config)
+
+    offers = await Look(reference, fetch, config_of, wanted.platforms).offers(found)
+    chosen = _choose(shop, offers, wanted.platforms, reference)
+    manifests = await fetch_all(fetch, chosen, str(reference))
     items = await asyncio.gather(
         *(
-            _image(shop, reference, manifest, str(child.platform), tag_digest, named=single)
-            for child, manifest in zip(chosen, children, strict=True)
+            _image(
+                shop,
+                reference,
+                manifest,
+                _named(offer),
+                tag_digest,
+                named=single,
+            )
+            for offer, manifest in zip(chosen, manifests, strict=True)
         )
     )
     index = shop.store.add(found.raw)
@@ -63,10 +74,11 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
             digest=index.digest,
             size=index.size,
             content_size=0,
-            platform=", ".join(str(child.platform) for child in chosen),
+            platform=", ".join(_named(offer) for offer in chosen),
             ref_name=None if single else reference.name,
             pins={"tag-digest": tag_digest},
         ),
+        *_inner_indexes(shop, chosen, reference, tag_digest),
     ]
 
 
@@ -108,16 +120,17 @@ async def _image(
     named: bool,
 ) -> Item:
     where = str(reference)
-    manifest = parse_manifest(found.raw, where=where)
+    manifest = parse_manifest(found.raw, where=where, problem=SourceProblem)
     for blob, allowed in (
         (manifest.config, media.config_types(media.IMAGE)),
         *((layer, media.layer_types(media.IMAGE)) for layer in manifest.layers),
     ):
         if blob.media_type not in allowed:
             raise SourceProblem(
-                f"it holds a part of the type {blob.media_type}, so it is no container image",
+                f"it is an artefact and no container image: a part of it is of the type "
+                f"{manifest.artifact_type or blob.media_type}",
                 where=where,
-                remedy="Helm charts are wanted under `charts`.",
+                remedy="Helm charts are wanted under `charts`; leave other artefacts out.",
             )
     await asyncio.gather(*(_blob(shop, reference, blob) for blob in _distinct(manifest.blobs)))
     shop.store.add(found.raw)
@@ -139,11 +152,11 @@ async def _image(
 
 def _licence(shop: Workshop, config: Descriptor, where: str) -> str | None:
     """What an image says of the licences inside it, by OCI's label."""
-    if config.size > _CONFIG_LIMIT:
+    if config.size > IMAGE_CONFIG_BYTES:
         return None
     raw = shop.store.read(config.digest)
     try:
-        found: Any = parse_json(raw, where=where, limit=_CONFIG_LIMIT, problem=SourceProblem)
+        found: Any = parse_json(raw, where=where, limit=IMAGE_CONFIG_BYTES, problem=SourceProblem)
     except SourceProblem:
         return None  # the image may run all the same; only its label is not to be had
     for word in ("config", "Labels", "org.opencontainers.image.licenses"):
@@ -169,42 +182,72 @@ def _locked_digest(locked: Locked) -> str | None:
     return item.pins.get("tag-digest") if item else None
 
 
-def _choose(found: Found, platforms: Sequence[str], reference: Reference) -> list[Descriptor]:
-    offered = [
-        child
-        for child in parse_image_index(found.raw, where=str(reference)).manifests
-        if child.platform is not None and child.media_type in media.MANIFESTS
-    ]
-    chosen = []
+def _choose(
+    shop: Workshop, offers: Offers, platforms: Sequence[str], reference: Reference
+) -> list[Offer]:
+    chosen: list[Offer] = []
     for wanted in platforms:
-        match = next((c for c in offered if c.platform and _fits(wanted, str(c.platform))), None)
-        if match is None:
-            names = ", ".join(sorted({str(c.platform) for c in offered})) or "none"
+        taken, fitting = offers.best(wanted)
+        if taken is None:
             raise SourceProblem(
-                f"there is none for {wanted}; there are {names}", where=str(reference)
+                f"there is none for {wanted}; there are {offers.words()}",
+                where=str(reference),
+                remedy="Name a platform that there is (platforms: […] beside the image), or an "
+                "image that has this one.",
             )
-        if match not in chosen:
-            chosen.append(match)
+        same = [one for one in fitting if rank(wanted, str(one.platform)) == (0, 0)]
+        if len(same) != 1:
+            others = len(fitting) - 1
+            shop.tracker.note(
+                f"{reference}: for {wanted} the image for {taken.platform} is taken "
+                f"({taken.descriptor.digest[7:19]}"
+                + (f", one of {others + 1} that would run)" if others else ")")
+            )
+        if all(one.descriptor.digest != taken.descriptor.digest for one in chosen):
+            chosen.append(taken)
     return chosen
 
 
-def _fits(wanted: str, offered: str) -> bool:
-    # linux/arm64 is linux/arm64/v8: whoever names no variant takes what there is.
-    return offered == wanted or offered.startswith(f"{wanted}/")
+def _named(offer: Offer) -> str:
+    return in_one_form(str(offer.platform))
+
+
+def _inner_indexes(
+    shop: Workshop, chosen: Sequence[Offer], reference: Reference, tag_digest: str
+) -> list[Item]:
+    """The indexes between the top and the images, by digest alone: no tag names them."""
+    found = {one.digest: (one, offer) for offer in chosen for one in offer.path}
+    items = []
+    for digest, (index, offer) in found.items():
+        by_digest = Reference(reference.registry, reference.repository, digest=digest)
+        blob = shop.store.add(index.raw)
+        items.append(
+            Item(
+                kind=media.IMAGE_INDEX,
+                name=str(by_digest),
+                origin=str(reference.at(digest)),
+                media_type=index.media_type,
+                digest=blob.digest,
+                size=blob.size,
+                content_size=0,
+                platform=_named(offer),
+                pins={"tag-digest": tag_digest},
+            )
+        )
+    return items
 
 
 async def _platform_of(shop: Workshop, reference: Reference, found: Found) -> str | None:
-    config = parse_manifest(found.raw, where=str(reference)).config
-    if config.size > _CONFIG_LIMIT:
+    where = str(reference)
+    config = parse_manifest(found.raw, where=where, problem=SourceProblem).config
+    if config.media_type not in media.config_types(media.IMAGE):
+        return None  # what it is instead is told where its parts are judged
+    platform = platform_in(await _config(shop, reference, config), where)
+    return in_one_form(str(platform)) if platform else None
+
+
+async def _config(shop: Workshop, reference: Reference, config: Descriptor) -> bytes:
+    if config.size > IMAGE_CONFIG_BYTES:
         raise SourceProblem("its configuration is too large", where=str(reference))
     await _blob(shop, reference, config)
-    value = parse_json(
-        shop.store.read(config.digest),
-        where=str(reference),
-        limit=_CONFIG_LIMIT,
-        problem=SourceProblem,
-    )
-    try:
-        return str(Platform.model_validate(value))
-    except ValueError:
-        return None
+    return await asyncio.to_thread(shop.store.read, config.digest)

@@ -120,7 +120,14 @@ class Push(Probed):
         every = structure.index.items
         chosen = select(every, self.data(context).items, where=context.step.key)
         names = {item.name for item in chosen if item.kind == media.IMAGE}
-        indexes = [i for i in every if i.kind == media.IMAGE_INDEX and i.name in names]
+        wholes = {item.pins.get("tag-digest") for item in chosen if item.kind == media.IMAGE}
+        indexes = [
+            item
+            for item in every
+            if item.kind == media.IMAGE_INDEX
+            # The indexes inside one have no name of their own, but the same whole.
+            and (item.name in names or item.pins.get("tag-digest", "") in wholes)
+        ]
         return (*chosen, *indexes)
 
 

@@ -1,0 +1,246 @@
+"""Image indexes as builders really publish them, from a stand-in for a registry to a bundle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundles import media
+from bundles.create import Created, CreateOptions, create_bundle
+from bundles.opened import open_bundle
+from bundles.problems import SourceProblem
+from bundles.progress import Event
+from bundles.push import push_bundle
+from bundles.registry import Registries, media_type_of
+from bundles.structure import read_structure
+from bundles.verify import verify_bundle
+from bundles.web import Web
+from tests.bundles.conftest import MOMENT
+from tests.bundles.odd_registry import OddRegistry, running, zipped
+from tests.bundles.places import skopeo, start_registry
+from tests.bundles.servers import Answer, Asked
+from tests.bundles.test_registry import QUICK, recipe_of
+
+
+def bring(
+    registry: OddRegistry,
+    folder: Path,
+    name: str = "it",
+    platforms: tuple[str, ...] = ("linux/amd64",),
+    told: list[str] | None = None,
+) -> Created:
+    def listen(event: Event) -> None:
+        if event.kind == "note" and told is not None:
+            told.append(event.text)
+
+    with running(registry) as server:
+        recipe = recipe_of(f"{server.host}/t/{name}:1", platforms=platforms)
+        options = CreateOptions(created=MOMENT, patience=QUICK)
+        return asyncio.run(create_bundle(recipe, folder, options, listener=listen))
+
+
+def taken(made: Created) -> list[tuple[str | None, str]]:
+    return [(item.platform, item.digest) for item in made.structure.index.of_kind("image")]
+
+
+def nested(registry: OddRegistry) -> dict[str, Any]:
+    """An index of an index a platform, each with its image and an attestation, under `it`."""
+    image = registry.image("nested")
+    other = registry.image("nested", "linux/arm64")
+    inner = registry.index(
+        image, registry.attestation(), platform={"os": "linux", "architecture": "amd64"}
+    )
+    second = registry.index(other, platform={"os": "linux", "architecture": "arm64"})
+    registry.tag("it", registry.index(inner, second))
+    return image
+
+
+def test_an_index_of_indexes_is_followed_and_every_index_on_the_way_is_brought(
+    tmp_path: Path,
+) -> None:
+    registry = OddRegistry()
+    image = nested(registry)
+    made = bring(registry, tmp_path / "bundle")
+    assert taken(made) == [("linux/amd64", image["digest"])]
+    structure = verify_bundle(tmp_path / "bundle").structure
+    assert len(structure.index.of_kind("image-index")) == 2
+    assert registry.tags["it"] in structure.blobs
+
+
+def test_both_platforms_of_an_index_of_indexes_reach_a_registry_of_the_site(
+    tmp_path: Path,
+) -> None:
+    """Its arm64 part whole, its amd64 part without the attestation: so the tag is a smaller one."""
+    registry = OddRegistry()
+    nested(registry)
+    bring(registry, tmp_path / "bundle", platforms=("linux/amd64", "linux/arm64"))
+    site = start_registry(tmp_path / "site")
+    try:
+
+        async def push() -> None:
+            async with Web(patience=QUICK) as web:
+                with open_bundle(tmp_path / "bundle") as bundle:
+                    items = read_structure(bundle).index.items
+                    await push_bundle(bundle, items, site.host, Registries(web))
+
+        asyncio.run(push())
+        for arch in ("amd64", "arm64"):
+            told = skopeo(
+                f"--override-arch={arch}", "inspect", "--tls-verify=false",
+                f"docker://{site.host}/t/it:1",
+            )  # fmt: skip
+            assert json.loads(told)["Architecture"] == arch
+    finally:
+        site.stop()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_fits_exactly_is_taken_wherever_it_stands(tmp_path: Path, turned: bool) -> None:
+    registry = OddRegistry()
+    plain = registry.image("one")
+    both = [registry.image("three", "linux/amd64/v3"), plain]
+    registry.tag("it", registry.index(*(reversed(both) if turned else both)))
+    made = bring(registry, tmp_path / "bundle")
+    assert taken(made) == [("linux/amd64", plain["digest"])]
+
+
+def test_an_older_variant_is_taken_and_told(tmp_path: Path) -> None:
+    registry = OddRegistry()
+    six = registry.image("six", "linux/arm/v6")
+    registry.tag("it", registry.index(registry.image("five", "linux/arm/v5"), six))
+    told: list[str] = []
+    made = bring(registry, tmp_path / "bundle", platforms=("linux/arm/v7",), told=told)
+    assert taken(made) == [("linux/arm/v6", six["digest"])]
+    assert any("linux/arm/v6 is taken" in text and "2 that would run" in text for text in told)
+
+
+def test_of_two_for_one_platform_the_one_that_asks_for_less_is_taken_and_told(
+    tmp_path: Path,
+) -> None:
+    registry = OddRegistry()
+    special = registry.image("special")
+    special["platform"] |= {"os.version": "5.1", "os.features": ["odd"]}
+    plain = registry.image("plain")
+    registry.tag("it", registry.index(special, plain))
+    told: list[str] = []
+    made = bring(registry, tmp_path / "bundle", told=told)
+    assert taken(made) == [("linux/amd64", plain["digest"])]
+    assert any("one of 2 that would run" in text for text in told)
+
+
+def test_where_the_platform_is_left_out_the_configuration_tells_it(tmp_path: Path) -> None:
+    registry = OddRegistry()
+    arm = registry.image("arm", "linux/arm64", stated=False)
+    mine = registry.image("mine", stated=False)
+    registry.tag("it", registry.index(arm, {**mine, "platform": {}}))
+    made = bring(registry, tmp_path / "bundle")
+    assert taken(made) == [("linux/amd64", mine["digest"])]
+
+
+def test_where_nothing_fits_all_that_was_seen_is_named(tmp_path: Path) -> None:
+    registry = OddRegistry()
+    artefact = registry.manifest(
+        {
+            "schemaVersion": 2,
+            "mediaType": media.OCI_MANIFEST,
+            "artifactType": "application/vnd.example.sbom",
+            "config": {
+                "mediaType": media.OCI_EMPTY, "digest": registry.blob(b"{}"), "size": 2,
+            },
+            "layers": [],
+        },
+        media.OCI_MANIFEST,
+    )  # fmt: skip
+    registry.tag(
+        "it",
+        registry.index(
+            registry.image("a", "linux/arm64"),
+            registry.image("b", "linux/amd64/v3"),
+            registry.attestation(),
+            artefact,
+        ),
+    )
+    with pytest.raises(SourceProblem, match="none for linux/amd64") as caught:
+        bring(registry, tmp_path / "bundle")
+    for words in ("linux/amd64/v3", "linux/arm64", "an attestation", "artefact of the type"):
+        assert words in caught.value.cause
+    assert caught.value.exit_code == 4
+
+
+def test_indexes_without_end_are_not_followed(tmp_path: Path) -> None:
+    registry = OddRegistry()
+    deep = registry.image("deep")
+    for _ in range(7):
+        deep = registry.index(deep)
+    registry.tag("it", deep)
+    with pytest.raises(SourceProblem, match="more than 4 deep"):
+        bring(registry, tmp_path / "bundle")
+    wide = [registry.index(registry.image(str(i), "linux/arm64")) for i in range(70)]
+    registry.tag("it", registry.index(*wide))
+    with pytest.raises(SourceProblem, match="more than 64 others"):
+        bring(registry, tmp_path / "second")
+
+
+def test_a_manifest_that_a_proxy_packed_is_unpacked(tmp_path: Path) -> None:
+    registry = OddRegistry(habits={"it": zipped})
+    image = registry.image("packed")
+    registry.tag("it", image)
+    assert taken(bring(registry, tmp_path / "bundle")) == [("linux/amd64", image["digest"])]
+    verify_bundle(tmp_path / "bundle")
+
+
+def test_a_manifest_without_any_type_is_known_by_its_form(tmp_path: Path) -> None:
+    def untyped(asked: Asked, answer: Answer) -> Answer:
+        return Answer(answer.status, answer.body, {"Content-Type": "text/plain; charset=utf-8"})
+
+    registry = OddRegistry(habits={"it": untyped})
+    image = registry.image("untyped", typed=False)
+    registry.tag("it", image)
+    assert taken(bring(registry, tmp_path / "bundle")) == [("linux/amd64", image["digest"])]
+    verify_bundle(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(
+    ("stated", "document", "words"),
+    [
+        ("application/json", {"schemaVersion": 1, "fsLayers": []}, "schema 1"),
+        (
+            "application/vnd.docker.distribution.manifest.v1+prettyjws",
+            {"schemaVersion": 1},
+            "schema 1",
+        ),
+        (media.OCI_MANIFEST, {"mediaType": media.OCI_INDEX, "manifests": []}, "one of the two"),
+        (media.OCI_INDEX, {"config": {}, "layers": []}, "not the form"),
+        (media.OCI_INDEX, {"manifests": [], "layers": []}, "not the form"),
+        ("text/html", {"schemaVersion": 2, "mediaType": "application/x"}, "application/x"),
+        ("text/html", [], "text/html"),
+    ],
+)
+def test_what_is_no_image_is_told_in_one_sentence(stated: str, document: Any, words: str) -> None:
+    with pytest.raises(SourceProblem, match=words):
+        media_type_of(stated, json.dumps(document).encode(), "https://registry.invalid/v2/a")
+
+
+def test_what_a_registry_gives_wrongly_is_never_told_as_a_bundle_that_is_wrong(
+    tmp_path: Path,
+) -> None:
+    registry = OddRegistry()
+    for value in (
+        {"schemaVersion": 2, "manifests": [{"digest": "sha512:" + "0" * 128, "size": 1}]},
+        {"schemaVersion": 2, "manifests": "none"},
+        {"schemaVersion": 2, "config": {}, "layers": []},
+    ):
+        kind = media.OCI_INDEX if "manifests" in value else media.OCI_MANIFEST
+        registry.tag("it", registry.manifest(value, kind))
+        with pytest.raises(SourceProblem) as caught:
+            bring(registry, tmp_path / "bundle")
+        assert caught.value.exit_code == 4
+    registry.habits["it"] = lambda asked, answer: Answer(
+        200, b"<html>log in to the hotel</html>", {"Content-Type": "text/html"}
+    )
+    with pytest.raises(SourceProblem, match="JSON"):
+        bring(registry, tmp_path / "bundle")
