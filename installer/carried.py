@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,7 +28,11 @@ KEPT: Final = "playbooks"
 """The folder of a run in which the copies lie, each under its name."""
 LIMIT: Final = 256 * 1024 * 1024
 """Bytes of one folder; more is no folder of playbooks."""
+MOST_FILES: Final = 50_000
+"""Files of one folder, those behind its links counted too."""
 _LEFT_OUT: Final = frozenset({".git", "__pycache__"})
+_SHOWN: Final = 8
+"""Links that are named in a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +126,56 @@ def places(plan: Plan, run: Path) -> tuple[Place, ...]:
     return (*theirs, Place(SOLUTION, own, own))
 
 
+def copy(folder: Path, target: Path) -> None:
+    """Copy a folder of playbooks as a run would; raises InputProblem, OSError."""
+    for relative, path in _files(folder):
+        data, mode = _read(path)
+        _write(target / relative, data, mode)
+
+
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder by its relative name, in one order; links are followed."""
-    found = []
+    """Every file below a folder by its relative name, in one order, and where it really lies.
+
+    A link is followed where it stays below the folder. One that leaves it would carry whatever it
+    names (a private key, say) to another machine: raises InputProblem that names each.
+    """
+    root = folder.resolve()
+    found: list[tuple[str, Path]] = []
+    leaving: list[str] = []
+
+    def inside(path: Path, real: Path) -> bool:
+        if not path.is_symlink() and path.parent.resolve() == real.parent:
+            return True
+        stays = real.is_relative_to(root)
+        if stays and _LEFT_OUT.isdisjoint(real.relative_to(root).parts):
+            return True
+        leaving.append(f"{path.relative_to(folder).as_posix()} -> {path.readlink()}")
+        return False
+
     for top, folders, names in os.walk(folder, followlinks=True):
-        above = {Path(top).resolve(), *Path(top).resolve().parents}
-        folders[:] = [
-            name
-            for name in folders
+        here = Path(top)
+        above = {here.resolve(), *here.resolve().parents}
+        kept = []
+        for name in folders:
+            real = (here / name).resolve()
             # A link to a folder above would never end.
-            if name not in _LEFT_OUT and (Path(top) / name).resolve() not in above
-        ]
-        paths = [Path(top) / name for name in names]
-        found += [(p.relative_to(folder).as_posix(), p) for p in paths if p.is_file()]
+            above_us = real in above and real.is_relative_to(root)
+            if name not in _LEFT_OUT and not above_us and inside(here / name, real):
+                kept.append(name)
+        folders[:] = kept
+        for name in names:
+            path, real = here / name, (here / name).resolve()
+            if (path.is_symlink() or path.is_file()) and inside(path, real) and real.is_file():
+                found.append((path.relative_to(folder).as_posix(), real))
+        if len(found) > MOST_FILES:
+            raise InputProblem(
+                f"the folder of playbooks holds more than {MOST_FILES} files",
+                where=str(folder),
+                remedy="Take out of it what the playbooks do not need; a link to a folder counts "
+                "with all that is in it.",
+            )
+    if leaving:
+        raise _leads_out(folder, leaving)
     size = sum(path.stat().st_size for _, path in found)
     if size > LIMIT:
         raise InputProblem(
@@ -145,9 +186,21 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     yield from sorted(found)
 
 
+def _leads_out(folder: Path, links: Sequence[str]) -> InputProblem:
+    shown = sorted(links)[:_SHOWN]
+    more = f", and {len(links) - len(shown)} more" if len(links) > len(shown) else ""
+    return InputProblem(
+        f"{'links lead' if len(links) > 1 else 'a link leads'} out of the folder of playbooks: "
+        f"{', '.join(shown)}{more}",
+        where=str(folder),
+        remedy="What lies behind would be carried along unseen. Put a copy of what is meant in the "
+        "place of each link, or take the link away.",
+    )
+
+
 def _read(path: Path) -> tuple[bytes, int]:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             return file.read(LIMIT), os.fstat(file.fileno()).st_mode & 0o777
     except OSError as error:
         raise InputProblem(

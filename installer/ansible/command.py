@@ -18,14 +18,13 @@ from foundation.hosts.model import Host, Inventory
 from foundation.isolation import ISOLATED
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
-from installer.ansible.inventory import export_inventory, ssh_config
+from installer.ansible.inventory import as_data, export_inventory, ssh_config, variable_files
 
 FLOOR: Final = (2, 18)
 """The oldest ansible-core that playbooks are written for."""
 ARCHIVE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes of a folder of playbooks that is brought to another control host."""
 FORKS: Final = 16
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HERE: Final = Path(__file__).parent / "on_control_host"
 
 # The driver comes first over standard input: an argument would be long, and shown by ps.
@@ -83,18 +82,15 @@ def payload(run: PlaybookRun, control: Host) -> bytes:
 
 def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
     hosts = [host for host in run.inventory if host.name != "control"]
+    folder = _folder_word(run)
     secrets = [*run.secrets.values(), run.become_password, run.connection_password]
     files = {
         "inventory.ini": export_inventory(
-            hosts,
-            variables=run.settings,
-            ssh_config="@FOLDER@/ssh_config",
-            roles=run.roles,
-            groups=run.groups,
-            host_variables=run.host_variables,
+            hosts, ssh_config=f"{folder}/ssh_config", roles=run.roles, groups=run.groups
         ),
+        **variable_files(run.settings, run.host_variables),
         "ssh_config": ssh_config(
-            hosts, "@FOLDER@/known_hosts", known_as=run.known_as, own_keys=control.local
+            hosts, f"{folder}/known_hosts", known_as=run.known_as, own_keys=control.local
         ),
         "known_hosts": _known_hosts(run.inventory),
         "variables.yaml": _variables(run),
@@ -105,15 +101,15 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
         "tmp/.keep": "",
         "control/.keep": "",
     }
-    arguments = ["--inventory", "@FOLDER@/inventory.ini", "--forks", str(run.forks)]
-    arguments += ["--extra-vars", "@@FOLDER@/variables.yaml"]
+    arguments = ["--inventory", f"{folder}/inventory.ini", "--forks", str(run.forks)]
+    arguments += ["--extra-vars", f"@{folder}/variables.yaml"]
     for secret, name in (
         (run.become_password, "become"),
         (run.connection_password, "connection"),
     ):
         if secret is not None:
             files[f"{name}-password"] = secret.reveal()
-            arguments += [f"--{name}-password-file", f"@FOLDER@/{name}-password"]
+            arguments += [f"--{name}-password-file", f"{folder}/{name}-password"]
     if run.limit:
         arguments += ["--limit", ",".join(run.limit)]
     if run.tags:
@@ -121,6 +117,7 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
     if run.check:
         arguments += ["--check"]
     return {
+        "folder": folder,
         "near": str(Path(sys.executable).parent) if control.local else run.near,
         "floor": list(FLOOR),
         "files": files,
@@ -133,14 +130,15 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
 
 def _environment(run: PlaybookRun) -> dict[str, str]:
     """Everything that Ansible is told by its environment; no other ansible.cfg is read."""
+    folder = _folder_word(run)
     return {
-        "ANSIBLE_CONFIG": "@FOLDER@/ansible.cfg",
-        "ANSIBLE_HOME": "@FOLDER@/ansible",
-        "ANSIBLE_LOCAL_TEMP": "@FOLDER@/tmp",
+        "ANSIBLE_CONFIG": f"{folder}/ansible.cfg",
+        "ANSIBLE_HOME": f"{folder}/ansible",
+        "ANSIBLE_LOCAL_TEMP": f"{folder}/tmp",  # noqa: S108 - in the driver's own folder
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": "@FOLDER@/control",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{folder}/control",
         "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=30s",
         "ANSIBLE_TIMEOUT": "20",
         "ANSIBLE_NOCOLOR": "1",
@@ -148,26 +146,24 @@ def _environment(run: PlaybookRun) -> dict[str, str]:
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
-        "ANSIBLE_CALLBACK_PLUGINS": "@FOLDER@/plugins",
+        "ANSIBLE_CALLBACK_PLUGINS": f"{folder}/plugins",
         "ANSIBLE_STDOUT_CALLBACK": "sitewright_events",
         "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "False",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "SITEWRIGHT_WORD": run.word,
-        "SITEWRIGHT_REDACT": "@FOLDER@/redact.json",
+        "SITEWRIGHT_REDACT": f"{folder}/redact.json",
     }
 
 
+def _folder_word(run: PlaybookRun) -> str:
+    """What stands for the driver's folder, which only the driver knows; in no value of anybody."""
+    return f"@FOLDER-OF-{run.word}@"
+
+
 def _variables(run: PlaybookRun) -> str:
-    lines = []
     values = {**run.variables, **{name: s.reveal() for name, s in run.secrets.items()}}
-    for name, value in values.items():
-        variable = name.replace("-", "_").replace(".", "_")
-        if not _VARIABLE.fullmatch(variable):
-            raise InputProblem(f'"{name}" cannot be the name of a variable of Ansible')
-        # A value is a value: braces in it are no template.
-        lines.append(f"{variable}: !unsafe {json.dumps(value)}\n")
-    return "".join(lines) or "{}\n"
+    return as_data({re.sub("[-.]", "_", name): value for name, value in values.items()})
 
 
 def _known_hosts(inventory: Inventory) -> str:

@@ -1,4 +1,10 @@
-"""The inventory for Ansible: machines by role, and how to reach them; it never holds a secret."""
+"""The inventory for Ansible: machines by role, and how to reach them; it never holds a secret.
+
+Machines and groups stand in an INI file, in words that are checked. What people wrote (settings and
+the variables of machines) never does, for Ansible takes a text there for a template and fills it in
+on the control host: it goes into files of variables beside the inventory, as `!unsafe`,
+which to Ansible is data and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -14,48 +20,72 @@ from foundation.problems import InputProblem
 
 _GROUP: Final = re.compile(r"[^A-Za-z0-9_]")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,~-]+")
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_TEMPLATE: Final = re.compile(r"\{[{%#]")
+
+OWN_FILE: Final = "+sitewright.yaml"
+"""The name of a file of variables; before all others in its folder, so that those have the last
+word, as they have over an inventory."""
 
 
 def export_inventory(
     hosts: Sequence[Host],
     *,
-    variables: Mapping[str, str] | None = None,
     known_hosts: Sequence[Path | str] = (),
     ssh_config: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
-    host_variables: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """An INI inventory with a group for each role (hyphens become underscores).
 
-    `variables` are settings of the site, never secrets. With `ssh_config` the machines are reached
-    by that file alone; else the options stand here, so that it can be used by hand. `roles` goes
-    before the hosts' own. `groups` are further groups with the names of their machines, and
-    `host_variables` further variables of single ones. Raises InputProblem for a name or a value
-    that Ansible would misread.
+    With `ssh_config` the machines are reached by that file alone; else the options stand here, so
+    that it can be used by hand. `roles` goes before the hosts' own. `groups` are further groups
+    with the names of their machines. Raises InputProblem for a name that Ansible would misread.
     """
     members: dict[str, list[str]] = {name: list(names) for name, names in (groups or {}).items()}
     lines = ["# Made by Sitewright; holds no secret.", ""]
     for host in hosts:
-        own = [
-            f"{_variable(n)}={_inline(v)}"
-            for n, v in (host_variables or {}).get(host.name, {}).items()
-        ]
-        lines.append(" ".join([_host(host, known_hosts, ssh_config), *own]))
+        lines.append(_host(host, known_hosts, ssh_config))
         for role in (roles or {}).get(host.name, host.roles):
             names = members.setdefault(_GROUP.sub("_", role), [])
             if host.name not in names:
                 names.append(host.name)
     for group in sorted(members):
         lines += ["", f"[{group}]", *members[group]]
-    if variables:
-        lines += ["", "[all:vars]"]
-        for name, value in variables.items():
-            # In this section a value is read as Python would: quoted it stays the text it is.
-            lines.append(f"{_variable(name)}={_text(value)}")
     return "\n".join(lines) + "\n"
+
+
+def variable_files(
+    variables: Mapping[str, str], host_variables: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, str]:
+    """What stands beside the inventory: files by their names, each value as data.
+
+    `variables` are settings of the site, `host_variables` those of single machines; never secrets.
+    Raises InputProblem for a name that is none.
+    """
+    files = {}
+    if variables:
+        files[f"group_vars/all/{OWN_FILE}"] = as_data(variables)
+    for name, values in (host_variables or {}).items():
+        if values:
+            # A folder each: a machine "m1.yaml" is another than the file of "m1".
+            files[f"host_vars/{_machine(name)}/{OWN_FILE}"] = as_data(values)
+    return files
+
+
+def as_data(values: Mapping[str, str]) -> str:
+    """Variables as YAML that Ansible never takes for templates; raises InputProblem.
+
+    The mapping as a whole is `!unsafe`: on a single value the tag would have Ansible 2.19 guess
+    its type, and make 7 of "007".
+    """
+    if not values:
+        return "--- {}\n"
+    # Quoted, a name such as "yes" stays a name.
+    lines = (f'"{_variable(name)}": {_text(value)}\n' for name, value in values.items())
+    return "--- !unsafe\n" + "".join(lines)
 
 
 def _variable(name: str) -> str:
@@ -64,27 +94,22 @@ def _variable(name: str) -> str:
     return name
 
 
-def _inline(value: str) -> str:
-    """A value beside a machine's name: parted by blanks as a shell would, then read as Python."""
-    if not re.fullmatch(r"[ -~]*", value) or set(value) & set("'\"\\\\"):
+def _machine(name: str) -> str:
+    if not _NAME.fullmatch(name):
         raise InputProblem(
-            f'"{value[:100]}" cannot stand beside a machine in an inventory',
-            where="the variables of a machine",
-            remedy="Use a plain text without quotes and backslashes.",
+            f'Ansible would misread the machine name "{name}"',
+            where="the inventory",
+            remedy="Use letters, digits, dots, hyphens and underscores, none but the first two "
+            "and the last at its beginning.",
         )
-    return f"""\"'{value}'\""""
+    return name
 
 
 def _host(host: Host, known_hosts: Sequence[Path | str], ssh_config: str | None) -> str:
-    if not _NAME.fullmatch(host.name):
-        raise InputProblem(
-            f'Ansible would misread the machine name "{host.name}"',
-            where="the inventory",
-            remedy="Use letters, digits, dots, hyphens and underscores.",
-        )
+    name = _machine(host.name)
     if host.local:
-        return f"{host.name} ansible_connection=local"
-    words = [host.name, f"ansible_host={_word(host.address)}", f"ansible_port={host.port}"]
+        return f"{name} ansible_connection=local"
+    words = [name, f"ansible_host={_word(host.address)}", f"ansible_port={host.port}"]
     if host.user:
         words.append(f"ansible_user={_word(host.user)}")
     if ssh_config is not None:
@@ -104,11 +129,9 @@ def _host(host: Host, known_hosts: Sequence[Path | str], ssh_config: str | None)
 
 
 def _text(value: str) -> str:
-    """A text as a literal that Python and JSON read alike, on one line for everybody."""
-    return re.sub(
-        "[\x7f-\x9f\u2028\u2029\ud800-\udfff]",
-        lambda found: f"\\u{ord(found[0]):04x}",
-        json.dumps(value, ensure_ascii=False),
+    """A text as a literal that JSON and YAML read alike, on one line for everybody."""
+    return _NOT_IN_YAML.sub(
+        lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False)
     )
 
 
@@ -123,8 +146,12 @@ def _word(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    if "'" in text or "\n" in text:
-        raise InputProblem(f'"{text[:100]}" cannot stand in an inventory', where="the inventory")
+    if "'" in text or "\n" in text or _TEMPLATE.search(text):
+        raise InputProblem(
+            f'"{text[:100]}" cannot stand in an inventory',
+            where="the inventory",
+            remedy="Use file names without quotes, line breaks and double braces.",
+        )
     return f"'{text}'"
 
 

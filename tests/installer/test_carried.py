@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from foundation.problems import InputProblem, Refused
-from installer.carried import KEPT, SITE, SOLUTION, check_kept, digest, places, told_of_change
+from installer.carried import (
+    KEPT,
+    SITE,
+    SOLUTION,
+    check_kept,
+    copy,
+    digest,
+    places,
+    told_of_change,
+)
 from installer.events import Kind, Outcome
 from installer.plan import Plan
 from installer.planning import make_plan
@@ -79,20 +88,63 @@ def test_what_counts_is_names_bytes_and_whether_it_is_executed(folder: Path) -> 
     assert len({first, executed, renamed, digest(folder)}) == 4
 
 
-def test_links_are_kept_as_what_they_lead_to(folder: Path, tmp_path: Path) -> None:
-    """A link into a shared folder is read as a file; a link in a circle is passed over."""
-    shared = tmp_path / "shared"
+def test_links_are_kept_as_what_they_lead_to(folder: Path) -> None:
+    """A link that stays below is read as a file; a link in a circle is passed over."""
+    shared = folder / "shared"
     shared.mkdir()
     (shared / "all.yml").write_text("a: 1\n")
-    (folder / "group_vars").symlink_to(shared)
+    (folder / "group_vars").symlink_to("shared")
+    (shared / "again.yml").symlink_to("../write.yml")
     (folder / "circle").symlink_to(folder)
-    (folder / "nowhere").symlink_to(tmp_path / "nothing")
     run = create_run("site", carried(folder))
     kept = run.folder / KEPT / SITE
     assert (kept / "group_vars" / "all.yml").read_text() == "a: 1\n"
     assert not (kept / "group_vars").is_symlink()
-    assert sorted(path.name for path in kept.iterdir()) == ["files", "group_vars", "write.yml"]
+    assert not (kept / "group_vars" / "again.yml").is_symlink()
+    names = sorted(path.name for path in kept.iterdir())
+    assert names == ["files", "group_vars", "shared", "write.yml"]
     assert (kept / "write.yml").stat().st_mode == (folder / "write.yml").stat().st_mode
+
+
+@pytest.mark.parametrize("way", ["file", "folder", "nowhere", "through", "git", "above"])
+def test_a_link_that_leaves_the_folder_is_refused_by_name(
+    folder: Path, tmp_path: Path, way: str
+) -> None:
+    """It would carry what it names, a private key say, to the control host and the machines."""
+    private = tmp_path / "ssh"
+    private.mkdir()
+    (private / "id_ed25519").write_text("PRIVATE")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("url = https://user:word@example.org/")
+    (folder / "out").symlink_to(private) if way == "through" else None
+    (folder / "files" / "odd").symlink_to(
+        {
+            "file": private / "id_ed25519",
+            "folder": private,
+            "nowhere": tmp_path / "nothing",
+            "through": Path("../out/id_ed25519"),
+            "git": Path("../.git/config"),
+            "above": tmp_path,
+        }[way]
+    )
+    with pytest.raises(InputProblem) as refused:
+        digest(folder)
+    assert "files/odd -> " in refused.value.cause
+    with pytest.raises(InputProblem):
+        copy(folder, tmp_path / "copy")
+    assert not [p for p in (tmp_path / "copy").rglob("*") if "PRIVATE" in p.read_text()]
+
+
+def test_links_that_multiply_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of some folders holds two links to the next: few files, and no end of names."""
+    for number in range(24):
+        (folder / f"d{number}").mkdir()
+        (folder / f"d{number}" / "x").write_text("x")
+        for name in "ab" if number < 23 else "":
+            (folder / f"d{number}" / name).symlink_to(f"../d{number + 1}")
+    monkeypatch.setattr("installer.carried.MOST_FILES", 200)
+    with pytest.raises(InputProblem, match="more than 200 files"):
+        digest(folder)
 
 
 def test_what_changed_between_review_and_start_is_not_begun(folder: Path) -> None:

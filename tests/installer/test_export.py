@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foundation.hosts.model import Host
+from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
-from installer.ansible.inventory import export_inventory, ssh_config
+from installer import carried
+from installer.ansible.command import PlaybookRun, payload
+from installer.ansible.inventory import as_data, export_inventory, ssh_config, variable_files
+from installer.commands.export import _write
 
 HOSTS = (
     Host("m1", "10.0.0.1", user="ubuntu", roles=("master", "worker")),
@@ -22,26 +27,43 @@ HOSTS = (
 )
 
 
-def as_ansible_reads(text: str, folder: Path) -> dict[str, object]:
+def as_ansible_reads(text: str, files: Mapping[str, str], folder: Path) -> dict[str, object]:
     """The inventory as `ansible-inventory --list` tells it."""
     file = folder / "inventory.ini"
     file.write_text(text)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
     program = Path(sys.executable).with_name("ansible-inventory")
     done = subprocess.run(
-        [str(program), "-i", str(file), "--list"], capture_output=True, text=True, check=True
+        [str(program), "-i", str(file), "--list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
     )
     assert "WARNING" not in done.stderr
     read: dict[str, object] = json.loads(done.stdout)
     return read
 
 
+def plain(value: object) -> object:
+    """The text of a value that Ansible marks as data."""
+    return value["__ansible_unsafe"] if isinstance(value, dict) else value
+
+
 def test_ansible_reads_groups_hosts_and_variables(tmp_path: Path) -> None:
     values = {"domain": "a.example", "version": "1.10", "odd": 'it\'s #1 "x" = [y]', "n": "007"}
+    values |= {"yes": "no", "face": "\U0001f642 \x7f\u2028", "braces": "{{ 1 + 1 }}{% x %}"}
+    machine_values = {"m1": {"role": "master", "note": "a 'b' #c = \\ 007", "count": "7"}}
     read = as_ansible_reads(
-        export_inventory(HOSTS, variables=values, known_hosts=["/etc/k"]), tmp_path
+        export_inventory(HOSTS, known_hosts=["/etc/k"], groups={"cluster": ["m1"]}),
+        variable_files(values, machine_values),
+        tmp_path,
     )
     assert read["load_balancer"] == {"hosts": ["lb1"]}
     assert read["master"] == {"hosts": ["m1"]}
+    assert read["cluster"] == {"hosts": ["m1"]}
     meta = read["_meta"]
     assert isinstance(meta, dict)
     machine = meta["hostvars"]["lb1"]
@@ -50,25 +72,76 @@ def test_ansible_reads_groups_hosts_and_variables(tmp_path: Path) -> None:
     assert machine["ansible_ssh_common_args"] == (
         "-o StrictHostKeyChecking=yes -o UserKnownHostsFile=/etc/k -o ProxyJump=ops@10.9.9.9:2200"
     )
-    # Every value stays the text that it was.
-    assert {name: machine[name] for name in values} == values
+    # Every value stays the text that it was, and is marked as data.
+    assert {name: plain(machine[name]) for name in values} == values
+    assert all(isinstance(machine[name], dict) for name in values)
     assert meta["hostvars"]["here"]["ansible_connection"] == "local"
+    first = meta["hostvars"]["m1"]
+    assert {n: plain(first[n]) for n in machine_values["m1"]} == machine_values["m1"]
 
 
-def test_customers_groups_and_variables_of_machines_are_read_too(tmp_path: Path) -> None:
-    """Beside the roles; a value with blanks and signs stays the text that it was."""
-    variables = {"m1": {"role": "master", "note": "a b #c = 007", "count": "7"}}
-    read = as_ansible_reads(
-        export_inventory(HOSTS, groups={"cluster": ["m1"]}, host_variables=variables), tmp_path
+HOSTILE = "{{ lookup('pipe', 'touch PWNED') }}{% raw %}@FOLDER@{{ 1 + 1 }}"
+"""What a site file may hold where a text is asked for."""
+
+
+def played(folder: Path, *arguments: str) -> str:
+    """A playbook that uses each value three times over, played by ansible-playbook itself."""
+    (folder / "9.look.yml").write_text(
+        "- hosts: all\n  connection: local\n  gather_facts: false\n  tasks:\n"
+        "  - ansible.builtin.set_fact: {again: '{{ word }}', of_machine: '{{ note }}'}\n"
+        "  - ansible.builtin.set_fact: {once_more: '<{{ again }}><{{ of_machine }}>'}\n"
+        "  - ansible.builtin.copy: {content: '{{ once_more }}', dest: '{{ playbook_dir }}/seen'}\n"
     )
-    assert read["cluster"] == {"hosts": ["m1"]}
-    assert read["master"] == {"hosts": ["m1"]}
-    meta = read["_meta"]
+    program = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run(
+        [str(program), "-i", "inventory.ini", "-e", f"ansible_python_interpreter={sys.executable}",
+         "9.look.yml", *arguments],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return (folder / "seen").read_text()
+
+
+def test_what_a_person_wrote_is_never_a_template(tmp_path: Path) -> None:
+    """Played by hand, with the files of the customer's repository keeping the last word."""
+    theirs = tmp_path / "theirs"
+    (theirs / "group_vars").mkdir(parents=True)
+    (theirs / "group_vars" / "all.yml").write_text("kept: theirs\n")
+    (theirs / "1.first.yml").write_text("- hosts: all\n  tasks: []\n")
+    out = tmp_path / "out"
+    carried.copy(theirs, out)
+    files = variable_files(
+        {"word": HOSTILE, "kept": "ours"}, {"m1": {"note": HOSTILE, "kept_too": "x"}}
+    )
+    for name, content in files.items():
+        _write(out, name, content)
+    _write(out, "inventory.ini", export_inventory([Host("m1", "10.0.0.1")]))
+    assert played(out) == f"<{HOSTILE}><{HOSTILE}>"
+    assert not list(tmp_path.rglob("PWNED"))
+    listed = as_ansible_reads((out / "inventory.ini").read_text(), {}, out)
+    meta = listed["_meta"]
     assert isinstance(meta, dict)
-    assert {n: meta["hostvars"]["m1"][n] for n in ("role", "note", "count")} == variables["m1"]
-    for wrong in ("it's", 'say "x"', "a\nb", "back\\slash"):
-        with pytest.raises(InputProblem):
-            export_inventory(HOSTS, host_variables={"m1": {"note": wrong}})
+    assert plain(meta["hostvars"]["m1"]["kept"]) == "theirs"
+    assert plain(meta["hostvars"]["m1"]["kept_too"]) == "x"
+
+
+def test_a_run_gives_values_to_ansible_as_data(tmp_path: Path) -> None:
+    """The driver's own folder, made from its payload."""
+    run = PlaybookRun(
+        playbook="9.look.yml", folder=tmp_path, word="0" * 32,
+        inventory=Inventory((Host("m1", "10.0.0.1"),)),
+        settings={"word": HOSTILE}, host_variables={"m1": {"note": HOSTILE}},
+    )  # fmt: skip
+    raw = payload(run, Host("control", "local"))
+    length, _, rest = raw.partition(b"\n")
+    told = json.loads(rest[int(length) :])
+    for name, text in told["files"].items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text.replace(told["folder"], str(tmp_path)))
+    assert played(tmp_path, "--extra-vars", f"@{tmp_path}/variables.yaml") == (
+        f"<{HOSTILE}><{HOSTILE}>"
+    )
+    assert not list(tmp_path.rglob("PWNED"))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +151,8 @@ def test_customers_groups_and_variables_of_machines_are_read_too(tmp_path: Path)
         Host("a", "10.0.0.1 ansible_become_password=x"),
         Host("a", "10.0.0.1", user="-oProxyCommand=x"),
         Host("a", "10.0.0.1", bastion="x'y"),
+        Host("..", "10.0.0.1"),
+        Host("a", "10.0.0.1", identity_files=(Path("/k/{{ x }}"),)),
     ],
 )
 def test_what_ansible_or_ssh_would_misread_is_refused(host: Host) -> None:
@@ -87,9 +162,13 @@ def test_what_ansible_or_ssh_would_misread_is_refused(host: Host) -> None:
 
 @settings(max_examples=200)
 @given(st.text(max_size=60))
-def test_a_value_never_leaves_its_line(value: str) -> None:
-    lines = export_inventory([], variables={"x": value}).splitlines()
-    assert json.loads(lines[-1].removeprefix("x=")) == value
+def test_a_value_stays_what_it_is_on_one_line(value: str) -> None:
+    text = as_data({"yes": value})
+    assert text.count("\n") == 2
+
+    tag, _, rest = text.partition("\n")
+    assert tag == "--- !unsafe"
+    assert yaml.safe_load(rest) == {"yes": value}
 
 
 def test_openssh_reads_the_configuration(tmp_path: Path) -> None:

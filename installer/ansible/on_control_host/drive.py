@@ -96,7 +96,7 @@ def run(told: Dict[str, Any], folder: Path) -> int:  # noqa: UP006 - Python 3.9 
     """Write the files, run ansible-playbook, give its exit status."""
 
     def placed(text: str) -> str:
-        return text.replace("@FOLDER@", str(folder))
+        return text.replace(told["folder"], str(folder))
 
     for name, text in told["files"].items():
         write(folder / name, placed(text).encode())
