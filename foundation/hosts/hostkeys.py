@@ -1,4 +1,10 @@
-"""Host keys: shown to a person, confirmed, and kept in a known_hosts file."""
+"""Host keys: shown to a person, confirmed, and kept in a known_hosts file.
+
+`offered_key` gives the key that OpenSSH would show, and beside it every other type that the
+machine offers (`HostKeyOffer.shown`). What a person is to type on the machine follows the type
+that is shown: `console_command`. What consoles printed is compared by `fingerprints.compare`,
+and one key on several machines is told by `fingerprints.shared_keys`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,6 +23,48 @@ from foundation.problems import InputProblem
 
 SYSTEM_FILE: Final = Path("/etc/ssh/ssh_known_hosts")
 _SSH_PORT: Final = 22
+
+ALL_KEYS_COMMAND: Final = "cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -"
+"""What prints the SHA256 fingerprints of all host keys on the machine's own console."""
+
+_KINDS: Final = {
+    "ssh-ed25519": "ED25519",
+    "ecdsa-sha2-nistp256": "ECDSA",
+    "ecdsa-sha2-nistp384": "ECDSA",
+    "ecdsa-sha2-nistp521": "ECDSA",
+    "ssh-rsa": "RSA",
+    "ssh-dss": "DSA",
+}
+"""What ssh-keygen calls a type of key, which is also the middle of its file's name."""
+
+
+def kind_of(algorithm: str) -> str:
+    """The type of a key as ssh-keygen calls it: ED25519, ECDSA, RSA; else its own name."""
+    return _KINDS.get(algorithm, algorithm)
+
+
+def console_command(algorithm: str) -> str:
+    """What shows the fingerprint of a key of this type on the machine's own console."""
+    kind = _KINDS.get(algorithm)
+    if kind is None:
+        return ALL_KEYS_COMMAND
+    return f"ssh-keygen -lf /etc/ssh/ssh_host_{kind.lower()}_key.pub"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """One host key of a machine: one of the types that it offers."""
+
+    algorithm: str
+    fingerprint: str
+    """SHA256:… as ssh-keygen shows it."""
+    public_key: str
+    """One OpenSSH line: type and base64."""
+
+    @property
+    def kind(self) -> str:
+        """ED25519, ECDSA or RSA."""
+        return kind_of(self.algorithm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +84,28 @@ class HostKeyOffer:
     """The file and line where that key stands."""
     known_as: str = ""
     """How a known_hosts file names the machine: a name, an address or [address]:port."""
+    others: tuple[ShownKey, ...] = ()
+    """The keys of other types that an unknown machine offers, in OpenSSH's order."""
+
+    @property
+    def shown(self) -> tuple[ShownKey, ...]:
+        """Every key that the machine offers; first the one that this offer is about."""
+        return (ShownKey(self.algorithm, self.fingerprint, self.public_key), *self.others)
+
+    @property
+    def kind(self) -> str:
+        """The type of the key as ssh-keygen calls it: ED25519, ECDSA, RSA."""
+        return kind_of(self.algorithm)
+
+    def about(self, key: ShownKey) -> HostKeyOffer:
+        """The same offer about another of the machine's keys, so that this one is confirmed."""
+        return replace(
+            self,
+            algorithm=key.algorithm,
+            fingerprint=key.fingerprint,
+            public_key=key.public_key,
+            others=tuple(other for other in self.shown if other != key),
+        )
 
 
 def default_known_hosts(inventory: Inventory) -> Path:

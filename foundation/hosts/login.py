@@ -10,14 +10,17 @@ import asyncio
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Final
 
 import asyncssh
+from asyncssh.packet import PacketDecodeError, SSHPacket
 from asyncssh.public_key import (
     SSHKeyPair,
     get_default_certificate_algs,
     get_default_public_key_algs,
+    get_public_key_algs,
 )
 
 from foundation.hosts.keys import Identity, Ring
@@ -41,6 +44,8 @@ class Attempt:
     """The host key that was shown and is not trusted."""
     authority: asyncssh.SSHKey | None = None
     """The authority that signed an untrusted host certificate."""
+    host_key_algorithms: tuple[str, ...] = ()
+    """The host key algorithms that the server has, as it listed them."""
     methods: set[str] = field(default_factory=set)
     """The ways to log in that the server still offered when ours were at an end."""
     tried: list[str] = field(default_factory=list)
@@ -77,6 +82,7 @@ class _Client(asyncssh.SSHClient):
     ) -> bool:
         # Asked only for a key that the files do not hold: it is kept to be shown, and refused.
         self._attempt.offered = key
+        self._attempt.host_key_algorithms = _listed_by(self._connection)
         return False
 
     def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
@@ -158,22 +164,91 @@ def _shared_options() -> asyncssh.SSHClientConnectionOptions:
     )
 
 
-def host_key_algorithms(known: Known) -> list[str]:
-    """The host key algorithms to ask for: those of the keys we know first, then all others.
+_HOST_KEY_ORDER: Final[tuple[str, ...]] = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+"""The order in which OpenSSH asks for host keys (its KEX_DEFAULT_PK_ALG), so that what is shown
+here is what `ssh` shows."""
+_CERTIFICATE: Final = "-cert-v01@openssh.com"
+
+
+def host_key_algorithms(known: Known, configured: str = "") -> list[str]:
+    """The host key algorithms to ask for: those of the keys we know first, then OpenSSH's order.
 
     A server whose known key is gone thus shows another one, and that is a changed key, not a
-    failed negotiation.
+    failed negotiation. `configured` is HostKeyAlgorithms of an ssh config: a list in its place, or
+    one that begins with +, - or ^ and changes the usual one. A certificate comes first where an
+    authority is known, and last where none is.
     """
-    names: dict[str, None] = {}
-    if known.authorities:
-        names.update((name.decode(), None) for name in get_default_certificate_algs())
-    for key in known.keys:
-        names.update((name.decode(), None) for name in key.sig_algorithms)
-    names.update((name.decode(), None) for name in get_default_public_key_algs())
+    theirs = [name.decode() for name in get_default_public_key_algs()]
+    plain = [name for name in _HOST_KEY_ORDER if name in theirs]
+    plain += [name for name in theirs if name not in plain]
+    certificates = [name.decode() for name in get_default_certificate_algs()]
+    certificates.sort(key=lambda name: _rank(name.removesuffix(_CERTIFICATE)))
+    held = {name.decode() for key in known.keys for name in key.sig_algorithms}
     # Only where it is the key that is known: SHA-1 signatures are not asked for on their own.
     if not any(key.algorithm == b"ssh-rsa" for key in known.keys):
-        names.pop("ssh-rsa", None)
-    return list(names)
+        plain.remove("ssh-rsa")
+    mark, listed = configured[:1], [word.strip() for word in configured.lstrip("+-^").split(",")]
+    if configured and mark not in "+-^":
+        possible = {*certificates, *(name.decode() for name in get_public_key_algs())}
+        return [name for name in listed if name in possible] or plain
+    plain = [
+        *(name for name in plain if name in held),
+        *(name for name in plain if name not in held),
+    ]
+    ordered = [*certificates, *plain] if known.authorities else [*plain, *certificates]
+    if mark == "-":
+        return [name for name in ordered if not any(fnmatchcase(name, word) for word in listed)]
+    if mark == "^":
+        return list(dict.fromkeys([*_possible(listed), *ordered]))
+    return list(dict.fromkeys([*ordered, *_possible(listed)])) if mark == "+" else ordered
+
+
+def _rank(algorithm: str) -> int:
+    places = (*_HOST_KEY_ORDER, algorithm)
+    return places.index(algorithm)
+
+
+def _possible(patterns: list[str]) -> list[str]:
+    every = [*get_public_key_algs(), *get_default_certificate_algs()]
+    return [
+        name.decode()
+        for pattern in patterns
+        for name in every
+        if fnmatchcase(name.decode(), pattern)
+    ]
+
+
+def other_types(attempt: Attempt) -> list[str]:
+    """One algorithm for each further type of host key that a server listed, in our order."""
+    shown = attempt.offered.get_algorithm() if attempt.offered is not None else ""
+    found: dict[str, str] = {}
+    for name in _HOST_KEY_ORDER:
+        if name in attempt.host_key_algorithms:
+            found.setdefault("ssh-rsa" if name.startswith("rsa-") else name, name)
+    found.pop(shown, None)
+    return list(found.values())
+
+
+def _listed_by(connection: asyncssh.SSHClientConnection | None) -> tuple[str, ...]:
+    """The host key algorithms in a server's first message (RFC 4253, 7.1), empty if unreadable."""
+    # asyncssh keeps the message for the exchange hash and has no other name for it.
+    message: bytes = getattr(connection, "_server_kexinit", b"")
+    try:
+        packet = SSHPacket(message)
+        packet.get_bytes(1 + 16)
+        packet.get_namelist()
+        return tuple(name.decode("ascii", "replace") for name in packet.get_namelist())
+    except PacketDecodeError:
+        return ()
 
 
 async def open_connection(
@@ -186,12 +261,13 @@ async def open_connection(
     tunnel: asyncssh.SSHClientConnection | None,
     timeout: float,
     attempt: Attempt,
+    only: str | None = None,
 ) -> asyncssh.SSHClientConnection:
     """Log in to one server. Raises what asyncssh raises; `attempt` says how far it came.
 
     `trusted` decides which host keys are good; `known` only orders the algorithms asked for, and
-    is the same but where a key is to be shown without being trusted. A time-out raises
-    TimeoutError.
+    is the same but where a key is to be shown without being trusted. `only` is the one host key
+    algorithm to ask for. A time-out raises TimeoutError.
     """
     base = copy.copy(_shared_options())
     if target.config is not None:
@@ -200,10 +276,10 @@ async def open_connection(
     options: dict[str, Any] = {"encryption_algs": _PREFERRED_CIPHER}
     if target.config is not None and target.config.get("Ciphers"):
         options = {}
-    if (known.keys or known.authorities) and not (
-        target.config is not None and target.config.get("HostKeyAlgorithms")
-    ):
-        options["server_host_key_algs"] = host_key_algorithms(known)
+    configured = target.config.get("HostKeyAlgorithms") if target.config is not None else None
+    options["server_host_key_algs"] = (
+        [only] if only is not None else host_key_algorithms(known, str(configured or ""))
+    )
     if tunnel is None and target.config is not None and target.config.get("ProxyCommand"):
         options["proxy_command"] = target.config.get("ProxyCommand")
     else:

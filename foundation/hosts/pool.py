@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from foundation.hosts.login import Attempt
     from foundation.hosts.ssh import SshConnection
     from foundation.hosts.ssh_config import Target
-    from foundation.hosts.trusted import TrustedKeys
+    from foundation.hosts.trusted import Known, TrustedKeys
+
+log = logging.getLogger(__name__)
 
 _NO_CREDENTIALS: Final = Credentials()
 _CHAIN_LIMIT: Final = 8
@@ -137,7 +140,11 @@ class Pool:
         return self._targets[host]
 
     async def offered_key(self, host: Host) -> HostKeyOffer:
-        """The host key that a machine shows, without a login to it; raises ConnectionProblem."""
+        """The host key that a machine shows, without a login to it; raises ConnectionProblem.
+
+        Of a machine that no file knows, every type of key that it offers is asked for, with one
+        more connection for each, one after another: a server counts those that never log in.
+        """
         if host.local:
             raise InputProblem(
                 "this machine is not reached over SSH, so it shows no host key", where=host.name
@@ -145,30 +152,55 @@ class Pool:
         _, trusted = await self._shared()
         from foundation.hosts import login
         from foundation.hosts import trusted as trusted_keys
-        from foundation.hosts.keys import Ring
 
         target = self._resolve(host)
         tunnel = await self._tunnel(target)
         known = trusted.known(target.known_as, "", target.port)
-        attempt = login.Attempt()
         async with self._logins:
-            try:
-                # Nothing is trusted here, so the attempt ends where the key has been shown.
-                connection = await login.open_connection(
-                    target,
-                    trusted=trusted_keys.TrustedKeys(),
-                    known=known,
-                    ring=Ring(),
-                    password=None,
-                    tunnel=tunnel,
-                    timeout=self._timeout,
-                    attempt=attempt,
-                )
-                connection.abort()
-            except Exception as error:
-                if attempt.offered is None and attempt.authority is None:
-                    raise await self._problem(error, target, attempt, trusted) from error
-        return trusted_keys.offer(target, attempt, known, trusted)
+            attempt = login.Attempt()
+            error = await self._shown_key(target, known, tunnel, attempt)
+            if error is not None and attempt.offered is None and attempt.authority is None:
+                raise await self._problem(error, target, attempt, trusted) from error
+            others: list[asyncssh.SSHKey] = []
+            for algorithm in login.other_types(attempt) if not known.keys else ():
+                again = login.Attempt()
+                error = await self._shown_key(target, known, tunnel, again, only=algorithm)
+                if again.offered is None and error is not None:
+                    log.info("%s showed no host key for %s: %s", host.name, algorithm, error)
+                elif again.offered is not None:
+                    others.append(again.offered)
+        return trusted_keys.offer(target, attempt, known, trusted, others)
+
+    async def _shown_key(
+        self,
+        target: Target,
+        known: Known,
+        tunnel: asyncssh.SSHClientConnection | None,
+        attempt: Attempt,
+        *,
+        only: str | None = None,
+    ) -> Exception | None:
+        """One connection that ends where the key was shown, for nothing is trusted in it."""
+        from foundation.hosts import login
+        from foundation.hosts import trusted as trusted_keys
+        from foundation.hosts.keys import Ring
+
+        try:
+            connection = await login.open_connection(
+                target,
+                trusted=trusted_keys.TrustedKeys(),
+                known=known,
+                ring=Ring(),
+                password=None,
+                tunnel=tunnel,
+                timeout=self._timeout,
+                attempt=attempt,
+                only=only,
+            )
+        except Exception as error:
+            return error
+        connection.abort()
+        return None
 
     async def _shared(self) -> tuple[Keyring, TrustedKeys]:
         """The keys and the trusted host keys of all machines, read once (again when changed)."""

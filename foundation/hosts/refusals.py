@@ -11,6 +11,7 @@ from typing import Final
 
 import asyncssh
 
+from foundation.hosts.hostkeys import console_command
 from foundation.hosts.login import Attempt
 from foundation.hosts.ssh_config import Target
 from foundation.hosts.trusted import TrustedKeys, fingerprint, public_line
@@ -261,8 +262,8 @@ def host_key_problem(
             f"the machine is not known yet; its host key is {fingerprint(offered)} "
             f"({offered.get_algorithm()})",
             where=where,
-            remedy="Compare the fingerprint on the machine's console (ssh-keygen -lf "
-            "/etc/ssh/ssh_host_ed25519_key.pub), then confirm it: sitewright trust",
+            remedy="Compare the fingerprint on the machine's console "
+            f"({console_command(offered.get_algorithm())}), then confirm it: sitewright trust",
             fingerprint=fingerprint(offered),
             public_key=public_line(offered),
         )

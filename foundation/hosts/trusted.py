@@ -9,14 +9,14 @@ old key can be named.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncssh import SSHKey, SSHKnownHosts
 
-from foundation.hosts.hostkeys import HostKeyOffer, host_pattern
+from foundation.hosts.hostkeys import HostKeyOffer, ShownKey, host_pattern
 from foundation.problems import HostKeyProblem, InputProblem
 
 if TYPE_CHECKING:
@@ -116,7 +116,13 @@ class TrustedKeys(SSHKnownHosts):
         return self._places.get(public_line(key).split()[1])
 
 
-def offer(target: Target, attempt: Attempt, known: Known, trusted: TrustedKeys) -> HostKeyOffer:
+def offer(
+    target: Target,
+    attempt: Attempt,
+    known: Known,
+    trusted: TrustedKeys,
+    others: Iterable[SSHKey] = (),
+) -> HostKeyOffer:
     """What a machine showed, beside what the files say of it; raises HostKeyProblem if revoked."""
     shown = attempt.offered or attempt.authority
     if shown is None or shown in known.revoked:
@@ -140,6 +146,11 @@ def offer(target: Target, attempt: Attempt, known: Known, trusted: TrustedKeys) 
         known_fingerprint=fingerprint(old) if old is not None and changed else None,
         known_in=trusted.place(old) if old is not None and changed else None,
         known_as=host_pattern(target.known_as, target.port),
+        others=tuple(
+            ShownKey(key.get_algorithm(), fingerprint(key), public_line(key))
+            for key in others
+            if key != shown and key not in known.revoked
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from foundation.problems import ExitCode, Problem, Refused
 from installer.commands.options import Targets, add_machine_options, read_targets
 
 if TYPE_CHECKING:
+    from foundation.hosts.fingerprints import ConsoleWords
     from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.hosts.model import Host
 
@@ -24,29 +25,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--fingerprints",
         type=Path,
         metavar="FILE",
-        help="confirm the keys whose SHA256:… stands in this file (from the consoles, say)",
+        help="confirm the keys whose SHA256:… stands in this file: what the consoles printed; a "
+        "line that names a machine speaks of that machine alone",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show each machine's fingerprint; trust those that a person or a file confirms."""
+    """Show each machine's fingerprints; trust those that a person or a file confirms."""
+    from foundation.hosts.fingerprints import read_console, shared_keys
     from foundation.hosts.hostkeys import default_known_hosts, trust
 
     targets = read_targets(options)
-    expected = _expected(options.fingerprints) if options.fingerprints else None
+    text = read_text(options.fingerprints) if options.fingerprints else None
     offers, problems = asyncio.run(_offers(targets, options.connect_timeout))
     for name, problem in problems:
         print(f"{name}: {problem.cause}\n  Do: {problem.remedy}", file=sys.stderr)
-    width = max((len(offer.host.name) for offer in offers), default=0)
-    for offer in offers:
-        print(f"{offer.host.name:<{width}}  {offer.state:<8} {offer.algorithm} {offer.fingerprint}")
-        if offer.state == "changed":
-            print(f"{'':<{width}}  trusted  {offer.known_fingerprint} ({offer.known_in})")
+    for line in _table(offers):
+        print(line)
+    for shared in shared_keys(offers):
+        print(f"Note: {shared.sentence}.", file=sys.stderr)
     changed = [offer for offer in offers if offer.state == "changed"]
     unknown = [offer for offer in offers if offer.state == "unknown"]
-    if expected is not None:
-        confirmed = [offer for offer in unknown if offer.fingerprint in expected]
-        refused = [offer for offer in unknown if offer.fingerprint not in expected]
+    if text is not None:
+        words = read_console(text, targets.inventory)
+        confirmed = _told(offers, unknown, words, options.fingerprints)
     elif unknown and not sys.stdin.isatty():
         raise Refused(
             f"{len(unknown)} keys are not confirmed, and there is no terminal to ask on",
@@ -55,7 +57,6 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         confirmed = _ask(unknown)
-        refused = [offer for offer in unknown if offer not in confirmed]
     if confirmed:
         file = default_known_hosts(targets.inventory)
         trust(confirmed, file)
@@ -68,11 +69,43 @@ def run(options: argparse.Namespace) -> int:
         )
     if changed or problems:
         return ExitCode.UNREACHABLE
+    done = {offer.host.name for offer in confirmed}
+    refused = any(offer.host.name not in done for offer in unknown)
     return ExitCode.REFUSED if refused else ExitCode.DONE
 
 
-def _expected(file: Path) -> set[str]:
-    return {word.rstrip(",;") for word in read_text(file).split() if word.startswith("SHA256:")}
+def _table(offers: list[HostKeyOffer]) -> list[str]:
+    """A line a key: first the one that ssh shows, below it the other types."""
+    width = max((len(offer.host.name) for offer in offers), default=0)
+    lines = []
+    for offer in offers:
+        state = offer.state
+        lines.append(
+            f"{offer.host.name:<{width}}  {state:<8} {offer.algorithm} {offer.fingerprint}"
+        )
+        if offer.state == "changed":
+            lines.append(f"{'':<{width}}  trusted  {offer.known_fingerprint} ({offer.known_in})")
+        lines += [
+            f"{'':<{width}}  {'or':<8} {key.algorithm} {key.fingerprint}" for key in offer.others
+        ]
+    return lines
+
+
+def _told(
+    offers: list[HostKeyOffer], unknown: list[HostKeyOffer], words: ConsoleWords, file: Path
+) -> list[HostKeyOffer]:
+    """The unknown keys that a file of fingerprints confirms; why it does not confirm the others."""
+    from foundation.hosts.fingerprints import compare
+
+    compared = [one for one in compare(offers, words) if one.offer in unknown]
+    for one in compared:
+        if one.verdict != "agrees":
+            print(f"{one.offer.host.name}: not confirmed, {one.reason}.", file=sys.stderr)
+    if any(one.verdict != "agrees" for one in compared):
+        print(f"{file}: {len(words.told)} SHA256 fingerprints were read.", file=sys.stderr)
+    for sentence in words.shortcomings() if compared else ():
+        print(f"{file}: {sentence}.", file=sys.stderr)
+    return [offer for one in compared for offer in one.agreeing]
 
 
 async def _offers(
@@ -100,16 +133,20 @@ async def _offers(
 def _ask(unknown: list[HostKeyOffer]) -> list[HostKeyOffer]:
     if not unknown:
         return []
+    from foundation.hosts.hostkeys import console_command
+
+    commands = dict.fromkeys(console_command(offer.algorithm) for offer in unknown)
     print(
         "Compare each fingerprint with the machine's console:\n"
-        "  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+        + "\n".join(f"  {command}" for command in commands),
         file=sys.stderr,
     )
     confirmed: list[HostKeyOffer] = []
     for place, offer in enumerate(unknown):
         rest = len(unknown) - place
         more = f", all to trust these {rest}" if rest > 1 else ""
-        print(f"Trust {offer.host.name} {offer.fingerprint}? yes, no{more}: ", end="", flush=True)
+        asked = f"{offer.host.name} {offer.kind} {offer.fingerprint}"
+        print(f"Trust {asked}? yes, no{more}: ", end="", flush=True)
         answer = sys.stdin.readline().strip().lower()
         if answer == "all" and rest > 1:
             return [*confirmed, *unknown[place:]]

@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 from foundation.hosts.connection import Credentials
 from foundation.hosts.hostkeys import (
     HostKeyOffer,
+    console_command,
     default_known_hosts,
     known_hosts_files,
     offered_key,
     trust,
 )
+from foundation.hosts.login import host_key_algorithms
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from foundation.hosts.trusted import TrustedKeys, fingerprint
+from foundation.hosts.trusted import Known, TrustedKeys, fingerprint
 from foundation.paths import known_hosts_file
 from foundation.problems import HostKeyProblem, InputProblem, UnknownHostKey, Unreachable
 from tests.foundation.sshd import Sshd, StartSshd, free_port, keygen
@@ -125,6 +127,62 @@ async def test_an_unknown_key_is_offered_trusted_and_then_lets_in(
         assert (await (await pool.connect(sshd.host())).run(["true"])).status == 0
     log = (sshd.folder / "log").read_text()
     assert log.count("Accepted publickey") == 1
+
+
+def three_keys(start: StartSshd, folder: Path) -> tuple[Sshd, dict[str, str]]:
+    """A server with the three host keys of a stock machine, and each type's public line."""
+    files = {kind: keygen(folder / f"extra_{kind}", kind=kind) for kind in ("rsa", "ecdsa")}
+    server = start(*(f"HostKey {file}" for file in files.values()))
+    lines = {
+        kind: " ".join(file.with_suffix(".pub").read_text().split()[:2])
+        for kind, file in files.items()
+    }
+    return server, {**lines, "ed25519": server.host_key}
+
+
+async def test_the_key_shown_is_the_one_that_ssh_shows_with_every_other_type_beside_it(
+    start_sshd: StartSshd, tmp_path: Path
+) -> None:
+    server, lines = three_keys(start_sshd, tmp_path)
+    file = tmp_path / "known"
+    inventory = Inventory((server.host(),), (file,), use_ssh_config=False)
+    offer = await offered_key(server.host(), inventory)
+    assert [key.public_key for key in offer.shown] == [
+        lines["ed25519"], lines["ecdsa"], lines["rsa"],
+    ]  # fmt: skip
+    assert [key.kind for key in offer.shown] == ["ED25519", "ECDSA", "RSA"]
+    assert console_command(offer.algorithm).endswith("ssh_host_ed25519_key.pub")
+    # Whichever was compared is the one that is trusted, and then the one that is asked for.
+    trust([offer.about(offer.others[1])], file)
+    assert file.read_text().split(maxsplit=1)[1].strip() == lines["rsa"]
+    again = await offered_key(server.host(), inventory)
+    assert (again.state, again.algorithm, again.others) == ("trusted", "ssh-rsa", ())
+    async with Pool(inventory) as pool:
+        assert (await (await pool.connect(server.host())).run(["true"])).status == 0
+
+
+def test_host_keys_are_asked_for_as_openssh_asks() -> None:
+    nothing = Known((), (), ())
+    plain = [name for name in host_key_algorithms(nothing) if "-cert-" not in name]
+    shown = subprocess.run(
+        ["ssh", "-G", "-F", "/dev/null", "nowhere"], capture_output=True, text=True, check=True
+    ).stdout
+    (line,) = [row for row in shown.splitlines() if row.startswith("hostkeyalgorithms ")]
+    theirs = [name for name in line.split()[1].split(",") if "-cert-" not in name]
+    assert plain[: len(theirs)] == theirs
+    assert "ssh-rsa" not in plain
+    held = Known((asyncssh.generate_private_key("ssh-rsa"),), (), ())
+    assert host_key_algorithms(held)[0] == "rsa-sha2-512"
+    assert set(host_key_algorithms(held)) == {*host_key_algorithms(nothing), "ssh-rsa"}
+
+
+def test_the_algorithms_of_a_config_replace_or_change_the_usual_ones() -> None:
+    nothing = Known((), (), ())
+    usual = host_key_algorithms(nothing)
+    assert host_key_algorithms(nothing, "rsa-sha2-256,nonsense") == ["rsa-sha2-256"]
+    assert host_key_algorithms(nothing, "+ssh-rsa") == [*usual, "ssh-rsa"]
+    assert host_key_algorithms(nothing, "^rsa-sha2-512")[:2] == ["rsa-sha2-512", "ssh-ed25519"]
+    assert "ssh-ed25519" not in host_key_algorithms(nothing, "-ssh-ed25519*")
 
 
 async def test_a_changed_key_is_offered_with_the_old_one_and_is_not_trusted(

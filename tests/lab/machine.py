@@ -17,7 +17,7 @@ from tests.lab.recipe import FULL, Recipe, StandIn
 
 _PODMAN = ("podman", "--runtime", "runc")  # crun refuses hybrid cgroups
 
-_HOST_KEYS = "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub"
+_HOST_KEYS = "cd /etc/ssh; cat ssh_host_ed25519_key.pub ssh_host_ecdsa_key.pub ssh_host_rsa_key.pub"
 
 _NEW_HOST_KEYS = """\
 rm -f /etc/ssh/ssh_host_*

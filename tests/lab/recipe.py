@@ -83,8 +83,6 @@ if [ -d /etc/sudoers.d ]; then
 fi
 
 cat > /etc/ssh/sshd_config.d/10-lab.conf <<'END'
-HostKey /etc/ssh/ssh_host_ed25519_key
-HostKey /etc/ssh/ssh_host_ecdsa_key
 PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -92,7 +90,7 @@ Match User engineer
     PasswordAuthentication yes
 END
 
-# No RSA key: making one costs more than the rest of the boot.
+# Three types, as every stock server has them. RSA has 2048 bits, for making it costs the most.
 cat > /etc/systemd/system/lab-host-keys.service <<'END'
 [Unit]
 Description=Make the SSH host keys of this lab machine
@@ -100,12 +98,13 @@ DefaultDependencies=no
 After=local-fs.target
 Before=ssh.service shutdown.target
 Conflicts=shutdown.target
-ConditionPathExists=!/etc/ssh/ssh_host_ecdsa_key
+ConditionPathExists=!/etc/ssh/ssh_host_rsa_key
 
 [Service]
 Type=oneshot
 ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -C "" -f /etc/ssh/ssh_host_ed25519_key
 ExecStart=/usr/bin/ssh-keygen -q -t ecdsa -N "" -C "" -f /etc/ssh/ssh_host_ecdsa_key
+ExecStart=/usr/bin/ssh-keygen -q -t rsa -b 2048 -N "" -C "" -f /etc/ssh/ssh_host_rsa_key
 
 [Install]
 WantedBy=multi-user.target

@@ -1,0 +1,53 @@
+"""`sitewright trust` against real servers: the key that is shown is the key that is compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from installer.cli import main
+from tests.foundation.sshd import Sshd, StartSshd, keygen, start_sshd
+
+__all__ = ["start_sshd"]
+
+
+def three_keys(start: StartSshd, folder: Path) -> Sshd:
+    """A server with the three types of host keys of a stock machine."""
+    more = [keygen(folder / kind, kind=kind) for kind in ("rsa", "ecdsa")]
+    return start(*(f"HostKey {file}" for file in more))
+
+
+def trust(server: Sshd, folder: Path, prints: str) -> int:
+    """The command over one machine called m1 and a file of fingerprints."""
+    (folder / "prints").write_text(prints)
+    return main([
+        "trust", f"m1={server.user}@127.0.0.1:{server.port}", "--known-hosts",
+        str(folder / "known"), "--fingerprints", str(folder / "prints"),
+    ])  # fmt: skip
+
+
+def test_what_a_console_prints_of_its_ed25519_key_confirms_the_machine(
+    start_sshd: StartSshd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = three_keys(start_sshd, tmp_path)
+    assert trust(server, tmp_path, f"m1: {server.host_key} root@m1") == 0
+    out, _ = capsys.readouterr()
+    assert [line.split()[-2] for line in out.splitlines()] == [
+        "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa",
+    ]  # fmt: skip
+    assert (tmp_path / "known").read_text().split(maxsplit=1)[1].strip() == server.host_key
+
+
+def test_a_file_that_confirms_nothing_says_why(
+    start_sshd: StartSshd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = three_keys(start_sshd, tmp_path)
+    md5 = "256 MD5:1f:63:00:9e:7d:a8:f3:71:30:bd:66:60:c2:f5:38:60 root@x (ED25519)"
+    assert trust(server, tmp_path, md5) == 7
+    err = capsys.readouterr().err
+    assert "m1: not confirmed, no line holds a key of it." in err
+    assert "0 SHA256 fingerprints were read" in err
+    assert "line 1 holds fingerprints in MD5" in err
+    assert "ssh-keygen -E sha256 -lf" in err
+    assert not (tmp_path / "known").exists()
