@@ -52,7 +52,7 @@ def digest(folder: Path) -> str:
     It is made of each file's name, bytes and whether it can be executed.
     """
     whole = hashlib.sha256()
-    for name, path in _files(folder):
+    for name, path in files_of(folder):
         data, mode = _read(path)
         _take_in(whole, name, data, mode)
     return whole.hexdigest()
@@ -67,7 +67,7 @@ def keep(plan: Plan, run: Path) -> None:
         target = make_private(run / KEPT) / name
         target.mkdir(mode=0o700)
         whole = hashlib.sha256()
-        for relative, path in _files(Path(origin)):
+        for relative, path in files_of(Path(origin)):
             data, mode = _read(path)
             _take_in(whole, relative, data, mode)
             _write(target / relative, data, mode)
@@ -128,12 +128,12 @@ def places(plan: Plan, run: Path) -> tuple[Place, ...]:
 
 def copy(folder: Path, target: Path) -> None:
     """Copy a folder of playbooks as a run would; raises InputProblem, OSError."""
-    for relative, path in _files(folder):
+    for relative, path in files_of(folder):
         data, mode = _read(path)
         _write(target / relative, data, mode)
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
     """Every file below a folder by its relative name, in one order, and where it really lies.
 
     A link is followed where it stays below the folder. One that leaves it would carry whatever it

@@ -82,6 +82,8 @@ class Plan:
     """The bundle, the keys of its makers, and the digest of its index; empty without one."""
     pages: tuple[tuple[str, str], ...] = ()
     """What can be opened afterwards: title and address."""
+    notes: tuple[str, ...] = ()
+    """What was seen in the making and a person should know, a sentence each."""
 
     def as_json(self) -> dict[str, Json]:
         """The plan as plain values, the same for the same plan."""
@@ -100,6 +102,7 @@ class Plan:
             **({"control": self.control} if self.control else {}),
             **({"supplies": dict(self.supplies)} if self.supplies else {}),
             **({"pages": [[title, url] for title, url in self.pages]} if self.pages else {}),
+            **({"notes": list(self.notes)} if self.notes else {}),
             "stages": [
                 {
                     "id": stage.id,

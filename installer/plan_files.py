@@ -52,6 +52,7 @@ class _Plan(_Part):
     control: str = ""
     supplies: dict[str, str] = {}
     pages: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
     stages: tuple[_Stage, ...]
 
 
@@ -109,4 +110,5 @@ def plan_from_json(path: Path) -> Plan:
         control=read.control,
         supplies=tuple(read.supplies.items()),
         pages=read.pages,
+        notes=read.notes,
     )

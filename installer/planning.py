@@ -17,6 +17,7 @@ from foundation.problems import InputProblem
 from installer import carried
 from installer.events import Json
 from installer.plan import Plan, PlannedStage, PlannedStep
+from installer.playbooks_reach import reaching_out
 from installer.rendering import Renderer
 from installer.settings import Answers, answers, load_settings
 from installer.stage_files import load_stages
@@ -95,6 +96,8 @@ def make_plan(
     left = {stage.id for stage in stages}
     planned = [stage for s in stages if (stage := planner.stage(s, left)) is not None]
     needed = {name for stage in stages for step in stage.steps for name in step.secrets}
+    carries = _carries(solution, playbooks, planned)
+    own = [Path(folder) for name, folder, _ in carries if name == carried.SITE]
     return Plan(
         solution=solution.id,
         environment=environment,
@@ -105,7 +108,7 @@ def make_plan(
         groups=_further_groups(solution, machines),
         variables=_variables(solution, site),
         playbooks=str(playbooks or solution.folder / "playbooks"),
-        carries=_carries(solution, playbooks, planned),
+        carries=carries,
         control=site.control or "",
         supplies=as_plan(supplied),
         pages=tuple(
@@ -113,6 +116,7 @@ def make_plan(
             for page in solution.file.pages
             if operation is None and settled.holds(page.when)
         ),
+        notes=tuple(note for folder in own for note in reaching_out(folder)),
     )
 
 
@@ -146,7 +150,11 @@ def _further_groups(
 
 
 def _variables(solution: Solution, site: Site) -> tuple[tuple[str, dict[str, str]], ...]:
-    """What each machine's roles say of it there, and the site; the site has the last word."""
+    """What each machine's roles say of it there, and the site, which says it of nothing else.
+
+    Raises InputProblem where a variable of the site would speak over a setting, a secret or a role.
+    """
+    settings = {setting.name for setting in load_settings(solution).settings}
     found = []
     for host in site.hosts:
         values: dict[str, str | None] = {}
@@ -154,10 +162,24 @@ def _variables(solution: Solution, site: Site) -> tuple[tuple[str, dict[str, str
             for name, value in role.playbook_variables.items() if role.id in host.roles else ():
                 values[name] = value if values.get(name, value) == value else None
         known = {name: value for name, value in values.items() if value is not None}
-        known |= {name: _shown(value) for name, value in host.variables.items()}
+        for name, given in host.variables.items():
+            if name in settings:
+                raise _spoken_over(host.name, name, "a setting of the whole site")
+            if known.get(name, _shown(given)) != _shown(given):
+                raise _spoken_over(host.name, name, f"{known[name]} by the role of the machine")
+            known[name] = _shown(given)
         if known:
             found.append((host.name, known))
     return tuple(found)
+
+
+def _spoken_over(host: str, name: str, what: str) -> InputProblem:
+    return InputProblem(
+        f'the variable "{name}" of the machine {host} is {what}',
+        where=f"the site file, hosts, {host}, variables",
+        remedy="Take it away there, and say it where it belongs: under `settings:`, or by the "
+        "roles of the machine.",
+    )
 
 
 def _settled(solution: Solution, site: Site, supplied: Supplied | None) -> Answers:

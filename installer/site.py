@@ -65,8 +65,35 @@ def _word(value: str) -> str:
     return value
 
 
+_ANSIBLES_OWN: Final = frozenset(
+    (
+        "environment", "group_names", "groups", "hostvars", "inventory_dir", "inventory_file",
+        "inventory_hostname", "inventory_hostname_short", "item", "lookup", "namespace", "now",
+        "omit", "play_hosts", "playbook_dir", "q", "query", "role_name", "role_names",
+        "role_path", "undef", "vars",
+    )
+)  # fmt: skip
+"""Names that mean something to Ansible itself, in every playbook."""
+
+
+def _variable(value: str) -> str:
+    """A variable of a machine says what the machine is, never how it is reached or what runs."""
+    name = value.lower()
+    if name.startswith("ansible_"):
+        raise ValueError(
+            "variables of Ansible itself decide how a machine is reached and which programs run, "
+            "on this machine too, so that a site file has none; say user, port, bastion and keys "
+            "under the machine itself, and leave the rest out"
+        )
+    if name in _ANSIBLES_OWN or name.startswith("sitewright_"):
+        raise ValueError(f'"{value}" has a meaning of its own in playbooks; take another name')
+    return value
+
+
 Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_word)]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+Variable = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100), AfterValidator(_variable)
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Paths = Annotated[tuple[Annotated[str, AfterValidator(_word)], ...], BeforeValidator(_as_tuple)]
 Roles = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]

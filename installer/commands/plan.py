@@ -13,6 +13,7 @@ from foundation.durations import duration
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.options import add_output_options, text_style, write_result
 from installer.commands.which_site import add_site_options, site_file_of
+from installer.review import beside_the_steps
 
 if TYPE_CHECKING:
     from installer.plan import Plan, PlannedStep
@@ -109,6 +110,8 @@ def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:
     ]
     if plan.control:
         lines.append(f"Ansible, Helm and kubectl run on {plan.control}.")
+    for line in beside_the_steps(plan, full=full):
+        lines += textwrap.wrap(line, width, subsequent_indent="  ")
     for number, stage in enumerate(plan.stages, 1):
         lines += ["", f"{number}. {stage.title} ({stage.id}), {duration(stage.expected_seconds)}"]
         lines += textwrap.wrap(stage.why, width, initial_indent="   ", subsequent_indent="   ")
