@@ -12,20 +12,24 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.geometry import Size
 
 from foundation.problems import ExitCode, Problem
 from screens.answers import Answers, load_answers, save_answers
-from screens.crash import write_log
+from screens.crash import own_error
 from screens.face import FaceApp, run_face
+from screens.late import at_work, drop, is_gone
 from screens.look import LOOK_WORDS, Look
-from screens.memory import Memory
+from screens.memory import Changed, Memory
 from screens.services import Access, Services
 from screens.wizard import (
     StepId,
@@ -136,7 +140,12 @@ class SitewrightApp(FaceApp):
         return Access(answers.inventory(), self.memory.credentials, answers.login.sudo)
 
     def go(self, step: StepId, answers: Answers) -> None:
-        """Show a step, with these answers; the place is kept on disk."""
+        """Show a step, with these answers; the place is kept on disk.
+
+        Work of a screen that the person has left leads nowhere any more.
+        """
+        if is_gone(at_work()):
+            return
         self.answers = replace(
             answers,
             step=step.value,
@@ -158,6 +167,8 @@ class SitewrightApp(FaceApp):
 
     def go_next(self, answers: Answers) -> None:
         """On to the next step, unless something is missing."""
+        if is_gone(at_work()):
+            return
         here = self.step
         answers = replace(answers, installable=self._installable(answers))
         why_not = missing(here, answers)
@@ -269,18 +280,27 @@ class SitewrightApp(FaceApp):
 
     # ---- errors
 
-    def work_failed(self, error: BaseException) -> None:
+    @property
+    def touched(self) -> str:
+        """What is said of the machines after an error of ours."""
+        if self.memory.changed is Changed.NOW:
+            return "what runs on machines goes on there"
+        return self.memory.changed.value[:1].lower() + self.memory.changed.value[1:]
+
+    def work_failed(self, error: BaseException, *, of: DOMNode | None = None) -> None:
         """The one place where the errors of work in the background arrive; the rest goes on."""
-        screen = self.step_screen
-        if isinstance(error, Problem):
-            screen.show_problem(error)
-        else:
-            place = write_log(error)
-            screen.say(
-                f"Sitewright met an error of its own: {type(error).__name__}: {error}. "
-                f"The rest goes on. {place}",
-                bad=True,
-            )
+        if of is not None and is_gone(of):
+            drop(error)
+            return
+        try:
+            screen = self.step_screen
+            if isinstance(error, Problem):
+                screen.show_problem(error)
+            else:
+                screen.say(own_error(error), bad=True)
+        except (NoMatches, RuntimeError):
+            # The step in front is not drawn yet.
+            self.set_timer(0.1, partial(self.work_failed, error))
 
 
 def run_wizard(services: Services | None = None, *, site_file: Path | None = None) -> int:

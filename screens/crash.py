@@ -23,10 +23,22 @@ def write_log(error: BaseException) -> str:
     return f"The details are in {file}."
 
 
-def crash_sentence(error: BaseException) -> str:
-    """One sentence on an error of ours, with the place of its details."""
+def own_error(error: BaseException) -> str:
+    """What is said of an error of ours that ends nothing, with the place of its details."""
+    place = write_log(error)
+    return redact(
+        f"Sitewright met an error of its own: {type(error).__name__}: {error}. "
+        f"The rest goes on. {place}"
+    )
+
+
+def crash_sentence(error: BaseException, touched: str) -> str:
+    """One sentence on an error of ours that ended a face, with the place of its details.
+
+    `touched` says what became of the machines, as the record of the site has it.
+    """
     place = write_log(error)
     return redact(
         f"Sitewright met an error of its own ({type(error).__name__}: {error}) and stopped; "
-        f"nothing has been changed on any machine, and your place is kept. {place}"
+        f"{touched}, and your place is kept: start sitewright again and choose to go on. {place}"
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import App
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.scrollbar import ScrollBar
 
 from foundation.problems import ExitCode
 from screens.crash import crash_sentence
+from screens.late import at_work, drop, is_gone
 from screens.look import (
     ASCII_FILTER,
     NO_COLOUR_FILTER,
@@ -24,9 +26,10 @@ from screens.look import (
     remember_look,
     theme_for,
 )
+from screens.typed_ahead import TypedAhead
 
 
-class FaceApp(App[int]):
+class FaceApp(TypedAhead):
     """An app in one of the looks, which F4 changes."""
 
     TITLE = "Sitewright"
@@ -37,6 +40,8 @@ class FaceApp(App[int]):
         *("trust.tcss", "verify.tcss", "welcome.tcss"),
     ]
     ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    """The terminal's own selection is what copies; Textual's would only get between clicks."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f4", "look", "Look", show=False, priority=True),
     ]
@@ -75,17 +80,65 @@ class FaceApp(App[int]):
             for widget in screen.walk_children(with_self=True):
                 widget.refresh(layout=True)
 
+    # ---- errors
+
+    def work_failed(self, error: BaseException, *, of: DOMNode | None = None) -> None:
+        """The one place where the errors of work arrive; the rest goes on.
+
+        `of` is the screen or widget that the work was for; one that is gone is told nothing.
+        """
+        raise NotImplementedError
+
+    def keep_place(self) -> None:
+        """Keep what a person told, as long as there is time."""
+
+    @property
+    def touched(self) -> str:
+        """What is said of the machines when the face ends by an error of its own."""
+        return "nothing has been changed on any machine"
+
+    async def on_event(self, event: events.Event) -> None:
+        """No key, click or paste ends the face, whatever goes wrong on its way."""
+        if not isinstance(event, events.InputEvent | events.Paste):
+            await super().on_event(event)
+            return
+        try:
+            await super().on_event(event)
+        except Exception as error:
+            self.work_failed(error)
+
+    async def _dispatch_action(
+        self,
+        namespace: DOMNode,
+        action_name: str,
+        params: Any,
+    ) -> bool:
+        """What a key or a click does; whatever goes wrong in it is told, and ends nothing."""
+        try:
+            return await super()._dispatch_action(namespace, action_name, params)
+        except Exception as error:
+            if is_gone(namespace):
+                drop(error)
+            else:
+                self.work_failed(error)
+            return True
+
     def _handle_exception(self, error: Exception) -> None:
         """An error nobody handled: log it, give the terminal back, say it in one sentence.
 
         Textual's own would print a traceback with the values of variables, which could be secrets.
+        What comes from a widget that is gone ends nothing.
         """
+        if is_gone(at_work()):
+            drop(error)
+            return
         self._return_code = int(ExitCode.OUR_ERROR)
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
         if self.crash is None:
-            self.crash = crash_sentence(error)
+            self.keep_place()
+            self.crash = crash_sentence(error, self.touched)
         self._close_messages_no_wait()
 
 
@@ -94,7 +147,7 @@ def run_face(app: FaceApp) -> int:
     try:
         code = app.run()
     except Exception as error:
-        app.crash = app.crash or crash_sentence(error)
+        app.crash = app.crash or crash_sentence(error, app.touched)
         code = None
     if app.crash is not None:
         print(app.crash, file=sys.stderr)

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from foundation.hosts.model import Host
-from foundation.problems import InputProblem
+from foundation.problems import InputProblem, Problem
 from screens.answers import Answers, Login, joined
 from screens.machine_words import tried_words
 from screens.services import Access, MachineFile
@@ -52,6 +52,8 @@ class MachinesScreen(StepScreen):
         self.attempt = 0
         """Which trial of a machine counts; the answer to an earlier one is stale."""
         self.trying: dict[str, int] = {}
+        self.adding = 0
+        """How many texts were typed; each is read on its own."""
 
     def compose_body(self) -> ComposeResult:
         """A line to type in, and the list."""
@@ -84,7 +86,10 @@ class MachinesScreen(StepScreen):
         event.stop()
         text = event.value.strip()
         if text:
-            self.run_quietly(self._add_text(text, event.input), group="add")
+            # The line is free at once for what is typed next; a text that cannot stand comes back.
+            self.query_one("#add", Line).value = ""
+            self.adding += 1
+            self.run_quietly(self._add_text(text), group=f"add {self.adding}")
         elif self.hosts:
             self.action_next()
 
@@ -93,11 +98,15 @@ class MachinesScreen(StepScreen):
         event.stop()
         self._open_list(event.text)
 
-    async def _add_text(self, text: str, line: object) -> None:
-        hosts = await self.services.hosts_from_text(text)
-        self._add(hosts)
-        if isinstance(line, Line):
-            line.value = ""
+    async def _add_text(self, text: str) -> None:
+        line = self.query_one("#add", Line)
+        try:
+            self._add(await self.services.hosts_from_text(text))
+        except Problem:
+            if not line.value:
+                line.value = text
+                line.cursor_position = len(text)
+            raise
 
     def _add(self, hosts: Iterable[Host]) -> None:
         """Take machines onto the list; raises InputProblem for a name or address twice."""

@@ -232,7 +232,9 @@ def run_plain(
         except Exception as error:
             from screens.crash import crash_sentence
 
-            print(crash_sentence(error), file=sys.stderr)
+            wizard.keep_place()
+            changed = wizard.memory.changed.value
+            print(crash_sentence(error, changed[:1].lower() + changed[1:]), file=sys.stderr)
             return int(ExitCode.OUR_ERROR)
         finally:
             runner.run(services.close())

@@ -12,7 +12,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
+from textual.dom import DOMNode
 from textual.widgets import Static
 
 from foundation.problems import ExitCode, Problem
@@ -22,7 +22,9 @@ from installer.running.state import RunState
 from installer.running.work import Failure
 from installer.runs import Run
 from installer.steps.kind import StepFailed
+from screens.crash import own_error
 from screens.face import FaceApp, run_face
+from screens.late import LastingScreen, drop, is_gone
 from screens.levers import LOG_KEYS
 from screens.log_actions import LOG_BINDINGS, LogActions
 from screens.run_step import FLUSH_SECONDS
@@ -82,7 +84,7 @@ class Playback:
         return found
 
 
-class ReplayScreen(LogActions, Screen[None]):
+class ReplayScreen(LogActions, LastingScreen[None]):
     """The install screen, fed from a record."""
 
     CSS_PATH = "install.tcss"
@@ -280,6 +282,15 @@ class ReplayApp(FaceApp):
     def on_mount(self) -> None:
         """Show it."""
         self.push_screen(self.replay)
+
+    def work_failed(self, error: BaseException, *, of: DOMNode | None = None) -> None:
+        """Say it under the record; the record goes on."""
+        if of is not None and is_gone(of):
+            drop(error)
+        elif isinstance(error, Problem):
+            self.replay.query_one(ProblemPanel).show(error)
+        else:
+            self.replay.say(own_error(error), bad=True)
 
     def action_help(self) -> None:
         """F1: what is on the screen; again, or Esc, to close."""

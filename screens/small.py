@@ -7,8 +7,10 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from screens.late import LastingScreen
 
-class SmallScreen(ModalScreen[None]):
+
+class SmallScreen(LastingScreen[None], ModalScreen[None]):
     """One sentence with both sizes."""
 
     def __init__(self, smallest: tuple[int, int]) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from foundation.problems import Problem
 from screens.answers import Answers
+from screens.late import LastingScreen
 from screens.memory import Changed, Memory
 from screens.services import Access, Services
 from screens.widgets.headline import Headline
@@ -37,7 +37,7 @@ COMMON_KEYS = (
 )
 
 
-class StepScreen(Screen[None]):
+class StepScreen(LastingScreen[None]):
     """One step: headline, rail, title, why, body, problem panel, keys, Back and Next."""
 
     STEP: ClassVar[StepId]
@@ -135,7 +135,7 @@ class StepScreen(Screen[None]):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Work that ended in an error says so."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
-            self.wizard.work_failed(event.worker.error)
+            self.wizard.work_failed(event.worker.error, of=event.worker.node)
 
     def action_next(self) -> None:
         """Take the answer of this step and go on."""

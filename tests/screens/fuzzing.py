@@ -1,0 +1,287 @@
+"""Keys, clicks, pastes, resizes and late answers in any order, on every step of the wizard.
+
+A few of them belong to the tests (test_fuzz.py). For as long as one likes, by hand:
+
+    python -m tests.screens.fuzzing --seconds 600 --size 120x40 --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import inspect
+import os
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+from unittest import mock
+
+from textual import events
+from textual.geometry import Size
+
+from foundation.problems import InputProblem
+from screens import crash
+from screens.answers import Answers
+from screens.app import SitewrightApp
+from screens.services import Order, Services
+from screens.wizard import StepId
+from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.scripted import FAILURE, SITE, ScriptedServices, finished, scripted, under_way
+
+NAMED_KEYS: Final = (
+    "f1 f2 f3 f4 f5 f6 f10 escape enter space tab shift+tab up down left right home end pageup "
+    "pagedown delete backspace ctrl+n ctrl+b ctrl+p ctrl+q ctrl+c ctrl+z slash question_mark plus "
+    "minus greater_than_sign f10 escape f10 escape enter"
+)
+KEYS: Final = [*NAMED_KEYS.split(), *"abcdefghijklmnopqrstuvwxyzLRNTWDZ0129.@="]
+PASTES: Final = (
+    "10.10.0.14", "m1=10.10.0.11\nw1=ops@10.10.0.14\n", "x" * 3000, "東京\u202e\x1b[31m", "\n\n\n",
+    "/nowhere/at/all.yaml", "2030-01-31", "SHA256:" + "a" * 43 + "\n" + "SHA256:" + "b" * 43,
+)  # fmt: skip
+SIZES: Final = ((80, 24), (120, 40), (200, 60), (60, 18), (40, 10), (100, 28))
+
+Act = tuple[str, Any]
+"""What is done: the kind (key, paste, click, resize, answer, fail, rest), and with what."""
+
+
+@dataclass
+class Gate:
+    """Answers that wait until they are let out, in any order."""
+
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    open: bool = False
+
+    async def wait(self) -> None:
+        """Until this one is let out; raises Problem where it is let out as a failure."""
+        if not self.open:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.waiting.append(future)
+            try:
+                await future
+            finally:
+                if future in self.waiting:
+                    self.waiting.remove(future)
+
+    def let_out(self, place: int, *, bad: bool = False) -> None:
+        """One of those that wait."""
+        if self.waiting:
+            future = self.waiting.pop(place % len(self.waiting))
+            if not future.done():
+                if bad:
+                    future.set_exception(InputProblem("it did not answer", where="m1"))
+                else:
+                    future.set_result(None)
+
+    def let_all_out(self) -> None:
+        """All of them, and whatever comes."""
+        self.open = True
+        while self.waiting:
+            self.let_out(0)
+
+
+class LateServices:
+    """Services whose every answer waits at a gate."""
+
+    def __init__(self, inner: Services, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+
+        async def late(*args: Any, **kwargs: Any) -> Any:
+            await self._gate.wait()
+            return await found(*args, **kwargs)
+
+        return late
+
+
+@contextmanager
+def errors_of_ours() -> Iterator[list[str]]:
+    """Every error that the wizard calls one of its own, with its traceback."""
+    found: list[str] = []
+
+    def take(error: BaseException) -> str:
+        found.append("".join(traceback.format_exception(error)))
+        return "The log was not written in this test."
+
+    with mock.patch.object(crash, "write_log", take):
+        yield found
+
+
+def services_for(folder: Path, kind: int) -> RecordedServices:
+    """Recorded machines, or an installation that goes well, fails, or is finished."""
+    if kind % 4 == 0:
+        services = RecordedServices(silent=frozenset({"w3"}), keys={"lb2": "changed"})
+    else:
+        made = (under_way(failed=False), under_way(failed=True), finished())[kind % 4 - 1]
+        services = scripted(folder, made, (FAILURE,) if kind % 4 == 2 else ())
+    services.trusted += [offer_of(host) for host in SITE.machines]
+    return services
+
+
+async def begin_at(app: SitewrightApp, step: StepId) -> None:
+    """Put the wizard on a step, as if a person had come there."""
+    if step is StepId.WELCOME:
+        return
+    if isinstance(app.services._inner, ScriptedServices):  # type: ignore[attr-defined]
+        answers = SITE
+    else:
+        hosts = await app.services._inner.hosts_from_text(  # type: ignore[attr-defined]
+            "m1=10.10.0.11\nw1=ops@10.10.0.14\nw3=10.10.0.16\nlb2=10.10.0.22"
+        )
+        answers = Answers(solution="pm4ml", environment="production", machines=hosts)
+    if step in (StepId.INSTALL, StepId.VERIFY, StepId.HAND_OVER) and answers is SITE:
+        made = await app.services._inner.plan(SITE)  # type: ignore[attr-defined]
+        app.memory.order = Order(SITE, made, app.access(), {}, "Thiri Aung")
+        step = StepId.INSTALL
+    app.go(step, answers)
+
+
+def do(app: SitewrightApp, gate: Gate, act: Act) -> None:
+    """One act, without waiting for what comes of it."""
+    kind, what = act
+    driver = app._driver
+    if driver is None or app._exit:
+        return
+    if kind == "key":
+        driver.send_message(events.Key(what, what if len(what) == 1 else None))
+    elif kind == "paste":
+        driver.send_message(events.Paste(what))
+    elif kind == "click":
+        x, y = what[0] % app.size.width, what[1] % app.size.height
+        for event in (events.MouseDown, events.MouseUp):
+            driver.send_message(event(None, x, y, 0, 0, 1, False, False, False, x, y))
+    elif kind == "resize":
+        size = Size(*what)
+        driver._size = size
+        app.post_message(events.Resize(size, size))
+    elif kind == "answer":
+        gate.let_out(what)
+    elif kind == "fail":
+        gate.let_out(what, bad=True)
+
+
+async def play(
+    folder: Path, size: tuple[int, int], step: StepId, kind: int, acts: Sequence[Act]
+) -> None:
+    """Play some acts; raises AssertionError where they ended the wizard or it met an error."""
+    gate = Gate()
+    services = LateServices(services_for(folder, kind), gate)
+    app = SitewrightApp(cast(Services, services), state_file=folder / "state.json")
+    leavings: list[object] = []
+    # Whoever leaves is at the end; the sequence is more use when it goes on.
+    app.exit = lambda *args, **_: leavings.append(args)  # type: ignore[method-assign]
+    with errors_of_ours() as errors:
+        async with app.run_test(size=size) as pilot:
+            await begin_at(app, step)
+            for act in acts:
+                do(app, gate, act)
+                for _ in range(act[1] if act[0] == "rest" else 1):
+                    await asyncio.sleep(0)
+                if app._exit:
+                    break
+            gate.let_all_out()
+            await settled(app)
+            assert app.crash is None, f"it ended: {app.crash}\n{''.join(errors)}"
+            assert not errors, "".join(errors)
+            if not app._exit:
+                await answers_still(app, pilot.app.size)
+        assert not errors, "".join(errors)
+
+
+async def settled(app: SitewrightApp, patience: float = 20.0) -> None:
+    """Until all keys are given out and every widget rests."""
+    end = time.monotonic() + patience
+    quiet = 0
+    while quiet < 5 and not app._exit:
+        still = not app._held and app.screen_rests and not app.message_queue_size
+        quiet = quiet + 1 if still else 0
+        assert time.monotonic() < end, f"it does not come to rest: {app.screen_stack}"
+        await asyncio.sleep(0.002)
+
+
+async def answers_still(app: SitewrightApp, size: Size) -> None:
+    """Help opens and closes: keys are read, and the screen is drawn."""
+    from screens.help import HelpScreen
+
+    driver = app._driver
+    assert driver is not None
+    if size.width < 60 or size.height < 18:
+        do(app, Gate(), ("resize", (80, 24)))
+        await settled(app)
+    for _ in range(3):
+        driver.send_message(events.Key("f1", None))
+        await asyncio.sleep(0)
+        await settled(app)
+        if any(isinstance(screen, HelpScreen) for screen in app.screen_stack):
+            return
+    raise AssertionError(f"F1 is not heard: {app.screen_stack}")
+
+
+def random_acts(chance: random.Random, count: int) -> list[Act]:
+    """Some acts as a restless person on a bad line might bring about."""
+    acts: list[Act] = []
+    for _ in range(count):
+        kind = chance.choices(
+            ("key", "paste", "click", "resize", "answer", "fail", "rest"), (60, 3, 8, 4, 14, 3, 8)
+        )[0]
+        what: Callable[[], Any] = {
+            "key": lambda: chance.choice(KEYS),
+            "paste": lambda: chance.choice(PASTES),
+            "click": lambda: (chance.randrange(200), chance.randrange(60)),
+            "resize": lambda: chance.choice(SIZES),
+            "answer": lambda: chance.randrange(8),
+            "fail": lambda: chance.randrange(8),
+            "rest": lambda: chance.choice((5, 30, 100)),
+        }[kind]
+        acts.append((kind, what()))
+    return acts
+
+
+def main() -> int:
+    """Play until the time is over; prints what it took to break it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--size", default="80x24")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--acts", type=int, default=60)
+    parser.add_argument("--one", action="store_true", help="play this seed alone, and say all")
+    options = parser.parse_args()
+    width, height = map(int, options.size.split("x"))
+    end, seed, bad = time.monotonic() + options.seconds, options.seed, 0
+    while time.monotonic() < end:
+        chance = random.Random(seed)  # noqa: S311 - chance for a test
+        step, kind = chance.choice(list(StepId)), chance.randrange(4)
+        acts = random_acts(chance, options.acts)
+        with tempfile.TemporaryDirectory() as name:
+            for variable in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+                os.environ[variable] = f"{name}/{variable}"
+            os.chdir(name)
+            try:
+                asyncio.run(play(Path(name), (width, height), step, kind, acts))
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                bad += 1
+                text = "".join(traceback.format_exception(error))
+                print(f"seed {seed} at {step} ({kind}): {text[-2500:]}", flush=True)
+            os.chdir("/")
+        seed += 1
+        if options.one:
+            break
+    print(f"{seed - options.seed} sequences of {options.acts} acts at {options.size}, {bad} bad")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
