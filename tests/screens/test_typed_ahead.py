@@ -45,6 +45,7 @@ async def test_a_setting_takes_what_was_typed_after_the_arrow(
 
 
 async def test_each_line_of_a_waiver_takes_its_own(services: RecordedServices) -> None:
+    services.shapes["w1"] = "small-vm"
     app = SitewrightApp(services)
     async with app.run_test(size=(120, 40)) as pilot:
         await to_preflight(pilot, "m1=10.10.0.11", "w1=10.10.0.14")
