@@ -249,16 +249,28 @@ list=${SITEWRIGHT_STATE:-/var/lib/sitewright}/images/$1
 docker version >/dev/null || exit 69
 sort -u "$list" > "$list.old"
 : > "$list.new"
+keep() { echo "@kept $name $1"; echo "$id $name" >> "$list.new"; }
 while read -r id name; do
+    if ! now=$(docker image inspect --format '{{.Id}}' "$name" 2>&1); then
+        case $now in
+            # It is gone already.
+            *"No such image"*) ;;
+            *) keep '?' ;;
+        esac
+        continue
+    fi
     # Another image has the name by now: it is somebody else's.
-    [ "$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)" = "$id" ] || continue
-    user=$(docker ps --all --filter "ancestor=$id" --format '{{.Image}} {{.Names}}' |
-        awk -v name="$name" '$1 == name { print $2; exit }')
+    [ "$now" = "$id" ] || continue
+    # Who uses it: where that cannot be told, somebody may.
+    if ! users=$(docker ps --all --filter "ancestor=$id" --format '{{.Image}} {{.Names}}'); then
+        keep '?'
+        continue
+    fi
+    user=$(printf '%s\n' "$users" | awk -v name="$name" '$1 == name { print $2; exit }')
     if [ -z "$user" ] && docker rmi "$name" >/dev/null; then
         echo "@removed $name"
     else
-        echo "@kept $name ${user:-by its id}"
-        echo "$id $name" >> "$list.new"
+        keep "${user:-by its id}"
     fi
 done < "$list.old"
 mv -f "$list.new" "$list"

@@ -92,7 +92,10 @@ def _removed(context: StepContext, line: JobLine) -> bool:
                      unit=rest)  # fmt: skip
     elif word == "@kept":
         image, _, container = rest.partition(" ")
-        context.emit(Kind.NOTE, text=f"{image} is kept, since the container {container} uses it.")
+        why = f"the container {container} uses it"
+        if container == "?":
+            why = "Docker does not say who uses it; undo again when it answers"
+        context.emit(Kind.NOTE, text=f"{image} is kept, since {why}.")
     return word not in ("@removed", "@kept")
 
 

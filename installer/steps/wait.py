@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from typing import Final
 
@@ -13,6 +14,9 @@ from installer.steps.probed import Probed, must_be_good, parsed, said, words_of
 
 TIME_IS_UP: Final = 75
 """Exit status of the waiting script when time is up (sysexits: try again later)."""
+
+_KLOG: Final = re.compile(r"[EWIF]\d{4} [0-9:.]+ +\d+ \S+\] ")
+"""How a line of a Kubernetes program's own log begins."""
 
 _WAITING: Final = """\
 last=
@@ -76,7 +80,9 @@ class Wait(Probed):
         last = said("\n".join(tail[:-1]))
         why: list[str] = []
         if data.explain is not None:
-            why = (await context.ask_machine(data.explain)).output.splitlines()
+            told = (await context.ask_machine(data.explain)).output.splitlines()
+            # kubectl logs the same failure several times before it says it in a sentence.
+            why = [line for line in told if not _KLOG.match(line)]
         return StepFailed(
             f"after {duration(data.timeout_minutes * 60)} it is still not so"
             + (": " + " / ".join(line.strip() for line in why[:5]) if why else last),

@@ -190,3 +190,17 @@ def test_the_applications_stand_in_the_order_of_the_document() -> None:
     order = ["storage-app", "istio-app", "consul-app", "vault", "common-stateful-resources-app"]
     order += ["monitoring-app", "keycloak-app", "ory-app"]
     assert sorted(order, key=names.index) == order
+
+
+def test_packages_are_installed_in_one_way() -> None:
+    """`cache_valid_time` takes emptied lists in a new folder for fresh ones."""
+    for path in EVERY:
+        for task in tasks(yaml.safe_load(path.read_text())):
+            if "ansible.builtin.apt" in task:
+                assert named(path) == "tasks/apt.yml"
+                assert "cache_valid_time" not in task["ansible.builtin.apt"]
+                assert task["ansible.builtin.apt"]["update_cache"] is True
+                assert task["ansible.builtin.apt"]["lock_timeout"] >= 300
+            for program in ("apt-get", "apt", "dpkg"):
+                argv = task.get("ansible.builtin.command", {}).get("argv", [])
+                assert not argv or argv[0] != program, (named(path), task["name"])

@@ -16,7 +16,7 @@ import yaml
 from tests.installer.pm4ml_site import PLAYBOOKS, SEARCH, make
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
-from tests.stand_ins.install import calls
+from tests.stand_ins.install import calls, order
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -143,13 +143,20 @@ def test_argo_cd_the_applications_and_the_hub_s_secret(
     failed = site.play("5.apps_setup.yml", "--extra-vars", '{"application_poll_seconds": 30}')
     assert failed.status != 0
     assert "storage-app is Synced and Degraded" in failed.flat
-    assert "chart not found; Deployment d1 is Degraded: no room" in failed.flat
-    assert "Pod d1-x: BackOff: Back-off pulling image" in failed.flat
+    # What the pods say before what is merely not well; what ended well is no reason.
+    assert "chart not found; Pod d1-x: BackOff: Back-off pulling image" in failed.flat
+    assert "; Deployment d1 is Degraded: no room" in failed.flat
+    assert "successfully synced" not in failed.flat
     assert "of another" not in failed.flat
     assert (
         "certmanager-helm"
         not in m1.exec(["microk8s", "kubectl", "-n", "argocd", "get", "app"]).stdout
     )
+
+    m1.write_file(APPLICATIONS, json.dumps({"storage-app": {"resources": []}}))
+    empty = site.play("5.apps_setup.yml", "--extra-vars", '{"application_poll_seconds": 30}')
+    assert empty.status != 0
+    assert "storage-app is Synced and Healthy, and nothing was deployed: its folder" in empty.flat
 
     m1.write_file(APPLICATIONS, "{}")
     deployed = site.play("5.apps_setup.yml")
@@ -165,6 +172,21 @@ def test_argo_cd_the_applications_and_the_hub_s_secret(
     assert written.status == 0, written.output
     stored = m1.exec(["cat", "/var/lib/stand-in/vault/secret_bank-one/mcmdev_client_secret"]).stdout
     assert stored == SECRETS["mcmdev_client_secret"]
+
+    # The API down, or a login that may not list: nobody said that there is nothing.
+    for trouble, words in (("api_down", "was refused - did"), ("forbidden", "is forbidden")):
+        order(m1, **{trouble: 1})
+        for playbook in ("undo/argocd.yml", "undo/microk8s.yml"):
+            untold = site.play(playbook)
+            assert untold.status != 0
+            assert "cannot be told" in untold.flat
+            assert words in untold.flat
+    order(m1, api_down=1)
+    assert (
+        "The cluster refused it: The connection to the server"
+        in site.play("2.argocd_setup.yml", secrets=SECRETS).flat
+    )
+    order(m1)
 
     # Taking it back is refused while there is anything of value, and then takes all of it.
     assert "Argo CD has deployed" in site.play("undo/argocd.yml").flat

@@ -55,15 +55,26 @@ write_down() {
 trap write_down EXIT
 cat > "$state/undo-docker.sh" <<'END'
 # Removes the packages that were installed for the harness, and nothing else.
-packages=$(sort -u /var/lib/sitewright/core-test-harness/packages 2>/dev/null) || packages=
+set -eu
+list=/var/lib/sitewright/core-test-harness/packages
+if [ ! -e "$list" ]; then echo "No package was installed for it."; exit 0; fi
+packages=$(sort -u "$list")
 if [ -z "$packages" ]; then echo "No package was installed for it."; exit 0; fi
-if [ -n "$(docker ps --all --quiet 2>/dev/null)" ]; then
-    echo "Docker has containers: remove them first, so that nothing is lost with it." >&2
-    exit 1
+if command -v docker >/dev/null; then
+    # An engine that does not answer has not said that it has none.
+    if ! there=$(docker ps --all --quiet); then
+        echo "Docker does not answer, so whether it has containers cannot be told; nothing is" \
+            "removed. Start it (systemctl start docker), then undo again." >&2
+        exit 1
+    fi
+    if [ -n "$there" ]; then
+        echo "Docker has containers: remove them first, so that nothing is lost with it." >&2
+        exit 1
+    fi
 fi
 echo "Removing: $(echo $packages)"
 DEBIAN_FRONTEND=noninteractive apt-get remove -y -qq -o Dpkg::Use-Pty=0 $packages
-rm -f /var/lib/sitewright/core-test-harness/packages
+rm -f "$list"
 END
 
 if [ -n "$wanted" ]; then
