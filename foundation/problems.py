@@ -152,6 +152,13 @@ class ProbeProblem(ConnectionProblem):
     title = "The machine's answer cannot be read"
 
 
+class MachineProblem(ConnectionProblem):
+    """A machine that answers, and cannot do what it is asked: a full disk, a dead service."""
+
+    code = "machine"
+    title = "The machine cannot do it"
+
+
 class Refused(Problem):
     """Something that was refused on purpose: locked, or a confirmation is missing."""
 

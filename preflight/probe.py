@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import secrets
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -32,6 +33,8 @@ OUTPUT_LIMIT: Final = 2 * 1024 * 1024
 
 PROBE_SECONDS: Final = 9
 """The script's own bound; it ends itself after this."""
+
+_LONGEST_NOTE: Final = 400
 
 _REMEDY: Final = (
     "Log in by hand and run `sh -c 'echo ok'`: if anything else than \"ok\" appears, or nothing, "
@@ -77,7 +80,7 @@ async def run_probe(
             remedy=_REMEDY,
         )
     try:
-        return parse_probe(
+        facts = parse_probe(
             done.stdout,
             nonce,
             timing=Timing(done.started, done.seconds, connection.round_trip),
@@ -89,6 +92,10 @@ async def run_probe(
         if done.status not in {0, -1}:
             detail += f"; the exit status was {done.status}"
         raise ProbeProblem(detail, where=where, remedy=_REMEDY) from None
+    if done.why_not_root:
+        why = plain(f"it was looked at without root's rights: {done.why_not_root}", _LONGEST_NOTE)
+        facts = replace(facts, notes=(why, *facts.notes))
+    return facts
 
 
 def parse_probe(output: bytes, nonce: str, *, timing: Timing | None = None) -> Facts:

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 import asyncssh
 
 from foundation.hosts.connection import Feed
+from foundation.hosts.login_shell import Passage
 from foundation.hosts.running import Running
 from foundation.hosts.sudo import Elevation
 from foundation.secrets import Secret
@@ -27,8 +28,9 @@ class Channel(Running, asyncssh.SSHClientSession[bytes]):
         stdin: bytes | Feed | None,
         password: Secret | None,
         limit: int | None,
+        passage: Passage,
     ) -> None:
-        super().__init__(elevation, stdin, password, limit)
+        super().__init__(elevation, stdin, password, limit, passage)
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:

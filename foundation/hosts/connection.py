@@ -35,6 +35,8 @@ class Completed:
     seconds: float
     truncated: bool = False
     """Whether the output passed the limit, so that the command was ended and the rest is gone."""
+    why_not_root: str = ""
+    """Why it ran as the login where it might have run as root (`IF_ALLOWED`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from typing import Final
 
 import asyncssh
 
-from foundation.problems import ConnectionLost, ConnectionProblem, InputProblem
+from foundation.problems import ConnectionLost, ConnectionProblem, InputProblem, MachineProblem
+from foundation.sentences import understood
 
 _TIDY_SECONDS: Final = 5.0
 """How long the removal of a partial file may take where a copy was broken off."""
@@ -94,7 +95,10 @@ def _problem(error: Exception, path: str, where: str) -> ConnectionProblem:
         reason = error.strerror if isinstance(error, OSError) else None
         cause = f"{path} could not be copied: {reason or error}"
         remedy = "Check the free space and the rights on both sides."
-    return ConnectionProblem(cause, where=where, remedy=remedy)
+    known = understood(cause)
+    if known is not None:
+        cause, remedy = f"{known.meaning}; {cause}", known.remedy
+    return MachineProblem(cause, where=where, remedy=remedy)
 
 
 async def _tidy(sftp: asyncssh.SFTPClient, temporary: str) -> None:

@@ -24,9 +24,9 @@ from foundation.hosts.jobs_shell import Records, call, problem, read_standing
 from foundation.hosts.journal_lines import is_cursor
 from foundation.problems import (
     ConnectionLost,
-    ConnectionProblem,
     ConnectTimeout,
     InputProblem,
+    MachineProblem,
     Unreachable,
 )
 
@@ -89,7 +89,7 @@ async def start(connection: Connection, spec: JobSpec, *, become: Become = Becom
             remedy="Speak with them: sitewright resume says who it is.",
         )
     if done.status == jobs_scripts.NO_MEMORY:
-        raise ConnectionProblem(
+        raise MachineProblem(
             "the machine has no file system in memory, so nothing secret can be handed to a job",
             where=connection.host.name,
             remedy="Mount one: mount -t tmpfs -o mode=755 tmpfs /run",

@@ -10,7 +10,9 @@ from typing import Final, Self, cast
 
 from foundation.hosts.connection import Become, Chunk, Completed, Connection
 from foundation.hosts.output_lines import LineCutter, clean_line
-from foundation.problems import ConnectionProblem, ProbeProblem
+from foundation.problems import MachineProblem, ProbeProblem
+from foundation.secrets import redact
+from foundation.sentences import understood
 
 _SECONDS: Final = 60.0
 """How long a machine may take to start or stop a job, or to tell about it."""
@@ -34,13 +36,20 @@ async def call(
     return await connection.run(command, stdin=stdin, become=become, timeout=_SECONDS)
 
 
-def problem(connection: Connection, what: str, done: Completed) -> ConnectionProblem:
-    """The problem with a script that failed, in its own last words."""
-    said = clean_line(done.stderr.strip().rpartition(b"\n")[2][:400])
-    return ConnectionProblem(
-        f"{what}: {said or f'exit status {done.status}'}",
-        where=connection.host.name,
-        remedy="Check the free space of /run and /var and that systemd answers: "
+def problem(
+    connection: Connection, what: str, done: Completed, *, where: str = "", remedy: str = ""
+) -> MachineProblem:
+    """The problem with a script that failed: its own last words, and what they mean."""
+    said = redact(clean_line(done.stderr.strip().rpartition(b"\n")[2][:400]))
+    known = understood(done.stderr.decode("utf-8", "replace"), user=connection.host.user or "")
+    told = said or f"exit status {done.status}"
+    return MachineProblem(
+        f"{known.meaning}, so {what} ({told})" if known is not None else f"{what}: {told}",
+        where=where or connection.host.name,
+        remedy=known.remedy
+        if known is not None
+        else remedy
+        or "Check the free space of /run and /var and that systemd answers: "
         "systemctl is-system-running",
     )
 
@@ -102,7 +111,7 @@ class Records:
                 break
         raise ProbeProblem(
             "the machine's answer about a job cannot be read: "
-            + clean_line(self.told() or head[:200]),
+            + (clean_line(self.told() or head[:200]) or "it said nothing"),
             where=self._connection.host.name,
             remedy="Log in and look at what a command prints: a login shell that writes to "
             "standard output is in the way.",

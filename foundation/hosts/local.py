@@ -26,7 +26,7 @@ from foundation.hosts.connection import (
     Feed,
 )
 from foundation.hosts.model import Host
-from foundation.hosts.running import Ended, Running
+from foundation.hosts.running import Ended, Running, too_slow
 from foundation.isolation import NOWHERE, environment
 from foundation.problems import ConnectionProblem, ConnectTimeout, InputProblem
 from foundation.secrets import Secret
@@ -128,6 +128,7 @@ class LocalConnection:
         """Run one command to its end; see foundation.hosts.connection.Connection.run."""
         out, err = bytearray(), bytearray()
         began = time.monotonic()
+        running: _Process | None = None
         try:
             async with asyncio.timeout(timeout):
                 elevation = self._sudo.elevate(command, become, is_root=os.geteuid() == 0)
@@ -138,15 +139,16 @@ class LocalConnection:
                 finally:
                     await running.settle()
         except TimeoutError as error:
-            raise self._too_slow(command, timeout) from error
+            raise self._too_slow(command, timeout, running) from error
         ended = running.ended
         if self._must_run_plainly(elevation, become, ended, bytes(err)):
             left = max(timeout - (time.monotonic() - began), 0.1)
             return await self.run(command, stdin=stdin, timeout=left, limit=limit)
         seconds = time.monotonic() - began
         return Completed(
-            ended.status, bytes(out), bytes(err), running.started_at, seconds, ended.truncated
-        )
+            ended.status, bytes(out), bytes(err), running.started_at, seconds, ended.truncated,
+            self._sudo.why_not_root if become is not Become.ROOT else "",
+        )  # fmt: skip
 
     async def stream(
         self,
@@ -157,6 +159,7 @@ class LocalConnection:
         timeout: float | None = None,
     ) -> AsyncIterator[Chunk]:
         """Give a command's output while it runs; see foundation.hosts.connection.Connection."""
+        running: _Process | None = None
         try:
             async with asyncio.timeout(timeout) as bound:
                 elevation = self._sudo.elevate(command, become, is_root=os.geteuid() == 0)
@@ -171,7 +174,7 @@ class LocalConnection:
                     await running.settle()
                 plainly = self._must_run_plainly(elevation, become, running.ended, b"")
         except TimeoutError as error:
-            raise self._too_slow(command, timeout or 0) from error
+            raise self._too_slow(command, timeout or 0, running) from error
         if plainly:
             async for chunk in self.stream(command, stdin=stdin, timeout=timeout):
                 yield chunk
@@ -204,21 +207,15 @@ class LocalConnection:
     ) -> bool:
         if ended.lost is not None:
             raise ended.lost
-        return not ended.truncated and self._sudo.must_run_plainly(
-            elevation,
-            become,
-            wrong_password=ended.wrong_password,
-            stderr=stderr,
-            status=ended.status,
-        )
+        return not ended.truncated and self._sudo.must_run_plainly(elevation, become, ended, stderr)
 
-    def _too_slow(self, command: Sequence[str], timeout: float) -> ConnectTimeout:
-        return ConnectTimeout(
-            f'the command "{" ".join(command[:2])[:60]}" did not end within {timeout:g} s and was '
-            "ended",
-            where=self._host.name,
-            remedy="This machine may be overloaded or waiting for a disk or a network: uptime",
-        )
+    def _too_slow(
+        self, command: Sequence[str], timeout: float, running: _Process | None
+    ) -> ConnectTimeout:
+        return too_slow(
+            command, timeout, running, self._host.name,
+            "This machine may be overloaded or waiting for a disk or a network: uptime",
+        )  # fmt: skip
 
     async def put(self, source: Path, target: str, *, mode: int = 0o600) -> None:
         """Copy a file on this machine, whole or not at all."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from foundation.hosts.connection import Become, Completed, Connection
-from foundation.hosts.jobs_shell import call
+from foundation.hosts.jobs_shell import call, problem
 from foundation.hosts.output_lines import clean_line
-from foundation.problems import ConnectionProblem
+from foundation.problems import MachineProblem
 
 PATH: Final = "/var/lib/sitewright/lock"
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
@@ -117,10 +117,11 @@ def _held(output: bytes) -> HeldBy:
     )
 
 
-def _problem(connection: Connection, done: Completed) -> ConnectionProblem:
-    said = clean_line(done.stderr.strip().rpartition(b"\n")[2][:300])
-    return ConnectionProblem(
-        f"the lock of the machine could not be taken: {said or f'exit status {done.status}'}",
+def _problem(connection: Connection, done: Completed) -> MachineProblem:
+    return problem(
+        connection,
+        "the lock of the machine could not be taken",
+        done,
         where=f"{connection.host.name}:{PATH}",
         remedy="Check the free space of /var and that it can be written to.",
     )

@@ -13,6 +13,7 @@ import asyncssh
 
 from foundation.hosts.hostkeys import console_command
 from foundation.hosts.login import Attempt
+from foundation.hosts.output_lines import clean_line
 from foundation.hosts.ssh_config import Target
 from foundation.hosts.trusted import TrustedKeys, fingerprint, public_line
 from foundation.problems import (
@@ -26,6 +27,7 @@ from foundation.problems import (
     Unreachable,
 )
 from foundation.secrets import redact
+from foundation.sentences import understood
 
 _LOOK_SECONDS: Final = 2.0
 _DISC_TOO_MANY: Final = re.compile(r"(?i)too many authentication failures")
@@ -66,8 +68,8 @@ def as_problem(
 
 
 def _told(error: BaseException) -> str:
-    text = " ".join((str(error) or type(error).__name__).split())
-    return redact(text[:300])
+    text = " ".join((str(error) or type(error).__name__)[:2000].split())
+    return redact(clean_line(text)[:300])
 
 
 def _silence(target: Target, attempt: Attempt, timeout: float) -> ConnectTimeout:
@@ -167,6 +169,13 @@ def not_ssh(target: Target, first: str) -> Unreachable:
     """The problem with a service that greeted us with something other than SSH."""
     plain = "".join(c if c.isprintable() else " " for c in first)
     shown = redact(" ".join(plain.split())[:60])
+    known = understood(plain, programs=frozenset({"sshd"}))
+    if known is not None:
+        return Unreachable(
+            f'{known.meaning}; {target.endpoint} says "{shown}"',
+            where=target.where,
+            remedy=known.remedy,
+        )
     return Unreachable(
         f'what listens on {target.endpoint} does not speak SSH; it says "{shown}"',
         where=target.where,
@@ -190,6 +199,13 @@ def _ended(error: asyncssh.DisconnectError, target: Target, attempt: Attempt) ->
                 remedy="Check the port: SSH's own is 22.",
             )
         return _closed_early(target)
+    known = understood(told, user=target.user, programs=frozenset({"sshd", "pam"}))
+    if known is not None:
+        return LoginRefused(
+            f'{known.meaning}; the server ended the login: "{told}"',
+            where=target.where,
+            remedy=known.remedy,
+        )
     if isinstance(error, asyncssh.ConnectionLost):
         return ConnectionLost(
             f"the server ended the connection during the login: {told}",

@@ -7,16 +7,26 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from foundation.hosts.connection import Chunk, Feed
+from foundation.hosts.login_shell import Passage
+from foundation.hosts.output_lines import clean_line
 from foundation.hosts.sudo import Elevation, Seen
-from foundation.secrets import Secret
+from foundation.problems import ConnectTimeout
+from foundation.secrets import Secret, redact
+from foundation.sentences import asks, understood
 
 _PAUSE_AT: Final = 1024 * 1024
 """Bytes waiting to be read at which the command is made to wait."""
+_PROMPT_SECONDS: Final = 1.5
+"""Silence behind a question, before the command began, after which nobody will answer it."""
+SUDO_SECONDS: Final = 12.0
+"""Silence of a sudo that has begun nothing, after which it is given up; LDAP takes a few."""
+_HEARD_LIMIT: Final = 4096
+"""Bytes of the end of each stream that are kept for the words of a failure."""
 
 
 @dataclass(slots=True)
@@ -28,6 +38,10 @@ class Ended:
     wrong_password: bool = False
     lost: Exception | None = None
     """What the connection ended with, where the command did not end by itself."""
+    asked: str = ""
+    """The question before the command that nobody answers, for which it was ended."""
+    silent_for: float = 0.0
+    """Seconds of a sudo that neither asked nor began anything, for which it was ended."""
 
 
 class Running(ABC):
@@ -39,7 +53,11 @@ class Running(ABC):
         stdin: bytes | Feed | None,
         password: Secret | None,
         limit: int | None,
+        passage: Passage | None = None,
     ) -> None:
+        self.passage = passage
+        """The way through a login shell; None where the command is started without one."""
+        self._heard = {"stdout": bytearray(), "stderr": bytearray()}
         self._elevation = elevation
         self._stdin = stdin
         self._password = password
@@ -76,6 +94,8 @@ class Running(ABC):
 
     def begin(self) -> None:
         """Take note that the command was sent."""
+        if self.passage is not None and self.passage.first:
+            self._send(self.passage.first, last=False)
         if not self._elevation.waits:
             self._give()
 
@@ -110,6 +130,17 @@ class Running(ABC):
     def take(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Take a piece of output."""
         if self._over:
+            return
+        heard = self._heard[stream]
+        heard += data[-_HEARD_LIMIT:]
+        del heard[:-_HEARD_LIMIT]
+        if self.passage is not None:
+            data = self.passage.feed(stream, data)
+            if self.passage.overflown:
+                self.end()
+                return
+        self._news.set()
+        if not data:
             return
         if stream == "stdout":
             self._keep(Chunk(stream, data))
@@ -155,7 +186,50 @@ class Running(ABC):
             if self._over:
                 return
             self._news.clear()
-            await self._news.wait()
+            if self._before_it_began:
+                await self._news_or_silence()
+            else:
+                await self._news.wait()
+
+    @property
+    def _before_it_began(self) -> bool:
+        shell = self.passage is not None and not self.passage.begun
+        return shell or self._elevation.waits
+
+    async def _news_or_silence(self) -> None:
+        """Wait for output; end the command where a question stands there that nobody answers."""
+        since = time.monotonic()
+        while not self._news.is_set() and not self._over:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PROMPT_SECONDS):
+                    await self._news.wait()
+                    return
+            silent = time.monotonic() - since
+            in_shell = self.passage is not None and not self.passage.begun
+            line = self.passage.unfinished if in_shell and self.passage else ""
+            line = line or self._elevation.unfinished
+            if asks(line):
+                self.ended.asked = line.strip()
+                self.end()
+            elif not in_shell and self._elevation.waits and silent >= SUDO_SECONDS:
+                self.ended.silent_for = SUDO_SECONDS
+                self.end()
+
+    def last_words(self) -> str:
+        """The last line that was heard, of standard error first; "" where nothing was."""
+        for stream in ("stderr", "stdout"):
+            text = bytes(self._heard[stream])
+            if self.passage is not None:
+                text = self.passage.without_mark(text)
+            for raw in reversed(text.split(b"\n")):
+                line = redact(clean_line(raw)).strip()
+                if line:
+                    return line[:200]
+        return ""
+
+    def heard(self) -> str:
+        """The end of all that was heard, for the table of known sentences."""
+        return b"\n".join(bytes(one) for one in self._heard.values()).decode("utf-8", "replace")
 
     def finish(self) -> None:
         """Take note that nothing more will come."""
@@ -163,3 +237,20 @@ class Running(ABC):
         if self._feeding is not None and self._feeding is not asyncio.current_task():
             self._feeding.cancel()
         self._news.set()
+
+
+def too_slow(
+    command: Sequence[str], timeout: float, running: Running | None, where: str, remedy: str
+) -> ConnectTimeout:
+    """The problem with a command that took too long: with its last words, and what they mean."""
+    last = running.last_words() if running is not None else ""
+    known = understood(running.heard()) if running is not None else None
+    shown = " ".join(command[:2])[:60]
+    cause = f'the command "{shown}" did not end within {timeout:g} s and was ended'
+    if known is not None:
+        cause = f"{known.meaning}; {cause}"
+    return ConnectTimeout(
+        f'{cause}; its last words: "{last}"' if last else cause,
+        where=where,
+        remedy=known.remedy if known is not None else remedy,
+    )

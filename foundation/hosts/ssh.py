@@ -24,10 +24,11 @@ from foundation.hosts.connection import (
     Feed,
 )
 from foundation.hosts.copying import get_file, put_file
+from foundation.hosts.login_shell import Passage
 from foundation.hosts.model import Host
-from foundation.hosts.running import Ended
+from foundation.hosts.running import too_slow
 from foundation.hosts.ssh_config import Target
-from foundation.problems import ConnectionLost, ConnectionProblem, ConnectTimeout
+from foundation.problems import ConnectionLost, ConnectionProblem
 
 CLOSE_SECONDS: Final = 2.0
 """How long a peer is given to take leave."""
@@ -80,24 +81,26 @@ class SshConnection:
     ) -> Completed:
         """Run one command to its end; see foundation.hosts.connection.Connection.run."""
         began = time.monotonic()
+        running: list[Channel] = []
         try:
             async with asyncio.timeout(timeout):
-                return await self._run(command, stdin, become, limit)
+                return await self._run(command, stdin, become, limit, running)
         except TimeoutError as error:
-            raise ConnectTimeout(
-                f"the command {_shown(command)} did not end within {timeout:g} s and was ended",
-                where=self._target.where,
-                remedy="The machine may be overloaded or waiting for a disk or a network; look "
+            raise too_slow(
+                command, timeout, running[-1] if running else None, self._target.where,
+                "The machine may be overloaded or waiting for a disk or a network; look "
                 f"at it: ssh {self._target.user}@{self._target.address} uptime",
-            ) from error
+            ) from error  # fmt: skip
         except (OSError, asyncssh.Error) as error:
             raise self._lost(error, time.monotonic() - began) from error
 
     async def _run(
-        self, command: Sequence[str], stdin: bytes | None, become: Become, limit: int
-    ) -> Completed:
+        self, command: Sequence[str], stdin: bytes | None, become: Become, limit: int,
+        running: list[Channel],
+    ) -> Completed:  # fmt: skip
         elevation = self._sudo.elevate(command, become, is_root=self._target.user == "root")
         channel = await self._start(elevation, stdin, limit)
+        running.append(channel)
         out, err = bytearray(), bytearray()
         try:
             async for chunk in channel.chunks():
@@ -105,8 +108,8 @@ class SshConnection:
         finally:
             channel.end()
         ended = channel.ended
-        if self._must_run_plainly(elevation, become, ended, bytes(err)):
-            return await self._run(command, stdin, Become.LOGIN, limit)
+        if self._must_run_plainly(elevation, become, channel, bytes(err)):
+            return await self._run(command, stdin, Become.LOGIN, limit, running)
         return Completed(
             status=ended.status,
             stdout=bytes(out),
@@ -114,6 +117,7 @@ class SshConnection:
             started=channel.started_at,
             seconds=time.monotonic() - channel.began,
             truncated=ended.truncated,
+            why_not_root=self._sudo.why_not_root if become is not Become.ROOT else "",
         )
 
     async def stream(
@@ -126,6 +130,7 @@ class SshConnection:
     ) -> AsyncIterator[Chunk]:
         """Give a command's output while it runs; see foundation.hosts.connection.Connection."""
         began = time.monotonic()
+        channel: Channel | None = None
         try:
             async with asyncio.timeout(timeout) as bound:
                 elevation = self._sudo.elevate(command, become, is_root=self._target.user == "root")
@@ -137,14 +142,12 @@ class SshConnection:
                         bound.reschedule(None)
                         yield chunk
                         bound.reschedule(expires)
-                ended = channel.ended
-                plainly = self._must_run_plainly(elevation, become, ended, b"")
+                plainly = self._must_run_plainly(elevation, become, channel, b"")
         except TimeoutError as error:
-            raise ConnectTimeout(
-                f"the command {_shown(command)} did not end within {timeout:g} s and was ended",
-                where=self._target.where,
-                remedy="Give it more time, or look at what it waits for on the machine.",
-            ) from error
+            raise too_slow(
+                command, timeout or 0.0, channel, self._target.where,
+                "Give it more time, or look at what it waits for on the machine.",
+            ) from error  # fmt: skip
         except (OSError, asyncssh.Error) as error:
             raise self._lost(error, time.monotonic() - began) from error
         if plainly:
@@ -154,7 +157,8 @@ class SshConnection:
     async def _start(
         self, elevation: sudo.Elevation, stdin: bytes | Feed | None, limit: int | None
     ) -> Channel:
-        channel = Channel(elevation, stdin, self._credentials.sudo_password, limit)
+        passage = Passage(elevation.argv, with_input=bool(stdin) or elevation.waits)
+        channel = Channel(elevation, stdin, self._credentials.sudo_password, limit, passage)
         opening = time.monotonic()
 
         def opened() -> Channel:
@@ -165,24 +169,21 @@ class SshConnection:
             return channel
 
         try:
-            await self._connection.create_session(opened, elevation.line, encoding=None)
+            await self._connection.create_session(opened, passage.line, encoding=None)
         except BaseException:
             channel.end()
             raise
         return channel
 
     def _must_run_plainly(
-        self, elevation: sudo.Elevation, become: Become, ended: Ended, stderr: bytes
+        self, elevation: sudo.Elevation, become: Become, channel: Channel, stderr: bytes
     ) -> bool:
+        ended, passage = channel.ended, channel.passage
         if ended.lost is not None:
             raise ended.lost
-        return not ended.truncated and self._sudo.must_run_plainly(
-            elevation,
-            become,
-            wrong_password=ended.wrong_password,
-            stderr=stderr,
-            status=ended.status,
-        )
+        if passage is not None and not passage.begun and not ended.truncated:
+            raise passage.problem(ended.status, self._target.where, asked=ended.asked)
+        return not ended.truncated and self._sudo.must_run_plainly(elevation, become, ended, stderr)
 
     def _lost(self, error: Exception, seconds: float) -> ConnectionProblem:
         where = self._target.where
@@ -260,8 +261,3 @@ class SshConnection:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-def _shown(command: Sequence[str]) -> str:
-    """A command for a sentence: its first words, never all of its arguments."""
-    return f'"{" ".join(command[:2])[:60]}"'

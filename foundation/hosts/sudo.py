@@ -8,15 +8,19 @@ can guess, so a password never reaches the command, and sudo's own words are tol
 from __future__ import annotations
 
 import secrets
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from foundation.hosts.connection import Become
+from foundation.hosts.output_lines import clean_line
 from foundation.problems import SudoRefused
 from foundation.secrets import redact
+from foundation.sentences import understood
+
+if TYPE_CHECKING:
+    from foundation.hosts.running import Ended
 
 NOISE_LIMIT: Final = 64 * 1024
 """Bytes that sudo may say before the command begins."""
@@ -63,14 +67,17 @@ class Elevation:
     _noise: bytearray = field(default_factory=bytearray)
 
     @property
-    def line(self) -> str:
-        """The command line for the login shell of a machine."""
-        return shlex.join(self.argv)
-
-    @property
     def waits(self) -> bool:
         """Whether standard input must be kept until the command has announced itself."""
         return bool(self.marker) and not self.started
+
+    @property
+    def unfinished(self) -> str:
+        """The line that sudo left without an end, as a prompt is; "" where it left none."""
+        text = bytes(self._noise)
+        if self.prompt and text.endswith(self.prompt):
+            return ""
+        return redact(clean_line(text.rpartition(b"\n")[2][-400:])) if self.waits else ""
 
     @property
     def noise(self) -> str:
@@ -144,86 +151,33 @@ class Standing:
         return elevate(command, Become.LOGIN, with_password=False)
 
     def must_run_plainly(
-        self,
-        elevation: Elevation,
-        become: Become,
-        *,
-        wrong_password: bool,
-        stderr: bytes,
-        status: int,
+        self, elevation: Elevation, become: Become, ended: Ended, stderr: bytes
     ) -> bool:
         """Judge a command's end: raise what sudo refused, or say that no root rights will do."""
         if not elevation.waits:
             return False
-        self.password_was_wrong = wrong_password
+        self.password_was_wrong = ended.wrong_password
         self.problem = (
             _wrong_password(self.user, self.where)
-            if wrong_password
-            else refusal(elevation, stderr, status, user=self.user, where=self.where)
+            if ended.wrong_password
+            else self._never_began(elevation, ended, stderr)
         )
         # A password that was given and is wrong is told, not passed over: the person can mend it.
-        if become is Become.ROOT or wrong_password:
+        if become is Become.ROOT or ended.wrong_password:
             raise self.problem
         return True
 
+    def _never_began(self, elevation: Elevation, ended: Ended, stderr: bytes) -> SudoRefused:
+        if ended.asked:
+            return asks_in_its_own_words(ended.asked, user=self.user, where=self.where)
+        if ended.silent_for:
+            return _never_ends(elevation, ended.silent_for, user=self.user, where=self.where)
+        return refusal(elevation, stderr, ended.status, user=self.user, where=self.where)
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    words: tuple[str, ...]
-    """Any of these, in lower case, tells it by what sudo (or sudo-rs) says."""
-    cause: str
-    remedy: str
-
-
-_REFUSALS: Final = (
-    _Refusal(
-        ("not in the sudoers file", "may not run sudo", "i'm sorry {user}. i'm afraid i can't"),
-        'the user "{user}" may not use sudo on this machine (is not in the sudoers file)',
-        "As root on the machine: usermod -aG sudo {user}; or log in as a user who may.",
-    ),
-    _Refusal(
-        ("not allowed to execute", "not allowed to run"),
-        'sudo lets "{user}" run some commands only, and not this one',
-        "Give the user the right to run everything for the time of the installation, in "
-        "/etc/sudoers.d: {user} ALL=(ALL) ALL",
-    ),
-    _Refusal(
-        ("must have a tty", "a terminal is required to read", "no tty present"),
-        "sudo on this machine asks for a terminal (requiretty), which a program does not have",
-        "As root on the machine, in /etc/sudoers.d: Defaults:{user} !requiretty",
-    ),
-    _Refusal(
-        ("expired", "change your password", "password change required", "account validation"),
-        'the password or the account of "{user}" has expired on this machine',
-        "Log in once by hand and set a new password: ssh {user}@… passwd",
-    ),
-    _Refusal(
-        ("locked",),
-        'the account of "{user}" is locked on this machine',
-        "As root on the machine: faillock --user {user} --reset",
-    ),
-    _Refusal(
-        ("sudo: not found", "sudo: command not found", "sudo: no such file", "not found: sudo"),
-        "there is no sudo on this machine",
-        "Log in as root, or as root on the machine: apt-get install sudo",
-    ),
-    _Refusal(
-        ("setuid", "effective uid", "no new privileges", "nosuid"),
-        "sudo on this machine has lost its rights (it is not setuid root, or may not be)",
-        "As root on the machine: chmod 4755 /usr/bin/sudo; check the mount options of /usr",
-    ),
-    _Refusal(
-        ("parse error", "syntax error", "no valid sudoers", "bad permissions", "is world writable"),
-        "the sudoers files of this machine are broken",
-        "As root on the machine: visudo -c",
-    ),
-    _Refusal(
-        ("a password is required", "authentication is required", "askpass"),
-        'sudo asks for the password of "{user}", and none was given',
-        "Give the sudo password when asked (or SITEWRIGHT_SUDO_PASSWORD), or allow sudo without "
-        "one for the time of the installation.",
-    ),
-)
+    @property
+    def why_not_root(self) -> str:
+        """Why a command that might have run as root did not; "" where nothing was in the way."""
+        return self.problem.cause if self.problem is not None else ""
 
 
 def _wrong_password(user: str, where: str) -> SudoRefused:
@@ -231,8 +185,41 @@ def _wrong_password(user: str, where: str) -> SudoRefused:
     return SudoRefused(
         f'sudo did not take the password of "{user}"; it was tried once and is not tried again',
         where=where,
-        remedy="Check the sudo password; it may differ from the login's and between machines.",
+        remedy="Check the sudo password; it may differ from the login's and between machines, "
+        "and is root's where sudoers has rootpw or targetpw.",
     )
+
+
+def asks_in_its_own_words(asked: str, *, user: str, where: str) -> SudoRefused:
+    """The problem with a question of PAM's that is not the one for the password."""
+    return SudoRefused(
+        f'sudo asks "{asked.strip()}", and not for the password that was given; nobody answers '
+        "that here, and the password was not sent",
+        where=where,
+        remedy="If it is the password in other words (PAM, LDAP, Kerberos): as root on the "
+        f"machine, in /etc/sudoers.d: Defaults:{user} passprompt_override. A second factor cannot "
+        f"be given: allow sudo without one for the time of the installation: {user} ALL=(ALL) "
+        "NOPASSWD: ALL",
+    )
+
+
+def _never_ends(elevation: Elevation, seconds: float, *, user: str, where: str) -> SudoRefused:
+    last = _last_words(elevation.noise)
+    said = f'; its last words: "{last}"' if last else ", and said nothing"
+    known = understood(elevation.noise, user=user)
+    return SudoRefused(
+        f"sudo did not begin the command within {seconds:g} s{said}",
+        where=where,
+        remedy=known.remedy
+        if known is not None
+        else "It may wait for a token to be touched, or for a server of names or passwords (LDAP, "
+        f"Kerberos). Log in by hand and look at what it does: time sudo -v (as {user})",
+    )
+
+
+def _last_words(text: str) -> str:
+    lines = (clean_line(line).strip() for line in reversed(text.splitlines()))
+    return next((line[:200] for line in lines if line), "")
 
 
 def refusal(
@@ -241,16 +228,16 @@ def refusal(
     """The problem with a command that did not get to run as root, in sudo's own words."""
     said = elevation.noise + redact(stderr.decode("utf-8", "replace"))
     lower = said.lower()
-    for known in _REFUSALS:
-        if any(word in lower for word in known.words):
-            return SudoRefused(
-                known.cause.format(user=user), where=where, remedy=known.remedy.format(user=user)
-            )
-    if "incorrect password" in lower or "try again" in lower or "authentication fail" in lower:
+    last = _last_words(said)
+    known = understood(said, user=user)
+    wrong = "incorrect password" in lower or "try again" in lower or "authentication fail" in lower
+    if wrong and (known is None or known.program not in {"sudo", "pam"}):
         return _wrong_password(user, where)
-    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
+    if known is not None:
+        told = f' ("{last}")' if last else ""
+        return SudoRefused(f"{known.meaning}{told}", where=where, remedy=known.remedy)
     return SudoRefused(
-        f'sudo did not run the command: "{last[:200]}"'
+        f'sudo did not run the command: "{last}"'
         if last
         else f"sudo did not run the command and said nothing (status {status})",
         where=where,

@@ -28,7 +28,15 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from foundation.hosts.connection import Become, Chunk, Connection
-from foundation.problems import ConnectionLost, ConnectionProblem, ExitCode, Problem, Refused
+from foundation.problems import (
+    ConnectionLost,
+    ConnectionProblem,
+    ExitCode,
+    MachineProblem,
+    Problem,
+    Refused,
+)
+from foundation.sentences import understood
 
 SUPPLIES: Final = "/var/lib/sitewright/supplies"
 """The folder of what was delivered, on every machine; root's."""
@@ -254,7 +262,7 @@ class _Transfer:
                     remedy=f"Make room on the disk of {self._store} (df -h {self._store}), then "
                     "do it again: it goes on where it was.",
                 )
-            raise ConnectionProblem(
+            raise MachineProblem(
                 f"the machine could not write to {self._store}: {_shown(told.get('error'))}",
                 where=self._where,
                 remedy="Look at its disk: dmesg | tail; mount",
@@ -377,13 +385,18 @@ def _no_answer(connection: Connection, errors: bytes) -> Problem:
     said = _shown(next((line for line in reversed(lines) if line), ""))
     where = connection.host.name
     if "python3 is not there" in said:
-        return ConnectionProblem(
+        return MachineProblem(
             "there is no python3 on the machine, which receiving needs",
             where=where,
             remedy="Install it: apt-get install python3-minimal",
         )
     if not said:
         return ConnectionLost("the receiving end was cut off", where=where, remedy="Try again.")
-    return ConnectionProblem(
+    known = understood("\n".join(lines), user=connection.host.user or "")
+    if known is not None:
+        return MachineProblem(
+            f'{known.meaning}, so receiving ended ("{said}")', where=where, remedy=known.remedy
+        )
+    return MachineProblem(
         f'receiving ended on the machine: "{said}"', where=where, remedy="Look at its disk: df -h"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from foundation.durations import duration
 from foundation.hosts.jobs_model import JobState
 from foundation.problems import InputProblem
+from foundation.sentences import Meaning, understood
 from installer.steps.kind import SHOWN_LINES, Ended, StepContext, StepFailed
 from installer.steps.model import Probe, _Step
 
@@ -119,12 +121,29 @@ def must_be_good(
         minutes = context.step.spec.get("timeout_minutes")
         seconds = minutes * 60 if isinstance(minutes, (int, float)) else 1800.0
     late = ended.state is JobState.TIMED_OUT
+    known = meant(ended.tail)
     raise StepFailed(
         why(ended, what, seconds),
         where=context.host.name,
-        remedy=LATE if late else None,
+        remedy=_mend(known) if known is not None else LATE if late else None,
         output=ended.tail,
     )
+
+
+_PROGRAMS: Final = frozenset(
+    {"kernel", "polkit", "systemd", "apt", "proxy", "tls", "dns", "git", "registry"}
+)
+"""Whose sentences a step's output is looked through for; a login was had already."""
+
+
+def meant(tail: Sequence[str]) -> Meaning | None:
+    """What the last lines of a command come to, where they hold a known sentence."""
+    return understood("\n".join(tail[-_LOOKED_AT:]), programs=_PROGRAMS)
+
+
+def _mend(known: Meaning) -> str:
+    meaning = known.meaning[:1].upper() + known.meaning[1:]
+    return f"{meaning}. {known.remedy.rstrip('.')}. Then retry it: sitewright resume."
 
 
 def why(ended: Ended, what: str, seconds: float) -> str:

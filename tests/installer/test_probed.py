@@ -8,7 +8,7 @@ import pytest
 
 from foundation.hosts.jobs_model import JobState
 from installer.steps.kind import CHANGES_NOTHING, KINDS, KNOWS_HOW, Ended, step_kind, taken_back
-from installer.steps.probed import Probed, why
+from installer.steps.probed import Probed, meant, why
 from tests.installer.engine_site import step
 
 FAILED, LATE = JobState.FAILED, JobState.TIMED_OUT
@@ -69,3 +69,11 @@ def test_the_kinds_that_take_themselves_back_are_those_that_know_how() -> None:
 )
 def test_whether_a_step_can_be_taken_back(kind: str, spec: dict[str, Any], told: str) -> None:
     assert taken_back(step("a", kind=kind, **spec)) == told
+
+
+def test_a_known_sentence_of_a_program_comes_with_its_remedy() -> None:
+    tail = ("Reading package lists...", "E: dpkg was interrupted, you must manually run 'dpkg …'")
+    known = meant(tail)
+    assert known is not None
+    assert "dpkg --configure -a" in known.remedy
+    assert meant(("sudo: a password is required",)) is None  # a login was had already
