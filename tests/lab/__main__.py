@@ -1,4 +1,4 @@
-"""The lab by hand: `python -m tests.lab up|site|build|clean|packages`."""
+"""The lab by hand: `python -m tests.lab up|site|build|kubernetes|clean|packages`."""
 
 from __future__ import annotations
 
@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     build = verbs.add_parser("build", help="build and import the images")
     build.add_argument("variant", nargs="*", metavar="VARIANT", help="default: all")
     build.set_defaults(act=_build)
+
+    kubernetes = verbs.add_parser("kubernetes", help="build the programs of a real Kubernetes")
+    kubernetes.set_defaults(act=_kubernetes)
 
     clean = verbs.add_parser("clean", help="remove dead labs and old images")
     clean.add_argument("--all", action="store_true", help="remove the present images too")
@@ -156,6 +159,17 @@ def _build(options: argparse.Namespace) -> int:
         began = time.monotonic()
         image = recipe.ensure(recipe.RECIPES[variant])
         print(f"{image} {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def _kubernetes(_options: argparse.Namespace) -> int:
+    from tests.lab.kubernetes import build
+
+    reason = build.missing()
+    if reason is not None:
+        raise LabError(reason)
+    started = time.monotonic()
+    print(f"{build.kubernetes()} {time.monotonic() - started:.1f} s")
     return 0
 
 

@@ -332,6 +332,6 @@ def forget(*, everything: bool = False) -> None:
     kept = set() if everything else {recipe.folder for recipe in RECIPES.values()}
     if cache_folder().is_dir():
         for folder in cache_folder().iterdir():
-            own = folder.name.startswith(("packages", "programs"))
+            own = folder.name.startswith(("packages", "programs", "kubernetes"))
             if folder not in kept and (everything or not own):
                 shutil.rmtree(folder, ignore_errors=True)

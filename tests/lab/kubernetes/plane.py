@@ -1,0 +1,277 @@
+"""A control plane of plain processes on the loopback, with nodes that kwok plays.
+
+The API, the controllers, the scheduler and etcd are real. The nodes are not: kwok says that pods
+run and are ready, and nothing listens at their addresses. It is for charts whose images nobody can
+pull in a test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.lab.host import LabError, wait_until
+from tests.lab.kubernetes import build, programs
+from tests.lab.kubernetes.certificates import Authority, Pair
+
+_SERVICES = "10.244.128.0/20"
+_ADDRESS = "127.0.0.1"
+
+_NODE: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {
+        "annotations": {"kwok.x-k8s.io/node": "fake"},
+        "labels": {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+    },
+    "status": {
+        "allocatable": {"cpu": "32", "memory": "256Gi", "pods": "110"},
+        "capacity": {"cpu": "32", "memory": "256Gi", "pods": "110"},
+        "nodeInfo": {"kubeletVersion": build.VERSION, "operatingSystem": "linux"},
+    },
+}
+
+
+@dataclass
+class Plane:
+    """A control plane that runs: how to speak with it, and how to end its parts."""
+
+    folder: Path
+    kubeconfig: Path
+    """An administrator's way in (group system:masters)."""
+    server: str
+    authority: Authority
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as the administrator."""
+        done = subprocess.run(
+            [programs.kubectl(), *arguments],
+            env=self.environment(),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if check and done.returncode != 0:
+            raise LabError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which kubectl and Helm find this API and nobody's own settings."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "KUBECONFIG": str(self.kubeconfig),
+        }
+
+    def read(self, *arguments: str) -> Any:
+        """What `kubectl get … -o json` answers."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json").stdout)
+
+    def way_in(self, user: str, groups: tuple[str, ...] = (), *, days: float = 5) -> Path:
+        """A kubeconfig of another user, known by a certificate that is good for `days`."""
+        return _kubeconfig(self.folder, self.server, self.authority, user, groups, days=days)
+
+    def start(self, name: str) -> None:
+        """Start one part, again if need be; its output goes to a file of its name."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                self.commands[name],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+            )
+
+    def end(self, name: str) -> None:
+        """End one part, as when it crashes; `start` brings it back with what etcd holds."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def ready(self) -> bool:
+        """Whether the API says of itself that it is ready."""
+        with contextlib.suppress(LabError):
+            return self.kubectl("get", "--raw", "/readyz").stdout == "ok"
+        return False
+
+    def wait_until_ready(self) -> None:
+        """Wait until the API is ready."""
+        wait_until(self.ready, "the Kubernetes API", seconds=120)
+
+    def add_nodes(self, *names: str) -> None:
+        """Add nodes that kwok plays, and wait until they are Ready."""
+        for name in names:
+            node = {**_NODE, "metadata": {**_NODE["metadata"], "name": name}}
+            self.kubectl("apply", "-f", "-", stdin=json.dumps(node))
+        wanted = [f"node/{name}" for name in names]
+        self.kubectl("wait", "--for=condition=Ready", "--timeout=60s", *wanted)
+
+
+@contextmanager
+def plane(*nodes: str) -> Iterator[Plane]:
+    """A control plane for the time of a `with` block, with Ready nodes of these names."""
+    binary = build.kubernetes()
+    with tempfile.TemporaryDirectory(prefix="swlab-plane-") as made:
+        running = _prepared(Path(made), binary)
+        try:
+            running.start("etcd")
+            running.start("kube-apiserver")
+            running.wait_until_ready()
+            # Both end when they meet an API that has not yet made its own roles.
+            running.start("kube-controller-manager")
+            running.start("kube-scheduler")
+            running.start("kwok")
+            wait_until(lambda: _has_account(running), "the default account", seconds=120)
+            running.add_nodes(*nodes)
+            yield running
+        finally:
+            for name in reversed(list(running.processes)):
+                running.end(name)
+
+
+def _has_account(running: Plane) -> bool:
+    found = running.kubectl("get", "serviceaccount", "default", "-n", "default", check=False)
+    return found.returncode == 0
+
+
+def _prepared(folder: Path, binary: Path) -> Plane:
+    authority = Authority(folder)
+    etcd, peer, api, controllers, scheduler, kwok = _free_ports(6)
+    server = f"https://{_ADDRESS}:{api}"
+    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", _ADDRESS)
+    serving = authority.issue("apiserver", "kube-apiserver", names=(*names, "10.244.128.1"))
+    aggregation = authority.issue("front-proxy", "front-proxy-client")
+    kubelets = authority.issue("to-kubelets", "kube-apiserver", ("system:masters",))
+    signing = authority.signing_key()
+    admin = _kubeconfig(folder, server, authority, "admin", ("system:masters",))
+    running = Plane(folder, admin, server, authority)
+    ca = str(authority.pair.certificate)
+    running.commands = {
+        "etcd": [
+            *("etcd", "--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"),
+            *("--listen-client-urls", f"http://{_ADDRESS}:{etcd}"),
+            *("--advertise-client-urls", f"http://{_ADDRESS}:{etcd}"),
+            *("--listen-peer-urls", f"http://{_ADDRESS}:{peer}"),
+        ],
+        "kube-apiserver": [
+            *(str(binary), "kube-apiserver", f"--etcd-servers=http://{_ADDRESS}:{etcd}"),
+            *(f"--bind-address={_ADDRESS}", f"--secure-port={api}"),
+            f"--service-cluster-ip-range={_SERVICES}",
+            *_served(serving),
+            *(f"--client-ca-file={ca}", "--authorization-mode=Node,RBAC"),
+            "--enable-admission-plugins=NodeRestriction",
+            *(
+                f"--service-account-key-file={signing}",
+                f"--service-account-signing-key-file={signing}",
+            ),
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--requestheader-client-ca-file={ca}",
+            "--requestheader-allowed-names=front-proxy-client",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={aggregation.certificate}",
+            f"--proxy-client-key-file={aggregation.key}",
+            f"--kubelet-client-certificate={kubelets.certificate}",
+            f"--kubelet-client-key={kubelets.key}",
+        ],
+        "kube-controller-manager": [
+            *(str(binary), "kube-controller-manager"),
+            *_as(folder, server, authority, "system:kube-controller-manager"),
+            *(f"--bind-address={_ADDRESS}", f"--secure-port={controllers}"),
+            *(f"--service-account-private-key-file={signing}", f"--root-ca-file={ca}"),
+            f"--cluster-signing-cert-file={ca}",
+            f"--cluster-signing-key-file={authority.pair.key}",
+            *("--use-service-account-credentials", "--leader-elect=false"),
+            f"--service-cluster-ip-range={_SERVICES}",
+        ],
+        "kube-scheduler": [
+            *(str(binary), "kube-scheduler"),
+            *_as(folder, server, authority, "system:kube-scheduler"),
+            *(f"--bind-address={_ADDRESS}", f"--secure-port={scheduler}", "--leader-elect=false"),
+        ],
+        "kwok": [
+            *(str(binary), "kwok", f"--kubeconfig={admin}"),
+            *("--manage-all-nodes=false", "--manage-nodes-with-annotation-selector"),
+            *("kwok.x-k8s.io/node=fake", f"--server-address={_ADDRESS}:{kwok}"),
+        ],
+    }
+    return running
+
+
+def _served(pair: Pair) -> list[str]:
+    return [f"--tls-cert-file={pair.certificate}", f"--tls-private-key-file={pair.key}"]
+
+
+def _as(folder: Path, server: str, authority: Authority, user: str) -> list[str]:
+    path = _kubeconfig(folder, server, authority, user, (user,))
+    return [f"--{use}kubeconfig={path}" for use in ("", "authentication-", "authorization-")]
+
+
+def _kubeconfig(
+    folder: Path,
+    server: str,
+    authority: Authority,
+    user: str,
+    groups: tuple[str, ...],
+    *,
+    days: float = 5,
+) -> Path:
+    file = user.replace(":", "-")
+    pair = authority.issue(file, user, groups, days=days)
+    path = folder / f"{file}.kubeconfig"
+    text = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "lab",
+        "clusters": [
+            {
+                "name": "lab",
+                "cluster": {
+                    "server": server,
+                    "certificate-authority": str(authority.pair.certificate),
+                },
+            }
+        ],
+        "users": [
+            {
+                "name": user,
+                "user": {
+                    "client-certificate": str(pair.certificate),
+                    "client-key": str(pair.key),
+                },
+            }
+        ],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user}}],
+    }
+    path.write_text(json.dumps(text))
+    path.chmod(0o600)
+    return path
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago; all are held until all are known."""
+    with contextlib.ExitStack() as held:
+        found = []
+        for _ in range(count):
+            listener = held.enter_context(socket.socket())
+            listener.bind((_ADDRESS, 0))
+            found.append(int(listener.getsockname()[1]))
+        return found
