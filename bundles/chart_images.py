@@ -1,38 +1,28 @@
 """The images that a Helm chart names, found in its values and templates without running it.
 
-A chart is read as a hostile archive: in memory, bounded, ordinary files only. What is found is
-what the chart brings with its own values and those that a recipe's line lays over them; what is
-turned off (`enabled: false`, or a condition of a chart inside it) counts for nothing.
+What is found is what the chart brings with its own values and those that a recipe's line lays over
+them; what is turned off (`enabled: false`, or the condition or the tags of a chart inside it)
+counts for nothing. What is seen and not understood is told. Where Helm is there, `rendering` asks
+it, and this is the second opinion.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import yaml
-
+from bundles.chart_archive import DEEPEST, unpack_chart
+from bundles.chart_templates import Templates, app_version_forms, literal_images
+from bundles.named_images import ImagesNamed, image_parts, images_of_object, lines_with_images
 from bundles.problems import HostileBundle
-from bundles.reference import parse_reference
-from foundation.problems import InputProblem
+from bundles.yaml_documents import helm_text, read_documents
 
-_MOST_BYTES: Final = 256 * 1024 * 1024
-_MOST_FILES: Final = 20_000
-_MOST_VALUES: Final = 1_000_000
-_DEEPEST: Final = 8
-"""Charts inside charts."""
-_TEMPLATE_IMAGE: Final = re.compile(
-    r"""^[ \t]*(?:-[ \t]+)?image:[ \t]+["']?([^\s"'{}#]+)["']?[ \t]*$""", re.M
-)
-_COMPUTED_IMAGE: Final = re.compile(r"^\s*-?\s*image:\s*[^\n]*\{\{([^\n]*)", re.M)
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LIST: Final = "artifacthub.io/images"
+_NO_BOOL: Final = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
+"""Words that Helm's YAML takes for a truth value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,13 @@ class ChartContents:
     metadata: dict[str, Any]
     images: tuple[str, ...]
     unread: tuple[str, ...]
-    """Templates whose image is computed from no value that was understood."""
+    """What was seen and cannot be told, as a sentence each."""
+    perhaps: tuple[str, ...] = ()
+    """Images to which only a guess leads."""
+    tests: tuple[str, ...] = ()
+    """Images of the hooks that `helm test` runs, and of nothing else."""
+    is_library: bool = False
+    """Whether it is a library for other charts, and nothing that is installed."""
 
 
 def read_chart(path: Path, *, where: str, values: Mapping[str, Any] | None = None) -> ChartContents:
@@ -61,236 +57,270 @@ def read_chart_file(
     file: BinaryIO, *, where: str, values: Mapping[str, Any] | None = None
 ) -> ChartContents:
     """The same for a file that is open already."""
-    files: dict[str, bytes] = {}
-    _unpack(file, files, "", where, depth=0)
+    return read_chart_files(unpack_chart(file, where), where=where, values=values)
+
+
+def read_chart_files(
+    files: Mapping[str, bytes], *, where: str, values: Mapping[str, Any] | None = None
+) -> ChartContents:
+    """The same for the files of a chart by their paths: each begins with the chart's folder."""
     roots = sorted(
         (name for name in files if name.endswith("/Chart.yaml")), key=lambda name: name.count("/")
     )
     if not roots:
         raise HostileBundle("it holds no Chart.yaml", where=where)
-    metadata = _yaml(files[roots[0]], where)
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise HostileBundle("its Chart.yaml names no chart", where=where)
+    described = read_documents(files[roots[0]])
+    metadata = described.mapping
+    if not isinstance(metadata.get("name"), str):
+        why = f" ({described.broken[0].why})" if described.broken else ""
+        raise HostileBundle(f"its Chart.yaml names no chart{why}", where=where)
     reading = _Reading(files, roots, where)
     reading.chart(roots[0].removesuffix("Chart.yaml"), dict(values or {}), {})
+    reading.listed(metadata)
+    found = reading.found.settle()
     return ChartContents(
         name=metadata["name"],
-        version=str(metadata.get("version", "")),
+        version=helm_text(metadata.get("version")),
         metadata={key: value for key, value in metadata.items() if _plain(value)},
-        images=tuple(sorted(reading.images)),
-        unread=tuple(reading.unread),
+        images=tuple(sorted(found.images)),
+        unread=tuple(found.untold),
+        perhaps=tuple(sorted(found.perhaps)),
+        tests=tuple(sorted(found.tests)),
+        is_library=metadata.get("type") == "library",
     )
-
-
-def _unpack(file: Any, files: dict[str, bytes], prefix: str, where: str, *, depth: int) -> None:
-    try:
-        # Helm writes an extra field into gzip's header, which tarfile's own reader stumbles over.
-        with (
-            gzip.GzipFile(fileobj=file, mode="rb") as unpacked,
-            tarfile.open(fileobj=unpacked, mode="r|") as tar,
-        ):
-            for member in tar:
-                parts = member.name.split("/")
-                if member.isdir():
-                    continue
-                if not member.isreg() or member.name.startswith("/") or ".." in parts:
-                    raise HostileBundle(f"{member.name[:100]!r} leaves the chart", where=where)
-                used = sum(map(len, files.values()))
-                if used + member.size > _MOST_BYTES or len(files) >= _MOST_FILES:
-                    raise HostileBundle("unpacked it would be too large for a chart", where=where)
-                content = tar.extractfile(member)
-                raw = content.read() if content else b""
-                inner = prefix + member.name
-                if inner in files:
-                    raise HostileBundle(f"{member.name[:100]!r} stands in it twice", where=where)
-                if len(parts) > 2 and parts[-2] == "charts" and inner.endswith(".tgz"):
-                    if depth >= _DEEPEST:
-                        raise HostileBundle("charts are in charts without end", where=where)
-                    folder = inner.rpartition("/")[0] + "/"
-                    _unpack(io.BytesIO(raw), files, folder, where, depth=depth + 1)
-                elif inner.endswith((".yaml", ".yml", ".tpl")):
-                    files[inner] = raw
-    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError) as error:
-        raise HostileBundle(f"it cannot be unpacked: {error}", where=where) from error
 
 
 class _Reading:
     """A chart and the charts inside it, each with the values that it would be given."""
 
-    def __init__(self, files: dict[str, bytes], roots: list[str], where: str) -> None:
+    def __init__(self, files: Mapping[str, bytes], roots: list[str], where: str) -> None:
         self._files = files
         self._where = where
         self._folders = [root.removesuffix("Chart.yaml") for root in roots]
-        self.images: set[str] = set()
-        self.unread: list[str] = []
+        self.found = ImagesNamed()
 
-    def chart(self, folder: str, given: dict[str, Any], shared: Any, depth: int = 0) -> None:
+    def chart(
+        self,
+        folder: str,
+        given: dict[str, Any],
+        shared: Any,
+        depth: int = 0,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
         """Note the images of a chart and of those inside it that are turned on."""
-        if depth > _DEEPEST:
+        if depth > DEEPEST:
             raise HostileBundle("charts are in charts without end", where=self._where)
         described = self._mapping(f"{folder}Chart.yaml")
-        values = _laid_over(self._mapping(f"{folder}values.yaml"), given)
+        values = laid_over(self._mapping(f"{folder}values.yaml"), given)
         if isinstance(shared, dict) and shared:
-            values["global"] = _laid_over(_as_mapping(values.get("global")), shared)
+            values["global"] = laid_over(_as_mapping(values.get("global")), shared)
+        # Tags are set at the top, and count for the charts inside charts as well.
+        tags = _as_mapping(values.get("tags")) if tags is None else tags
         inside = self._inside(folder, described)
-        names = {name for _, name, _ in inside}
-        version = str(described.get("appVersion") or "")
+        names = {use.name for use in inside}
         own = {key: value for key, value in values.items() if key not in names}
-        found = set(_in_values(own, version)) | self._literal(folder)
-        for candidate in found:
-            try:
-                self.images.add(str(parse_reference(candidate)))
-            except InputProblem:
-                continue
-        if not found:
-            self.unread += self._computed(folder)
-        for below, name, condition in inside:
-            if _turned_on(condition, values):
-                passed = _as_mapping(values.get(name))
-                self.chart(below, passed, values.get("global"), depth + 1)
+        self._own(folder, own, values, helm_text(described.get("appVersion")))
+        for use in inside:
+            if use.is_on(values, tags):
+                passed = _as_mapping(values.get(use.name))
+                self.chart(use.folder, passed, values.get("global"), depth + 1, tags)
 
-    def _inside(self, folder: str, described: dict[str, Any]) -> list[tuple[str, str, str]]:
-        """Folder, name among the values, and condition of every chart right inside another."""
+    def listed(self, metadata: Mapping[Any, Any]) -> None:
+        """Note the images that the chart lists for those who look for it."""
+        notes = metadata.get("annotations")
+        texts = (
+            {k: v for k, v in notes.items() if "image" in str(k)} if isinstance(notes, dict) else {}
+        )
+        named = ImagesNamed()
+        images_of_object({"annotations": texts}, "Chart.yaml", named)
+        for image, place in named.perhaps.items():
+            self.found.perhaps.setdefault(image, place)
+
+    def _own(
+        self, folder: str, own: dict[str, Any], values: Mapping[str, Any], version: str
+    ) -> None:
+        """What a chart itself names, without those inside it."""
+        templates = self._templates(folder)
+        texts = {name: self._files[name].decode("utf-8", "replace") for name in templates}
+        below = {
+            name: self._files[name].decode("utf-8", "replace")
+            for name in self._files
+            if name.startswith(folder) and "/templates/" in name
+        }
+        for name, text in texts.items():
+            self.found.take(literal_images(_short(name), text))
+        looking = _Values(app_version_forms(below.values()), version, _registry(values, below))
+        looking.look(own)
+        for path, image in looking.images:
+            self.found.image(image, f"values: {path}")
+        for image in looking.perhaps:
+            self.found.maybe(image, f"{_short(folder)}values.yaml")
+        for sentence in looking.untold:
+            self.found.open(f"{_short(folder)}values.yaml: {sentence}")
+        asked = Templates(below, lambda path: _at(values, path), version)
+        known = {path for path, _ in looking.images} | looking.seen
+        computed = asked.computed(known, texts)
+        computed.untold = [_short(sentence) for sentence in computed.untold]
+        self.found.take(computed)
+
+    def _inside(self, folder: str, described: dict[str, Any]) -> list[_Use]:
+        """Every chart right inside another, as often as it is used."""
         listed = described.get("dependencies")
         if not isinstance(listed, list):
             listed = self._mapping(f"{folder}requirements.yaml").get("dependencies")
-        wanted = [one for one in listed or [] if isinstance(one, dict)] if listed else []
+        wanted = (
+            [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        )
         found = []
-        below = [
-            f
-            for f in self._folders
-            if re.fullmatch(f"{re.escape(folder)}charts/(?:[^/]+/){{1,2}}", f)
-        ]
-        for one in below:
-            inner = self._mapping(f"{one}Chart.yaml")
-            name = str(inner.get("name") or "")
+        here = re.compile(f"{re.escape(folder)}charts/(?:[^/]+/){{1,2}}")
+        for one in self._folders:
+            if not here.fullmatch(one):
+                continue
+            name = str(self._mapping(f"{one}Chart.yaml").get("name") or "")
             # One chart may stand in the list several times, under other names.
             uses = [use for use in wanted if use.get("name") == name]
             for use in uses or [{}]:
                 label = str(use.get("alias") or name)
-                found.append((one, label, str(use.get("condition") or "")))
+                tags = use.get("tags")
+                tags = tuple(map(str, tags)) if isinstance(tags, list) else ()
+                found.append(_Use(one, label, str(use.get("condition") or ""), tags))
         return found
-
-    def _literal(self, folder: str) -> set[str]:
-        return {
-            found
-            for name in self._templates(folder)
-            for found in _TEMPLATE_IMAGE.findall(self._files[name].decode("utf-8", "replace"))
-        }
-
-    def _computed(self, folder: str) -> list[str]:
-        return [
-            name
-            for name in self._templates(folder)
-            if _COMPUTED_IMAGE.search(self._files[name].decode("utf-8", "replace"))
-        ]
 
     def _templates(self, folder: str) -> list[str]:
         return [name for name in self._files if name.startswith(f"{folder}templates/")]
 
     def _mapping(self, name: str) -> dict[str, Any]:
-        return _as_mapping(_yaml(self._files.get(name, b""), self._where))
+        documents = read_documents(self._files.get(name, b""))
+        for broken in documents.broken:
+            self.found.open(f"{_short(name)}: line {broken.line} is no YAML ({broken.why})")
+        return dict(documents.mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A chart inside another: where it lies, its name among the values, what turns it on."""
+
+    folder: str
+    name: str
+    condition: str
+    tags: tuple[str, ...]
+
+    def is_on(self, values: Mapping[str, Any], tags: Mapping[str, Any]) -> bool:
+        """As Helm decides: a condition before tags, of the tags any that is true, else on."""
+        for path in self.condition.split(","):
+            found = _truth(_at(values, path.strip()))
+            if found is not None:
+                return found
+        known = [truth for tag in self.tags if (truth := _truth(tags.get(tag))) is not None]
+        return any(known) if known else True
+
+
+class _Values:
+    """The values of a chart, gone through for images."""
+
+    def __init__(self, forms: frozenset[str], app_version: str, registry: str) -> None:
+        self._forms = forms
+        self._app_version = app_version
+        self._registry = registry
+        self.images: list[tuple[str, str]] = []
+        """The path of each, and the image."""
+        self.perhaps: list[str] = []
+        self.untold: list[str] = []
+        self.seen: set[str] = set()
+        """Paths of values that are images, whether or not they could be told."""
+
+    def look(self, value: Any, path: str = "", depth: int = 0) -> None:
+        """Note what stands in a value and below."""
+        if depth > 50:
+            return
+        if isinstance(value, str) and "\n" in value:
+            # A piece of a template, such as containers that a chart takes in as they are written.
+            self.images += [(path, image) for image in lines_with_images(value)]
+        if isinstance(value, list):
+            for one in value:
+                self.look(one, path, depth + 1)
+        if not isinstance(value, Mapping) or (depth and _truth(value.get("enabled")) is False):
+            return
+        self._parts(value, path)
+        for key, one in value.items():
+            below = f"{path}.{key}" if path else str(key)
+            last = str(key).lower()
+            if isinstance(one, str) and last.endswith(("image", "imagename")) and _is_whole(one):
+                self.images.append((below, one))
+            self.look(one, below, depth + 1)
+
+    def _parts(self, value: Mapping[Any, Any], path: str) -> None:
+        parts = image_parts(value)
+        if parts is None and path.rpartition(".")[2].lower().endswith("image"):
+            parts = image_parts({"repository": value.get("name"), **value})
+        if parts is None:
+            return
+        self.seen.add(path)
+        if self._registry:
+            parts = type(parts)(self._registry, parts.repository, parts.tag, parts.digest)
+        if parts.is_whole:
+            self.images.append((path, parts.text()))
+        elif "{{" in parts.name + parts.tag:
+            self.untold.append(f"which image {path} means ({parts.text()[:120]})")
+        elif not self._forms or not self._app_version:
+            self.untold.append(f"which tag of {parts.name[:120]} is meant ({path} has none)")
+        elif len(self._forms) == 1:
+            (form,) = self._forms
+            self.images.append((path, parts.text(form.format(self._app_version))))
+        else:
+            # The templates write it in several ways, and this does not tell which is for this one.
+            self.perhaps += [parts.text(f.format(self._app_version)) for f in sorted(self._forms)]
+
+
+def _registry(values: Mapping[str, Any], templates: Mapping[str, str]) -> str:
+    """The registry to which a chart moves its images, where its templates look at that."""
+    wanted = _at(values, "global.imageRegistry")
+    if not isinstance(wanted, str) or not wanted:
+        return ""
+    return wanted if any("imageRegistry" in text for text in templates.values()) else ""
+
+
+def _short(name: str) -> str:
+    """A path without the folder of the chart itself."""
+    return name.partition("/")[2] if "/" in name else name
 
 
 def _as_mapping(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _laid_over(below: dict[str, Any], above: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def laid_over(below: dict[str, Any], above: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
+    """Values under others, as `helm install --values` lays them over each other."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
         if isinstance(value, dict) and isinstance(under, dict) and depth < 50:
-            merged[key] = _laid_over(under, value, depth + 1)
+            merged[key] = laid_over(under, value, depth + 1)
+        elif value is None:
+            merged.pop(key, None)  # Helm takes null as a word for: take it away
         else:
             merged[key] = value
     return merged
 
 
-def _turned_on(condition: str, values: Mapping[str, Any]) -> bool:
-    # Of several paths the first that leads to yes or no counts; without any, it is on.
-    for path in condition.split(","):
-        found: Any = values
-        for word in path.strip().split("."):
-            found = found.get(word) if isinstance(found, Mapping) else None
-        if isinstance(found, bool):
-            return found
-    return True
+def _at(values: Mapping[str, Any], path: str) -> Any:
+    found: Any = values
+    for word in path.split("."):
+        found = found.get(word) if isinstance(found, Mapping) else None
+    return found
 
 
-def images_of_manifest(text: str) -> tuple[str, ...]:
-    """The images that a file of Kubernetes objects names, in full."""
-    found = set()
-    for candidate in _TEMPLATE_IMAGE.findall(text):
-        try:
-            found.add(str(parse_reference(candidate)))
-        except InputProblem:
-            continue
-    return tuple(sorted(found))
+def _truth(value: Any) -> bool | None:
+    if isinstance(value, str):
+        return _NO_BOOL.get(value.lower())
+    return value if isinstance(value, bool) else None
 
 
-def _in_values(value: Any, app_version: str, depth: int = 0) -> Iterator[str]:
-    if depth > 50:
-        return
-    if isinstance(value, str) and "\n" in value:
-        # A piece of a template, such as containers that a chart takes in as they are written.
-        yield from _TEMPLATE_IMAGE.findall(value)
-    if isinstance(value, list):
-        for one in value:
-            yield from _in_values(one, app_version, depth + 1)
-        return
-    if not isinstance(value, Mapping) or (depth and value.get("enabled") is False):
-        return
-    whole = _image_in(value, app_version)
-    if whole:
-        yield whole
-    for key, one in value.items():
-        if isinstance(one, str) and str(key).lower().endswith("image") and _looks_whole(one):
-            yield one
-        yield from _in_values(one, app_version, depth + 1)
-
-
-def _image_in(value: Mapping[Any, Any], app_version: str) -> str | None:
-    repository = value.get("repository")
-    if not isinstance(repository, str) or "://" in repository or not repository:
-        return None
-    if not {"tag", "digest", "registry", "pullPolicy"} & set(value):
-        return None
-    registry = value.get("registry")
-    name = f"{registry}/{repository}" if isinstance(registry, str) and registry else repository
-    tag, digest = value.get("tag"), value.get("digest")
-    if isinstance(digest, str) and digest.startswith("sha256:"):
-        return f"{name}:{tag}@{digest}" if tag else f"{name}@{digest}"
-    label = str(tag) if isinstance(tag, (str, int, float)) and tag != "" else app_version
-    return f"{name}:{label}" if label else name
-
-
-def _looks_whole(text: str) -> bool:
-    return bool(re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*[/:][A-Za-z0-9._@:/-]+", text))
-
-
-def _yaml(raw: bytes, where: str) -> Any:
-    try:
-        value = yaml.load(raw, Loader=_LOADER)  # noqa: S506 - the safe loader, in C
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise HostileBundle("a file of the chart is not YAML", where=where) from error
-    if is_bomb(value):
-        raise HostileBundle("a file of the chart unfolds to too much", where=where)
-    return value
-
-
-def is_bomb(value: Any) -> bool:
-    """Whether a value unfolds, through YAML's aliases, to more than a person ever wrote."""
-    open_ends = [value]
-    for _ in range(_MOST_VALUES):
-        if not open_ends:
-            return False
-        one = open_ends.pop()
-        if isinstance(one, dict):
-            open_ends += one.values()
-        elif isinstance(one, list):
-            open_ends += one
-    return True
+def _is_whole(text: str) -> bool:
+    return (
+        bool(re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*[/:][A-Za-z0-9._@:/-]+", text))
+        and "://" not in text
+    )
 
 
 def _plain(value: Any) -> bool:

@@ -15,9 +15,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from bundles import media
-from bundles.chart_images import images_of_manifest, read_chart_file
+from bundles.chart_images import read_chart_file
 from bundles.layout import BundleIndex, Item
 from bundles.lock import LOCK_LIMIT, LOCK_RECORD, Lock
+from bundles.named_images import images_of_text
 from bundles.opened import Bundle, read_small
 from bundles.platforms import runs_on
 from bundles.problems import HostileBundle
@@ -119,7 +120,7 @@ def read_contents(bundle: Bundle, structure: Structure, recipe: Recipe | None = 
         if item.name in manifests:
             raw = _content(bundle, item, structure)
             text = raw.decode("utf-8", "replace")
-            images = _but(images_of_manifest(text), manifests[item.name])
+            images = _but(images_of_text(text, item.name).images, manifests[item.name])
             named.append(Named(f"the manifest {item.name}", images))
     return Contents(index, tuple(named), read_untold(bundle, structure))
 
@@ -199,8 +200,12 @@ def _recipe_gaps(contents: Contents, recipe: Recipe) -> Iterator[Gap]:
 
 def _named_gaps(contents: Contents) -> Iterator[Gap]:
     platforms = _platforms(contents)
+    # What could not be had though only a guess led to it is told as that, and is no gap.
+    told = {entry.image for entry in contents.untold}
     for named in contents.named:
         for image in named.images:
+            if image in told:
+                continue
             for gap in _image_gaps(contents, image, platforms, named.by):
                 yield Gap(
                     gap.kind,

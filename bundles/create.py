@@ -49,6 +49,7 @@ from bundles.recipe import (
 )
 from bundles.registry import Registries
 from bundles.signature import sign
+from bundles.sources.renderers import Renderers
 from bundles.sources.workshop import Locked, Workshop
 from bundles.store import Store, cannot_write
 from bundles.strict_json import digest_of
@@ -90,6 +91,8 @@ class CreateOptions:
     patience: Patience = field(default_factory=Patience)
     snap_store: StoreAddress | None = None
     """Another store than Canonical's own address."""
+    programs: str | None = None
+    """The folders in which Helm and Kustomize are looked for; None: those of the maker's path."""
     recipe_folder: Path = field(default_factory=Path.cwd)
     """The folder from which the recipe names keyrings."""
     created: str | None = None
@@ -139,6 +142,7 @@ async def create_bundle(
                 tracker=tracker,
                 recipe_folder=options.recipe_folder,
                 snap_store=options.snap_store,
+                renderers=Renderers(chosen, search=options.programs),
             )
             if options.lock:
                 shop.require_space(_still_needed(store, options.lock))
@@ -209,7 +213,9 @@ async def _line(shop: Workshop, line: Wanted, lock: Lock | None) -> Gathered:
         ) from problem
     # The same bundle again tells what was told then.
     untold = lock.untold_of(line.key) if lock else tuple(shop.untold)
-    return Gathered(line.key, items, untold)
+    # Two files may lead to one image: it is one thing, however often it is named.
+    once = {(item.identity, item.digest): item for item in items}
+    return Gathered(line.key, tuple(once.values()), untold)
 
 
 def _source(line: Wanted) -> _Gather:
@@ -286,6 +292,9 @@ def _distinct(items: Any) -> list[Item]:
 
 
 def _compare(made: Lock, wanted: Lock | None) -> None:
+    if wanted is not None:
+        once = {item.model_dump_json(): item for item in wanted.items}
+        wanted = wanted.model_copy(update={"items": tuple(once.values())})
     if wanted is None or made.as_bytes() == wanted.as_bytes():
         return
     before = {(i.wanted, i.kind, i.name, i.platform): i for i in wanted.items}

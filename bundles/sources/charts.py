@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Final
 
 import yaml
@@ -17,7 +16,9 @@ from bundles.problems import SourceProblem, WrongContent
 from bundles.recipe import ChartWanted
 from bundles.reference import Reference, parse_reference
 from bundles.registry import Found
-from bundles.sources.images import gather_named
+from bundles.rendering import agree, read_alone
+from bundles.sources.naming import Naming, gather_found, gather_locked
+from bundles.sources.renderers import RenderFailed
 from bundles.sources.workshop import Locked, Workshop, only, pin
 from bundles.store import Blob
 from bundles.strict_json import canonical_json
@@ -39,7 +40,7 @@ async def gather_chart(shop: Workshop, wanted: ChartWanted, locked: Locked) -> l
             f"the chart says that it is {contents.name} {contents.version}",
             where=f"{wanted.name} {wanted.version} of {shown_repository(wanted)}",
         )
-    images = await _images(shop, wanted, contents, locked) if wanted.images else []
+    images = await _images(shop, wanted, chart, contents, locked) if wanted.images else []
     return [replace(item, licence=_licence(contents)), *images]
 
 
@@ -181,21 +182,40 @@ def _read(shop: Workshop, chart: Blob, wanted: ChartWanted) -> ChartContents:
 
 
 async def _images(
-    shop: Workshop, wanted: ChartWanted, contents: ChartContents, locked: Locked
+    shop: Workshop, wanted: ChartWanted, chart: Blob, contents: ChartContents, locked: Locked
 ) -> list[Item]:
-    names = [
-        name
-        for name in contents.images
-        if not any(fnmatchcase(name, pattern) for pattern in wanted.without)
-    ]
-    for place in contents.unread:
-        shop.tracker.note(f"chart {wanted.name}: which image {place} means cannot be told")
-    return await gather_named(
-        shop,
-        names,
-        wanted.platforms,
-        locked,
-        by=f"the chart {wanted.name}",
+    naming = Naming(
+        of=f"the chart {wanted.name}",
+        platforms=wanted.platforms,
+        without=wanted.without,
         remedy="If the site does without it, name it under `without` for the chart; if it sets "
         "another, give its values under `values`.",
     )
+    if locked:
+        return await gather_locked(shop, naming, locked)
+    if contents.is_library:
+        return []
+    named = read_alone(contents)
+    try:
+        path = shop.store.path(chart.digest)
+        text = await shop.renderers.helm(shop, path, wanted.values, name=wanted.name)
+    except RenderFailed as failed:
+        shop.tell(
+            naming.of,
+            f"`helm template` does not render it, so it was only read: {failed}; give what it asks "
+            "for under `values`",
+        )
+    else:
+        if text is None:
+            shop.tell(
+                naming.of,
+                "it was read without rendering it, since there is no Helm here: install helm, or "
+                "name it in the recipe under `files`",
+                "note",
+            )
+        else:
+            agreed = await asyncio.to_thread(agree, contents, text)
+            named = agreed.named
+            for sentence in agreed.differing:
+                shop.tell(naming.of, sentence, "note")
+    return await gather_found(shop, naming, named)

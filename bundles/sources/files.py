@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import asyncio
 from typing import Final
 
-from bundles.chart_images import images_of_manifest
 from bundles.layout import Item
+from bundles.named_images import images_of_text
 from bundles.problems import SourceProblem
 from bundles.recipe import FileWanted
-from bundles.sources.images import gather_named
+from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.workshop import Locked, Workshop, address
 
 _MANIFEST_LIMIT: Final = 64 * 1024 * 1024
@@ -30,18 +30,14 @@ async def gather_file(shop: Workshop, wanted: FileWanted, locked: Locked) -> lis
         return [item]
     if blob.size > _MANIFEST_LIMIT:
         raise SourceProblem("it is too large for a Kubernetes manifest", where=wanted.name)
-    text = shop.store.read(blob.digest).decode("utf-8", "replace")
-    names = [
-        name
-        for name in images_of_manifest(text)
-        if not any(fnmatchcase(name, pattern) for pattern in wanted.without)
-    ]
-    images = await gather_named(
-        shop,
-        names,
-        wanted.platforms,
-        locked,
-        by=f"the manifest {wanted.name}",
+    naming = Naming(
+        of=f"the manifest {wanted.name}",
+        platforms=wanted.platforms,
+        without=wanted.without,
         remedy="If the site does without it, name it under `without` for the file.",
     )
-    return [item, *images]
+    if locked:
+        return [item, *await gather_locked(shop, naming, locked)]
+    text = shop.store.read(blob.digest).decode("utf-8-sig", "replace")
+    named = await asyncio.to_thread(images_of_text, text, wanted.name)
+    return [item, *await gather_found(shop, naming, named)]

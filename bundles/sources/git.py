@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Final
 
 from pydantic import ValidationError
 
+from bundles import media
 from bundles.git_needs import POINTER_LIMIT, Entry, filters_of, needs_of
-from bundles.gitops import ChartNamed, read_manifests
+from bundles.gitops import MANIFESTS, ChartNamed, read_manifests
 from bundles.layout import Item
 from bundles.problems import SourceProblem
 from bundles.recipe import ChartWanted, GitWanted
 from bundles.sources.charts import gather_chart
+from bundles.sources.git_rendering import Rendered, render_repository
 from bundles.sources.git_repository import Repository, long_names, open_repository
-from bundles.sources.images import gather_named
+from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.workshop import Locked, Workshop, address, only
 
 _COMMIT_LENGTH: Final = 40
@@ -39,7 +40,11 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
             tree = await repository.tree(commit)
             if not locked:
                 await _tell_needs(shop, repository, tree, commit)
-            files = await _manifests(repository, tree) if wanted.images else {}
+            looked_at = wanted.images and not locked
+            files = await _manifests(repository, tree) if looked_at else {}
+            rendered = (
+                await render_repository(shop, repository, tree, files) if looked_at else Rendered()
+            )
             file = await repository.pack(commit)
             blob = await asyncio.to_thread(shop.store.adopt, file)
         finally:
@@ -54,7 +59,9 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
         origin=address(wanted.url),
         pins={"commit": commit, "ref": wanted.ref},
     )
-    return [item, *await _named(shop, wanted, files, locked)]
+    if not wanted.images:
+        return [item]
+    return [item, *await _named(shop, wanted, files, rendered, locked)]
 
 
 async def _tell_needs(
@@ -73,7 +80,7 @@ async def _tell_needs(
 
 async def _manifests(repository: Repository, tree: Sequence[Entry]) -> dict[str, bytes]:
     """The files of a commit that may name something, by their paths; links are not followed."""
-    chosen = [e for e in tree if e.is_file and e.path.endswith((".yaml", ".yml"))]
+    chosen = [e for e in tree if e.is_file and e.path.endswith(MANIFESTS)]
     if sum(entry.size for entry in chosen) > _MOST_BYTES:
         raise SourceProblem(
             f"its manifests have more than {_MOST_BYTES} bytes",
@@ -85,52 +92,74 @@ async def _manifests(repository: Repository, tree: Sequence[Entry]) -> dict[str,
 
 
 async def _named(
-    shop: Workshop, wanted: GitWanted, files: Mapping[str, bytes], locked: Locked
+    shop: Workshop,
+    wanted: GitWanted,
+    files: Mapping[str, bytes],
+    rendered: Rendered,
+    locked: Locked,
 ) -> list[Item]:
-    outside = await asyncio.to_thread(read_manifests, files)
-    if not locked:
-        for sentence in outside.unread:
-            shop.tell(f"the repository {wanted.name}", sentence)
-    remedy = (
-        "If the site does without it, add --without and its name, or name it under `without` for "
-        "the repository; or set `images: false` for it and name what the site needs."
+    naming = Naming(
+        of=f"the repository {wanted.name}",
+        platforms=wanted.platforms,
+        without=wanted.without,
+        remedy="If the site does without it, add --without and its name, or name it under "
+        "`without` for the repository; or set `images: false` for it and name what the site needs.",
+        by=lambda place: f"{place} of the repository {wanted.name}",
     )
-
-    async def one_image(name: str, path: str) -> list[Item]:
-        by = f"{path} of the repository {wanted.name}"
-        return await gather_named(shop, [name], wanted.platforms, locked, by=by, remedy=remedy)
-
-    async def one_chart(chart: ChartNamed) -> list[Item]:
-        try:
-            line = ChartWanted(
-                name=chart.name,
-                repository=chart.repository,
-                version=chart.version,
-                platforms=wanted.platforms,
-                values=dict(chart.values),
-                without=wanted.without,
-            )
-            own = [
-                item
-                for item in locked
-                if item.kind != "chart" or (item.name, item.version) == (chart.name, chart.version)
-            ]
-            return await gather_chart(shop, line, own)
-        except (SourceProblem, ValidationError) as problem:
-            cause = problem.cause if isinstance(problem, SourceProblem) else "it is no chart's name"
-            raise SourceProblem(
-                f"{chart.by} of the repository {wanted.name} names it: {cause}",
-                where=f"chart {chart.name} {chart.version} of {chart.repository}",
-                remedy=remedy,
-            ) from problem
-
-    images = {
-        name: path
-        for name, path in outside.images.items()
-        if not any(fnmatchcase(name, pattern) for pattern in wanted.without)
-    }
+    if locked:
+        lines = [_chart_line(wanted, chart, images=False) for chart in _locked_charts(locked)]
+        charts = await asyncio.gather(
+            *(gather_chart(shop, line, _own(locked, line)) for line in lines)
+        )
+        images = await gather_locked(shop, naming, locked)
+        return [item for items in (*charts, images) for item in items]
+    outside = await asyncio.to_thread(read_manifests, files, rendered.texts)
+    for sentence in rendered.failed:
+        shop.tell(naming.of, sentence)
     gathered = await asyncio.gather(
-        *(one_image(name, path) for name, path in images.items()),
-        *(one_chart(chart) for chart in outside.charts),
+        gather_found(shop, naming, outside.named),
+        *(_chart(shop, wanted, chart, naming) for chart in outside.charts),
     )
     return [item for items in gathered for item in items]
+
+
+async def _chart(
+    shop: Workshop, wanted: GitWanted, chart: ChartNamed, naming: Naming
+) -> list[Item]:
+    try:
+        return await gather_chart(shop, _chart_line(wanted, chart), ())
+    except (SourceProblem, ValidationError) as problem:
+        cause = problem.cause if isinstance(problem, SourceProblem) else "it is no chart's name"
+        raise SourceProblem(
+            f"{naming.who(chart.by)} names it: {cause}",
+            where=f"chart {chart.name} {chart.version} of {chart.repository}",
+            remedy=naming.remedy,
+        ) from problem
+
+
+def _chart_line(wanted: GitWanted, chart: ChartNamed, *, images: bool = True) -> ChartWanted:
+    return ChartWanted(
+        name=chart.name,
+        repository=chart.repository,
+        version=chart.version,
+        platforms=wanted.platforms,
+        values=dict(chart.values),
+        without=wanted.without,
+        images=images,
+    )
+
+
+def _locked_charts(locked: Locked) -> list[ChartNamed]:
+    return [
+        ChartNamed(item.name, item.pins["repository"], item.version or "", {}, by="the lock")
+        for item in locked
+        if item.kind == media.CHART and "repository" in item.pins
+    ]
+
+
+def _own(locked: Locked, line: ChartWanted) -> Locked:
+    return [
+        item
+        for item in locked
+        if item.kind == media.CHART and (item.name, item.version) == (line.name, line.version)
+    ]

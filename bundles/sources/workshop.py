@@ -16,6 +16,7 @@ from bundles.lock import LockedItem
 from bundles.problems import SourceProblem, WrongContent
 from bundles.progress import Tracker
 from bundles.registry import Registries
+from bundles.sources.renderers import Renderers
 from bundles.store import Blob, Store
 from bundles.untold import Kind, Untold, told
 from bundles.web import Web
@@ -40,6 +41,8 @@ class Workshop:
     recipe_folder: Path
     snap_store: StoreAddress | None = None
     """Where snaps come from; None: Canonical's store."""
+    renderers: Renderers = field(default_factory=Renderers)
+    """Helm and Kustomize, where they are there."""
     programs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Bounds the programs (apt, pip, git) that run at once."""
     untold: list[Untold] = field(default_factory=list)

@@ -25,6 +25,7 @@ from bundles.layout import BundleIndex, Item
 from bundles.opened import open_bundle
 from bundles.recipe import Recipe
 from bundles.structure import read_structure
+from bundles.untold import told
 from tests.bundles.places import Layout, RunningRegistry, layer
 from tests.bundles.servers import serving
 from tests.bundles.test_sources import chart, create
@@ -145,6 +146,14 @@ def test_an_image_that_a_chart_names_is_told_with_the_chart() -> None:
     gaps = find_gaps(contents(image("docker.io/library/redis:7"), named=(named,)))
     assert [str(gap) for gap in gaps] == ["image quay.io/side/car:2, needed by the chart app"]
     assert "--with FILE" in gaps[0].remedy
+
+
+def test_an_image_that_was_told_as_not_to_be_had_is_no_gap_as_well() -> None:
+    named = Named("the chart app", ("quay.io/side/car:2",))
+    entry = told("the chart app", "it cannot be had", image="quay.io/side/car:2")
+    plain = contents(named=(named,))
+    assert find_gaps(plain)
+    assert not find_gaps(Contents(plain.index, plain.named, untold=(entry,)))
 
 
 def test_a_platform_that_a_chart_needs_is_told() -> None:

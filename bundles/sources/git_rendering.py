@@ -1,0 +1,150 @@
+"""What Kustomize and Helm make of the folders and charts of a repository.
+
+The files of a commit are written into a folder of ours as they are stored, and rendered there
+without a network. What does not render is told, and stays read as it lies there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from bundles.git_needs import Entry
+from bundles.gitops import chart_folders
+from bundles.sources.git_repository import Repository
+from bundles.sources.renderers import RenderFailed
+from bundles.sources.workshop import Workshop
+from bundles.yaml_documents import read_documents
+
+_MOST_BYTES: Final = 256 * 1024 * 1024
+_MOST_FOLDERS: Final = 300
+_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_NOT_HERE: Final = "missing in charts/"
+"""Helm's words for a chart whose dependencies are fetched first."""
+
+
+@dataclass(slots=True)
+class Rendered:
+    """What came, by the chart's or folder's name; and what did not, as a sentence each."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+
+async def render_repository(
+    shop: Workshop, repository: Repository, tree: Sequence[Entry], files: Mapping[str, bytes]
+) -> Rendered:
+    """Render every folder of Kustomize that no other one takes in, and every chart."""
+    rendered = Rendered()
+    folders = kustomizations(files)
+    charts = chart_folders(files)
+    helm = await shop.renderers.program(shop, "helm") if charts else None
+    kustomize = (
+        await shop.renderers.program(shop, "kustomize")
+        or await shop.renderers.program(shop, "kubectl")
+        if folders
+        else None
+    )
+    charts, folders = charts if helm else [], folders if kustomize else []
+    if not charts and not folders:
+        return rendered
+    ordinary = [entry for entry in tree if entry.is_file and _is_tame(entry.path)]
+    if sum(entry.size for entry in ordinary) > _MOST_BYTES:
+        rendered.failed.append(
+            f"what its folders render, since its files have more than {_MOST_BYTES} bytes"
+        )
+        return rendered
+    checkout = repository.folder / "checkout"
+    contents = await repository.contents(entry.object for entry in ordinary)
+    await asyncio.to_thread(_write, checkout, ordinary, contents)
+    for folder in charts:
+        await _chart(shop, checkout, folder, rendered)
+    for folder in folders[:_MOST_FOLDERS]:
+        try:
+            text = await shop.renderers.kustomize(shop, checkout / folder)
+            rendered.texts[f"{folder} (as Kustomize renders it)"] = text or ""
+        except RenderFailed as failed:
+            rendered.failed.append(f"what Kustomize makes of {folder}: {_plain(failed, checkout)}")
+    if len(folders) > _MOST_FOLDERS:
+        rendered.failed.append(f"what Kustomize makes of {len(folders) - _MOST_FOLDERS} more")
+    await asyncio.to_thread(shutil.rmtree, checkout, ignore_errors=True)
+    return rendered
+
+
+async def _chart(shop: Workshop, checkout: Path, folder: str, rendered: Rendered) -> None:
+    path = f"{folder}/Chart.yaml" if folder != "." else "Chart.yaml"
+    described = read_documents(await asyncio.to_thread((checkout / path).read_bytes)).mapping
+    if described.get("type") == "library":
+        return
+    name = PurePosixPath(folder).name or "chart"
+    try:
+        text = await shop.renderers.helm(shop, checkout / folder, {}, name=name)
+        rendered.texts[path] = text or ""
+    except RenderFailed as failed:
+        if _NOT_HERE not in str(failed):
+            rendered.failed.append(f"what Helm makes of {folder}: {_plain(failed, checkout)}")
+
+
+def kustomizations(files: Mapping[str, bytes]) -> list[str]:
+    """The folders that Kustomize renders by themselves: no other one takes them in.
+
+    Those with charts are left out, since Kustomize renders them only with a plugin.
+    """
+    found: dict[str, dict[Any, Any]] = {}
+    for path in sorted(files):
+        if posixpath.basename(path) in _NAMES:
+            document = read_documents(files[path]).mapping
+            if document.get("kind") in (None, "Kustomization") and "kustomize.toolkit" not in str(
+                document.get("apiVersion")
+            ):
+                found[posixpath.dirname(path) or "."] = document
+    taken = {
+        posixpath.normpath(posixpath.join(folder, one))
+        for folder, document in found.items()
+        for key in ("resources", "bases", "components")
+        for one in _texts(document.get(key))
+    }
+    plain = {folder for folder, document in found.items() if not _needs_more(folder, found)}
+    return [folder for folder in found if folder in plain and folder not in taken]
+
+
+def _needs_more(folder: str, found: Mapping[str, dict[Any, Any]], depth: int = 0) -> bool:
+    """Whether a folder, or one that it takes in, needs a plugin or the network."""
+    document = found.get(folder, {})
+    below = [one for key in ("resources", "bases", "components")
+             for one in _texts(document.get(key))]  # fmt: skip
+    return (
+        depth > 20
+        or any(key in document for key in ("helmCharts", "helmChartInflationGenerator"))
+        or any("://" in one or one.startswith(("github.com/", "git@")) for one in below)
+        or any(
+            _needs_more(inner, found, depth + 1)
+            for one in below
+            if (inner := posixpath.normpath(posixpath.join(folder, one))) in found
+        )
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _is_tame(path: str) -> bool:
+    parts = path.split("/")
+    return not path.startswith("/") and not {"..", ".git", ""} & set(parts)
+
+
+def _write(folder: Path, entries: Sequence[Entry], contents: Mapping[str, bytes]) -> None:
+    for entry in entries:
+        path = folder / entry.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents.get(entry.object, b""))
+
+
+def _plain(failed: RenderFailed, checkout: Path) -> str:
+    return str(failed).replace(f"{checkout}/", "").replace(str(checkout), "the repository")

@@ -1,0 +1,207 @@
+"""Helm and Kustomize as programs that render: without a network, without plugins, bounded.
+
+A recipe's own `files` called helm or kustomize come first, since the site will use them; then what
+is on the maker's path. A chart is hostile: the program has an empty home and no other program on
+its path, and is ended when it takes too long or says too much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import shutil
+import signal
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from foundation.isolation import NOWHERE
+
+if TYPE_CHECKING:
+    from bundles.recipe import FileWanted, Recipe
+    from bundles.sources.workshop import Workshop
+
+SECONDS: Final = 120.0
+"""For one chart or one folder."""
+_MOST_BYTES: Final = 128 * 1024 * 1024
+_MOST_WORDS: Final = 64 * 1024
+_MOST_MEMORY: Final = 16 * 1024 * 1024
+"""Kilobytes of addresses: Go takes many and uses few."""
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_NO_WAY_OUT: Final = "http://127.0.0.1:9"
+
+
+class RenderFailed(Exception):
+    """A program did not render; says why in its words."""
+
+
+@dataclass(slots=True)
+class Renderers:
+    """The programs of one bundle in the making, looked for once."""
+
+    recipe: Recipe | None = None
+    seconds: float = SECONDS
+    search: str | None = None
+    """Folders to look in instead of the maker's path."""
+    _found: dict[str, asyncio.Task[Path | None]] = field(default_factory=dict)
+    _helps: dict[Path, str] = field(default_factory=dict)
+    _offline: tuple[str, ...] | None = None
+
+    async def program(self, shop: Workshop, name: str) -> Path | None:
+        """Where a program is; None where there is none."""
+        if name not in self._found:
+            self._found[name] = asyncio.create_task(self._look(shop, name))
+        return await asyncio.shield(self._found[name])
+
+    async def helm(
+        self, shop: Workshop, chart: Path, values: Mapping[str, Any], *, name: str
+    ) -> str | None:
+        """What `helm template` makes of a chart; None without Helm. Raises RenderFailed."""
+        helm = await self.program(shop, "helm")
+        if helm is None:
+            return None
+        with tempfile.TemporaryDirectory(prefix="helm-") as own:
+            given = Path(own) / "values.yaml"
+            given.write_text(json.dumps(dict(values)), encoding="utf-8")
+            words = ["template", name[:53].rstrip("-."), str(chart), "--values", str(given)]
+            # Its schema may name addresses, and says nothing of images.
+            if "--skip-schema-validation" in await self._help(helm, Path(own)):
+                words.append("--skip-schema-validation")
+            return await self._run([str(helm), *words], Path(own))
+
+    async def kustomize(self, shop: Workshop, folder: Path) -> str | None:
+        """What `kustomize build` makes of a folder; None without it. Raises RenderFailed."""
+        program = await self.program(shop, "kustomize")
+        words = ["build"]
+        if program is None:
+            program = await self.program(shop, "kubectl")
+            words = ["kustomize"]
+        if program is None:
+            return None
+        with tempfile.TemporaryDirectory(prefix="kustomize-") as own:
+            return await self._run([str(program), *words, str(folder)], Path(own))
+
+    async def _look(self, shop: Workshop, name: str) -> Path | None:
+        line = self._line(name)
+        if line is not None:
+            blob = await shop.fetch_file(line.urls, line.sha256, line.size)
+            folder = shop.store.work / "programs"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = folder / name
+            await asyncio.to_thread(shutil.copyfile, shop.store.path(blob.digest), path)
+            path.chmod(0o700)
+            return path
+        found = shutil.which(name, path=self.search)
+        return Path.cwd() / found if found else None
+
+    def _line(self, name: str) -> FileWanted | None:
+        here = _ARCHITECTURES.get(platform.machine(), "")
+        wanted = (f"{name}-{here}", f"{name}-linux-{here}", name)
+        files = {line.name: line for line in self.recipe.files} if self.recipe else {}
+        return next((files[one] for one in wanted if one in files), None)
+
+    async def _help(self, helm: Path, own: Path) -> str:
+        if helm not in self._helps:
+            self._helps[helm] = await self._run([str(helm), "template", "--help"], own)
+        return self._helps[helm]
+
+    async def _prefix(self) -> tuple[str, ...]:
+        """What takes the network away, where this machine lets us."""
+        if self._offline is None:
+            unshare = shutil.which("unshare")
+            words = (unshare, "--user", "--map-root-user", "--net", "--") if unshare else ()
+            self._offline = words if words and await _works([*words, "true"]) else ()
+        return self._offline
+
+    async def _run(self, argv: Sequence[str], own: Path) -> str:
+        limited = ("/bin/sh", "-c", f'ulimit -v {_MOST_MEMORY} 2>/dev/null; exec "$@"', "sh")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *limited,
+                *await self._prefix(),
+                *argv,
+                cwd=own,
+                env=_surroundings(own),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RenderFailed(f"it cannot be started: {error.strerror or error}") from error
+        assert process.stdout  # noqa: S101 - both are pipes
+        assert process.stderr  # noqa: S101
+        try:
+            async with asyncio.timeout(self.seconds):
+                output, errors = await asyncio.gather(
+                    _read(process.stdout, _MOST_BYTES), _read(process.stderr, _MOST_WORDS)
+                )
+                await process.wait()
+        except TimeoutError as error:
+            raise RenderFailed(f"it did not end within {self.seconds:.0f} s") from error
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        if output is None:
+            raise RenderFailed(f"it rendered more than {_MOST_BYTES} bytes")
+        if process.returncode:
+            raise RenderFailed(_cause(errors or b"it said too much to show"))
+        return output.decode("utf-8", "replace")
+
+
+def _surroundings(own: Path) -> dict[str, str]:
+    """An empty home, no plugins, and proxies that lead nowhere."""
+    home = str(own)
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _NO_WAY_OUT)
+    return {
+        "PATH": "/nonexistent",
+        "HOME": home,
+        "TMPDIR": home,
+        "LC_ALL": "C.UTF-8",
+        "XDG_CONFIG_HOME": home,
+        "XDG_CACHE_HOME": home,
+        "XDG_DATA_HOME": home,
+        "HELM_CONFIG_HOME": home,
+        "HELM_CACHE_HOME": home,
+        "HELM_DATA_HOME": home,
+        "HELM_PLUGINS": f"{home}/no-plugins",
+        "HELM_NO_PLUGINS": "1",
+        "KUBECONFIG": f"{home}/no-cluster",
+        **proxies,
+        **{name.lower(): value for name, value in proxies.items()},
+    }
+
+
+async def _works(argv: Sequence[str]) -> bool:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=NOWHERE,
+            env={"PATH": os.defpath},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError:
+        return False
+    return await process.wait() == 0
+
+
+async def _read(stream: asyncio.StreamReader, most: int) -> bytes | None:
+    """What a program says; None where it is more than that (the rest is read and dropped)."""
+    kept = bytearray()
+    while chunk := await stream.read(1 << 16):
+        if len(kept) <= most:
+            kept += chunk
+    return bytes(kept) if len(kept) <= most else None
+
+
+def _cause(errors: bytes) -> str:
+    lines = [line.strip() for line in errors.decode("utf-8", "replace").splitlines()]
+    told = [line for line in lines if line and not line.startswith(("Use --debug", "WARNING:"))]
+    return "; ".join(told[-3:])[:400] or "it said nothing"
