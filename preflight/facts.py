@@ -90,6 +90,34 @@ class CpuFacts:
     """The system's maker and product from DMI, as far as an ordinary user may read it."""
 
 
+class SwapSource(StrEnum):
+    """What switches swap on when a machine starts."""
+
+    FSTAB = "fstab"
+    ZRAM_GENERATOR = "zram-generator"
+    GPT = "gpt"
+    """A partition whose type says swap, which systemd takes up by itself."""
+    UNIT = "unit"
+    """A .swap unit of systemd."""
+    SERVICE = "service"
+    """A service that makes swap itself: zramswap, dphys-swapfile, swapspace…"""
+    AZURE = "azure-agent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SwapArea:
+    """One swap area: active, or one that the next start would bring."""
+
+    name: str
+    """Its device or file, empty where a service makes it up; "/dev/zram0"."""
+    source: SwapSource
+    by: str = ""
+    """The unit or service behind it: "dev-zram0.swap", "zramswap.service"."""
+    active: bool = True
+    size_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryFacts:
     """Memory in bytes."""
@@ -101,6 +129,8 @@ class MemoryFacts:
     available_bytes: Fact[int] = NOT_ASKED
     swap_bytes: Fact[int] = NOT_ASKED
     """Active swap; 0 is a value."""
+    swap_areas: Fact[tuple[SwapArea, ...]] = NOT_ASKED
+    """The active ones, and those that the next start would bring, with what brings them."""
 
 
 class DiskKind(StrEnum):

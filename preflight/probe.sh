@@ -45,6 +45,7 @@ main() {
   about_sudo
   about_names
   about_memory_modules
+  about_swap
   about_wear
   about_room
 
@@ -739,6 +740,38 @@ about_memory_modules() {
   if [ -n "$root" ] && [ -e /sys/firmware/dmi/tables/DMI ]; then
     ask dimms dmidecode -q -t 17
   fi
+}
+
+# Where swap comes from: what switches it on at the next start, whether or not it is on now.
+about_swap() {
+  begin swap
+  # A masked unit is a link to /dev/null, which is there and no file.
+  [ -c /etc/systemd/system/swap.target ] && printf 'masked swap.target\n'
+  if [ -n "$grep" ]; then
+    grep -sHE '^[^#]*[[:space:]]swap[[:space:]]' /etc/fstab
+    grep -sHE '^ *CONF_SWAPFILE=' /etc/dphys-swapfile
+    grep -sHE '^ *ResourceDisk\.(EnableSwap|MountPoint)=' /etc/waagent.conf
+    grep -sHE '^(What|SourcePath|Documentation|Description) *=' /run/systemd/generator*/*.swap \
+      /run/systemd/transient/*.swap /run/systemd/system/*.swap /etc/systemd/system/*.swap \
+      /lib/systemd/system/*.swap
+  fi
+  for unit in zramswap zram-config zram-swap dphys-swapfile swapspace systemd-swap; do
+    [ -c "/etc/systemd/system/$unit.service" ] && continue
+    for file in /etc/systemd/system/*.wants/"$unit.service" /etc/rc2.d/S??"$unit"; do
+      if [ -e "$file" ]; then
+        printf 'service %s.service\n' "$unit"
+        break
+      fi
+    done
+  done
+  for file in /etc/systemd/system/swap.target.wants/*.swap \
+    /etc/systemd/system/swap.target.requires/*.swap /etc/systemd/system/*.target.wants/*.swap \
+    /run/systemd/generator*/swap.target.wants/*.swap \
+    /run/systemd/generator*/swap.target.requires/*.swap; do
+    [ -L "$file" ] && ! [ -c "/etc/systemd/system/${file##*/}" ] &&
+      printf 'pulled %s\n' "${file##*/}"
+  done
+  end 0
 }
 
 about_wear() {

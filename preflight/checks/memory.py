@@ -1,4 +1,4 @@
-"""Checks of memory: how much is installed, and swap."""
+"""Check of memory: how much is installed."""
 
 from __future__ import annotations
 
@@ -96,43 +96,3 @@ def size(case: Case, say: Say) -> Iterator[Finding]:
         " memory limit of a container, or a module the firmware has switched off.",
         undo="Take the added memory away while the machine is off.",
     )
-
-
-@check("memory.swap", title="Swap", severities=(PASS, WARN, FAIL, UNKNOWN))
-def swap(case: Case, say: Say) -> Iterator[Finding]:
-    """Active swap, where the solution minds it."""
-    demand = case.platform.swap
-    if demand == "ignore" or not (case.kubernetes or not case.platform.kubernetes_roles):
-        return
-    source = case.platform.swap_source or "Sitewright: Kubernetes counts on memory without swap"
-    evidence = "swapon --show; grep -E '\\sswap\\s' /etc/fstab"
-    active = known(case.facts.memory.swap_bytes)
-    if active is None:
-        yield say.unknown(
-            f"It could not be told whether {case.name} uses swap; it should use none.",
-            expected="no swap",
-            reason=why_unknown(case.facts.memory.swap_bytes),
-            source=source,
-            evidence=evidence,
-        )
-    elif active == 0:
-        yield say.at(
-            PASS,
-            f"{case.name} uses no swap.",
-            expected="no swap",
-            actual="no swap",
-            source=source,
-            evidence=evidence,
-        )
-    else:
-        yield say.at(
-            Severity(demand),
-            f"{case.name} has {memory_size(active)} of swap switched on; {case.who} needs it off.",
-            expected="no swap",
-            actual=memory_size(active),
-            source=source,
-            evidence=evidence,
-            remedy="Switch it off now and for the next start: `sudo swapoff -a` and"
-            " `sudo sed -i.before-sitewright -E '/\\sswap\\s/s/^/#/' /etc/fstab`.",
-            undo="sudo mv /etc/fstab.before-sitewright /etc/fstab && sudo swapon -a",
-        )

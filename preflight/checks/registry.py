@@ -23,6 +23,7 @@ from preflight.checks import (
     port,
     roles,
     software,
+    swap,
     system,
 )
 from preflight.checks.case import Case, SiteCase
@@ -39,7 +40,7 @@ CHECKS: Final[tuple[Check[Case], ...]] = (
     cpu.flags,
     cpu.virtualization,
     memory.size,
-    memory.swap,
+    swap.swap,
     disk.devices,
     disk.in_use,
     disk.mirrored,

@@ -8,6 +8,7 @@ from typing import Final
 
 from preflight.facts import Fact, MemoryFacts, Unknown
 from preflight.parse.frames import Answer
+from preflight.parse.swap import parse_swap
 from preflight.parse.text import hexadecimal, kilobytes, whole
 
 _UNITS: Final = {"MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40, "kB": 1 << 10}
@@ -31,6 +32,7 @@ def parse_memory(answer: Answer) -> MemoryFacts:
         total_bytes=total,
         available_bytes=info.get("MemAvailable", rough or unread),
         swap_bytes=info.get("SwapTotal", unread),
+        swap_areas=parse_swap(answer),
     )
 
 
