@@ -85,7 +85,7 @@ class Engine:
         self.plan = plan
         self.run_folder = run
         self.control = control or Control()
-        self.state = RunState()
+        self.state = RunState(plan)
         """Where the run stands; kept up to date while it runs."""
         self.failures: list[Failure] = []
         """What failed and was neither done nor skipped since."""
@@ -250,7 +250,7 @@ class Engine:
         journal = await self._open_journal()
         self._journal = journal
         try:
-            self.state = await asyncio.to_thread(replay, path)
+            self.state = await asyncio.to_thread(replay, path, self.plan)
             started = self.state.started
             if started is not None and started.data.get("plan_sha256") != self.plan.sha256:
                 raise Refused(

@@ -99,7 +99,11 @@ class Run:
 
     def state(self) -> RunState:
         """Where the run stands, by its journal; raises BrokenJournal."""
-        return replay(self.journal)
+        try:
+            plan = self.plan()
+        except InputProblem:
+            plan = None  # what it tells by itself is worth having without it
+        return replay(self.journal, plan)
 
     @property
     def complete(self) -> bool:

@@ -113,7 +113,7 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         self.recorded = run
         self.plan = plan
         self.place_name = name
-        self.state = RunState()
+        self.state = RunState(plan)
         self.failures: list[Failure] = []
         self.playback = Playback(read(run.journal), speed, longest_wait)
 

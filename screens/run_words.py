@@ -202,7 +202,8 @@ def _stands(plan: Plan, state: RunState) -> dict[str, list[tuple[str, PlannedSte
         for step in stage.steps:
             once = step.kind in ONCE or not step.hosts
             for name in dict.fromkeys((*step.hosts, HERE) if once else step.hosts):
-                standing = state.steps.get((step.stage, step.id, HERE if once else name))
+                key = (step.stage, step.id, HERE if once else name)
+                standing = state.steps.get(key) if state.holds(key) else None
                 stand = "waiting"
                 if standing is not None and standing.running:
                     stand = "running"

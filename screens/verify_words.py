@@ -25,7 +25,9 @@ def check_rows(plan: Plan, state: RunState) -> list[Row]:
     for stage in plan.stages:
         for step in stage.steps:
             for host in ("control",) if step.kind in ONCE or not step.hosts else step.hosts:
-                word, tone = _stand(state.steps.get((step.stage, step.id, host)))
+                key = (step.stage, step.id, host)
+                # What was changed since is to be asked again.
+                word, tone = _stand(state.steps.get(key) if state.holds(key) else None)
                 cells = (Cell(word, tone), Cell(step.title), Cell(_where(step, host), "muted"))
                 rows.append(Row(f"{step.key}/{host}", cells))
     return rows

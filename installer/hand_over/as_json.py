@@ -113,6 +113,8 @@ def _result(result: Result) -> dict[str, object]:
         "sentence": result.sentence,
         "remedy": result.remedy,
         "lines": list(result.lines),
+        "answered": _moment(result.answered),
+        "changed_since": result.changed_since,
     }
 
 

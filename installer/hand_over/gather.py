@@ -114,7 +114,7 @@ def _to_open(run: Run, plan: Plan, *, works: bool) -> tuple[Used, ...]:
 
 
 def _read(journal: Path, plan: Plan) -> _Told:
-    told = _Told()
+    told = _Told(RunState(plan))
     titles = {step.key: step.title for stage in plan.stages for step in stage.steps}
     tails: dict[bytes, deque[Line]] = {}
     try:
@@ -210,17 +210,20 @@ def _step(step: PlannedStep, state: RunState) -> StepReport:
     once = step.kind in ("playbook", "confirm") or not step.hosts
     results = []
     for host in ("control",) if once else step.hosts:
-        standing = state.steps.get((step.stage, step.id, host))
+        key = (step.stage, step.id, host)
+        standing = state.steps.get(key)
         if standing is None:
             results.append(Result(host, None))
             continue
-        failed = standing.outcome is Outcome.FAILED
+        failed = state.outcome_of(key) is Outcome.FAILED
         problem = standing.problem or {}
         shown = failed or step.stage == "verify"
         results.append(
             Result(
                 host=host,
-                outcome=None if standing.running else standing.outcome,
+                outcome=state.outcome_of(key),
+                answered=standing.ended if standing.settled else None,
+                changed_since=not standing.running and not state.holds(key),
                 seconds=standing.seconds,
                 sentence=standing.sentence,
                 remedy=str(problem.get("remedy") or "") if failed else "",

@@ -22,6 +22,10 @@ class Result:
     """What to do about a failure."""
     lines: tuple[str, ...] = ()
     """The last lines it wrote, for a check and for a failure."""
+    answered: float | None = None
+    """When it last ended, or was found done; None where it never did."""
+    changed_since: bool = False
+    """Whether what it stands on was changed after that, so that the answer tells nothing now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from installer.hand_over.model import HandOver, Result, StageReport, StepReport,
 from installer.hand_over.words import (
     check_sentence,
     check_word,
+    checks_title,
     decision_sentence,
     gigabytes,
     result_word,
@@ -157,6 +158,7 @@ def _checks(report: HandOver) -> str:
             safe(step.title),
             safe(shown(result.host)),
             word(check_word(result), _CLASSES[result.outcome]),
+            safe(when(result.answered)),
             # What a step says of itself is meant for people; a program's last lines are not.
             safe(
                 check_sentence(result)
@@ -170,9 +172,9 @@ def _checks(report: HandOver) -> str:
         return ""
     source = next((stage.source for stage in report.stages if stage.id == "verify"), "")
     return section(
-        "Verified at the end",
+        checks_title(report),
         paragraph(source),
-        scrolling(table(["Check", "Where", "State", "What was seen"], rows), "Checks"),
+        scrolling(table(["Check", "Where", "State", "When", "What was seen"], rows), "Checks"),
     )
 
 

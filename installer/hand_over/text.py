@@ -13,6 +13,7 @@ from installer.hand_over.model import HandOver, Used
 from installer.hand_over.words import (
     check_sentence,
     check_word,
+    checks_title,
     decision_sentence,
     gigabytes,
     place,
@@ -95,12 +96,13 @@ def _checks(report: HandOver) -> list[str]:
     for step in report.checks:
         for result in step.results:
             word = check_word(result)
-            lines.append(f"  {word}: {step.title}{place(result.host)}")
+            at = f", {when(result.answered)}" if result.answered is not None else ""
+            lines.append(f"  {word}: {step.title}{place(result.host)}{at}")
             if check_sentence(result):
                 lines.append(f"      {check_sentence(result)}")
             if result.outcome is Outcome.FAILED:
                 lines += [f"      {line}" for line in result.lines]
-    return ["", "Verified at the end:", *lines] if lines else []
+    return ["", f"{checks_title(report)}:", *lines] if lines else []
 
 
 def _failed_and_skipped(report: HandOver) -> list[str]:

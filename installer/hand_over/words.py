@@ -42,6 +42,9 @@ def outcome_sentence(state: RunState, plan: Plan) -> str:
     if state.started is None:
         return "NOT BEGUN: nothing was changed on any machine."
     outcome = state.outcome
+    doubt = _in_doubt(state, plan)
+    if doubt:
+        return f"NOT FINISHED: {doubt}"
     if outcome is Outcome.DONE and not state.complete(plan):
         text = "NOT FINISHED: the part that was asked for was done and verified."
     else:
@@ -54,6 +57,20 @@ def outcome_sentence(state: RunState, plan: Plan) -> str:
         those = f"{skipped} step{'s were' if skipped > 1 else ' was'} skipped"
         text += f" {those} by name and with a reason."
     return text
+
+
+def _in_doubt(state: RunState, plan: Plan) -> str:
+    """What was taken back, and what must be asked again since; empty where all of it holds."""
+    back = {key[0]: 0 for key, one in state.steps.items() if one.outcome is Outcome.UNDONE}
+    again = sum(not state.holds(key) for key in state.steps)
+    if not back and not again:
+        return ""
+    titles = [stage.title for stage in plan.stages if stage.id in back]
+    told = f"{', '.join(titles)}: taken back. " if titles else ""
+    if again:
+        steps = f"{again} answers are" if again > 1 else "one answer is"
+        told += f"{steps} from before a change, and must be given again. "
+    return f"{told}Go on with: sitewright resume."
 
 
 def supplies_sentence(site: Site | None) -> str:
@@ -97,6 +114,8 @@ def result_word(result: Result) -> str:
 
 def check_word(result: Result) -> str:
     """How a check at the end came out, in a word."""
+    if result.changed_since:
+        return "not asked since the last change"
     if result.outcome in (Outcome.DONE, Outcome.ALREADY):
         return "holds"
     return "not asked" if result.outcome is None else RESULT_WORDS[result.outcome]
@@ -105,6 +124,13 @@ def check_word(result: Result) -> str:
 def check_sentence(result: Result) -> str:
     """What a check that holds says of itself; nothing where its word says it all."""
     return result.sentence if result.outcome is Outcome.DONE else ""
+
+
+def checks_title(report: HandOver) -> str:
+    """What the checks are: the last word of the installation, or no longer that."""
+    results = [result for step in report.checks for result in step.results]
+    changed = any(result.changed_since for result in results)
+    return "Verified before something was changed" if changed else "Verified at the end"
 
 
 def versions_title(report: HandOver) -> str:

@@ -113,6 +113,10 @@ def _step(
     if not hosts or step.kind in ("playbook", "confirm"):
         hosts = ("control",)
     standings = {host: state.steps.get((step.stage, step.id, host)) for host in hosts}
+    for host in hosts:
+        # What no longer holds waits, as if it had never been done.
+        if not state.holds((step.stage, step.id, host)) and not _runs(standings[host]):
+            standings[host] = None
     stands = tuple((host, _stand(standing)) for host, standing in standings.items())
     each = expected.get((step.stage, step.id), step.expected_seconds)
     rolling = step.spec.get("rolling")
@@ -124,11 +128,15 @@ def _step(
         title=step.title,
         stand=_together([stand for _, stand in stands]) if known else "waiting",
         hosts=stands,
-        done=sum(1 for standing in standings.values() if standing and standing.finished),
+        done=sum(1 for host in hosts if state.finished((step.stage, step.id, host))),
         total=len(hosts),
         expected=each * rounds,
         left=left,
     )
+
+
+def _runs(standing: Standing | None) -> bool:
+    return standing is not None and standing.running
 
 
 def _stand(standing: Standing | None) -> Stand:

@@ -1,4 +1,8 @@
-"""RunState: where a run stands, folded from its events; the same for engine, screen and report."""
+"""RunState: where a run stands, folded from its events; the same for engine, screen and report.
+
+What it claims is derived from what holds now: an answer that is older than a change below it (an
+undo, a stage done anew) is no answer any more, and its step waits to be asked again.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import Final
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal_lines import Record, records
 from installer.plan import Plan
+from installer.running.standing_on import Changes
 
 Key = tuple[str, str, str]
 """Stage, step, machine."""
@@ -18,6 +23,8 @@ Key = tuple[str, str, str]
 FINISHED: Final = frozenset({Outcome.DONE, Outcome.ALREADY, Outcome.SKIPPED})
 """Outcomes after which a step is not done again in the same run."""
 TAIL_LINES: Final = 200
+TAKE_BACK: Final = "Take back: "
+"""How the title of a step begins that is being taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,14 @@ class Standing:
     """What a person answered, and `by`; empty where nobody was asked."""
     progress: tuple[float, float, str] | None = None
     """Done, total, text."""
+    settled: int = 0
+    """The number of the event at which it last ended; 0 before."""
+    ended: float = 0.0
+    """When that was."""
+    answered: int = 0
+    """The number of the event at which a person last answered it; 0 before."""
+    before_undo: tuple[Outcome | None, int] | None = None
+    """How it stood when it began to be taken back, and since when; None where it does not."""
 
     @property
     def finished(self) -> bool:
@@ -78,7 +93,9 @@ class StageStanding:
 class RunState:
     """Where a run stands; `apply` each event in order, or `replay` a journal."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan | None = None) -> None:
+        self.changes = Changes.of(plan)
+        """What rests on what, and when it last changed; see `holds`."""
         self.steps: dict[Key, Standing] = {}
         self.stages: dict[str, StageStanding] = {}
         self.started: Event | None = None
@@ -102,7 +119,30 @@ class RunState:
     def finished(self, key: Key) -> bool:
         """Whether nothing is left to do for a step on a machine."""
         standing = self.steps.get(key)
-        return standing is not None and standing.finished
+        return standing is not None and standing.finished and self.holds(key)
+
+    def holds(self, key: Key) -> bool:
+        """Whether how a step ended says something of now: nothing below it changed since.
+
+        What a person left out stays left out.
+        """
+        standing = self.steps.get(key)
+        if standing is None or standing.outcome is Outcome.SKIPPED:
+            return True
+        return not self.changes.since(key[0], key[1], standing.settled)
+
+    def outcome_of(self, key: Key) -> Outcome | None:
+        """How a step ended, where that still holds; None where it waits, or runs."""
+        standing = self.steps.get(key)
+        if standing is None or standing.running:
+            return None
+        return standing.outcome if self.holds(key) else None
+
+    def answers_of(self, key: Key) -> dict[str, Json]:
+        """What a person answered, where nothing below it changed since; else nothing."""
+        standing = self.of(key)
+        stale = self.changes.since(key[0], key[1], standing.answered)
+        return {} if stale else standing.answers
 
     def apply(self, event: Event) -> None:
         """Take one event."""
@@ -148,6 +188,8 @@ class RunState:
                 standing.jobs, standing.cursors, standing.problem = [], {}, None
                 standing.tail.clear()
                 standing.progress = None
+                taking_back = str(event.data.get("title", "")).startswith(TAKE_BACK)
+                standing.before_undo = (standing.outcome, standing.settled) if taking_back else None
             case Kind.JOB_STARTED:
                 data = event.data
                 standing.jobs.append(
@@ -155,8 +197,16 @@ class RunState:
                 )
                 standing.cursors = {}
                 self.changed.add(event.host)
+                self.changes.seen(event.stage, event.step, self.events)
             case Kind.STEP_FINISHED:
                 standing.running, standing.outcome = False, _outcome(event)
+                standing.settled, standing.ended = self.events, event.time
+                if standing.outcome is Outcome.UNDONE:
+                    self.changes.seen(event.stage, event.step, self.events)
+                elif standing.before_undo is not None and standing.outcome is Outcome.DONE:
+                    # It does not say how it is taken back, so it stands as it stood.
+                    standing.outcome, standing.settled = standing.before_undo
+                standing.before_undo = None
                 standing.sentence = str(event.data.get("sentence", ""))
                 standing.seconds = _number(event.data.get("seconds"))
                 standing.tries = 0
@@ -176,6 +226,7 @@ class RunState:
                 self.questions.pop(key, None)
                 answer = event.data.get("answer")
                 standing.answers = {"by": event.data.get("by"), "answer": answer}
+                standing.answered = self.events
             case _:
                 pass
 
@@ -201,13 +252,15 @@ def keys_of(plan: Plan, *, once: Iterable[str] = ("playbook", "confirm")) -> Ite
                 yield stage.id, step.id, host
 
 
-def replay(path: Path) -> RunState:
+def replay(path: Path, plan: Plan | None = None) -> RunState:
     """The state of the run that a journal tells of; raises BrokenJournal.
+
+    With its plan it is known which steps rest on which.
 
     Lines of output are checked and passed over, except the last ones of each step and machine,
     so that a million of them take seconds and little memory.
     """
-    state = RunState()
+    state = RunState(plan)
     tails: dict[bytes, deque[Record]] = {}
     for record in records(path):
         if record.is_line:

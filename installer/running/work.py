@@ -18,7 +18,7 @@ from installer.events import Event, Json, Kind, Outcome
 from installer.journal import JournalProblem
 from installer.plan import PlannedStep
 from installer.running.context import Context, Shared
-from installer.running.state import RunState
+from installer.running.state import TAKE_BACK, RunState
 from installer.steps.kind import JobGone, StepFailed, StepKind
 from installer.steps.model import Retry
 
@@ -100,7 +100,7 @@ class Work:
         standing = self._state.of(self.key)
         try:
             context = self._new(standing.attempt + 1)
-            await self._start(context, f"Take back: {self._step.title}")
+            await self._start(context, f"{TAKE_BACK}{self._step.title}")
             undone = await self._kind.undo(context)
         except JournalProblem:
             raise
@@ -203,7 +203,7 @@ class Work:
             else [],
             resumed=standing if resumed else None,
             cursors=self._cursors() if resumed else {},
-            answers=standing.answers,
+            answers=self._state.answers_of(self.key),
             once=self._kind.once,
         )
         return self._context
