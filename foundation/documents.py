@@ -1,16 +1,19 @@
 """Documents: YAML files read strictly, and told apart from what they should be in plain words.
 
+Words mean what YAML 1.2 says and people expect: `no` is text, and so is 0255 or 12:30.
+
 A duplicate key, an unknown key, a wrong type or a broken line becomes one InputProblem that names
 the file, the line, the key and the nearest key that would have been right.
 """
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -45,14 +48,56 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     return dict(yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True))
 
 
-# YAML 1.1 takes on, off, yes and no for truth values, which turns a key `on` into True.
-_StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in _StrictLoader.yaml_implicit_resolvers.items()
-}
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+_CORE: Final[tuple[tuple[str, str, str], ...]] = (
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"0|-?[1-9][0-9]*|0o[0-7]+|0x[0-9a-fA-F]+", "-0123456789"),
+    (
+        "float",
+        r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+    ("merge", r"<<", "<"),
 )
+"""What a plain word may be beside text: the core schema of YAML 1.2, with the merge key of 1.1.
+
+Of numbers only those that are written as a number is: 0255, +4420, 1_000, 12:30 and 1e3 stay the
+text that was typed, where 1.1 reads 173, 4420, 1000, 750 and the core schema 255 and 1000. A field
+that takes a number takes such a text too, in decimal."""
+_YAML: Final = "tag:yaml.org,2002:"
+
+
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper, which also puts in quotes what only the table takes for a number."""
+
+
+def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
+    return int(str(loader.construct_scalar(node)), 0)
+
+
+def _real(loader: _StrictLoader, node: yaml.ScalarNode) -> float | str:
+    text = str(loader.construct_scalar(node))
+    if not text[-1:].isdigit():
+        return float(yaml.constructor.SafeConstructor.construct_yaml_float(loader, node))
+    # A version such as 1.10 is not 1.1: what a number would not give back stays text.
+    given_back = repr(float(text))
+    with_point = given_back if "." in given_back else given_back.replace("e", ".0e")
+    return float(text) if text in (given_back, with_point) else text
+
+
+_StrictLoader.yaml_implicit_resolvers = {}
+_Dumper.yaml_implicit_resolvers = {
+    letter: list(resolvers) for letter, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
+}
+for _name, _pattern, _letters in _CORE:
+    for _side in (_StrictLoader, _Dumper):
+        _side.add_implicit_resolver(
+            _YAML + _name,
+            re.compile(rf"^(?:{_pattern})$"),
+            [*_letters, *([""] if _name == "null" else [])],
+        )
+_StrictLoader.add_constructor(_YAML + "int", _integer)
+_StrictLoader.add_constructor(_YAML + "float", _real)
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
@@ -103,18 +148,26 @@ def parse_yaml(text: str, *, where: str) -> Any:
         ) from error
 
 
-def _line_of(text: str, location: Sequence[int | str]) -> int | None:
-    """The line on which a value stands, found by walking the node tree; None if it is missing."""
+def dump_yaml(value: Any, **style: Any) -> str:
+    """A value as YAML that `parse_yaml`, and a reader of YAML 1.1, read as the same value."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **style))
+
+
+def _node_at(text: str, location: Sequence[int | str]) -> tuple[yaml.Node | None, int | None]:
+    """The node at a place and its line, found by walking the tree; as near as it can be found.
+
+    The node is None where the place itself is missing.
+    """
     try:
         node = yaml.compose(text, Loader=_StrictLoader)
     except yaml.YAMLError:
-        return None
+        return None, None
     line: int | None = None
     for part in location:
         if isinstance(node, yaml.MappingNode):
             found = [(k, v) for k, v in node.value if k.value == str(part)]
             if not found:
-                break
+                return None, line
             line, node = found[0][0].start_mark.line + 1, found[0][1]
         elif (
             isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
@@ -122,7 +175,34 @@ def _line_of(text: str, location: Sequence[int | str]) -> int | None:
             node = node.value[part]
             line = node.start_mark.line + 1
         # Any other part is a name that pydantic adds for a branch of a union.
-    return line
+    return node, line
+
+
+def _as_typed(value: Any, error: ValidationError, text: str) -> Any:
+    """The value with each number that stands where text is meant as it was typed; None if none."""
+    mended = False
+    for item in error.errors(include_url=False):
+        got, location = item.get("input"), item["loc"]
+        if (
+            item["type"] != "string_type"
+            or isinstance(got, bool)
+            or not isinstance(got, (int, float))
+        ):
+            continue
+        node, _ = _node_at(text, location)
+        if not isinstance(node, yaml.ScalarNode):
+            continue
+        if not mended:
+            value, mended = copy.deepcopy(value), True
+        place = value
+        try:
+            for part in location[:-1]:
+                place = place[part]
+            if place[location[-1]] == got:
+                place[location[-1]] = node.value
+        except (LookupError, TypeError):
+            continue
+    return value if mended else None
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
@@ -169,12 +249,18 @@ def validate(model: type[Model], value: Any, *, where: str, text: str = "") -> M
             remedy="Begin with a line such as `solution: pm4ml`.",
         )
     try:
-        return model.model_validate(value)
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            typed = _as_typed(value, error, text) if text else None
+            if typed is None:
+                raise
+            return model.model_validate(typed)
     except ValidationError as error:
         mistakes = []
         for item in error.errors(include_url=False):
             location = item["loc"]
-            line = _line_of(text, location) if text else None
+            line = _node_at(text, location)[1] if text else None
             mistakes.append((f"line {line}: " if line else "") + _sentence(model, item))
         raise InputProblem(
             "; ".join(mistakes),

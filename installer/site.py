@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from foundation.documents import load_yaml, nearest
+from foundation.documents import dump_yaml, load_yaml, nearest
 from foundation.hosts.inventory import HOST_LIMIT, checked_address, split_endpoint
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
@@ -297,15 +296,7 @@ def dump_site(site: Site) -> str:
         if key in _ONE_LINE_AN_ENTRY:
             parts.append(_compact(key, part))
         else:
-            parts.append(
-                yaml.dump(
-                    {key: part},
-                    sort_keys=False,
-                    allow_unicode=True,
-                    default_flow_style=False,
-                    width=100,
-                )
-            )
+            parts.append(dump_yaml({key: part}, default_flow_style=False, width=100))
     return _HEAD + "".join(parts)
 
 
@@ -313,10 +304,7 @@ def _compact(key: str, part: Any) -> str:
     """A part with one line an entry, as people write a list of machines."""
 
     def line(value: Any) -> str:
-        flow = yaml.dump(
-            value, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**9
-        )
-        return flow.strip()
+        return dump_yaml(value, default_flow_style=True, width=10**9).strip()
 
     if isinstance(part, list):
         return f"{key}:\n" + "".join(f"  - {line(item)}\n" for item in part)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from foundation.documents import (
     SIZE_LIMIT,
+    dump_yaml,
     load_yaml,
     nearest,
     parse_yaml,
@@ -118,3 +120,45 @@ def test_a_deep_document_is_refused_and_does_not_break() -> None:
     with pytest.raises(InputProblem) as caught:
         validate(Document, value, where="x", text=laughs)
     assert len(caught.value.cause) < 10_000
+
+
+@pytest.mark.parametrize("word", [
+    "0255", "0122", "00", "007", "1_000", "12:30", "190:20:30", "0b11", "1.10", "1e3", "+4420",
+    "-0", "1.5e+2", "yes", "No", "on", "OFF", "y", "=", "2027-01-31", "123456789012345678.5",
+])  # fmt: skip
+def test_words_that_yaml_1_1_takes_for_numbers_and_truth_stay_as_typed(word: str) -> None:
+    assert parse_yaml(f"key: {word}", where="x") == {"key": word}
+    # What is written for others is read by both kinds of readers as the same text.
+    written = dump_yaml({"key": word})
+    assert parse_yaml(written, where="x") == yaml.safe_load(written) == {"key": word}
+
+
+@pytest.mark.parametrize(("word", "value"), [
+    ("0", 0), ("-12", -12), ("0o17", 15), ("0x1F", 31), ("1.5", 1.5), ("1.0", 1.0),
+    (".inf", float("inf")), ("true", True), ("False", False), ("~", None), ("", None),
+    ("1.0e+16", 1e16), ("-1.5e-07", -1.5e-7),
+])  # fmt: skip
+def test_words_of_the_core_schema_are_its_values(word: str, value: object) -> None:
+    read = parse_yaml(f"key: {word}", where="x")["key"]
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("word", ["0o17", "0x1F", "1.5", "true", "12", "0255", "~"])
+def test_a_text_that_looks_like_something_else_is_written_in_quotes(word: str) -> None:
+    assert parse_yaml(dump_yaml([word, {"k": word}]), where="x") == [word, {"k": word}]
+
+
+@pytest.mark.parametrize("word", ["7", "007", "1.10", "1.1", "1e3", "12:30", "0o17", "no", "-5"])
+def test_a_number_where_text_is_meant_is_the_text_that_was_typed(tmp_path: Path, word: str) -> None:
+    file = tmp_path / "d.yaml"
+    file.write_text(f"name: {word}\ndisks: [{{size: 1, kind: {word}}}, {{size: 2}}]\n")
+    document = load_yaml(Document, file)
+    assert (document.name, document.disks[0].kind) == (word, word)
+    assert [disk.size for disk in document.disks] == [1, 2]
+
+
+def test_a_text_of_digits_where_a_number_is_meant_is_decimal(tmp_path: Path) -> None:
+    file = tmp_path / "d.yaml"
+    file.write_text("name: a\ndisks: [{size: 0122}]\n")
+    assert load_yaml(Document, file).disks == [Disk(size=122)]
+    assert "true" in mistake(tmp_path, "name: true\n").cause.lower()
