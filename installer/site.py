@@ -18,7 +18,13 @@ from pydantic import (
 )
 
 from foundation.documents import dump_yaml, load_yaml, nearest
-from foundation.hosts.inventory import HOST_LIMIT, checked_address, split_endpoint
+from foundation.hosts.inventory import (
+    HOST_LIMIT,
+    checked_address,
+    hidden_in,
+    name_fault,
+    split_endpoint,
+)
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
 from preflight.findings import Waiver
@@ -59,8 +65,16 @@ def _bastion(value: str) -> str:
 
 
 def _word(value: str) -> str:
-    if not value or value != value.strip() or any(ord(c) < 32 or ord(c) == 127 for c in value):
-        raise ValueError("it is empty, or has spaces round it or control characters in it")
+    if not value or value != value.strip():
+        raise ValueError("it is empty, or has spaces round it")
+    if hidden := hidden_in(value):
+        raise ValueError(f"it holds {hidden}, which cannot be seen or turns the order of letters")
+    return value
+
+
+def _machine(value: str) -> str:
+    if fault := name_fault(value):
+        raise ValueError(f"this cannot be the name of a machine: {fault}")
     return value
 
 
@@ -90,6 +104,7 @@ def _variable(value: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_word)]
+MachineName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_machine)]
 Variable = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100), AfterValidator(_variable)
 ]
@@ -118,7 +133,7 @@ class Ssh(_Part):
 class SiteHost(_Part):
     """One machine of the site."""
 
-    name: Name
+    name: MachineName
     address: str
     port: Port | None = None
     user: Name | None = None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +18,16 @@ from foundation.problems import InputProblem
 HOST_LIMIT: Final = 5000
 """Machines in one site; more are a mistake in a range, or another tool's job."""
 
-_NAME = re.compile(r"(?!-)[^\s,;\x00-\x1f\x7f]{1,253}")
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NAME_LENGTH: Final = 253
+_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+)+\.?")
 _ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%:-]{0,252}|::[A-Fa-f0-9:.]*")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@$+-]{0,127}")
+
+
+_REMEDY: Final = "Write machines as user@address:port, [IPv6 address]:port or name=user@address."
+_SHOWN: Final = 20
+"""Mistakes that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +42,7 @@ def _wrong(cause: str, *, where: str | None, line: int = 0, remedy: str = "") ->
     return InputProblem(
         f"line {line}: {cause}" if line else cause,
         where=where,
-        remedy=remedy
-        or "Write machines as user@address:port, [IPv6 address]:port or name=user@address.",
+        remedy=remedy or _REMEDY,
     )
 
 
@@ -41,7 +50,7 @@ def port_from(text: str, *, where: str | None = None, line: int = 0) -> int:
     """A port number from text; raises InputProblem unless it is 1 to 65535."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise _wrong(
-            f'"{text[:40]}" is not a port',
+            f"{_quoted(text[:40])} is not a port",
             where=where,
             line=line,
             remedy="A port is a number from 1 to 65535; SSH's own is 22.",
@@ -49,16 +58,75 @@ def port_from(text: str, *, where: str | None = None, line: int = 0) -> int:
     return int(text)
 
 
+def hidden_in(text: str) -> str | None:
+    """The first character that cannot be seen or turns the order of letters, as U+…; None if none.
+
+    Control characters of both tables, format characters such as the marks for writing from right
+    to left, separators of lines, and halves of pairs.
+    """
+    found = next((c for c in text if unicodedata.category(c) in _HIDDEN), None)
+    return None if found is None else f"U+{ord(found):04X}"
+
+
+def name_fault(name: str) -> str | None:
+    """What is wrong with the name of a machine, as the end of a sentence about it; None if nothing.
+
+    What cannot be seen, or turns the order of letters, could show one machine as another.
+    """
+    if not name:
+        return "it is empty"
+    if len(name) > _NAME_LENGTH:
+        return f"it is longer than {_NAME_LENGTH} letters"
+    if any(character.isspace() for character in name):
+        return "a name has no space"
+    if hidden := hidden_in(name):
+        return f"it holds {hidden}, which cannot be seen or turns the letters round"
+    if name.startswith("-") or "," in name or ";" in name:
+        return "it begins with a dash, or has a comma or semicolon in it"
+    return None
+
+
+def address_fault(text: str) -> str | None:
+    """What is wrong with an address that is all numbers, as a clause; None if nothing is seen."""
+    if ":" in text:
+        address, _, scope = text.partition("%")
+        try:
+            ipaddress.IPv6Address(address)
+        except ValueError:
+            return f'"{text[:80]}" is no IPv6 address'
+        return None if not text.endswith("%") else f'"{scope}" names no interface'
+    if not _IPV4.fullmatch(text):
+        return None
+    numbers = text.split(".")
+    if len(numbers) != 4:
+        return f'"{text[:80]}" has {len(numbers)} numbers, and an IPv4 address has 4'
+    for number in numbers:
+        if len(number) > 3 or int(number) > 255:
+            return f"{number[:20]} is no number of an IPv4 address, in {text[:80]}; 255 is the most"
+        if number != str(int(number)):
+            return f"{number} begins with 0, which some read as octal, in {text[:80]}"
+    return None
+
+
 def checked_address(text: str, *, where: str | None = None, line: int = 0) -> str:
     """An address or DNS name that is safe to hand on; raises InputProblem."""
+    fault = None
     if not _ADDRESS.fullmatch(text):
+        fault = f"{_quoted(text)} is not an address or a host name"
+    fault = fault or address_fault(text)
+    if fault:
         raise _wrong(
-            f'"{text[:80]}" is not an address or a host name',
+            fault,
             where=where,
             line=line,
             remedy="Use an IPv4 or IPv6 address, a DNS name or a name from your ssh config.",
         )
     return text
+
+
+def _quoted(text: str) -> str:
+    """Words of others for a sentence: short, and nothing in them that cannot be seen."""
+    return '"' + "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in text[:80]) + '"'
 
 
 def split_endpoint(
@@ -71,12 +139,12 @@ def split_endpoint(
     """
     user, at, rest = text.rpartition("@")
     if at and not _USER.fullmatch(user):
-        raise _wrong(f'"{user[:80]}" is not a user name', where=where, line=line)
+        raise _wrong(f"{_quoted(user)} is not a user name", where=where, line=line)
     port: int | None = None
     if rest.startswith("["):
         address, closed, tail = rest[1:].partition("]")
         if not closed or (tail and not tail.startswith(":")) or ":" not in address:
-            raise _wrong(f'"{text[:80]}" has brackets that hold no IPv6 address', where=where,
+            raise _wrong(f'{_quoted(text)} has brackets that hold no IPv6 address', where=where,
                          line=line)  # fmt: skip
         if tail:
             port = port_from(tail[1:], where=where, line=line)
@@ -86,7 +154,7 @@ def split_endpoint(
     else:
         address = rest
     if not address:
-        raise _wrong(f'"{text[:80]}" names no machine', where=where, line=line)
+        raise _wrong(f"{_quoted(text)} names no machine", where=where, line=line)
     return user or None, checked_address(address, where=where, line=line), port
 
 
@@ -94,8 +162,10 @@ def host_from_text(text: str, *, where: str | None = None, line: int = 0) -> Hos
     """One machine from `name=user@address:port`, any part but the address left out."""
     name, equals, rest = text.partition("=")
     endpoint = rest if equals else text
-    if equals and not _NAME.fullmatch(name):
-        raise _wrong(f'"{text[:80]}" has no name before the sign "="', where=where, line=line)
+    if equals and (fault := name_fault(name)):
+        if not name:
+            raise _wrong(f'{_quoted(text)} has no name before the sign "="', where=where, line=line)
+        raise _wrong(f"the name {_quoted(name)} cannot be used: {fault}", where=where, line=line)
     user, address, port = split_endpoint(endpoint, where=where, line=line)
     if address in (LOCAL_ADDRESS, "localhost") and user is None and port is None:
         # Without a user and a port nobody means an SSH login to the machine they sit at.
@@ -108,9 +178,39 @@ def host_from_text(text: str, *, where: str | None = None, line: int = 0) -> Hos
     )
 
 
-def checked(named: Sequence[Named], *, where: str | None) -> tuple[Host, ...]:
-    """The machines, after looking for too many of them and for two that are one."""
-    if not named:
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a list of machines."""
+
+    cause: str
+    line: int = 0
+    """0 where there are no lines."""
+    remedy: str = ""
+
+
+class ListProblem(InputProblem):
+    """All mistakes of a list of machines at once, in the order of its lines."""
+
+    def __init__(self, mistakes: Sequence[Mistake], *, where: str | None) -> None:
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        shown = [
+            f"line {mistake.line}: {mistake.cause}" if mistake.line else mistake.cause
+            for mistake in self.mistakes[:_SHOWN]
+        ]
+        if len(self.mistakes) > _SHOWN:
+            shown.append(f"and {len(self.mistakes) - _SHOWN} more")
+        remedies = dict.fromkeys(mistake.remedy or _REMEDY for mistake in self.mistakes[:_SHOWN])
+        super().__init__("; ".join(shown), where=where, remedy=" ".join(list(remedies)[:3]))
+
+
+def checked(
+    named: Sequence[Named], *, where: str | None, mistakes: Sequence[Mistake] = ()
+) -> tuple[Host, ...]:
+    """The machines, after looking for too many of them and for two that are one.
+
+    Raises one ListProblem with `mistakes` and every further one.
+    """
+    if not named and not mistakes:
         raise _wrong("it names no machine", where=where)
     if len(named) > HOST_LIMIT:
         raise _wrong(
@@ -119,29 +219,34 @@ def checked(named: Sequence[Named], *, where: str | None) -> tuple[Host, ...]:
             line=named[HOST_LIMIT].line,
             remedy="Check the ranges; split a larger site into several.",
         )
+    found = [*mistakes, *_doubles(named)]
+    if found:
+        raise ListProblem(found, where=where)
+    return tuple(item.host for item in named)
+
+
+def _doubles(named: Sequence[Named]) -> Iterable[Mistake]:
     names: dict[str, Named] = {}
     endpoints: dict[tuple[str, int, str | None], Named] = {}
     for item in named:
         host = item.host
         first = names.setdefault(host.name, item)
         if first is not item:
-            raise _wrong(
+            yield Mistake(
                 f'two machines are called "{host.name}"' + _first(first),
-                where=where,
-                line=item.line,
-                remedy="Give each machine a name of its own.",
+                item.line,
+                "Give each machine a name of its own.",
             )
+            continue
         # Behind different bastions the same private address is another machine.
         first = endpoints.setdefault((host.address.lower(), host.port, host.bastion), item)
         if first is not item:
-            raise _wrong(
+            yield Mistake(
                 f'"{first.host.name}" and "{host.name}" have the same address, {host.endpoint}'
                 + _first(first),
-                where=where,
-                line=item.line,
-                remedy="Name each machine once; give it several roles instead.",
+                item.line,
+                "Name each machine once; give it several roles instead.",
             )
-    return tuple(item.host for item in named)
 
 
 def _first(item: Named) -> str:
@@ -158,16 +263,39 @@ def hosts_from_arguments(arguments: list[str]) -> tuple[Host, ...]:
 
 
 def hosts_from_text(text: str, *, where: str = "the list of machines") -> tuple[Host, ...]:
-    """Machines from a plain list, parted by lines, commas or spaces; # begins a comment."""
-    return checked(list(_listed(text.splitlines(), where=where)), where=where)
+    """Machines from a plain list, parted by lines, commas or spaces; # begins a comment.
 
-
-def _listed(lines: Iterable[str], *, where: str) -> Iterable[Named]:
-    for number, line in enumerate(lines, start=1):
+    Raises one ListProblem with every mistake and its line.
+    """
+    named: list[Named] = []
+    mistakes: list[Mistake] = []
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         bare = re.sub(r"(^|\s)#.*", "", line)
-        for word in re.split(r"[,;\s]+", bare):
-            if word:
-                yield Named(host_from_text(word, where=where, line=number), number)
+        for part in re.split(r"[,;]", bare):
+            words = part.split()
+            if fault := _space_in_a_name(words):
+                mistakes.append(Mistake(fault, number))
+                continue
+            for word in words:
+                try:
+                    named.append(Named(host_from_text(word), number))
+                except InputProblem as problem:
+                    mistakes.append(Mistake(problem.cause, number, problem.remedy or ""))
+    return checked(named, where=where, mistakes=mistakes)
+
+
+def _space_in_a_name(words: Sequence[str]) -> str | None:
+    """What is wrong where `w 1=…` or `w1 = …` stands: the first words would be lost or machines."""
+    for before, word in pairwise(words):
+        if word.startswith("=") or before.endswith("="):
+            return f'there is no space round the sign "=", in {_quoted(f"{before} {word}")}'
+        if "=" in word and "=" not in before:
+            name = word.partition("=")[0]
+            return (
+                f"a name has no space, in {_quoted(f'{before} {name}')}; two machines are parted "
+                "by a comma or a line"
+            )
+    return None
 
 
 def read_inventory(path: Path) -> tuple[Host, ...]:

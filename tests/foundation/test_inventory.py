@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from foundation.hosts import ansible
 from foundation.hosts.inventory import (
     HOST_LIMIT,
+    ListProblem,
     host_from_text,
     hosts_from_arguments,
     hosts_from_text,
@@ -165,6 +166,43 @@ def test_a_plain_list_takes_lines_commas_spaces_and_comments(tmp_path: Path) -> 
 )
 def test_mistakes_in_a_list_name_the_line(tmp_path: Path, text: str, words: str) -> None:
     assert words in mistake(tmp_path, text).cause
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("w 1=root@10.0.0.12", 'a name has no space, in "w 1"'),
+        ("w1 = root@10.0.0.12", 'no space round the sign "="'),
+        ("a=10.0.0.1 10.0.0.2 b=10.0.0.3", "a name has no space"),
+        ("10.77.0.999", "999 is no number of an IPv4 address"),
+        ("w=10.0.0.256", "256 is no number of an IPv4 address"),
+        ("10.0.0.010", "010 begins with 0"),
+        ("10.0.0", "has 3 numbers, and an IPv4 address has 4"),
+        ("1.2.3.4.5", "has 5 numbers"),
+        ("a:b:c", "is no IPv6 address"),
+        ("w=[2001:db8::zz]", "is no IPv6 address"),
+        ("w\u202e1=10.0.0.1", "it holds U+202E"),
+        ("w\x9b=10.0.0.1", "it holds U+009B"),
+        ("w\u200b=10.0.0.1", "it holds U+200B"),
+    ],
+)
+def test_names_and_addresses_that_are_none_are_refused(text: str, words: str) -> None:
+    with pytest.raises(InputProblem) as caught:
+        hosts_from_text(f"ok=10.1.1.1\n{text}\n")
+    assert caught.value.cause.startswith("line 2: ")
+    assert words in caught.value.cause
+    assert all(c.isprintable() for c in caught.value.cause)
+
+
+def test_every_mistake_of_a_list_is_told_at_once_with_its_line() -> None:
+    with pytest.raises(ListProblem) as caught:
+        hosts_from_text("a=10.0.0.1\nw 1=x\nb=10.0.0.1\n10.0.0.999\na=10.0.0.9, c:99999\n")
+    problem = caught.value
+    assert [mistake.line for mistake in problem.mistakes] == [2, 3, 4, 5, 5]
+    assert [part.split(":")[0] for part in problem.cause.split("; ") if part[:4] == "line"] == [
+        "line 2", "line 3", "line 4", "line 5", "line 5",
+    ]  # fmt: skip
+    assert problem.remedy
 
 
 def test_one_address_with_two_ports_is_two_machines() -> None:

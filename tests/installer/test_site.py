@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import string
 from datetime import date
 from pathlib import Path
@@ -139,16 +140,19 @@ def test_a_written_site_begins_with_comments_and_has_one_line_a_machine(tmp_path
 
 
 WORDS = st.text(
-    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\x85\u2028\u2029\ufeff"),
+    st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp")),
     min_size=1,
     max_size=20,
 ).filter(lambda text: text == text.strip())
 TRICKY = st.sampled_from(
     ["yes", "no", "null", "~", "1", "1.0", "0x1F", "1e3", "2027-01-01", "#x", "a: b", "a #b", "- a",
-     "{a}", "'", '"', "%", "@a", "`", "&a", "*a", "!a", "012", "1:30", "=", "<<", "y", "é", "日本"]
+     "{a}", "'", '"', "%", "@a", "`", "&a", "*a", "!a", "012", "1:30", "=", "<<", "y", "0o17", "+1",
+     "é", "日本"]
 )  # fmt: skip
 TEXTS = WORDS | TRICKY
-NAMES = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=10) | TRICKY
+NAMES = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=10) | TRICKY.filter(
+    lambda text: " " not in text and not text.startswith("-")
+)
 PORTS = st.none() | st.integers(1, 65535)
 
 
@@ -192,6 +196,43 @@ def sites(draw: st.DrawFn) -> Site:
             ],
         }
     )  # fmt: skip
+
+
+def test_numbers_of_a_site_are_as_they_were_typed(tmp_path: Path) -> None:
+    site = loaded(
+        tmp_path,
+        "solution: pm4ml\nssh: {user: 1000, port: 0122}\nhosts:\n"
+        "  - {name: 007, address: 10.10.0.11}\n  - {name: 1e3, address: 10.10.0.12}\n"
+        "  - {name: 12:30, address: 10.10.0.13}\n  - {name: no, address: 10.10.0.14}\n"
+        "settings: {pm4ml_id: 0255, version: 1.10, phone: +4420, ratio: 1.5, count: 7}\n",
+    )
+    assert (site.ssh.user, site.ssh.port) == ("1000", 122)
+    assert [host.name for host in site.hosts] == ["007", "1e3", "12:30", "no"]
+    assert site.settings == {
+        "pm4ml_id": "0255", "version": "1.10", "phone": "+4420", "ratio": 1.5, "count": 7,
+    }  # fmt: skip
+    assert loaded(tmp_path, dump_site(site)) == site
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("{name: w 5, address: 10.0.0.1}", "line 2: .*a name has no space"),
+        ('{name: "w\\u202e5", address: 10.0.0.1}', r"it holds U\+202E"),
+        ('{name: "w\\x9b5", address: 10.0.0.1}', r"it holds U\+009B"),
+        ('{name: "w\\u200b5", address: 10.0.0.1}', r"it holds U\+200B"),
+        ('{name: w5, address: 10.0.0.1, roles: ["ma\\u2066ster"]}', r"it holds U\+2066"),
+        ('{name: w5, address: 10.0.0.1, user: "a\\x85b"}', r"it holds U\+0085"),
+        ("{name: w6, address: 10.10}", '"10.10" has 2 numbers, and an IPv4 address has 4'),
+        ("{name: w6, address: 10.77.0.999}", "999 is no number of an IPv4 address"),
+    ],
+)
+def test_names_and_addresses_that_deceive_are_refused(
+    tmp_path: Path, host: str, words: str
+) -> None:
+    with pytest.raises(InputProblem) as caught:
+        loaded(tmp_path, f"hosts:\n  - {host}\n")
+    assert re.search(words, caught.value.cause), caught.value.cause
 
 
 @given(sites())
