@@ -27,7 +27,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from bundles.layout import Printable, Size
 from bundles.recipe_filling import Given, fill_in
@@ -96,16 +104,44 @@ class ChartWanted(Wanted):
     """Images that it names and this site does without: docker.io/bitnami/*."""
 
 
+_SUITE: Final = re.compile(
+    r"/|\./|(?:[A-Za-z0-9][A-Za-z0-9._~+-]*/)*[A-Za-z0-9][A-Za-z0-9._~+-]*/?"
+)
+
+
+def _suite(text: str) -> str:
+    if len(text) > 200 or not _SUITE.fullmatch(text):
+        raise ValueError(
+            f"{text[:60]!r} is no suite: write noble, noble-updates, or for a flat source / or a "
+            "path that ends in a slash"
+        )
+    return text
+
+
 class AptSource(BaseModel):
-    """One package source of apt, whose signature is checked with its keyring."""
+    """One package source of apt, whose signature is checked with its keyring.
+
+    A suite that ends in a slash is a flat source (`deb URL /`), which has no components.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]{1,500}$")]
-    suites: Annotated[tuple[_Word, ...], Field(min_length=1)]
+    suites: Annotated[
+        tuple[Annotated[str, AfterValidator(_suite)], ...], Field(min_length=1, max_length=100)
+    ]
     components: tuple[_Word, ...] = ("main",)
     keyring: str | None = None
     """A file, named from the recipe's folder; without: that of the distribution in the address."""
+
+    @model_validator(mode="after")
+    def _components_where_they_belong(self) -> AptSource:
+        flat = [suite.endswith("/") for suite in self.suites]
+        if all(flat) and self.components and "components" in self.model_fields_set:
+            raise ValueError("a flat source (a suite that ends in a slash) has no components")
+        if not all(flat) and not self.components:
+            raise ValueError("a source whose suite does not end in a slash has components: [main]")
+        return self
 
 
 class DebsWanted(Wanted):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,9 +19,23 @@ from bundles.layout import Item
 from bundles.problems import SourceProblem
 from bundles.recipe import AptSource, DebsWanted
 from bundles.sources.deb_licence import licence_of_deb
-from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
-from foundation.problems import InputProblem
+from bundles.sources.keyrings import keyring_folder, place_keyring
+from bundles.sources.surroundings import own_environment
+from bundles.sources.way_out import apt_way_out
+from bundles.sources.workshop import (
+    Locked,
+    ProgramFailed,
+    Ran,
+    Workshop,
+    address,
+    pin,
+    run_and_hear,
+)
+from bundles.web_answers import shown
 
+_ATTEMPTS: Final = 3
+"""Times that silent sources are asked."""
+_OWN_SETTINGS: Final = 'Dir::Etc::main "/dev/null";\nDir::Etc::parts "/dev/null";\n'
 _SHIPPED: Final = Path(__file__).parent.parent / "keyrings"
 _SYSTEM: Final = Path("/usr/share/keyrings")
 _URI: Final = re.compile(r"'([^'\s]+)' (\S+) ([0-9]+) (\S*)")
@@ -83,27 +98,30 @@ async def gather_debs(shop: Workshop, wanted: DebsWanted, locked: Locked) -> lis
 async def _solve(shop: Workshop, wanted: DebsWanted) -> list[_Deb]:
     root = shop.store.work / "apt" / wanted.key.removeprefix("sha256:")[:16]
     what = f"packages of {wanted.release}"
-    options = _make_root(root.resolve(), wanted, shop.recipe_folder)
-    await run_program(["apt-get", *options, "-qq", "update"], what=what, cwd=root)
-    action = "install" if wanted.depends else "download"
-    printed = await run_program(
-        [
-            *("apt-get", *options, "-qq", "--no-install-recommends", "--print-uris"),
+    words = _make_root(root.resolve(), wanted)
+    with keyring_folder(root.resolve()) as folder:
+        await asyncio.to_thread(_write_sources, root, wanted, shop.recipe_folder, folder)
+        apt = _Apt(shop, root, (*words, *await apt_way_out(shop)), what)
+        await apt.update()
+        action = "install" if wanted.depends else "download"
+        printed = await apt.ask(
+            *("apt-get", "-qq", "--no-install-recommends", "--print-uris"),
             *(action, "--", *wanted.packages),
-        ],
-        what=what,
-        cwd=root,
-    )
-    found = []
-    names = []
-    for url, file, size, _ in _URI.findall(printed):
-        # apt writes pkg_1%3a2.0_amd64.deb: the version's colon is encoded.
-        name, version, architecture = unquote(file).removesuffix(".deb").split("_", 2)
-        names.append((name, version))
-        found.append((url, unquote(file), int(size), name, version, architecture))
-    if not found:
-        raise SourceProblem("apt finds nothing to fetch", where=what)
-    hashes = await _hashes(options, names, what, root)
+        )
+        found = []
+        names = []
+        for url, file, size, _ in _URI.findall(printed):
+            # apt writes pkg_1%3a2.0_amd64.deb: the version's colon is encoded.
+            parts = unquote(file).removesuffix(".deb").split("_", 2)
+            if len(parts) != 3:
+                raise SourceProblem(f"apt names a file {unquote(file)[:80]!r}", where=what)
+            name, version, architecture = parts
+            names.append((name, version))
+            found.append((url, unquote(file), int(size), name, version, architecture))
+        if not found:
+            raise SourceProblem("apt finds nothing to fetch", where=what)
+        shown = await apt.ask("apt-cache", "show", "--", *(f"{n}={v}" for n, v in names))
+    hashes = _hashes(shown)
     debs = []
     for url, file, size, name, version, architecture in found:
         sha256 = hashes.get((name, version, architecture)) or hashes.get((name, version, "all"))
@@ -113,14 +131,104 @@ async def _solve(shop: Workshop, wanted: DebsWanted) -> list[_Deb]:
     return debs
 
 
-async def _hashes(
-    options: list[str], names: list[tuple[str, str]], what: str, root: Path
-) -> dict[tuple[str, str, str], str]:
-    shown = await run_program(
-        ["apt-cache", *options, "show", "--", *(f"{name}={version}" for name, version in names)],
-        what=what,
-        cwd=root,
-    )
+@dataclass(frozen=True, slots=True)
+class _Apt:
+    """apt with a configuration, an environment and a root of its own."""
+
+    shop: Workshop
+    root: Path
+    options: tuple[str, ...]
+    what: str
+
+    async def update(self) -> None:
+        """Ask every source; one that does not answer is a failure, however apt sees it."""
+        patience = self.shop.web.patience
+        for attempt in range(1, min(patience.attempts, _ATTEMPTS) + 1):
+            try:
+                ran = await self._run("apt-get", "-qq", "update")
+            except ProgramFailed as problem:
+                silent = silent_source(problem.words, self.what)
+                if silent is None:
+                    raise
+            else:
+                silent = silent_source(ran.complaints, self.what)
+                if silent is None:
+                    self._tell(ran)
+                    return
+            if silent.certain or attempt == min(patience.attempts, _ATTEMPTS):
+                raise silent
+            await asyncio.sleep(min(patience.first_pause * 2**attempt, patience.longest_pause))
+
+    async def ask(self, program: str, *words: str) -> str:
+        """What apt answers; its complaints are told."""
+        ran = await self._run(program, *words)
+        self._tell(ran)
+        return ran.output
+
+    async def _run(self, program: str, *words: str) -> Ran:
+        settings = self.root / "etc" / "apt.conf"
+        return await run_and_hear(
+            [program, *self.options, *words],
+            what=self.what,
+            surroundings=own_environment({"APT_CONFIG": str(settings)}),
+            cwd=self.root,
+        )
+
+    def _tell(self, ran: Ran) -> None:
+        for line in ran.complaints:
+            # Where this bundle is made is no part of it.
+            said = line.replace(str(self.root.resolve()), "").replace(str(self.root), "")
+            self.shop.tell(self.what, f"apt says: {said}", "note")
+
+
+_SILENT: Final = re.compile(r"[WE]: Failed to fetch (\S+)\s*(.*)")
+_UNSIGNED: Final = re.compile(
+    r"[WE]: (?:GPG error: |An error occurred during the signature verification.*?GPG error: )"
+    r"(\S+) .*?: (.*)"
+)
+_OLD_INDEXES: Final = ("Some index files failed to download",)
+
+
+class SilentSource(SourceProblem):
+    """A package source that could not be asked; `certain` where asking again changes nothing."""
+
+    certain = False
+
+
+class UnsignedSource(SilentSource):
+    """A package source whose signature is not of the key that is meant for it."""
+
+    certain = True
+
+
+def silent_source(words: Sequence[str], what: str) -> SilentSource | None:
+    """The problem of a package source that could not be asked, from apt's own words."""
+    for line in words:
+        unsigned = _UNSIGNED.match(line)
+        if unsigned:
+            return UnsignedSource(
+                f"apt-get failed: the source {shown(unsigned[1])} is not signed with the keyring "
+                f"that is meant for it: {unsigned[2][:300]}",
+                where=what,
+                remedy="Put the key of whoever makes the packages beside the recipe and name it "
+                "(keyring: FILE); their page says where it is.",
+            )
+    silent = {shown(found[1]): found[2] for line in words if (found := _SILENT.match(line))}
+    if silent:
+        causes = "; ".join(f"{url}: {why[:200]}" for url, why in silent.items())
+        return SilentSource(
+            f"apt-get failed: a package source could not be asked, so what it has would be "
+            f"missing ({causes[:600]})",
+            where=what,
+            remedy="Run the same command again when it answers, name a mirror of it, or take it "
+            "out of the recipe.",
+        )
+    if any(mark in line for line in words for mark in _OLD_INDEXES):
+        return SilentSource(f"apt-get failed: {'; '.join(words)[:600]}", where=what)
+    return None
+
+
+def _hashes(shown: str) -> dict[tuple[str, str, str], str]:
     hashes = {}
     for record in shown.split("\n\n"):
         fields = dict(_CONTROL.findall(record))
@@ -131,16 +239,18 @@ async def _hashes(
     return hashes
 
 
-def _make_root(root: Path, wanted: DebsWanted, folder: Path) -> list[str]:
+def _make_root(root: Path, wanted: DebsWanted) -> tuple[str, ...]:
     for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/parts"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "status").touch()
     (root / "extended_states").touch()
-    sources = "\n".join(_source_lines(source, folder) for source in wanted.sources)
-    (root / "etc" / "sources.list").write_text(sources + "\n", encoding="utf-8")
+    # Read before anything of this machine's own: its apt.conf and apt.conf.d count for nothing.
+    (root / "etc" / "apt.conf").write_text(_OWN_SETTINGS, encoding="utf-8")
     settings = {
         "Dir": str(root),
         "Dir::Etc": str(root / "etc"),
+        "Dir::Etc::main": "/dev/null",
+        "Dir::Etc::parts": "/dev/null",
         "Dir::Etc::sourcelist": str(root / "etc" / "sources.list"),
         "Dir::Etc::sourceparts": str(root / "etc" / "parts"),
         "Dir::Etc::preferences": str(root / "etc" / "preferences"),
@@ -156,32 +266,30 @@ def _make_root(root: Path, wanted: DebsWanted, folder: Path) -> list[str]:
         "APT::Get::AllowUnauthenticated": "false",
         "Acquire::AllowInsecureRepositories": "false",
         "Acquire::Languages": "none",
-        "Acquire::Retries": "3",
+        # Asking again is done here: apt 2.6 hangs where it asks one host again beside another.
+        "Acquire::Retries": "0",
         "APT::Sandbox::User": "",
+        "APT::Update::Error-Mode": "any",
         "Debug::NoLocking": "true",
     }
-    return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+    return tuple(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))
 
 
-def _source_lines(source: AptSource, folder: Path) -> str:
+def _write_sources(root: Path, wanted: DebsWanted, recipe_folder: Path, keys: Path) -> None:
+    lines = [_source_lines(source, recipe_folder, keys) for source in wanted.sources]
+    (root / "etc" / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _source_lines(source: AptSource, folder: Path, keys: Path | None = None) -> str:
+    """The lines of sources.list for a source; its keys are laid where apt takes them."""
     keyrings = _keyrings(source, folder)
-    for keyring in keyrings:
-        if not keyring.is_file():
-            raise InputProblem(
-                "there is no such keyring to check the source's signature with",
-                where=str(keyring),
-                remedy="Name the archive's keyring in the recipe (keyring: FILE).",
-            )
-        if re.search(r"[\s\]\[,]", str(keyring)):
-            raise InputProblem(
-                "apt takes no keyring whose path has spaces, commas or brackets",
-                where=str(keyring),
-            )
-    signed_by = ",".join(map(str, keyrings))
-    components = " ".join(source.components)
-    return "\n".join(
-        f"deb [signed-by={signed_by}] {source.url} {suite} {components}" for suite in source.suites
-    )
+    placed = [place_keyring(keyring, keys) if keys else keyring for keyring in keyrings]
+    signed_by = ",".join(map(str, placed))
+    lines = []
+    for suite in source.suites:
+        components = "" if suite.endswith("/") else f" {' '.join(source.components)}"
+        lines.append(f"deb [signed-by={signed_by}] {source.url} {suite}{components}")
+    return "\n".join(lines)
 
 
 def _keyrings(source: AptSource, folder: Path) -> list[Path]:

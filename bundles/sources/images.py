@@ -198,10 +198,12 @@ def _choose(
         same = [one for one in fitting if rank(wanted, str(one.platform)) == (0, 0)]
         if len(same) != 1:
             others = len(fitting) - 1
-            shop.tracker.note(
-                f"{reference}: for {wanted} the image for {taken.platform} is taken "
+            shop.tell(
+                f"the image {reference}",
+                f"for {wanted} the image for {taken.platform} is taken "
                 f"({taken.descriptor.digest[7:19]}"
-                + (f", one of {others + 1} that would run)" if others else ")")
+                + (f", one of {others + 1} that would run)" if others else ")"),
+                "note",
             )
         if all(one.descriptor.digest != taken.descriptor.digest for one in chosen):
             chosen.append(taken)

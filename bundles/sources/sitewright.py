@@ -21,6 +21,7 @@ from bundles.lock import LockedItem
 from bundles.media import RECORD
 from bundles.problems import SourceProblem
 from bundles.recipe import SitewrightWanted, WheelsWanted
+from bundles.sources.way_out import pip_environment
 from bundles.sources.wheels import Wheel, bring_wheels, locked_wheels, solve_wheels
 from bundles.sources.workshop import Locked, Workshop, run_program
 from foundation.isolation import ISOLATED
@@ -131,7 +132,7 @@ async def _own_wheel(shop: Workshop) -> Item:
             ],
             what="Sitewright's own wheel",
             # The moment of building would make the same source another wheel each time.
-            environment={"SOURCE_DATE_EPOCH": "1580601600"},
+            surroundings=pip_environment({"SOURCE_DATE_EPOCH": "1580601600"}),
             cwd=folder,
         )
     wheels = sorted(folder.glob("sitewright-*-py3-none-any.whl"))

@@ -18,17 +18,17 @@ from urllib.parse import unquote, urlsplit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import BaseModel, ConfigDict, Field
 
+from bundles.budgets import PIP_REPORT_BYTES, WHEEL_METADATA_BYTES
 from bundles.layout import Item, Printable
 from bundles.lock import LockedItem
 from bundles.problems import SourceProblem
 from bundles.recipe import WheelsWanted
-from bundles.sources.workshop import Locked, Workshop, address, pin, run_program
+from bundles.sources.way_out import pip_environment, pip_way_out
+from bundles.sources.workshop import Locked, Workshop, address, pin, run_and_hear
 from bundles.strict_json import digest_of, parse_model
 from foundation.isolation import ISOLATED
 
-_REPORT_LIMIT: Final = 64 * 1024 * 1024
 _METADATA: Final = re.compile(r"[^/]+\.dist-info/METADATA")
-_METADATA_LIMIT: Final = 1 << 20
 
 
 class _Outside(BaseModel):
@@ -133,8 +133,9 @@ async def solve_wheels(
     """What pip would install for a Python from these requirements; raises SourceProblem."""
     report = shop.store.work / f"wheels-{digest_of(repr((wanted, words)).encode())[7:23]}.json"
     platforms = [word for name in wanted.platforms for word in ("--platform", name)]
+    surroundings = pip_environment(await pip_way_out(shop))
     async with shop.programs:
-        await run_program(
+        ran = await run_and_hear(
             [
                 *(sys.executable, ISOLATED, "-m", "pip", "install"),
                 *("--dry-run", "--ignore-installed"),
@@ -144,10 +145,13 @@ async def solve_wheels(
                 *("--target", str(shop.store.work / "nowhere"), "--report", str(report), *words),
             ],
             what=what,
+            surroundings=surroundings,
             cwd=shop.store.work,
         )
+    for line in ran.complaints:
+        shop.tell(what, f"pip says: {line}", "note")
     solved = parse_model(
-        _Report, report.read_bytes(), where=what, limit=_REPORT_LIMIT, problem=SourceProblem
+        _Report, report.read_bytes(), where=what, limit=PIP_REPORT_BYTES, problem=SourceProblem
     )
     found = []
     for one in solved.install:
@@ -168,7 +172,7 @@ def _metadata_of(path: Path) -> Message | None:
         with zipfile.ZipFile(path) as packed:
             name = next(n for n in packed.namelist() if _METADATA.fullmatch(n))
             with packed.open(name) as file:
-                text = file.read(_METADATA_LIMIT).decode("utf-8", "replace")
+                text = file.read(WHEEL_METADATA_BYTES).decode("utf-8", "replace")
     except (
         OSError,
         ValueError,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from bundles import media
+from bundles.budgets import PROGRAM_BYTES, PROGRAM_SECONDS
 from bundles.layout import Item, artifact_manifest
 from bundles.lock import LockedItem
 from bundles.problems import SourceProblem, WrongContent
@@ -202,6 +203,15 @@ def address(url: str) -> str:
     return url if url.startswith("file:") else shown(url)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a program that succeeded wrote."""
+
+    output: str
+    complaints: tuple[str, ...] = ()
+    """Lines of its errors, though it ended well."""
+
+
 async def run_program(
     argv: Sequence[str],
     *,
@@ -216,6 +226,13 @@ async def run_program(
     """
     if surroundings is None:
         surroundings = clean_environment({"LC_ALL": "C.UTF-8", **(environment or {})})
+    return (await run_and_hear(argv, what=what, surroundings=surroundings, cwd=cwd)).output
+
+
+async def run_and_hear(
+    argv: Sequence[str], *, what: str, surroundings: Mapping[str, str], cwd: Path
+) -> Ran:
+    """What a program that must succeed wrote, its complaints as well; raises SourceProblem."""
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -231,15 +248,47 @@ async def run_program(
             remedy=f"Install it: apt-get install {argv[0].split('-')[0]}",
         ) from error
     try:
-        output, errors = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
+        async with asyncio.timeout(PROGRAM_SECONDS):
+            output, errors = await asyncio.gather(
+                _hear(process.stdout, argv[0], what), _hear(process.stderr, argv[0], what)
+            )
+            await process.wait()
+    except TimeoutError as error:
+        raise SourceProblem(
+            f"{argv[0]} did not end within {PROGRAM_SECONDS / 3600:.0f} hours", where=what
+        ) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    lines = errors.decode("utf-8", "replace").expandtabs(1).strip().splitlines()
+    words = tuple(line.strip() for line in lines if line.strip() and line.isprintable())
     if process.returncode:
-        lines = errors.decode("utf-8", "replace").expandtabs(1).strip().splitlines()
         # Some programs begin with the cause, and some end with it.
-        chosen = dict.fromkeys(line.strip() for line in (*lines[:3], *lines[-4:]))
-        said = "; ".join(line for line in chosen if line and line.isprintable())
-        raise SourceProblem(f"{argv[0]} failed: {said[:600]}", where=what)
-    return output.decode("utf-8", "replace")
+        said = "; ".join(dict.fromkeys((*words[:3], *words[-4:])))
+        raise ProgramFailed(f"{argv[0]} failed: {said[:600]}", words, where=what)
+    return Ran(output.decode("utf-8", "replace"), words)
+
+
+class ProgramFailed(SourceProblem):
+    """A program that ended badly, with all that it said."""
+
+    def __init__(
+        self,
+        cause: str,
+        words: tuple[str, ...] = (),
+        *,
+        where: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(cause, where=where, remedy=remedy)
+        self.words = words
+
+
+async def _hear(stream: asyncio.StreamReader | None, program: str, what: str) -> bytes:
+    said = bytearray()
+    while stream is not None and (more := await stream.read(1 << 16)):
+        said += more
+        if len(said) > PROGRAM_BYTES:
+            raise SourceProblem(f"{program} writes more than {PROGRAM_BYTES} bytes", where=what)
+    return bytes(said)
