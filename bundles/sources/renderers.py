@@ -125,7 +125,7 @@ class Renderers:
                 *await self._prefix(),
                 *argv,
                 cwd=own,
-                env=_surroundings(own),
+                env=_surroundings(own, Path(argv[0])),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -154,12 +154,15 @@ class Renderers:
         return output.decode("utf-8", "replace")
 
 
-def _surroundings(own: Path) -> dict[str, str]:
-    """An empty home, no plugins, and proxies that lead nowhere."""
+def _surroundings(own: Path, program: Path) -> dict[str, str]:
+    """An empty home, no plugins, no other program, and proxies that lead nowhere."""
     home = str(own)
+    with program.open("rb") as file:
+        # Where a script stands for the program, it needs those of the system to begin.
+        path = os.defpath if file.read(2) == b"#!" else "/nonexistent"
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _NO_WAY_OUT)
     return {
-        "PATH": "/nonexistent",
+        "PATH": path,
         "HOME": home,
         "TMPDIR": home,
         "LC_ALL": "C.UTF-8",

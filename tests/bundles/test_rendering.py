@@ -1,0 +1,325 @@
+"""Charts and folders that Helm and Kustomize render while a bundle is made.
+
+Helm and kubectl are the real ones; scripts that say what a program would are named as stand-ins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundles.completeness import find_gaps, read_contents
+from bundles.create import Created, CreateOptions
+from bundles.opened import open_bundle
+from bundles.problems import SourceProblem
+from bundles.recipe import FileWanted, Recipe
+from bundles.sources import renderers
+from bundles.sources.renderers import Renderers, RenderFailed
+from bundles.structure import read_structure
+from tests.bundles.conftest import MOMENT
+from tests.bundles.places import Layout, RunningRegistry, layer
+from tests.bundles.servers import serving
+from tests.bundles.test_git import line as git_line
+from tests.bundles.test_git import repository
+from tests.bundles.test_sources import QUICK, again, chart, create
+from tests.lab.kubernetes import programs
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n"
+JOINED = '    - image: {{ join ":" (list .Values.side.repo .Values.side.version) }}\n'
+
+
+@pytest.fixture(scope="module")
+def there(registry: RunningRegistry, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A place in the registry with the images plain:1, side:3 and test:1."""
+    layout = Layout(tmp_path_factory.mktemp("layout"))
+    for name, tag in (("plain", "1"), ("side", "3"), ("test", "1")):
+        layout.name(layout.image([layer(name=name.encode())]), name)
+        layout.push(name, f"{registry.host}/rendered/{name}:{tag}")
+    return f"{registry.host}/rendered"
+
+
+@pytest.fixture
+def www(tmp_path: Path) -> Path:
+    (folder := tmp_path / "www").mkdir()
+    return folder
+
+
+def publish(folder: Path, files: dict[str, str]) -> None:
+    raw = chart("app", "1.0.0", files)
+    (folder / "app-1.0.0.tgz").write_bytes(raw)
+    entry = {
+        "version": "1.0.0",
+        "urls": ["app-1.0.0.tgz"],
+        "digest": hashlib.sha256(raw).hexdigest(),
+    }
+    (folder / "index.yaml").write_text(json.dumps({"entries": {"app": [entry]}}))
+
+
+def rendering(**more: Any) -> CreateOptions:
+    return CreateOptions(
+        created=MOMENT, patience=QUICK, programs=str(programs.helm().parent), **more
+    )
+
+
+def names(made: Created) -> set[str]:
+    return {item.name.rpartition("/")[2] for item in made.structure.index.of_kind("image")}
+
+
+def told(made: Created) -> list[tuple[str, str]]:
+    return [(one.kind, one.what) for one in made.lock.all_untold]
+
+
+def test_what_helm_renders_is_brought_and_what_differs_is_told(
+    there: str, www: Path, tmp_path: Path
+) -> None:
+    hook = POD.replace("{name: a}", '{name: t, annotations: {"helm.sh/hook": test}}')
+    files = {
+        "values.yaml": f"side: {{repo: {there}/side, version: '3'}}\n"
+        f"off: {{image: {{repository: {there}/plain, tag: '1'}}}}\n"
+        f"gone: {{image: {{repository: {there}/gone, tag: '1'}}}}\n",
+        "templates/a.yaml": POD + JOINED,
+        "templates/t.yaml": f"{hook}    - image: {there}/test:1\n",
+    }
+    publish(www, files)
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0"}
+        made = create(tmp_path / "b", rendering(), charts=[line])
+        # The same bundle again needs no Helm.
+        assert again(made, tmp_path / "again") == (tmp_path / "b/index.json").read_bytes()
+    assert names(made) == {"side:3", "plain:1", "test:1"}
+    assert {what: kind for kind, what in told(made)} == {
+        f"{there}/side:3 is in what Helm renders, and reading the chart alone does not show it": (
+            "note"
+        ),
+        f"what stands in it, though Helm renders nothing with it, leads to {there}/plain:1; "
+        "it is in the bundle": "perhaps",
+        f"what stands in it, though Helm renders nothing with it, leads to {there}/gone:1, "
+        "which cannot be had: the registry does not have it": "untold",
+        f"only `helm test` uses {there}/test:1; it is in the bundle": "note",
+    }
+    full = Recipe.model_validate({"solution": "test", "version": "1", "charts": [line]})
+    with open_bundle(tmp_path / "b") as bundle:
+        contents = read_contents(bundle, read_structure(bundle), full.for_environment("default"))
+    assert contents.untold == made.lock.all_untold
+    assert not find_gaps(contents, full.for_environment("default"))
+
+
+def test_without_helm_the_same_chart_is_read_and_what_it_computes_is_told(
+    there: str, www: Path, tmp_path: Path
+) -> None:
+    files = {
+        "values.yaml": f"side: {{repo: {there}/side, version: '3'}}\n",
+        "templates/a.yaml": POD + f"    - image: {there}/plain:1\n" + JOINED,
+    }
+    publish(www, files)
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0"}
+        made = create(tmp_path / "b", charts=[line])
+    assert names(made) == {"plain:1"}
+    kinds = {what.partition(":")[0]: kind for kind, what in told(made)}
+    assert kinds["templates/a.yaml, line 7"] == "untold"
+    assert kinds["it was read without rendering it, since there is no Helm here"] == "note"
+
+
+def test_a_chart_that_wants_values_is_told_and_read(there: str, www: Path, tmp_path: Path) -> None:
+    files = {
+        "values.yaml": f"image: {{repository: {there}/plain, tag: '1'}}\n",
+        "templates/a.yaml": POD
+        + '    - image: {{ required "say where" .Values.registry }}/{{ .Values.image.tag }}\n',
+    }
+    publish(www, files)
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0"}
+        made = create(tmp_path / "b", rendering(), charts=[line])
+        assert names(made) == {"plain:1"}
+        ((kind, what),) = [one for one in told(made) if "helm template" in one[1]]
+        assert kind == "untold"
+        assert "say where" in what
+        assert "under `values`" in what
+        values = {"registry": f"{there}/side:3 #"}
+        made = create(tmp_path / "c", rendering(), charts=[{**line, "values": values}])
+    assert names(made) == {"plain:1", "side:3"}
+
+
+def test_a_problem_of_a_chart_is_not_told_as_one_of_a_bundle(www: Path, tmp_path: Path) -> None:
+    publish(www, {"Chart.yaml": "a: b: c\n"})
+    with serving(www) as url, pytest.raises(SourceProblem, match="names no chart") as caught:
+        create(tmp_path / "b", charts=[{"name": "app", "repository": url, "version": "1.0.0"}])
+    assert "Do not use" not in caught.value.remedy
+
+
+def stand_in(folder: Path, script: str, name: str = "helm") -> Path:
+    """A script that says what Helm would."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_recipe_brings_the_program_that_renders(there: str, www: Path, tmp_path: Path) -> None:
+    publish(www, {"templates/a.yaml": POD + "    - image: never/seen:1\n"})
+    rendered = POD + f"    - image: {there}/side:3\n"
+    script = f'case "$*" in *--help*) exit 0 ;; esac\nprintf %s "{rendered}"'
+    brought = stand_in(tmp_path / "own", script)
+    file = {
+        "name": "helm",
+        "url": brought.as_uri(),
+        "sha256": hashlib.sha256(brought.read_bytes()).hexdigest(),
+    }
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0", "without": ["*/never/*"]}
+        made = create(tmp_path / "b", charts=[line], files=[file])
+    assert names(made) == {"side:3"}
+
+
+class _NoShop:
+    """Stands for a workshop, where no program is fetched."""
+
+
+async def render(folder: Path, **more: Any) -> str | None:
+    asked = Renderers(search=str(folder), **more)
+    return await asked.helm(_NoShop(), folder / "app", {}, name="app")  # type: ignore[arg-type]  # nothing is fetched
+
+
+@pytest.mark.asyncio
+async def test_a_program_has_an_empty_home_and_none_of_our_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    stand_in(tmp_path / "bin", 'case "$*" in *--help*) exit 0 ;; esac\nexport -p; echo "$HOME"/*')
+    text = await render(tmp_path / "bin") or ""
+    assert "SECRET" not in text
+    assert f"HOME='{Path.home()}'" not in text
+    assert "HELM_NO_PLUGINS='1'" in text
+    assert "HTTPS_PROXY='http://127.0.0.1:9'" in text
+    assert text.splitlines()[-1].endswith("/values.yaml")
+
+
+def networks_can_be_taken_away() -> bool:
+    words = ["unshare", "--user", "--map-root-user", "--net", "--", "true"]
+    return bool(shutil.which("unshare")) and not subprocess.run(words, check=False).returncode
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(
+    not networks_can_be_taken_away(), reason="nobody may take the network away here"
+)
+async def test_a_program_has_no_network(tmp_path: Path) -> None:
+    script = (
+        'case "$*" in *--help*) exit 0 ;; esac\nwhile read -r l; do echo "$l"; done </proc/net/dev'
+    )
+    stand_in(tmp_path / "bin", script)
+    text = await render(tmp_path / "bin") or ""
+    assert [line.partition(":")[0] for line in text.splitlines() if ":" in line] == ["lo"]
+
+
+@pytest.mark.asyncio
+async def test_a_program_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    stand_in(tmp_path / "bin", "echo $$ >&2; while :; do :; done")
+    with pytest.raises(RenderFailed, match="did not end within"):
+        await render(tmp_path / "bin", seconds=0.3)
+
+
+@pytest.mark.asyncio
+async def test_a_program_that_says_too_much_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renderers, "_MOST_BYTES", 1000)
+    stand_in(tmp_path / "bin", "i=0; while [ $i -lt 200 ]; do echo 0123456789; i=$((i+1)); done")
+    with pytest.raises(RenderFailed, match="more than 1000 bytes"):
+        await render(tmp_path / "bin")
+
+
+@pytest.mark.asyncio
+async def test_the_words_of_a_program_that_fails_are_told(tmp_path: Path) -> None:
+    stand_in(tmp_path / "bin", 'echo "Error: no way" >&2; echo "Use --debug" >&2; exit 1')
+    with pytest.raises(RenderFailed, match=r"^Error: no way$"):
+        await render(tmp_path / "bin")
+    assert await render(tmp_path / "nothing") is None
+
+
+def test_the_file_of_this_architecture_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    files = [
+        FileWanted(name=name, url="file:///x", sha256="0" * 64)
+        for name in ("helm-amd64", "helm-arm64", "helm")
+    ]
+    asked = Renderers(Recipe(solution="t", version="1", files=tuple(files)))
+    assert (found := asked._line("helm")) is not None
+    assert found.name == "helm-arm64"
+
+
+def test_folders_and_charts_of_a_repository_are_rendered(there: str, tmp_path: Path) -> None:
+    base = "resources: [pod.yaml]\n"
+    overlay = (
+        "resources: [../../base]\nreplacements:\n- source: {kind: ConfigMap, name: which, "
+        "fieldPath: data.image}\n  targets: [{select: {kind: Pod}, fieldPaths: "
+        "[spec.containers.0.image]}]\nconfigMapGenerator:\n- name: which\n  literals: "
+        f"[image={there}/side:3]\n  options: {{disableNameSuffixHash: true}}\n"
+    )
+    files = {
+        "base/kustomization.yaml": base,
+        "base/pod.yaml": POD + f"    - image: {there}/plain:1\n",
+        "overlays/site/kustomization.yaml": overlay,
+        "overlays/broken/kustomization.yaml": "resources: [nothing.yaml]\n",
+        "overlays/remote/kustomization.yaml": "resources: ['https://x.example.org/all.yaml']\n",
+        "charts/own/Chart.yaml": "apiVersion: v2\nname: own\nversion: 1.0.0\n",
+        "charts/own/values.yaml": f"side: {{repo: {there}/test, version: '1'}}\n",
+        "charts/own/templates/a.yaml": POD + JOINED,
+    }
+    source = repository(tmp_path / "source", files)
+    made = create(tmp_path / "b", rendering(), git=[git_line(source, images=True)])
+    assert names(made) == {"plain:1", "side:3", "test:1"}
+    sentences = [what for kind, what in told(made) if kind == "untold"]
+    assert any(one.startswith("what Kustomize makes of overlays/broken: ") for one in sentences)
+    assert any("https://x.example.org/all.yaml holds" in one for one in sentences)
+    assert len(sentences) == 2
+    assert not any(str(tmp_path) in one for one in sentences)
+    assert again(made, tmp_path / "again") == (tmp_path / "b/index.json").read_bytes()
+
+
+def test_without_programs_the_same_repository_is_read_and_told(there: str, tmp_path: Path) -> None:
+    files = {
+        "charts/own/Chart.yaml": "apiVersion: v2\nname: own\nversion: 1.0.0\n",
+        "charts/own/values.yaml": f"image: {{repository: {there}/plain, tag: '1'}}\n"
+        "side: {repo: x.io/y, version: '1'}\n",
+        "charts/own/templates/a.yaml": POD + JOINED,
+    }
+    source = repository(tmp_path / "source", files)
+    made = create(tmp_path / "b", git=[git_line(source, images=True)])
+    assert names(made) == {"plain:1"}
+    assert any(
+        kind == "untold" and "charts/own/Chart.yaml: templates/a.yaml, line 6" in what
+        for kind, what in told(made)
+    )
+
+
+def test_helm_renders_in_an_empty_folder_of_its_own(
+    there: str, www: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plugins and settings of the maker's Helm count for nothing."""
+    plugin = tmp_path / "helm" / "plugins" / "bad"
+    plugin.mkdir(parents=True)
+    ran = tmp_path / "ran"
+    (plugin / "plugin.yaml").write_text(
+        f"name: bad\nversion: 1.0.0\ndownloaders: [{{command: touch {ran}, protocols: [https]}}]\n"
+    )
+    monkeypatch.setenv("HELM_PLUGINS", str(plugin.parent))
+    monkeypatch.setenv("HELM_NAMESPACE", "elsewhere")
+    monkeypatch.setenv("HELM_KUBETOKEN", "x")
+    publish(
+        www, {"templates/a.yaml": POD + f"    - image: {there}/{{{{ .Release.Namespace }}}}:1\n"}
+    )
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0"}
+        with pytest.raises(SourceProblem, match="does not have it") as caught:
+            create(tmp_path / "b", rendering(), charts=[line])
+    assert "rendered/default" in (caught.value.where or "")
+    assert not ran.exists()
