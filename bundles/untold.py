@@ -18,6 +18,7 @@ Kind = Literal["untold", "perhaps", "note"]
 not know it. `note`: good to know."""
 
 _LONGEST: Final = 600
+_MOST_NAMED: Final = 8
 _HEADS: Final = {
     "untold": "cannot be told, so it may be missing",
     "perhaps": "perhaps needed, perhaps not",
@@ -66,14 +67,23 @@ def serious(entries: Iterable[Untold]) -> tuple[Untold, ...]:
 
 
 def untold_lines(entries: Sequence[Untold]) -> list[str]:
-    """The list for people, the serious ones first; nothing where there is none."""
+    """The list for people, the serious ones first, what is the same of several told once."""
     lines: list[str] = []
     for kind, head in _HEADS.items():
         chosen = [entry for entry in entries if entry.kind == kind]
         if chosen:
             lines.append(f"{len(chosen)} {head}:")
-            lines += [f"  {entry}" for entry in chosen]
+            of: dict[str, list[str]] = {}
+            for entry in chosen:
+                of.setdefault(entry.what, []).append(entry.of)
+            lines += [f"  {_together(names)}: {what}" for what, names in of.items()]
     return lines
+
+
+def _together(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    more = len(names) - _MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def untold_dicts(entries: Iterable[Untold]) -> list[dict[str, str | None]]:
