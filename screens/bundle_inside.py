@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -104,32 +104,50 @@ class InsideScreen(Dialog[None]):
         self.query_one("#count", Static).update(f"{words}: {size}" if words else "nothing")
 
 
-class MissingScreen(Dialog[None]):
-    """What the recipe asks for and the bundle has not."""
+class ListScreen(Dialog[None]):
+    """A list of sentences about a bundle, and what to do about them."""
 
     HELP = "supplies"
 
-    def __init__(self, seen: BundleSeen) -> None:
+    def __init__(self, title: str, lines: Sequence[str], what_to_do: str) -> None:
         super().__init__()
-        self.seen = seen
+        self.title_text = title
+        self.lines_text = "\n".join(lines)
+        self.what_to_do = what_to_do
 
     def compose(self) -> ComposeResult:
         """A line each, and what to do."""
         with Vertical(classes="dialog -large"):
-            yield Static("What the bundle lacks", classes="dialog-title", markup=False)
+            yield Static(self.title_text, classes="dialog-title", markup=False)
             with VerticalScroll(classes="dialog-scroll", id="lines"):
-                yield Static("\n".join(self.seen.missing), markup=False)
-            yield Static(
-                "Make the bundle again with the recipe of this version of Sitewright; what it has "
-                "already is not fetched twice. Or carry on, if the site has these itself.",
-                classes="dialog-note",
-                markup=False,
-            )
+                yield Static(self.lines_text, markup=False)
+            yield Static(self.what_to_do, classes="dialog-note", markup=False)
             yield KeyLine(self.KEYS, id="dialog-keys")
 
     def on_mount(self) -> None:
         """The arrows scroll."""
         self.query_one("#lines").focus()
+
+
+def missing_screen(seen: BundleSeen) -> ListScreen:
+    """What the recipe asks for and the bundle has not."""
+    return ListScreen(
+        "What the bundle lacks",
+        seen.missing,
+        "Make the bundle again with the recipe of this version of Sitewright; what it has "
+        "already is not fetched twice. Or carry on, if the site has these itself.",
+    )
+
+
+def untold_screen(seen: BundleSeen) -> ListScreen:
+    """What could not be told when the bundle was made."""
+    return ListScreen(
+        "What could not be told",
+        seen.untold,
+        "Ask its maker for what the site needs of these: images by a line of their own under "
+        "`images`, values under `values`, repositories under `git`. Or carry on, if the site does "
+        "without.",
+    )
 
 
 def _ordered(items: Iterable[ItemSeen]) -> list[ItemSeen]:

@@ -68,6 +68,10 @@ class BundleSeen:
     """What the solution's recipe asks for and it has not."""
     compared: bool = False
     """Whether there was a recipe to compare it with."""
+    untold: tuple[str, ...] = ()
+    """The list of what could not be told when it was made, as lines; the serious first."""
+    doubts: int = 0
+    """How many of them are serious."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class Rows:
             ("bytes", *_bytes(seen)),
             ("inside", inside_words(seen), ""),
             ("missing", *_missing(seen)),
+            *((("untold", *_untold(seen)),) if seen.untold else ()),
             ("keys", self._keys_words(), ""),
             ("make", self._make_words(), ""),
         )
@@ -151,6 +156,7 @@ TITLES: Final = {
     "bytes": "bytes",
     "inside": "inside",
     "missing": "missing",
+    "untold": "untold",
     "keys": "keys",
     "make": "make",
 }
@@ -166,6 +172,8 @@ ABOUT: Final = {
     "installation begins.",
     "inside": "Enter lists every item with version, size, origin and hash.",
     "missing": "What the recipe of the solution asks for and the bundle has not. Enter lists it.",
+    "untold": "What was seen when the bundle was made and could not be brought or understood: "
+    "images whose names are computed, files in Git LFS, submodules. Enter lists it.",
     "keys": "The file of those who may have made it (allowed_signers), which came another way "
     "than the bundle. Enter names it.",
     "make": "Fetches everything that the recipe names into a folder, to be carried to the site. "
@@ -198,6 +206,13 @@ def _missing(seen: BundleSeen) -> tuple[str, str]:
     return f"{seen.missing[0]}{more}", "fail"
 
 
+def _untold(seen: BundleSeen) -> tuple[str, str]:
+    if seen.doubts:
+        things = "1 thing" if seen.doubts == 1 else f"{seen.doubts} things"
+        return f"{things} could not be told when it was made, and may be missing", "warn"
+    return "nothing that may be missing; what was only guessed at is listed", ""
+
+
 def about_state(seen: BundleSeen) -> tuple[tuple[str, str], ...]:
     """What is known of a bundle: label and sentence."""
     return (
@@ -206,6 +221,7 @@ def about_state(seen: BundleSeen) -> tuple[tuple[str, str], ...]:
         ("bytes", _bytes(seen)[0]),
         ("inside", inside_words(seen)),
         ("missing", _missing(seen)[0]),
+        *((("untold", _untold(seen)[0]),) if seen.untold else ()),
     )
 
 

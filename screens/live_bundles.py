@@ -145,6 +145,7 @@ class LiveBundles:
         answers: Answers,
     ) -> BundleSeen:
         from bundles.completeness import find_gaps, read_contents
+        from bundles.untold import serious, untold_lines
 
         path, index = bundle.path, structure.index
         if answers.solution is not None and index.solution != answers.solution:
@@ -159,7 +160,8 @@ class LiveBundles:
             # A setting that is not known yet leaves the comparison for later.
             with contextlib.suppress(InputProblem):
                 recipe, _, _ = self._recipe(answers)
-        gaps = find_gaps(read_contents(bundle, structure, recipe), recipe)
+        contents = read_contents(bundle, structure, recipe)
+        gaps = find_gaps(contents, recipe)
         return BundleSeen(
             path=path,
             solution=index.solution,
@@ -173,6 +175,8 @@ class LiveBundles:
             keys=keys,
             missing=tuple(str(gap) for gap in gaps),
             compared=recipe is not None,
+            untold=tuple(untold_lines(contents.untold)),
+            doubts=len(serious(contents.untold)),
         )
 
 

@@ -28,7 +28,7 @@ _CHOICES: Final = (
     "1. Take it",
     "2. Compare every byte with its hash",
     "3. List what is inside",
-    "4. List what is missing",
+    "4. List what is missing, and what could not be told",
 )
 
 
@@ -121,6 +121,8 @@ def _looked_at(wizard: PlainWizard, seen: BundleSeen) -> BundleSeen:
             case _:
                 for name in seen.missing or ("nothing that the recipe asks for",):
                     talk.say(name, indent="  ")
+                for sentence in seen.untold:
+                    talk.say(sentence)
 
 
 def _list(wizard: PlainWizard, seen: BundleSeen) -> None:

@@ -15,7 +15,7 @@ from textual.worker import Worker, WorkerState
 from foundation.problems import InputProblem, Problem
 from screens.answers import Answers
 from screens.ask_file import FileScreen
-from screens.bundle_inside import InsideScreen, MissingScreen
+from screens.bundle_inside import InsideScreen, missing_screen, untold_screen
 from screens.bundle_make import MakeScreen
 from screens.bundle_seen import ABOUT, TITLES, BundleSeen, Going, Rows, ToMake, going_words
 from screens.step import StepScreen
@@ -116,7 +116,7 @@ class SuppliesScreen(StepScreen):
     def action_do(self) -> None:
         """What the row under the cursor is for."""
         key = self.query_one("#supplies", Board).key
-        if self.working and key not in ("inside", "missing"):
+        if self.working and key not in ("inside", "missing", "untold"):
             self.say("A bundle is being worked on; Del stops that.")
             return
         seen = self.state.bundle
@@ -136,7 +136,9 @@ class SuppliesScreen(StepScreen):
             case "inside" if seen is not None:
                 self.app.push_screen(InsideScreen(seen))
             case "missing" if seen is not None and seen.missing:
-                self.app.push_screen(MissingScreen(seen))
+                self.app.push_screen(missing_screen(seen))
+            case "untold" if seen is not None:
+                self.app.push_screen(untold_screen(seen))
             case "make":
                 self.app.push_screen(MakeScreen(self.answers.name), self._make)
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from bundles.untold import told
 from bundles.volumes import split_bundle
 from foundation.problems import InputProblem
 from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.ask_file import FileScreen
-from screens.bundle_inside import InsideScreen, MissingScreen
+from screens.bundle_inside import InsideScreen, ListScreen
 from screens.bundle_make import MakeScreen
 from screens.bundle_seen import BundleSeen, Going, ToMake, going_words
 from screens.dialogue import BackWanted, Dialogue
@@ -166,8 +167,30 @@ async def test_everything_inside_is_listed_and_filtered(
         await shows(pilot, "nothing")
         await pilot.press("escape")
         await press_on(pilot, "missing")
-        await until(pilot, lambda: isinstance(pilot.app.screen, MissingScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ListScreen))
         await shows(pilot, "ml-api-adapter:v16.5.0")
+
+
+UNTOLD = (
+    told("the repository site", "1 file lies in Git LFS"),
+    told("the chart velero", "perhaps q.io/x:1", "perhaps"),
+)
+
+
+async def test_what_could_not_be_told_is_shown_where_there_is_any(
+    services: ScriptedServices, bundle: Path, tmp_path: Path
+) -> None:
+    answers = replace(SITE, supplies={"bundle": str(bundle)})
+    async with supplies(services, answers) as pilot:
+        await until(pilot, lambda: row(pilot, "inside"))
+        assert row(pilot, "untold") == ""
+    doubtful = small_bundle(tmp_path / "doubtful.bundle", untold=UNTOLD)
+    answers = replace(SITE, supplies={"bundle": str(doubtful)})
+    async with supplies(services, answers) as pilot:
+        await until(pilot, lambda: row(pilot, "untold").startswith("1 thing could not be told"))
+        await press_on(pilot, "untold")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ListScreen))
+        await shows(pilot, "the repository site: 1 file lies in Git LFS", "perhaps q.io/x:1")
 
 
 async def test_volumes_are_joined_and_repaired_first(
@@ -347,6 +370,10 @@ def test_plain_lines_take_a_bundle_after_looking_at_it(
     ):
         assert "".join(words.split()) in "".join(said.split())
     assert plainly(services, answers, "1")[0].supplies == {}
+    doubtful = small_bundle(tmp_path / "doubtful.bundle", untold=UNTOLD)
+    _, said = plainly(services, SITE, "2", doubtful, "-", "4", "1")
+    assert "1thingcouldnotbetold" in "".join(said.split())
+    assert "therepositorysite:1fileliesinGitLFS" in "".join(said.split())
 
 
 def test_plain_lines_make_one_and_join_volumes(
