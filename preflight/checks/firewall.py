@@ -14,6 +14,16 @@ from preflight.needs import PortNeed
 
 OUTSIDE: Final = frozenset({"internet", "operator"})
 SOURCE: Final = "MicroK8s inspect.sh and troubleshooting: the FORWARD policy must let pods speak"
+FORWARD_UNIT: Final = "/etc/systemd/system/site-forward.service"
+FORWARD_FOR_GOOD: Final = (
+    "printf '%s\\n' '[Unit]' 'After=network.target docker.service' '[Service]' 'Type=oneshot'"
+    " 'ExecStart=/usr/sbin/iptables -P FORWARD ACCEPT' '[Install]' 'WantedBy=multi-user.target'"
+    f" | sudo tee {FORWARD_UNIT} && sudo systemctl enable --now site-forward.service"
+)
+FORWARD_BACK: Final = (
+    f"sudo systemctl disable site-forward.service && sudo rm {FORWARD_UNIT} &&"
+    " sudo iptables -P FORWARD DROP"
+)
 
 
 @check("firewall.forward", title="Forwarding policy", severities=(PASS, FAIL, UNKNOWN))
@@ -46,10 +56,9 @@ def forward(case: Case, say: Say) -> Iterator[Finding]:
         evidence=evidence,
         remedy="Let routed packets pass: `sudo ufw default allow routed`."
         if ufw
-        else "Let forwarded packets pass and keep it so: `sudo iptables -P FORWARD ACCEPT` and"
-        " `sudo apt-get install iptables-persistent`. Docker sets DROP at its start: set"
-        ' `{"ip-forward-no-drop": true}` in /etc/docker/daemon.json, or remove it.',
-        undo="sudo ufw default deny routed" if ufw else "sudo iptables -P FORWARD DROP",
+        else "Let forwarded packets pass, now and after every start, behind Docker, which sets DROP"
+        f" when it starts: `{FORWARD_FOR_GOOD}`.",
+        undo="sudo ufw default deny routed" if ufw else FORWARD_BACK,
     )
 
 

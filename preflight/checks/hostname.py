@@ -65,7 +65,9 @@ def name(case: Case, say: Say) -> Iterator[Finding]:
         source=source,
         evidence="hostname; cat /etc/hostname",
         remedy=f"Rename it before anything is installed: `sudo hostnamectl set-hostname"
-        f" {word(suggested)}`, and the same name in /etc/hosts.",
+        f" {word(suggested)}`, and the same name in /etc/hosts. Where there is cloud-init, keep it"
+        " from naming the machine again: `echo 'preserve_hostname: true' | sudo tee"
+        " /etc/cloud/cloud.cfg.d/99-site.cfg`.",
         undo=f"sudo hostnamectl set-hostname {word(have)}",
     )
 

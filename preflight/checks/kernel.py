@@ -11,7 +11,20 @@ from preflight.facts import ABSENT, NOT_ASKED, known, why_unknown
 from preflight.findings import Finding, Severity
 from preflight.needs import ModuleNeed, SysctlNeed
 
-CONF = "/etc/sysctl.d/90-site.conf"
+CONF = "/etc/sysctl.d/zz-site.conf"
+"""Read after all others at a start, /etc/sysctl.conf (as 99-sysctl.conf) among them."""
+_OF_MODULES = {"net.bridge.": "br_netfilter", "net.netfilter.": "nf_conntrack"}
+"""Settings that are there only once a module is loaded, at a start too."""
+
+
+def set_for_good(name: str, value: str) -> str:
+    """The command that sets a kernel setting now and at every start."""
+    return f"echo '{name} = {value}' | sudo tee -a {CONF} && sudo sysctl -p {CONF}"
+
+
+def load_for_good(module: str) -> str:
+    """The command that loads a module now and at every start."""
+    return f"sudo modprobe {module} && echo {module} | sudo tee /etc/modules-load.d/{module}.conf"
 
 
 @check("kernel.module.*", title="Kernel modules", severities=(PASS, WARN, FAIL, UNKNOWN))
@@ -54,7 +67,7 @@ def _module(case: Case, say: Say, need: ModuleNeed, *, there: bool, could: bool)
         evidence=f"lsmod | grep {name.replace('-', '_')}; modinfo -F filename {name}",
         remedy=f"{need.reason} Install the modules that the running kernel lacks and load it:"
         " `sudo apt-get install linux-modules-extra-$(uname -r)`,"
-        f" `sudo modprobe {name}`, and `echo {name} | sudo tee /etc/modules-load.d/{name}.conf`."
+        f" `{load_for_good(name)}`."
         " In a container, load it on the container's host.".lstrip(),
         undo=f"sudo rm /etc/modules-load.d/{name}.conf && sudo modprobe -r {name}",
     )
@@ -101,7 +114,8 @@ def sysctls(case: Case, say: Say) -> Iterator[Finding]:
                 title = f"{need.name} appears on {case.name} once br_netfilter is loaded."
         else:
             title = f"{need.name} is {value} on {case.name}; {wanted} is needed."
-        load = "`sudo modprobe br_netfilter` first. " if bridge and value is None else ""
+        module = next((m for start, m in _OF_MODULES.items() if need.name.startswith(start)), "")
+        load = f"Have its module loaded first: `{load_for_good(module)}`. " if module else ""
         yield say.at(
             PASS if value is not None and sysctl_fits(value, need) else Severity(need.severity),
             title,
@@ -112,8 +126,7 @@ def sysctls(case: Case, say: Say) -> Iterator[Finding]:
             source=need.source,
             evidence=evidence,
             remedy=f"{need.reason} {load}Set it now and for every start:"
-            f" `echo '{need.name} = {goal}' | sudo tee -a {CONF} && sudo sysctl"
-            " --system`.".lstrip(),
+            f" `{set_for_good(need.name, goal)}`.".lstrip(),
             undo=f"sudo sed -i '/^{need.name} =/d' {CONF}"
             + (f" && sudo sysctl -w {word(f'{need.name}={value}')}" if value is not None else ""),
         )

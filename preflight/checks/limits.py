@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from preflight.checks.case import Case
 from preflight.checks.check import PASS, WARN, Say, check
+from preflight.checks.kernel import CONF, set_for_good
 from preflight.facts import NOT_ASKED, Fact, known
 from preflight.findings import Finding
 
@@ -34,10 +35,9 @@ def aio(case: Case, say: Say) -> Iterator[Finding]:
         actual=f"{used} of {limit}",
         source="MicroK8s inspect.sh: fs.aio-nr against fs.aio-max-nr",
         evidence="sysctl fs.aio-nr fs.aio-max-nr",
-        remedy="Raise the limit now and for every start: `echo 'fs.aio-max-nr = 1048576' | sudo tee"
-        " -a /etc/sysctl.d/90-site.conf && sudo sysctl --system`.",
-        undo="sudo sed -i '/^fs.aio-max-nr =/d' /etc/sysctl.d/90-site.conf && sudo sysctl -w"
-        f" fs.aio-max-nr={limit}",
+        remedy="Raise the limit now and for every start:"
+        f" `{set_for_good('fs.aio-max-nr', '1048576')}`.",
+        undo=f"sudo sed -i '/^fs.aio-max-nr =/d' {CONF} && sudo sysctl -w fs.aio-max-nr={limit}",
     )
 
 

@@ -147,7 +147,9 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
         evidence=evidence,
         remedy=f"Put the right line into /etc/hosts in place of 127.0.1.1, on every machine of the"
         f" cluster: `sudo sed -i.before-site -E '/[[:space:]]{safe}([[:space:]]|$)/d' /etc/hosts"
-        f" && echo {word(f'{goal} {safe}')} | sudo tee -a /etc/hosts`.",
+        f" && echo {word(f'{goal} {safe}')} | sudo tee -a /etc/hosts`. Where cloud-init writes"
+        " that file at every start (its first lines say so), put the line into"
+        " /etc/cloud/templates/hosts.debian.tmpl too.",
         undo="sudo mv /etc/hosts.before-site /etc/hosts",
     )
 

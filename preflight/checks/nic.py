@@ -263,6 +263,8 @@ def duplex(case: Case, say: Say) -> Iterator[Finding]:
             source="Sitewright: half duplex on a switch means that negotiation failed",
             evidence=f"sudo ethtool {word(nic.name)} | grep -E 'Speed|Duplex|Auto'",
             remedy="Set both ends to negotiate by themselves: `sudo ethtool -s"
-            f" {word(nic.name)} autoneg on`, and the same on the switch port; try another cable.",
+            f" {word(nic.name)} autoneg on`, and the same on the switch port; try another cable."
+            " What switched it off does so again at the next start: `grep -rniE"
+            " 'autoneg|duplex' /etc/systemd/network /etc/netplan /etc/network /etc/udev/rules.d`.",
             undo=f"sudo ethtool -s {word(nic.name)} autoneg off speed OLD duplex OLD",
         )
