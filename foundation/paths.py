@@ -2,11 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
+
+from foundation.problems import ExitCode, Problem
 
 _NAME: Final = "sitewright"
+
+_REASONS: Final = {
+    errno.ENOSPC: (
+        "the disk of this machine is full",
+        "Make room (df -h says where), then do it again.",
+    ),
+    errno.EDQUOT: (
+        "your quota on this machine's disk is used up",
+        "Make room (quota -s), then do it again.",
+    ),
+    errno.EROFS: (
+        "the disk that it is on can only be read",
+        "See why (findmnt -O ro; dmesg | tail), or name another place in XDG_DATA_HOME.",
+    ),
+    errno.EACCES: (
+        "you have no right to it on this machine",
+        "See whose it is: ls -ld. After a run with sudo it may be root's; chown gives it back.",
+    ),
+    errno.EPERM: (
+        "this machine does not allow it",
+        "See whose it is, and whether it may be changed: ls -ld; lsattr -d",
+    ),
+    errno.EMFILE: (
+        "this program may open no more files",
+        "Let it open more: ulimit -n 4096, then do it again.",
+    ),
+    errno.EIO: (
+        "the disk of this machine does not read or write any more",
+        "Look at the disk before anything else: dmesg | tail; smartctl -a",
+    ),
+}
+"""What the system's numbers come to, and what to do."""
+ABOUT_FILES: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.EIO})
+"""Numbers that tell of a file even where none is named."""
+
+
+class FileProblem(Problem):
+    """A file or folder of this machine that cannot be used, and on which the work hangs."""
+
+    code = "file"
+    title = "A file of this machine cannot be used"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
 
 def _base(variable: str, fallback: str) -> Path:
@@ -51,9 +98,40 @@ def wizard_file() -> Path:
 
 
 def make_private(folder: Path) -> Path:
-    """Make a folder, and those above it, that only its owner may enter; return it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder, and those above it, that only its owner may enter; return it.
+
+    Each folder that is made is private, and so is each of ours that was there: their names tell
+    of sites and machines. Raises OSError.
+    """
+    ours = (data_folder(), state_folder(), config_folder(), cache_folder())
+    for above in reversed([folder, *folder.parents]):
+        try:
+            above.mkdir(mode=0o700)
+        except FileExistsError:
+            if any(above == own or own in above.parents for own in ours):
+                _close_to_others(above)
+        except OSError:
+            if not above.is_dir():  # a file system may refuse what is there already in other words
+                raise
     return folder
+
+
+def _close_to_others(folder: Path) -> None:
+    """Take the rights of others away from a folder of ours, where it is the user's."""
+    with contextlib.suppress(OSError):
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            folder.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+
+
+def file_problem(error: OSError) -> FileProblem:
+    """The problem with a file of this machine that could not be read or written."""
+    words, remedy = _REASONS.get(
+        error.errno or 0,
+        (error.strerror or type(error).__name__, "Look at it: ls -ld, and what holds it: df -h."),
+    )
+    where = str(error.filename) if error.filename is not None else None
+    return FileProblem(words, where=where, remedy=remedy)
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import ClassVar
 
+from foundation.terminal import clean_line, visible
+
 
 class ExitCode(IntEnum):
     """The exit codes of the command, as docs/command.md promises them."""
@@ -35,10 +37,13 @@ class Problem(Exception):
     default_remedy: ClassVar[str] = ""
 
     def __init__(self, cause: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        # What a machine or a file said is part of it: it reaches screens, files and reports as
+        # text, and never as something that a terminal obeys.
+        cause = visible(cause)
         super().__init__(cause)
         self.cause = cause
-        self.where = where
-        self.remedy = remedy if remedy is not None else self.default_remedy
+        self.where = None if where is None else clean_line(where)
+        self.remedy = visible(remedy) if remedy is not None else self.default_remedy
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""

@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from foundation.problems import ExitCode, Problem
+from foundation.problems import ExitCode, InputProblem, Problem
+from foundation.terminal import gated
 from foundation.version import __version__
 
 
@@ -96,6 +97,11 @@ def build_parser(chosen: str | None = None, *, alone: bool = False) -> argparse.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    with gated():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # No package beside ours has a say in how files are read, and the search for one takes 20 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -114,11 +120,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader went away (`| head`): that is no error, and nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
+    except OSError as error:
+        from foundation.paths import ABOUT_FILES, file_problem
+
+        if error.filename is None and error.errno not in ABOUT_FILES:
+            return _our_error(error)
+        _log(error)
+        told = file_problem(error)
+        _tell(told)
+        return int(told.exit_code)
     except Exception as error:
         return _our_error(error)
 
 
+def _check_command(words: Sequence[str]) -> None:
+    """Refuse a word that stands where a command does and is none, with the nearest that is."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--site":
+            next(rest, None)
+        elif word == "--" or not word.startswith("-"):
+            break
+    else:
+        return
+    if word in COMMANDS:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.6)
+    raise InputProblem(
+        f'"{word}" is no command of Sitewright',
+        where="the command line",
+        remedy=(f"Did you mean: sitewright {near[0]}" if near else "See them all: sitewright -h"),
+    )
+
+
 def _run(words: list[str]) -> int:
+    _check_command(words)
+    from foundation.own_log import keep_own_log
+
+    keep_own_log()
     chosen = next((word for word in words if word in COMMANDS), None)
     options = build_parser(chosen, alone=words[:1] == [chosen]).parse_args(words)
     if options.command == "replay" and not (options.lines or options.json_lines) and _drawable():
@@ -168,23 +209,22 @@ def _tell(problem: Problem) -> None:
         print(redact(f"  Do: {problem.remedy}"), file=sys.stderr)
 
 
-def _our_error(error: Exception) -> int:
+def _log(error: Exception) -> str:
+    """Keep an error with its traceback in the log; what to tell a person of where that is."""
     import traceback
 
-    from foundation.paths import log_file, make_private
+    from foundation.own_log import note
+
+    return note("".join(traceback.format_exception(error)))
+
+
+def _our_error(error: Exception) -> int:
     from foundation.secrets import redact
 
-    text = redact("".join(traceback.format_exception(error)))
-    file = log_file()
-    try:
-        make_private(file.parent)
-        with file.open("a", encoding="utf-8") as log:
-            log.write(text + "\n")
-        place = f"The details are in {file}; please report it with that file."
-    except OSError:
-        place = text
     print(
-        redact(f"Sitewright met an error of its own: {type(error).__name__}: {error}\n{place}"),
+        redact(
+            f"Sitewright met an error of its own: {type(error).__name__}: {error}\n{_log(error)}"
+        ),
         file=sys.stderr,
     )
     return ExitCode.OUR_ERROR

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from foundation.paths import file_problem
 from foundation.problems import Problem, Refused
 from foundation.secrets import redact
 from installer.events import Event, Kind
@@ -273,7 +274,13 @@ class Journal:
             raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> JournalProblem:
-        self._failure = JournalProblem(error.strerror or str(error), where=str(self.path))
+        known = file_problem(error)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        self._failure = JournalProblem(
+            f"{error.strerror}: {known.cause}" if error.strerror else known.cause,
+            where=str(self.path),
+            remedy=None if full else f"{known.remedy} Then go on: sitewright resume.",
+        )
         return self._failure
 
     # -- reading along ------------------------------------------------------------------------

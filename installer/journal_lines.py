@@ -66,7 +66,7 @@ class Record:
             value = json.loads(self.raw)
             return _event(value)
         except (ValueError, RecursionError) as error:
-            raise _broken(self.path, self.number, f"it is not an event ({error})") from error
+            raise broken(self.path, self.number, f"it is not an event ({error})") from error
 
 
 def encode(event: Event, previous: str) -> bytes:
@@ -121,12 +121,12 @@ def _records(file: BinaryIO, path: Path) -> Iterator[Record]:
     while raw := file.readline(LONGEST_LINE):
         if not raw.endswith(b"\n"):
             if len(raw) >= LONGEST_LINE:
-                raise _broken(path, number + 1, "it is longer than any line we write")
+                raise broken(path, number + 1, "it is longer than any line we write")
             return  # torn: it was being written when the power went, or is being written now
         number += 1
         raw = raw[:-1]
         if raw[_HASH_AT : _HASH_AT + 64] != previous or not raw.startswith(b'{"prev":"'):
-            raise _broken(path, number, "it does not follow from the line before it")
+            raise broken(path, number, "it does not follow from the line before it")
         previous = hashlib.sha256(raw).hexdigest().encode()
         yield Record(number, raw, path)
 
@@ -168,5 +168,5 @@ def _event(value: Any) -> Event:
     )
 
 
-def _broken(path: Path, number: int, what: str) -> BrokenJournal:
+def broken(path: Path, number: int, what: str) -> BrokenJournal:
     return BrokenJournal(f"line {number}: {what}", where=str(path))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.paths import data_folder, make_private, write_private
 from foundation.problems import InputProblem
+from foundation.terminal import visible
 from installer.carried import keep
 from installer.events import Event, Kind, Outcome
 from installer.journal_lines import BrokenJournal, records
@@ -35,6 +37,8 @@ from installer.running.state import DECIDED, Key, RunState, replay
 
 if TYPE_CHECKING:
     from installer.site import Site
+
+log = logging.getLogger(__name__)
 
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
 _FEWEST_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -260,6 +264,8 @@ class HostLogs:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._told = False
+        """Whether it was said that a log cannot be written; the journal has everything."""
 
     def __call__(self, events: Sequence[Event]) -> None:
         """Take a batch of events."""
@@ -269,10 +275,20 @@ class HostLogs:
             if text is not None:
                 texts[event.host].append(text)
         for host, lines in texts.items():
-            path = self._run.log(host)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(path, flags, 0o600), "ab") as file:
-                file.write("".join(lines).encode("utf-8", "backslashreplace"))
+            try:
+                self._write(self._run.log(host), "".join(lines))
+            except OSError as error:
+                if not self._told:
+                    self._told = True
+                    log.warning(
+                        "The log of %s cannot be written here (%s); the journal is what counts",
+                        host, error.strerror or error,
+                    )  # fmt: skip
+
+    def _write(self, path: Path, text: str) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o600), "ab") as file:
+            file.write(visible(text).encode("utf-8", "backslashreplace"))
 
 
 def log_line(event: Event) -> str | None:

@@ -15,6 +15,7 @@ from typing import Final, TextIO
 
 from foundation.problems import Problem
 from foundation.secrets import Secret, redact
+from foundation.terminal import visible
 
 WIDTH: Final = 76
 WAYS: Final = "b back, ? help, q quit"
@@ -114,7 +115,9 @@ class Dialogue:
         """A secret, unseen on a terminal; None where nothing was typed."""
         if self.source is sys.stdin and sys.stdin.isatty():
             try:
-                text = getpass.getpass(f"{question} (unseen, Enter for none): ", stream=None)
+                text = getpass.getpass(
+                    visible(f"{question} (unseen, Enter for none): "), stream=None
+                )
             except EOFError:
                 raise LeaveWanted from None
         else:

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from foundation.terminal import rewritten
+
 if TYPE_CHECKING:
     from bundles.progress import Event
 
@@ -58,7 +60,7 @@ class ProgressLine:
 
     def _show(self, text: str) -> None:
         if self._terminal:
-            print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
+            rewritten(f"{text:<78}", sys.stderr, clear=False)
             self._open = True
         else:
             print(text, file=sys.stderr, flush=True)

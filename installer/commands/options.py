@@ -14,6 +14,7 @@ from foundation.hosts.connection import Become, Credentials
 from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
 from foundation.problems import InputProblem
 from foundation.secrets import Secret, secret_from_environment, secret_from_file
+from foundation.terminal import styled, visible
 
 if TYPE_CHECKING:
     from installer.site import Site
@@ -200,14 +201,13 @@ def ask_secret(prompt: str) -> Secret:
             where="the command line",
             remedy="Use the option that names a file of mode 0600 instead.",
         )
-    return Secret(getpass.getpass(prompt, stream=sys.stderr))
+    return Secret(getpass.getpass(visible(prompt), stream=sys.stderr))
 
 
 def write_result(text: str, output: Path | None, *, private: bool = False) -> None:
     """A result to standard output or a file; raises InputProblem if the file cannot be written."""
     if output is None:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
+        styled(text if text.endswith("\n") else text + "\n", sys.stdout)
         return
     from foundation.paths import write_whole
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
+from foundation.terminal import rewritten
 from installer.commands.options import (
     Narrator,
     Targets,
@@ -295,9 +296,9 @@ class Progress:
     def end(self) -> None:
         """Clear the line."""
         if self.terminal and self.total > 1:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            rewritten("", sys.stderr)
 
     def _show(self) -> None:
         failed = f", {self.failed} without an answer" if self.failed else ""
         text = f"Looking at {self.total} machines: {self.done} seen{failed} …"
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        rewritten(text, sys.stderr)

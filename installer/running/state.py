@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from installer.events import Event, Json, Kind, Outcome
-from installer.journal_lines import Record, records
+from installer.journal_lines import Record, broken, records
 from installer.plan import Plan
 from installer.running.standing_on import Changes
 
@@ -274,16 +274,26 @@ def replay(path: Path, plan: Plan | None = None) -> RunState:
         # What an event means may depend on the lines before it, so these come first.
         if tails:
             _apply_tails(state, tails)
-        state.apply(record.event())
+        _apply(state, record)
     _apply_tails(state, tails)
     return state
+
+
+def _apply(state: RunState, record: Record) -> None:
+    event = record.event()
+    try:
+        state.apply(event)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        # Its form is that of an event, and what it says is nothing that we write.
+        what = f"a {event.kind.value} does not say that ({type(error).__name__}: {error})"
+        raise broken(record.path, record.number, what) from error
 
 
 def _apply_tails(state: RunState, tails: dict[bytes, deque[Record]]) -> None:
     counted = state.events
     for tail in tails.values():
         for record in tail:
-            state.apply(record.event())
+            _apply(state, record)
     state.events = counted
     tails.clear()
 
