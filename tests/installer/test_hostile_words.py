@@ -102,7 +102,7 @@ def test_a_name_that_deceives_is_refused_in_a_site(
     site = tmp_path / "site.yaml"
     site.write_text("hosts: [{name: m1\u202e, address: 10.0.0.1}]\n", encoding="utf-8")
     assert main(["preflight", "--site", str(site)]) == 2
-    assert "turns the order of letters" in capfd.readouterr().err
+    assert "the letters round" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
