@@ -28,7 +28,16 @@ from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
 from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
 from installer.running.state import TAIL_LINES, BegunJob, Standing
-from installer.steps.kind import Answer, Asker, Ended, JobGone, ProbeAnswer, Question, StepFailed
+from installer.steps.kind import (
+    Answer,
+    Asker,
+    Ended,
+    JobGone,
+    ProbeAnswer,
+    Question,
+    Restarted,
+    StepFailed,
+)
 from installer.steps.model import Probe
 from installer.steps.probed import command_of
 
@@ -266,13 +275,13 @@ class Context:
         async with self._lock_holders_told():
             status = await self._follow_to_end(spec.id, cursor, reach, on_line)
         if status.state is JobState.GONE:
-            why = (
-                "it was restarted meanwhile"
-                if status.boot_id and boot_id and status.boot_id != boot_id
-                else "the command never began there, or was removed by somebody"
+            what = "the machine knows nothing of the command any more"
+            if another_boot(status.boot_id, boot_id):
+                raise Restarted(f"{what}: it was restarted meanwhile", where=self.host.name)
+            raise JobGone(
+                f"{what}: the command never began there, or was removed by somebody",
+                where=self.host.name,
             )
-            raise JobGone(f"the machine knows nothing of the command any more: {why}",
-                          where=self.host.name)  # fmt: skip
         return Ended(status.state, status.exit_status, status.result, tuple(self._tail))
 
     async def _begin(self, spec: JobSpec, reach: Reach) -> str:
@@ -290,8 +299,8 @@ class Context:
             now, _ = await self._boot(connection, reach, spec.id)
             if now != boot_id:
                 # It may have begun and been cut off by a restart: the step must be asked first.
-                raise JobGone("the machine was restarted while the command was handed to it",
-                              where=self.host.name)  # fmt: skip
+                raise Restarted("the machine was restarted while the command was handed to it",
+                                where=self.host.name)  # fmt: skip
             await self._jobs.start(connection, spec)
 
         try:
@@ -408,6 +417,10 @@ class Context:
             lambda connection: self._jobs.status(connection, job), self.until
         )
 
+    def restarted_since(self, job: JobStatus) -> bool:
+        """Whether the machine was restarted since that last job was handed to it."""
+        return another_boot(job.boot_id, list(self._begun.values())[-1].boot_id)
+
     async def end_jobs(self) -> None:
         """End what runs on the machine for this step."""
         for job in self.jobs_begun:
@@ -473,6 +486,11 @@ class Context:
         return StepFailed(
             cause, where=self.host.name, remedy=remedy, output=tuple(self._tail), again=again
         )
+
+
+def another_boot(now: str, then: str) -> bool:
+    """Whether two boot ids are known and tell of two boots."""
+    return bool(now and then) and now != then
 
 
 async def forget_jobs(jobs: Jobs, reach: Reach, ids: Sequence[str]) -> None:

@@ -12,22 +12,33 @@ from typing import Final
 
 from foundation.hosts.jobs_model import JobState
 from foundation.hosts.model import Host
-from foundation.problems import Problem
+from foundation.problems import Problem, Refused
 from installer.control import Control
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal import JournalProblem
 from installer.plan import PlannedStep
 from installer.running.context import Context, Shared
 from installer.running.state import TAKE_BACK, RunState
-from installer.steps.kind import JobGone, StepFailed, StepKind
+from installer.steps.kind import JobGone, Restarted, StepFailed, StepKind
 from installer.steps.model import Retry
 
 log = logging.getLogger(__name__)
 
+COMES_TO_THE_SAME: Final = frozenset(
+    {"playbook", "helm", "kubectl", "file", "images", "deliver", "push", "compose", "wait"}
+)
+"""Kinds whose tools look before they change: to begin one again comes to the same, however far it
+came before a machine was restarted."""
 MOST_RESTARTS: Final = 5
 """How often a machine may lose one step's command before a person must look."""
 _LONGEST_WAIT: Final = 120.0
 _UNDOING: Final = re.compile(r"-undo-\d+")
+
+
+class CutOff(Refused):
+    """A step that a restart of its machine cut off, and that nobody let begin again."""
+
+    code = "cut-off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,9 @@ class Work:
     async def _go(self) -> tuple[Outcome, str]:
         standing = self._state.of(self.key)
         if not standing.running:
-            return await self._tries(self._new(standing.attempt + 1), touched=False)
+            refused = (standing.problem or {}).get("code") == CutOff.code
+            again = self._new(standing.attempt + 1)
+            return await self._tries(again, touched=refused, cut_off=refused)
         context = self._context_for(standing.attempt, resumed=True)
         if standing.jobs and _UNDOING.search(standing.jobs[-1].job):
             await self._kind.undo(context)
@@ -127,34 +140,39 @@ class Work:
         if job is not None and job.state is not JobState.GONE:
             self._note(context, f"Attached again to what runs on {self._host.name}.")
             return await self._tries(context, touched=True, attached=True)
+        cut_off = job is not None and context.restarted_since(job)
         if job is not None:
             self._note(
                 context,
                 f"{self._host.name} knows nothing of the command any more; asking whether the "
                 "step is done before anything is done again.",
             )
-        return await self._tries(self._new(standing.attempt + 1), touched=job is not None)
+        again = self._new(standing.attempt + 1)
+        return await self._tries(again, touched=job is not None, cut_off=cut_off)
 
     async def _tries(
-        self, context: Context, *, touched: bool, attached: bool = False
+        self, context: Context, *, touched: bool, attached: bool = False, cut_off: bool = False
     ) -> tuple[Outcome, str]:
         """Try until it is done or no further try is allowed.
 
         `touched` says whether an earlier try may have changed something, `attached` whether this
-        try is under way on the machine already.
+        try is under way on the machine already, `cut_off` whether a restart of the machine cut an
+        earlier try off at a place that nobody knows.
         """
         restarts = 0
         retry = Retry.model_validate(self._step.spec.get("retry") or {})
         while True:
             self._context = context
             try:
-                return await self._try(context, touched=touched, attached=attached)
+                return await self._try(context, touched=touched, attached=attached, cut_off=cut_off)
             except JobGone as problem:
+                cut_off = isinstance(problem, Restarted)
                 restarts += 1
                 if restarts > MOST_RESTARTS:
                     raise
                 self._note(context, f"{problem.cause}. Asking whether the step is done.")
             except StepFailed as failure:
+                cut_off = False
                 tries = self._state.of(self.key).tries
                 if not may_retry(failure, retry, tries):
                     raise
@@ -169,8 +187,14 @@ class Work:
             context = self._new(context.attempt + 1)
             touched, attached = True, False
 
-    async def _try(self, context: Context, *, touched: bool, attached: bool) -> tuple[Outcome, str]:
+    async def _try(
+        self, context: Context, *, touched: bool, attached: bool, cut_off: bool
+    ) -> tuple[Outcome, str]:
         if not attached:
+            # Before the new try is in the journal, so that whoever comes after us asks too.
+            unsure = cut_off and self._step.kind not in COMES_TO_THE_SAME
+            if unsure and await self._kind.is_done(context) is None:
+                await self._may_begin_again(context)
             await self._start(context, self._step.title)
             if await self._kind.is_done(context):
                 if not touched:
@@ -181,6 +205,34 @@ class Work:
             return Outcome.SKIPPED, "Dry run: nothing was done."
         await self._kind.verify(context)
         return Outcome.DONE, sentence
+
+    async def _may_begin_again(self, context: Context) -> None:
+        """Let a person decide on what a restart cut off and nobody can ask; raises CutOff."""
+        key = self._step.key
+        cause = (
+            f"{self._host.name} was restarted while this step ran, and the step cannot be asked "
+            "how far it came"
+        )
+        try:
+            answer = await context.ask(
+                f"{cause}. Look at the machine first. May it be begun again, from its start "
+                f"(try {context.attempt})?"
+            )
+        except Refused as problem:
+            raise CutOff(
+                f"{cause}; {problem.cause}",
+                where=self._host.name,
+                remedy="Look at the machine. If it may be begun again from its start: sitewright "
+                f'resume --by "A. Name" --confirm {key}',
+            ) from problem
+        if not answer.yes:
+            raise CutOff(
+                f"{cause}; {answer.by or 'nobody'} did not let it begin again"
+                + (f": {answer.note}" if answer.note else ""),
+                where=self._host.name,
+                remedy="Finish by hand what it left half done, then pass it over: sitewright "
+                f"resume --skip {key}=REASON; or resume, and let it begin again.",
+            )
 
     def _new(self, attempt: int) -> Context:
         return self._context_for(attempt, resumed=False)

@@ -60,6 +60,10 @@ class JobGone(StepFailed):
     title = "The machine lost the command"
 
 
+class Restarted(JobGone):
+    """A command that was cut off by a restart of its machine: how far it came is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
     """What a probe said: yes, no, or that it cannot tell; and what it wrote."""

@@ -1,0 +1,125 @@
+"""A machine that restarts in a step: who is asked before the step is begun again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.hosts import jobs
+from foundation.hosts.connection import Connection
+from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
+from foundation.problems import ExitCode, Refused
+from installer.events import Kind, Outcome
+from installer.running import work
+from tests.installer.engine_site import Person, Watch, engine, new_run, once, plan, step, words
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
+
+
+class RestartedJobs:
+    """A stand-in for a machine that restarts `times` in a job: it knows nothing of it after."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.left = times
+        self._boots = 0
+        self._followed = False
+
+    def _boot(self, status: JobStatus) -> JobStatus:
+        return JobStatus(status.state, status.exit_status, status.result, f"boot-{self._boots}")
+
+    async def start(self, connection: Connection, spec: JobSpec) -> None:
+        await jobs.start(connection, spec)
+
+    async def status(self, connection: Connection, job_id: str) -> JobStatus:
+        status = await jobs.status(connection, job_id)
+        if self._followed and self.left:
+            self.left -= 1
+            self._boots += 1
+            self._followed = False
+            return JobStatus(JobState.GONE, None, "", f"boot-{self._boots}")
+        return self._boot(status)
+
+    async def follow(
+        self, connection: Connection, job_id: str, *, cursor: str = "", units: Sequence[str] = ()
+    ) -> AsyncIterator[JobLine]:
+        async for line in jobs.follow(connection, job_id, cursor=cursor, units=units):
+            yield line
+        self._followed = True
+
+    async def stop(self, connection: Connection, job_id: str) -> None:
+        await jobs.stop(connection, job_id)
+
+    async def forget(self, connection: Connection, job_id: str) -> None:
+        await jobs.forget(connection, job_id)
+
+    async def durable_kind(self, connection: Connection) -> str:
+        return await jobs.durable_kind(connection)
+
+
+def unasked(log: Path) -> dict[str, Any]:
+    """A script that nobody can ask whether it is done."""
+    return {"script": f"echo once >> {log}\n"}
+
+
+async def test_a_person_is_asked_before_a_cut_off_step_begins_again(tmp_path: Path) -> None:
+    log, person, watch = tmp_path / "log", Person(), Watch()
+    made = plan(step("a", **unasked(log)))
+    run = new_run(made)
+    engine_ = engine(made, run, watch=watch, ask=person, jobs=RestartedJobs(2))
+    assert await engine_.run() is Outcome.DONE
+    assert words(log) == ["once"] * 3
+    assert len(person.asked) == 2  # at each restart anew, for the machine may be another then
+    assert "was restarted while this step ran" in person.asked[0].text
+    assert [event.data["by"] for event in watch.of(Kind.ANSWER)] == ["Ma Ma"] * 2
+
+
+async def test_a_no_leaves_the_machine_alone(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    failing = engine(plan(step("a", **unasked(log))), ask=Person(says=False), jobs=RestartedJobs())
+    assert await failing.run() is Outcome.FAILED
+    assert words(log) == ["once"]
+    assert isinstance(failing.failures[0].problem, Refused)
+    assert "--skip one/a=" in failing.failures[0].problem.remedy
+
+
+async def test_where_nobody_is_there_it_is_refused_and_the_next_run_asks_again(
+    tmp_path: Path,
+) -> None:
+    log, person = tmp_path / "log", Person()
+    made = plan(step("a", **unasked(log)))
+    run = new_run(made)
+    for again in (RestartedJobs(), RestartedJobs(0)):
+        failing = engine(made, run, jobs=again)
+        assert await failing.run() is Outcome.FAILED
+        problem = failing.failures[0].problem
+        assert problem.exit_code is ExitCode.REFUSED
+        assert "--confirm one/a" in problem.remedy
+        assert words(log) == ["once"]
+    assert await engine(made, run, ask=person, jobs=RestartedJobs(0)).run() is Outcome.DONE
+    assert len(person.asked) == 1
+    assert words(log) == ["once"] * 2
+
+
+async def test_a_step_that_can_be_asked_is_asked_itself(tmp_path: Path) -> None:
+    log, person = tmp_path / "log", Person()
+    made = plan(step("a", **once(log, "a")))
+    assert await engine(made, ask=person, jobs=RestartedJobs()).run() is Outcome.DONE
+    assert words(log) == ["a"]
+    assert person.asked == []
+
+
+async def test_kinds_that_look_before_they_change_begin_again_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {"playbook", "helm", "kubectl"} <= work.COMES_TO_THE_SAME
+    assert "script" not in work.COMES_TO_THE_SAME
+    monkeypatch.setattr(work, "COMES_TO_THE_SAME", frozenset({"script"}))
+    log, person = tmp_path / "log", Person()
+    made = plan(step("a", **unasked(log)))
+    assert await engine(made, ask=person, jobs=RestartedJobs()).run() is Outcome.DONE
+    assert person.asked == []
+    assert words(log) == ["once"] * 2
