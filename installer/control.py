@@ -39,6 +39,8 @@ class Control:
         self.paused = False
         self.finishing = False
         self.stopped = False
+        self.lost = False
+        """Whether another laptop took the site over: what runs here for its machines is ended."""
         self.end_jobs = False
         self._told: deque[Told] = deque()
         self._news = asyncio.Event()

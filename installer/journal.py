@@ -103,6 +103,7 @@ class Journal:
         """How many events were written, are surely on the disk, and went to subscribers."""
         self._delivering = False
         """Whether the next batch for subscribers has its place on the event loop."""
+        self._added = 0
         self._waiting = 0
         """How many wait for an fsync."""
         self._unsynced = 0
@@ -118,6 +119,16 @@ class Journal:
             os.close(self._file)
             raise
         self._closed = False
+
+    @property
+    def number(self) -> int:
+        """How many lines were added since it was opened."""
+        return self._added
+
+    @property
+    def last(self) -> str:
+        """The hash of the last line, which stands for them all."""
+        return self._last
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -220,6 +231,7 @@ class Journal:
         event = redacted(event)
         line = encode(event, self._last)
         self._last = hashlib.sha256(line[:-1]).hexdigest()
+        self._added += 1
         self._lines.append(line)
         self._bytes += len(line)
         self._events.append(event)

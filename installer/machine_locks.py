@@ -34,7 +34,12 @@ class MachineLocks:
     """The locks of some machines for one run. Raises Locked, and ConnectionProblem classes."""
 
     def __init__(
-        self, hosts: Iterable[Host], connect: Callable[[Host], Awaitable[Connection]], lock: Lock
+        self,
+        hosts: Iterable[Host],
+        connect: Callable[[Host], Awaitable[Connection]],
+        lock: Lock,
+        *,
+        run: str = "",
     ) -> None:
         self.token = secrets.token_hex(16)
         """What tells this hold from every other; jobs carry it."""
@@ -47,6 +52,8 @@ class MachineLocks:
         self._connect = connect
         self._lock = lock
         self._held: list[Host] = []
+        self._run = run
+        """The id of the run, which every login on the machines may know."""
         self._taker: Holder | None = None
 
     def taker(self) -> Holder | None:
@@ -76,7 +83,9 @@ class MachineLocks:
         instead = ""
         while True:
             text = json.dumps(asdict(self._holder()))
-            held = await machine_lock.take(connection, self.token, text, instead=instead)
+            held = await machine_lock.take(
+                connection, self.token, text, instead=instead, run=self._run
+            )
             if held is None:
                 self._held.append(host)
                 return
@@ -121,6 +130,18 @@ class MachineLocks:
                     self.lost = True
                     self._taker = holder_from_json(held.text)
         return not self.lost
+
+    async def leave_mark(self, text: str) -> None:
+        """Leave a mark on each machine that is held and answers."""
+
+        async def one(host: Host) -> None:
+            with contextlib.suppress(ConnectionProblem):
+                await machine_lock.leave_mark(await self._connect(host), self.token, text)
+
+        if self._held and not self.lost:
+            await asyncio.wait(
+                [asyncio.create_task(one(host)) for host in self._held], timeout=_RELEASE_SECONDS
+            )
 
     async def release(self) -> None:
         """Give the locks back, where the machines answer; safe to call twice."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import getpass
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,14 @@ from installer.control import Control, Told
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal import Journal, Subscriber
 from installer.machine_locks import MachineLocks
+from installer.other_hands import (
+    OtherHands,
+    changes_nothing,
+    marks_of,
+    new_mark,
+    not_what_was_left,
+    overtaken,
+)
 from installer.plan import Plan
 from installer.programs import needed, ready
 from installer.running.context import Jobs, Shared
@@ -36,6 +45,7 @@ from installer.running.stages import CONTROL_HOST, How, Recheck, Stages
 from installer.running.state import RunState, replay
 from installer.running.work import Failure
 from installer.runs import HostLogs, Run
+from installer.site_lock import laptop, this_holder
 from installer.steps.kind import Asker
 
 if TYPE_CHECKING:
@@ -55,7 +65,8 @@ class Engine:
     asks, shows and changes nothing.
     Interactive, a failure waits for the person's word, else it
     ends the run, which can be resumed. `expected` gives seconds of (stage, step) from earlier
-    runs. `recheck` is called before each stage that names checks; `looked` is the monotonic time
+    runs. With `end_theirs` what others began on the machines is ended, else waited for. `recheck`
+    is called before each stage that names checks; `looked` is the monotonic time
     at which all of them held.
     """
 
@@ -81,6 +92,7 @@ class Engine:
         expected: Mapping[tuple[str, str], float] | None = None,
         jobs: Jobs = durable_jobs,
         by: str = "",
+        end_theirs: bool = False,
     ) -> None:
         self.plan = plan
         self.run_folder = run
@@ -99,6 +111,7 @@ class Engine:
         self._expected = dict(expected or {})
         self._jobs = jobs
         self._by = by or _user()
+        self._end_theirs = end_theirs
         self._hosts = self._find_hosts(hosts)
         self._how = How(
             self._hosts, max(1, concurrency), interactive, recheck, self._lost, run, looked
@@ -109,6 +122,8 @@ class Engine:
         self._reaches: dict[str, Reach] = {}
         self._journal: Journal | None = None
         self._machine_locks: MachineLocks | None = None
+        self._read = 0
+        """Lines of the journal that were there when it was opened."""
 
     # -- before the start ---------------------------------------------------------------------
 
@@ -160,6 +175,7 @@ class Engine:
         """
         async with self._held(), self._opened() as stages:
             self._check_only(stages)
+            await self._learn()
             told = await self._programs_ready()
             if self.state.started is None:
                 await self._record(
@@ -176,7 +192,7 @@ class Engine:
             # What was told before the beginning holds for the first step too.
             await self._take_told(stages)
             began = time.monotonic()
-            outcome = await self._watched(stages, stages.run(self._asked_for))
+            outcome = await self._watched(stages, self._alone_then(stages.run(self._asked_for)))
             seconds = round(time.monotonic() - began, 3)
             await self._record(Kind.RUN_FINISHED, outcome=outcome.value, seconds=seconds)
             return outcome
@@ -192,7 +208,8 @@ class Engine:
             raise InputProblem(f'the plan has no stage "{stage}"', where="--undo")
         async with self._held(), self._opened() as stages:
             await self._journal_told(Told("undo", by, reason, stage))
-            return await self._watched(stages, stages.undo(planned))
+            await self._learn()
+            return await self._watched(stages, self._alone_then(stages.undo(planned)))
 
     async def _watched(self, stages: Stages, body: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Do the work until it ends, a person stops it, or the site is taken over."""
@@ -204,6 +221,10 @@ class Engine:
             await asyncio.wait({work, stop, taken, listen}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 return work.result()
+            # A playbook of ours would go on with the machines of another, task by task. Whoever
+            # took over in this very home finds it by itself: to attach to it, or to wait for it.
+            here = self._lock is not None and self._lock.lost
+            self.control.lost = taken.done() and not here
             work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await work
@@ -235,13 +256,69 @@ class Engine:
             return
         named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
         hosts = [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
-        locks = MachineLocks(hosts, self._pool.connect, self._lock)
+        locks = MachineLocks(hosts, self._pool.connect, self._lock, run=self.run_folder.id)
         await locks.acquire()
         self._machine_locks = locks
         try:
             yield
         finally:
+            await self._leave_mark()
             await locks.release()
+
+    def _other_hands(self) -> OtherHands:
+        named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
+        hosts = [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
+        locks = (self._lock, self._machine_locks)
+        others = self.run_folder.folder.parent.glob("[0-9]*-[0-9]*-*")
+        here = frozenset(one.name.lower() for one in others) - {self.run_folder.id.lower()}
+
+        def say(host: Host, text: str) -> None:
+            self._writer.append(Event(Kind.NOTE, time.time(), host=host.name, data={"text": text}))
+
+        return OtherHands(
+            # Here nothing of root's is looked for by who would have to ask sudo for it.
+            [host for host in hosts if not host.local or os.geteuid() == 0],
+            self._pool.connect, self.run_folder.id, self._jobs.status, self._jobs.stop, say,
+            self._end_theirs, here,
+            any(one is not None and one.taken_from is not None for one in locks),
+        )  # fmt: skip
+
+    async def _learn(self) -> None:
+        """Learn from the machines who worked there; raises Overtaken and BrokenJournal."""
+        if self._dry_run or self._machine_locks is None:
+            return
+        marks = marks_of(await self._other_hands().look())
+        path = self.run_folder.journal
+        await asyncio.to_thread(not_what_was_left, path, marks, self.run_folder.id)
+        refused = overtaken(marks, self.run_folder.id, laptop())
+        if refused is not None and self.state.started is not None:
+            if self._lock is None or not self._lock.take_over:
+                raise refused
+            await self._record(Kind.NOTE, text=f"{refused.cause}. It is gone on with knowingly.")
+        await self._leave_mark()
+
+    async def _alone_then(self, body: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """The work, once nobody else works on any of its machines."""
+        try:
+            if not self._dry_run and self._machine_locks is not None:
+                await self._other_hands().alone()
+            return await body
+        finally:
+            body.close()
+
+    async def _leave_mark(self) -> None:
+        """Leave on each machine that is held how far the journal is."""
+        locks, journal = self._machine_locks, self._journal
+        if locks is None or journal is None or changes_nothing(self.plan):
+            return
+        outcome, run = self.state.outcome, self.run_folder
+        by = (self._lock.by if self._lock is not None else "") or self._by
+        mark = new_mark(
+            this_holder(by), run.id, run.site_key,
+            outcome.value if outcome is not None else "",
+            self._read + journal.number, journal.last,
+        )  # fmt: skip
+        await locks.leave_mark(mark.as_text())
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncIterator[Stages]:
@@ -251,6 +328,7 @@ class Engine:
         self._journal = journal
         try:
             self.state = await asyncio.to_thread(replay, path, self.plan)
+            self._read = self.state.events
             started = self.state.started
             if started is not None and started.data.get("plan_sha256") != self.plan.sha256:
                 raise Refused(

@@ -2,7 +2,10 @@
 
 The file is made whole or not at all, so that of two who come at the same moment one gets it. Its
 holder touches it now and then; how long ago is told by the machine's own clock. Jobs that carry
-the token of another holder are not started (see `jobs_scripts.FENCE`).
+the token of another holder are not started (see `jobs_scripts.FENCE`). Which run holds it stands in
+a file that every login can read, so that a playbook can ask before each of its tasks.
+
+A machine also keeps a mark of the last run that worked on it, and tells what still runs there.
 """
 
 from __future__ import annotations
@@ -17,36 +20,45 @@ from foundation.hosts.output_lines import clean_line
 from foundation.problems import MachineProblem
 
 PATH: Final = "/var/lib/sitewright/lock"
+HOLDER: Final = "/run/sitewright-holder"
+"""The id of the run that holds the machine; its absence says nothing."""
+MARK: Final = "/var/lib/sitewright/last"
+"""What the last run that changed the machine left there, as one line of JSON."""
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _TEXT_LIMIT: Final = 8192
+_MOST_JOBS: Final = 500
+_JOB: Final = re.compile(r"sw-[a-z0-9-]{1,197}")
 
 # The guard is held for the moment of looking and writing, where the machine has flock.
 _HEAD: Final = rf"""
 umask 077
-f={PATH} d=${{f%/*}} token=$1
+f={PATH} d=${{f%/*}} h={HOLDER} token=$1
 mkdir -p "$d" || exit 92
 exec 9>"$f.guard" || exit 92
 if command -v flock >/dev/null; then flock 9; fi
 held_by() {{ head -c {_TEXT_LIMIT} "$f" 2>/dev/null | head -n 1 | grep -qxF -- "$1"; }}
+shown_as() {{
+    [ -z "$1" ] || ! (umask 022; printf '%s\n' "$1" >"$h.new") 2>/dev/null || mv -f "$h.new" "$h"
+}}
 """
 
 _TAKE: Final = (
     _HEAD
     + r"""
-instead=$2
+instead=$2 run=$3
 t=$(mktemp "$f.XXXXXXXX") || exit 92
 trap 'rm -f "$t"' EXIT
 cat >"$t" && [ -s "$t" ] || exit 92
-if ln "$t" "$f" 2>/dev/null; then echo taken; exit 0; fi
+if ln "$t" "$f" 2>/dev/null; then shown_as "$run"; echo taken; exit 0; fi
 if held_by "$token" || { [ -n "$instead" ] && held_by "$instead"; }; then
-    mv -f "$t" "$f" && echo taken
+    mv -f "$t" "$f" && shown_as "$run" && echo taken
     exit
 fi
 echo "held $(($(date +%s) - $(stat -c %Y "$f")))"
 cat "$f"
 """
 )
-"""token, token of the holder who may be put out or ""; the file's text by standard input."""
+"""token, token of the holder who may be put out or "", run; the file's text by standard input."""
 
 _REFRESH: Final = (
     _HEAD
@@ -59,8 +71,51 @@ cat "$f"
 )
 """token: "held" where it is still ours, nothing where nobody holds it, else who does."""
 
-_RELEASE: Final = _HEAD + 'if held_by "$token"; then rm -f "$f"; fi\nexit 0\n'
+_RELEASE: Final = _HEAD + 'if held_by "$token"; then rm -f "$f" "$h"; fi\nexit 0\n'
 """token."""
+
+_LEAVE: Final = (
+    _HEAD
+    + rf"""
+held_by "$token" || exit 0
+t=$(mktemp "$f.XXXXXXXX") || exit 92
+trap 'rm -f "$t"' EXIT
+cat >"$t" && [ -s "$t" ] && mv -f "$t" {MARK}
+"""
+)
+"""token; the mark by standard input. Left only by whom the machine is held."""
+
+# The patterns must not be found in the shell that looks for them.
+_AROUND: Final = rf"""
+systemctl list-units 'sw-*.service' --all --plain --no-legend --full 2>/dev/null |
+    while read -r unit load active sub rest; do
+        case $sub in running|start*|stop*|auto-restart) echo "job ${{unit%.service}}";; esac
+    done
+ls /var/lib/sitewright/jobs 2>/dev/null | head -n 500 | sed 's/^/detached /'
+n=0
+for p in /proc/[0-9]*; do
+    tr '\000' ' ' <"$p/cmdline" 2>/dev/null |
+        grep -q -e 'Ansiball[Z]_' -e 'BECOME-SUCCESS[-]' -e '/python3[^ ]* && sleep [0]' &&
+        n=$((n + 1))
+done
+echo "tasks $n"
+printf 'mark '; head -c {_TEXT_LIMIT} {MARK} 2>/dev/null | head -n 1
+exit 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a machine tells of those who work or worked on it."""
+
+    jobs: tuple[str, ...] = ()
+    """Ids of jobs that run as units, whosever they are."""
+    detached: tuple[str, ...] = ()
+    """Ids of jobs without systemd, which may have ended."""
+    tasks: int = 0
+    """Processes of tasks of Ansible."""
+    mark: str = ""
+    """What the last run left there; "" where none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +131,15 @@ class HeldBy:
 
 
 async def take(
-    connection: Connection, token: str, text: str, *, instead: str = ""
+    connection: Connection, token: str, text: str, *, instead: str = "", run: str = ""
 ) -> HeldBy | None:
     """Take a machine's lock, or tell who holds it; None where it is ours now.
 
-    `instead` is the token of a holder that may be put out. Raises ConnectionProblem classes.
+    `instead` is the token of a holder that may be put out, `run` what every login there may know
+    of who holds it. Raises ConnectionProblem classes.
     """
     file = f"{token}\n{text}\n".encode()
-    done = await call(connection, _TAKE, [token, instead], stdin=file, become=Become.ROOT)
+    done = await call(connection, _TAKE, [token, instead, run], stdin=file, become=Become.ROOT)
     if done.status != 0:
         raise _problem(connection, done)
     return None if done.stdout.strip() == b"taken" else _held(done.stdout)
@@ -103,6 +159,28 @@ async def refresh(connection: Connection, token: str) -> HeldBy | None:
 async def release(connection: Connection, token: str) -> None:
     """Give a machine's lock back, where it is ours."""
     await call(connection, _RELEASE, [token], become=Become.ROOT)
+
+
+async def leave_mark(connection: Connection, token: str, text: str) -> None:
+    """Leave a mark on a machine that the token holds; nothing where it does not."""
+    await call(connection, _LEAVE, [token], stdin=f"{text}\n".encode(), become=Become.ROOT)
+
+
+async def around(connection: Connection) -> Around:
+    """What runs on a machine, and what the last run left there; raises ConnectionProblem."""
+    done = await call(connection, _AROUND, [], become=Become.ROOT)
+    found: dict[str, list[str]] = {"job": [], "detached": [], "tasks": [], "mark": []}
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        word, _, rest = line.partition(" ")
+        if word in found and len(found[word]) < _MOST_JOBS:
+            found[word].append(clean_line(rest[:_TEXT_LIMIT]))
+    number = "".join(found["tasks"][:1])
+    return Around(
+        tuple(job for job in found["job"] if _JOB.fullmatch(job)),
+        tuple(job for job in found["detached"] if _JOB.fullmatch(job)),
+        int(number) if number.isdecimal() and len(number) < 9 else 0,
+        "".join(found["mark"][:1]).strip(),
+    )
 
 
 def _held(output: bytes) -> HeldBy:

@@ -64,6 +64,8 @@ class PlaybookRun:
     forks: int = FORKS
     near: str = ""
     """The folder of the ansible-playbook to use on a control host that is another machine."""
+    run_id: str = ""
+    """Of the run that holds the machines: the playbook ends where another's does."""
     known_as: Mapping[str, str] = field(default_factory=dict)
     """Names under which known_hosts keeps machines, by address, where they differ."""
 
@@ -152,6 +154,7 @@ def _environment(run: PlaybookRun) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "SITEWRIGHT_WORD": run.word,
+        "SITEWRIGHT_RUN": run.run_id,
         "SITEWRIGHT_REDACT": f"{folder}/redact.json",
     }
 

@@ -70,6 +70,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="leave a step out, by the name of --by; the reason is kept",
     )
     parser.add_argument("--take-over", action="store_true", help="take the site's lock over")
+    parser.add_argument(
+        "--end-theirs",
+        action="store_true",
+        help="end what others began on the machines, instead of waiting for it",
+    )
     parser.add_argument("--json-lines", action="store_true", help="events as JSON lines")
     parser.add_argument("--quiet", action="store_true", help="no output of the commands")
     login = parser.add_argument_group("login")
@@ -254,6 +259,7 @@ async def _carry(
                 looked=looked,
                 expected=earlier_seconds(),
                 by=by,
+                end_theirs=options.end_theirs,
             )
             try:
                 heed_interrupts(engine.control, again=work.again, asking=lambda: asker.asking)

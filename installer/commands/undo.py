@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             ) as pool:
                 engine = Engine(
                     plan, pool, last, settings=dict(plan.settings), secrets=secrets, ask=ask,
-                    only=only, lock=lock, by=by,
+                    only=only, lock=lock, by=by, end_theirs=options.end_theirs,
                 )  # fmt: skip
                 narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
                 engine.subscribe(narration)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from foundation.hosts.jobs_model import JobState
+from foundation.hosts.jobs_model import Fenced, JobState
 from foundation.hosts.model import Host
 from foundation.problems import Problem, Refused
 from installer.control import Control
@@ -88,9 +88,17 @@ class Work:
         except JournalProblem:
             raise
         except asyncio.CancelledError:
-            if self._control.end_jobs and self._context is not None:
+            # A playbook here would go on with machines that are another's now.
+            ends = self._control.end_jobs or (self._control.lost and self._host.local)
+            if ends and self._context is not None:
                 await self._end_jobs(self._context, time.monotonic() - began)
             raise
+        except Fenced as fenced:
+            if self._shared.locks is None:
+                return await self._failed(fenced, time.monotonic() - began)
+            await self._shared.locks.look()
+            self._shared.locks.lost = True
+            return await asyncio.Future()  # the watch over the locks ends the run
         except Problem as problem:
             return await self._failed(problem, time.monotonic() - began)
         except Exception as error:

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Final
 
 from foundation.hosts import jobs
-from foundation.hosts.jobs_model import JobLine, JobState
+from foundation.hosts.jobs_model import Fenced, JobLine, JobState
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import ConnectionProblem, InputProblem
 from installer.ansible import command as ansible
 from installer.ansible import control_host
 from installer.ansible.control_host import Way
-from installer.ansible.on_control_host import NEEDS
+from installer.ansible.on_control_host import FENCED_OUT, NEEDS
 from installer.ansible.told import Told, parse
 from installer.carried import SITE, Place, places
 from installer.events import Kind
@@ -201,6 +201,7 @@ def _run(
         check=check,
         near=way.near,
         known_as=way.known_as,
+        run_id="" if context.dry_run else context.run_id,
     )
 
 
@@ -314,6 +315,12 @@ class _Watching:
 def _failure(context: StepContext, playbook: str, watching: _Watching, ended: Ended) -> StepFailed:
     output = watching.shown(ended.tail)[-SHOWN_LINES:]
     where = context.host.name
+    if ended.exit_status == FENCED_OUT:
+        raise Fenced(
+            f"another works on the machines now, so {playbook} ended before its next task",
+            where=where,
+            remedy="Speak with them: sitewright resume says who it is.",
+        )
     if ended.exit_status in NEEDS:
         return StepFailed(
             (output[-1] if output else NEEDS[ended.exit_status]),

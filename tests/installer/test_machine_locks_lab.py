@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ import pytest
 from foundation.hosts import machine_lock
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
+from installer.carried import digest as carried_digest
 from installer.events import Kind, Outcome
+from installer.journal import read
+from installer.journal_lines import FIRST, BrokenJournal, digest, encode
 from installer.plan import Plan
 from installer.runs import Run
 from installer.site_lock import Lock, Locked
@@ -84,7 +87,8 @@ def machines(lab: Lab) -> Iterator[list[Machine]]:
 def site(lab: Lab, machines: list[Machine]) -> Site:
     """The machines with nothing on them."""
     for machine in machines:
-        machine.exec(["sh", "-c", f"rm -rf {LOG} /root/go* /root/begun /var/lib/sitewright"])
+        left = f"{LOG} /root/go* /root/begun /var/lib/sitewright {machine_lock.HOLDER}"
+        machine.script(f"systemctl stop 'sw-*' 2>/dev/null; rm -rf {left}")
     return Site(lab, machines)
 
 
@@ -109,7 +113,7 @@ def other_laptop(
 async def test_another_laptop_is_refused_and_may_take_over_knowingly(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whom it was taken from begins nothing more; what runs there already goes on."""
+    """Whom it was taken from begins nothing more; what runs there already is waited for."""
     other, _ = other_laptop(site, tmp_path / "other", THEIRS, monkeypatch)
     try:
         await when(site.begun)
@@ -124,27 +128,20 @@ async def test_another_laptop_is_refused_and_may_take_over_knowingly(
             assert site.locked() == [True, True]
             with Lock("site", by="Ma Ma", take_over=True) as lock:
                 ours = engine(OURS, run, pool=pool, lock=lock, watch=watch)
-                assert await ours.run() is Outcome.DONE
-                notes = [str(event.data["text"]) for event in watch.of(Kind.NOTE)]
-                assert any("taken over: Ko Ko" in text for text in notes), notes
-                # Now Ma Ma's run is over; hold on, so that Ko Ko meets her lock.
-                late = plan(
-                    step("d", "m1", "m2", script="until [ -e /root/go2 ]; do sleep 0.05; done")
-                )
-                waiting = asyncio.create_task(engine(late, pool=pool, lock=lock, watch=watch).run())
-                await when(lambda: len(watch.of(Kind.JOB_STARTED)) == 4)
-                for machine in site.machines:
-                    machine.exec(["touch", "/root/go"])
+                waiting = asyncio.create_task(ours.run())
+                await when(lambda: len(told(watch, "runs what others began")) == 2)
+                assert any("taken over: Ko Ko" in text for text in told(watch, "taken over"))
                 output, _ = await asyncio.to_thread(other.communicate, timeout=60)
                 assert other.returncode == 7, output
                 assert "the site was taken over: Ma Ma" in output
+                assert watch.of(Kind.STEP_STARTED) == []
                 for machine in site.machines:
-                    machine.exec(["touch", "/root/go2"])
+                    machine.exec(["touch", "/root/go"])
                 assert await waiting is Outcome.DONE
     finally:
         other.kill()
         other.communicate()
-    assert site.effects() == [["c", "a"], ["c", "a"]]
+    assert site.effects() == [["a", "c"], ["a", "c"]]
     assert site.locked() == [False, False]
 
 
@@ -169,6 +166,139 @@ async def test_a_laptop_that_died_goes_on_by_itself_and_another_must_take_over(
     assert site.effects() == [["a", "b"], ["a", "b"]]
     assert site.locked() == [False, False]
     assert run.complete
+
+
+def told(watch: Watch, words: str) -> list[str]:
+    """The notes in which these words stand."""
+    notes = [str(event.data["text"]) for event in watch.of(Kind.NOTE)]
+    return [text for text in notes if words in text]
+
+
+async def test_what_others_began_is_ended_on_a_persons_word(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, _ = other_laptop(site, tmp_path / "other", THEIRS, monkeypatch)
+    try:
+        await when(site.begun)
+        other.kill()
+        async with Pool(site.inventory) as pool:
+            with Lock("site", by="Ma Ma", take_over=True) as lock:
+                watch = Watch()
+                ours = engine(OURS, pool=pool, lock=lock, watch=watch, end_theirs=True)
+                assert await ours.run() is Outcome.DONE
+        assert len(told(watch, "Ending on m")) == 2
+        for machine in site.machines:
+            machine.exec(["touch", "/root/go"])
+            running = machine.exec(["systemctl", "list-units", "sw-*", "--no-legend"]).stdout
+            assert "running" not in running
+    finally:
+        other.kill()
+        other.communicate()
+    assert site.effects() == [["c"], ["c"]]
+
+
+async def test_who_was_killed_learns_that_another_finished_meanwhile(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first goes on with nothing by itself; knowingly it may."""
+    home = tmp_path / "other"
+    other, run = other_laptop(site, home, THEIRS, monkeypatch)
+    await when(site.begun)
+    other.kill()
+    other.communicate()
+    for machine in site.machines:
+        machine.exec(["touch", "/root/go"])
+    async with Pool(site.inventory) as pool:
+        with Lock("site", by="Ma Ma", take_over=True) as lock:
+            assert await engine(OURS, pool=pool, lock=lock).run() is Outcome.DONE
+    before = run.journal.read_bytes()
+    again = start_engine(run.folder, site.told(by="Ko Ko"), home=home)
+    output, _ = await asyncio.to_thread(again.communicate, timeout=60)
+    assert again.returncode == 7, output
+    assert "Ma Ma" in output
+    assert "which ended as done" in output
+    assert run.journal.read_bytes().startswith(before)
+    assert site.effects() == [["a", "c"], ["a", "c"]]
+    assert site.locked() == [False, False]
+    knowingly = start_engine(run.folder, site.told(by="Ko Ko", take_over=True), home=home)
+    output, _ = await asyncio.to_thread(knowingly.communicate, timeout=60)
+    assert knowingly.returncode == 0, output
+    assert site.effects() == [["a", "c", "b"], ["a", "c", "b"]]
+
+
+@pytest.mark.parametrize("harm", ["shortened", "another's"])
+async def test_a_journal_is_held_against_the_hash_that_the_machines_keep(
+    site: Site, harm: str
+) -> None:
+    """Cut at a record, or written anew with a chain that is right in itself."""
+    async with Pool(site.inventory) as pool:
+        run = new_run(THEIRS)
+        for machine in site.machines:
+            machine.exec(["touch", "/root/go"])
+        with Lock("site", by="Ma Ma") as lock:
+            ours = engine(THEIRS, run, pool=pool, lock=lock, until="one")
+            assert await ours.run() is Outcome.DONE
+        events = list(read(run.journal))
+        kept = events[:-3] if harm == "shortened" else [*events[:4], *events[5:], events[-1]]
+        previous, lines = FIRST, []
+        for event in kept:
+            lines.append(encode(event, previous))
+            previous = digest(lines[-1][:-1])
+        run.journal.write_bytes(b"".join(lines))
+        with Lock("site", by="Ma Ma") as lock, pytest.raises(BrokenJournal) as broken:
+            await engine(THEIRS, run, pool=pool, lock=lock).run()
+    said = "its end is gone" if harm == "shortened" else "it is another's"
+    assert said in broken.value.cause
+    assert broken.value.cause.count("m1") + broken.value.cause.count("m2") == 1
+
+
+TASKS = """\
+- hosts: all
+  become: true
+  gather_facts: false
+  tasks:
+    - ansible.builtin.shell: |
+        echo {word}1 >> {log}; touch /root/begun; until [ -e /root/go ]; do sleep 0.05; done
+    - ansible.builtin.shell: "echo {word}2 >> {log}"
+    - ansible.builtin.shell: "echo {word}3 >> {log}"
+"""
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["lives", "killed"])
+async def test_a_playbook_ends_before_its_next_task_when_the_site_is_taken_over(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    """Also where nobody watches it any more: it asks the machines itself."""
+    plans = {}
+    for word in "ab":
+        folder = tmp_path / word
+        folder.mkdir()
+        (folder / "x.yml").write_text(TASKS.format(word=word, log=LOG))
+        play = step("play", *BOTH, kind="playbook", playbook="x.yml")
+        made = plan(play, playbooks=str(folder))
+        carries = (("site", str(folder), carried_digest(folder)),)
+        plans[word] = replace(made, carries=carries)
+    other, _ = other_laptop(site, tmp_path / "other", plans["a"], monkeypatch)
+    try:
+        await when(site.begun)
+        if dies:
+            other.kill()
+        async with Pool(site.inventory) as pool:
+            with Lock("site", by="Ma Ma", take_over=True) as lock:
+                watch = Watch()
+                ours = engine(plans["b"], pool=pool, lock=lock, watch=watch)
+                waiting = asyncio.create_task(ours.run())
+                await when(lambda: len(told(watch, "a task of Ansible")) == 2)
+                for machine in site.machines:
+                    machine.exec(["touch", "/root/go"])
+                assert await waiting is Outcome.DONE
+        output, _ = await asyncio.to_thread(other.communicate, timeout=60)
+        assert dies or other.returncode == 7, output
+    finally:
+        other.kill()
+        other.communicate()
+    # What was in a task when the site was taken over ends it; then nothing of it comes any more.
+    assert site.effects() == [["a1", "b1", "b2", "b3"], ["a1", "b1", "b2", "b3"]]
 
 
 async def test_of_many_who_come_at_once_one_gets_the_machine(site: Site) -> None:

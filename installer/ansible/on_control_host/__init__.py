@@ -2,6 +2,9 @@
 
 from typing import Final
 
+FENCED_OUT: Final = 124
+"""Exit status of a playbook that ended itself, since another run holds its machines."""
+
 NEEDS: Final = {
     121: "ansible-playbook is not installed on the control host",
     122: "ansible-core on the control host is too old",

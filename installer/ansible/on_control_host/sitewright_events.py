@@ -1,15 +1,20 @@
 # Part of Sitewright. Loaded by ansible-playbook on the control host; needs nothing but Ansible.
 """Callback plugin: prints what a playbook does, task by task and machine by machine, as JSON.
 
-Each line is a word that nobody on a machine can guess, a blank, and one JSON object.
+Each line is a word that nobody on a machine can guess, a blank, and one JSON object. Before each
+task the machines are asked which run holds them, over the connections that Ansible has open: where
+it is another, the playbook ends before anything more is begun.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase  # type: ignore[import-not-found,import-untyped,unused-ignore]  # Ansible's own, on the control host
@@ -23,6 +28,10 @@ description: Prints one JSON object a line.
 
 SENTENCE = 600
 FAILURES = 20
+FENCED_OUT = 124
+HOLDER = "/run/sitewright-holder"
+RUN = re.compile(r"[0-9a-z-]{8,64}")
+SECONDS = 10
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no types
@@ -37,6 +46,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         # Taken out of the environment: no task shall inherit it.
         self._word = os.environ.pop("SITEWRIGHT_WORD", "sitewright")
         self._secrets = self._read_secrets(os.environ.pop("SITEWRIGHT_REDACT", ""))
+        self._run = os.environ.pop("SITEWRIGHT_RUN", "")
+        self._sockets = os.environ.get("ANSIBLE_SSH_CONTROL_PATH_DIR", "")
         self._play = ""
         self._failures: list[dict[str, Any]] = []
         self._number = 0
@@ -67,6 +78,37 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             return text
         return value
 
+    # -- whose the machines are ----------------------------------------------------------------
+
+    def _fence(self) -> None:
+        """End the playbook where a machine is held by another run; ssh asks for no login here."""
+        if not self._run or not self._sockets:
+            return
+        asked = []
+        for path in sorted(Path(self._sockets).glob("[!.]*")):
+            words = ["ssh", "-F", "none", "-o", f"ControlPath={path}", "-o", "ControlMaster=no"]
+            # Where the connection is gone, none is made.
+            words += ["-o", "ProxyCommand=false", "-o", "BatchMode=yes", "machine"]
+            asked.append(
+                subprocess.Popen(
+                    [*words, f"cat {HOLDER}"], stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                )
+            )  # fmt: skip
+        until = time.monotonic() + SECONDS
+        for process in asked:
+            try:
+                told, _ = process.communicate(timeout=max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                continue
+            holder = told[:200].decode("ascii", "replace").strip()
+            if RUN.fullmatch(holder) and holder != self._run:
+                self._say("note", text=f"The run {holder} holds the machines now.")
+                # An exception would be reported by Ansible, and the next task begun.
+                os._exit(FENCED_OUT)
+
     # -- plays and tasks -----------------------------------------------------------------------
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
@@ -74,9 +116,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._say("play", play=self._play)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._fence()
         self._say("task", play=self._play, task=str(task.get_name())[:200])
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self._fence()
         self._say("task", play=self._play, task=str(task.get_name())[:200])
 
     def v2_playbook_on_no_hosts_matched(self) -> None:

@@ -1,0 +1,239 @@
+"""Other hands: what others did and still do on the machines of a run, asked of the machines.
+
+Two never work on one machine. What somebody else began there is waited for, or ended on a person's
+word, before anything of ours begins; and who goes on with a run learns first whether another worked
+there meanwhile. Each run leaves a mark with the hash of its journal, so that one that was cut,
+changed or exchanged is known by what the machines keep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from foundation.durations import duration
+from foundation.hosts import machine_lock
+from foundation.hosts.connection import Connection
+from foundation.hosts.jobs_model import JobState, JobStatus
+from foundation.hosts.machine_lock import Around
+from foundation.hosts.model import Host
+from foundation.hosts.output_lines import clean_line
+from foundation.problems import ConnectionProblem, MachineProblem, Refused
+from installer.journal_lines import FIRST, BrokenJournal, digest, records
+from installer.plan import Plan
+from installer.site_lock import Holder, Locked
+from installer.steps.kind import CHANGES_NOTHING
+from installer.verification import STAGE as VERIFY
+
+END_THEIRS: Final = "--end-theirs"
+_PAUSE: Final = 2.0
+"""Seconds between two looks at what others still do."""
+_SHOWN: Final = 4
+
+
+class Overtaken(Locked):
+    """A run that is gone on with, on machines on which another worked since."""
+
+    code = "overtaken"
+    title = "Somebody else worked on this site meanwhile"
+
+    def __init__(self, mark: Mark, where: str) -> None:
+        Refused.__init__(
+            self,
+            mark.sentence(),
+            where=where,
+            remedy="Ask them what they did. Then begin a new run, in which each step is asked "
+            "whether it is done: sitewright install. To go on with this one all the same: "
+            "sitewright resume --take-over",
+        )
+        self.holder = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a run leaves on each machine that it may change."""
+
+    run: str
+    site: str
+    by: str
+    user: str
+    host: str
+    laptop: str
+    time: str
+    """UTC, ISO 8601."""
+    outcome: str
+    """How it ended; "" while it is at work."""
+    events: int
+    """How many lines its journal had."""
+    sha256: str
+    """The hash of the last of them, which stands for them all."""
+
+    def as_text(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    def sentence(self) -> str:
+        """Who, where, when, without a full stop."""
+        name = f"{self.by} ({self.user})" if self.by and self.by != self.user else self.user
+        how = f", which ended as {self.outcome}" if self.outcome else ", which came to no end"
+        return f"{name} on {self.host} worked on it with the run {self.run} at {self.time}{how}"
+
+
+def mark_from_text(text: str) -> Mark | None:
+    """What a machine says that a run left; None for what is no such thing. Never believed."""
+    try:
+        value = json.loads(text)
+        if not isinstance(value, dict):
+            return None
+        words = {
+            name: clean_line(str(value.get(name, ""))[:300])
+            for name in ("run", "site", "by", "user", "host", "laptop", "time", "outcome", "sha256")
+        }
+        return Mark(events=int(value.get("events", 0)), **words)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        return None
+
+
+def new_mark(holder: Holder, run: str, site: str, outcome: str, events: int, last: str) -> Mark:
+    """The mark of a run as it stands now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Mark(
+        run, site, holder.by, holder.user, holder.host, holder.laptop, now, outcome, events, last
+    )
+
+
+def changes_nothing(plan: Plan) -> bool:
+    """Whether a plan only asks and waits, so that nobody need know that it ran."""
+    return all(
+        stage.id == VERIFY or step.kind in CHANGES_NOTHING
+        for stage in plan.stages
+        for step in stage.steps
+    )
+
+
+def overtaken(marks: Iterable[tuple[str, Mark]], run: str, laptop: str) -> Overtaken | None:
+    """Why a run that is gone on with must not go on unasked; None where nobody worked meanwhile."""
+    others = [(name, one) for name, one in marks if one.run != run and one.laptop != laptop]
+    if not others:
+        return None
+    name, mark = max(others, key=lambda one: one[1].time)
+    return Overtaken(mark, name)
+
+
+def not_what_was_left(path: Path, marks: Iterable[tuple[str, Mark]], run: str) -> None:
+    """Raise BrokenJournal where a journal is not the one whose hash the machines keep."""
+    wanted = {mark.events: (name, mark) for name, mark in marks if mark.run == run}
+    if not wanted:
+        return
+    seen = {0: FIRST}
+    number = 0
+    for record in records(path):
+        number = record.number
+        if number in wanted:
+            seen[number] = digest(record.raw)
+    for events, (name, mark) in wanted.items():
+        if events > number:
+            raise BrokenJournal(
+                f"it has {number} lines, and {name} knows that it had {events}: its end is gone",
+                where=str(path),
+            )
+        if seen.get(events) != mark.sha256:
+            raise BrokenJournal(
+                f"its line {events} is not the one whose hash {name} keeps: it is another's, or "
+                "was changed",
+                where=str(path),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherHands:
+    """Looks at the machines of a run, and waits until nobody else works there."""
+
+    hosts: Sequence[Host]
+    connect: Callable[[Host], Awaitable[Connection]]
+    run: str
+    status: Callable[[Connection, str], Awaitable[JobStatus]]
+    stop: Callable[[Connection, str], Awaitable[None]]
+    say: Callable[[Host, str], None]
+    end_theirs: bool = False
+    """Whether a person said that what others began is to be ended."""
+    runs_here: frozenset[str] = frozenset()
+    """Ids of other runs of the same site: on this machine only their jobs are in the way."""
+    taken_over: bool = False
+    """Whether the site was taken over, so that a playbook of theirs may be in a task."""
+
+    async def look(self) -> list[tuple[Host, Around]]:
+        """What each machine tells; one that does not answer tells nothing yet."""
+
+        async def one(host: Host) -> tuple[Host, Around] | None:
+            with contextlib.suppress(ConnectionProblem):
+                return host, await machine_lock.around(await self.connect(host))
+            return None
+
+        found = await asyncio.gather(*(one(host) for host in self.hosts))
+        return [each for each in found if each is not None]
+
+    async def alone(self) -> None:
+        """Return once nobody else works on any machine that answers."""
+        await asyncio.gather(*(self._alone_on(host) for host in self.hosts))
+
+    async def _alone_on(self, host: Host) -> None:
+        loop = asyncio.get_running_loop()
+        began, told = loop.time(), ""
+        while True:
+            try:
+                theirs, tasks = await self._theirs(host)
+            except ConnectionProblem:
+                return  # its steps wait for it, and the lock's token starts no job of others
+            if not theirs and not tasks:
+                if told:
+                    waited = duration(loop.time() - began)
+                    self.say(host, f"Nothing of others runs on {host.name} any more ({waited}).")
+                return
+            what = _what(theirs, tasks)
+            if theirs and self.end_theirs:
+                self.say(host, f"Ending on {host.name} what others began: {what}.")
+                connection = await self.connect(host)
+                for job in theirs:
+                    await self.stop(connection, job)
+            elif what != told:
+                more = f" To have it ended instead: {END_THEIRS}." if theirs else ""
+                self.say(
+                    host,
+                    f"On {host.name} runs what others began: {what}. Nothing is begun here before "
+                    f"it has ended.{more}",
+                )
+            told = what
+            await asyncio.sleep(_PAUSE)
+
+    async def _theirs(self, host: Host) -> tuple[list[str], int]:
+        connection = await self.connect(host)
+        seen = await machine_lock.around(connection)
+        mine = f"sw-{self.run.lower()}-"
+        theirs = []
+        for job in (*seen.jobs, *seen.detached):
+            others = not host.local or any(job.startswith(f"sw-{run}-") for run in self.runs_here)
+            if job.startswith(mine) or not others:
+                continue
+            with contextlib.suppress(MachineProblem):
+                if (await self.status(connection, job)).state is JobState.RUNNING:
+                    theirs.append(job)
+        return theirs, seen.tasks if self.taken_over and not host.local else 0
+
+
+def _what(jobs: Sequence[str], tasks: int) -> str:
+    more = f" and {len(jobs) - _SHOWN} more" if len(jobs) > _SHOWN else ""
+    words = [", ".join(jobs[:_SHOWN]) + more] if jobs else []
+    return " and ".join([*words, *(["a task of Ansible"] if tasks else [])])
+
+
+def marks_of(seen: Iterable[tuple[Host, Around]]) -> list[tuple[str, Mark]]:
+    """The marks on machines, by the machine's name."""
+    found: list[tuple[str, Any]] = [(host.name, mark_from_text(one.mark)) for host, one in seen]
+    return [(name, mark) for name, mark in found if mark is not None]
