@@ -16,11 +16,21 @@ from typing import Any, BinaryIO, Final
 
 from bundles.chart_archive import DEEPEST, unpack_chart
 from bundles.chart_templates import Templates, app_version_forms, literal_images
-from bundles.named_images import ImagesNamed, image_parts, images_of_object, lines_with_images
+from bundles.named_images import (
+    ImagesNamed,
+    image_parts,
+    images_of_object,
+    images_of_text,
+    lines_with_images,
+)
 from bundles.problems import HostileBundle
 from bundles.yaml_documents import helm_text, read_documents
 
 _LIST: Final = "artifacthub.io/images"
+_OWN_FILES: Final = re.compile(
+    r"(?:templates|charts|crds|ci)/|values[^/]*\.(?:ya?ml|json)$|(?:Chart|requirements)\.yaml$"
+)
+"""What a chart's templates do not take in by `.Files`."""
 _NO_BOOL: Final = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 """Words that Helm's YAML takes for a truth value."""
 
@@ -149,6 +159,14 @@ class _Reading:
         }
         for name, text in texts.items():
             self.found.take(literal_images(_short(name), text))
+        if any(".Files." in text for text in below.values()):
+            # Files that templates take in: which of them, only Helm can tell.
+            for name in self._files:
+                rest = name.removeprefix(folder)
+                if name.startswith(folder) and not _OWN_FILES.match(rest):
+                    found = images_of_text(self._files[name].decode("utf-8", "replace"), rest)
+                    for image in (*found.images, *found.perhaps):
+                        self.found.maybe(image, rest)
         looking = _Values(app_version_forms(below.values()), version, _registry(values, below))
         looking.look(own)
         for path, image in looking.images:
@@ -230,8 +248,13 @@ class _Values:
         """Paths of values that are images, whether or not they could be told."""
 
     def look(self, value: Any, path: str = "", depth: int = 0) -> None:
-        """Note what stands in a value and below."""
+        """Note what stands in a value and below; what is turned off is only seen."""
         if depth > 50:
+            return
+        if depth and isinstance(value, Mapping) and _truth(value.get("enabled")) is False:
+            off = _Values(frozenset({"{}"}), "off", "")
+            off.look({**value, "enabled": True}, path, depth)
+            self.seen |= off.seen | {below for below, _ in off.images}
             return
         if isinstance(value, str) and "\n" in value:
             # A piece of a template, such as containers that a chart takes in as they are written.
@@ -239,7 +262,7 @@ class _Values:
         if isinstance(value, list):
             for one in value:
                 self.look(one, path, depth + 1)
-        if not isinstance(value, Mapping) or (depth and _truth(value.get("enabled")) is False):
+        if not isinstance(value, Mapping):
             return
         self._parts(value, path)
         for key, one in value.items():
@@ -262,7 +285,7 @@ class _Values:
             self.images.append((path, parts.text()))
         elif "{{" in parts.name + parts.tag:
             self.untold.append(f"which image {path} means ({parts.text()[:120]})")
-        elif not self._forms or not self._app_version:
+        elif not self._forms or "?" in self._forms or not self._app_version:
             self.untold.append(f"which tag of {parts.name[:120]} is meant ({path} has none)")
         elif len(self._forms) == 1:
             (form,) = self._forms

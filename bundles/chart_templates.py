@@ -27,6 +27,11 @@ _RELATIVE: Final = re.compile(r"(?<![\w$)])\.((?!Values\b|Chart\b|Release\b)[A-Z
 _ASSIGNED: Final = re.compile(r"\{\{-?\s*(\$\w+)\s*:?=\s*(.*?)\s*-?\}\}", re.S)
 _AROUND: Final = re.compile(r"\{\{-?\s*(?:with|range)\s+([^}]*)\}\}")
 _APP_VERSION: Final = re.compile(r"\.[Cc]hart\.AppVersion")
+_PRINTED: Final = re.compile(
+    r"""(?:printf\s+"([^"]*)"\s+((?:[^()|"]|"[^"]*")*?)|print\s+"([^"]*)"\s+)\$?\.[Cc]hart\.AppVersion"""
+)
+"""The format or the text with which it is printed, and what stands between them."""
+_ABOUT: Final = re.compile("image|tag", re.I)
 _MARK: Final = "\u2400"
 """Stands for what a template computes; no image's name has such a sign."""
 
@@ -63,25 +68,49 @@ def literal_images(name: str, text: str) -> ImagesNamed:
 
 
 def app_version_forms(texts: Iterable[str]) -> frozenset[str]:
-    """How the templates write the chart's appVersion as a tag: `{}`, `v{}`."""
-    forms = set()
+    """How templates write the chart's appVersion as a tag: `{}`, `v{}`; `?` where it is unclear.
+
+    Read are the lines that speak of an image or a tag, and the helpers whose names do.
+    """
+    forms: set[str] = set()
     for text in texts:
-        for line in text.splitlines():
-            if not _APP_VERSION.search(line) or not re.search("image|tag", line, re.I):
-                continue
-            printed = re.findall(r'printf\s+"([^"]*)"([^|})]*)', line)
-            own = [
-                form.rpartition(":")[2]
-                for form, arguments in printed
-                if _APP_VERSION.search(arguments) and form.count("%") >= 1
-            ]
-            if own:
-                forms |= {form.replace("%s", "{}").replace("%v", "{}") for form in own}
-            else:
-                before = line[: _APP_VERSION.search(line).start()]  # type: ignore[union-attr]  # it was found above
-                glued = re.search(r':?"?\b(v)\{\{[^}]*$', before)
-                forms.add("v{}" if glued and "default" not in before else "{}")
-    return frozenset(form for form in forms if form.count("{}") == 1)
+        about = False
+        for line in _COMMENT.sub("", text).splitlines():
+            defined = re.search(r'define\s+"([^"]+)"', line)
+            about = bool(_ABOUT.search(defined[1])) if defined else about
+            if _APP_VERSION.search(line) and (about or _ABOUT.search(line)):
+                forms |= _forms_of(line)
+    return frozenset(forms)
+
+
+def _forms_of(line: str) -> set[str]:
+    forms = set()
+    for action in _ACTION.finditer(line):
+        inner = action[1]
+        if not _APP_VERSION.search(inner) or re.match(r"(?:if|else|with|range)\b", inner):
+            continue  # a condition writes nothing
+        if "%s%s" in inner:
+            forms.add("?")  # what the second of them adds is not known
+            continue
+        printed = _PRINTED.search(inner)
+        glued = re.search(r'[:"\s]([\w.-]*)$', line[: action.start()])
+        before = glued[1] if glued and not inner.startswith("default") else ""
+        after = re.match(r"[\w.-]*", line[action.end() :])
+        if printed and printed[1] is not None:
+            forms.add(_form_in(printed[1], len(printed[2].split())))
+        elif printed:
+            forms.add(f"{printed[3]}{{}}")
+        else:
+            forms.add(f"{before}{{}}{after[0] if after else ''}")
+    return forms
+
+
+def _form_in(written: str, number: int) -> str:
+    """What a format of printf puts around one of its arguments, as far as that is the tag."""
+    pieces = re.split(r"%[svq]", written)
+    if number + 1 >= len(pieces):
+        return "?"
+    return f"{pieces[number].rpartition(':')[2]}{{}}{pieces[number + 1].partition('@')[0]}"
 
 
 class Templates:

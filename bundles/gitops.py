@@ -22,7 +22,8 @@ from bundles.problems import HostileBundle
 from bundles.rendering import agree
 from bundles.yaml_documents import Documents, helm_text, read_documents
 
-MANIFESTS: Final = READ
+_TEMPLATES: Final = (".tpl", ".tmpl", ".gotmpl", ".tftpl", ".j2")
+MANIFESTS: Final = (*READ, *_TEMPLATES)
 """What the files of a repository end with that are looked into."""
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+[A-Za-z0-9.+-]*")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -112,7 +113,7 @@ class _Reading:
                 if isinstance(document, dict):
                     self._references(document, path)
         for path in rest:
-            if path not in self._values and path.endswith((".yaml", ".yml")):
+            if path not in self._values:
                 self._walk(path)
 
     def _read(self, path: str) -> Documents:
@@ -122,12 +123,23 @@ class _Reading:
 
     def _walk(self, path: str) -> None:
         documents = self._read(path)
+        template = path.endswith(_TEMPLATES)
+        if template and ".yaml" not in path and ".yml" not in path:
+            documents = Documents((), documents.broken)  # a page, a script: who knows
+        found = ImagesNamed()
         for broken in documents.broken:
-            if not broken.is_template:
-                self.found.named.open(f"{path}: line {broken.line} is no YAML ({broken.why})")
-            search_text(broken.text, path, self.found.named)
+            if not broken.is_template and path.endswith((".yaml", ".yml")):
+                found.open(f"{path}: line {broken.line} is no YAML ({broken.why})")
+            search_text(broken.text, path, found)
         for document in documents.values:
-            images_of_object(_bare(document, path), path, self.found.named)
+            if path.endswith(".json") and not (isinstance(document, dict) and "kind" in document):
+                continue  # most of them are something else
+            images_of_object(_bare(document, path), path, found)
+        if template:
+            # Another program makes manifests of it first.
+            found.perhaps |= found.images
+            found.images.clear()
+        self.found.named.take(found)
 
     # Charts that lie in the repository
 
@@ -200,6 +212,8 @@ class _Reading:
             values = {**read_documents(helm_text(spec.get("valuesContent"))).mapping,
                       **_mapping(spec.get("values"))}  # fmt: skip
             self._chart(spec.get("chart"), spec.get("repo"), spec.get("version"), values, path)
+        elif kind == "HelmChart" and api.startswith("source.toolkit.fluxcd.io/"):
+            self._flux({"chart": {"spec": spec}}, path)
         elif kind == "GitRepository" and spec.get("url"):
             self._elsewhere(helm_text(spec.get("url")), path)
         if name == "Chart.yaml":

@@ -33,7 +33,7 @@ _WHOLE_WITH_HOST: Final = re.compile(
     r"(?::[A-Za-z0-9_][\w.-]*(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
 )
 _TEXT_IMAGE: Final = re.compile(
-    r"""(?:^[ \t]*(?:-[ \t]+)?|[{,][ \t]*)["']?image["']?:[ \t]+(?:[&!][^\s]+[ \t]+)?["']?"""
+    r"""(?:^[ \t]*(?:-[ \t]+)*|[{,][ \t]*)["']?image["']?[ \t]*:[ \t]+(?:[&!][^\s]+[ \t]+)?["']?"""
     r"""([^\s"'{}\[\],#|>&*][^\s"'{}\[\],]*)["']?[ \t]*(?:$|[,}]|[ \t]#)""",
     re.M,
 )
@@ -113,7 +113,8 @@ def search_text(text: str, where: str, found: ImagesNamed) -> None:
 
 def lines_with_images(text: str) -> list[str]:
     """The images that stand whole behind `image:`, comments and anchors passed over."""
-    return [name for name in _TEXT_IMAGE.findall(text) if not _OPEN_ENDS.search(name)]
+    found = _TEXT_IMAGE.findall(text.replace("\r\n", "\n"))
+    return [name for name in found if not _OPEN_ENDS.search(name)]
 
 
 def images_of_object(value: Any, where: str, found: ImagesNamed) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 _TAG: Final = "tag:yaml.org,2002:"
-_MOST_VALUES: Final = 1_000_000
+MOST_VALUES: Final = 1_000_000
 _MARK: Final = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.M)
 _NULL: Final = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BOOL: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -129,8 +129,11 @@ class Documents:
         return first if isinstance(first, dict) else {}
 
 
-def read_documents(text: str | bytes) -> Documents:
-    """All documents of a text; never raises, whatever it holds."""
+def read_documents(text: str | bytes, *, most: int = MOST_VALUES) -> Documents:
+    """All documents of a text; never raises, whatever it holds.
+
+    `most` are the values that one of them may hold, with all that its aliases stand for.
+    """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig", "replace")
     values: list[Any] = []
@@ -145,7 +148,7 @@ def read_documents(text: str | bytes) -> Documents:
             why = getattr(error, "problem", None) or str(error).partition("\n")[0]
             broken.append(Broken(piece, line + (mark.line if mark else 0), str(why)))
             continue
-        if is_bomb(value):
+        if is_bomb(value, most):
             broken.append(Broken(piece, line, "it unfolds to too much"))
         elif value is not None:
             values.append(value)
@@ -167,10 +170,10 @@ def _pieces(text: str) -> list[tuple[str, int]]:
     return found
 
 
-def is_bomb(value: Any) -> bool:
+def is_bomb(value: Any, most: int = MOST_VALUES) -> bool:
     """Whether a value unfolds, through YAML's aliases, to more than a person ever wrote."""
     open_ends = [value]
-    for _ in range(_MOST_VALUES):
+    for _ in range(most):
         if not open_ends:
             return False
         one = open_ends.pop()

@@ -7,8 +7,6 @@ import json
 from dataclasses import replace
 from typing import Final
 
-import yaml
-
 from bundles import media
 from bundles.chart_images import ChartContents, read_chart
 from bundles.layout import Item, parse_manifest
@@ -23,8 +21,10 @@ from bundles.sources.workshop import Locked, Workshop, only, pin
 from bundles.store import Blob
 from bundles.strict_json import canonical_json
 from bundles.web_answers import expect, read_bounded, shown
+from bundles.yaml_documents import read_documents
 
 _INDEX_LIMIT: Final = 128 * 1024 * 1024
+_INDEX_VALUES: Final = 20_000_000
 _CHART_LIMIT: Final = 64 * 1024 * 1024
 
 
@@ -118,12 +118,16 @@ async def _find(shop: Workshop, wanted: ChartWanted) -> tuple[str, str | None]:
     async with shop.web.answer("GET", f"{base}/index.yaml") as response:
         await expect(response, 200)
         raw = await read_bounded(response, _INDEX_LIMIT)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    index = await asyncio.to_thread(read_documents, raw, most=_INDEX_VALUES)
+    if index.broken:
+        broken = index.broken[0]
+        raise SourceProblem(
+            f"its index.yaml cannot be read: line {broken.line} is no YAML ({broken.why})",
+            where=where,
+            remedy="Mend it where it is served; a page of a proxy may have come instead.",
+        )
     try:
-        index = await asyncio.to_thread(yaml.load, raw, Loader=loader)
-        entries = index["entries"][wanted.name]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SourceProblem("its index.yaml cannot be read", where=where) from error
+        entries = index.mapping["entries"][wanted.name]
     except (KeyError, TypeError) as error:
         raise SourceProblem(f"there is no chart {wanted.name} in it", where=where) from error
     for entry in entries if isinstance(entries, list) else ():

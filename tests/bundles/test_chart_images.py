@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bundles.chart_images import ChartContents, read_chart
+from bundles.chart_templates import app_version_forms
 from bundles.problems import HostileBundle
 from bundles.rendering import agree, rendered_images
 from tests.lab.kubernetes import programs
@@ -326,6 +327,24 @@ def test_two_ways_to_write_the_tag_are_both_a_perhaps(tmp_path: Path) -> None:
     assert not found.images
 
 
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        ('image: "{{ .Values.image.tag | default .Chart.AppVersion }}"', "{}"),
+        ('image: "x:v{{ .Chart.AppVersion }}"', "v{}"),
+        ('image: "x:{{ .Chart.AppVersion }}-alpine"', "{}-alpine"),
+        ('image: {{ printf "%s:%s" .a (default (printf "v%s" .Chart.AppVersion) .b) }}', "v{}"),
+        ('image: {{ printf "%s:%s-slim@%s" .a .Chart.AppVersion .b }}', "{}-slim"),
+        ('{{- define "c.tag" }}\n{{- print "v" .Chart.AppVersion -}}', "v{}"),
+        ('tag: {{ printf "%s/%s:%s%s" .a .b (printf "v%s" .Chart.AppVersion) .c }}', "?"),
+        ('{{- if semverCompare ">=1" (coalesce .tag .Chart.AppVersion) }}', ""),
+        ('{{- define "c.labels" }}\nv: {{ .Chart.AppVersion | quote }}', ""),
+    ],
+)
+def test_the_tag_is_written_as_the_template_writes_it(line: str, form: str) -> None:
+    assert app_version_forms([line]) == ({form} if form else set())
+
+
 def test_a_file_of_a_chart_that_is_no_yaml_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
     files = {
         "values.yaml": "a: b: c\n",
@@ -340,6 +359,21 @@ def test_the_images_that_a_chart_lists_are_a_perhaps(tmp_path: Path) -> None:
     head = HEAD + 'annotations:\n  artifacthub.io/images: |\n    - {name: a, image: "q.io/hub:1"}\n'
     found = read(tmp_path, {"Chart.yaml": head})
     assert found.perhaps == ("q.io/hub:1",)
+
+
+def test_files_that_templates_take_in_are_a_perhaps(tmp_path: Path) -> None:
+    files = {
+        "files/a.yaml": pod("- image: q.io/taken:1"),
+        "templates/a.yaml": '{{ .Files.Get "files/a.yaml" }}\n',
+    }
+    assert read(tmp_path, files).perhaps == ("q.io/taken:1",)
+    assert read(tmp_path, {"files/a.yaml": files["files/a.yaml"]}).perhaps == ()
+
+
+def test_lines_that_end_as_on_windows_are_read(tmp_path: Path) -> None:
+    text = pod("- name: a", "  {{- if .Values.x }}", "  image : q.io/windows:1", "  {{- end }}")
+    files = {"templates/a.yaml": text.replace("\n", "\r\n")}
+    assert read(tmp_path, files).images == ("q.io/windows:1",)
 
 
 def test_null_takes_a_value_away_as_in_helm(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bundles.gitops import read_manifests
+from bundles.gitops import FromOutside, read_manifests
 from bundles.problems import SourceProblem
 from bundles.verify import verify_bundle
 from bundles.yaml_documents import is_bomb
@@ -193,3 +193,157 @@ def test_a_repository_comes_with_what_its_manifests_name(
         f"{registry.host}/gitops/app:1",
         f"{registry.host}/gitops/server:1",
     }
+
+
+HELM_REPOSITORY = b"""\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmRepository
+metadata: {name: podinfo}
+spec: {url: "https://stefanprodan.github.io/podinfo"}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata: {name: app}
+spec: {url: "oci://ghcr.io/a/charts/app", ref: {tag: 1.2.3}}
+"""
+APP = "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: x}
+spec:
+"""
+
+
+def only_file(text: str, **more: bytes) -> FromOutside:
+    files = {name.replace("__", "/").replace("_", "."): raw for name, raw in more.items()}
+    return read_manifests({"x.yaml": text.encode(), **files})
+
+
+def test_releases_of_flux_are_charts_with_their_values() -> None:
+    text = RELEASE + (
+        "  chart: {spec: {chart: podinfo, version: 6.5.0, sourceRef: {kind: HelmRepository, "
+        "name: podinfo}}}\n  values: {image: {tag: x}}\n"
+        "  postRenderers: [{kustomize: {images: [{name: a/b, newTag: '2'}]}}]\n---\n"
+    )
+    text += RELEASE + "  chartRef: {kind: OCIRepository, name: app}\n"
+    found = only_file(text, repo_yaml=HELM_REPOSITORY)
+    assert {(one.name, one.repository, one.version) for one in found.charts} == {
+        ("podinfo", "https://stefanprodan.github.io/podinfo", "6.5.0"),
+        ("app", "oci://ghcr.io/a/charts", "1.2.3"),
+    }
+    assert found.charts[0].values == {"image": {"tag": "x"}}
+    assert set(found.images) == {"docker.io/a/b:2"}
+    assert not found.unread
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            RELEASE
+            + "  chart: {spec: {chart: a, version: 1.0.0, sourceRef: {kind: HelmRepository, "
+            "name: gone}}}\n",
+            "which chart is meant by a of HelmRepository gone, which is in no file here",
+        ),
+        (
+            RELEASE + "  chart: {spec: {chart: podinfo, version: '>=6', sourceRef: "
+            "{kind: HelmRepository, name: podinfo}}}\n",
+            'which version of the chart podinfo is meant by ">=6"',
+        ),
+        (
+            RELEASE
+            + "  chartRef: {kind: OCIRepository, name: app}\n  valuesFrom: [{kind: Secret}]\n",
+            "which values come from its `valuesFrom`",
+        ),
+        (
+            APP + "spec: {source: {repoURL: 'https://git.example.org/x.git', path: elsewhere}}\n",
+            "what https://git.example.org/x.git at elsewhere holds, which is another repository",
+        ),
+        (
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nspec: {url: 'https://g/x'}\n",
+            "what https://g/x holds, which is another repository",
+        ),
+        (
+            APP + "spec: {source: {repoURL: 'https://c.example.org', chart: a, targetRevision: "
+            "1.0.0, helm: {valueFiles: [gone.yaml]}}}\n",
+            "which values gone.yaml holds",
+        ),
+    ],
+)
+def test_what_a_release_leaves_open_is_told(text: str, told: str) -> None:
+    assert any(told in one for one in only_file(text, repo_yaml=HELM_REPOSITORY).unread)
+
+
+def test_charts_of_k3s_are_found() -> None:
+    text = (
+        "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nspec:\n  repo: https://c.example.org\n"
+        "  chart: a\n  version: 1.0.0\n  valuesContent: |\n    image: {tag: '7'}\n"
+    )
+    (chart_named,) = only_file(text).charts
+    assert chart_named.values == {"image": {"tag": "7"}}
+
+
+def test_an_application_is_given_files_of_values_and_parameters() -> None:
+    text = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  sources:\n"
+        "  - {repoURL: 'https://c.example.org', chart: a, targetRevision: 1.0.0, "
+        "helm: {valueFiles: [$site/values/a.yaml], parameters: [{name: image.tag, value: '9'}]}}\n"
+        "  - {repoURL: 'https://g.example.org/x.git', path: values, kustomize: {images: "
+        "['a/b=q.io/c:3']}}\n"
+    )
+    found = only_file(text, values__a_yaml=b"image: {repository: q.io/a, tag: '1'}\n")
+    (chart_named,) = found.charts
+    assert chart_named.values == {"image": {"repository": "q.io/a", "tag": "9"}}
+    assert set(found.images) == {"q.io/c:3"}
+    assert not found.named.perhaps
+    assert not found.unread
+
+
+def test_a_chart_in_the_repository_is_given_what_its_application_sets() -> None:
+    text = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+        "spec: {source: {repoURL: x, path: own, helm: {values: \"image: {tag: '2'}\"}}}\n"
+    )
+    files = {
+        "x.yaml": text.encode(),
+        "own/Chart.yaml": b"name: own\nversion: 1.0.0\n",
+        "own/values.yaml": b"image: {repository: q.io/own, tag: '1'}\n",
+        "own/templates/a.yaml": b"image: {{ .Values.image.repository }}:{{ .Values.image.tag }}\n",
+        "own/templates/app.yaml": b"apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n"
+        b"  source: {chart: far, repoURL: 'https://c.example.org', targetRevision: 1.0.0}\n",
+        "own/templates/open.yaml": b"apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n"
+        b"  source:\n    chart: far\n    repoURL: https://c.example.org\n"
+        b"    targetRevision: {{ .Values.v }}\n",
+    }
+    found = read_manifests(files)
+    assert set(found.images) == {"q.io/own:1", "q.io/own:2"}
+    assert [one.name for one in found.charts] == ["far"]
+    assert any("which version of the chart far" in one for one in found.unread)
+
+
+def test_a_template_of_another_program_is_a_perhaps() -> None:
+    raw = b"spec:\n  containers:\n  - image: q.io/a:1\n  - image: ${registry}/b:1\n"
+    found = read_manifests({"a.yaml.tpl": raw, "page.html.j2": b"image: q.io/no:1\n"})
+    assert set(found.named.perhaps) == {"q.io/a:1"}
+    assert not found.images
+    assert any("${registry}/b:1" in one for one in found.unread)
+
+
+def test_objects_in_json_count_and_other_json_does_not() -> None:
+    pod = b'{"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"image": "q.io/a:1"}]}}'
+    found = read_manifests({"pod.json": pod, "package.json": b'{"image": "q.io/no:1"}'})
+    assert set(found.images) == {"q.io/a:1"}
+
+
+def test_a_broken_document_is_told_and_those_behind_it_are_read() -> None:
+    text = (
+        'apiVersion: x/v1\nkind: A\nspec: {enum: ["!=", =]}\n---\na: b: c\n---\n'
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+        "spec: {source: {repoURL: https://c.example.org, chart: portal, targetRevision: 1.2.3}}\n"
+    )
+    found = only_file(text)
+    assert [one.name for one in found.charts] == ["portal"]
+    assert found.unread == [
+        "x.yaml: line 5 is no YAML (mapping values are not allowed in this context)"
+    ]
