@@ -234,6 +234,7 @@ class Site(_Part):
             known_hosts=_paths(shared.known_hosts, base),
             ssh_config=_path(shared.config, base) if isinstance(shared.config, str) else None,
             use_ssh_config=shared.config is not False,
+            config_of_site=isinstance(shared.config, str),
             source=source if source is not None else "the site file",
         )
 

@@ -14,12 +14,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Host, Inventory
 from foundation.paths import known_hosts_file, make_private
 from foundation.problems import InputProblem
+
+if TYPE_CHECKING:
+    from foundation.hosts.openssh import Settings
 
 SYSTEM_FILE: Final = Path("/etc/ssh/ssh_known_hosts")
 _SSH_PORT: Final = 22
@@ -113,11 +116,21 @@ def default_known_hosts(inventory: Inventory) -> Path:
     return inventory.known_hosts[0] if inventory.known_hosts else known_hosts_file()
 
 
-def known_hosts_files(inventory: Inventory) -> tuple[Path, ...]:
-    """The files that say which host keys are trusted, in the order in which they are read."""
+def known_hosts_files(inventory: Inventory, settings: Settings | None = None) -> tuple[Path, ...]:
+    """The files that say which host keys are trusted, in the order in which they are read.
+
+    `settings` is what the ssh config says of one machine: its UserKnownHostsFile and
+    GlobalKnownHostsFile stand in the place of OpenSSH's own files.
+    """
     if inventory.known_hosts:
         return inventory.known_hosts
-    return (known_hosts_file(), Path.home() / ".ssh" / "known_hosts", SYSTEM_FILE)
+    user: tuple[Path, ...] = (Path.home() / ".ssh" / "known_hosts",)
+    system: tuple[Path, ...] = (SYSTEM_FILE,)
+    if settings is not None and settings.user_known_hosts is not None:
+        user = tuple(Path(name) for name in settings.user_known_hosts)
+    if settings is not None and settings.global_known_hosts is not None:
+        system = tuple(Path(name) for name in settings.global_known_hosts)
+    return (known_hosts_file(), *user, *system)
 
 
 async def offered_key(
@@ -161,12 +174,16 @@ def trust(offers: Iterable[HostKeyOffer], file: Path) -> None:
 
 
 def host_pattern(name: str, port: int) -> str:
-    """How a known_hosts file names a machine; the port only where it is not SSH's own."""
+    """How a known_hosts file names a machine; the port only where it is not SSH's own.
+
+    In lower case, as OpenSSH writes and looks up every name.
+    """
+    name = name.lower()
     return name if port == _SSH_PORT else f"[{name}]:{port}"
 
 
 def _line(offer: HostKeyOffer) -> str:
-    name = offer.known_as or host_pattern(offer.host.address, offer.host.port)
+    name = (offer.known_as or host_pattern(offer.host.address, offer.host.port)).lower()
     # A comma, a star or a space would make the line trust more than this machine.
     if not re.fullmatch(r"[^\s,*?!|@#\x00-\x1f\x7f]+", name) or not re.fullmatch(
         r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+", offer.public_key

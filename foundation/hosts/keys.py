@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +59,26 @@ class Ring:
             self.identities.append(identity)
 
 
+def _certify(ring: Ring, files: tuple[Path, ...]) -> None:
+    """Give each key the certificates that the ssh config names for it (CertificateFile)."""
+    found: list[asyncssh.SSHCertificate] = []
+    for file in files:
+        try:
+            found += load_certificates(str(file))
+        except (OSError, ValueError) as error:
+            ring.left_out.append(f"{file} ({error})")
+    ring.identities = [
+        replace(
+            identity,
+            certificates=(
+                *identity.certificates,
+                *(one for one in found if one.key.public_data == identity.public),
+            ),
+        )
+        for identity in ring.identities
+    ]
+
+
 class Keyring:
     """The keys of one run; every file is read once and the agent is asked once."""
 
@@ -74,6 +94,7 @@ class Keyring:
         named: tuple[Path, ...],
         configured: tuple[Path, ...] = (),
         *,
+        certificates: tuple[Path, ...] = (),
         identities_only: bool = False,
         agent: str | None = None,
     ) -> Ring:
@@ -82,10 +103,13 @@ class Keyring:
         Raises KeyProblem for a named key that cannot be used; the others are only left out.
         """
         path = os.environ.get("SSH_AUTH_SOCK", "") if agent is None else agent
-        cache = (named, configured, identities_only, path)
+        cache = (named, configured, certificates, identities_only, path)
         async with self._lock:
             if cache not in self._rings:
-                self._rings[cache] = await self._ring(named, configured, identities_only, path)
+                ring = await self._ring(named, configured, identities_only, path)
+                if certificates:
+                    await asyncio.to_thread(_certify, ring, certificates)
+                self._rings[cache] = ring
             return self._rings[cache]
 
     async def _ring(

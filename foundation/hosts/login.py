@@ -7,7 +7,6 @@ let us in, so a black hole and a silent machine end in time and with different w
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,6 +14,9 @@ from functools import cache
 from typing import Any, Final
 
 import asyncssh
+from asyncssh.encryption import get_encryption_algs
+from asyncssh.kex import get_kex_algs
+from asyncssh.mac import get_mac_algs
 from asyncssh.packet import PacketDecodeError, SSHPacket
 from asyncssh.public_key import (
     SSHKeyPair,
@@ -25,7 +27,8 @@ from asyncssh.public_key import (
 
 from foundation.hosts.keys import Identity, Ring
 from foundation.hosts.ssh_config import Target
-from foundation.hosts.trusted import Known, TrustedKeys
+from foundation.hosts.trusted import NOTHING_KNOWN, Known
+from foundation.problems import InputProblem
 from foundation.secrets import Secret
 
 KEEPALIVE_SECONDS: Final = 15
@@ -140,7 +143,7 @@ def _shared_options() -> asyncssh.SSHClientConnectionOptions:
     return asyncssh.SSHClientConnectionOptions(
         config=None,
         client_keys=None,
-        known_hosts=TrustedKeys(),
+        known_hosts=NOTHING_KNOWN.for_asyncssh,
         x509_trusted_certs=None,
         gss_host=None,
         gss_kex=False,
@@ -254,7 +257,7 @@ def _listed_by(connection: asyncssh.SSHClientConnection | None) -> tuple[str, ..
 async def open_connection(
     target: Target,
     *,
-    trusted: TrustedKeys,
+    trusted: Known,
     known: Known,
     ring: Ring,
     password: Secret | None,
@@ -269,21 +272,12 @@ async def open_connection(
     is the same but where a key is to be shown without being trusted. `only` is the one host key
     algorithm to ask for. A time-out raises TimeoutError.
     """
-    base = copy.copy(_shared_options())
-    if target.config is not None:
-        # The parsed config stands in the options to build on, so that it is not read again.
-        base.config = target.config
-    options: dict[str, Any] = {"encryption_algs": _PREFERRED_CIPHER}
-    if target.config is not None and target.config.get("Ciphers"):
-        options = {}
-    configured = target.config.get("HostKeyAlgorithms") if target.config is not None else None
+    settings = target.settings
+    timeout = settings.connect_timeout or timeout
+    options = _algorithms(target)
     options["server_host_key_algs"] = (
-        [only] if only is not None else host_key_algorithms(known, str(configured or ""))
+        [only] if only is not None else host_key_algorithms(known, settings.host_key_algorithms)
     )
-    if tunnel is None and target.config is not None and target.config.get("ProxyCommand"):
-        options["proxy_command"] = target.config.get("ProxyCommand")
-    else:
-        options["proxy_command"] = None
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(timeout) as bound:
 
@@ -292,15 +286,48 @@ async def open_connection(
                 bound.reschedule(loop.time() + timeout)
 
         return await asyncssh.connect(
-            target.host.address,
+            target.address,
             target.port,
-            options=base,
+            options=_shared_options(),
             config=None,
             client_factory=lambda: _Client(attempt, ring, password, connected),
-            known_hosts=trusted,
+            known_hosts=trusted.for_asyncssh,
+            # The name under which a host certificate must speak; OpenSSH takes it in lower case.
+            host_key_alias=target.known_as.lower(),
             username=target.user,
             tunnel=tunnel,
+            proxy_command=list(target.proxy_command or ()) if tunnel is None else None,
             login_timeout=timeout,
             connect_timeout=None,
             **options,
         )
+
+
+def _algorithms(target: Target) -> dict[str, Any]:
+    """The algorithms that the ssh config asks for, as far as asyncssh has them.
+
+    Raises InputProblem where it has none of them: another would be weaker than was asked for.
+    """
+    settings = target.settings
+    options: dict[str, Any] = {"encryption_algs": _PREFERRED_CIPHER}
+    for option, name, asked, known in (
+        ("kex_algs", "KexAlgorithms", settings.kex_algorithms, get_kex_algs()),
+        ("encryption_algs", "Ciphers", settings.ciphers, get_encryption_algs()),
+        ("mac_algs", "MACs", settings.macs, get_mac_algs()),
+        ("signature_algs", "PubkeyAcceptedAlgorithms", settings.signature_algorithms,
+         get_public_key_algs()),
+    ):  # fmt: skip
+        if not asked:
+            continue
+        if asked[0] in "+-^":
+            options[option] = asked
+            continue
+        there = {word.decode() for word in known}
+        options[option] = [word for word in asked.split(",") if word in there]
+        if not options[option]:
+            raise InputProblem(
+                f"none of the {name} of the ssh config is one that Sitewright has: {asked[:200]}",
+                where=target.where,
+                remedy=f"Allow one of {', '.join(sorted(there)[:6])}.",
+            )
+    return options

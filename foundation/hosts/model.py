@@ -26,6 +26,12 @@ class Host:
     """`user@host:port` of the machine to go through, or None."""
     machine: str | None = None
     """"vm" or "physical" where the site file states it, which the machine itself may not know."""
+    ssh_options: tuple[str, ...] = ()
+    """Further words of OpenSSH's `-o` that an inventory gives, such as "HostKeyAlias=m1"."""
+    proxy_command: str | None = None
+    """A program of this machine that an inventory would have us reach the machine through."""
+    proxy_place: str = ""
+    """Where that stands, for a person."""
 
     @property
     def local(self) -> bool:
@@ -51,6 +57,12 @@ class Inventory:
     ssh_config: Path | None = None
     """The OpenSSH client configuration to honour; None means the user's own, if there is one."""
     use_ssh_config: bool = True
+    config_of_site: bool = False
+    """Whether a site file named `ssh_config`; then it starts no program here unasked."""
+    programs_allowed: bool = False
+    """Whether the operator said that programs which the site's files name may be started."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the machines were read, as sentences."""
     source: str = ""
     """Where the machines were named, for problems and reports."""
     hosts_by_name: dict[str, Host] = field(default_factory=dict, compare=False, repr=False)

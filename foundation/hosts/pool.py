@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from foundation.hosts.keys import Keyring
     from foundation.hosts.login import Attempt
     from foundation.hosts.ssh import SshConnection
-    from foundation.hosts.ssh_config import Target
+    from foundation.hosts.ssh_config import Config, Target
     from foundation.hosts.trusted import Known, TrustedKeys
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ class Pool:
         self._open: dict[Host, asyncio.Task[Connection]] = {}
         self._keyring: Keyring | None = None
         self._trusted: TrustedKeys | None = None
-        self._config: Path | None = None
+        self._config: Config | None = None
+        self._other_trusted: dict[tuple[Path, ...], TrustedKeys] = {}
         self._bastions: set[Host] = set()
         self._targets: dict[Host, Target] = {}
         self._by_endpoint: dict[tuple[str, int], list[Host]] = {}
@@ -89,13 +90,13 @@ class Pool:
             from foundation.hosts.local import LocalConnection
 
             return LocalConnection(host, self._credentials)
-        keyring, trusted = await self._shared()
+        keyring, target, trusted = await self._prepared(host)
         from foundation.hosts import login, ssh
 
-        target = self._resolve(host)
         ring = await keyring.ring(
             host.identity_files,
             target.identity_files,
+            certificates=tuple(Path(name) for name in target.settings.certificate_files),
             identities_only=target.identities_only,
             agent=target.agent,
         )
@@ -103,10 +104,11 @@ class Pool:
         attempt = login.Attempt()
         async with self._logins:
             try:
+                known = trusted.of(target)
                 opened = await login.open_connection(
                     target,
-                    trusted=trusted,
-                    known=trusted.known(target.known_as, "", target.port),
+                    trusted=known,
+                    known=known,
                     ring=ring,
                     password=self._credentials.password,
                     tunnel=tunnel,
@@ -127,15 +129,36 @@ class Pool:
             problem = await refusals.looked_closer(problem, target)
         return problem
 
-    def _resolve(self, host: Host) -> Target:
+    async def _prepared(self, host: Host) -> tuple[Keyring, Target, TrustedKeys]:
+        """The keys of this run, where a machine is, and the host keys that are trusted for it."""
+        keyring, trusted = await self._shared()
+        target = await self._resolve(host)
+        files = known_hosts_files(self.inventory, target.settings)
+        if files != known_hosts_files(self.inventory):
+            # The ssh config names other files for this machine.
+            trusted = await asyncio.to_thread(self._trusted_in, files)
+        return keyring, target, trusted
+
+    def _trusted_in(self, files: tuple[Path, ...]) -> TrustedKeys:
+        from foundation.hosts.trusted import TrustedKeys
+
+        known = self._other_trusted.get(files)
+        if known is None or known.stale:
+            known = self._other_trusted[files] = TrustedKeys(files)
+        return known
+
+    async def _resolve(self, host: Host) -> Target:
+        """Where a machine is; OpenSSH is asked in a thread, for it may take its time."""
         from foundation.hosts.ssh_config import resolve
 
         if host not in self._targets:
-            target = resolve(host, self._config)
+            target = await asyncio.to_thread(resolve, host, self._config)
             bastion = target.bastion
             if bastion is not None and (bastion.address, bastion.port) == (host.address, host.port):
                 # A site's bastion may be one of its machines; it is not behind itself.
                 target = replace(target, bastion=None)
+            for note in target.settings.notes:
+                log.warning("%s: %s", host.name, note)
             self._targets[host] = target
         return self._targets[host]
 
@@ -149,13 +172,12 @@ class Pool:
             raise InputProblem(
                 "this machine is not reached over SSH, so it shows no host key", where=host.name
             )
-        _, trusted = await self._shared()
+        _, target, trusted = await self._prepared(host)
         from foundation.hosts import login
         from foundation.hosts import trusted as trusted_keys
 
-        target = self._resolve(host)
         tunnel = await self._tunnel(target)
-        known = trusted.known(target.known_as, "", target.port)
+        known = trusted.of(target)
         async with self._logins:
             attempt = login.Attempt()
             error = await self._shown_key(target, known, tunnel, attempt)
@@ -188,7 +210,7 @@ class Pool:
         try:
             connection = await login.open_connection(
                 target,
-                trusted=trusted_keys.TrustedKeys(),
+                trusted=trusted_keys.NOTHING_KNOWN,
                 known=known,
                 ring=Ring(),
                 password=None,
@@ -227,7 +249,7 @@ class Pool:
         host, bastion = target.host, target.bastion
         if bastion is None:
             return None
-        self._refuse_circle(host)
+        await self._refuse_circle(host)
         known = self._same_machine(bastion)
         self._bastions.add(known)
         try:
@@ -236,10 +258,10 @@ class Pool:
             raise _behind(problem, bastion, host) from problem
         return cast("SshConnection", connection).ssh
 
-    def _refuse_circle(self, host: Host) -> None:
+    async def _refuse_circle(self, host: Host) -> None:
         """Raise InputProblem where bastions wait for one another, which would never end."""
         way = [host]
-        while (bastion := self._resolve(way[-1]).bastion) is not None:
+        while (bastion := (await self._resolve(way[-1])).bastion) is not None:
             way.append(self._same_machine(bastion))
             if way[-1] in way[:-1] or len(way) > _CHAIN_LIMIT:
                 raise InputProblem(

@@ -11,7 +11,7 @@ from typing import Final
 
 import asyncssh
 
-from foundation.hosts.hostkeys import console_command
+from foundation.hosts.hostkeys import console_command, host_pattern
 from foundation.hosts.login import Attempt
 from foundation.hosts.output_lines import clean_line
 from foundation.hosts.ssh_config import Target
@@ -272,7 +272,7 @@ def host_key_problem(
             else "Look at the machine's host keys: ssh-keyscan shows what it offers.",
         )
     offered = attempt.offered
-    known = trusted.known(target.known_as, "", target.port).keys
+    known = trusted.of(target).keys
     if not known:
         return UnknownHostKey(
             f"the machine is not known yet; its host key is {fingerprint(offered)} "
@@ -300,7 +300,7 @@ def host_key_problem(
 
 
 def _removal(place: str, target: Target) -> str:
-    name = target.known_as if target.port == 22 else f"[{target.known_as}]:{target.port}"
+    name = host_pattern(target.known_as, target.known_port)
     return f"ssh-keygen -R '{name}' -f '{place.rpartition(' line ')[0]}'"
 
 

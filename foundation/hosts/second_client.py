@@ -6,16 +6,20 @@ are verified against the same files, and an unknown or changed key ends the atte
 
 from __future__ import annotations
 
-import getpass
 import logging
+import shlex
 import socket
-from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import paramiko
 
 from foundation.hosts.connection import Credentials
+from foundation.hosts.hostkeys import known_hosts_files
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.ssh_config import Target, config_file, resolve
+from foundation.problems import Problem
+
+_CHAIN_LIMIT: Final = 8
 
 
 def login(
@@ -29,30 +33,30 @@ def login(
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     clients: list[paramiko.SSHClient] = []
     try:
-        channel = None
-        settings = _settings(inventory, host.address)
-        jump = host.bastion or settings.get("proxyjump")
-        if jump and jump != "none":
-            user, _, place = str(jump).rpartition("@")
-            name, _, port = place.partition(":")
-            first = _open(
-                Host(name=name, address=name, port=int(port or 22), user=user or None),
-                inventory,
-                credentials,
-                timeout,
-                None,
-            )
-            clients.append(first)
-            transport = first.get_transport()
+        config = config_file(inventory)
+        targets = [resolve(host, config)]
+        while (bastion := targets[-1].bastion) is not None:
+            if len(targets) > _CHAIN_LIMIT:
+                return False, "the bastions lead in a circle"
+            targets.append(resolve(bastion, config))
+        channel: paramiko.Channel | paramiko.ProxyCommand | None = None
+        if (command := targets[-1].proxy_command) is not None:
+            channel = paramiko.ProxyCommand(shlex.join(command))
+        version = ""
+        for target in reversed(targets):
+            client = _open(target, inventory, credentials, timeout, channel)
+            clients.append(client)
+            transport = client.get_transport()
             if transport is None:
-                return False, f"the bastion {name} ended the connection"
-            target = (str(settings.get("hostname", host.address)), host.port)
-            channel = transport.open_channel("direct-tcpip", target, ("", 0), timeout=timeout)
-        client = _open(host, inventory, credentials, timeout, channel)
-        clients.append(client)
-        transport = client.get_transport()
-        version = transport.remote_version if transport else "unknown"
+                return False, f"{target.host.name} ended the connection"
+            version = transport.remote_version
+            if target is not targets[0]:
+                behind = targets[targets.index(target) - 1]
+                place = (behind.address, behind.port)
+                channel = transport.open_channel("direct-tcpip", place, ("", 0), timeout=timeout)
         return True, f"paramiko logs in; the server is {version}"
+    except Problem as problem:
+        return False, problem.cause
     except paramiko.BadHostKeyException as error:
         return False, f"the host key has changed: {error}"
     except paramiko.AuthenticationException as error:
@@ -64,36 +68,27 @@ def login(
             client.close()
 
 
-def _settings(inventory: Inventory, name: str) -> paramiko.SSHConfigDict:
-    file = inventory.ssh_config or Path.home() / ".ssh" / "config"
-    if not inventory.use_ssh_config or not file.is_file():
-        return paramiko.SSHConfigDict()
-    return paramiko.SSHConfig.from_path(str(file)).lookup(name)
-
-
 def _open(
-    host: Host,
+    target: Target,
     inventory: Inventory,
     credentials: Credentials,
     timeout: float,
-    channel: paramiko.Channel | None,
+    channel: paramiko.Channel | paramiko.ProxyCommand | None,
 ) -> paramiko.SSHClient:
-    settings = _settings(inventory, host.address)
     client = paramiko.SSHClient()
     # The default policy rejects an unknown key; it is named here because it must stay so.
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    for file in inventory.known_hosts:
+    for file in known_hosts_files(inventory, target.settings):
         if file.is_file():
             client.load_host_keys(str(file))
-    client.load_system_host_keys()
-    keys = [str(file) for file in host.identity_files] or list(settings.get("identityfile", ()))
-    keys = [name for name in keys if Path(name).expanduser().is_file()]
+    files = target.host.identity_files or target.identity_files
+    keys = [str(file) for file in files if file.is_file()]
     password = credentials.password
     passphrase = credentials.passphrase
     client.connect(
-        str(settings.get("hostname", host.address)),
-        port=host.port if host.port != 22 else int(str(settings.get("port", 22))),
-        username=host.user or str(settings.get("user", getpass.getuser())),
+        target.known_as.lower() if channel is not None else target.address,
+        port=target.port,
+        username=target.user,
         password=password.reveal() if password else None,
         passphrase=passphrase.reveal() if passphrase else None,
         # Several names are allowed, whatever the stub of this parameter says.
@@ -101,7 +96,7 @@ def _open(
         timeout=timeout,
         banner_timeout=timeout,
         auth_timeout=timeout,
-        sock=channel,
+        sock=cast("paramiko.Channel | None", channel),
     )
     return client
 

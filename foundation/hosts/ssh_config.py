@@ -1,20 +1,28 @@
-"""Where a machine really is: its address, port, user and way, after the user's ssh config."""
+"""Where a machine really is: its address, port, user and way, after the user's ssh config.
+
+Where there is an `ssh` on the path, it is asked what the configuration means; else asyncssh's
+parser reads it, without the blocks that it cannot judge, and says which those are.
+"""
 
 from __future__ import annotations
 
 import getpass
-from dataclasses import dataclass
+import os
+import pwd
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
-from asyncssh.config import SSHClientConfig
-
+from foundation.hosts import openssh
+from foundation.hosts.allowed import require_allowed
 from foundation.hosts.inventory import split_endpoint
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh import Settings
+from foundation.hosts.ssh_files import OF_A_LOGIN, Line, read_lines
 from foundation.problems import InputProblem
 
 DEFAULT_PORT: Final = 22
-_SIZE_LIMIT: Final = 1024 * 1024
+SYSTEM_CONFIG: Final = Path("/etc/ssh/ssh_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +43,20 @@ class Target:
     identities_only: bool
     agent: str | None
     """The agent's socket of the config; "" for none, None for the environment's."""
-    config: SSHClientConfig | None
+    settings: Settings
+    """What the configuration says beside that: algorithms, certificates, known hosts, notes."""
+    proxy_command: tuple[str, ...] | None = None
+    """The program of this machine to reach it through, as its words, or None."""
 
     @property
     def direct(self) -> bool:
         """Whether the address is connected to from here, with nothing in between."""
-        proxy = self.config.get("ProxyCommand") if self.config else None
-        return self.bastion is None and not proxy
+        return self.bastion is None and self.proxy_command is None
+
+    @property
+    def known_port(self) -> int:
+        """The port under which known_hosts files keep it: with HostKeyAlias none but SSH's own."""
+        return DEFAULT_PORT if self.settings.host_key_alias else self.port
 
     @property
     def endpoint(self) -> str:
@@ -59,70 +74,102 @@ class Target:
         )
 
 
-def config_file(inventory: Inventory) -> Path | None:
-    """The OpenSSH client configuration that an inventory honours, or None; raises InputProblem."""
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The OpenSSH client configuration that an inventory honours."""
+
+    file: Path | None
+    """The file, or None for OpenSSH's usual ones."""
+    lines: tuple[Line, ...]
+
+
+def config_file(inventory: Inventory) -> Config | None:
+    """The configuration that an inventory honours, or None where there is nothing to honour.
+
+    Raises InputProblem; ProgramsNotAllowed where a file of somebody else would start a program.
+    """
+    require_allowed(inventory)
     if not inventory.use_ssh_config:
         return None
+    if inventory.ssh_config is not None:
+        # OpenSSH runs in a folder of its own, so that the name must not hang on ours.
+        file = Path.cwd() / inventory.ssh_config.expanduser()
+        return _worth_asking(Config(file, tuple(read_lines(file))))
     own = Path.home() / ".ssh" / "config"
-    file = inventory.ssh_config or own
+    # OpenSSH takes the home of the user's entry in passwd, whatever HOME says.
+    usual = Path.home() == _home_in_passwd()
+    lines = read_lines(own) if own.is_file() else []
+    if usual and openssh.available() and SYSTEM_CONFIG.is_file():
+        return _worth_asking(Config(None, (*lines, *read_lines(SYSTEM_CONFIG))))
+    return _worth_asking(Config(own, tuple(lines)))
+
+
+def _home_in_passwd() -> Path | None:
     try:
-        if file.stat().st_size <= _SIZE_LIMIT:
-            return file
-        cause = f"the ssh config is larger than {_SIZE_LIMIT} bytes"
-    except FileNotFoundError:
-        if inventory.ssh_config is None:
-            return None
-        cause = "there is no such ssh config"
-    except OSError as error:
-        cause = f"the ssh config cannot be read: {error.strerror or error}"
-    raise InputProblem(cause, where=str(file), remedy="Check the name and the rights of the file.")
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
 
 
-def _load(host: Host, file: Path, user: str) -> SSHClientConfig:
-    port = host.port if host.port != DEFAULT_PORT else ()
-    arguments = (user, host.user or (), host.address, port)
+def _worth_asking(config: Config) -> Config | None:
+    return config if any(line.keyword in OF_A_LOGIN for line in config.lines) else None
+
+
+def settings_of(host: Host, config: Config | None) -> Settings:
+    """What a configuration, and the options of an inventory, say of a machine."""
+    if config is None and not host.ssh_options:
+        return Settings(hostname=host.address)
+    port = host.port if host.port != DEFAULT_PORT else None
+    nowhere = Path("/dev/null")
+    file = config.file if config is not None else nowhere
     try:
-        config = SSHClientConfig.load(None, [file], False, False, False, *arguments)
-        if config.has_match_final():
-            config = SSHClientConfig.load(None, [file], False, False, True, *arguments)
-    except (ValueError, OSError, UnicodeDecodeError) as error:
-        raise InputProblem(
-            f"the ssh config cannot be used: {error}",
-            where=str(file),
-            remedy="Mend that line (ssh -G HOST shows what OpenSSH makes of the file), or set "
-            "`config: false` under `ssh` in the site file.",
-        ) from error
-    return cast(SSHClientConfig, config)
+        return openssh.ask(
+            host.address, file=file, user=host.user, port=port, options=host.ssh_options
+        )
+    except openssh.CannotSay as reason:
+        from foundation.hosts.ssh_parser import parse
+
+        lines = config.lines if config is not None else ()
+        return parse(host, lines, str(reason) if openssh.available() else "")
 
 
-def resolve(host: Host, file: Path | None) -> Target:
+def resolve(host: Host, config: Config | None) -> Target:
     """Where a machine is, with the user's ssh config honoured; raises InputProblem."""
-    local_user = _local_user()
-    config = _load(host, file, local_user) if file else None
-
-    def get(option: str, default: Any = None) -> Any:
-        return config.get(option, default) if config else default
-
-    address = str(get("Hostname", host.address))
-    jump = host.bastion if host.bastion is not None else get("ProxyJump")
+    settings = settings_of(host, config)
+    jump = host.bastion if host.bastion is not None else settings.proxy_jump
+    command = host.proxy_command or settings.proxy_command if not jump else None
+    if host.proxy_command and command:
+        command = openssh.expanded(
+            replace(settings, proxy_command=command), host.address
+        ).proxy_command
     return Target(
         host=host,
-        address=address,
-        port=host.port if host.port != DEFAULT_PORT else int(get("Port", DEFAULT_PORT)),
-        user=str(host.user or get("User") or local_user),
-        known_as=str(get("HostKeyAlias") or address),
-        bastion=bastion_host(host, str(jump)) if jump else None,
-        identity_files=tuple(Path(name).expanduser() for name in get("IdentityFile", ())),
-        identities_only=bool(get("IdentitiesOnly", False)),
-        agent=_agent(get("IdentityAgent")),
-        config=config,
+        address=settings.hostname,
+        port=host.port if host.port != DEFAULT_PORT else settings.port or DEFAULT_PORT,
+        user=host.user or settings.user or _local_user(),
+        known_as=settings.host_key_alias or settings.hostname,
+        bastion=bastion_host(host, jump) if jump else None,
+        identity_files=tuple(
+            Path(name) for name in settings.identity_files if name.lower() != "none"
+        ),
+        identities_only=settings.identities_only,
+        agent=_agent(settings.identity_agent),
+        settings=settings,
+        proxy_command=_as_openssh_runs(command) if command else None,
     )
 
 
-def _agent(value: object) -> str | None:
+def _as_openssh_runs(command: str) -> tuple[str, ...]:
+    """The words with which OpenSSH starts a ProxyCommand: the user's shell, in one process."""
+    return (os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {command}")
+
+
+def _agent(value: str | None) -> str | None:
     if value is None or value == "SSH_AUTH_SOCK":
         return None
-    return "" if str(value).lower() == "none" else str(Path(str(value)).expanduser())
+    if value.startswith("$"):
+        return os.environ.get(value[1:].strip("{}"), "")
+    return "" if value.lower() == "none" else str(Path(value).expanduser())
 
 
 def _local_user() -> str:

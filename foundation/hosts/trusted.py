@@ -1,20 +1,23 @@
-"""Trusted host keys: known_hosts files read once, matched as asyncssh matches them.
+"""Trusted host keys: known_hosts files read once, matched as OpenSSH matches them.
 
-An empty or missing file trusts nothing. The matching of plain, hashed, wildcard, [host]:port,
-@revoked and @cert-authority entries is asyncssh's own; what is added here is that one broken line
-does not cost the others, that a revoked key stays revoked on every port, and that the line of an
-old key can be named.
+An empty or missing file trusts nothing. A name counts without regard to case, a port stands in
+brackets, `*`, `?` and `!` are patterns; where an alias is set (HostKeyAlias) the port does not
+count. One broken line does not cost the others, and a revoked key stays revoked on every port.
 """
 
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from asyncssh import SSHKey, SSHKnownHosts
+from asyncssh import SSHKey, import_public_key
 
 from foundation.hosts.hostkeys import HostKeyOffer, ShownKey, host_pattern
 from foundation.problems import HostKeyProblem, InputProblem
@@ -37,6 +40,15 @@ class Known:
     keys: tuple[SSHKey, ...]
     authorities: tuple[SSHKey, ...]
     revoked: tuple[SSHKey, ...]
+    without_port: tuple[SSHKey, ...] = ()
+    """Keys under the bare name of a machine with a port of its own, where no line names the port:
+    one of them is good, as for OpenSSH, and another key is an unknown one, not a changed one."""
+
+    def for_asyncssh(self, _host: str, _address: str, _port: int | None) -> Any:
+        """What asyncssh asks while it connects: the keys, authorities and revoked keys."""
+        # X.509 certificates are not used: no known_hosts entry of that kind may count.
+        keys = [*self.keys, *self.without_port]
+        return (keys, list(self.authorities), list(self.revoked), (), (), (), ())
 
 
 def fingerprint(key: SSHKey) -> str:
@@ -50,11 +62,22 @@ def public_line(key: SSHKey) -> str:
     return f"{words[0]} {words[1]}"
 
 
-class TrustedKeys(SSHKnownHosts):
-    """The entries of some known_hosts files; true even when empty, so that nothing is trusted."""
+NOTHING_KNOWN: Final = Known((), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    marker: str
+    key: SSHKey
+
+
+class TrustedKeys:
+    """The entries of some known_hosts files."""
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
-        super().__init__()
+        self._exact: dict[str, list[_Entry]] = {}
+        self._hashed: list[tuple[bytes, bytes, _Entry]] = []
+        self._patterns: list[tuple[tuple[str, ...], _Entry]] = []
         self._places: dict[str, str] = {}
         self._stamps: dict[Path, tuple[int, int] | None] = {}
         for file in files:
@@ -80,7 +103,7 @@ class TrustedKeys(SSHKnownHosts):
             ) from error
         for number, line in enumerate(text.split("\n"), start=1):
             try:
-                self.load(line)
+                self._add(line.strip())
             except Exception as error:
                 # Whatever a broken line makes the parser raise, the other lines still count.
                 log.warning("%s line %d is not a known_hosts entry: %s", file, number, error)
@@ -95,25 +118,87 @@ class TrustedKeys(SSHKnownHosts):
         """Whether a file changed since it was read."""
         return any(_stamp(file) != stamp for file, stamp in self._stamps.items())
 
-    def match(self, host: str, addr: str, port: int | None) -> Any:
-        """What asyncssh asks while it connects; a revocation holds for every port of a machine."""
-        result = list(super().match(host, addr, port))
-        if port:
-            everywhere = super().match(host, addr, None)[2]
-            result[2] = [*result[2], *(key for key in everywhere if key not in result[2])]
-        # X.509 certificates are not used: no known_hosts entry of that kind may count.
-        return (*result[:3], (), (), (), ())
+    def _add(self, line: str) -> None:
+        if not line or line.startswith("#"):
+            return
+        marker = ""
+        if line.startswith("@"):
+            marker, line = line.split(None, 1)
+            if marker not in ("@cert-authority", "@revoked"):
+                raise ValueError(f"the marker {marker[:20]} is not known")
+        names, data = line.split(None, 1)
+        entry = _Entry(marker, import_public_key(data))
+        if names.startswith("|1|"):
+            salt, digest = names[3:].split("|")
+            self._hashed.append((base64.b64decode(salt), base64.b64decode(digest), entry))
+            return
+        words = tuple(word for word in names.lower().split(",") if word)
+        if any(mark in names for mark in "*?!"):
+            self._patterns.append((words, entry))
+            return
+        for word in words:
+            self._exact.setdefault(word, []).append(entry)
+
+    def _entries(self, name: str) -> list[_Entry]:
+        """The entries for a name as a file has it, `host` or `[host]:port`, in lower case."""
+        found = list(self._exact.get(name, ()))
+        found += [entry for words, entry in self._patterns if _matches(name, words)]
+        if self._hashed:
+            found += [
+                entry
+                for salt, digest, entry in self._hashed
+                if hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
+            ]
+        return found
 
     def known(self, name: str, address: str, port: int) -> Known:
-        """The keys that the files hold for a machine."""
-        keys, authorities, revoked, *_ = self.match(
-            name, address, None if port == _SSH_PORT else port
+        """The keys that the files hold for a machine, by its name or alias.
+
+        `address` is what was resolved, and counts for nothing: as for OpenSSH (CheckHostIP no).
+        """
+        bare = name.lower()
+        with_port = bare if port == _SSH_PORT else f"[{bare}]:{port}"
+        entries = self._entries(with_port)
+        elsewhere = self._entries(bare) if with_port != bare else []
+        keys = _keys(entries, "")
+        authorities = _keys(entries, "@cert-authority")
+        no_line = not (keys or authorities)
+        return Known(
+            keys,
+            _keys(elsewhere, "@cert-authority") if no_line else authorities,
+            _keys([*entries, *elsewhere], "@revoked"),
+            _keys(elsewhere, "") if no_line else (),
         )
-        return Known(tuple(keys), tuple(authorities), tuple(revoked))
+
+    def of(self, target: Target) -> Known:
+        """The keys that the files hold for a machine as it is really reached."""
+        return self.known(target.known_as, "", target.known_port)
 
     def place(self, key: SSHKey) -> str | None:
         """The file and line on which a key stands first, or None."""
         return self._places.get(public_line(key).split()[1])
+
+
+def _keys(entries: Iterable[_Entry], marker: str) -> tuple[SSHKey, ...]:
+    return tuple(dict.fromkeys(entry.key for entry in entries if entry.marker == marker))
+
+
+def _matches(name: str, words: Sequence[str]) -> bool:
+    """Whether a name is meant by a list of patterns, of which one with `!` takes it out."""
+    found = False
+    for word in words:
+        if _pattern(word.removeprefix("!")).fullmatch(name):
+            if word.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+@cache
+def _pattern(word: str) -> re.Pattern[str]:
+    """A pattern of OpenSSH: `*` for any letters, `?` for one, nothing else."""
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in word)
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def offer(
@@ -133,7 +218,8 @@ def offer(
             where=target.where,
             remedy="Do not log in. Ask who revoked the key and why.",
         )
-    is_known = shown in known.keys or (attempt.offered is None and shown in known.authorities)
+    held = (*known.keys, *known.without_port)
+    is_known = shown in held or (attempt.offered is None and shown in known.authorities)
     old = next((key for key in known.keys if key.algorithm == shown.algorithm), None)
     old = old or (known.keys[0] if known.keys else None)
     changed = old is not None and not is_known
@@ -145,7 +231,7 @@ def offer(
         state="trusted" if is_known else "changed" if changed else "unknown",
         known_fingerprint=fingerprint(old) if old is not None and changed else None,
         known_in=trusted.place(old) if old is not None and changed else None,
-        known_as=host_pattern(target.known_as, target.port),
+        known_as=host_pattern(target.known_as, target.known_port),
         others=tuple(
             ShownKey(key.get_algorithm(), fingerprint(key), public_line(key))
             for key in others

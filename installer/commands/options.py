@@ -51,6 +51,12 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         help="trusted host keys (else Sitewright's own file, then OpenSSH's)",
     )
     login.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of ~/.ssh/config")
+    login.add_argument(
+        "--allow-programs",
+        action="store_true",
+        help="start what the site's ssh config or an inventory names on this machine "
+        "(ProxyCommand, Match exec)",
+    )
     for name, what in (
         ("password", "the login password"),
         ("sudo-password", "the password that sudo asks for"),
@@ -161,8 +167,14 @@ def read_targets(options: argparse.Namespace) -> Targets:
         hosts=hosts,
         known_hosts=known_hosts,
         ssh_config=options.ssh_config or inventory.ssh_config,
+        # A file that the operator names on the command line is theirs.
+        config_of_site=inventory.config_of_site and options.ssh_config is None,
+        programs_allowed=options.allow_programs,
         hosts_by_name={},
     )
+    _ask_about_programs(inventory)
+    for note in inventory.notes:
+        print(f"Note: {note}.", file=sys.stderr)
     return Targets(
         inventory=inventory,
         credentials=read_credentials(options),
@@ -170,6 +182,34 @@ def read_targets(options: argparse.Namespace) -> Targets:
         site=site,
         site_file=options.site,
     )
+
+
+def _ask_about_programs(inventory: Inventory) -> None:
+    """Show once what the site's files would start on this machine, and keep a yes.
+
+    Without a terminal nothing is asked: whoever connects then meets ProgramsNotAllowed.
+    """
+    if not (inventory.config_of_site or any(host.proxy_command for host in inventory)):
+        return
+    from foundation.hosts import allowed
+
+    programs = allowed.programs_of(inventory)
+    if not programs or allowed.is_remembered(programs):
+        return
+    if inventory.programs_allowed:
+        # Said on the command line once, it holds for the commands that have no such option.
+        allowed.remember(programs)
+        return
+    if not sys.stdin.isatty():
+        return
+    print("To reach the machines, these programs would be started on this machine:",
+          file=sys.stderr)  # fmt: skip
+    for program in programs:
+        print(f"  {program.sentence}", file=sys.stderr)
+    print("Allow exactly these for this site? yes or no: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise allowed.ProgramsNotAllowed(programs, where=inventory.source or None)
+    allowed.remember(programs)
 
 
 def read_credentials(options: argparse.Namespace) -> Credentials:

@@ -24,7 +24,7 @@ from foundation.hosts.hostkeys import (
 from foundation.hosts.login import host_key_algorithms
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from foundation.hosts.trusted import Known, TrustedKeys, fingerprint
+from foundation.hosts.trusted import Known, TrustedKeys, fingerprint, public_line
 from foundation.paths import known_hosts_file
 from foundation.problems import HostKeyProblem, InputProblem, UnknownHostKey, Unreachable
 from tests.foundation.sshd import Sshd, StartSshd, free_port, keygen
@@ -97,6 +97,68 @@ def test_revoked_keys_and_authorities_are_told_apart(tmp_path: Path) -> None:
     assert known.keys == ()
     assert [fingerprint(key) for key in known.authorities] == [fingerprint(KEY)]
     assert [fingerprint(key) for key in known.revoked] == [fingerprint(OTHER)]
+
+
+NAMES = (
+    "n1", "n2", "N1", "*.example", "*.EXAMPLE,!n1.example", "n?", "n1,10.0.0.1", "[n1]:2222",
+    "[*.example]:2222", "!n1,n*", "*", "10.0.0.*", "[10.0.0.1]:2222", "n1.example", "[N1]:2222",
+)  # fmt: skip
+ASKED = (
+    ("n1", 22), ("N1", 22), ("n1", 2222), ("n1.example", 22), ("N2.Example", 22), ("10.0.0.1", 22),
+    ("10.0.0.1", 2222), ("n2.example", 2222), ("other", 22),
+)  # fmt: skip
+
+
+def found_by_ssh_keygen(file: Path, name: str, port: int) -> set[str]:
+    """The keys that `ssh-keygen -F` finds for a name in lower case, as `ssh` asks for it."""
+    asked = f"[{name.lower()}]:{port}" if port != 22 else name.lower()
+    shown = subprocess.run(
+        ["ssh-keygen", "-F", asked, "-f", str(file)], capture_output=True, text=True, check=False
+    ).stdout
+    lines = (line.split() for line in shown.splitlines() if not line.startswith("#"))
+    return {words[-1] for words in lines}
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_names_are_found_as_ssh_keygen_finds_them(tmp_path: Path, hashed: bool) -> None:
+    file = tmp_path / "kh"
+    keys = {name: asyncssh.generate_private_key("ssh-ed25519") for name in NAMES}
+    text = "".join(f"{name} {' '.join(line_of(key).split()[:2])}\n" for name, key in keys.items())
+    file.write_text(text)
+    if hashed:
+        hash_names(file)
+    entries = TrustedKeys([file])
+    for name, port in ASKED:
+        ours = {public_line(key).split()[1] for key in entries.known(name, "", port).keys}
+        assert ours == found_by_ssh_keygen(file, name, port), (name, port)
+
+
+def test_a_name_counts_without_regard_to_case_and_is_written_in_lower_case(tmp_path: Path) -> None:
+    entries = trusted(tmp_path, f"node1 {line_of(KEY)}", f"[localhost]:2222 {line_of(OTHER)}")
+    assert len(entries.known("NODE1", "", 22).keys) == 1
+    assert len(entries.known("LocalHost", "", 2222).keys) == 1
+    trust([offer_for("NODE2")], tmp_path / "new")
+    assert (tmp_path / "new").read_text().startswith("node2 ")
+
+
+async def test_a_changed_key_is_changed_however_the_name_is_typed(sshd: Sshd) -> None:
+    sshd.known_hosts.write_text(f"[localhost]:{sshd.port} {line_of(OTHER)}\n")
+    host = sshd.host(address="LocalHost")
+    inventory = replace(sshd.inventory(host=host), known_hosts=(sshd.known_hosts,))
+    assert (await offered_key(host, inventory)).state == "changed"
+    sshd.known_hosts.write_text(f"[localhost]:{sshd.port} {sshd.host_key}\n")
+    async with Pool(inventory) as pool:
+        assert (await (await pool.connect(host)).run(["true"])).status == 0
+
+
+async def test_a_key_under_the_bare_name_is_good_on_another_port_and_no_other_is_changed(
+    sshd: Sshd,
+) -> None:
+    inventory = sshd.inventory()
+    sshd.known_hosts.write_text(f"127.0.0.1 {sshd.host_key}\n")
+    assert (await offered_key(sshd.host(), inventory)).state == "trusted"
+    sshd.known_hosts.write_text(f"127.0.0.1 {line_of(OTHER)}\n")
+    assert (await offered_key(sshd.host(), inventory)).state == "unknown"
 
 
 def test_the_sites_files_come_first(private_home: Path, tmp_path: Path) -> None:

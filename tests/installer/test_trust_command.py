@@ -51,3 +51,44 @@ def test_a_file_that_confirms_nothing_says_why(
     assert "line 1 holds fingerprints in MD5" in err
     assert "ssh-keygen -E sha256 -lf" in err
     assert not (tmp_path / "known").exists()
+
+
+def site_with_config(folder: Path, text: str) -> Path:
+    """A site file that names an ssh config beside it."""
+    (folder / "cfg").write_text(text)
+    file = folder / "site.yaml"
+    file.write_text("ssh: {config: ./cfg}\nhosts: [{name: m1, address: 127.0.0.1, port: 9}]\n")
+    return file
+
+
+@pytest.mark.parametrize("command", ["trust", "preflight", "facts", "doctor"])
+def test_the_ssh_config_of_a_site_starts_nothing_here(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark = tmp_path / "mark"
+    site = site_with_config(
+        tmp_path, f'Match exec "touch {mark}"\nProxyCommand sh -c "touch {mark}"\n'
+    )
+    assert main([command, "--site", str(site)]) != 0
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "ProxyCommand sh -c" in told
+    assert "Match exec" in told
+    assert not mark.exists()
+
+
+def test_a_config_that_the_operator_names_is_theirs(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    site = site_with_config(tmp_path, f'Match exec "touch {mark}"\nUser x\n')
+    config = ["--ssh-config", str(tmp_path / "cfg"), "--connect-timeout", "3"]
+    main(["trust", "--site", str(site), *config])
+    assert mark.exists()
+
+
+def test_what_was_allowed_on_the_command_line_holds_for_what_comes_after(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    site = site_with_config(tmp_path, f'Match exec "touch {mark}"\nUser x\n')
+    main(["trust", "--site", str(site), "--allow-programs", "--connect-timeout", "3"])
+    assert mark.exists()
+    mark.unlink()
+    main(["trust", "--site", str(site), "--connect-timeout", "3"])
+    assert mark.exists()

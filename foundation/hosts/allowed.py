@@ -1,0 +1,82 @@
+"""Programs of this machine that a site file, its ssh config or an inventory names: asked once.
+
+Such a file may come from anybody, so that what it would run here is shown, and runs only where the
+operator says so: on the command line, or once for exactly these commands, which is remembered.
+What stands in the operator's own ~/.ssh/config is theirs, and is not asked about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from foundation.hosts.model import Inventory
+from foundation.hosts.ssh_files import Program, programs_in, read_lines
+from foundation.paths import make_private, state_folder, write_whole
+from foundation.problems import InputProblem
+
+
+class ProgramsNotAllowed(InputProblem):
+    """Programs that somebody else's file would start on this machine, and nobody allowed."""
+
+    code = "programs-not-allowed"
+    title = "Programs would be started on this machine, and nobody has allowed them"
+
+    def __init__(self, programs: Sequence[Program], *, where: str | None) -> None:
+        super().__init__(
+            "; ".join(program.sentence for program in programs),
+            where=where,
+            remedy="Read them. To allow exactly these, run `sitewright trust` for this site on a "
+            "terminal, which asks once, or give --allow-programs; else take the lines out.",
+        )
+        self.programs = tuple(programs)
+
+
+def programs_of(inventory: Inventory) -> tuple[Program, ...]:
+    """What the files of somebody else would start here; InputProblem where one is unreadable."""
+    found: list[Program] = []
+    if inventory.ssh_config is not None and inventory.config_of_site and inventory.use_ssh_config:
+        folder = inventory.ssh_config.parent.resolve()
+        found += programs_in(read_lines(inventory.ssh_config, inside=folder))
+    for host in inventory.hosts:
+        if host.proxy_command is not None:
+            place = host.proxy_place or inventory.source
+            program = Program("ProxyCommand", host.proxy_command, place)
+            if program not in found:
+                found.append(program)
+    return tuple(found)
+
+
+def require_allowed(inventory: Inventory) -> None:
+    """Raise ProgramsNotAllowed where a program would be started that nobody allowed."""
+    if inventory.programs_allowed:
+        return
+    programs = programs_of(inventory)
+    if programs and not is_remembered(programs):
+        raise ProgramsNotAllowed(programs, where=inventory.source or None)
+
+
+def _digest(programs: Sequence[Program]) -> str:
+    told = sorted([program.place, program.what, program.command] for program in programs)
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def is_remembered(programs: Sequence[Program]) -> bool:
+    """Whether exactly these, in exactly these places, were allowed before."""
+    return _digest(programs) in _remembered()
+
+
+def remember(programs: Sequence[Program]) -> None:
+    """Keep that a person saw these programs and allowed them; raises OSError."""
+    file = state_folder() / "allowed-programs.json"
+    make_private(file.parent)
+    write_whole(file, json.dumps(sorted({*_remembered(), _digest(programs)})))
+
+
+def _remembered() -> set[str]:
+    try:
+        value = json.loads((state_folder() / "allowed-programs.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return {item for item in value if isinstance(item, str)} if isinstance(value, list) else set()

@@ -1,0 +1,213 @@
+"""What OpenSSH itself makes of a client configuration for one machine, asked with `ssh -G`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha1
+from pathlib import Path
+from typing import Final
+
+from foundation.isolation import NOWHERE, environment
+
+_SECONDS: Final = 20.0
+"""`Match exec` of the user's own file and canonical names may take their time."""
+_OUTPUT_LIMIT: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything of a configuration that a login depends on; empty where it says nothing."""
+
+    hostname: str
+    port: int | None = None
+    user: str | None = None
+    identity_files: tuple[str, ...] = ()
+    certificate_files: tuple[str, ...] = ()
+    identities_only: bool = False
+    identity_agent: str | None = None
+    proxy_jump: str | None = None
+    proxy_command: str | None = None
+    host_key_alias: str | None = None
+    host_key_algorithms: str = ""
+    kex_algorithms: str = ""
+    ciphers: str = ""
+    macs: str = ""
+    signature_algorithms: str = ""
+    user_known_hosts: tuple[str, ...] | None = None
+    global_known_hosts: tuple[str, ...] | None = None
+    connect_timeout: int | None = None
+    notes: tuple[str, ...] = ()
+    """What could not be judged, as sentences."""
+
+
+class CannotSay(Exception):
+    """OpenSSH is not there, or cannot read the configuration; why is the text."""
+
+
+def available() -> str | None:
+    """The `ssh` on the path, or None."""
+    return shutil.which("ssh")
+
+
+def ask(
+    address: str, *, file: Path | None, user: str | None, port: int | None, options: Iterable[str]
+) -> Settings:
+    """What `ssh` would do for a machine; `file` None means its usual files. Raises CannotSay."""
+    told = _asked(address, file=file, user=user, port=port, options=options)
+    usual = _usual()
+    values = {key: found for key, found in told.items() if found != usual.get(key)}
+    settings = Settings(hostname=_one(told, "hostname") or address)
+    number = _one(told, "port")
+    settings = replace(
+        settings,
+        port=int(number) if number and number.isdigit() else None,
+        user=_one(values, "user"),
+        identity_files=tuple(values.get("identityfile", ())),
+        certificate_files=tuple(values.get("certificatefile", ())),
+        identities_only=_one(told, "identitiesonly") == "yes",
+        identity_agent=_one(values, "identityagent"),
+        proxy_jump=_unless_none(_one(values, "proxyjump")),
+        proxy_command=_unless_none(_one(values, "proxycommand")),
+        host_key_alias=_unless_none(_one(values, "hostkeyalias")),
+        host_key_algorithms=_one(values, "hostkeyalgorithms") or "",
+        kex_algorithms=_one(values, "kexalgorithms") or "",
+        ciphers=_one(values, "ciphers") or "",
+        macs=_one(values, "macs") or "",
+        signature_algorithms=_one(values, "pubkeyacceptedalgorithms")
+        or _one(values, "pubkeyacceptedkeytypes")
+        or "",
+        user_known_hosts=_files(values, "userknownhostsfile"),
+        global_known_hosts=_files(values, "globalknownhostsfile"),
+        connect_timeout=_seconds(_one(values, "connecttimeout")),
+    )
+    if _unless_none(_one(values, "knownhostscommand")):
+        note = "KnownHostsCommand of the ssh config is not run: host keys come from files alone"
+        settings = replace(settings, notes=(note,))
+    return expanded(settings, address)
+
+
+def _asked(
+    address: str, *, file: Path | None, user: str | None, port: int | None, options: Iterable[str]
+) -> dict[str, list[str]]:
+    ssh = available()
+    if ssh is None:
+        raise CannotSay("there is no ssh on the path")
+    command = [ssh, "-G", "-T"]
+    command += ["-F", str(file)] if file is not None else []
+    command += [word for option in options for word in ("-o", option)]
+    command += ["-l", user] if user else []
+    command += ["-p", str(port)] if port else []
+    try:
+        done = subprocess.run(
+            [*command, "--", address],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            cwd=NOWHERE,
+            env=environment({"LC_ALL": "C"}),
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise CannotSay(f"`ssh -G` did not answer: {error}") from error
+    if done.returncode != 0:
+        words = " ".join(done.stderr.decode("utf-8", "replace").split())
+        raise CannotSay("".join(c for c in words if c.isprintable())[:400] or "`ssh -G` failed")
+    told: dict[str, list[str]] = {}
+    for line in done.stdout[:_OUTPUT_LIMIT].decode("utf-8", "surrogateescape").splitlines():
+        key, _, value = line.partition(" ")
+        told.setdefault(key.lower(), []).append(value)
+    return told
+
+
+@cache
+def _usual() -> Mapping[str, list[str]]:
+    """What `ssh` says where no file says anything."""
+    told = _asked("usual", file=Path("/dev/null"), user=None, port=None, options=())
+    return {key: value for key, value in told.items() if key not in ("host", "hostname")}
+
+
+def _one(told: Mapping[str, list[str]], key: str) -> str | None:
+    return told[key][0] if told.get(key) else None
+
+
+def _unless_none(value: str | None) -> str | None:
+    return None if value is None or value.strip().lower() in ("", "none") else value
+
+
+def _files(values: Mapping[str, list[str]], key: str) -> tuple[str, ...] | None:
+    value = _one(values, key)
+    if value is None:
+        return None
+    words = re.findall(r'"([^"]*)"|([^\s"]+)', value)
+    return tuple(a or b for a, b in words if (a or b).lower() != "none")
+
+
+def _seconds(value: str | None) -> int | None:
+    return int(value) if value and value.isdigit() and int(value) > 0 else None
+
+
+def expanded(settings: Settings, original: str) -> Settings:
+    """The settings with OpenSSH's %-tokens, ~ and ${VARIABLES} filled in where it fills them in."""
+    tokens = _tokens(settings, original)
+
+    def file(text: str) -> str:
+        filled = _filled(_variables(text), tokens)
+        return str(Path(filled).expanduser()) if filled.startswith("~") else filled
+
+    return replace(
+        settings,
+        identity_files=tuple(file(name) for name in settings.identity_files),
+        certificate_files=tuple(file(name) for name in settings.certificate_files),
+        identity_agent=None
+        if settings.identity_agent is None
+        else file(settings.identity_agent)
+        if not settings.identity_agent.startswith("$")
+        else settings.identity_agent,
+        proxy_command=None
+        if settings.proxy_command is None
+        else _filled(settings.proxy_command, tokens),
+        user_known_hosts=None
+        if settings.user_known_hosts is None
+        else tuple(file(name) for name in settings.user_known_hosts),
+    )
+
+
+def _tokens(settings: Settings, original: str) -> Callable[[str], str | None]:
+    local = socket.gethostname()
+    port = str(settings.port or 22)
+    me = login_name()
+    user = settings.user or me
+    jump = settings.proxy_jump or ""
+    values = {
+        "%": "%", "d": str(Path.home()), "h": settings.hostname, "i": str(os.getuid()), "j": jump,
+        "k": settings.host_key_alias or settings.hostname, "L": local.partition(".")[0], "l": local,
+        "n": original, "p": port, "r": user, "u": me,
+        "C": sha1(f"{local}{settings.hostname}{port}{user}{jump}".encode()).hexdigest(),  # noqa: S324 - OpenSSH's own token, a name and no secret
+    }  # fmt: skip
+    return values.get
+
+
+def login_name() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "root"
+
+
+def _filled(text: str, tokens: Callable[[str], str | None]) -> str:
+    return re.sub(r"%(.)", lambda found: tokens(found[1]) or found[0], text)
+
+
+def _variables(text: str) -> str:
+    return re.sub(
+        r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", lambda found: os.environ.get(found[1], ""), text
+    )

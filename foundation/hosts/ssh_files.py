@@ -1,0 +1,170 @@
+"""The files of an OpenSSH client configuration as lines, and the programs that they would run.
+
+Nothing is run or looked up here. A file that somebody else named (a site file, say) may have no
+line that starts a program on this machine: such lines are found before anything asks OpenSSH or
+another parser, for `Match exec` runs while the file is read.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from foundation.problems import InputProblem
+
+_SIZE_LIMIT: Final = 1024 * 1024
+_LINES_LIMIT: Final = 100_000
+_DEPTH_LIMIT: Final = 16
+"""OpenSSH's own limit of files that include one another."""
+_LINE = re.compile(r'\s*"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*?)\s*')
+_EXEC = re.compile(r'(?i)(?:^|[\s"!,=])exec(?:["\s=]|$)')
+_RUN: Final = {
+    "proxycommand": "none",
+    "localcommand": "none",
+    "knownhostscommand": "none",
+    "pkcs11provider": "none",
+    "smartcarddevice": "none",
+    "securitykeyprovider": "internal",
+    "xauthlocation": "none",
+}
+"""Directives that start a program or load a library here, with the word that turns each off."""
+
+
+OF_A_LOGIN: Final = frozenset(
+    (
+        "addressfamily", "bindaddress", "bindinterface", "canonicaldomains",
+        "canonicalizehostname", "certificatefile", "ciphers", "connecttimeout",
+        "globalknownhostsfile", "hostkeyalgorithms", "hostkeyalias", "hostname",
+        "identitiesonly", "identityagent", "identityfile", "include", "kexalgorithms",
+        "knownhostscommand", "macs", "port", "proxycommand", "proxyjump",
+        "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes", "tag", "user",
+        "userknownhostsfile",
+    )
+)  # fmt: skip
+"""Directives that a login depends on; a configuration without any need not be asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One directive of a configuration."""
+
+    file: Path
+    number: int
+    keyword: str
+    """In lower case."""
+    value: str
+
+    @property
+    def place(self) -> str:
+        """The file and line, for a person."""
+        return f"{self.file} line {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program of this machine that a file of somebody else would start."""
+
+    what: str
+    """The directive or variable that names it."""
+    command: str
+    place: str
+
+    @property
+    def sentence(self) -> str:
+        """For a person: where it stands and what it would run."""
+        shown = "".join(c if c.isprintable() else "?" for c in self.command)
+        return f"{self.place}: {self.what} {shown[:300]}"
+
+
+def read_lines(file: Path, *, inside: Path | None = None) -> list[Line]:
+    """The directives of a configuration and of what it includes, in their order.
+
+    With `inside` no file outside that folder is read; the Include stays as a line of its own.
+    Raises InputProblem where the file itself cannot be read.
+    """
+    lines: list[Line] = []
+    _read(file, lines, 0, inside)
+    return lines
+
+
+def _read(file: Path, lines: list[Line], depth: int, inside: Path | None) -> None:
+    try:
+        if file.stat().st_size > _SIZE_LIMIT:
+            raise InputProblem(
+                f"the ssh config is larger than {_SIZE_LIMIT} bytes", where=str(file),
+                remedy="Check that this is the file you meant.",
+            )  # fmt: skip
+        text = file.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise InputProblem(
+            f"the ssh config cannot be read: {error.strerror or error}",
+            where=str(file),
+            remedy="Check the name and the rights of the file.",
+        ) from error
+    for number, raw in enumerate(text.split("\n"), start=1):
+        found = _LINE.fullmatch(raw)
+        if found is None or raw.lstrip().startswith("#"):
+            continue
+        line = Line(file, number, found.group(1).lower(), found.group(2))
+        if len(lines) >= _LINES_LIMIT:
+            raise InputProblem(
+                f"the ssh config has more than {_LINES_LIMIT} lines", where=str(file),
+                remedy="Check what it includes.",
+            )  # fmt: skip
+        if line.keyword != "include":
+            lines.append(line)
+            continue
+        for other in _included(line):
+            if inside is not None and not other.resolve().is_relative_to(inside):
+                lines.append(line)
+            elif depth < _DEPTH_LIMIT and other.is_file():
+                _read(other, lines, depth + 1, inside)
+
+
+def _included(line: Line) -> Iterable[Path]:
+    """The files that an Include means: relative ones lie in ~/.ssh, as for OpenSSH."""
+    for word in _unquoted(line.value):
+        pattern = Path(word).expanduser() if word.startswith("~") else Path(word)
+        if not pattern.is_absolute():
+            pattern = Path.home() / ".ssh" / pattern
+        # Path.glob wants a pattern below a folder, and this one is a name with or without one.
+        yield from [Path(name) for name in sorted(glob.glob(str(pattern)))] or [pattern]  # noqa: PTH207
+
+
+def _unquoted(value: str) -> list[str]:
+    return [first or second for first, second in re.findall(r'"([^"]*)"|([^\s"]+)', value)]
+
+
+def programs_in(lines: Sequence[Line]) -> tuple[Program, ...]:
+    """Every line that would run a program or load a library here, or leave the file's folder."""
+    found = []
+    for line in lines:
+        value = line.value.strip()
+        if value.count('"') == 2 and value[0] == value[-1] == '"':
+            value = value[1:-1]
+        if line.keyword == "match" and _EXEC.search(line.value):
+            found.append(Program("Match", value, line.place))
+        elif line.keyword == "include":
+            found.append(Program("Include of a file outside its folder,", value, line.place))
+        elif line.keyword in _RUN and value.lower() != _RUN[line.keyword]:
+            found.append(Program(_spelled(line), value, line.place))
+    return tuple(found)
+
+
+_SPELLED: Final = {
+    "proxycommand": "ProxyCommand",
+    "localcommand": "LocalCommand",
+    "knownhostscommand": "KnownHostsCommand",
+    "pkcs11provider": "PKCS11Provider",
+    "smartcarddevice": "SmartcardDevice",
+    "securitykeyprovider": "SecurityKeyProvider",
+    "xauthlocation": "XAuthLocation",
+}
+
+
+def _spelled(line: Line) -> str:
+    return _SPELLED.get(line.keyword, line.keyword)

@@ -1,0 +1,166 @@
+"""An ssh config read by asyncssh, where there is no `ssh` to ask, or an older one than the file.
+
+What it cannot judge is left out and told: a `Match` block with conditions that it does not know,
+a directive that it cannot take.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from asyncssh.config import ConfigParseError, SSHClientConfig
+
+from foundation.hosts.model import Host
+from foundation.hosts.openssh import Settings, expanded
+from foundation.hosts.ssh_files import OF_A_LOGIN, Line
+from foundation.problems import InputProblem
+
+_KNOWN: Final = frozenset(
+    ("all", "host", "originalhost", "user", "localuser", "exec", "tagged", "final", "canonical")
+)
+_BLOCKS: Final = ("host", "match")
+_TRIES: Final = 40
+_UNSET: Final = object()
+_LINE = re.compile(r"line (\d+): (.*)")
+
+
+def parse(host: Host, lines: Sequence[Line], reason: str) -> Settings:
+    """What some lines say of a machine; `reason` is why OpenSSH could not say it itself.
+
+    Raises InputProblem where hardly anything can be read.
+    """
+    notes = [f"OpenSSH cannot read the ssh config ({reason}); it was read without it"] * bool(
+        reason
+    )
+    given = [Line(Path("the inventory"), 0, *_option(option)) for option in host.ssh_options]
+    kept, skipped = _judged([*given, *lines])
+    notes += skipped
+    for _ in range(_TRIES):
+        try:
+            config = _load(host, kept)
+            break
+        except ConfigParseError as error:
+            found = _LINE.search(str(error))
+            if found is None or not 0 < int(found[1]) <= len(kept):
+                raise _unusable(lines, str(error)) from error
+            bad = kept.pop(int(found[1]) - 1)
+            if bad.keyword in OF_A_LOGIN or bad.keyword in _BLOCKS:
+                raise _unusable(lines, f"line {bad.number}: {found[2]}", bad.file) from error
+            notes.append(f"{bad.place} is left out of the ssh config: {found[2]}")
+        except (ValueError, OSError) as error:
+            raise _unusable(lines, str(error)) from error
+    else:
+        raise _unusable(lines, "it has too many lines that cannot be read")
+    return _settings(host, config, tuple(notes))
+
+
+def _option(option: str) -> tuple[str, str]:
+    key, value = re.split(r"\s*[=\s]\s*", option.strip(), maxsplit=1)
+    return key.lower(), value
+
+
+def _unusable(lines: Sequence[Line], cause: str, file: Path | None = None) -> InputProblem:
+    return InputProblem(
+        f"the ssh config cannot be used: {cause}",
+        where=str(file or lines[0].file) if lines else "the options of ssh",
+        remedy="Mend that line, install OpenSSH's client (ssh -G HOST shows what it makes of the "
+        "file), or honour none: --ssh-config /dev/null, or `config: false` under `ssh` in the "
+        "site file.",
+    )
+
+
+def _judged(lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
+    """The lines without the blocks whose condition cannot be judged, and a sentence for each."""
+    kept: list[Line] = []
+    notes: list[str] = []
+    within = True
+    for line in lines:
+        if line.keyword in _BLOCKS:
+            unknown = _unknown(line) if line.keyword == "match" else None
+            within = unknown is None
+            if unknown is not None:
+                notes.append(
+                    f"{line.place}: the block `Match {line.value}` is left out, for `{unknown}` "
+                    "can be judged by OpenSSH alone"
+                )
+        if within:
+            kept.append(line)
+    return kept, notes
+
+
+def _unknown(line: Line) -> str | None:
+    """The first condition of a Match that is not known here."""
+    words = [a or b for a, b in re.findall(r'"([^"]*)"|([^\s"]+)', line.value)]
+    expect_value = False
+    for word in words:
+        if expect_value:
+            expect_value = False
+            continue
+        name: str = word.lower().removeprefix("!").partition("=")[0]
+        if name not in _KNOWN:
+            return name
+        expect_value = name not in ("all", "final", "canonical") and "=" not in word
+    return None
+
+
+def _load(host: Host, lines: Sequence[Line]) -> Any:
+    text = "".join(f"{line.keyword} {line.value}\n" for line in lines)
+    port: Any = host.port if host.port != 22 else ()
+    arguments: Any = (_local_user(), host.user or (), host.address, port)
+    config: Any
+    with tempfile.NamedTemporaryFile("w", suffix=".config", errors="surrogateescape") as file:
+        file.write(text)
+        file.flush()
+        config = SSHClientConfig.load(None, [file.name], False, False, False, *arguments)
+        if config.has_match_final():
+            config = SSHClientConfig.load(None, [file.name], False, False, True, *arguments)
+    return config
+
+
+def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
+    def text(option: str) -> str | None:
+        value: Any = config.get(option)
+        word: str = "none" if value is None else str(value)
+        return None if word.lower() == "none" else word
+
+    def words(option: str) -> tuple[str, ...]:
+        value: Any = config.get(option) or ()
+        return tuple(str(word) for word in value)
+
+    port: Any = config.get("Port")
+    timeout: Any = config.get("ConnectTimeout")
+    # "none" is kept as None, which is another thing than not to be there.
+    agent: Any = config.get("IdentityAgent", _UNSET)
+    return expanded(
+        Settings(
+            hostname=text("Hostname") or host.address,
+            port=int(port) if port else None,
+            user=text("User"),
+            identity_files=words("IdentityFile"),
+            certificate_files=words("CertificateFile"),
+            identities_only=bool(config.get("IdentitiesOnly")),
+            identity_agent=None if agent is _UNSET else str(agent or "none"),
+            proxy_jump=text("ProxyJump"),
+            proxy_command=text("ProxyCommand"),
+            host_key_alias=text("HostKeyAlias"),
+            host_key_algorithms=text("HostKeyAlgorithms") or "",
+            kex_algorithms=text("KexAlgorithms") or "",
+            ciphers=text("Ciphers") or "",
+            macs=text("MACs") or "",
+            user_known_hosts=words("UserKnownHostsFile") or None,
+            global_known_hosts=words("GlobalKnownHostsFile") or None,
+            connect_timeout=int(timeout) if timeout else None,
+            notes=notes,
+        ),
+        host.address,
+    )
+
+
+def _local_user() -> str:
+    from foundation.hosts.openssh import login_name
+
+    return login_name()
