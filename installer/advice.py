@@ -246,8 +246,10 @@ def measure(
     """Machines against what one way asks; no tables or no machines leave it unknown."""
     if needs is None:
         return Measured(minds=(NOT_STATED,) if seen else ())
+    from preflight.sizing import machines_told
+
     asked = needs.sizing.fewest_machines
-    asks = f"It asks for {_machines(asked)}."
+    asks = f"It asks for {machines_told(needs)}."
     if not seen:
         return Measured(asks=asks)
     if needs.single_machine and len(seen) == 1:

@@ -116,8 +116,23 @@ def make_plan(
             for page in solution.file.pages
             if operation is None and settled.holds(page.when)
         ),
-        notes=tuple(note for folder in own for note in reaching_out(folder)),
+        notes=(
+            *(note for folder in own for note in reaching_out(folder)),
+            *(_minds(solution, environment, site, settled) if operation is None else ()),
+        ),
     )
+
+
+def _minds(solution: Solution, environment: str, site: Site, settled: Answers) -> tuple[str, ...]:
+    """What a person must know of settings that stay empty, and of the tables."""
+    from preflight.sizing import table_notes
+
+    left_open = [
+        " ".join(setting.mind.split())
+        for setting in load_settings(solution).settings
+        if setting.mind and settled.holds(setting.when) and not settled.values.get(setting.name)
+    ]
+    return (*left_open, *table_notes(solution.needs(environment, site.sizing), rows=False))
 
 
 def _carries(

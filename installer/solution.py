@@ -16,6 +16,7 @@ from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
     from installer.solution_files import (
+        Beside,
         Document,
         Environment,
         PortSet,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         SizingFile,
         SolutionFile,
     )
+    from preflight.needs import Beside as NeedsBeside
     from preflight.needs import PlatformNeeds, SizingTable, SolutionNeeds
 
 FOLDER = Path(__file__).resolve().parent / "solutions"
@@ -146,6 +148,22 @@ class Solution:
                 notes=tuple(note for port_set in ports for note in port_set.notes),
             ),
             platform=self._platform(chosen.platform),
+            beside=tuple(self._beside(other) for other in chosen.beside),
+            not_installed="" if self.installable else self.why_not,
+        )
+
+    def _beside(self, other: Beside) -> NeedsBeside:
+        from preflight.needs import Beside
+
+        environment = self.environment(other.environment)
+        table = self.sizings_for(environment.id)[0]
+        shared = sum(
+            row.count.min for row in table.roles if row.role in other.shares and not row.optional
+        )
+        return Beside(
+            environment=environment.id,
+            title=environment.title,
+            machines=table.fewest_machines - shared,
         )
 
     def _platform(self, name: str) -> PlatformNeeds:

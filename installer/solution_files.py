@@ -49,6 +49,14 @@ class Role(_File):
     different values is left out."""
 
 
+class Beside(_File):
+    """An environment that must stand beside another."""
+
+    environment: Id
+    shares: tuple[Id, ...] = ()
+    """Roles whose machines serve both, and are counted once."""
+
+
 class Environment(_File):
     """A way of installing the solution: production, staging, one machine."""
 
@@ -62,6 +70,8 @@ class Environment(_File):
     """The id of the platform among the solution's `platforms`."""
     ports: tuple[Id, ...] = ()
     """The ids of the port tables that hold in it, in order."""
+    beside: tuple[Beside, ...] = ()
+    """Environments that belong to the whole: a second cluster that comes before it."""
 
 
 class Platform(_File):

@@ -312,6 +312,15 @@ class PlatformNeeds(_Data):
     """Hosts it fetches from when there is no bundle; shown, and tried only when asked to."""
 
 
+class Beside(_Data):
+    """Another environment of the solution that must stand beside the one judged."""
+
+    environment: str
+    title: str
+    machines: int
+    """How many machines more it asks for; those that serve both are left out."""
+
+
 class SolutionNeeds(_Data):
     """All that preflight must know of a solution for one environment."""
 
@@ -325,3 +334,12 @@ class SolutionNeeds(_Data):
     """Tables for the same environment that disagree; named in the report, not used."""
     ports: PortTable = PortTable(ports=())
     platform: PlatformNeeds = PlatformNeeds()
+    beside: tuple[Beside, ...] = ()
+    """Environments that belong to the whole, and have tables of their own."""
+    not_installed: str = ""
+    """Why Sitewright cannot install it, a sentence; empty where it can."""
+
+    @property
+    def machines_in_all(self) -> int:
+        """The fewest machines of this table, and of what must stand beside it."""
+        return self.sizing.fewest_machines + sum(other.machines for other in self.beside)

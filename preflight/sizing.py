@@ -70,5 +70,35 @@ def machines_needed(needs: SolutionNeeds) -> str:
     """How many machines a table asks for at least."""
     if needs.single_machine:
         return "1 machine"
-    number = needs.sizing.fewest_machines
+    number = needs.machines_in_all
     return f"{number} machine{'' if number == 1 else 's'}"
+
+
+def machines_told(needs: SolutionNeeds) -> str:
+    """The same with what stands beside it told apart: 26 machines (23, and 3 for …)."""
+    if not needs.beside:
+        return machines_needed(needs)
+    parts = [f"{one.machines} for the {lowered(one.title)}" for one in needs.beside]
+    return f"{machines_needed(needs)} ({needs.sizing.fewest_machines}, and {', '.join(parts)})"
+
+
+def lowered(title: str) -> str:
+    """A title in the middle of a sentence."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
+def table_notes(needs: SolutionNeeds, *, rows: bool = True) -> tuple[str, ...]:
+    """What the tables say that no check can: of the whole, of a role, of the ports.
+
+    "2 combined nodes have no quorum", "the size is nowhere given". Each once, in this order;
+    without `rows` those of single roles are left out.
+    """
+    titles = [f"{row.title or row.role}: {row.note}" for row in needs.sizing.roles if row.note]
+    titles = titles if rows else []
+    beside = [
+        f"The {lowered(one.title)} stands beside it ({one.machines} more machines): judge it with"
+        f" --environment {one.environment}."
+        for one in needs.beside
+    ]
+    notes = (*needs.sizing.notes, *beside, *titles, *needs.ports.notes)
+    return tuple(dict.fromkeys(" ".join(note.split()) for note in notes))

@@ -59,7 +59,7 @@ def here_words(one: Ranked) -> tuple[str, str]:
     needs = one.option.needs(one.way)
     if needs is None:
         return "not measured", "muted"
-    number = needs.sizing.fewest_machines
+    number = needs.machines_in_all
     if number == 1:
         return ("not known yet" if needs.single_machine else "1 machine"), "muted"
     return f"{number} machines", "muted"

@@ -125,15 +125,24 @@ _CARRIED_WORDS: Final = {
 
 
 def _alternatives(page: Page, advice: Advice) -> None:
-    if len(advice.ranked) < 2:
+    """The other ways; a part that belongs to a whole is no alternative to it."""
+    whole = [one for one in advice.ranked[1:] if not one.way.only_part]
+    parts = [one for one in advice.ranked[1:] if one.way.only_part]
+    _ways(page, "Alternatives, best first", whole, first=2)
+    _ways(page, "Parts that belong to a whole, and are nothing alone", parts)
+
+
+def _ways(page: Page, heading: str, ways: Sequence[Ranked], *, first: int | None = None) -> None:
+    if not ways:
         return
-    page.heading("Alternatives, best first")
-    for number, one in enumerate(advice.ranked[1:], 2):
+    page.heading(heading)
+    for place_in, one in enumerate(ways):
+        bullet = "-" if first is None else f"{place_in + first:>2}"
         # Why Sitewright cannot, and what is short, in one breath.
         words = [f"{one.option.by}", one.option.file.state_words]
         if one.measured.carried is not Carried.UNKNOWN:
             words.append(_CARRIED_WORDS[one.measured.carried])
-        page.item(f"{number:>2}", f"{one.name} ({'; '.join(words)})", indent=4)
+        page.item(bullet, f"{one.name} ({'; '.join(words)})", indent=4)
         for place, lack in enumerate(one.lacks):
             page.field("" if place else "lacks", lack + ".", indent=4, label_width=8)
         if not one.lacks and one.measured.asks:

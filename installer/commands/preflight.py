@@ -234,7 +234,7 @@ def _assess(
         roles = question.roles
         if roles is None:
             roles = _assigned_roles(seen, question)
-            extra["roles"] = "assigned by what the machines have; --role or a site file decides"
+            extra["roles"] = _whence_roles(seen)
         assessment = assess(
             seen, question.needs, roles=roles, waivers=question.waivers, today=today, mesh=mesh
         )
@@ -243,6 +243,20 @@ def _assess(
     if options.facts is not None:
         extra["facts"] = str(options.facts)
     return replace(assessment, made_at=now, extra={**assessment.extra, **extra})
+
+
+def _whence_roles(seen: Sequence[Seen]) -> str:
+    """Where roles come from that no option and no site file gave, in a phrase."""
+    named = [entry.host.name for entry in seen if entry.host.roles]
+    if not named:
+        return "assigned by what the machines have; --role or a site file decides"
+    if len(named) == len(seen):
+        return "as the list of machines or what was recorded says; --role or a site file decides"
+    shown = ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
+    return (
+        f"of {shown} as the list of machines or what was recorded says, of the others assigned by"
+        " what they have; --role or a site file decides"
+    )
 
 
 def _report(assessment: Assessment, options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from installer.settings import load_settings
 from installer.solution import Solution, load_solution, solution_ids
 from installer.steps.model import Setting
 from preflight.needs import RoleNeed
+from preflight.sizing import machines_told
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +64,7 @@ def _as_text(solution: Solution, width: int, full: bool) -> str:
         )
     for environment in solution.environments:
         needs = solution.needs(environment.id)
-        count = needs.sizing.fewest_machines
-        machines = "1 machine" if count == 1 else f"{count} machines"
-        lines.append(f"  --environment {environment.id}: {machines}")
+        lines.append(f"  --environment {environment.id}: {machines_told(needs)}")
         if full:
             lines += _table(needs.sizing.roles, width)
             lines += textwrap.wrap(

@@ -310,6 +310,8 @@ class Setting(_Data):
     pattern: str = ""
     when: str = ""
     example: str = ""
+    mind: str = ""
+    """What a person must know where it is left empty, a sentence; the plan says it loudly."""
     supplied: str = ""
     """A template of the value that it has with a bundle where the site gives none; it knows
     `supplies` and the settings that the site gives. What comes to nothing leaves the default."""

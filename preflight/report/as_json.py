@@ -18,6 +18,7 @@ from preflight.report.grouping import (
     sentence,
 )
 from preflight.report.words import counted
+from preflight.sizing import table_notes
 
 if TYPE_CHECKING:
     from preflight.report import shape
@@ -56,6 +57,7 @@ def report(assessment: Assessment) -> shape.ReportShape:
         "environment": needs.environment,
         "sizing": _sizing(needs.sizing),
         "other_sizings": [_sizing(table) for table in needs.other_sizings],
+        "notes": list(table_notes(needs)),
         "verdict": assessment.verdict.value,
         "sentence": sentence(assessment),
         "counts": _counts(assessment.all_findings),

@@ -10,6 +10,9 @@ from preflight.assessment import Assessment, HostResult
 from preflight.findings import Finding, Severity
 from preflight.report.grouping import BETWEEN, UNREACHED
 from preflight.report.words import clean, clean_lines, is_waived
+from preflight.sizing import table_notes
+
+NOTES = "what the tables say that no check can"
 
 
 def render_junit(assessment: Assessment) -> str:
@@ -31,8 +34,22 @@ def render_junit(assessment: Assessment) -> str:
     lines.append(f"<testsuites{_attributes(name=name, **whole, time=f'{seconds:.3f}')}>")
     for suite in suites:
         lines += suite.lines()
+    lines += _notes(assessment)
     lines.append("</testsuites>")
     return "\n".join(lines) + "\n"
+
+
+def _notes(assessment: Assessment) -> list[str]:
+    """What the tables say that no check can: a suite of nothing but words."""
+    notes = "\n".join(f"- {clean(note)}" for note in table_notes(assessment.needs))
+    if not notes:
+        return []
+    empty = _Suite(NOTES, (), None).totals()
+    return [
+        f"  <testsuite{_attributes(name=NOTES, **empty, time='0.000')}>",
+        f"    <system-out>{escape(notes, quote=False)}</system-out>",
+        "  </testsuite>",
+    ]
 
 
 class _Suite:

@@ -15,6 +15,12 @@ def next_steps(assessment: Assessment) -> list[str]:
     if "next" in extra:
         return [extra["next"]]
     ready = assessment.verdict in {Verdict.READY, Verdict.READY_WITH_WARNINGS}
+    why_not = assessment.needs.not_installed
+    if ready and why_not and not assessment.carries:
+        return [
+            f"Sitewright does not install {clean(assessment.needs.title)}: {clean(why_not)}",
+            "sitewright guide --map",
+        ]
     if "site" in extra:
         target = f"--site {shlex.quote(clean(extra['site']))}"
         problems = [host.seen.problem for host in assessment.hosts]

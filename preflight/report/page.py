@@ -33,6 +33,7 @@ from preflight.report.words import (
     name_list,
     subject_sentence,
 )
+from preflight.sizing import table_notes
 
 CELL_WORDS = {
     Mark.NONE: "–",
@@ -73,6 +74,7 @@ def render_page(assessment: Assessment) -> str:
         between(assessment),
         waivers(assessment),
         risks(assessment),
+        _notes(assessment),
         _sources(assessment),
         _next(assessment),
         machines(assessment),
@@ -188,6 +190,13 @@ def _carries(assessment: Assessment) -> str:
         return ""
     listed = table(["Solution", "Verdict", "Why"], rows)
     return section("What this machine can carry", scrolling(listed, "What it can carry"))
+
+
+def _notes(assessment: Assessment) -> str:
+    notes = "".join(f"<li>{safe(note)}</li>" for note in table_notes(assessment.needs))
+    if not notes:
+        return ""
+    return section("What the tables say that no check can", f"<ul>{notes}</ul>")
 
 
 def _sources(assessment: Assessment) -> str:

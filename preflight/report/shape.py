@@ -174,6 +174,8 @@ class ReportShape(TypedDict):
     environment: str
     sizing: SizingShape
     other_sizings: list[SizingShape]
+    notes: list[str]
+    """What the sizing and port tables say that no check can."""
     verdict: VerdictWord
     sentence: str
     counts: CountsShape

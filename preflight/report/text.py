@@ -21,6 +21,7 @@ from preflight.report.words import (
     severity_word,
     subject_sentence,
 )
+from preflight.sizing import table_notes
 
 _LABEL = 10
 _INDENT = 4
@@ -50,6 +51,7 @@ def render_text(
     _between(page, assessment)
     _waivers(page, assessment)
     _risks(page, assessment)
+    _notes(page, assessment)
     _other_sizings(page, assessment)
     _next(page, assessment)
     return page.text()
@@ -240,6 +242,15 @@ def _risks(page: Page, assessment: Assessment) -> None:
         signed = [f"{w.by}: {w.reason} (until {w.until.isoformat()})" for w in risk.accepted_by]
         for text in signed or ["nobody yet; it needs a name, a reason and a last day as a waiver"]:
             _told(page, "accepted", [((), text)])
+
+
+def _notes(page: Page, assessment: Assessment) -> None:
+    notes = table_notes(assessment.needs)
+    if not notes:
+        return
+    page.heading("What the tables say that no check can")
+    for note in notes:
+        page.item("-", note, indent=_INDENT, style=Style.PLAIN)
 
 
 def _other_sizings(page: Page, assessment: Assessment) -> None:
