@@ -71,9 +71,16 @@ def read_chart_file(
 
 
 def read_chart_files(
-    files: Mapping[str, bytes], *, where: str, values: Mapping[str, Any] | None = None
+    files: Mapping[str, bytes],
+    *,
+    where: str,
+    values: Mapping[str, Any] | None = None,
+    fetched: bool = False,
 ) -> ChartContents:
-    """The same for the files of a chart by their paths: each begins with the chart's folder."""
+    """The same for the files of a chart by their paths: each begins with the chart's folder.
+
+    `fetched` says that what it stands on is fetched by whoever asks, and need not be inside it.
+    """
     roots = sorted(
         (name for name in files if name.endswith("/Chart.yaml")), key=lambda name: name.count("/")
     )
@@ -84,7 +91,7 @@ def read_chart_files(
     if not isinstance(metadata.get("name"), str):
         why = f" ({described.broken[0].why})" if described.broken else ""
         raise HostileBundle(f"its Chart.yaml names no chart{why}", where=where)
-    reading = _Reading(files, roots, where)
+    reading = _Reading(files, roots, where, fetched=fetched)
     reading.chart(roots[0].removesuffix("Chart.yaml"), dict(values or {}), {})
     reading.listed(metadata)
     found = reading.found.settle()
@@ -103,8 +110,11 @@ def read_chart_files(
 class _Reading:
     """A chart and the charts inside it, each with the values that it would be given."""
 
-    def __init__(self, files: Mapping[str, bytes], roots: list[str], where: str) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], roots: list[str], where: str, *, fetched: bool
+    ) -> None:
         self._files = files
+        self._fetched = fetched
         self._where = where
         self._folders = [root.removesuffix("Chart.yaml") for root in roots]
         self.found = ImagesNamed()
@@ -131,7 +141,13 @@ class _Reading:
         own = {key: value for key, value in values.items() if key not in names}
         self._own(folder, own, values, helm_text(described.get("appVersion")))
         for use in inside:
-            if use.is_on(values, tags):
+            if not use.is_on(values, tags) or (self._fetched and not use.folder):
+                continue
+            if not use.folder:
+                self.found.open(
+                    f"the chart {use.chart}, on which it stands, is not inside it: what that names"
+                )
+            else:
                 passed = _as_mapping(values.get(use.name))
                 self.chart(use.folder, passed, values.get("global"), depth + 1, tags)
 
@@ -181,7 +197,7 @@ class _Reading:
         computed.untold = [_short(sentence) for sentence in computed.untold]
         self.found.take(computed)
 
-    def _inside(self, folder: str, described: dict[str, Any]) -> list[_Use]:
+    def _inside(self, folder: str, described: dict[str, Any]) -> list[Use]:
         """Every chart right inside another, as often as it is used."""
         listed = described.get("dependencies")
         if not isinstance(listed, list):
@@ -190,19 +206,17 @@ class _Reading:
             [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         )
         found = []
+        there = set()
         here = re.compile(f"{re.escape(folder)}charts/(?:[^/]+/){{1,2}}")
         for one in self._folders:
             if not here.fullmatch(one):
                 continue
             name = str(self._mapping(f"{one}Chart.yaml").get("name") or "")
             # One chart may stand in the list several times, under other names.
+            there.add(name)
             uses = [use for use in wanted if use.get("name") == name]
-            for use in uses or [{}]:
-                label = str(use.get("alias") or name)
-                tags = use.get("tags")
-                tags = tuple(map(str, tags)) if isinstance(tags, list) else ()
-                found.append(_Use(one, label, str(use.get("condition") or ""), tags))
-        return found
+            found += [use_of(use, one, name) for use in uses or [{}]]
+        return found + [use_of(use, "", "") for use in wanted if use.get("name") not in there]
 
     def _templates(self, folder: str) -> list[str]:
         return [name for name in self._files if name.startswith(f"{folder}templates/")]
@@ -215,11 +229,14 @@ class _Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
+class Use:
     """A chart inside another: where it lies, its name among the values, what turns it on."""
 
     folder: str
+    """Empty where it is not inside."""
     name: str
+    chart: str
+    """What it is called, with its version."""
     condition: str
     tags: tuple[str, ...]
 
@@ -231,6 +248,19 @@ class _Use:
                 return found
         known = [truth for tag in self.tags if (truth := _truth(tags.get(tag))) is not None]
         return any(known) if known else True
+
+
+def use_of(line: Mapping[Any, Any], folder: str, name: str) -> Use:
+    """A dependency as a Chart.yaml has it."""
+    tags = line.get("tags")
+    called = name or helm_text(line.get("name"))
+    return Use(
+        folder=folder,
+        name=helm_text(line.get("alias")) or called,
+        chart=f"{called} {helm_text(line.get('version'))}".strip(),
+        condition=helm_text(line.get("condition")),
+        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+    )
 
 
 class _Values:

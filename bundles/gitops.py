@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from bundles.chart_archive import READ
-from bundles.chart_images import laid_over, read_chart_files
+from bundles.chart_images import laid_over, read_chart_files, use_of
 from bundles.chart_templates import set_aside
 from bundles.named_images import ImagesNamed, images_of_object, search_text
 from bundles.problems import HostileBundle
@@ -162,7 +162,7 @@ class _Reading:
             if (rest := _below(path, folder)) is not None
         }
         try:
-            contents = read_chart_files(inside, where=by, values=values)
+            contents = read_chart_files(inside, where=by, values=values, fetched=True)
         except HostileBundle as problem:
             self.found.named.open(f"{by}: {problem.cause}")
             return
@@ -227,9 +227,14 @@ class _Reading:
         for key in ("resources", "bases", "components", "crds"):
             listed = document.get(key)
             for one in listed if isinstance(listed, list) else ():
-                if isinstance(one, str) and (
-                    "://" in one or one.startswith(("github.com/", "git@"))
-                ):
+                if not isinstance(one, str):
+                    continue
+                beside = _normal(str(PurePosixPath(path).parent / one))
+                if self._has(beside):
+                    continue
+                if not is_remote(one):
+                    self.found.named.open(f"{path}: what {one[:200]} holds, which is not here")
+                else:
                     self.found.named.open(
                         f"{path}: what {one[:200]} holds, which is fetched when it is rendered; "
                         "put it into the repository"
@@ -337,21 +342,33 @@ class _Reading:
     def _umbrella(self, document: dict[Any, Any], path: str) -> None:
         parent = PurePosixPath(path).parent
         own = self._read(str(parent / "values.yaml")).mapping
+        locked = {
+            helm_text(line.get("name")): line.get("version")
+            for line in _mappings(
+                self._read(str(parent / "Chart.lock")).mapping.get("dependencies")
+            )
+        }
         for line in _mappings(document.get("dependencies")):
             repository = helm_text(line.get("repository"))
             name = helm_text(line.get("name"))
             if any(str(parent / "charts" / name) == str(PurePosixPath(p).parent)
                    for p in self._files if p.endswith("/Chart.yaml")):  # fmt: skip
                 continue  # it lies inside the chart, and counts there
-            if repository.startswith("file://"):
-                continue  # it lies in the same repository, and counts by itself
-            if not repository:
+            if not use_of(line, "", "").is_on(own, _mapping(own.get("tags"))):
                 continue
             values = _mapping(own.get(helm_text(line.get("alias") or line.get("name"))))
             shared = _mapping(own.get("global"))
             if shared:
                 values = laid_over({"global": shared}, values)
-            self._chart(line.get("name"), repository, line.get("version"), values, path)
+            if repository.startswith("file://"):
+                beside = _normal(str(parent / repository.removeprefix("file://"))) or "."
+                if beside not in self._charts:
+                    self.found.named.open(f"{path}: which chart lies in {beside[:200]}")
+                elif values:
+                    self._own_chart(beside, values)
+                continue
+            version = locked.get(name, line.get("version"))
+            self._chart(line.get("name"), repository, version, values, path)
 
     def _given(self, files: Iterable[Any], folder: PurePosixPath, path: str) -> dict[str, Any]:
         """The values of files that lie in this repository; what lies elsewhere is told."""
@@ -370,6 +387,9 @@ class _Reading:
 
     def _has_folder(self, folder: str) -> bool:
         return folder == "." or any(path.startswith(f"{folder}/") for path in self._files)
+
+    def _has(self, path: str) -> bool:
+        return path in self._files or self._has_folder(path or ".")
 
     def _elsewhere(self, what: str, path: str) -> None:
         self.found.named.open(
@@ -420,6 +440,16 @@ def _bare(document: Any, path: str) -> Any:
     if not dropped:
         return document
     return {**document, "spec": {k: v for k, v in spec.items() if k not in dropped}}
+
+
+def is_remote(resource: str) -> bool:
+    """Whether Kustomize would fetch a resource."""
+    return bool(
+        "//" in resource
+        or "?ref=" in resource
+        or resource.startswith(("git@", "git::"))
+        or re.match(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[^/]+/", resource)
+    )
 
 
 def _is_inside(folder: str, folders: Iterable[str]) -> bool:

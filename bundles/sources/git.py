@@ -80,7 +80,7 @@ async def _tell_needs(
 
 async def _manifests(repository: Repository, tree: Sequence[Entry]) -> dict[str, bytes]:
     """The files of a commit that may name something, by their paths; links are not followed."""
-    chosen = [e for e in tree if e.is_file and e.path.endswith(MANIFESTS)]
+    chosen = [e for e in tree if e.is_file and e.path.endswith((*MANIFESTS, "Chart.lock"))]
     if sum(entry.size for entry in chosen) > _MOST_BYTES:
         raise SourceProblem(
             f"its manifests have more than {_MOST_BYTES} bytes",

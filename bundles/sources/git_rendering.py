@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from bundles.git_needs import Entry
-from bundles.gitops import chart_folders
+from bundles.gitops import chart_folders, is_remote
 from bundles.sources.git_repository import Repository
 from bundles.sources.renderers import RenderFailed
 from bundles.sources.workshop import Workshop
 from bundles.yaml_documents import read_documents
 
 _MOST_BYTES: Final = 256 * 1024 * 1024
-_MOST_FOLDERS: Final = 300
+_MOST_SECONDS: Final = 900.0
+"""For all charts and folders of a repository."""
 _NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _NOT_HERE: Final = "missing in charts/"
 """Helm's words for a chart whose dependencies are fetched first."""
@@ -62,18 +64,30 @@ async def render_repository(
     checkout = repository.folder / "checkout"
     contents = await repository.contents(entry.object for entry in ordinary)
     await asyncio.to_thread(_write, checkout, ordinary, contents)
-    for folder in charts:
-        await _chart(shop, checkout, folder, rendered)
-    for folder in folders[:_MOST_FOLDERS]:
-        try:
-            text = await shop.renderers.kustomize(shop, checkout / folder)
-            rendered.texts[f"{folder} (as Kustomize renders it)"] = text or ""
-        except RenderFailed as failed:
-            rendered.failed.append(f"what Kustomize makes of {folder}: {_plain(failed, checkout)}")
-    if len(folders) > _MOST_FOLDERS:
-        rendered.failed.append(f"what Kustomize makes of {len(folders) - _MOST_FOLDERS} more")
+    until = time.monotonic() + _MOST_SECONDS
+    left = 0
+    for number, folder in enumerate((*charts, *folders)):
+        if time.monotonic() > until:
+            left += 1
+        elif number < len(charts):
+            await _chart(shop, checkout, folder, rendered)
+        else:
+            await _folder(shop, checkout, folder, rendered)
+    if left:
+        rendered.failed.append(
+            f"what {left} more of its charts and folders render, since that takes more than "
+            f"{_MOST_SECONDS:.0f} s"
+        )
     await asyncio.to_thread(shutil.rmtree, checkout, ignore_errors=True)
     return rendered
+
+
+async def _folder(shop: Workshop, checkout: Path, folder: str, rendered: Rendered) -> None:
+    try:
+        text = await shop.renderers.kustomize(shop, checkout / folder)
+        rendered.texts[f"{folder} (as Kustomize renders it)"] = text or ""
+    except RenderFailed as failed:
+        rendered.failed.append(f"what Kustomize makes of {folder}: {_plain(failed, checkout)}")
 
 
 async def _chart(shop: Workshop, checkout: Path, folder: str, rendered: Rendered) -> None:
@@ -121,7 +135,7 @@ def _needs_more(folder: str, found: Mapping[str, dict[Any, Any]], depth: int = 0
     return (
         depth > 20
         or any(key in document for key in ("helmCharts", "helmChartInflationGenerator"))
-        or any("://" in one or one.startswith(("github.com/", "git@")) for one in below)
+        or any(is_remote(one) for one in below)
         or any(
             _needs_more(inner, found, depth + 1)
             for one in below

@@ -32,6 +32,7 @@ _MOST_WORDS: Final = 64 * 1024
 _MOST_MEMORY: Final = 16 * 1024 * 1024
 """Kilobytes of addresses: Go takes many and uses few."""
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_MACH_O: Final = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _NO_WAY_OUT: Final = "http://127.0.0.1:9"
 
 
@@ -50,6 +51,7 @@ class Renderers:
     _found: dict[str, asyncio.Task[Path | None]] = field(default_factory=dict)
     _helps: dict[Path, str] = field(default_factory=dict)
     _offline: tuple[str, ...] | None = None
+    _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     async def program(self, shop: Workshop, name: str) -> Path | None:
         """Where a program is; None where there is none."""
@@ -94,9 +96,10 @@ class Renderers:
             path = folder / name
             await asyncio.to_thread(shutil.copyfile, shop.store.path(blob.digest), path)
             path.chmod(0o700)
-            return path
+            if await asyncio.to_thread(_is_program, path):
+                return path
         found = shutil.which(name, path=self.search)
-        return Path.cwd() / found if found else None
+        return unwrapped(Path.cwd() / found, name) if found else None
 
     def _line(self, name: str) -> FileWanted | None:
         here = _ARCHITECTURES.get(platform.machine(), "")
@@ -118,6 +121,10 @@ class Renderers:
         return self._offline
 
     async def _run(self, argv: Sequence[str], own: Path) -> str:
+        async with self._at_once:
+            return await self._run_now(argv, own)
+
+    async def _run_now(self, argv: Sequence[str], own: Path) -> str:
         limited = ("/bin/sh", "-c", f'ulimit -v {_MOST_MEMORY} 2>/dev/null; exec "$@"', "sh")
         try:
             process = await asyncio.create_subprocess_exec(
@@ -152,6 +159,21 @@ class Renderers:
         if process.returncode:
             raise RenderFailed(_cause(errors or b"it said too much to show"))
         return output.decode("utf-8", "replace")
+
+
+def _is_program(path: Path) -> bool:
+    """Whether a file can be started: an archive that holds the program cannot."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    return head == b"\x7fELF" or head[:2] == b"#!" or head in _MACH_O
+
+
+def unwrapped(path: Path, name: str, *, snaps: Path = Path("/snap")) -> Path:
+    """The program itself, where snapd stands before it: that one wants the maker's home."""
+    if path.resolve().name != "snap":
+        return path
+    places = (snaps / name / "current" / name, snaps / name / "current" / "bin" / name)
+    return next((place for place in places if place.is_file()), path)
 
 
 def _surroundings(own: Path, program: Path) -> dict[str, str]:

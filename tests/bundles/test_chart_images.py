@@ -361,6 +361,21 @@ def test_the_images_that_a_chart_lists_are_a_perhaps(tmp_path: Path) -> None:
     assert found.perhaps == ("q.io/hub:1",)
 
 
+def test_a_chart_on_which_it_stands_and_that_is_not_inside_is_told(tmp_path: Path) -> None:
+    head = (
+        HEAD
+        + "dependencies: [{name: db, version: 1.2.3, repository: 'https://x', condition: db.on}]\n"
+    )
+    values = "db: {image: {repository: q.io/db, tag: '1'}}\n"
+    found = read(tmp_path, {"Chart.yaml": head, "values.yaml": values})
+    assert found.unread == (
+        "the chart db 1.2.3, on which it stands, is not inside it: what that names",
+    )
+    assert not found.images
+    off = read(tmp_path, {"Chart.yaml": head, "values.yaml": "db: {'on': false}\n"})
+    assert not off.unread
+
+
 def test_files_that_templates_take_in_are_a_perhaps(tmp_path: Path) -> None:
     files = {
         "files/a.yaml": pod("- image: q.io/taken:1"),

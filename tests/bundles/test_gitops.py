@@ -119,7 +119,8 @@ def test_what_cannot_be_told_is_named() -> None:
     )
     assert any("image: not-counted-in-flow-style, which has no tag" in one for one in unread)
     assert any("templates/x.yaml, line 3: which image {{ .Values.image }}" in one for one in unread)
-    assert len(unread) == 5
+    assert any("which chart lies in charts/own" in one for one in unread)
+    assert len(unread) == 6
 
 
 @pytest.mark.parametrize(
@@ -320,6 +321,43 @@ def test_a_chart_in_the_repository_is_given_what_its_application_sets() -> None:
     assert set(found.images) == {"q.io/own:1", "q.io/own:2"}
     assert [one.name for one in found.charts] == ["far"]
     assert any("which version of the chart far" in one for one in found.unread)
+
+
+def test_what_a_chart_of_the_repository_stands_on_is_as_its_lock_and_its_values_say() -> None:
+    head = (
+        b"name: all\nversion: 1.0.0\ndependencies:\n"
+        b"- {name: loki, repository: 'https://c.example.org', version: '^6', alias: logs}\n"
+        b"- {name: off, repository: 'https://c.example.org', version: 1.0.0, condition: off.use}\n"
+        b"- {name: tagged, repository: 'https://c.example.org', version: 1.0.0, tags: [no]}\n"
+        b"- {name: own, repository: 'file://../own', version: 1.0.0}\n"
+    )
+    files = {
+        "all/Chart.yaml": head,
+        "all/Chart.lock": b"dependencies: [{name: loki, version: 6.5.2}]\n",
+        "all/values.yaml": b"logs: {image: {tag: x}}\noff: {use: false}\ntags: {no: false}\n"
+        b"own: {image: {tag: '2'}}\n",
+        "own/Chart.yaml": b"name: own\nversion: 1.0.0\n",
+        "own/values.yaml": b"image: {repository: q.io/own, tag: '1'}\n",
+    }
+    found = read_manifests(files)
+    assert [(one.name, one.version, one.values) for one in found.charts] == [
+        ("loki", "6.5.2", {"image": {"tag": "x"}})
+    ]
+    assert set(found.images) == {"q.io/own:1", "q.io/own:2"}
+    assert not found.unread
+
+
+def test_resources_that_are_elsewhere_are_told() -> None:
+    text = (
+        b"resources: [here.yaml, gone.yaml, base, 'gitlab.com/a/b//c?ref=v1', 'git::https://x/y']\n"
+    )
+    files = {"o/kustomization.yaml": text, "o/here.yaml": b"a: 1\n", "o/base/x.yaml": b"a: 1\n"}
+    told = read_manifests(files).unread
+    assert [one.partition(": what ")[2].split(" holds")[0] for one in told] == [
+        "gone.yaml",
+        "gitlab.com/a/b//c?ref=v1",
+        "git::https://x/y",
+    ]
 
 
 def test_a_template_of_another_program_is_a_perhaps() -> None:

@@ -20,7 +20,7 @@ from bundles.opened import open_bundle
 from bundles.problems import SourceProblem
 from bundles.recipe import FileWanted, Recipe
 from bundles.sources import renderers
-from bundles.sources.renderers import Renderers, RenderFailed
+from bundles.sources.renderers import Renderers, RenderFailed, unwrapped
 from bundles.structure import read_structure
 from tests.bundles.conftest import MOMENT
 from tests.bundles.places import Layout, RunningRegistry, layer
@@ -245,6 +245,31 @@ async def test_the_words_of_a_program_that_fails_are_told(tmp_path: Path) -> Non
     assert await render(tmp_path / "nothing") is None
 
 
+def test_a_program_that_snapd_starts_is_taken_itself(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "snap").write_text("")
+    (link := tmp_path / "bin" / "helm").symlink_to("snap")
+    assert unwrapped(link, "helm", snaps=tmp_path / "snap") == link
+    own = tmp_path / "snap" / "helm" / "current" / "helm"
+    own.parent.mkdir(parents=True)
+    own.write_text("")
+    assert unwrapped(link, "helm", snaps=tmp_path / "snap") == own
+    assert unwrapped(own, "helm", snaps=tmp_path / "snap") == own
+
+
+def test_an_archive_that_holds_the_program_is_not_started(
+    there: str, www: Path, tmp_path: Path
+) -> None:
+    publish(www, {"templates/a.yaml": POD + f"    - image: {there}/plain:1\n"})
+    (tmp_path / "helm.tar.gz").write_bytes(b"\x1f\x8b an archive")
+    sha256 = hashlib.sha256(b"\x1f\x8b an archive").hexdigest()
+    file = {"name": "helm", "url": (tmp_path / "helm.tar.gz").as_uri(), "sha256": sha256}
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0"}
+        made = create(tmp_path / "b", charts=[line], files=[file])
+    assert any("there is no Helm here" in what for _, what in told(made))
+
+
 def test_the_file_of_this_architecture_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     files = [
@@ -280,7 +305,8 @@ def test_folders_and_charts_of_a_repository_are_rendered(there: str, tmp_path: P
     sentences = [what for kind, what in told(made) if kind == "untold"]
     assert any(one.startswith("what Kustomize makes of overlays/broken: ") for one in sentences)
     assert any("https://x.example.org/all.yaml holds" in one for one in sentences)
-    assert len(sentences) == 2
+    assert any("nothing.yaml holds, which is not here" in one for one in sentences)
+    assert len(sentences) == 3
     assert not any(str(tmp_path) in one for one in sentences)
     assert again(made, tmp_path / "again") == (tmp_path / "b/index.json").read_bytes()
 
