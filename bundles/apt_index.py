@@ -28,6 +28,7 @@ from bundles.apt_signature import AptKey
 from bundles.layout import Item
 from bundles.opened import BlobReader, Bundle
 from bundles.problems import HostileBundle
+from foundation.isolation import environment
 from foundation.problems import InputProblem
 
 COMPONENT: Final = "main"
@@ -235,7 +236,7 @@ def _unzstd(raw: bytes, where: str) -> bytes:
         )
     with subprocess.Popen(
         [program, "-dc", "--memory=64MB"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, env=environment(),
     ) as process:  # fmt: skip
         assert process.stdin is not None  # noqa: S101 - asked for above
         assert process.stdout is not None  # noqa: S101 - asked for above

@@ -18,6 +18,7 @@ from typing import Final
 from bundles.budgets import HELPER_BYTES, HELPER_SECONDS
 from bundles.problems import SourceProblem
 from bundles.strict_json import parse_json
+from foundation.isolation import environment
 from foundation.secrets import Secret
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -46,6 +47,7 @@ async def ask_helper(name: str, server: str, *, seconds: float = HELPER_SECONDS)
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            env=environment(),
         )
     except OSError as error:
         return Helped(problem=f"it cannot be started: {error.strerror}")

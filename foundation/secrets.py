@@ -9,20 +9,35 @@ screen can be searched for it.
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from foundation.problems import InputProblem
+from foundation.secret_forms import forms
 
 MASK: Final = "******"
-_SHORTEST_TO_REDACT: Final = 4
-"""Shorter secrets occur by chance in any text; masking them would make logs unreadable."""
-
 _LARGEST: Final = 1 << 20
 """Characters of a secret that is a whole file; a chain of certificates has some thousands."""
 
-_known: set[str] = set()
+_known: dict[str, None] = {}
+"""Every form of every secret of this process, the longest first."""
+_values: set[str] = set()
+
+_given: dict[str, Secret] = {}
+"""What the environment held, by name."""
+_IN_ENVIRONMENT: Final = re.compile(r"SITEWRIGHT_(?:SECRET_\w+|(?:\w+_)?(?:PASSWORD|PASSPHRASE))")
+
+
+def _know(value: str) -> None:
+    if value not in _values:
+        _values.add(value)
+        found = sorted({*_known, *forms(value)}, key=len, reverse=True)
+        _known.clear()
+        _known.update(dict.fromkeys(found))
 
 
 class Secret:
@@ -32,9 +47,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        for line in {value, value.strip(), *value.splitlines()}:
-            if len(line) >= _SHORTEST_TO_REDACT:
-                _known.add(line)
+        _know(value)
 
     def reveal(self) -> str:
         """The value itself, for the one call that hands it to its consumer."""
@@ -68,8 +81,8 @@ class Secret:
 
 
 def redact(text: str) -> str:
-    """The text with every secret known to this process masked, longest first."""
-    for value in sorted(_known, key=len, reverse=True):
+    """The text with every secret known to this process masked, in every form, longest first."""
+    for value in _known:
         if value in text:
             text = text.replace(value, MASK)
     return text
@@ -96,7 +109,25 @@ def secret_from_file(path: Path, *, whole: bool = False) -> Secret:
         ) from error
 
 
+@contextmanager
+def taken_from_environment() -> Iterator[None]:
+    """Take every secret out of the environment for the life of a command.
+
+    Nothing that is started meanwhile inherits one: neither a program of ours, nor a ProxyCommand,
+    nor the shell of a durable job.
+    """
+    _given.clear()
+    for name in [name for name in os.environ if _IN_ENVIRONMENT.fullmatch(name)]:
+        value = os.environ.pop(name)
+        if value:
+            _given[name] = Secret(value)
+    try:
+        yield
+    finally:
+        _given.clear()
+
+
 def secret_from_environment(name: str) -> Secret | None:
-    """The secret that an environment variable holds, or None where it is not set."""
+    """The secret that an environment variable holds or held, or None where it is not set."""
     value = os.environ.get(name)
-    return Secret(value) if value else None
+    return Secret(value) if value else _given.get(name)

@@ -98,17 +98,20 @@ def build_parser(chosen: str | None = None, *, alone: bool = False) -> argparse.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     with gated():
-        return _main(arguments)
-
-
-def _main(arguments: Sequence[str] | None) -> int:
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    # No package beside ours has a say in how files are read, and the search for one takes 20 ms.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    try:
+        words = list(sys.argv[1:] if arguments is None else arguments)
         if words == ["--version"]:
             print(f"sitewright {__version__}")
             return ExitCode.DONE
+        from foundation.secrets import taken_from_environment
+
+        with taken_from_environment():
+            return _main(words)
+
+
+def _main(words: list[str]) -> int:
+    # No package beside ours has a say in how files are read, and the search for one takes 20 ms.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    try:
         return int(_run(words))
     except Problem as problem:
         _tell(problem)

@@ -171,3 +171,23 @@ def test_the_program_that_is_installed_is_isolated_itself(tmp_path: Path) -> Non
     done = subprocess.run([program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
     assert (ROOT / "bundles/sources/install.sh").read_text().count("sed '1s|") == 1
+
+
+_STARTS = ("subprocess.run", "subprocess.Popen", "subprocess.check_output", "subprocess.call",
+           "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell",
+           "loop.subprocess_exec", "os.execv", "os.system", "os.popen")  # fmt: skip
+
+
+def test_every_program_is_given_an_environment_that_is_named() -> None:
+    """None inherits whatever stands in ours, secrets among it."""
+    wrong = []
+    for path in _sources():
+        where = str(path.relative_to(ROOT))
+        if path.suffix != ".py" or "/solutions/" in where or "on_" in path.parent.name:
+            continue
+        for node in ast.walk(ast.parse(_text(path))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in _STARTS:
+                continue
+            if not any(keyword.arg == "env" for keyword in node.keywords):
+                wrong.append(f"{where}:{node.lineno}: {ast.unparse(node)[:60]}")
+    assert wrong == []

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from foundation.problems import ExitCode, InputProblem
-from foundation.secrets import secret_from_environment, secret_from_file
+from foundation.secrets import secret_from_file
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -57,13 +57,9 @@ def _named(secrets: tuple[str, ...]) -> str:
 
 
 def _know_secrets(files: list[Path]) -> None:
-    """Make every secret known that can be had, so that the search can find it."""
-    import os
+    """Make every secret known that can be had, so that the search can find it.
 
+    Those of the environment are known from the beginning of the command.
+    """
     for path in files:
         secret_from_file(path)
-    for name in os.environ:
-        if name.startswith("SITEWRIGHT_SECRET_") or name in (
-            "SITEWRIGHT_PASSWORD", "SITEWRIGHT_SUDO_PASSWORD", "SITEWRIGHT_PASSPHRASE"
-        ):  # fmt: skip
-            secret_from_environment(name)

@@ -11,6 +11,7 @@ from foundation.hosts import jobs
 from foundation.hosts.connection import Become, Connection
 from foundation.hosts.jobs_model import JobLine, JobSpec, JobStatus
 from foundation.hosts.model import Host
+from foundation.isolation import NOWHERE, environment
 from foundation.paths import data_folder
 from foundation.problems import InputProblem
 from installer.solution import load_solution
@@ -48,7 +49,7 @@ def _sudo_works() -> bool:
     try:
         seen = subprocess.run(
             ["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=_SUDO_SECONDS, check=False,
+            timeout=_SUDO_SECONDS, check=False, cwd=NOWHERE, env=environment(),
         )  # fmt: skip
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
+from foundation import secrets
 from foundation.hosts.connection import Credentials
 from foundation.problems import InputProblem
 from foundation.secrets import (
@@ -21,9 +23,20 @@ from foundation.secrets import (
     redact,
     secret_from_environment,
     secret_from_file,
+    taken_from_environment,
 )
 
 VALUE = "correct-horse-battery"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def known_here_alone() -> Iterator[None]:
+    """What these tests make known is not looked for in the tests after them."""
+    values, known = set(secrets._values), dict(secrets._known)
+    yield
+    for kept, before in ((secrets._values, values), (secrets._known, known)):
+        kept.clear()
+        kept.update(before)  # type: ignore[arg-type]  # each is given back its own
 
 
 @dataclass
@@ -116,3 +129,79 @@ def test_the_environment_gives_a_secret_or_none(monkeypatch: pytest.MonkeyPatch)
     assert secret_from_environment("SITEWRIGHT_TEST") is None
     monkeypatch.delenv("SITEWRIGHT_TEST")
     assert secret_from_environment("SITEWRIGHT_TEST") is None
+
+
+TYPED = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=40)
+ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+def encoded_in_the_ways_of_the_trade(value: str, before: str, after: str) -> dict[str, str]:
+    """A secret as programs print it; each made by other means than ours."""
+    import base64
+    import html
+    import shlex
+    import urllib.parse
+
+    import yaml
+
+    raw = f"{before}:{value}{after}".encode()
+    return {
+        "basic": base64.b64encode(raw).decode(),
+        "base64": base64.b64encode(value.encode()).decode(),
+        "base64 for URLs": base64.urlsafe_b64encode(raw).decode(),
+        "hexadecimal": raw.hex(),
+        "HEXADECIMAL": raw.hex().upper(),
+        "URL": f"https://u:{urllib.parse.quote(value, safe='')}@x",
+        "form": urllib.parse.urlencode({"p": value}),
+        "JSON": json.dumps({"p": value}),
+        "JSON as it is": json.dumps({"p": value}, ensure_ascii=False),
+        "JSON in JSON": json.dumps(json.dumps({"p": value})),
+        "shell": shlex.join(["--password", value]),
+        "Python": repr({"p": value}),
+        "HTML": html.escape(f"<p>{value}</p>"),
+        "YAML": yaml.safe_dump({"p": value}, width=10_000),
+    }
+
+
+@given(TYPED, ANY, ANY)
+def test_a_secret_is_found_in_the_encodings_of_the_trade(
+    value: str, before: str, after: str
+) -> None:
+    Secret(value)
+    for way, text in encoded_in_the_ways_of_the_trade(value, before, after).items():
+        assert MASK in redact(text), way
+        # What is left over is less than would give the secret away.
+        hidden = redact(text)
+        assert len(hidden.replace(MASK, "")) <= len(text) - len(value) + 4, way
+
+
+def test_a_key_of_many_lines_is_found_in_base64_of_many_lines() -> None:
+    import base64
+
+    key = "\n".join(f"line {n} of a private key, with more of it" for n in range(8)) + "\n"
+    Secret(key)
+    for width in (76, 64):
+        text = base64.b64encode(key.encode()).decode()
+        lines = [text[at : at + width] for at in range(0, len(text), width)]
+        assert all(redact(line) == MASK for line in lines[:-1])
+    assert redact(base64.encodebytes(key.encode()).decode()).count(MASK) >= len(key) // 57
+
+
+def test_secrets_of_the_environment_are_taken_out_of_it_and_still_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import os
+    import subprocess
+
+    monkeypatch.setenv("SITEWRIGHT_SUDO_PASSWORD", VALUE)
+    monkeypatch.setenv("SITEWRIGHT_SECRET_TOKEN", "token-of-the-site")
+    monkeypatch.setenv("SITEWRIGHT_VENV", "/somewhere")
+    with taken_from_environment():
+        assert secret_from_environment("SITEWRIGHT_SUDO_PASSWORD") == Secret(VALUE)
+        assert secret_from_environment("SITEWRIGHT_SECRET_TOKEN") == Secret("token-of-the-site")
+        assert redact("token-of-the-site") == MASK
+        inherited = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout
+        assert VALUE not in inherited
+        assert "token-of-the-site" not in inherited
+        assert os.environ["SITEWRIGHT_VENV"] == "/somewhere"
+    assert secret_from_environment("SITEWRIGHT_SUDO_PASSWORD") is None
