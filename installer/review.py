@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from installer.carried import SITE
 
 if TYPE_CHECKING:
-    from installer.plan import Plan
+    from installer.supplies import whose_word
+from installer.plan import Plan
 
 
 def beside_the_steps(plan: Plan, *, full: bool = False) -> list[str]:
@@ -31,11 +32,12 @@ def beside_the_steps(plan: Plan, *, full: bool = False) -> list[str]:
         lines.append(f"Group of {', '.join(hosts)} for playbooks: {group}")
     supplies = dict(plan.supplies)
     if supplies:
-        keys = supplies.get("keys")
-        whose = f"signatures by {keys}" if keys else "NO signature is asked for"
         lines.append(
-            f"Supplied from {supplies['bundle']}, index {supplies['index'][7:19]}; {whose}."
+            f"Supplied from {supplies['bundle']}, index {supplies['index'][7:19]}; "
+            f"{whose_word(plan)}."
         )
+        if supplies.get("older"):
+            lines.append("An older bundle than the site had is allowed (--allow-older).")
     if full and plan.settings:
         lines.append("Settings as they are used:")
         lines += [f"  {name} = {value}" for name, value in plan.settings if value]

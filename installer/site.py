@@ -160,7 +160,9 @@ class Supplies(_Part):
     bundle: Annotated[str, AfterValidator(_word)] | None = None
     """A folder or a file; relative paths count from the site file's folder."""
     keys: Annotated[str, AfterValidator(_word)] | None = None
-    """allowed_signers: who may have made it; without, Sitewright's own, where there is one."""
+    """allowed_signers: who may have made it; Sitewright's own list, where it is, holds as well."""
+    unsigned: Literal["accepted"] | None = None
+    """That nobody is asked who made it, where neither list is there."""
     registry: Endpoint | None = None
     """host:port of a registry of the site, or of one that serves the bundle."""
     apt: Url | None = None

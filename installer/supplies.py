@@ -6,6 +6,7 @@ run begins with the whole bundle verified, signature first, and with the same in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from foundation.hosts.transfer import SUPPLIES
 from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
+    from bundles.age import Stamp
     from bundles.layout import Item
+    from bundles.opened import Bundle
     from bundles.signers import Signer
     from bundles.structure import Structure
     from bundles.verify import Verified
@@ -35,6 +38,12 @@ class Supplied:
     structure: Structure
     signer: str
     """Who signed it; empty where nobody's signature was asked for."""
+    own_keys: Path | None = None
+    """Sitewright's own list on this machine, where it has to hold beside the site's."""
+    unsigned: bool = False
+    """Whether the site file says that nobody's signature is asked for."""
+    older: bool = False
+    """Whether a person allowed an older bundle than the site had."""
 
     @property
     def index(self) -> str:
@@ -42,7 +51,7 @@ class Supplied:
         return self.structure.index_digest
 
 
-def read_supplies(site: Site, base: Path) -> Supplied | None:
+def read_supplies(site: Site, base: Path, *, allow_older: bool = False) -> Supplied | None:
     """The site's bundle, its index read and its signature checked; None where it has none.
 
     `base` is the site file's folder. Raises BundleProblem, InputProblem. The bytes are verified
@@ -51,39 +60,152 @@ def read_supplies(site: Site, base: Path) -> Supplied | None:
     path = site.bundle_path(base)
     if path is None:
         return None
+    from bundles.age import stamp_of
     from bundles.opened import open_bundle
     from bundles.structure import read_structure
-    from bundles.verify import check_signature
 
-    keys = keys_of(site, base)
+    keys, own = keys_of(site, base), own_keys_of(site, base)
     with open_bundle(path) as bundle:
-        signer = check_signature(bundle, _signers(keys))
+        signer = _signed_by(bundle, keys, own)
         structure = read_structure(bundle)
-    made_for = structure.index.solution
-    if site.solution is not None and made_for != site.solution:
-        raise InputProblem(
-            f"the bundle was made for {made_for}, and the site is one of {site.solution}",
-            where=str(path),
-            remedy="Name the bundle that was made for this solution.",
-        )
-    return Supplied(path.absolute(), keys, structure, signer.name if signer else "")
+    _made_for(site, structure, str(path))
+    if not allow_older:
+        _not_older(site, stamp_of(structure.index, structure.index_digest), str(path))
+    return Supplied(
+        path.absolute(),
+        keys,
+        structure,
+        signer.name if signer else "",
+        own_keys=own,
+        unsigned=site.supplies.unsigned is not None,
+        older=allow_older,
+    )
 
 
 def keys_of(site: Site, base: Path) -> Path | None:
     """The file of who may have made the bundle: the site's, else Sitewright's own."""
-    from foundation.paths import config_folder
-
     named = site.keys_path(base)
     if named is not None:
         return named.absolute()
-    own = config_folder() / "allowed_signers"
+    own = own_signers()
     return own if own.exists() else None
+
+
+def own_keys_of(site: Site, base: Path) -> Path | None:
+    """Sitewright's own list where the site names another, which does not stand in its place.
+
+    A site file and a bundle often come by one courier; this machine's own list does not.
+    """
+    own = own_signers()
+    named = site.keys_path(base)
+    if named is None or not own.exists() or named.resolve() == own.resolve():
+        return None
+    return own
+
+
+def own_signers() -> Path:
+    """Where this machine's own list of makers lies, or would lie."""
+    from foundation.paths import config_folder
+
+    return config_folder() / "allowed_signers"
 
 
 def _signers(keys: Path | None) -> tuple[Signer, ...]:
     from bundles.signers import read_signers
 
     return read_signers(keys) if keys else ()
+
+
+def _signed_by(bundle: Bundle, keys: Path | None, own: Path | None) -> Signer | None:
+    """Who signed a bundle, by every list that has to hold; raises SignatureProblem."""
+    from bundles.problems import SignatureProblem
+    from bundles.verify import check_signature
+
+    signer = check_signature(bundle, _signers(keys))
+    if own is None:
+        return signer
+    try:
+        check_signature(bundle, _signers(own))
+    except SignatureProblem as problem:
+        raise SignatureProblem(
+            f"by the site's keys ({keys}) it is of {signer.name if signer else 'nobody'}, and "
+            f"this machine's own list ({own}) does not have that maker",
+            where=str(bundle.path),
+            remedy="The site's list came with the site. Ask the maker for the public key another "
+            f"way; if it is the one that signed, add its line to {own}.",
+        ) from problem
+    return signer
+
+
+def _made_for(site: Site, structure: Structure, where: str) -> None:
+    made = structure.index
+    if site.solution is not None and made.solution != site.solution:
+        raise InputProblem(
+            f"the bundle was made for {made.solution}, and the site is one of {site.solution}",
+            where=where,
+            remedy="Name the bundle that was made for this solution.",
+        )
+    environment = _environment(site)
+    if made.environment not in ("default", environment) and environment is not None:
+        raise InputProblem(
+            f"the bundle was made for the environment {made.environment}, and the site is "
+            f"{environment}",
+            where=where,
+            remedy="Name the bundle that was made for this environment, or make one: sitewright "
+            "bundle create --site FILE.",
+        )
+
+
+def _environment(site: Site) -> str | None:
+    """The environment of a site, its solution's own where it names none."""
+    if site.environment is not None or site.solution is None:
+        return site.environment
+    from installer.solution import load_solution
+
+    try:
+        return load_solution(site.solution).environment(None).id
+    except InputProblem:
+        return None  # a solution that is not known is told where it is looked for
+
+
+def _memory(site: Site) -> Path:
+    from foundation.paths import state_folder
+    from installer.runs import site_key
+
+    return state_folder() / "bundles" / f"{site_key(site)}.json"
+
+
+def _not_older(site: Site, stamp: Stamp, where: str) -> None:
+    from bundles.age import is_older, stamp_from
+
+    file = _memory(site)
+    try:
+        before = stamp_from(json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise InputProblem(
+            f"which bundle this site had last cannot be read: {error}",
+            where=str(file),
+            remedy="Look at the file; remove it if the bundle that is named is the one that is "
+            "meant.",
+        ) from error
+    if before is not None and is_older(stamp, before):
+        raise InputProblem(
+            f"it is older than the one that this site had: this is {stamp}, and it had {before}",
+            where=where,
+            remedy="Name the newer one. If the older one is meant, say so with --allow-older.",
+        )
+
+
+def remember_bundle(site: Site, found: Verified) -> None:
+    """Note which bundle a site has now, for the next one to be compared with."""
+    from bundles.age import stamp_of
+    from foundation.paths import write_private
+
+    structure = found.structure
+    stamp = stamp_of(structure.index, structure.index_digest)
+    write_private(_memory(site), json.dumps(stamp.as_dict(), indent=1) + "\n")
 
 
 def template_values(site: Site, supplied: Supplied | None) -> dict[str, Any]:
@@ -105,7 +227,28 @@ def as_plan(supplied: Supplied | None) -> tuple[tuple[str, str], ...]:
         ("bundle", str(supplied.path)),
         ("keys", str(supplied.keys) if supplied.keys else ""),
         ("index", supplied.index),
+        ("own_keys", str(supplied.own_keys) if supplied.own_keys else ""),
+        ("signer", supplied.signer),
+        ("unsigned", "accepted" if supplied.unsigned else ""),
+        ("older", "allowed" if supplied.older else ""),
     )
+
+
+def whose_word(plan: Plan) -> str:
+    """Who says that a plan's bundle is good, and who named them: a sentence for the review."""
+    kept = dict(plan.supplies)
+    signer, keys, own = kept.get("signer"), kept.get("keys"), kept.get("own_keys")
+    if not keys:
+        return (
+            "NOBODY's signature is asked for, as the site file accepts (unsigned: accepted)"
+            if kept.get("unsigned")
+            else "NO signature is asked for, so it is not installed from: name `keys:`, or accept "
+            "that with `unsigned: accepted`"
+        )
+    by = f"signed by {signer}" if signer else f"signatures by {keys}"
+    if own:
+        return f"{by}, whom both the site's list ({keys}) and this machine's own ({own}) name"
+    return f"{by}, whom {keys} names"
 
 
 def items_text(items: Iterable[Item]) -> str:
@@ -141,16 +284,33 @@ def verify_for(
     kept: Mapping[str, str] = dict(plan.supplies)
     if "bundle" not in kept:
         return None
-    from bundles.problems import CorruptBundle
-    from bundles.verify import verify_bundle
+    from bundles.layout import INDEX_NAME
+    from bundles.opened import open_bundle, read_document
+    from bundles.problems import CorruptBundle, SignatureProblem
+    from bundles.strict_json import digest_of
+    from bundles.verify import verify_open
 
     path = Path(kept["bundle"])
-    keys = Path(kept["keys"]) if kept.get("keys") else None
-    found = verify_bundle(path, _signers(keys), progress=progress)
-    if found.structure.index_digest != kept["index"]:
-        raise CorruptBundle(
-            "it is another bundle than the one that the plan was made with",
-            where=str(path),
-            remedy="Bring that one back, or make and review a new plan.",
-        )
-    return found
+    keys, own = _path(kept.get("keys")), _path(kept.get("own_keys"))
+    with open_bundle(path) as bundle:
+        if digest_of(read_document(bundle, INDEX_NAME)) != kept["index"]:
+            raise CorruptBundle(
+                "it is another bundle than the one that the plan was made with",
+                where=str(path),
+                remedy="Bring that one back, or make and review a new plan.",
+            )
+        # A plan of an older Sitewright does not say, and was reviewed as it stands.
+        if keys is None and kept.get("unsigned", "accepted") != "accepted":
+            raise SignatureProblem(
+                "nobody is named who may have made it, so anybody may have",
+                where=str(path),
+                remedy="Name the makers' file in the site file (supplies: {bundle: …, keys: "
+                "FILE}), or put it at ~/.config/sitewright/allowed_signers. If an unsigned bundle "
+                "is meant, say so: supplies: {bundle: …, unsigned: accepted}.",
+            )
+        _signed_by(bundle, keys, own)
+        return verify_open(bundle, _signers(keys), progress=progress)
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

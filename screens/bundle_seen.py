@@ -113,6 +113,8 @@ class Rows:
     bundle: BundleSeen | None = None
     path: Path | None = None
     keys: Path | None = None
+    unsigned: bool = False
+    """Whether a person accepts that nobody is asked who made it."""
     chosen: str = "online"
     made_of: str = ""
     """The solution and environment that a bundle would be made for."""
@@ -134,8 +136,14 @@ class Rows:
             ("missing", *_missing(seen)),
             *((("untold", *_untold(seen)),) if seen.untold else ()),
             ("keys", self._keys_words(), ""),
+            *(() if seen.signer else (("unsigned", *self._unsigned_words()),)),
             ("make", self._make_words(), ""),
         )
+
+    def _unsigned_words(self) -> tuple[str, str]:
+        if self.unsigned:
+            return f"{_mark(True)} accepted: nobody is asked who made it", "warn"
+        return f"{_mark(False)} accept that nobody is asked who made it", ""
 
     def _bundle_words(self) -> str:
         if self.bundle is not None:
@@ -158,6 +166,7 @@ TITLES: Final = {
     "missing": "missing",
     "untold": "untold",
     "keys": "keys",
+    "unsigned": "unsigned",
     "make": "make",
 }
 
@@ -176,6 +185,8 @@ ABOUT: Final = {
     "images whose names are computed, files in Git LFS, submodules. Enter lists it.",
     "keys": "The file of those who may have made it (allowed_signers), which came another way "
     "than the bundle. Enter names it.",
+    "unsigned": "Without the makers' file nothing is installed from a bundle, unless you accept "
+    "that anybody may have made it. Enter accepts it, or takes that back.",
     "make": "Fetches everything that the recipe names into a folder, to be carried to the site. "
     "It can be interrupted and goes on where it was.",
 }

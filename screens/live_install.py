@@ -82,12 +82,14 @@ class LiveInstallation:
         from installer.runs import Run, create_run, earlier_seconds, site_key
         from installer.site import dump_site, resolved
         from installer.site_lock import Lock, Locked
-        from installer.supplies import verify_for
+        from installer.supplies import remember_bundle, verify_for
 
         site, solution = _site(order.answers), self._solution(order.answers)
         if not order.purpose:
             # Nothing of a bundle is used before every byte of it was verified.
-            await asyncio.to_thread(verify_for, order.plan)
+            found = await asyncio.to_thread(verify_for, order.plan)
+            if found is not None:
+                await asyncio.to_thread(remember_bundle, site, found)
         key = "-".join(filter(None, (site_key(site), order.purpose)))
         if order.run is not None:
             key = order.run.parent.name

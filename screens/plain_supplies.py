@@ -32,6 +32,9 @@ _CHOICES: Final = (
 )
 
 
+_UNSIGNED: Final = "5. Take it, and accept that nobody is asked who made it"
+
+
 class _Lines:
     """How work goes, a line each tenth: no line is ever drawn over."""
 
@@ -59,12 +62,15 @@ def supplies(wizard: PlainWizard) -> StepId | None:
     talk.say("3. Make a bundle here, to be carried to the site")
     bundle = wizard.answers.supplies.get("bundle")
     choice = talk.ask_number("Your choice", 3, default=2 if bundle else 1)
-    given = {k: v for k, v in wizard.answers.supplies.items() if k not in ("bundle", "keys")}
+    own = ("bundle", "keys", "unsigned")
+    given = {k: v for k, v in wizard.answers.supplies.items() if k not in own}
     if choice == 3:
         bundle = str(_make(wizard))
     if choice != 1:
-        seen = _named(wizard, str(bundle or ""))
+        seen, unsigned = _named(wizard, str(bundle or ""))
         given["bundle"] = str(seen.path)
+        if unsigned:
+            given["unsigned"] = "accepted"
         if seen.keys is not None:
             given["keys"] = str(seen.keys)
     if given != wizard.answers.supplies:
@@ -73,8 +79,11 @@ def supplies(wizard: PlainWizard) -> StepId | None:
     return None
 
 
-def _named(wizard: PlainWizard, before: str) -> BundleSeen:
-    """A bundle that can be used, after as many tries as it takes; BackWanted leaves."""
+def _named(wizard: PlainWizard, before: str) -> tuple[BundleSeen, bool]:
+    """A bundle that can be used, after as many tries as it takes; BackWanted leaves.
+
+    With it: whether a person accepts that nobody is asked who made it.
+    """
     talk = wizard.dialogue
     while True:
         name = talk.ask("Folder or file of the bundle, or the folder of its volumes", before)
@@ -101,18 +110,19 @@ def _joined(wizard: PlainWizard, path: Path, count: int) -> Path:
     return output
 
 
-def _looked_at(wizard: PlainWizard, seen: BundleSeen) -> BundleSeen:
+def _looked_at(wizard: PlainWizard, seen: BundleSeen) -> tuple[BundleSeen, bool]:
     """What is known of the bundle, and more of it as long as a person asks."""
     talk = wizard.dialogue
     while True:
         for label, text in about_state(seen):
             talk.entry(label, text)
-        for choice in _CHOICES:
+        choices = _CHOICES if seen.signer else (*_CHOICES, _UNSIGNED)
+        for choice in choices:
             talk.say(choice)
-        match talk.ask_number("Your choice", 4, default=1):
-            case 1:
+        match talk.ask_number("Your choice", len(choices), default=1):
+            case 1 | 5 as number:
                 wizard.memory.bundle = seen
-                return seen
+                return seen, number == 5
             case 2:
                 lines = _Lines(wizard, "verifying")
                 seen = wizard.wait(wizard.services.verify_bundle(seen, lines, wizard.answers))

@@ -56,6 +56,7 @@ class SuppliesScreen(StepScreen):
         self.state.made_of = answers.name
         bundle, keys = answers.supplies.get("bundle"), answers.supplies.get("keys")
         self.state.keys = Path(str(keys)) if keys else None
+        self.state.unsigned = answers.supplies.get("unsigned") == "accepted"
         remembered = self.memory.bundle
         if bundle:
             self.state.chosen, self.state.path = "bundle", self._absolute(str(bundle))
@@ -131,6 +132,9 @@ class SuppliesScreen(StepScreen):
                 self._ask_bundle()
             case "keys" | "signed":
                 self._ask_keys()
+            case "unsigned":
+                self.state.unsigned = not self.state.unsigned
+                self._draw()
             case "bytes" if seen is not None:
                 self._verify(seen)
             case "inside" if seen is not None:
@@ -247,7 +251,8 @@ class SuppliesScreen(StepScreen):
 
     def collect(self) -> Answers:
         """The answers with the choice; raises Problem where a bundle is meant and none is read."""
-        given = {k: v for k, v in self.answers.supplies.items() if k not in ("bundle", "keys")}
+        own = ("bundle", "keys", "unsigned")
+        given = {k: v for k, v in self.answers.supplies.items() if k not in own}
         if self.state.chosen == "bundle":
             seen = self.state.bundle
             if seen is None:
@@ -263,6 +268,8 @@ class SuppliesScreen(StepScreen):
             given["bundle"] = str(seen.path)
             if seen.keys is not None:
                 given["keys"] = str(seen.keys)
+            if self.state.unsigned and not seen.signer:
+                given["unsigned"] = "accepted"
         if given != self.answers.supplies:
             self.memory.plan = None
         return replace(self.answers, supplies=given)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bundles import media
+from bundles.age import Stamp
 from bundles.apt_index import apt_tree, pool_path
 from bundles.layout import MANIFEST_LIMIT, TITLE, Item, Manifest, parse_manifest
 from bundles.opened import Bundle, read_small
@@ -42,6 +43,10 @@ class Cargo:
     """Path below the supplies, SHA-256 of the blob."""
     files: list[tuple[str, bytes, bool]] = field(default_factory=list)
     """Path, content, and whether it differs each time it is made (a signature)."""
+    stamp: Stamp | None = None
+    """Which bundle it is of; a machine refuses an older one than it had."""
+    older: bool = False
+    """Whether a person allowed an older one."""
     images: list[dict[str, Any]] = field(default_factory=list)
     snaps: list[dict[str, Any]] = field(default_factory=list)
 
@@ -63,6 +68,10 @@ class Cargo:
                 "files": [
                     (path, base64.b64encode(raw).decode(), once) for path, raw, once in self.files
                 ],
+                "bundle": self.stamp.as_dict() | {"moment": self.stamp.moment}
+                if self.stamp
+                else None,
+                "older": self.older,
                 "images": self.images,
                 "snaps": self.snaps,
             }
@@ -90,15 +99,18 @@ def load(
     record: str,
     *,
     created: str,
+    stamp: Stamp | None = None,
+    older: bool = False,
     store: str = SUPPLIES,
 ) -> Cargo:
     """The cargo of items that suit one machine; raises HostileBundle, InputProblem.
 
-    `created` is the moment that the bundle states.
+    `created` is the moment that the bundle states; `older` allows it to be an older one than the
+    machine had.
     """
     if not _RECORD.fullmatch(record):
         raise HostileBundle(f'"{record[:60]}" is no name for what is delivered')
-    cargo = Cargo(target, record)
+    cargo = Cargo(target, record, stamp=stamp, older=older)
     for item in items:
         _load_item(cargo, bundle, item)
     if target == "apt":

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, cast
 
+from bundles.age import Stamp
 from bundles.deliver.cargo import Cargo, load, place_command
 from bundles.deliver.machine import ASK, Machine, machine_from, suiting
 from bundles.deliver.on_machine.place import IN_PLACE
@@ -135,12 +136,16 @@ class Delivery:
         *,
         parallel: int = 8,
         patience: float = PATIENCE,
+        stamp: Stamp | None = None,
+        older: bool = False,
         listener: Callable[[News], None] | None = None,
     ) -> None:
         self._bundle = bundle
         self._index = index
         self._pool = pool
         self._patience = patience
+        self._stamp = stamp
+        self._older = older
         self._bound = asyncio.Semaphore(parallel)
         self._listener = listener or (lambda news: None)
         self._cargoes: dict[tuple[Order, Machine], asyncio.Task[tuple[Cargo, int]]] = {}
@@ -241,7 +246,8 @@ class Delivery:
         if items:
             items = suiting(items, machine, where=where)
         cargo = load(
-            self._bundle, items, order.target, order.record, created=self._index.created
+            self._bundle, items, order.target, order.record,
+            created=self._index.created, stamp=self._stamp, older=self._older,
         ) if items else Cargo(order.target, order.record)  # fmt: skip
         cargo.whole = not only
         return cargo, len(items)

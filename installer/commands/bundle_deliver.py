@@ -54,6 +54,9 @@ def add_deliver_options(parser: argparse.ArgumentParser) -> None:
         "--parallel", type=int, default=8, metavar="N", help="machines at once (default 8)"
     )
     parser.add_argument("--json-lines", action="store_true", help="events as lines of JSON")
+    parser.add_argument(
+        "--allow-older", action="store_true", help="an older bundle than a machine had is meant"
+    )
     login = parser.add_argument_group("login")
     for name, what in (
         ("password", "the login password"),
@@ -140,7 +143,9 @@ def _orders(
         )
     supplies = site.supplies.model_copy(update={"bundle": str(options.bundle.absolute())})
     supplied_site = site.model_copy(update={"supplies": supplies})
-    supplied = read_supplies(supplied_site, options.site.absolute().parent)
+    supplied = read_supplies(
+        supplied_site, options.site.absolute().parent, allow_older=options.allow_older
+    )
     plan = make_plan(load_solution(site.solution), supplied_site, (), supplied=supplied)
     orders: dict[str, tuple[Order, ...]] = {}
     for stage in plan.stages:
@@ -168,6 +173,7 @@ async def _deliver(
     structure: Structure,
     orders: dict[str, tuple[Order, ...]],
 ) -> list[Delivered]:
+    from bundles.age import stamp_of
     from bundles.deliver.delivery import Delivery
     from bundles.opened import open_bundle
     from foundation.hosts.pool import Pool
@@ -184,7 +190,13 @@ async def _deliver(
             connect_timeout=options.connect_timeout,
         ) as pool:
             delivery = Delivery(
-                bundle, structure.index, pool, parallel=max(1, options.parallel), listener=told
+                bundle,
+                structure.index,
+                pool,
+                parallel=max(1, options.parallel),
+                stamp=stamp_of(structure.index, structure.index_digest),
+                older=options.allow_older,
+                listener=told,
             )
             return await delivery.deliver(pairs, options.only)
 

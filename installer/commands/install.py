@@ -39,6 +39,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_new_site_options(parser)
     parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
     add_run_options(parser)
+    parser.add_argument(
+        "--allow-older", action="store_true", help="an older bundle than the site had is meant"
+    )
     parser.add_argument("--dry-run", action="store_true", help="show, and change nothing")
 
 
@@ -109,7 +112,9 @@ class Work:
 def run(options: argparse.Namespace) -> int:
     """Plan, review, preflight, run."""
     options.site = new_site_file(options)
-    site, solution, plan = read_plan(options.site, options.playbooks)
+    site, solution, plan = read_plan(
+        options.site, options.playbooks, allow_older=options.allow_older
+    )
     return carry_through(Work(site, options.site, solution, plan), options)
 
 
@@ -120,16 +125,17 @@ def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None =
     if not dry and work.run is None:
         _review(work.plan, options)
     if not dry and not work.purpose:
-        _verify_bundle(work.plan, options)
+        _verify_bundle(work, options)
     secrets = {} if dry else read_secrets(work.plan, options)
     return int(asyncio.run(_carry(work, options, secrets, dry=dry)))
 
 
-def _verify_bundle(plan: Plan, options: argparse.Namespace) -> None:
+def _verify_bundle(work: Work, options: argparse.Namespace) -> None:
     """Nothing begins before the plan's bundle is known to be whole and of whom it should be."""
+    plan = work.plan
     if not plan.supplies:
         return
-    from installer.supplies import verify_for
+    from installer.supplies import remember_bundle, verify_for
 
     say = narrator(options)
     say(f"Verifying {dict(plan.supplies)['bundle']} …")
@@ -137,6 +143,7 @@ def _verify_bundle(plan: Plan, options: argparse.Namespace) -> None:
     if found is not None:
         by = f"signed by {found.signer.name}" if found.signer else "its signature was NOT checked"
         say(f"The bundle is whole, {by} ({found.seconds:.1f} s).")
+        remember_bundle(work.site, found)
 
 
 def _review(plan: Plan, options: argparse.Namespace) -> None:

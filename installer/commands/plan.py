@@ -29,6 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright plan`."""
     add_site_options(parser)
     parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
+    parser.add_argument(
+        "--allow-older", action="store_true", help="an older bundle than the site had is meant"
+    )
     parser.add_argument("--full", action="store_true", help="with commands and rendered files")
     add_output_options(parser, formats=("text", "json"))
 
@@ -36,7 +39,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the plan; no machine is asked."""
     options.site = site_file_of(options)
-    site, solution, plan = read_plan(options.site, options.playbooks)
+    site, solution, plan = read_plan(
+        options.site, options.playbooks, allow_older=options.allow_older
+    )
     if options.format == "json":
         text = json.dumps(plan.as_json(), indent=2, ensure_ascii=False)
     else:
@@ -69,7 +74,9 @@ def tell_gaps(site: Site, site_file: Path, solution: Solution) -> None:
     )
 
 
-def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, Plan]:
+def read_plan(
+    site_file: Path, playbooks: Path | None, *, allow_older: bool = False
+) -> tuple[Site, Solution, Plan]:
     """The site, its solution and the plan they make; raises InputProblem."""
     from installer.planning import make_plan
     from installer.site import check_against, load_site
@@ -95,7 +102,7 @@ def read_plan(site_file: Path, playbooks: Path | None) -> tuple[Site, Solution, 
             remedy="Its preflight works: sitewright preflight --site FILE.",
         )
     playbooks = playbooks or site.playbooks_path(site_file.resolve().parent)
-    supplied = read_supplies(site, site_file.absolute().parent)
+    supplied = read_supplies(site, site_file.absolute().parent, allow_older=allow_older)
     plan = make_plan(solution, site, (), playbooks=playbooks, supplied=supplied)
     return site, solution, plan
 

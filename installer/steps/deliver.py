@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bundles.age import stamp_of
 from bundles.contents import human_size
 from bundles.deliver.cargo import Cargo, load, place_command
 from bundles.deliver.machine import ASK, Machine, machine_from, suiting
@@ -82,6 +83,8 @@ class Cargoes:
                         loading.target,
                         loading.record,
                         created=structure.index.created,
+                        stamp=stamp_of(structure.index, structure.index_digest),
+                        older=dict(plan.supplies).get("older") == "allowed",
                     )
             return self._made[loading]
 

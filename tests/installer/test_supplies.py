@@ -20,7 +20,7 @@ from installer.room import objection
 from installer.site import Site, dump_site, load_site, resolved
 from installer.solution import Solution, load_solution
 from installer.steps.model import DeliverStep
-from installer.supplies import Supplied, read_supplies, verify_for
+from installer.supplies import Supplied, read_supplies, verify_for, whose_word
 from tests.bundles.conftest import Keys, file_recipe, keys, make
 from tests.installer.test_planning import MACHINES, made, stage, step
 from tests.installer.test_planning import site as pm4ml_site
@@ -280,3 +280,79 @@ def test_a_bundle_that_lacks_what_the_plan_needs_is_refused_before_anything_star
     lacking = [name for name in PM4ML if name != "snap microceph"]
     with pytest.raises(InputProblem, match="nothing for snaps:microceph"):
         make_plan(load_solution("pm4ml"), pm4ml_site(), (), supplied=with_items(*lacking))
+
+
+# Whose word counts
+
+
+@pytest.fixture
+def own_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this machine's own list of makers would lie; it is not there yet."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "config/sitewright").mkdir(parents=True)
+    return tmp_path / "config/sitewright/allowed_signers"
+
+
+def stranger(folder: Path) -> str:
+    from tests.foundation.sshd import keygen
+
+    return f"stranger {keygen(folder / 'stranger').with_suffix('.pub').read_text()}"
+
+
+def test_the_site_s_list_never_stands_in_place_of_this_machine_s(
+    bundle: Path, tmp_path: Path, keys: Keys, own_list: Path
+) -> None:
+    chosen = site(bundle, keys=str(keys.allowed))
+    other = stranger(tmp_path)
+    own_list.write_text(other)
+    with pytest.raises(SignatureProblem, match="this machine's own list") as caught:
+        read_supplies(chosen, Path("/"))
+    assert caught.value.exit_code is ExitCode.BUNDLE_INVALID
+    assert str(own_list) in (caught.value.remedy or "")
+    own_list.write_text(other + keys.allowed.read_text())
+    supplied = read_supplies(chosen, Path("/"))
+    assert supplied is not None
+    assert supplied.own_keys == own_list
+    plan = planned(made(tmp_path / "s", stage("one", step("a"))), chosen)
+    sentence = whose_word(plan)
+    assert "maker@example.org" in sentence
+    assert str(keys.allowed) in sentence
+    assert str(own_list) in sentence
+    assert verify_for(plan) is not None
+    # Taken back between the plan and the run.
+    own_list.write_text(other)
+    with pytest.raises(SignatureProblem, match="this machine's own list"):
+        verify_for(plan)
+
+
+def test_this_machine_s_list_alone_decides_where_the_site_names_none(
+    bundle: Path, tmp_path: Path, keys: Keys, own_list: Path
+) -> None:
+    own_list.write_text(keys.allowed.read_text())
+    supplied = read_supplies(site(bundle), Path("/"))
+    assert supplied is not None
+    assert (supplied.keys, supplied.own_keys) == (own_list, None)
+    # A site file cannot say that nobody is asked where this machine asks.
+    own_list.write_text(stranger(tmp_path))
+    with pytest.raises(SignatureProblem, match="does not trust"):
+        read_supplies(site(bundle, unsigned="accepted"), Path("/"))
+
+
+def test_without_any_list_nothing_is_installed_unless_that_is_named(
+    bundle: Path, tmp_path: Path, own_list: Path
+) -> None:
+    solution = made(tmp_path / "s", stage("one", step("a")))
+    plan = planned(solution, site(bundle))
+    assert "unsigned: accepted" in whose_word(plan)
+    with pytest.raises(SignatureProblem, match="nobody is named") as caught:
+        verify_for(plan)
+    assert "unsigned: accepted" in (caught.value.remedy or "")
+    accepted = planned(solution, site(bundle, unsigned="accepted"))
+    assert "NOBODY" in whose_word(accepted)
+    assert verify_for(accepted) is not None
+    assert accepted.sha256 != plan.sha256
+
+
+def test_only_one_word_accepts_it() -> None:
+    with pytest.raises(ValueError, match="accepted"):
+        site(None, unsigned="yes")

@@ -36,6 +36,8 @@ Dir::Etc::SourceParts "{APT}";
 SIDELOAD = Path("/var/snap/microk8s/common/sideload")
 """Read by the hook that installs the snap; see microk8s/snap/hooks/install."""
 LIST_SECONDS = 120
+BUNDLES = "bundles.json"
+"""Which bundle of each solution was placed last; it outlives an undo."""
 
 
 IN_PLACE = "everything is in its place"
@@ -87,11 +89,54 @@ class Placing:
         wanted = set(self.wanted["blobs"])
         return blobs == wanted if self.wanted["whole"] else wanted <= blobs
 
+    # -- the order of bundles ---------------------------------------------------------------------
+
+    def refuse_older(self) -> None:
+        """Fail where this machine was given a newer bundle of the same solution before."""
+        bundle = self.wanted.get("bundle")
+        if not bundle or self.wanted.get("older"):
+            return
+        before = self.bundles().get(bundle["solution"])
+        if not isinstance(before, dict) or before.get("index") == bundle["index"]:
+            return
+        if not isinstance(before.get("moment"), (int, float)):
+            return
+        if bundle["moment"] is not None and bundle["moment"] >= before["moment"]:
+            return
+        self.drop(set(self.wanted["blobs"]) - self.own_blobs())
+        newer = f"{before.get('version')} of {before.get('created')}"
+        raise Failed(
+            f"this machine has a newer bundle: {newer}, and "
+            f"this one is {bundle['version']} of {bundle['created']}; nothing was changed. If the "
+            "older one is meant, say so with --allow-older"
+        )
+
+    def bundles(self) -> dict[str, Any]:
+        """The bundle that was placed last, by solution."""
+        try:
+            found = json.loads(read(self.store / BUNDLES) or b"{}")
+        except ValueError:
+            raise Failed(f"{self.store / BUNDLES} is damaged, so which bundle came last is not "
+                         "known; look at it, and remove it") from None  # fmt: skip
+        return found if isinstance(found, dict) else {}
+
+    def remember_bundle(self) -> None:
+        """Note which bundle this is, for the next one to be compared with."""
+        bundle = self.wanted.get("bundle")
+        if bundle:
+            known = {**self.bundles(), bundle["solution"]: bundle}
+            write(self.store / BUNDLES, json.dumps(known, indent=1).encode())
+
+    def own_blobs(self) -> set[str]:
+        """What this use had before."""
+        return set(json.loads(read(self.record) or b"{}").get("blobs", ()))
+
     # -- doing ------------------------------------------------------------------------------------
 
     def place(self) -> None:
         """Put everything where it belongs; nothing that is there already is done again."""
         os.umask(0o022)
+        self.refuse_older()
         before = json.loads(read(self.record) or b"{}")
         record = {
             "blobs": sorted({*before.get("blobs", ()), *self.wanted["blobs"]}),
@@ -121,6 +166,7 @@ class Placing:
             self.install_snaps()
         if self.wanted["whole"]:
             self.forget_former(record)
+        self.remember_bundle()
 
     def forget_former(self, record: dict[str, Any]) -> None:
         """Let go of what an earlier bundle brought for the same use and this one does not."""
