@@ -54,6 +54,8 @@ class Bounds:
     idle_seconds: float = 75.0
     piece_seconds: float = 60.0
     """For one piece of an answer (1 MiB) to be taken by the client."""
+    stalled_seconds: float = 10.0
+    """After which a client that takes nothing may be ended, where its place is needed."""
 
 
 class Gone(Exception):
@@ -294,6 +296,7 @@ class Conversation:
         for part in self._http.send_with_data_passthrough(h11.Data(data=whole)) or ():
             self._write(part)
         self._sent += len(data)
+        self._busy(True)  # it goes on
 
     def _end(self) -> None:
         self._write(self._http.send(h11.EndOfMessage()) or b"")

@@ -31,8 +31,9 @@ class _Client:
     socket: socket.socket
     address: str
     since: float
-    busy: bool = True
-    """Whether it is being answered, or shaking hands, and not merely waiting."""
+    """When it last did what it should, by the clock of this machine; seconds."""
+    busy: bool = False
+    """Whether it is being answered; one that shakes hands has not asked for anything yet."""
 
 
 class Listener:
@@ -126,20 +127,24 @@ class Listener:
         thread.start()
 
     def _crowded(self, address: str) -> str | None:
-        """Why one more connection is refused; makes room by ending one that only waits."""
+        """Why one more connection is refused; makes room by ending one that only waits.
+
+        Nobody is shut out by connections that ask for nothing, or that take nothing.
+        """
         counts = Counter(client.address for client in self._clients)
-        here = [c for c in self._clients if c.address == address and not c.busy]
         if counts[address] >= self._bounds.per_address:
+            here = [client for client in self._clients if client.address == address]
             return self._make_room(here, "this machine has too many connections")
         if len(self._clients) >= self._bounds.connections:
-            waiting = [c for c in self._clients if not c.busy]
-            return self._make_room(waiting, "there are too many connections")
+            return self._make_room(list(self._clients), "there are too many connections")
         return None
 
-    def _make_room(self, waiting: list[_Client], reason: str) -> str | None:
+    def _make_room(self, clients: list[_Client], reason: str) -> str | None:
+        stalled = time.monotonic() - self._bounds.stalled_seconds
+        waiting = [client for client in clients if not client.busy or client.since < stalled]
         if not waiting:
             return reason
-        oldest = min(waiting, key=lambda client: client.since)
+        oldest = min(waiting, key=lambda client: (client.busy, client.since))
         self._clients.discard(oldest)
         _hang_up(oldest.socket)
         return None
@@ -161,7 +166,11 @@ class Listener:
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
             try:
-                client.socket = self._context.wrap_socket(client.socket, server_side=True)
+                # Two steps, so that one that never shakes hands can be ended for another.
+                client.socket = self._context.wrap_socket(
+                    client.socket, server_side=True, do_handshake_on_connect=False
+                )
+                client.socket.do_handshake()
             except (OSError, ValueError) as error:
                 reason = getattr(error, "reason", None) or str(error) or type(error).__name__
                 self._tell(event("refused", f"no TLS: {reason}", client=client.address))

@@ -245,6 +245,11 @@ def _lines(served: Served, lifetime: timedelta, settings: Path | None) -> list[s
     ):
         if value:
             lines.append(f"  {name:<9} {value}")
+    parts = ", its Git repositories as well" if served.git else ""
+    lines.append(
+        f"  read by whoever reaches this address, without a login: all of it{parts}; a firewall "
+        "bounds who that is"
+    )
     if served.ca:
         lines.append(f"  authority SHA-256 {fingerprint(served.ca)}")
     else:

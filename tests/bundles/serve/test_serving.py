@@ -6,10 +6,11 @@ import os
 import shutil
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,17 @@ __all__ = ["small", "small_file"]
 
 
 @contextmanager
-def connected(running: Running) -> Iterator[ssl.SSLSocket]:
-    """A connection over which anything can be said."""
+def connected(running: Running, *, buffer: int = 0) -> Iterator[ssl.SSLSocket]:
+    """A connection over which anything can be said; `buffer` bounds what waits unread, in bytes."""
     context = ssl.create_default_context(cafile=str(running.ca))
     host, _, port = running.served.registry.rpartition(":")
-    with (
-        socket.create_connection((host, int(port)), timeout=20) as plain,
-        context.wrap_socket(plain, server_hostname=host) as connection,
-    ):
-        yield connection
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as plain:
+        if buffer:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        plain.settimeout(20)
+        plain.connect((host, int(port)))
+        with context.wrap_socket(plain, server_hostname=host) as connection:
+            yield connection
 
 
 def everything_from(connection: socket.socket) -> bytes:
@@ -269,6 +272,44 @@ def test_too_many_connections_are_refused_and_waiting_ones_make_room(
         with connected(running) as again:
             again.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert b"200 OK" in everything_from(again)
+
+
+def test_nobody_is_shut_out_by_connections_that_ask_for_nothing(
+    small: Path, tmp_path: Path
+) -> None:
+    """As many as one address may have, none of which ever shakes hands, and then as many again."""
+    bounds = Bounds(per_address=8)
+    with serving_bundle(small, tmp_path, bounds=bounds) as running:
+        host, _, port = running.served.registry.rpartition(":")
+        raw = [socket.create_connection((host, int(port)), timeout=20) for _ in range(24)]
+        try:
+            with running.client as client:
+                assert client.get("/files/one").status_code == 200
+            # Those that were ended for others are gone, and not merely forgotten.
+            wait_until(lambda: sum(t.name == "serve" for t in threading.enumerate()) <= 10)
+        finally:
+            for one in raw:
+                one.close()
+
+
+def test_nobody_is_shut_out_by_connections_that_take_nothing(
+    everything: Everything, tmp_path: Path
+) -> None:
+    bounds = Bounds(per_address=3, stalled_seconds=0.2)
+    with serving_bundle(everything.folder, tmp_path, bounds=bounds) as running, ExitStack() as slow:
+        for _ in range(3):
+            one = slow.enter_context(connected(running, buffer=4096))
+            one.sendall(b"GET /files/kubectl HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert one.recv(100)
+
+        def answered() -> bool:
+            try:
+                with running.client as client:
+                    return client.get("/").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until(answered)
 
 
 def test_the_end_waits_for_no_idle_client(small: Path, tmp_path: Path) -> None:
