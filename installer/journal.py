@@ -218,6 +218,11 @@ class Journal:
             self._deliver(BATCH)
             self._deliver_soon()
 
+    def settle(self) -> None:
+        """Have all that was added on the disk, where it is open still; raises JournalProblem."""
+        if not self._closed:
+            self.flush(sync=True)
+
     def _flush_in_time(self) -> None:
         self._timer = None
         with contextlib.suppress(JournalProblem):  # raised again by the next one who writes

@@ -13,7 +13,7 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from foundation.problems import Problem
+from foundation.problems import ExitCode, Problem
 from installer.events import Event, Kind
 
 FIRST: Final = "0" * 64
@@ -33,6 +33,7 @@ class BrokenJournal(Problem):
     """A journal whose lines do not follow from one another."""
 
     code = "journal-broken"
+    exit_code = ExitCode.REFUSED
     title = "The journal is broken"
     default_remedy = (
         "It was changed after it was written, or the disk is failing. Keep the file as it is, and "

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from foundation.hosts import jobs as durable_jobs
 from foundation.hosts.connection import Connection
 from foundation.hosts.model import LOCAL_ADDRESS, Host
-from foundation.problems import InputProblem, Refused
+from foundation.problems import InputProblem, Problem, Refused
 from foundation.secrets import Secret
 from installer.carried import check_kept, told_of_change
 from installer.control import Control, Told
@@ -36,6 +36,7 @@ from installer.other_hands import (
 )
 from installer.plan import Plan
 from installer.programs import needed, ready
+from installer.record_check import note_end
 from installer.running.context import Jobs, Shared
 from installer.running.login_jobs import docker_will_do
 from installer.running.ordering import check_before, stages_in_order
@@ -254,20 +255,26 @@ class Engine:
         if self._lock is None or self._dry_run:
             yield
             return
-        named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
-        hosts = [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
-        locks = MachineLocks(hosts, self._pool.connect, self._lock, run=self.run_folder.id)
+        run, hosts = self.run_folder.id, self._all_hosts()
+        locks = MachineLocks(hosts, self._pool.connect, self._lock, run=run)
         await locks.acquire()
         self._machine_locks = locks
         try:
             yield
         finally:
-            await self._leave_mark()
-            await locks.release()
+            try:
+                await self._leave_mark()
+            except (Problem, OSError):
+                log.exception("the end of the journal could not be noted")
+            finally:
+                await locks.release()
+
+    def _all_hosts(self) -> list[Host]:
+        """Every machine that the plan names, and the control host."""
+        named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
+        return [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
 
     def _other_hands(self) -> OtherHands:
-        named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
-        hosts = [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
         locks = (self._lock, self._machine_locks)
         others = self.run_folder.folder.parent.glob("[0-9]*-[0-9]*-*")
         here = frozenset(one.name.lower() for one in others) - {self.run_folder.id.lower()}
@@ -277,7 +284,7 @@ class Engine:
 
         return OtherHands(
             # Here nothing of root's is looked for by who would have to ask sudo for it.
-            [host for host in hosts if not host.local or os.geteuid() == 0],
+            [host for host in self._all_hosts() if not host.local or os.geteuid() == 0],
             self._pool.connect, self.run_folder.id, self._jobs.status, self._jobs.stop, say,
             self._end_theirs, here,
             any(one is not None and one.taken_from is not None for one in locks),
@@ -309,8 +316,9 @@ class Engine:
     async def _leave_mark(self) -> None:
         """Leave on each machine that is held how far the journal is."""
         locks, journal = self._machine_locks, self._journal
-        if locks is None or journal is None or changes_nothing(self.plan):
+        if locks is None or journal is None:
             return
+        journal.settle()
         outcome, run = self.state.outcome, self.run_folder
         by = (self._lock.by if self._lock is not None else "") or self._by
         mark = new_mark(
@@ -318,7 +326,9 @@ class Engine:
             outcome.value if outcome is not None else "",
             self._read + journal.number, journal.last,
         )  # fmt: skip
-        await locks.leave_mark(mark.as_text())
+        await asyncio.to_thread(note_end, run, mark)
+        if not changes_nothing(self.plan):
+            await locks.leave_mark(mark.as_text())
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncIterator[Stages]:

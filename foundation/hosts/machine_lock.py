@@ -92,13 +92,9 @@ systemctl list-units 'sw-*.service' --all --plain --no-legend --full 2>/dev/null
         case $sub in running|start*|stop*|auto-restart) echo "job ${{unit%.service}}";; esac
     done
 ls /var/lib/sitewright/jobs 2>/dev/null | head -n 500 | sed 's/^/detached /'
-n=0
-for p in /proc/[0-9]*; do
-    tr '\000' ' ' <"$p/cmdline" 2>/dev/null |
-        grep -q -e 'Ansiball[Z]_' -e 'BECOME-SUCCESS[-]' -e '/python3[^ ]* && sleep [0]' &&
-        n=$((n + 1))
-done
-echo "tasks $n"
+printf 'tasks '
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' '\n' |
+    grep -c -e 'Ansiball[Z]_' -e 'BECOME-SUCCESS[-]' -e '/python3[^ ]* && sleep [0]'
 printf 'mark '; head -c {_TEXT_LIMIT} {MARK} 2>/dev/null | head -n 1
 exit 0
 """

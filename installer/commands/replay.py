@@ -65,12 +65,14 @@ def _number(text: str, least: float, most: float, what: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Print the run's events in their order, with the pauses between them if a speed is given."""
+    from installer.record_check import check_record
     from installer.recorded_run import recorded_run
 
     with recorded_run(options.run) as (found, _):
         narration = Narration(found.plan(), json_lines=options.json_lines, quiet=options.quiet)
         for event in paced(found, options.speed or 0.0, options.longest_wait):
             narration([event])
+        check_record(found)
     return ExitCode.DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the report; 0 whatever it says, since reading it is what was asked for."""
+    """Write the report; 0 whatever it says of the run, but not where its record is broken."""
     from installer.hand_over import render
     from installer.hand_over.gather import gather
     from installer.recorded_run import recorded_run
@@ -35,6 +36,9 @@ def run(options: argparse.Namespace) -> int:
         report = gather(found).lying_in(name)
     form = options.format
     write_result(_text(report, options) if form == "text" else render(report, form), output)
+    if report.record.problem:
+        print(f"\nThe record is broken: {report.record.problem}.", file=sys.stderr)
+        return ExitCode.REFUSED
     return ExitCode.DONE
 
 

@@ -23,6 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Attach to what still runs on the machines, repeat nothing, do what is left."""
+    from installer.record_check import check_record
     from installer.runs import all_sites, latest_run, site_key
     from installer.site import load_site
     from installer.solution import load_solution
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
             remedy="Begin one: sitewright install --site FILE.",
         )
     plan = last.plan()
+    check_record(last)
     if last.complete and options.only is None:
         print("The last run of this site is complete; nothing is left to do.")
         return ExitCode.DONE

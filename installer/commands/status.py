@@ -25,6 +25,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the last run of each site, read from its journal alone."""
+    from installer.journal_lines import BrokenJournal
+    from installer.record_check import check_record
     from installer.running.progress import progress_of
     from installer.runs import all_sites, earlier_seconds, latest_run, site_key
     from installer.site import load_site
@@ -32,12 +34,22 @@ def run(options: argparse.Namespace) -> int:
 
     keys = (site_key(load_site(options.site)),) if options.site else all_sites()
     told: list[dict[str, object]] = []
+    broken = False
     lines: list[str] = []
     for key in keys:
         last = latest_run(key)
         if last is None:
             continue
-        plan, state = last.plan(), last.state()
+        try:
+            plan, state = last.plan(), last.state()
+            check_record(last, state)
+        except BrokenJournal as problem:
+            broken = True
+            told.append({"site": key, "run": last.id, "folder": str(last.folder),
+                         "complete": False, "broken": problem.cause})  # fmt: skip
+            lines += [f"{key}  run {last.id}: ITS RECORD IS BROKEN: {problem.cause}",
+                      f"  {last.folder}", f"  {problem.remedy}", ""]  # fmt: skip
+            continue
         progress = progress_of(plan, state, earlier_seconds([key]), now=time.time())
         holder = holder_of(key)
         told.append(
@@ -61,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         write_result(json.dumps(told, indent=2), options.output)
     else:
         write_result("\n".join(lines) or "There is no run on this machine yet.", options.output)
-    return ExitCode.DONE
+    return ExitCode.REFUSED if broken else ExitCode.DONE
 
 
 def _text(key: str, last: Run, progress: Progress, holder: str) -> list[str]:

@@ -27,6 +27,7 @@ def as_dict(report: HandOver) -> dict[str, object]:
         "outcome": report.outcome.value if report.outcome else None,
         "complete": report.complete,
         "sentence": report.sentence,
+        "changed_later": list(report.later),
         "began": _moment(report.began),
         "ended": _moment(report.ended),
         "seconds": round(report.seconds, 3),

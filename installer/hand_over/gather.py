@@ -26,10 +26,12 @@ from installer.hand_over.words import (
     outcome_sentence,
     place,
     supplies_sentence,
+    unbelieved,
 )
 from installer.journal_lines import FIRST, BrokenJournal, digest, records
 from installer.journal_lines import Record as Line
 from installer.plan import Plan, PlannedStage, PlannedStep
+from installer.record_check import changed_later, check_record
 from installer.running.progress import StageProgress, progress_of
 from installer.running.state import RunState
 from installer.runs import Run
@@ -71,6 +73,8 @@ def gather(run: Run) -> HandOver:
     told = _read(run.journal, plan)
     site = _site(run)
     state = told.state
+    trouble = told.problem or _trouble(run, state)
+    complete = state.complete(plan) and not trouble
     progress = progress_of(plan, state, {}, now=state.last_time)
     stages = tuple(
         _stage(stage, done, state) for stage, done in zip(plan.stages, progress.stages, strict=True)
@@ -82,8 +86,8 @@ def gather(run: Run) -> HandOver:
         title=_title(plan.solution),
         environment=plan.environment,
         outcome=state.outcome,
-        sentence=outcome_sentence(state, plan),
-        complete=state.complete(plan),
+        sentence=unbelieved(trouble) if trouble else outcome_sentence(state, plan),
+        complete=complete,
         began=started.time if started else None,
         ended=state.last_time if started else None,
         seconds=progress.elapsed,
@@ -94,15 +98,25 @@ def gather(run: Run) -> HandOver:
         stages=stages,
         machines=_machines(run, plan, site),
         versions=used.versions,
-        addresses=(*_to_open(run, plan, works=state.complete(plan)), *used.addresses),
+        addresses=(*_to_open(run, plan, works=complete), *used.addresses),
         settings=used.others,
         secrets=plan.secrets,
         waivers=tuple(site.waivers) if site is not None else (),
         decisions=tuple(told.decisions),
         site_text=_text(run.site_file),
         site_file=str(run.site_file),
-        record=Record(run.id, str(run.folder), told.count, told.last, told.problem),
+        record=Record(run.id, str(run.folder), told.count, told.last, trouble),
+        later=tuple(changed_later(run, state.last_time)) if started else (),
     )
+
+
+def _trouble(run: Run, state: RunState) -> str:
+    """Why the journal is not what was written; empty where nothing speaks against it."""
+    try:
+        check_record(run, state)
+    except BrokenJournal as problem:
+        return problem.cause
+    return ""
 
 
 def _to_open(run: Run, plan: Plan, *, works: bool) -> tuple[Used, ...]:

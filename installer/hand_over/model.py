@@ -138,6 +138,8 @@ class HandOver:
     """The site file that repeats it."""
     site_file: str
     record: Record
+    later: tuple[str, ...] = ()
+    """What other runs of the site may have changed since, a sentence each."""
 
     def lying_in(self, name: str) -> HandOver:
         """The same report with another name for where its record lies."""

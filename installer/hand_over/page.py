@@ -101,6 +101,7 @@ def _cover(report: HandOver) -> str:
     broken = ""
     if report.record.problem:
         broken = f"<p>{word('THE RECORD IS BROKEN', 'fail')} {safe(report.record.problem)}</p>"
+    broken += "".join(paragraph(line) for line in report.later)
     return (
         f'<header><h1>Hand-over report</h1><p class="verdict">{verdict}</p>{broken}'
         f"<p><strong>{safe(title(report))}</strong></p>{facts}</header>"

@@ -43,6 +43,7 @@ def report_lines(report: HandOver, width: int = WIDTH) -> list[str]:
         lines.append(report.supplies)
     if report.record.problem:
         lines.append(f"THE RECORD IS BROKEN: {report.record.problem}")
+    lines += report.later
     lines += _stages(report)
     lines += _checks(report)
     lines += _failed_and_skipped(report)

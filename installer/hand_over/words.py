@@ -37,6 +37,11 @@ RESULT_WORDS: Final = {
 }
 
 
+def unbelieved(trouble: str) -> str:
+    """The first sentence of a report whose record is not to be believed."""
+    return f"NOT TO BE RELIED ON: the record of this run is broken; {trouble}."
+
+
 def outcome_sentence(state: RunState, plan: Plan) -> str:
     """How a run ended, and how much of it was left out."""
     if state.started is None:

@@ -1,0 +1,117 @@
+"""Record check: whether a run's journal is the one that was written, as far as this machine knows.
+
+The chain in a journal shows a line that was changed, not that its end is gone, that all of it is
+gone, or that it was written anew. So what a run leaves on its machines (see `other_hands`) is noted
+here too, beside the folders of the runs; and a run whose logs tell of work had a journal.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from foundation.paths import make_private, write_private
+from installer.journal_lines import BrokenJournal
+from installer.other_hands import Mark, mark_from_text, not_what_was_left
+from installer.runs import Run, runs_folder, runs_of
+
+if TYPE_CHECKING:
+    from installer.running.state import RunState
+
+ENDS: Final = "ends"
+"""The folder of a site in which the ends of its journals are noted."""
+HERE: Final = "this machine"
+_RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
+_SITE: Final = re.compile(r"(.*-[0-9a-f]{10})(?:-([a-z-]+))?")
+_LARGEST: Final = 8192
+
+
+def note_end(run: Run, mark: Mark) -> None:
+    """Note how far the journal of a run is; raises OSError."""
+    folder = make_private(run.folder.parent / ENDS)
+    write_private(folder / f"{run.id}.json", mark.as_text() + "\n")
+
+
+def check_record(run: Run, state: RunState | None = None) -> None:
+    """Raise BrokenJournal where a run's journal is missing, shortened, changed or another's.
+
+    A run that was never begun has none, and nothing is wrong with that. `state` is what the journal
+    tells, where it was read already.
+    """
+    journal = run.journal
+    noted = _noted(run)
+    if not journal.is_file() or journal.stat().st_size == 0:
+        worked = sorted(path.stem for path in _logs(run))
+        if not worked and (noted is None or noted.events == 0):
+            return
+        gone = "is empty" if journal.is_file() else "is missing"
+        known = (
+            f"the logs tell of work on {', '.join(worked[:6])}"
+            if worked
+            else f"{noted.events if noted is not None else 0} lines were noted of it"
+        )
+        raise BrokenJournal(f"it {gone}, and {known}", where=str(journal), remedy=_GONE)
+    if noted is not None:
+        not_what_was_left(journal, [(HERE, noted)], run.id)
+    started = (state if state is not None else run.state()).started
+    if started is None:
+        raise BrokenJournal(
+            "it does not begin as the journal of a run does", where=str(journal), remedy=_GONE
+        )
+    told = str(started.data.get("run") or run.id)
+    if _RUN_ID.fullmatch(run.id) and told != run.id:
+        raise BrokenJournal(
+            f"it is another's: it tells of the run {told}", where=str(journal), remedy=_GONE
+        )
+    pinned = started.data.get("plan_sha256")
+    if pinned and pinned != run.plan().sha256:
+        raise BrokenJournal(
+            "it is another's, or the plan beside it is: it was begun with another plan",
+            where=str(journal),
+            remedy=_GONE,
+        )
+
+
+_GONE: Final = (
+    "Keep the folder as it is, and ask who had it. What was done stands in the logs and on the "
+    "machines. Begin a new run (sitewright install): each step is asked whether it is done."
+)
+
+
+def changed_later(run: Run, since: float) -> list[str]:
+    """Sentences on other runs of the same site that may have changed it after that moment."""
+    found = _SITE.fullmatch(run.site_key)
+    if found is None or run.folder.parent.parent != runs_folder():
+        return []
+    told = []
+    for folder in sorted(runs_folder().glob(f"{found[1]}*")):
+        purpose = _SITE.fullmatch(folder.name)
+        for other in runs_of(folder.name) if purpose is not None else ():
+            if other.id == run.id:
+                continue
+            try:
+                state = other.state()
+            except (BrokenJournal, OSError):
+                told.append(f"The run {other.id} of this site cannot be read.")
+                continue
+            if state.changed and state.last_time > since and state.started is not None:
+                what = (purpose[2] if purpose is not None else None) or "install"
+                by = state.started.data.get("by") or "somebody"
+                told.append(f"Changed since by the run {other.id} ({what}), begun by {by}.")
+    return told
+
+
+def _noted(run: Run) -> Mark | None:
+    try:
+        with (run.folder.parent / ENDS / f"{run.id}.json").open(encoding="utf-8") as file:
+            return mark_from_text(file.read(_LARGEST))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _logs(run: Run) -> list[Path]:
+    folder = run.folder / "logs"
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.is_file() and path.stat().st_size]
