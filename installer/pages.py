@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from installer.advice import QUALITY_WORDS
 from installer.chart import SYSTEM_TITLES, chart_of, mark
@@ -251,7 +252,10 @@ def _platform(platform: PlatformNeeds) -> list[str]:
         brought = ", ".join(f"{one.id} {' and '.join(one.versions)}" for one in need.installed_on)
         lines.append(f"- Docker {versions}; brought along on {brought} ({need.source})")
     if platform.internet:
-        lines.append(f"- Fetches from: {', '.join(platform.internet)}")
+        hosts = dict.fromkeys(
+            urlsplit(url).hostname or "" for urls in platform.internet.values() for url in urls
+        )
+        lines.append(f"- Fetches from: {', '.join(hosts)}")
     return lines
 
 

@@ -16,6 +16,7 @@ from preflight.needs import MachineKind, SolutionNeeds
 from preflight.waivers import apply_waivers, judge_waivers
 
 if TYPE_CHECKING:
+    from preflight.egress import Egress
     from preflight.mesh import Mesh
 
 _WEIGHTS = {Severity.PASS: 0, Severity.WARN: 1, Severity.UNKNOWN: 1_000, Severity.FAIL: 1_000_000}
@@ -87,6 +88,7 @@ def judge_between(
     waivers: Sequence[Waiver] = (),
     today: date,
     mesh: Mesh | None = None,
+    egress: Egress | None = None,
 ) -> tuple[Finding, ...]:
     """The findings between machines: roles and their counts, what must be unique, skew, the mesh.
 
@@ -104,6 +106,10 @@ def judge_between(
         from preflight.mesh import judge_mesh
 
         findings.extend(judge_mesh(mesh))
+    if egress is not None:
+        from preflight.egress import judge_egress
+
+        findings.extend(judge_egress(egress))
     everything = [*(f for result in results for f in result.findings), *findings]
     findings.extend(judge_waivers(everything, waivers, today))
     return apply_waivers(findings, waivers, today)
@@ -117,6 +123,7 @@ def assess(
     waivers: Sequence[Waiver] = (),
     today: date,
     mesh: Mesh | None = None,
+    egress: Egress | None = None,
     carries_for: Sequence[SolutionNeeds] = (),
 ) -> Assessment:
     """The whole result for a site; `carries_for` adds what its one machine could carry."""
@@ -128,7 +135,9 @@ def assess(
     return Assessment(
         needs=needs,
         hosts=results,
-        findings=judge_between(results, needs, waivers=waivers, today=today, mesh=mesh),
+        findings=judge_between(
+            results, needs, waivers=waivers, today=today, mesh=mesh, egress=egress
+        ),
         waivers=tuple(waivers),
         carries=carries(seen[0], carries_for, today=today) if len(seen) == 1 else (),
         made_at=datetime.now(UTC),

@@ -263,6 +263,11 @@ class DockerNeed(_Data):
     """Whether a login that may use Docker needs no root, where Docker and Compose are there."""
 
 
+InternetKind = Literal["packages", "snaps", "registry", "charts", "git", "downloads"]
+"""What is fetched from a place."""
+InternetUrl = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$")]
+
+
 class PlatformNeeds(_Data):
     """What the solution asks of a system besides size and ports."""
 
@@ -308,8 +313,8 @@ class PlatformNeeds(_Data):
     root: bool = True
     """Whether the installation needs root or sudo on the machines."""
     root_source: str = ""
-    internet: tuple[str, ...] = ()
-    """Hosts it fetches from when there is no bundle; shown, and tried only when asked to."""
+    internet: dict[InternetKind, tuple[InternetUrl, ...]] = {}
+    """What it fetches from when there is no bundle, by kind; tried by `preflight --egress`."""
 
 
 class Beside(_Data):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +27,10 @@ from installer.commands.options import (
 from preflight.findings import Verdict
 
 if TYPE_CHECKING:
+    from foundation.hosts.pool import Pool
     from installer.site import Site
     from preflight.assessment import Assessment, Seen
+    from preflight.egress import Egress
     from preflight.findings import Waiver
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
@@ -52,6 +55,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--no-mesh", action="store_true", help="do not try the ports between machines"
+    )
+    group.add_argument(
+        "--egress",
+        action="store_true",
+        help="also try what the installation fetches: from each machine, and from here",
     )
     group.add_argument("--save-facts", type=Path, metavar="FILE", help="also save what was seen")
     group.add_argument("--strict", action="store_true", help="warnings make the exit code 3")
@@ -87,18 +95,24 @@ def run(options: argparse.Namespace) -> int:
 
             site = load_site(options.site)
         question = _question(options, site, [entry.host.name for entry in seen])
-        mesh = None
+        mesh = egress = None
+        if options.egress:
+            raise InputProblem(
+                "--egress asks the machines, and --facts asks none",
+                where="the command line",
+                remedy="Leave --facts out.",
+            )
         seen = _with_site_roles(seen, question)
     else:
         targets = read_targets(options)
         question = _question(options, targets.site, [host.name for host in targets.inventory])
-        seen, mesh = asyncio.run(_look(targets, options, question, say))
+        seen, mesh, egress = asyncio.run(_look(targets, options, question, say))
     if options.save_facts is not None:
         from preflight.recorded import save_facts
 
         save_facts(options.save_facts, list(seen))
         say(f"What was seen is in {options.save_facts}.")
-    assessment = _assess(seen, question, mesh, options)
+    assessment = _assess(seen, question, mesh, egress, options)
     return _report(assessment, options)
 
 
@@ -182,7 +196,7 @@ def _with_site_roles(seen: Sequence[Seen], question: Question) -> list[Seen]:
 
 async def _look(
     targets: Targets, options: argparse.Namespace, question: Question, say: Narrator
-) -> tuple[list[Seen], Mesh | None]:
+) -> tuple[list[Seen], Mesh | None, Egress | None]:
     from foundation.hosts.pool import Pool
     from preflight.survey import SurveyOptions, survey
 
@@ -190,7 +204,7 @@ async def _look(
     order = {host.name: place for place, host in enumerate(hosts)}
     progress = Progress(len(hosts), quiet=options.quiet)
     seen: list[Seen] = []
-    mesh = None
+    mesh = egress = None
     async with Pool(
         targets.inventory,
         credentials=targets.credentials,
@@ -208,7 +222,30 @@ async def _look(
             roles = question.roles or _assigned_roles(seen, question)
             reachable = [entry.host for entry in seen if entry.reachable]
             mesh = await between.measure(pool, reachable, roles, question.needs)
-    return seen, mesh
+        if options.egress:
+            egress = await _egress(pool, targets.site, seen, question, say)
+    return seen, mesh, egress
+
+
+async def _egress(
+    pool: Pool, site: Site | None, seen: Sequence[Seen], question: Question, say: Narrator
+) -> Egress:
+    """What the installation fetches, tried; nothing where a bundle brings it."""
+    from preflight.egress import HERE, Egress, destinations
+    from preflight.egress_ways import measure, way_of
+
+    if site is not None and site.supplies.bundle is not None:
+        return Egress(skipped="What is fetched was not tried: the site's bundle brings it.")
+    places = destinations(question.needs)
+    hosts = [entry.host for entry in seen if entry.reachable]
+    say(f"Trying {len(places)} places from {len(hosts)} machines …")
+    ways = {
+        entry.host.name: way_of(entry.facts.identity.proxies)
+        for entry in seen
+        if entry.facts is not None
+    }
+    ways[HERE] = way_of(os.environ)
+    return await measure(pool, hosts, places, ways=ways)
 
 
 def _assigned_roles(seen: Sequence[Seen], question: Question) -> Mapping[str, tuple[str, ...]]:
@@ -218,7 +255,11 @@ def _assigned_roles(seen: Sequence[Seen], question: Question) -> Mapping[str, tu
 
 
 def _assess(
-    seen: Sequence[Seen], question: Question, mesh: Mesh | None, options: argparse.Namespace
+    seen: Sequence[Seen],
+    question: Question,
+    mesh: Mesh | None,
+    egress: Egress | None,
+    options: argparse.Namespace,
 ) -> Assessment:
     from foundation.version import __version__
     from preflight.judge import assess, assess_alone
@@ -236,8 +277,16 @@ def _assess(
             roles = _assigned_roles(seen, question)
             extra["roles"] = _whence_roles(seen)
         assessment = assess(
-            seen, question.needs, roles=roles, waivers=question.waivers, today=today, mesh=mesh
+            seen,
+            question.needs,
+            roles=roles,
+            waivers=question.waivers,
+            today=today,
+            mesh=mesh,
+            egress=egress,
         )
+        if options.facts is None and egress is None and question.needs.platform.internet:
+            extra["egress"] = "not tried; --egress tries what the installation fetches"
     if options.site is not None:
         extra["site"] = str(options.site)
     if options.facts is not None:

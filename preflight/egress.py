@@ -1,0 +1,263 @@
+"""Egress: whether the machines, and this one, get to what an installation fetches.
+
+Judged before anything starts: names, TCP, TLS and who issued the certificate, the answer of HTTP,
+through the proxy that is set. `judge_egress` is pure; `preflight.egress_ways` acts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say
+from preflight.checks.wording import listed, shortened, word
+from preflight.findings import Finding, Severity
+from preflight.needs import InternetKind, SolutionNeeds
+
+HERE: Final = "here"
+"""What stands for this machine, from which the installation is run."""
+
+_NOUNS: Final[Mapping[InternetKind, str]] = {
+    "packages": "package sources",
+    "snaps": "snap store",
+    "registry": "container registries",
+    "charts": "chart repositories",
+    "git": "Git hosts",
+    "downloads": "places of downloads",
+}
+SOURCE: Final = "Sitewright: what the stages of the installation fetch (solution.yaml, internet)"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One place that an installation fetches from."""
+
+    kind: InternetKind
+    url: str
+
+    @property
+    def host(self) -> str:
+        """Its name."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        parts = urlsplit(self.url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def tls(self) -> bool:
+        """Whether it is asked over TLS."""
+        return self.url.startswith("https:")
+
+    @property
+    def shown(self) -> str:
+        """Its name for a person, with the port where that is an unusual one."""
+        usual = self.port == (443 if self.tls else 80)
+        return self.host if usual else f"{self.host}:{self.port}"
+
+
+class Met(StrEnum):
+    """What an attempt met; the first thing that went wrong, or that it was answered."""
+
+    ANSWERED = "answered"
+    NO_NAME = "no-name"
+    REFUSED = "refused"
+    SILENT = "silent"
+    UNREACHABLE = "unreachable"
+    NO_TLS = "no-tls"
+    ISSUER = "issuer"
+    """TLS stands, and its certificate is from somebody whom this machine does not trust."""
+    PROXY = "proxy"
+    """The proxy did not let it through."""
+    HTTP = "http"
+    """An answer that is none of the place itself: a portal, a gateway's error."""
+    NOT_TOLD = "not-told"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt from one machine."""
+
+    machine: str
+    destination: Destination
+    met: Met
+    detail: str = ""
+    proxy: str = ""
+    """The proxy it went through, without its login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """All attempts, or why there were none."""
+
+    attempts: tuple[Attempt, ...] = ()
+    skipped: str = ""
+    """A sentence where nothing was tried: a bundle brings all."""
+
+
+def destinations(needs: SolutionNeeds) -> tuple[Destination, ...]:
+    """What a solution fetches from, each place once."""
+    return tuple(
+        dict.fromkeys(
+            Destination(kind, url) for kind, urls in needs.platform.internet.items() for url in urls
+        )
+    )
+
+
+def bypasses(host: str, no_proxy: Iterable[str]) -> bool:
+    """Whether a name is reached without the proxy, as curl and Go read no_proxy."""
+    name = host.lower().rstrip(".")
+    for entry in no_proxy:
+        one = entry.strip().lower().lstrip("*").lstrip(".")
+        if entry.strip() == "*" or (one and (name == one or name.endswith(f".{one}"))):
+            return True
+    return False
+
+
+def judge_egress(egress: Egress) -> tuple[Finding, ...]:
+    """One finding for each kind of destination, however many machines and places it is about."""
+    if egress.skipped:
+        return (
+            Say("egress.skipped", None).at(
+                PASS,
+                egress.skipped,
+                expected="what is fetched can be fetched",
+                actual="not tried",
+                source=SOURCE,
+            ),
+        )
+    by_kind: dict[InternetKind, list[Attempt]] = defaultdict(list)
+    for attempt in egress.attempts:
+        by_kind[attempt.destination.kind].append(attempt)
+    return tuple(_judged(kind, attempts) for kind, attempts in by_kind.items())
+
+
+def severity_of(attempt: Attempt) -> Severity:
+    """How an attempt ends; what fails from here alone only warns, for machines fetch themselves."""
+    if attempt.met is Met.ANSWERED:
+        return PASS
+    if attempt.met is Met.NOT_TOLD:
+        return UNKNOWN
+    return WARN if attempt.machine == HERE else FAIL
+
+
+_ORDER: Final = (PASS, WARN, UNKNOWN, FAIL)
+
+
+def _judged(kind: InternetKind, attempts: Sequence[Attempt]) -> Finding:
+    say = Say(f"egress.{kind}", None)
+    noun = _NOUNS[kind]
+    machines = list(dict.fromkeys(one.machine for one in attempts))
+    places = list(dict.fromkeys(one.destination.shown for one in attempts))
+    expected = f"{shortened(places, 12)} answer from {_machines(machines)}"
+    bad = [one for one in attempts if one.met is not Met.ANSWERED]
+    evidence = _evidence((bad or attempts)[0])
+    if not bad:
+        via = sorted({one.proxy for one in attempts if one.proxy})
+        return say.at(
+            PASS,
+            f"The {noun} answer from {_machines(machines)}"
+            f"{f', through the proxy {listed(via)}' if via else ''}.",
+            expected=expected,
+            actual=shortened(dict.fromkeys(one.detail for one in attempts if one.detail), 6)
+            or "answered",
+            source=SOURCE,
+            evidence=evidence,
+        )
+    worst = max((severity_of(one) for one in bad), key=_ORDER.index)
+    lost = list(dict.fromkeys(one.destination.shown for one in bad))
+    who = list(dict.fromkeys(one.machine for one in bad))
+    said = _said(bad)
+    if worst is UNKNOWN:
+        return say.unknown(
+            f"Whether the {noun} can be reached from {_machines(who)} cannot be told:"
+            f" {shortened(lost)}.",
+            expected=expected,
+            reason=said,
+            source=SOURCE,
+            evidence=evidence,
+        )
+    return say.at(
+        worst,
+        f"{shortened(lost)} cannot be used from {_machines(who)}: {_why(bad)}.",
+        expected=expected,
+        actual=said,
+        source=SOURCE,
+        evidence=evidence,
+        remedy=_remedy(bad),
+        undo="None: nothing was changed.",
+    )
+
+
+def _machines(names: Sequence[str]) -> str:
+    others = [name for name in names if name != HERE]
+    return listed([*([shortened(others, 8)] if others else []), *([HERE] if HERE in names else [])])
+
+
+def _said(attempts: Sequence[Attempt]) -> str:
+    """What was met, each thing once with the machines and places that it is about."""
+    groups: dict[tuple[Met, str], list[Attempt]] = defaultdict(list)
+    for one in attempts:
+        groups[one.met, one.detail].append(one)
+    told = []
+    for (met, detail), ones in groups.items():
+        places = shortened(dict.fromkeys(one.destination.shown for one in ones), 6)
+        names = _machines(list(dict.fromkeys(one.machine for one in ones)))
+        told.append(f"{places} from {names}: {_WORDS[met]}{f' ({detail})' if detail else ''}")
+    return "; ".join(told)
+
+
+_WORDS: Final[Mapping[Met, str]] = {
+    Met.ANSWERED: "answered",
+    Met.NO_NAME: "the name does not resolve",
+    Met.REFUSED: "the connection is refused",
+    Met.SILENT: "nothing comes back",
+    Met.UNREACHABLE: "there is no way to it",
+    Met.NO_TLS: "TLS does not come about",
+    Met.ISSUER: "its certificate is from somebody who is not trusted",
+    Met.PROXY: "the proxy does not let it through",
+    Met.HTTP: "another than the place itself answers",
+    Met.NOT_TOLD: "it cannot be told",
+}
+
+_REMEDIES: Final[Mapping[Met, str]] = {
+    Met.NO_NAME: "Give the machines a name server that knows public names, or a proxy that resolves"
+    " for them (`proxy:` in the site file).",
+    Met.REFUSED: "Have the firewall or the proxy let these places through.",
+    Met.SILENT: "A firewall drops it: have these places and their ports let through, or name the"
+    " proxy of the site (`proxy:` in the site file).",
+    Met.UNREACHABLE: "Give the machines a route to the outside, or name the proxy of the site"
+    " (`proxy:` in the site file).",
+    Met.NO_TLS: "Something between cuts TLS: have whoever runs the firewall let it pass untouched.",
+    Met.ISSUER: "A proxy opens TLS and signs with an authority of its own, the one that is named:"
+    " have these places excepted from that, or give its authority to the site (`authorities:` in"
+    " the site file), from which every machine is given it.",
+    Met.PROXY: "Have the proxy let these places through, and look at its login.",
+    Met.HTTP: "Look at the page that answers: it is a portal's or a gateway's.",
+}
+
+
+def _why(bad: Sequence[Attempt]) -> str:
+    kinds = dict.fromkeys(one.met for one in bad if one.met is not Met.NOT_TOLD)
+    issuers = dict.fromkeys(one.detail for one in bad if one.met is Met.ISSUER and one.detail)
+    words = [_WORDS[met] for met in kinds]
+    return f"{listed(words)}{f' ({listed(issuers)})' if issuers else ''}"
+
+
+def _remedy(bad: Sequence[Attempt]) -> str:
+    texts = [_REMEDIES[met] for met in dict.fromkeys(one.met for one in bad) if met in _REMEDIES]
+    return (
+        f"{' '.join(texts)} Where a site has no way out, a bundle brings everything: sitewright"
+        " bundle create."
+    )
+
+
+def _evidence(attempt: Attempt) -> str:
+    through = f" --proxy {word(f'http://{attempt.proxy}')}" if attempt.proxy else ""
+    return f"curl -sSI --max-time 10{through} {word(attempt.destination.url)}"

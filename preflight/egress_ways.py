@@ -1,0 +1,312 @@
+"""Egress tried: from each machine by a channel of its own connection, and from this one.
+
+The machine resolves and connects; TLS and HTTP are spoken from here over that channel, so that no
+tool is needed on the machine, and nothing is changed on it. Every attempt is bounded in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from foundation.hosts.connection import Connection, Dialled, PortState
+from foundation.hosts.dialling import directly
+from foundation.hosts.forwarding import forwarded
+from foundation.hosts.model import Host
+from foundation.problems import Problem
+from preflight.egress import HERE, Attempt, Destination, Egress, Met, bypasses
+from preflight.parse.text import plain
+
+DIAL_SECONDS: Final = 5.0
+ATTEMPT_SECONDS: Final = 15.0
+"""For one destination from one machine, all of it."""
+PER_MACHINE: Final = 4
+IN_ALL: Final = 64
+_HEAD_LIMIT: Final = 65536
+
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a machine gets out: by a proxy or directly."""
+
+    proxy: str = ""
+    """host:port; empty goes directly."""
+    login: str = ""
+    """The value of Proxy-Authorization; empty without one."""
+    no_proxy: tuple[str, ...] = ()
+
+    def by(self, destination: Destination) -> str:
+        """The proxy for a destination; empty where there is none to go through."""
+        return "" if bypasses(destination.host, self.no_proxy) else self.proxy
+
+
+def way_of(proxies: Mapping[str, str]) -> Way:
+    """The way out that a machine's own environment names, without the login in it."""
+    lower = {name.lower(): value for name, value in proxies.items()}
+    url = lower.get("https_proxy") or lower.get("http_proxy") or lower.get("all_proxy") or ""
+    return Way(endpoint_of(url), no_proxy=tuple(lower.get("no_proxy", "").split(",")))
+
+
+def endpoint_of(url: str) -> str:
+    """The host:port of a proxy's address; empty where it names none."""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port
+    except ValueError:
+        return ""
+    host = parts.hostname or ""
+    return f"{host}:{port or 3128}" if host else ""
+
+
+class Connector(Protocol):
+    """What opens connections, as foundation.hosts.pool.Pool does."""
+
+    async def connect(self, host: Host) -> Connection:
+        """The one connection to a machine, opened at the first call."""
+
+
+async def measure(
+    pool: Connector,
+    hosts: Sequence[Host],
+    places: Sequence[Destination],
+    *,
+    ways: Mapping[str, Way] | None = None,
+    trust: ssl.SSLContext | None = None,
+    here: bool = True,
+) -> Egress:
+    """Try every destination from every machine, side by side; a machine's problem is its result.
+
+    `ways` are by the machine's name, "here" among them; `trust` is whom to believe certificates,
+    this machine's authorities where it is left out.
+    """
+    context = trust or ssl.create_default_context()
+    at_once = asyncio.Semaphore(IN_ALL)
+    bounds = {host.name: asyncio.Semaphore(PER_MACHINE) for host in hosts}
+    bounds[HERE] = asyncio.Semaphore(PER_MACHINE)
+
+    async def attempt(host: Host | None, place: Destination) -> Attempt:
+        name = host.name if host is not None else HERE
+        way = (ways or {}).get(name, Way())
+        proxy = way.by(place)
+        async with bounds[name], at_once:
+            try:
+                connection = None
+                if host is not None and not host.local:
+                    connection = await pool.connect(host)
+                async with asyncio.timeout(ATTEMPT_SECONDS):
+                    met, detail = await _tried(connection, place, proxy, way.login, context)
+            except TimeoutError:
+                met, detail = Met.SILENT, f"no answer in {ATTEMPT_SECONDS:g} s"
+            except Problem as problem:
+                met, detail = Met.NOT_TOLD, problem.cause
+        return Attempt(name, place, met, detail, proxy)
+
+    everyone: list[Host | None] = [*hosts]
+    if here and not any(host.local for host in hosts):
+        everyone.append(None)
+    # Machines take turns, so that one which hangs does not hold all places.
+    work = [attempt(host, place) for place in places for host in everyone]
+    return Egress(tuple(await asyncio.gather(*work)))
+
+
+async def _tried(
+    connection: Connection | None,
+    place: Destination,
+    proxy: str,
+    login: str,
+    context: ssl.SSLContext,
+) -> tuple[Met, str]:
+    host, port = place.host, place.port
+    if proxy:
+        host, _, text = proxy.rpartition(":")
+        port = int(text)
+    dialled = await _dialled(connection, host, port)
+    if dialled.state is not PortState.OPEN:
+        met, detail = _met(dialled)
+        return met, f"the proxy {proxy}: {detail or met}" if proxy else detail
+    if dialled.via not in ("channel", "local"):
+        # Without channels there is no TLS from here; that TCP opens is not yet an answer.
+        return Met.NOT_TOLD, "TCP opens; its sshd forbids forwarding, so TLS was not tried"
+    try:
+        return await _spoken(connection, (host, port), place, proxy, login, context)
+    except ssl.SSLCertVerificationError as error:
+        try:
+            return await _whose(connection, (host, port), place, proxy, login, error)
+        except (OSError, EOFError):
+            return Met.NO_TLS, plain(error.verify_message)
+    except ssl.SSLError as error:
+        return Met.NO_TLS, plain((error.reason or str(error)).replace("_", " ").lower())
+    except (OSError, EOFError) as error:
+        kind = Met.NO_TLS if place.tls else Met.HTTP
+        return kind, plain(f"the connection was cut: {error}" if str(error) else "it was cut")
+
+
+async def _dialled(connection: Connection | None, host: str, port: int) -> Dialled:
+    if connection is None:
+        return await directly(host, port, DIAL_SECONDS)
+    return await connection.dial(host, port, timeout=DIAL_SECONDS)
+
+
+def _met(dialled: Dialled) -> tuple[Met, str]:
+    words = dialled.detail.lower()
+    if any(one in words for one in ("resol", "not known", "nodename", "no address associated")):
+        return Met.NO_NAME, ""
+    states = {
+        PortState.REFUSED: Met.REFUSED,
+        PortState.FILTERED: Met.SILENT,
+        PortState.UNREACHABLE: Met.UNREACHABLE,
+    }
+    met = states.get(dialled.state, Met.NOT_TOLD)
+    return met, "" if met is not Met.NOT_TOLD else plain(dialled.detail)
+
+
+@asynccontextmanager
+async def _streams(connection: Connection | None, at: tuple[str, int]) -> AsyncIterator[_Streams]:
+    if connection is None:
+        reader, writer = await asyncio.open_connection(*at)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+        return
+    async with forwarded(connection, *at) as local:
+        reader, writer = await asyncio.open_connection("127.0.0.1", local)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+
+async def _spoken(
+    connection: Connection | None,
+    at: tuple[str, int],
+    place: Destination,
+    proxy: str,
+    login: str,
+    context: ssl.SSLContext,
+) -> tuple[Met, str]:
+    """TLS and one question of HTTP over a connection that stands."""
+    async with _streams(connection, at) as (reader, writer):
+        authorization = f"Proxy-Authorization: {login}\r\n" if login else ""
+        if proxy and place.tls:
+            status, said = await _through(reader, writer, place, authorization)
+            if status != 200:
+                return Met.PROXY, _proxy_words(status, said)
+        if place.tls:
+            await writer.start_tls(context, server_hostname=place.host)
+        parts = urlsplit(place.url)
+        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        target = place.url if proxy and not place.tls else path
+        writer.write(
+            f"HEAD {target} HTTP/1.1\r\nHost: {place.shown}\r\nUser-Agent: sitewright\r\n"
+            f"{authorization if proxy and not place.tls else ''}Connection: close\r\n\r\n".encode()
+        )
+        await writer.drain()
+        status, said, head = await _answer(reader)
+        if status == 407:
+            return Met.PROXY, _proxy_words(status, said)
+        if status >= 500 or status < 100:
+            return Met.HTTP, f"HTTP {status} {said}".strip()
+        if not place.tls and status in (302, 303, 307) and _elsewhere(head, place):
+            return Met.HTTP, f"HTTP {status}, and it leads to {_elsewhere(head, place)}"
+        issuer = ""
+        if place.tls:
+            peer = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            issuer = f", certificate by {issuer_of(peer)}" if peer else ""
+        return Met.ANSWERED, f"HTTP {status}{issuer}"
+
+
+async def _through(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    place: Destination,
+    authorization: str,
+) -> tuple[int, str]:
+    at = f"{place.host}:{place.port}"
+    writer.write(f"CONNECT {at} HTTP/1.1\r\nHost: {at}\r\n{authorization}\r\n".encode())
+    await writer.drain()
+    status, said, _ = await _answer(reader)
+    return status, said
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, str, str]:
+    """The status, its words and the head of an answer; status 0 where it is none of HTTP."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        head = error.partial
+        if not head:
+            raise
+    except asyncio.LimitOverrunError:
+        head = await reader.read(_HEAD_LIMIT)
+    text = head.decode("latin-1")
+    words = text.split("\r\n", 1)[0].split(" ", 2)
+    if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdecimal():
+        return 0, plain(words[0], 40), text
+    return int(words[1]), plain(words[2], 60) if len(words) > 2 else "", text
+
+
+def _elsewhere(head: str, place: Destination) -> str:
+    """Where a plain redirect leads, when it is another host without TLS, as a portal's is."""
+    for line in head.split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "location":
+            parts = urlsplit(value.strip())
+            if parts.hostname and parts.hostname != place.host and parts.scheme == "http":
+                return plain(parts.hostname, 100)
+    return ""
+
+
+def _proxy_words(status: int, said: str) -> str:
+    if status == 407:
+        return "it wants a login, or another one: HTTP 407"
+    return f"HTTP {status} {said}".strip()
+
+
+async def _whose(
+    connection: Connection | None,
+    at: tuple[str, int],
+    place: Destination,
+    proxy: str,
+    login: str,
+    error: ssl.SSLCertVerificationError,
+) -> tuple[Met, str]:
+    """Who issued a certificate that was not believed, asked once more and believing nobody."""
+    async with _streams(connection, at) as (reader, writer):
+        if proxy:
+            authorization = f"Proxy-Authorization: {login}\r\n" if login else ""
+            await _through(reader, writer, place, authorization)
+        # Only to read the certificate: nothing is sent over this connection.
+        blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        blind.check_hostname = False
+        blind.verify_mode = ssl.CERT_NONE
+        await writer.start_tls(blind, server_hostname=place.host)
+        peer = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    issuer = issuer_of(peer) if peer else "nobody"
+    return Met.ISSUER, f"issued by {issuer}: {plain(error.verify_message, 100)}"
+
+
+def issuer_of(certificate: bytes) -> str:
+    """Who issued a certificate, in short: its organisation and common name."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    try:
+        issuer = x509.load_der_x509_certificate(certificate).issuer
+    except ValueError:
+        return "somebody who cannot be read"
+    parts = [
+        str(one.value)
+        for oid in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
+        for one in issuer.get_attributes_for_oid(oid)
+    ]
+    return plain(", ".join(parts), 120) or "somebody without a name"

@@ -1,0 +1,225 @@
+"""Egress: names, TCP, TLS, its issuer, HTTP and proxies, against real servers on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+
+from foundation.hosts.connection import Connection, Dialled, PortState
+from foundation.hosts.model import Host
+from installer.solution import load_solution, solution_ids
+from preflight.egress import (
+    HERE,
+    Attempt,
+    Destination,
+    Egress,
+    Met,
+    bypasses,
+    destinations,
+    judge_egress,
+)
+from preflight.egress_ways import Way, endpoint_of, measure, way_of
+from preflight.findings import Severity
+from tests.preflight.egress_servers import Authority, Proxy, authority, site
+
+DIRECT = Way()
+
+
+class Nobody:
+    """No machine is asked: everything is tried from here."""
+
+    async def connect(self, host: Host) -> Connection:
+        """Never called."""
+        raise AssertionError(host)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority of the servers."""
+    return authority(tmp_path_factory.mktemp("own"), "Public Test Authority")
+
+
+async def tried(url: str, *, trust: ssl.SSLContext | None = None, way: Way = DIRECT) -> Attempt:
+    """One attempt from here."""
+    place = Destination("registry", url)
+    egress = await measure(Nobody(), [], [place], ways={HERE: way}, trust=trust)
+    (attempt,) = egress.attempts
+    return attempt
+
+
+async def test_a_place_that_answers_passes_and_tells_status_and_issuer(own: Authority) -> None:
+    async with site(own.server, "401 Unauthorized") as port:
+        attempt = await tried(f"https://localhost:{port}/v2/", trust=own.trusted())
+    assert attempt.met is Met.ANSWERED
+    assert "HTTP 401" in attempt.detail
+    assert "Public Test Authority" in attempt.detail
+
+
+async def test_who_opened_tls_is_named(own: Authority) -> None:
+    async with site(own.server) as port:
+        attempt = await tried(f"https://localhost:{port}/")
+    assert attempt.met is Met.ISSUER
+    assert "Public Test Authority" in attempt.detail
+    (finding,) = judge_egress(Egress((attempt,)))
+    assert "Public Test Authority" in finding.title
+    assert "authorities:" in finding.remedy
+
+
+async def test_a_proxy_that_opens_tls_is_named_by_its_authority(
+    own: Authority, tmp_path: Path
+) -> None:
+    corporate = authority(tmp_path, "ACME Inspection CA")
+    async with site(own.server) as port, Proxy(opens=corporate.server).running() as proxy:
+        way = Way(f"127.0.0.1:{proxy.port}")
+        attempt = await tried(f"https://localhost:{port}/", trust=own.trusted(), way=way)
+        assert (attempt.met, attempt.proxy) == (Met.ISSUER, way.proxy)
+        assert "ACME Inspection CA" in attempt.detail
+        # With its authority given to the site it is in order.
+        again = await tried(f"https://localhost:{port}/", trust=corporate.trusted(), way=way)
+        assert again.met is Met.ANSWERED
+
+
+async def test_the_proxy_is_gone_through_and_no_proxy_is_heeded(own: Authority) -> None:
+    async with site(own.server) as port, Proxy().running() as proxy:
+        url = f"https://localhost:{port}/"
+        way = Way(f"127.0.0.1:{proxy.port}")
+        assert (await tried(url, trust=own.trusted(), way=way)).met is Met.ANSWERED
+        assert proxy.asked == [f"CONNECT localhost:{port}"]
+        past = Way(way.proxy, no_proxy=("localhost",))
+        assert (await tried(url, trust=own.trusted(), way=past)).proxy == ""
+        assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"), [(Proxy(login="u:p"), "407"), (Proxy(refused=True), "403")]
+)
+async def test_a_proxy_that_does_not_let_through_is_the_culprit(proxy: Proxy, words: str) -> None:
+    async with proxy.running():
+        way = Way(f"127.0.0.1:{proxy.port}")
+        attempt = await tried("https://localhost:1/", way=way)
+    assert attempt.met is Met.PROXY
+    assert words in attempt.detail
+
+
+async def test_ports_that_refuse_cut_or_do_not_speak_tls(own: Authority) -> None:
+    async with site(None) as port:
+        spoken = await tried(f"https://localhost:{port}/")
+    assert spoken.met is Met.NO_TLS
+    assert (await tried(f"https://localhost:{port}/")).met is Met.REFUSED
+    async with site(own.server, "503 Service Unavailable") as port:
+        broken = await tried(f"https://localhost:{port}/", trust=own.trusted())
+    assert (broken.met, broken.detail) == (Met.HTTP, "HTTP 503 Service Unavailable")
+
+
+async def test_a_portal_that_answers_in_its_place_is_told() -> None:
+    portal = "302 Found\r\nLocation: http://portal.example/login"
+    async with site(None, portal) as port:
+        attempt = await tried(f"http://localhost:{port}/ubuntu/")
+    assert attempt.met is Met.HTTP
+    assert "portal.example" in attempt.detail
+
+
+PLACES = [Destination("registry", f"https://{name}/v2/") for name in ("quay.io", "ghcr.io")]
+
+
+def of(machine: str, at: int, met: Met, detail: str = "") -> Attempt:
+    """One attempt that met this."""
+    return Attempt(machine, PLACES[at], met, detail)
+
+
+def test_one_finding_a_kind_with_the_machines_in_it() -> None:
+    egress = Egress(
+        (
+            *(of(f"w{n}", at, Met.SILENT) for n in range(1, 4) for at in (0, 1)),
+            of("m1", 0, Met.ANSWERED, "HTTP 401"),
+            of(HERE, 0, Met.ANSWERED),
+        )
+    )
+    (finding,) = judge_egress(egress)
+    assert (finding.id, finding.severity) == ("egress.registry", Severity.FAIL)
+    assert finding.actual == "quay.io and ghcr.io from w1, w2 and w3: nothing comes back"
+    assert "m1" not in finding.actual
+    assert "bundle create" in finding.remedy
+
+
+def test_what_fails_from_here_alone_warns_and_what_is_not_told_is_unknown() -> None:
+    (here,) = judge_egress(Egress((of("w1", 0, Met.ANSWERED), of(HERE, 0, Met.NO_NAME))))
+    assert here.severity is Severity.WARN
+    (open_one,) = judge_egress(Egress((of("w1", 0, Met.NOT_TOLD, "sshd forbids it"),)))
+    assert open_one.severity is Severity.UNKNOWN
+    assert "sshd forbids it" in open_one.actual
+
+
+def test_a_site_with_a_bundle_says_that_nothing_was_tried() -> None:
+    (finding,) = judge_egress(Egress(skipped="the site's bundle brings it."))
+    assert (finding.severity, finding.actual) == (Severity.PASS, "not tried")
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "past"),
+    [
+        ("registry.example.org", ("example.org",), True),
+        ("registry.example.org", (".example.org",), True),
+        ("registry.example.org", ("*.example.org",), True),
+        ("badexample.org", ("example.org",), False),
+        ("quay.io", ("*",), True),
+        ("quay.io", ("",), False),
+    ],
+)
+def test_no_proxy_is_read_as_the_tools_read_it(
+    host: str, no_proxy: tuple[str, ...], *, past: bool
+) -> None:
+    assert bypasses(host, no_proxy) is past
+
+
+def test_the_way_out_of_a_machine_is_read_from_its_environment() -> None:
+    way = way_of({"HTTPS_PROXY": "http://u:p@proxy.example:8080/", "no_proxy": "a,.b"})
+    assert way == Way("proxy.example:8080", no_proxy=("a", ".b"))
+    assert endpoint_of("proxy.example") == "proxy.example:3128"
+    assert endpoint_of("http://[bad") == ""
+
+
+@pytest.mark.parametrize("name", solution_ids())
+def test_every_solution_names_what_it_fetches_by_kind(name: str) -> None:
+    solution = load_solution(name)
+    for environment in solution.environments:
+        for place in destinations(solution.needs(environment.id)):
+            assert place.host
+            assert place.port in (80, 443)
+
+
+async def test_a_place_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preflight.egress_ways.ATTEMPT_SECONDS", 0.2)
+
+    async def never(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    attempt = await tried(f"https://localhost:{port}/")
+    server.close()
+    assert attempt.met is Met.SILENT
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "met"),
+    [
+        (PortState.UNKNOWN, "the name does not resolve: Name or service not known", Met.NO_NAME),
+        (PortState.UNKNOWN, "Temporary failure in name resolution", Met.NO_NAME),
+        (PortState.REFUSED, "Connection refused", Met.REFUSED),
+        (PortState.FILTERED, "no answer in 5 s", Met.SILENT),
+        (PortState.UNREACHABLE, "No route to host", Met.UNREACHABLE),
+        (PortState.UNKNOWN, "sshd forbids forwarding", Met.NOT_TOLD),
+    ],
+)
+async def test_what_a_connection_met_is_told_apart(
+    state: PortState, detail: str, met: Met, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dialled(*_: object) -> Dialled:
+        return Dialled(state, "channel", detail)
+
+    monkeypatch.setattr("preflight.egress_ways.directly", dialled)
+    assert (await tried("https://quay.io/v2/")).met is met
