@@ -46,6 +46,7 @@ from installer.running.stages import CONTROL_HOST, How, Recheck, Stages
 from installer.running.state import RunState, replay
 from installer.running.work import Failure
 from installer.runs import HostLogs, Run
+from installer.secrets_noted import told_of_other_secrets
 from installer.site_lock import laptop, this_holder
 from installer.steps.kind import Asker
 
@@ -354,6 +355,10 @@ class Engine:
                 text = f"A torn last record of {journal.cut} bytes was cut off the journal."
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             told = await asyncio.to_thread(told_of_change, self.plan) if started else []
+            if self._secrets and not self._dry_run:
+                told += await asyncio.to_thread(
+                    told_of_other_secrets, self.run_folder, self._secrets
+                )
             for text in (*self._lock_notes(), *told):
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             # It asks sudo, which may take its time, and nothing waits for that on the screen.
