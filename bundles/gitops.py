@@ -17,6 +17,18 @@ from typing import Any, Final
 from bundles.chart_archive import READ
 from bundles.chart_images import laid_over, read_chart_files, use_of
 from bundles.chart_templates import set_aside
+from bundles.gitops_forms import (
+    KUSTOMIZATIONS,
+    as_list,
+    as_mapping,
+    as_mappings,
+    is_remote,
+    normal_path,
+    plain_text,
+    rendered_name,
+    value_at,
+    without_given,
+)
 from bundles.named_images import ImagesNamed, images_of_object, search_text
 from bundles.problems import HostileBundle
 from bundles.rendering import agree
@@ -28,7 +40,6 @@ MANIFESTS: Final = (*READ, *_TEMPLATES)
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+[A-Za-z0-9.+-]*")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _REPOSITORY: Final = re.compile(r"(https?|oci)://[!-~]{1,500}")
-_KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,8 @@ class FromOutside:
 
     named: ImagesNamed = field(default_factory=ImagesNamed)
     charts: list[ChartNamed] = field(default_factory=list)
+    given: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    """Charts that lie here, by their folders, with the values that something else gives them."""
 
     @property
     def images(self) -> dict[str, str]:
@@ -100,18 +113,20 @@ class _Reading:
 
     def all(self) -> None:
         """Everything, file by file."""
-        for folder in self._charts:
-            self._own_chart(folder, {})
         for name, text in self._rendered.items():
+            path = name.partition(" with ")[0]
             for document in read_documents(text).values:
                 if isinstance(document, dict):
-                    self._references(document, name)
-                images_of_object(_bare(document, name), name, self.found.named)
+                    self._references(document, path)
+                images_of_object(without_given(document, path), path, self.found.named)
         rest = [path for path in sorted(self._files) if not self._belongs_to_a_chart(path)]
         for path in rest:
             for document in self._read(path).values:
                 if isinstance(document, dict):
                     self._references(document, path)
+        for folder in self._charts:
+            given = any(other == folder for other, _ in self.found.given)
+            self._own_chart(folder, {}, perhaps=given)
         for path in rest:
             if path not in self._values:
                 self._walk(path)
@@ -134,7 +149,7 @@ class _Reading:
         for document in documents.values:
             if path.endswith(".json") and not (isinstance(document, dict) and "kind" in document):
                 continue  # most of them are something else
-            images_of_object(_bare(document, path), path, found)
+            images_of_object(without_given(document, path), path, found)
         if template:
             # Another program makes manifests of it first.
             found.perhaps |= found.images
@@ -154,7 +169,8 @@ class _Reading:
                 return rest != "Chart.yaml"
         return False
 
-    def _own_chart(self, folder: str, values: Mapping[str, Any]) -> None:
+    def _own_chart(self, folder: str, values: Mapping[str, Any], *, perhaps: bool = False) -> None:
+        """What a chart of the repository names with some values; `perhaps` it is given others."""
         by = f"{folder}/Chart.yaml" if folder != "." else "Chart.yaml"
         inside = {
             f"chart/{rest}": raw
@@ -166,7 +182,9 @@ class _Reading:
         except HostileBundle as problem:
             self.found.named.open(f"{by}: {problem.cause}")
             return
-        text = "" if values else self._rendered.get(by, "")
+        if values and (folder, values) not in self.found.given:
+            self.found.given.append((folder, values))
+        text = self._rendered.get(rendered_name(by, values), "")
         if text:
             agreed = agree(contents, text)
             named = ImagesNamed(
@@ -182,6 +200,9 @@ class _Reading:
             if not contents.is_library:
                 named.untold = [f"{by}: {sentence}" for sentence in contents.unread]
                 self._computed_references(folder)
+        if perhaps:
+            named.perhaps |= named.images
+            named.images.clear()
         self.found.named.take(named)
 
     def _computed_references(self, folder: str) -> None:
@@ -199,18 +220,18 @@ class _Reading:
     def _references(self, document: dict[Any, Any], path: str) -> None:
         name = PurePosixPath(path).name
         api, kind = str(document.get("apiVersion", "")), document.get("kind")
-        spec = _mapping(document.get("spec"))
-        if name in _KUSTOMIZATIONS or kind in ("Kustomization", "HelmChartInflationGenerator"):
+        spec = as_mapping(document.get("spec"))
+        if name in KUSTOMIZATIONS or kind in ("Kustomization", "HelmChartInflationGenerator"):
             self._kustomization(document, path)
         if api.startswith("argoproj.io/") and kind == "Application":
             self._argo(spec, path)
         elif api.startswith("argoproj.io/") and kind == "ApplicationSet":
-            self._argo(_mapping(_mapping(spec.get("template")).get("spec")), path)
+            self._argo(as_mapping(as_mapping(spec.get("template")).get("spec")), path)
         elif kind == "HelmRelease":
             self._flux(spec, path)
         elif kind == "HelmChart" and api.startswith("helm.cattle.io/"):
             values = {**read_documents(helm_text(spec.get("valuesContent"))).mapping,
-                      **_mapping(spec.get("values"))}  # fmt: skip
+                      **as_mapping(spec.get("values"))}  # fmt: skip
             self._chart(spec.get("chart"), spec.get("repo"), spec.get("version"), values, path)
         elif kind == "HelmChart" and api.startswith("source.toolkit.fluxcd.io/"):
             self._flux({"chart": {"spec": spec}}, path)
@@ -222,14 +243,14 @@ class _Reading:
             self.found.named.open(f"{path}: what helmfile installs; name its charts under `charts`")
 
     def _kustomization(self, document: dict[Any, Any], path: str) -> None:
-        spec = _mapping(document.get("spec"))
-        self._replaced(_mappings(document.get("images")) + _mappings(spec.get("images")), path)
+        spec = as_mapping(document.get("spec"))
+        self._replaced(as_mappings(document.get("images")) + as_mappings(spec.get("images")), path)
         for key in ("resources", "bases", "components", "crds"):
             listed = document.get(key)
             for one in listed if isinstance(listed, list) else ():
                 if not isinstance(one, str):
                     continue
-                beside = _normal(str(PurePosixPath(path).parent / one))
+                beside = normal_path(str(PurePosixPath(path).parent / one))
                 if self._has(beside):
                     continue
                 if not is_remote(one):
@@ -239,16 +260,18 @@ class _Reading:
                         f"{path}: what {one[:200]} holds, which is fetched when it is rendered; "
                         "put it into the repository"
                     )
-        for chart in _mappings(document.get("helmCharts")):
-            files = [chart.get("valuesFile"), *_list(chart.get("additionalValuesFiles"))]
+        for chart in as_mappings(document.get("helmCharts")):
+            files = [chart.get("valuesFile"), *as_list(chart.get("additionalValuesFiles"))]
             values = self._given(files, PurePosixPath(path).parent, path)
-            values = laid_over(values, _mapping(chart.get("valuesInline")))
+            values = laid_over(values, as_mapping(chart.get("valuesInline")))
             if chart.get("repo"):
                 self._chart(
                     chart.get("name"), chart.get("repo"), chart.get("version"), values, path
                 )
             else:
-                home = helm_text(_mapping(document.get("helmGlobals")).get("chartHome")) or "charts"
+                home = (
+                    helm_text(as_mapping(document.get("helmGlobals")).get("chartHome")) or "charts"
+                )
                 own = str(PurePosixPath(path).parent / home / helm_text(chart.get("name")))
                 if own in self._charts:
                     self._own_chart(own, values)
@@ -272,17 +295,17 @@ class _Reading:
                 self.found.named.open(f"{path}: which tag of {name[:100]} is meant")
 
     def _argo(self, spec: Mapping[Any, Any], path: str) -> None:
-        for source in (_mapping(spec.get("source")), *_mappings(spec.get("sources"))):
-            helm = _mapping(source.get("helm"))
+        for source in (as_mapping(spec.get("source")), *as_mappings(spec.get("sources"))):
+            helm = as_mapping(source.get("helm"))
             folder = helm_text(source.get("path")).strip("/") or "."
             files = helm.get("valueFiles")
-            values = self._given(_list(files), PurePosixPath(folder), path)
+            values = self._given(as_list(files), PurePosixPath(folder), path)
             values = laid_over(values, read_documents(helm_text(helm.get("values"))).mapping)
-            values = laid_over(values, _mapping(helm.get("valuesObject")))
-            for parameter in _mappings(helm.get("parameters")):
-                given = _at_path(helm_text(parameter.get("name")), parameter.get("value"))
+            values = laid_over(values, as_mapping(helm.get("valuesObject")))
+            for parameter in as_mappings(helm.get("parameters")):
+                given = value_at(helm_text(parameter.get("name")), parameter.get("value"))
                 values = laid_over(values, given)
-            for image in _list(_mapping(source.get("kustomize")).get("images")):
+            for image in as_list(as_mapping(source.get("kustomize")).get("images")):
                 if isinstance(image, str) and not re.search(r"\{\{|\$", image):
                     self.found.named.image(image.rpartition("=")[2], path)
                 else:
@@ -302,11 +325,11 @@ class _Reading:
     def _flux(self, spec: Mapping[Any, Any], path: str) -> None:
         if spec.get("valuesFrom"):
             self.found.named.open(f"{path}: which values come from its `valuesFrom`")
-        for renderer in _mappings(spec.get("postRenderers")):
-            self._replaced(_mappings(_mapping(renderer.get("kustomize")).get("images")), path)
-        chart = _mapping(_mapping(spec.get("chart")).get("spec"))
-        ref = _mapping(spec.get("chartRef") or chart.get("sourceRef"))
-        values = _mapping(spec.get("values"))
+        for renderer in as_mappings(spec.get("postRenderers")):
+            self._replaced(as_mappings(as_mapping(renderer.get("kustomize")).get("images")), path)
+        chart = as_mapping(as_mapping(spec.get("chart")).get("spec"))
+        ref = as_mapping(spec.get("chartRef") or chart.get("sourceRef"))
+        values = as_mapping(spec.get("values"))
         named = (str(ref.get("kind")), helm_text(ref.get("name")))
         url, tag = self._repositories.get(named, ("", ""))
         if ref.get("kind") == "OCIRepository" and url:
@@ -333,9 +356,9 @@ class _Reading:
                     "HelmRepository",
                     "OCIRepository",
                 ):
-                    name = helm_text(_mapping(document.get("metadata")).get("name"))
-                    spec = _mapping(document.get("spec"))
-                    ref = _mapping(spec.get("ref"))
+                    name = helm_text(as_mapping(document.get("metadata")).get("name"))
+                    spec = as_mapping(document.get("spec"))
+                    ref = as_mapping(spec.get("ref"))
                     tag = helm_text(ref.get("tag") or ref.get("semver"))
                     yield (document["kind"], name), (helm_text(spec.get("url")), tag)
 
@@ -344,24 +367,24 @@ class _Reading:
         own = self._read(str(parent / "values.yaml")).mapping
         locked = {
             helm_text(line.get("name")): line.get("version")
-            for line in _mappings(
+            for line in as_mappings(
                 self._read(str(parent / "Chart.lock")).mapping.get("dependencies")
             )
         }
-        for line in _mappings(document.get("dependencies")):
+        for line in as_mappings(document.get("dependencies")):
             repository = helm_text(line.get("repository"))
             name = helm_text(line.get("name"))
             if any(str(parent / "charts" / name) == str(PurePosixPath(p).parent)
                    for p in self._files if p.endswith("/Chart.yaml")):  # fmt: skip
                 continue  # it lies inside the chart, and counts there
-            if not use_of(line, "", "").is_on(own, _mapping(own.get("tags"))):
+            if not use_of(line, "", "").is_on(own, as_mapping(own.get("tags"))):
                 continue
-            values = _mapping(own.get(helm_text(line.get("alias") or line.get("name"))))
-            shared = _mapping(own.get("global"))
+            values = as_mapping(own.get(helm_text(line.get("alias") or line.get("name"))))
+            shared = as_mapping(own.get("global"))
             if shared:
                 values = laid_over({"global": shared}, values)
             if repository.startswith("file://"):
-                beside = _normal(str(parent / repository.removeprefix("file://"))) or "."
+                beside = normal_path(str(parent / repository.removeprefix("file://"))) or "."
                 if beside not in self._charts:
                     self.found.named.open(f"{path}: which chart lies in {beside[:200]}")
                 elif values:
@@ -377,7 +400,7 @@ class _Reading:
             if not isinstance(file, str):
                 continue
             plain = file.partition("/")[2] if file.startswith("$") else str(folder / file)
-            plain = _normal(plain.removeprefix("/"))
+            plain = normal_path(plain.removeprefix("/"))
             if plain in self._files:
                 self._values.add(plain)
                 values = laid_over(values, self._read(plain).mapping)
@@ -400,7 +423,7 @@ class _Reading:
     def _chart(
         self, name: Any, repository: Any, version: Any, values: Mapping[str, Any], path: str
     ) -> None:
-        called, address, number = (_text(one) for one in (name, repository, version))
+        called, address, number = (plain_text(one) for one in (name, repository, version))
         if not _NAME.fullmatch(called) or not _REPOSITORY.fullmatch(address):
             self.found.named.open(
                 f"{path}: which chart is meant by {called[:100] or 'an empty name'}"
@@ -418,40 +441,6 @@ class _Reading:
                 self.found.charts.append(chart)
 
 
-def _bare(document: Any, path: str) -> Any:
-    """A document without what counts with a chart that is read with it."""
-    if not isinstance(document, dict):
-        return document
-    kind, name = document.get("kind"), PurePosixPath(path).name
-    spec = _mapping(document.get("spec"))
-    if name in _KUSTOMIZATIONS or kind == "Kustomization":
-        keys = ("patches", "patchesStrategicMerge", "patchesJson6902", "configMapGenerator")
-        return {key: document[key] for key in keys if key in document} | {
-            "spec": {key: spec[key] for key in keys if key in spec}
-        }
-    if name == "Chart.yaml":
-        return {}
-    dropped = {
-        "Application": ("source", "sources"),
-        "ApplicationSet": ("template", "generators", "templatePatch"),
-        "HelmRelease": ("values", "chart", "postRenderers"),
-        "HelmChart": ("values", "valuesContent", "set"),
-    }.get(str(kind), ())
-    if not dropped:
-        return document
-    return {**document, "spec": {k: v for k, v in spec.items() if k not in dropped}}
-
-
-def is_remote(resource: str) -> bool:
-    """Whether Kustomize would fetch a resource."""
-    return bool(
-        "//" in resource
-        or "?ref=" in resource
-        or resource.startswith(("git@", "git::"))
-        or re.match(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[^/]+/", resource)
-    )
-
-
 def _is_inside(folder: str, folders: Iterable[str]) -> bool:
     """Whether a chart lies in the `charts` of another."""
     return any(
@@ -465,38 +454,3 @@ def _below(path: str, folder: str) -> str | None:
     if folder == ".":
         return path
     return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else None
-
-
-def _normal(path: str) -> str:
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in (".", ""):
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _at_path(path: str, value: Any) -> dict[str, Any]:
-    """A parameter such as image.tag=1 as values."""
-    steps = [step.replace("\\.", ".") for step in re.split(r"(?<!\\)\.", path) if step]
-    found: Any = value
-    for step in reversed(steps):
-        found = {step: found}
-    return found if isinstance(found, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return str(value).rstrip("/") if isinstance(value, (str, int, float)) else ""
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _mappings(value: Any) -> list[dict[Any, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -202,7 +202,7 @@ async def _images(
     named = read_alone(contents)
     try:
         path = shop.store.path(chart.digest)
-        text = await shop.renderers.helm(shop, path, wanted.values, name=wanted.name)
+        text = await shop.renderers.helm(shop, path, wanted.values)
     except RenderFailed as failed:
         shop.tell(
             naming.of,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import ValidationError
 
 from bundles import media
 from bundles.git_needs import POINTER_LIMIT, Entry, filters_of, needs_of
-from bundles.gitops import MANIFESTS, ChartNamed, read_manifests
+from bundles.gitops import MANIFESTS, ChartNamed
 from bundles.layout import Item
 from bundles.problems import SourceProblem
 from bundles.recipe import ChartWanted, GitWanted
@@ -41,10 +41,10 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
             if not locked:
                 await _tell_needs(shop, repository, tree, commit)
             looked_at = wanted.images and not locked
-            files = await _manifests(repository, tree) if looked_at else {}
-            rendered = (
-                await render_repository(shop, repository, tree, files) if looked_at else Rendered()
-            )
+            rendered = Rendered()
+            if looked_at:
+                files = await _manifests(repository, tree)
+                rendered = await render_repository(shop, repository, tree, files)
             file = await repository.pack(commit)
             blob = await asyncio.to_thread(shop.store.adopt, file)
         finally:
@@ -61,7 +61,7 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
     )
     if not wanted.images:
         return [item]
-    return [item, *await _named(shop, wanted, files, rendered, locked)]
+    return [item, *await _named(shop, wanted, rendered, locked)]
 
 
 async def _tell_needs(
@@ -94,7 +94,6 @@ async def _manifests(repository: Repository, tree: Sequence[Entry]) -> dict[str,
 async def _named(
     shop: Workshop,
     wanted: GitWanted,
-    files: Mapping[str, bytes],
     rendered: Rendered,
     locked: Locked,
 ) -> list[Item]:
@@ -113,7 +112,7 @@ async def _named(
         )
         images = await gather_locked(shop, naming, locked)
         return [item for items in (*charts, images) for item in items]
-    outside = await asyncio.to_thread(read_manifests, files, rendered.texts)
+    outside = rendered.outside
     for sentence in rendered.failed:
         shop.tell(naming.of, sentence)
     gathered = await asyncio.gather(

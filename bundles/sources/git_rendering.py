@@ -12,11 +12,12 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from bundles.git_needs import Entry
-from bundles.gitops import chart_folders, is_remote
+from bundles.gitops import FromOutside, chart_folders, read_manifests
+from bundles.gitops_forms import KUSTOMIZATIONS, is_remote, rendered_name
 from bundles.sources.git_repository import Repository
 from bundles.sources.renderers import RenderFailed
 from bundles.sources.workshop import Workshop
@@ -25,24 +26,39 @@ from bundles.yaml_documents import read_documents
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _MOST_SECONDS: Final = 900.0
 """For all charts and folders of a repository."""
-_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _NOT_HERE: Final = "missing in charts/"
 """Helm's words for a chart whose dependencies are fetched first."""
 
 
 @dataclass(slots=True)
 class Rendered:
-    """What came, by the chart's or folder's name; and what did not, as a sentence each."""
+    """What a repository names, with what of it was rendered and what could not be."""
 
+    outside: FromOutside = field(default_factory=FromOutside)
     texts: dict[str, str] = field(default_factory=dict)
+    """By the name of the chart or the folder."""
     failed: list[str] = field(default_factory=list)
+    """What did not render, as a sentence each."""
 
 
 async def render_repository(
     shop: Workshop, repository: Repository, tree: Sequence[Entry], files: Mapping[str, bytes]
 ) -> Rendered:
-    """Render every folder of Kustomize that no other one takes in, and every chart."""
+    """What a repository names: every folder of Kustomize that no other one takes in, and every
+    chart, also with what is set for it there, are rendered where the programs are here."""
     rendered = Rendered()
+    await _render(shop, repository, tree, files, rendered)
+    rendered.outside = await asyncio.to_thread(read_manifests, files, rendered.texts)
+    return rendered
+
+
+async def _render(
+    shop: Workshop,
+    repository: Repository,
+    tree: Sequence[Entry],
+    files: Mapping[str, bytes],
+    rendered: Rendered,
+) -> None:
     folders = kustomizations(files)
     charts = chart_folders(files)
     helm = await shop.renderers.program(shop, "helm") if charts else None
@@ -54,13 +70,13 @@ async def render_repository(
     )
     charts, folders = charts if helm else [], folders if kustomize else []
     if not charts and not folders:
-        return rendered
+        return
     ordinary = [entry for entry in tree if entry.is_file and _is_tame(entry.path)]
     if sum(entry.size for entry in ordinary) > _MOST_BYTES:
         rendered.failed.append(
             f"what its folders render, since its files have more than {_MOST_BYTES} bytes"
         )
-        return rendered
+        return
     checkout = repository.folder / "checkout"
     contents = await repository.contents(entry.object for entry in ordinary)
     await asyncio.to_thread(_write, checkout, ordinary, contents)
@@ -70,7 +86,7 @@ async def render_repository(
         if time.monotonic() > until:
             left += 1
         elif number < len(charts):
-            await _chart(shop, checkout, folder, rendered)
+            await _chart(shop, checkout, folder, {}, rendered)
         else:
             await _folder(shop, checkout, folder, rendered)
     if left:
@@ -78,8 +94,11 @@ async def render_repository(
             f"what {left} more of its charts and folders render, since that takes more than "
             f"{_MOST_SECONDS:.0f} s"
         )
+    # What applications set for these charts is known when the manifests are read.
+    first = await asyncio.to_thread(read_manifests, files, rendered.texts)
+    for folder, values in first.given if charts else ():
+        await _chart(shop, checkout, folder, values, rendered)
     await asyncio.to_thread(shutil.rmtree, checkout, ignore_errors=True)
-    return rendered
 
 
 async def _folder(shop: Workshop, checkout: Path, folder: str, rendered: Rendered) -> None:
@@ -90,15 +109,16 @@ async def _folder(shop: Workshop, checkout: Path, folder: str, rendered: Rendere
         rendered.failed.append(f"what Kustomize makes of {folder}: {_plain(failed, checkout)}")
 
 
-async def _chart(shop: Workshop, checkout: Path, folder: str, rendered: Rendered) -> None:
+async def _chart(
+    shop: Workshop, checkout: Path, folder: str, values: Mapping[str, Any], rendered: Rendered
+) -> None:
     path = f"{folder}/Chart.yaml" if folder != "." else "Chart.yaml"
     described = read_documents(await asyncio.to_thread((checkout / path).read_bytes)).mapping
     if described.get("type") == "library":
         return
-    name = PurePosixPath(folder).name or "chart"
     try:
-        text = await shop.renderers.helm(shop, checkout / folder, {}, name=name)
-        rendered.texts[path] = text or ""
+        text = await shop.renderers.helm(shop, checkout / folder, values)
+        rendered.texts[rendered_name(path, values)] = text or ""
     except RenderFailed as failed:
         if _NOT_HERE not in str(failed):
             rendered.failed.append(f"what Helm makes of {folder}: {_plain(failed, checkout)}")
@@ -111,7 +131,7 @@ def kustomizations(files: Mapping[str, bytes]) -> list[str]:
     """
     found: dict[str, dict[Any, Any]] = {}
     for path in sorted(files):
-        if posixpath.basename(path) in _NAMES:
+        if posixpath.basename(path) in KUSTOMIZATIONS:
             document = read_documents(files[path]).mapping
             if document.get("kind") in (None, "Kustomization") and "kustomize.toolkit" not in str(
                 document.get("apiVersion")

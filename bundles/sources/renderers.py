@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 120.0
 """For one chart or one folder."""
-_MOST_BYTES: Final = 128 * 1024 * 1024
+_MOST_BYTES: Final = 48 * 1024 * 1024
 _MOST_WORDS: Final = 64 * 1024
 _MOST_MEMORY: Final = 16 * 1024 * 1024
 """Kilobytes of addresses: Go takes many and uses few."""
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_CLUSTERS: Final = tuple(f"1.{minor}.0" for minor in range(34, 18, -1))
+"""Kubernetes' versions, the newest first."""
+_NOT_FOR_IT: Final = "which is incompatible with Kubernetes"
+"""Helm's words for a chart that its `kubeVersion` keeps from a cluster."""
 _MACH_O: Final = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _NO_WAY_OUT: Final = "http://127.0.0.1:9"
 
@@ -59,21 +63,29 @@ class Renderers:
             self._found[name] = asyncio.create_task(self._look(shop, name))
         return await asyncio.shield(self._found[name])
 
-    async def helm(
-        self, shop: Workshop, chart: Path, values: Mapping[str, Any], *, name: str
-    ) -> str | None:
-        """What `helm template` makes of a chart; None without Helm. Raises RenderFailed."""
+    async def helm(self, shop: Workshop, chart: Path, values: Mapping[str, Any]) -> str | None:
+        """What `helm template` makes of a chart; None without Helm. Raises RenderFailed.
+
+        A chart for older clusters only is rendered as for the newest that it takes.
+        """
         helm = await self.program(shop, "helm")
         if helm is None:
             return None
         with tempfile.TemporaryDirectory(prefix="helm-") as own:
             given = Path(own) / "values.yaml"
             given.write_text(json.dumps(dict(values)), encoding="utf-8")
-            words = ["template", name[:53].rstrip("-."), str(chart), "--values", str(given)]
+            words = ["template", "release-name", str(chart), "--values", str(given)]
             # Its schema may name addresses, and says nothing of images.
             if "--skip-schema-validation" in await self._help(helm, Path(own)):
                 words.append("--skip-schema-validation")
-            return await self._run([str(helm), *words], Path(own))
+            for cluster in ("", *_CLUSTERS):
+                more = ["--kube-version", cluster] if cluster else []
+                try:
+                    return await self._run([str(helm), *words, *more], Path(own))
+                except RenderFailed as failed:
+                    if _NOT_FOR_IT not in str(failed) or cluster == _CLUSTERS[-1]:
+                        raise
+            return None
 
     async def kustomize(self, shop: Workshop, folder: Path) -> str | None:
         """What `kustomize build` makes of a folder; None without it. Raises RenderFailed."""

@@ -318,7 +318,8 @@ def test_a_chart_in_the_repository_is_given_what_its_application_sets() -> None:
         b"    targetRevision: {{ .Values.v }}\n",
     }
     found = read_manifests(files)
-    assert set(found.images) == {"q.io/own:1", "q.io/own:2"}
+    assert set(found.images) == {"q.io/own:2"}
+    assert set(found.named.perhaps) == {"q.io/own:1"}
     assert [one.name for one in found.charts] == ["far"]
     assert any("which version of the chart far" in one for one in found.unread)
 
@@ -343,7 +344,8 @@ def test_what_a_chart_of_the_repository_stands_on_is_as_its_lock_and_its_values_
     assert [(one.name, one.version, one.values) for one in found.charts] == [
         ("loki", "6.5.2", {"image": {"tag": "x"}})
     ]
-    assert set(found.images) == {"q.io/own:1", "q.io/own:2"}
+    assert set(found.images) == {"q.io/own:2"}
+    assert set(found.named.perhaps) == {"q.io/own:1"}
     assert not found.unread
 
 

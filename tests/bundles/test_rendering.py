@@ -36,9 +36,9 @@ JOINED = '    - image: {{ join ":" (list .Values.side.repo .Values.side.version)
 
 @pytest.fixture(scope="module")
 def there(registry: RunningRegistry, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A place in the registry with the images plain:1, side:3 and test:1."""
+    """A place in the registry with the images plain:1, side:3, test:1, other:4."""
     layout = Layout(tmp_path_factory.mktemp("layout"))
-    for name, tag in (("plain", "1"), ("side", "3"), ("test", "1")):
+    for name, tag in (("plain", "1"), ("side", "3"), ("test", "1"), ("other", "4")):
         layout.name(layout.image([layer(name=name.encode())]), name)
         layout.push(name, f"{registry.host}/rendered/{name}:{tag}")
     return f"{registry.host}/rendered"
@@ -147,6 +147,20 @@ def test_a_chart_that_wants_values_is_told_and_read(there: str, www: Path, tmp_p
     assert names(made) == {"plain:1", "side:3"}
 
 
+def test_a_chart_for_older_clusters_is_rendered_as_for_one(
+    there: str, www: Path, tmp_path: Path
+) -> None:
+    head = "apiVersion: v2\nname: app\nversion: 1.0.0\nkubeVersion: '>=1.20.0 <1.23.0'\n"
+    image = f'    - image: {there}/{{{{ .Capabilities.KubeVersion.Minor | eq "22" | ternary '
+    image += '"plain:1" "gone:1" }}\n'
+    publish(www, {"Chart.yaml": head, "templates/a.yaml": POD + image})
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0"}
+        made = create(tmp_path / "b", rendering(), charts=[line])
+    assert names(made) == {"plain:1"}
+    assert not [what for kind, what in told(made) if kind == "untold"]
+
+
 def test_a_problem_of_a_chart_is_not_told_as_one_of_a_bundle(www: Path, tmp_path: Path) -> None:
     publish(www, {"Chart.yaml": "a: b: c\n"})
     with serving(www) as url, pytest.raises(SourceProblem, match="names no chart") as caught:
@@ -185,7 +199,7 @@ class _NoShop:
 
 async def render(folder: Path, **more: Any) -> str | None:
     asked = Renderers(search=str(folder), **more)
-    return await asked.helm(_NoShop(), folder / "app", {}, name="app")  # type: ignore[arg-type]  # nothing is fetched
+    return await asked.helm(_NoShop(), folder / "app", {})  # type: ignore[arg-type]  # nothing is fetched
 
 
 @pytest.mark.asyncio
@@ -298,10 +312,17 @@ def test_folders_and_charts_of_a_repository_are_rendered(there: str, tmp_path: P
         "charts/own/Chart.yaml": "apiVersion: v2\nname: own\nversion: 1.0.0\n",
         "charts/own/values.yaml": f"side: {{repo: {there}/test, version: '1'}}\n",
         "charts/own/templates/a.yaml": POD + JOINED,
+        # The same chart once more, with what an application sets.
+        "charts/set/Chart.yaml": "apiVersion: v2\nname: set\nversion: 1.0.0\n",
+        "charts/set/values.yaml": f"side: {{repo: {there}/test, version: '1'}}\n",
+        "charts/set/templates/a.yaml": POD + JOINED,
+        "app.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  source: "
+        "{repoURL: x, path: charts/set, helm: {valuesObject: {side: "
+        f"{{repo: {there}/other, version: '4'}}}}}}}}\n",
     }
     source = repository(tmp_path / "source", files)
     made = create(tmp_path / "b", rendering(), git=[git_line(source, images=True)])
-    assert names(made) == {"plain:1", "side:3", "test:1"}
+    assert names(made) == {"plain:1", "side:3", "test:1", "other:4"}
     sentences = [what for kind, what in told(made) if kind == "untold"]
     assert any(one.startswith("what Kustomize makes of overlays/broken: ") for one in sentences)
     assert any("https://x.example.org/all.yaml holds" in one for one in sentences)
