@@ -19,6 +19,7 @@ from foundation.secrets import redact
 from foundation.version import __version__
 from installer.runs import Run
 from installer.support_files import (
+    LARGEST_FILE,
     MACHINE,
     NAME,
     OWN_LOG,
@@ -45,6 +46,14 @@ def write_support_bundle(run: Run, target: Path, *, now: datetime | None = None)
     """
     sources = {source.name: source for source in _gather(run)}
     plan = run.plan()
+    for source in sources.values():
+        if source.size > LARGEST_FILE:
+            raise InputProblem(
+                f"the file has {source.size / 1e9:.1f} GB, and a support bundle takes "
+                f"{LARGEST_FILE / 1e9:.0f}",
+                where=str(source.path or source.name),
+                remedy="Send that file by itself, packed: xz -k FILE",
+            )
     manifest = Manifest(
         schema=SCHEMA,
         made_at=f"{now or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

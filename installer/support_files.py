@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -36,9 +37,11 @@ NAME: Final = re.compile(
 """The only names there are in a bundle besides its manifest."""
 
 MOST_FILES: Final = 20_000
-LARGEST_FILE: Final = 16 * 1024**3
-LARGEST_WHOLE: Final = 32 * 1024**3
+LARGEST_FILE: Final = 2 * 1024**3
+LARGEST_WHOLE: Final = 4 * 1024**3
 """Bytes; a million lines of a run take about 0.4 GB."""
+SPARE: Final = 256 * 1024**2
+"""Bytes that stay free on the disk where one is unpacked."""
 _LARGEST_MANIFEST: Final = 8 * 1024**2
 _BLOCK: Final = tarfile.BLOCKSIZE
 _CHUNK: Final = 1024 * 1024
@@ -204,6 +207,15 @@ def _unpack(reader: _Reader, folder: Path) -> Manifest:
     reader.skip_padding(first[1])
     if sum(entry.bytes for entry in manifest.files) > LARGEST_WHOLE:
         raise _wrong(reader.path, f"it unpacks to more than {LARGEST_WHOLE} bytes")
+    need = sum(entry.bytes for entry in manifest.files)
+    room = shutil.disk_usage(folder).free
+    if need + SPARE > room:
+        raise InputProblem(
+            f"it unpacks to {need / 1e6:.0f} MB, and {folder.parent} has {room / 1e6:.0f} MB free",
+            where=str(reader.path),
+            remedy="Make room there, or name a folder with more: TMPDIR=/folder sitewright replay "
+            "FILE",
+        )
     names = [entry.name for entry in manifest.files]
     if len(set(names)) != len(names) or not all(NAME.fullmatch(name) for name in names):
         raise _wrong(reader.path, "its manifest names a file that does not belong in it")

@@ -25,6 +25,7 @@ from installer.machine_locks import MachineLocks
 from installer.plan import Plan, PlannedStep
 from installer.programs import FOLDER
 from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
+from installer.running.output_cap import OUTPUT_CAP, OutputCap, where_it_lies
 from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
 from installer.running.state import TAIL_LINES, BegunJob, Standing
@@ -138,6 +139,7 @@ class Context:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._touched = tuple(h for h in hosts if h.name != host.name) if once else (host,)
         """The machines on which it works."""
+        self._cap = OutputCap()
         self._wrote = time.monotonic()
         """When it last wrote a line."""
         if resumed is not None:
@@ -272,8 +274,10 @@ class Context:
         else:
             boot_id = begun.boot_id
             cursor = self._cursors.get(self.host.name, "")
+        self._cap = OutputCap()
         async with self._lock_holders_told():
             status = await self._follow_to_end(spec.id, cursor, reach, on_line)
+        self._tell_left_out(spec.id, reach)
         if status.state is JobState.GONE:
             what = "the machine knows nothing of the command any more"
             if another_boot(status.boot_id, boot_id):
@@ -383,23 +387,43 @@ class Context:
         self._wrote = time.monotonic()
         if not line.unit:
             self._tail.append(line.text)
-        if on_line is None or on_line(line):
-            self._cursors[self.host.name] = line.cursor
-            self._shared.journal.append(
-                Event(
-                    Kind.LINE,
-                    time.time(),
-                    self.step.stage,
-                    self.step.id,
-                    self.host.name,
-                    {
-                        "text": line.text,
-                        "stream": line.stream,
-                        "cursor": line.cursor,
-                        "unit": line.unit,
-                    },
-                )
+        if on_line is not None and not on_line(line):
+            return
+        if self._cap.keeps(line):
+            self._write_line(line)
+        elif self._cap.left_out == 1:
+            self.emit(
+                Kind.NOTE,
+                text=f"It has written {OUTPUT_CAP // (1024 * 1024)} MB, and more is not kept here: "
+                f"it goes on, and all of it stands on {self.host.name}.",
             )
+
+    def _write_line(self, line: JobLine) -> None:
+        self._cursors[self.host.name] = line.cursor
+        data: dict[str, Json] = {
+            "text": line.text,
+            "stream": line.stream,
+            "cursor": line.cursor,
+            "unit": line.unit,
+        }
+        self._shared.journal.append(self._event(Kind.LINE, self.host.name, data))
+
+    def _tell_left_out(self, job_id: str, reach: Reach) -> None:
+        """Write down the end of an output that was too long, and where the whole of it is."""
+        if not self._cap.left_out:
+            return
+        durable = reach.known.get("durable", "")
+        ending = tuple(self._cap.ending())
+        self.emit(
+            Kind.NOTE,
+            text=f"{self._cap.left_out} lines ({self._cap.bytes_left_out / 1e6:.1f} MB) of its "
+            f"output are not kept here. On {self.host.name}: {where_it_lies(job_id, durable)}. "
+            "Its last lines follow.",
+        )
+        for line in ending:
+            self._write_line(line)
+        if durable != "systemd" and job_id in self.jobs_begun:
+            self.jobs_begun.remove(job_id)  # to forget it would take the log away
 
     def _job_id(self, label: str) -> str:
         words = [self.run_id, self.step.stage, self.step.id, self.host.name, label]

@@ -18,7 +18,13 @@ from installer.cli import main
 from installer.recorded_run import recorded_run
 from installer.runs import Run
 from installer.support_bundle import write_support_bundle
-from installer.support_files import LARGEST_FILE, opened_archive, unpack
+from installer.support_files import (
+    LARGEST_FILE,
+    LARGEST_WHOLE,
+    SPARE,
+    opened_archive,
+    unpack,
+)
 from tests.installer.told_run import ID, told, write_run
 
 
@@ -229,3 +235,21 @@ def test_what_is_no_archive_is_told_without_a_traceback(
         assert "it is no whole .tar.gz" in capsys.readouterr().err
     assert main(["replay", str(tmp_path / "nowhere")]) == 2
     assert "there is no such run" in capsys.readouterr().err
+
+
+def test_room_is_asked_for_before_anything_is_unpacked(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=SPARE))
+    with pytest.raises(InputProblem) as caught:
+        unpack(bundle, tmp_path)
+    assert "MB free" in caught.value.cause
+    assert "TMPDIR=" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_whole_has_a_budget(bundle: Path) -> None:
+    assert LARGEST_WHOLE <= 4 * 1024**3
