@@ -370,6 +370,8 @@ def _truth(value: Any) -> bool | None:
 
 
 def _is_whole(text: str) -> bool:
+    if ":" not in text.rpartition("/")[2] and "@" not in text:
+        return False  # whether a tag is put behind it stands in the templates
     return (
         bool(re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*[/:][A-Za-z0-9._@:/-]+", text))
         and "://" not in text

@@ -16,8 +16,14 @@ from bundles.yaml_documents import helm_text, read_documents
 _ACTION: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.S)
 _COMMENT: Final = re.compile(r"\{\{-?\s*/\*.*?\*/\s*-?\}\}", re.S)
 _COMPUTED: Final = re.compile(
-    r"""^[ \t]*(?:-[ \t]+)?["']?(image|reference)["']?:[ \t]*([^\n]*\{\{[^\n]*)$""", re.M
+    r"""^[ \t]*(?:-[ \t]+)*(?:"""
+    r"""["']?[\w.-]*(?:[iI]mage(?:Name)?|reference)["']?[ \t]*:[ \t]*"""
+    r"""|["']?--?(?:[\w.-]*[-_.])?image="""
+    r"""|name:[ \t]*["']?(?:RELATED_IMAGE_\w+|(?:\w+_)?IMAGE)["']?[ \t\r]*\n[ \t]*value:[ \t]*"""
+    r""")([^\n]*\{\{[^\n]*)$""",
+    re.M,
 )
+"""A key, a flag or a variable whose image a template computes on the same line."""
 _DEFINE: Final = re.compile(
     r'\{\{-?\s*define\s+"([^"]+)"\s*-?\}\}(.*?)(?=\{\{-?\s*define\s|\Z)', re.S
 )
@@ -132,12 +138,12 @@ class Templates:
         for name in own:
             text = _COMMENT.sub("", self._texts[name])
             for match in _COMPUTED.finditer(text):
-                line = match[2].strip()
+                line = match[1].strip()
                 whole = self._worked_out(line.strip("\"'"))
                 if whole and re.search(r"[:/@]", whole):
                     found.image(whole, name)
                 elif not self._is_known(line, text[: match.start()], text, paths):
-                    number = text.count("\n", 0, match.start()) + 1
+                    number = text.count("\n", 0, match.start(1)) + 1
                     found.open(f"{name}, line {number}: which image {line[:120]} means")
         return found
 

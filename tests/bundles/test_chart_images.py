@@ -146,6 +146,33 @@ CASES = {
         },
         {"docker.io/library/nginx:1.27", "quay.io/o/agent:1", "quay.io/o/rel:1"},
     ),
+    "flags, variables and resources that are computed": Case(
+        {
+            "values.yaml": "a: {repo: q.io/a, tag: '1'}\nb: {repo: q.io/b, tag: '2'}\n"
+            "c: {repo: q.io/c, tag: '3'}\nimage: q.io/old\nimageTag: '4'\nlatest: q.io/latest/x\n",
+            "templates/a.yaml": pod(
+                "- name: a", "  image: {{ .Values.image }}:{{ .Values.imageTag }}", "  args:",
+                "    - --agent-image={{ .Values.a.repo }}:{{ .Values.a.tag }}", "  env:",
+                "    - name: RELATED_IMAGE_X",
+                '      value: "{{ .Values.b.repo }}:{{ .Values.b.tag }}"',
+                "- name: b", "  image: {{ .Values.latest | quote }}",
+            ),
+            "templates/b.yaml": "apiVersion: p/v1\nkind: Cluster\nmetadata: {name: a}\n"
+            "spec:\n  imageName: {{ .Values.c.repo }}:{{ .Values.c.tag }}\n",
+        },
+        {"q.io/a:1", "q.io/b:2", "q.io/c:3", "q.io/old:4", "q.io/latest/x:latest"},
+    ),
+    "flags and variables that are computed beyond reading": Case(
+        {
+            "values.yaml": "a: {repo: q.io/a, tag: '1'}\n",
+            "templates/a.yaml": pod(
+                "- name: a", "  image: q.io/plain:1", "  args:",
+                '    - --agent-image={{ printf "%s:%s" .Values.a.repo (.Values.a.tag | lower) }}',
+            ),
+        },
+        {"q.io/a:1", "q.io/plain:1"},
+        told="templates/a.yaml, line 9: which image",
+    ),
     "a chart inside that its tags turn off": Case(
         {
             "Chart.yaml": HEAD + "dependencies: [{name: db, version: 1.0.0, tags: [back, x]}]\n",
