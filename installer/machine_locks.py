@@ -159,6 +159,11 @@ class MachineLocks:
 
 def silence(held: HeldBy) -> str:
     """What a holder's last sign of life says, in a sentence."""
+    if held.silent < 0:
+        return (
+            "When its last sign of life came cannot be told, since the clock of the machine was "
+            "put back: it may be at work."
+        )
     ago = f"{held.silent / 60:.0f} minutes" if held.silent >= 120 else f"{held.silent:.0f} seconds"
     if held.silent < QUIET:
         return f"Its last sign of life came {ago} ago: it is at work."

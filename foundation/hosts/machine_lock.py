@@ -24,6 +24,8 @@ HOLDER: Final = "/run/sitewright-holder"
 """The id of the run that holds the machine; its absence says nothing."""
 MARK: Final = "/var/lib/sitewright/last"
 """What the last run that changed the machine left there, as one line of JSON."""
+UNKNOWN: Final = -1.0
+"""In place of seconds that cannot be told: the last sign of life lies in the clock's future."""
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _TEXT_LIMIT: Final = 8192
 _MOST_JOBS: Final = 500
@@ -123,7 +125,7 @@ class HeldBy:
     text: str
     """What the holder says of itself."""
     silent: float
-    """Seconds since its last sign of life, by the machine's clock."""
+    """Seconds since its last sign of life, by the machine's clock; UNKNOWN where that was set."""
 
 
 async def take(
@@ -187,7 +189,7 @@ def _held(output: bytes) -> HeldBy:
     return HeldBy(
         found if TOKEN.fullmatch(found) else "",
         text.decode("utf-8", "replace"),
-        float(seconds) if seconds.isdecimal() and len(seconds) < 12 else 0.0,
+        float(seconds) if seconds.isdecimal() and len(seconds) < 12 else UNKNOWN,
     )
 
 
