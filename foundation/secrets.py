@@ -8,10 +8,11 @@ screen can be searched for it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -26,6 +27,9 @@ _LARGEST: Final = 1 << 20
 _known: dict[str, None] = {}
 """Every form of every secret of this process, the longest first."""
 _values: set[str] = set()
+
+_marks: dict[tuple[bytes, int], set[str]] = {}
+"""Marks of secrets whose value this process does not have, by key and length in characters."""
 
 _given: dict[str, Secret] = {}
 """What the environment held, by name."""
@@ -80,12 +84,32 @@ class Secret:
         raise TypeError("a secret has no place in a model that is written to a file")
 
 
+def know_marks(key: bytes, marks: Set[tuple[int, str]]) -> None:
+    """Let texts be searched for secrets of which only length and keyed BLAKE2 are known."""
+    for length, mark in marks:
+        _marks.setdefault((key, length), set()).add(mark)
+
+
+def _marked(text: str) -> str:
+    """The text with what has a known mark masked; asked only where there are such marks."""
+    for (key, length), marks in _marks.items():
+        at = 0
+        while at + length <= len(text):
+            raw = text[at : at + length].encode("utf-8", "surrogatepass")
+            if hashlib.blake2b(raw, key=key, digest_size=16).hexdigest() in marks:
+                text = text[:at] + MASK + text[at + length :]
+                at += len(MASK)
+            else:
+                at += 1
+    return text
+
+
 def redact(text: str) -> str:
     """The text with every secret known to this process masked, in every form, longest first."""
     for value in _known:
         if value in text:
             text = text.replace(value, MASK)
-    return text
+    return _marked(text) if _marks else text
 
 
 def secret_from_file(path: Path, *, whole: bool = False) -> Secret:

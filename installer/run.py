@@ -38,6 +38,7 @@ from installer.plan import Plan
 from installer.programs import needed, ready
 from installer.record_check import note_end
 from installer.running.context import Jobs, Shared
+from installer.running.earlier_secrets import remember
 from installer.running.login_jobs import docker_will_do
 from installer.running.ordering import check_before, stages_in_order
 from installer.running.progress import Progress, progress_of
@@ -359,6 +360,7 @@ class Engine:
                 told += await asyncio.to_thread(
                     told_of_other_secrets, self.run_folder, self._secrets
                 )
+                await asyncio.to_thread(remember, self.run_folder.folder, self._secrets)
             for text in (*self._lock_notes(), *told):
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             # It asks sudo, which may take its time, and nothing waits for that on the screen.

@@ -33,7 +33,7 @@ def told_of_other_secrets(run: Run, given: Mapping[str, Secret]) -> list[str]:
 
     Raises OSError where they cannot be noted.
     """
-    key = _key()
+    key = own_key()
     before = _read(noted_in(run))
     now = {
         name: hmac.digest(key, f"{name}\0{secret.reveal()}".encode(), "sha256").hex()
@@ -49,7 +49,8 @@ def told_of_other_secrets(run: Run, given: Mapping[str, Secret]) -> list[str]:
     ]
 
 
-def _key() -> bytes:
+def own_key() -> bytes:
+    """The key of the hashes, which lies outside of every run; raises OSError."""
     path = data_folder() / "secrets.key"
     with contextlib.suppress(FileNotFoundError):
         key = path.read_bytes()

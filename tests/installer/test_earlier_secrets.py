@@ -1,0 +1,83 @@
+"""A run that goes on with another value of a secret: the old one is found, and kept nowhere."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foundation import secrets
+from foundation.paths import data_folder
+from foundation.secrets import MASK, Secret, redact
+from installer.events import Outcome
+from installer.running.earlier_secrets import FILE, remember
+from tests.installer.engine_site import engine, new_run, plan, step
+
+
+@pytest.fixture(autouse=True)
+def another_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What this process knows of secrets, forgotten."""
+    forget(monkeypatch)
+    yield
+    secrets._marks.clear()
+
+
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be another process, which knows no secret yet."""
+    for name in ("_known", "_values", "_marks"):
+        monkeypatch.setattr(secrets, name, type(getattr(secrets, name))())
+
+
+def test_the_value_of_an_earlier_session_is_masked_by_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {"db": Secret("old-password-1"), "key": Secret("line one of it\nline two of it\n")}
+    remember(tmp_path, old)
+    remember(tmp_path, old)
+    forget(monkeypatch)
+    assert redact("db=old-password-1") == "db=old-password-1"
+    new = {"db": Secret("new-password-2"), "key": Secret("line one of it\nline 2 of it\n")}
+    remember(tmp_path, new)
+    assert redact("db=old-password-1; db=new-password-2;") == f"db={MASK}; db={MASK};"
+    assert redact("x line two of it y") == f"x {MASK} y"
+    forget(monkeypatch)
+    remember(tmp_path, new)
+    assert redact("old-password-1") == MASK  # in every later session
+
+
+def test_nothing_that_is_kept_holds_the_value(tmp_path: Path) -> None:
+    remember(tmp_path, {"db": Secret("old-password-1")})
+    kept = (tmp_path / FILE).read_text()
+    assert "old-password" not in kept
+    for file in (tmp_path / FILE, data_folder() / "secrets.key"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    # Without the key, which lies elsewhere, a mark cannot even be guessed at.
+    (data_folder() / "secrets.key").unlink()
+    other = tmp_path / "other"
+    other.mkdir()
+    remember(other, {"db": Secret("old-password-1")})
+    assert (other / FILE).read_text() != kept
+
+
+@given(st.binary(max_size=200))
+def test_a_file_of_marks_that_is_none_of_ours_is_no_error(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / FILE).write_bytes(raw)
+    remember(folder, {"db": Secret("a-password")})
+    assert b"a-password" not in (folder / FILE).read_bytes()
+
+
+async def test_a_resumed_run_masks_what_it_had_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plan(step("a", kind="confirm", text="Is it so?"))
+    run = new_run(made)
+    first = engine(made, run, secrets={"db": Secret("old-password-1")})
+    assert await first.run() is Outcome.FAILED  # nobody is there to confirm it
+    forget(monkeypatch)
+    await engine(made, run, secrets={"db": Secret("new-password-2")}).run()
+    assert redact("db=old-password-1") == f"db={MASK}"
