@@ -2,7 +2,8 @@
 
 A run that goes on with another value of a secret may still meet the old one: a job that began
 under it prints it late. So each session leaves a mark of every secret in the run's folder: its
-length, and its BLAKE2 keyed with a key that lies outside of every run and support bundle. From a mark nobody gets the value, and a text can be searched for it.
+length, and its BLAKE2 keyed with a key that lies outside of every run and support bundle. From a
+mark nobody gets the value, and a text can be searched for it.
 """
 
 from __future__ import annotations
