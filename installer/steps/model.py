@@ -253,6 +253,9 @@ class PushStep(_Step):
     """Of the machine's loopback, where a registry takes pushes between `begin` and `end`."""
     begin: Annotated[tuple[str, ...], Field(min_length=1)]
     end: Annotated[tuple[str, ...], Field(min_length=1)]
+    keeper: Probe | None = None
+    """Asked on each machine of the step: yes where it keeps the registry. On the others there is
+    nothing to do. Which of them it is only the machines know."""
     timeout_minutes: float = 240.0
     expected_minutes: float = 5.0
 

@@ -44,7 +44,11 @@ class Push(Probed):
         return parsed(context, PushStep)
 
     async def is_done(self, context: StepContext) -> bool | None:
-        """Whether these very items were pushed, and the step's `done` where it has one."""
+        """Whether these very items were pushed, or another machine keeps the registry."""
+        keeper = self.data(context).keeper
+        if keeper is not None and (await context.ask_machine(keeper)).yes is False:
+            context.emit(Kind.NOTE, text=f"{context.host.name} keeps no registry.")
+            return True
         with bundle_of(context.plan) as bundle:
             wanted = _mark(self._items(context, bundle))
         seen = await context.look([*_READ, _record(context)])

@@ -17,7 +17,7 @@ from tests.installer.pm4ml_site import SEARCH, make
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
-from tests.stand_ins.install import calls, order
+from tests.stand_ins.install import calls, install, order
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -106,15 +106,57 @@ def test_a_node_that_is_half_in_is_told_with_the_remedy(
     assert halfway.status != 0
     assert "m2 is half in the cluster" in halfway.flat
     assert f"sudo microk8s remove-node {m2.address} --force" in halfway.flat
-    m2.exec(["snap", "remove", "--purge", "microk8s"])
-    # Without the second half of the remedy the master itself refuses, with the remedy again.
-    refused = site.play("1.microk8s_setup.yml")
-    assert refused.status != 0
-    assert "m2 is half in the cluster" in refused.flat
+    assert "on m2: sudo microk8s leave" in halfway.flat
+    assert "remove --purge" not in halfway.flat
+    m2.exec(["microk8s", "leave"])
     m1.exec(["microk8s", "remove-node", m2.address, "--force"], check=False)
     mended = site.play("1.microk8s_setup.yml")
     assert mended.status == 0, mended.output
     assert nodes(m1) == {"node/m1", "node/m2"}
+
+
+def test_a_first_master_that_was_made_anew_joins_the_others(
+    lab: Lab, machine_factory: MachineFactory, tmp_path: Path
+) -> None:
+    """And so does one whose name sorts first. Nothing is taken off the one that has the cluster."""
+    site = make(lab, machine_factory, tmp_path, m1="master", m2="master")
+    m1, m2 = site.roles
+    assert site.play("1.microk8s_setup.yml").status == 0
+    assert m1.exec(["test", "-e", "/etc/sitewright/first-master"], check=False).returncode == 0
+    m1.script("snap remove --purge microk8s; rm -rf /etc/sitewright")
+    told = site.play("1.microk8s_setup.yml")
+    assert told.status != 0
+    assert "The first master is m2" in told.flat
+    assert "m1 is half in the cluster" in told.flat
+    assert "It was made anew" in told.flat
+    assert "on m2: sudo microk8s remove-node m1 --force" in told.flat
+    assert "remove --purge" not in told.flat
+    assert nodes(m2) == {"node/m1", "node/m2"}
+    m2.exec(["microk8s", "remove-node", "m1", "--force"])
+    a0 = machine_factory("a0")
+    install(a0)
+    site.roles = {a0: ("master",), **site.roles}
+    joined = site.play("1.microk8s_setup.yml")
+    assert joined.status == 0, joined.output
+    assert nodes(m2) == nodes(a0) == {"node/a0", "node/m1", "node/m2"}
+    assert m2.exec(["cat", "/etc/sitewright/first-master"]).returncode == 0
+    assert "microk8s leave" not in calls(m2)
+    assert not any(call.startswith("snap remove") for call in calls(m2))
+
+
+def test_a_node_with_a_cluster_of_its_own_is_not_joined(
+    lab: Lab, machine_factory: MachineFactory, tmp_path: Path
+) -> None:
+    """To join is to lose what it holds."""
+    site = make(lab, machine_factory, tmp_path, m1="master", w1="worker")
+    _, w1 = site.roles
+    w1.exec(["snap", "install", "microk8s", "--classic", "--channel=1.31/stable"])
+    own = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "payments"}}
+    w1.exec(["microk8s", "kubectl", "apply", "-f", "-"], stdin=json.dumps(own))
+    refused = site.play("1.microk8s_setup.yml")
+    assert refused.status != 0
+    assert "w1 runs a MicroK8s of its own, with namespace/payments" in refused.flat
+    assert "payments" in w1.exec(["microk8s", "kubectl", "get", "ns", "-o", "name"]).stdout
 
 
 def test_another_channel_is_refused_and_left_as_it_is(
@@ -167,6 +209,26 @@ def test_ceph_takes_the_disks_that_are_empty_and_no_others(
         assert calls(server).count("microceph disk add /dev/lab-disk") == 1
     again = site.play("4.ceph.yml")
     assert set(again.changed.values()) == {0}, again.output
+
+    # The first storage server is made anew: no second cluster is begun beside the one there is.
+    s1, s2, _ = servers
+    s1.script("snap remove microceph; rm -rf /etc/sitewright; : > /var/lib/stand-in/calls")
+    anew = site.play("4.ceph.yml")
+    assert anew.status != 0
+    assert "on s2: sudo microceph cluster remove s1 --force" in anew.flat
+    assert not any("cluster bootstrap" in call for call in calls(s1))
+    s2.exec(["microceph", "cluster", "remove", "s1", "--force"])
+    healed = site.play("4.ceph.yml")
+    assert healed.status == 0, healed.output
+    assert "s1" in s2.exec(["microceph", "cluster", "list"]).stdout
+    # A driver whose installation failed is installed, and one that was cut off is told.
+    release = "/var/snap/microk8s/common/stand-in/releases.json"
+    m1.exec(["sed", "-i", 's/"status": "deployed"/"status": "failed"/', release])
+    assert site.play("4.ceph.yml").changed["m1"] == 1
+    m1.exec(["sed", "-i", 's/"status": "deployed"/"status": "pending-install"/', release])
+    cut = site.play("4.ceph.yml")
+    assert cut.status != 0
+    assert "sudo microk8s helm3 rollback ceph-csi-rbd --namespace ceph-csi" in cut.flat
 
 
 def test_machines_are_prepared_and_tuned(
