@@ -29,6 +29,7 @@ class Command:
 
 
 COMMANDS: Final = {
+    "init": Command("installer.commands.init", "a commented site file for a solution"),
     "preflight": Command("installer.commands.preflight", "can these machines carry it?"),
     "facts": Command("installer.commands.facts", "look at machines and save what was seen"),
     "guide": Command("installer.commands.guide", "which way of deploying suits whom, and why"),

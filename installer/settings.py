@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from foundation.documents import load_yaml, nearest
 from foundation.problems import InputProblem
+from installer.site import FILL_IN
 from installer.steps.model import Setting, Settings
 
 if TYPE_CHECKING:
@@ -253,6 +254,12 @@ def answers(
                 secrets.append(setting.name)
             continue
         value = given.get(setting.name)
+        if value == FILL_IN:
+            mistakes.append(
+                f'"{setting.name}" ({setting.title}) is still to be filled in{_like(setting)}'
+            )
+            values[setting.name] = typed_value(setting, setting.default or "")
+            continue
         if value is None:
             if setting.default is None and wanted:
                 mistakes.append(f'"{setting.name}" ({setting.title}) is missing{_like(setting)}')

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from foundation.documents import dump_yaml, load_yaml, nearest
+from foundation.documents import dump_yaml, load_yaml, nearest, parse_yaml, validate
 from foundation.hosts.inventory import (
     HOST_LIMIT,
     checked_address,
@@ -38,6 +38,9 @@ _HEAD: Final = """\
 # Every key there is:    sitewright schema
 # Secrets do not belong here; Sitewright asks for them.
 """
+
+FILL_IN: Final = "FILL-IN"
+"""What stands in a new site file for what only a person can know (`sitewright init`)."""
 
 _ONE_LINE_AN_ENTRY: Final = ("ssh", "hosts", "supplies", "waivers")
 
@@ -196,6 +199,8 @@ class Site(_Part):
             if host.name in names:
                 raise ValueError(f'two hosts are called "{host.name}"')
             names.add(host.name)
+            if host.address == FILL_IN:
+                continue
             bastion = host.bastion or self.ssh.bastion
             endpoint = (host.address.lower(), host.port or self.ssh.port or 22, bastion)
             other = endpoints.setdefault(endpoint, host.name)
@@ -301,8 +306,43 @@ def _paths(texts: Iterable[str], base: Path) -> tuple[Path, ...]:
 
 
 def load_site(path: Path) -> Site:
-    """A site file; raises one InputProblem with every mistake and its line."""
-    return load_yaml(Site, path)
+    """A site file; raises one InputProblem with every mistake and its line.
+
+    A file whose machines are still to be filled in is refused with all that is left.
+    """
+    site = load_yaml(Site, path)
+    left = unfilled(site)
+    if any(not place.startswith("settings.") for place in left):
+        raise InputProblem(
+            f"what only you can know is still to be filled in: {', '.join(left)}",
+            where=str(path),
+            remedy=f"Put the value where {FILL_IN} stands, or remove the line of a machine that "
+            "there is not.",
+        )
+    return site
+
+
+def load_site_text(text: str, where: str) -> Site:
+    """A site from the text of its file, filled in or not; raises InputProblem."""
+    return validate(Site, parse_yaml(text, where=where), where=where, text=text)
+
+
+def unfilled(site: Site) -> tuple[str, ...]:
+    """What is still to be filled in, by the places in the site file, in their order."""
+    places = [
+        f"{key} of {host.name}"
+        for host in site.hosts
+        for key in ("address", "user", "bastion")
+        if FILL_IN in str(getattr(host, key) or "")
+    ]
+    places += [
+        f"{part}.{key}"
+        for part, model in (("ssh", site.ssh), ("supplies", site.supplies))
+        for key in type(model).model_fields
+        if FILL_IN in str(getattr(model, key) or "")
+    ]
+    places += [f"settings.{name}" for name, value in site.settings.items() if value == FILL_IN]
+    return tuple(places)
 
 
 def dump_site(site: Site) -> str:

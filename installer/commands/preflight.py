@@ -105,6 +105,11 @@ def run(options: argparse.Namespace) -> int:
         seen = _with_site_roles(seen, question)
     else:
         targets = read_targets(options)
+        if targets.site is not None:
+            from installer.site import unfilled
+
+            if left := unfilled(targets.site):
+                say(f"Still to be filled in before an installation: {', '.join(left)}.")
         question = _question(options, targets.site, [host.name for host in targets.inventory])
         seen, mesh, egress = asyncio.run(_look(targets, options, question, say))
     if options.save_facts is not None:

@@ -318,6 +318,8 @@ class Setting(_Data):
     supplied: str = ""
     """A template of the value that it has with a bundle where the site gives none; it knows
     `supplies` and the settings that the site gives. What comes to nothing leaves the default."""
+    role: str = ""
+    """Of a yes-no: it can be "yes" only where a machine has this role."""
 
 
 class SettingsSection(_Data):

@@ -1,0 +1,135 @@
+"""`sitewright init`: the file of every solution and environment, and what is left of it."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from foundation.documents import parse_yaml
+from foundation.problems import InputProblem
+from installer import cli
+from installer.new_site import new_site_text
+from installer.planning import make_plan
+from installer.settings import answers, load_settings
+from installer.site import FILL_IN, load_site, load_site_text, unfilled
+from installer.solution import Solution, load_solution, solution_ids
+
+EVERY = [
+    (name, table.environment, table.id)
+    for name in solution_ids()
+    for environment in load_solution(name).environments
+    for table in load_solution(name).sizings_for(environment.id)
+]
+LEFT = re.compile(rf"^(?!\s*#).*{FILL_IN}", re.MULTILINE)
+
+
+def text_of(name: str, environment: str, sizing: str) -> tuple[Solution, str]:
+    """A solution, and the file that `init` writes for it."""
+    solution = load_solution(name)
+    return solution, new_site_text(solution, solution.needs(environment, sizing))
+
+
+def filled(solution: Solution, text: str) -> str:
+    """The file as a person fills it in: addresses of their own, each setting's example."""
+    numbers = count(1)
+    text = re.sub(rf"address: {FILL_IN}", lambda _: f"address: 10.0.0.{next(numbers)}", text)
+    for setting in load_settings(solution).settings:
+        text = text.replace(f"  {setting.name}: {FILL_IN}", f"  {setting.name}: {setting.example}")
+    return text
+
+
+@pytest.mark.parametrize(("name", "environment", "sizing"), EVERY)
+def test_the_file_parses_and_what_is_left_is_named(
+    name: str, environment: str, sizing: str
+) -> None:
+    solution, text = text_of(name, environment, sizing)
+    site = load_site_text(text, "site.yaml")
+    assert (site.solution, site.environment) == (name, environment)
+    left = unfilled(site)
+    assert len(left) == len(LEFT.findall(text))
+    assert all(len(line) <= 100 for line in text.splitlines()), text
+    names = {place.removeprefix("settings.") for place in left if place.startswith("settings.")}
+    told = ""
+    try:
+        answers(load_settings(solution), site.settings)
+    except InputProblem as problem:
+        told = problem.cause
+    assert set(re.findall(r'"(\w+)" \([^;]*?still to be filled in', told)) == names
+    assert "missing" not in told
+
+
+@pytest.mark.parametrize(("name", "environment", "sizing"), EVERY)
+def test_filled_in_it_is_planned(name: str, environment: str, sizing: str, tmp_path: Path) -> None:
+    """Nothing that a plan asks for is left out of the file."""
+    solution, text = text_of(name, environment, sizing)
+    (tmp_path / "site.yaml").write_text(filled(solution, text))
+    site = load_site(tmp_path / "site.yaml")
+    assert unfilled(site) == ()
+    if solution.installable:
+        make_plan(solution, site, ())
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in solution_ids() if load_settings(load_solution(name)).settings]
+)
+def test_every_line_may_be_uncommented(name: str) -> None:
+    """What stands there as a default is what holds without it."""
+    solution = load_solution(name)
+    text = filled(solution, new_site_text(solution, solution.needs()))
+    short = answers(load_settings(solution), load_site_text(text, "site.yaml").settings)
+    text = text.replace("# settings:", "settings:")
+    whole = re.sub(r"^  # (\w+: (?!FILL-IN).*)$", r"  \1", text, flags=re.MULTILINE)
+    value = parse_yaml(whole, where="site.yaml")["settings"]
+    asked = [each for each in load_settings(solution).settings if each.type != "secret"]
+    optional = {each.name for each in asked if each.default is not None}
+    assert optional <= set(value)
+    given = load_site_text(whole, "site.yaml").settings
+    assert answers(load_settings(solution), given).values == short.values
+
+
+def test_the_command_writes_a_file_and_never_over_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "--solution", "pm4ml", "m1=ubuntu@10.10.0.11:2222", "10.10.0.14"]) == 0
+    told = capsys.readouterr().out
+    assert "address" not in told
+    assert "settings.domain" in told
+    site = load_site_text((tmp_path / "site.yaml").read_text(), "site.yaml")
+    assert [(host.name, host.address, host.port, host.user) for host in site.hosts] == [
+        ("m1", "10.10.0.11", 2222, "ubuntu"),
+        ("10.10.0.14", "10.10.0.14", None, None),
+    ]
+    assert (tmp_path / "site.yaml").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "site.yaml").write_text("mine")
+    assert cli.main(["init", "--solution", "pm4ml"]) == 2
+    assert "is left as it is" in capsys.readouterr().err
+    assert (tmp_path / "site.yaml").read_text() == "mine"
+
+
+def test_machines_come_from_an_inventory(tmp_path: Path) -> None:
+    """With the roles that its groups say."""
+    inventory = tmp_path / "hosts.ini"
+    inventory.write_text("[master]\nm1 ansible_host=10.0.0.1 ansible_user=root\n")
+    target = tmp_path / "site.yaml"
+    words = ["init", "--solution", "pm4ml", "--inventory", str(inventory), "--output", str(target)]
+    assert cli.main(words) == 0
+    [host] = load_site(target).hosts
+    assert (host.name, host.address, host.user, host.roles) == (
+        "m1", "10.0.0.1", "root", ("master",),
+    )  # fmt: skip
+
+
+def test_preflight_and_plan_name_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Machines first; what only an installation needs is told and hinders no look."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "--solution", "core-test-harness"]) == 0
+    capsys.readouterr()
+    for command in ("preflight", "plan", "trust"):
+        assert cli.main([command, "--site", "site.yaml"]) == 2
+        assert "still to be filled in: address of box" in capsys.readouterr().err
