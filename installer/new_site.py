@@ -10,8 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
-import yaml
-
+from foundation.documents import dump_yaml
 from foundation.hosts.model import Host
 from installer.settings import Value, applies, load_settings, typed_value
 from installer.site import FILL_IN
@@ -175,7 +174,5 @@ def _value(value: Value) -> str:
 
 
 def _flow(value: object) -> str:
-    text: str = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
-    )
+    text = dump_yaml(value, default_flow_style=True, width=10**9)
     return text.removesuffix("\n").removesuffix("\n...")

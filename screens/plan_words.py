@@ -70,6 +70,8 @@ def about_step(stage: PlannedStage, step: PlannedStep) -> list[tuple[str, str]]:
         lines.append(("brings", brings))
     if step.irreversible:
         lines.append(("cannot be taken back", step.irreversible))
+    if loses := str(step.spec.get("undo_loses") or ""):
+        lines.append(("to take it back loses", loses))
     lines.append(("why", f"{stage.why} ({stage.source})"))
     return lines
 

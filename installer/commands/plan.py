@@ -150,6 +150,13 @@ def _step_text(step: PlannedStep, width: int, *, full: bool) -> list[str]:
             initial_indent="     ",
             subsequent_indent="     ",
         )
+    if loses := str(step.spec.get("undo_loses") or ""):
+        lines += textwrap.wrap(
+            f"to take it back LOSES: {loses}",
+            width,
+            initial_indent="     ",
+            subsequent_indent="     ",
+        )
     if full:
         for key in ("command", "script", "playbook"):
             value = step.spec.get(key)

@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import getpass
 import sys
+from typing import TYPE_CHECKING
 
-from foundation.problems import ExitCode, InputProblem
+from foundation.problems import ExitCode, InputProblem, Refused
 from installer.commands.ending import tell_ending
 from installer.commands.install import add_run_options, read_secrets
 from installer.commands.interrupts import heed_interrupts
@@ -15,6 +16,9 @@ from installer.commands.narration import Narration
 from installer.commands.options import read_credentials
 from installer.commands.which_site import add_site_options, site_file_of
 from installer.events import Outcome
+
+if TYPE_CHECKING:
+    from installer.plan import Plan
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     # Only that stage is asked for, so that no other's secrets are.
     only = next((stage.id for stage in plan.stages if stage.id == options.stage), None)
     secrets = read_secrets(plan, options, stage=only) if only else {}
+    _say_what_goes(plan, options)
 
     async def undo() -> int:
         from foundation.hosts.pool import Pool
@@ -87,3 +92,27 @@ def run(options: argparse.Namespace) -> int:
         return tell_ending(outcome, plan, engine.state, last.folder, dry=False, again=again)
 
     return int(asyncio.run(undo()))
+
+
+def _say_what_goes(plan: Plan, options: argparse.Namespace) -> None:
+    """What cannot be had back is said before, and where a person sits there they are asked."""
+    goes = [
+        f"{step.title}: {loses}"
+        for stage in plan.stages
+        if stage.id == options.stage
+        for step in stage.steps
+        if (loses := str(step.spec.get("undo_loses") or ""))
+    ]
+    if not goes:
+        return
+    print("What cannot be had back afterwards:", file=sys.stderr)
+    for line in goes:
+        print(f"  {line}", file=sys.stderr)
+    if options.yes or not sys.stdin.isatty():
+        return
+    print("Take it back? Type yes: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise Refused(
+            "it was not confirmed that the stage is taken back",
+            remedy="Nothing was changed on any machine.",
+        )

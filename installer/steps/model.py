@@ -49,6 +49,8 @@ class _Step(_Data):
     verify: Probe | None = None
     undo: Probe | None = None
     """How to take it back; its exit status 0 means undone."""
+    undo_loses: str = ""
+    """What goes for good when it is taken back; said in the plan, and before the undo begins."""
     irreversible: str = ""
     """Why it cannot be taken back, for the plan's review."""
     timeout_minutes: float = 30.0

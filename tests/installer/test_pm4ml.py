@@ -204,3 +204,22 @@ def test_packages_are_installed_in_one_way() -> None:
             for program in ("apt-get", "apt", "dpkg"):
                 argv = task.get("ansible.builtin.command", {}).get("argv", [])
                 assert not argv or argv[0] != program, (named(path), task["name"])
+
+
+def test_no_variable_of_a_task_has_the_name_of_a_registered_one() -> None:
+    """What was registered anywhere in a run goes before a task's own variables, unseen."""
+    everything = [
+        (named(path), task) for path in EVERY for task in tasks(yaml.safe_load(path.read_text()))
+    ]
+    registered = {str(task["register"]) for _, task in everything if "register" in task}
+    registered |= {
+        name for _, task in everything for name in task.get("ansible.builtin.set_fact", {})
+    }
+    clashes = {
+        (place, name)
+        for place, task in everything
+        if "ansible.builtin.include_tasks" not in task
+        for name in task.get("vars", {})
+        if name in registered
+    }
+    assert clashes == set()

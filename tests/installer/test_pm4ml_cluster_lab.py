@@ -50,7 +50,7 @@ def test_three_masters_and_a_worker_become_a_cluster(
     )
     joins = [call for call in calls(m1) if call.startswith("microk8s add-node")]
     assert len(joins) == 4  # three nodes, and one token that had expired
-    assert all("--token-ttl 300" in call for call in joins)
+    assert all("--token-ttl 120" in call for call in joins)
     assert "microk8s join --worker" in calls(w1)
     assert "microk8s join" in calls(m2)
 

@@ -178,6 +178,9 @@ def test_rules_that_lock_the_installer_out_are_taken_back_by_the_machine(
     played = site.play("host_firewall.yml", "--extra-vars", locked)
     assert played.status != 0
     assert "Log in anew, through the new rules" in played.flat
+    assert (
+        "so it takes them back by itself within 30 seconds and is as it was before" in played.flat
+    )
     wait_until(w1.speaks_ssh, "SSH again", seconds=60)
     assert w1.exec(["nft", "list", "tables"]).stdout.strip() == ""
     assert site.play("host_firewall.yml").status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,13 @@ import pytest
 
 from foundation.secrets import Secret
 from installer import cli
+from installer.commands.plan import plan_text
 from installer.events import Outcome
 from installer.plan import Plan
 from installer.runs import Run, create_run, site_key
 from installer.site import load_site
+from installer.solution import load_solution
+from installer.stage_files import load_stages
 from tests.installer.engine_site import engine, once, plan, step, words
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
@@ -66,3 +70,33 @@ def test_a_secret_that_the_stage_needs_is_taken_from_where_install_takes_it(
     monkeypatch.setenv("SITEWRIGHT_SECRET_TOKEN", "s3cret-s3cret")
     assert cli.main(["undo", "two", "--site", site]) == 5
     assert "its steps do not say how" in capsys.readouterr().err
+
+
+def test_what_goes_for_good_is_said_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the plan, and before the undo begins; without a terminal it is said and not asked."""
+    (tmp_path / "site.yaml").write_text(SITE)
+    undo = {"script": f"test -e {tmp_path}/log && rm {tmp_path}/log"}
+    made = plan(
+        step("plain", **once(tmp_path / "log", "plain"), undo=undo, undo_loses="All the data.")
+    )
+    begun = create_run(site_key(load_site(tmp_path / "site.yaml")), made)
+    assert asyncio.run(engine(made, begun).run()) is Outcome.DONE
+    assert "to take it back LOSES: All the data." in plan_text(made, 80)
+    assert cli.main(["undo", "one", "--site", str(tmp_path / "site.yaml"), "--by", "Ma Ma"]) == 0
+    said = capsys.readouterr().err
+    assert "What cannot be had back afterwards:" in said
+    assert "All the data." in said
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_playbook_that_removes_says_what_goes() -> None:
+    """Every undo of PM4ML that purges or deletes is told before."""
+    for stage in load_stages(load_solution("pm4ml")):
+        for each in stage.steps:
+            if each.undo is None or each.undo.command[:1] != ("ansible-playbook",):
+                continue
+            text = (load_solution("pm4ml").folder / "playbooks" / each.undo.command[1]).read_text()
+            loses = "--purge" in text or "delete," in text or ".key" in text
+            assert bool(each.undo_loses) == loses, each.id

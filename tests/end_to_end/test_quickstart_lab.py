@@ -1,0 +1,182 @@
+"""Each quick start from its own text, command by command, on lab machines.
+
+What is real and what is a stand-in there is said in pm4ml_lab_site and in harness_project.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.bundles.offline import debian_line, file_line
+from tests.end_to_end.pm4ml_lab_site import WAIVED
+from tests.end_to_end.quickstart import Home, commands_of
+from tests.installer.harness_project import prepare
+from tests.lab.lab import Lab
+from tests.lab.lending import MachineFactory
+from tests.lab.recipe import DOCKER, UBUNTU_24_04
+from tests.stand_ins.install import install
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
+
+WAIVERS = "waivers:\n" + "".join(
+    f"  - {{check: '{area}.*', by: A. Tester, reason: the lab, until: 2099-01-01}}\n"
+    for area in (*WAIVED, "port", "docker")
+)
+"""A lab machine's hardware is that of the machine it runs on."""
+CANNOT_SET_CLOCKS = "--skip prepare/host-preparation='no time servers in the lab'"
+NOT_READY = 3
+
+
+def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_path: Path) -> None:
+    """From an empty home to the hand-over; the bundle is made, signed and verified on the way."""
+    roles = {"m1": "master", "w1": "worker", "lb1": "load-balancer"}
+    machines = {name: machine_factory(name, stand_in=UBUNTU_24_04) for name in roles}
+    for machine in machines.values():
+        install(machine)
+    machines["m1"].write_file("/root/argocd.yaml", "apiVersion: v1\n")
+    recipe = {
+        "solution": "pm4ml",
+        "version": "1",
+        "files": [file_line(tmp_path / "f", "argocd-v2.14.20.yaml", b"apiVersion: v1\n")],
+        "debs": [debian_line("chrony", "haproxy", "nftables", "curl", release="noble")],
+    }
+    home = Home(
+        tmp_path / "home",
+        {
+            "10.10.0.11": machines["m1"].address,
+            "10.10.0.14": machines["w1"].address,
+            "10.10.0.20": machines["lb1"].address,
+            # Nobody sits there: what a person compares and says.
+            "trust --site site.yaml": "trust --site site.yaml --fingerprints consoles.txt",
+            "install --site site.yaml":
+                f"install --site site.yaml --yes --by 'A. Tester' {CANNOT_SET_CLOCKS}",
+            "verify --site site.yaml": "verify --site site.yaml --yes --by 'A. Tester'",
+            # No registry and no snap store is reached from here: a recipe of what a lab has.
+            "bundle create --solution pm4ml --site site.yaml": "bundle create --recipe lab.json",
+        },
+    )  # fmt: skip
+    home.folder.mkdir()
+    (home.folder / "lab.json").write_text(json.dumps(recipe))
+    (home.folder / ".ssh").mkdir(mode=0o700)
+    (home.folder / ".ssh/id_ed25519").write_bytes(lab.key.read_bytes())
+    (home.folder / ".ssh/id_ed25519").chmod(0o600)
+    consoles = "".join(
+        f"{name}:\n"
+        + machine.script("for k in /etc/ssh/ssh_host_*.pub; do ssh-keygen -lf $k; done")
+        for name, machine in machines.items()
+    )
+    (home.folder / "consoles.txt").write_text(consoles)
+    site = home.folder / "site.yaml"
+    for command in commands_of("field-engineer"):
+        codes: tuple[int, ...] = (0,)
+        if command.startswith("sitewright preflight"):
+            codes = (0, NOT_READY)
+        said = home.type(command, *codes)
+        if command.startswith("sitewright init"):
+            assert "settings.domain" in said
+            fill_in(site, lab, roles)
+        if "--output preflight.html" in command:
+            # What was looked at is accepted for the lab, as somebody accepts what they know of.
+            site.write_text(site.read_text() + WAIVERS)
+    assert home.used == set(home.substitutions)
+    lb1 = machines["lb1"]
+    assert lb1.exec(["systemctl", "is-active", "haproxy"]).stdout.strip() == "active"
+    nodes = machines["m1"].exec(["microk8s", "kubectl", "get", "nodes", "-o", "name"]).stdout
+    assert nodes.split() == ["node/m1", "node/w1"]
+    assert "HAProxy" in (home.folder / "hand-over.html").read_text()
+
+
+def fill_in(site: Path, lab: Lab, roles: dict[str, str]) -> None:
+    """What the page has the person fill in: without Ceph, and the applications come later."""
+    text = site.read_text()
+    # OpenSSH finds a person's own keys by the password database, not by $HOME.
+    text, found = re.subn(
+        r"^# ssh: .*$", "ssh: {identity_files: [~/.ssh/id_ed25519]}", text, flags=re.MULTILINE
+    )
+    assert found
+    for name, role in roles.items():
+        text = re.sub(rf"(name: {name}, .*)}}", rf"\1, roles: [{role}]}}", text)
+    values = {
+        "domain": "pm4ml.example.org",
+        "pm4ml_id": "bank-one",
+        "private_network": str(lab.subnet),
+        "public_network": "",
+        "ceph": "no",
+        "applications": "no",
+        "internal_ingress": "no",
+        "argocd_manifest": "/root/argocd.yaml",
+    }
+    for name, value in values.items():
+        line = f"  {name}: {value}" if value else ""
+        text, found = re.subn(rf"^  (# )?{name}: .*$", line, text, count=1, flags=re.MULTILINE)
+        assert found, name
+    text = re.sub(r"^  \w+: FILL-IN\n", "", text, flags=re.MULTILINE)
+    site.write_text(text)
+    assert "FILL-IN" not in re.sub(r"#.*", "", text)
+
+
+def test_the_support_desk_s(lab: Lab, machine_factory: MachineFactory, tmp_path: Path) -> None:
+    """Facts and a support bundle made on the site, and judged by somebody who cannot log in."""
+    machine = machine_factory("m1", stand_in=UBUNTU_24_04)
+    address = f"ubuntu@{machine.address}"
+    home = Home(tmp_path / "home", {"ubuntu@10.10.0.11": address, "10.10.0.11": machine.address})
+    home.folder.mkdir()
+    keys = f"identity_files: [{lab.key}], known_hosts: {lab.known_hosts}"
+    (home.folder / "site.yaml").write_text(
+        f"solution: pm4ml\nenvironment: production\nssh: {{user: ubuntu, {keys}}}\n"
+        f"hosts:\n  - {{name: m1, address: {machine.address}, roles: [master, worker]}}\n"
+        "settings:\n  domain: pm4ml.example.org\n  pm4ml_id: bank-one\n"
+        f"  private_network: {lab.subnet}\n  ceph: false\n  applications: false\n"
+        f"  internal_ingress: false\n{WAIVERS}"
+    )
+    (home.folder / ".ssh").mkdir(mode=0o700)
+    (home.folder / ".ssh/id_ed25519").write_bytes(lab.key.read_bytes())
+    (home.folder / ".ssh/id_ed25519").chmod(0o600)
+    (home.folder / ".ssh/known_hosts").write_bytes(lab.known_hosts.read_bytes())
+    # The run that they ask about: one that could not be carried through.
+    begin = f"sitewright install --site site.yaml --yes --by A --until prepare {CANNOT_SET_CLOCKS}"
+    home.type(begin, *range(8))
+    for command in commands_of("support"):
+        judged = "preflight" in command or "facts" in command or "doctor" in command
+        said = home.type(command, *((0, NOT_READY) if judged else (0,)))
+        if command.startswith("sitewright report"):
+            assert "pm4ml" in said
+    assert "10.10.0.11" in home.used
+
+
+def test_the_experimenter_s(lab: Lab, tmp_path: Path) -> None:
+    """The same without the wizard: one box, its images and the release from the lab."""
+    machine = lab.machine("box", recipe=DOCKER)
+    try:
+        harness = prepare(machine)
+        solution = "--solution core-test-harness"
+        home = Home(
+            tmp_path / "home",
+            {
+                # This machine is the lab's box, and nobody sits there.
+                "single-box local": f"single-box ubuntu@{machine.address}",
+                f"install {solution}":
+                    f"install {solution} --machine box=ubuntu@{machine.address} --yes --by A"
+                    f" --set commit={harness.commit} --set source=http://127.0.0.1:8418/release.git",
+                f"verify {solution}": f"verify {solution} --yes --by A",
+                f"stop {solution}": f"stop {solution} --yes --by A",
+                f"remove {solution}": f"remove {solution} --yes --by A",
+                f"services {solution}": f"services {solution} --yes --by A",
+            },
+        )  # fmt: skip
+        home.folder.mkdir()
+        (home.folder / ".ssh").mkdir(mode=0o700)
+        (home.folder / ".ssh/id_ed25519").write_bytes(lab.key.read_bytes())
+        (home.folder / ".ssh/id_ed25519").chmod(0o600)
+        (home.folder / ".ssh/known_hosts").write_bytes(lab.known_hosts.read_bytes())
+        for command in commands_of("experimenter"):
+            if not command.startswith("sitewright"):
+                continue  # git clone and ./install.sh: tests/test_install_script.py
+            home.type(command, *((0, NOT_READY) if "preflight" in command else (0,)))
+        assert home.used == set(home.substitutions)
+    finally:
+        lab.discard(machine)
