@@ -7,6 +7,7 @@ it, and off the event loop, so that the first paint waits for none of it.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -285,19 +286,34 @@ def _solutions(folder: Path | None) -> tuple[SolutionChoice, ...]:
     )
 
 
-def _machine_file(path: Path, folder: Path | None) -> MachineFile:
-    from foundation.hosts.inventory import read_inventory
+_OF_A_SITE: Final = re.compile(r"^(?:solution|environment|ssh|sizing)[ \t]*:", re.MULTILINE)
+"""What stands at the beginning of a line of a site file, and never of an Ansible inventory."""
 
-    if path.suffix.lower() in (".yaml", ".yml"):
+
+def _machine_file(path: Path, folder: Path | None) -> MachineFile:
+    from foundation.hosts.inventory import read_inventory_file
+    from foundation.problems import InputProblem
+
+    if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
         from foundation.documents import parse_yaml, read_text, validate
         from installer.site import Site
         from screens.site_answers import opened_answers
 
         text = read_text(path)
-        value = parse_yaml(text, where=str(path))
-        # An Ansible inventory in YAML has groups at its top, never these words.
-        if isinstance(value, dict) and {"solution", "environment", "ssh", "sizing"} & set(value):
+        if _OF_A_SITE.search(text):
+            value = parse_yaml(text, where=str(path))
             site: Site = validate(Site, value, where=str(path), text=text)
             answers = opened_answers(site, path, folder)
             return MachineFile(path, answers.machines, answers)
-    return MachineFile(path, tuple(read_inventory(path)))
+    read = read_inventory_file(path)
+    for host in read.hosts:
+        if host.ssh_options or host.proxy_command:
+            words = host.proxy_command or ", ".join(host.ssh_options)
+            raise InputProblem(
+                f"{host.name} is reached with words for ssh that a site file does not hold: "
+                f"{words[:120]}",
+                where=str(path),
+                remedy="Write them into your ~/.ssh/config and take them out here, or look at the "
+                f"machines with: sitewright preflight --inventory {path}",
+            )
+    return MachineFile(path, read.hosts, notes=read.notes)

@@ -164,6 +164,8 @@ class MachinesScreen(StepScreen):
             self.wizard.answers = self.answers.with_site(file.answers)
             self.login = file.answers.login
         self._add(file.hosts)
+        if file.notes:
+            self.say("; ".join(file.notes))
 
     def _keep(self) -> None:
         """Take the list among the answers, and on disk at once: typing it is work.

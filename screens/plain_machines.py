@@ -82,6 +82,8 @@ def _read_file(wizard: PlainWizard, path: Path) -> None:
     if file.answers is not None:
         wizard.answers = wizard.answers.with_site(file.answers)
     _add(wizard, file.hosts)
+    for note in file.notes:
+        wizard.dialogue.say(f"{note}.")
 
 
 def _remove(wizard: PlainWizard) -> None:

@@ -91,6 +91,8 @@ class MachineFile:
     hosts: tuple[Host, ...]
     answers: Answers | None = None
     """The answers of a site file, its machines included; None for an inventory or a list."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was read, as sentences."""
 
 
 @dataclass(frozen=True, slots=True)

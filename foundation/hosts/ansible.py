@@ -1,392 +1,373 @@
-"""Ansible inventories, INI and YAML, read for the machines and how to reach them.
+"""Ansible inventories: the machines and the way to each, as Ansible itself understands them.
 
-Read are hosts, ranges (node[01:03]), groups, children and the variables of a connection; what
-else an inventory holds is left to Ansible. The groups of a machine, and a variable `role` or
-`roles`, become its roles. Sources: Ansible's documentation, "How to build your inventory" and
-"Connection variables".
+Ansible says what the files mean (`ansible_process`), their lines are found by us
+(`ansible_lines`). Each variable that a connection depends on is honoured, or refused with its line;
+what says only how Ansible works is left to Ansible. The groups of a machine, and a variable `role`
+or `roles`, become its roles. Sources: Ansible's documentation, "How to build your inventory", and
+the options of its plugins `ssh` and `sudo`.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from foundation.documents import parse_yaml
+from foundation.hosts import ansible_process, ansible_ssh_args
+from foundation.hosts.ansible_lines import SECRETS, Index, index_of, looks_like_ini, looks_like_yaml
+from foundation.hosts.ansible_process import Answer, Ask, Refused
+from foundation.hosts.ansible_sources import RESOLVE, Source, Sources, gather
 from foundation.hosts.inventory import (
-    HOST_LIMIT,
     Named,
     checked_address,
+    name_fault,
     port_from,
     split_endpoint,
+    user_fault,
 )
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem
 
-_SECRETS: Final = frozenset(
-    {
-        "ansible_password",
-        "ansible_ssh_pass",
-        "ansible_ssh_password",
-        "ansible_become_pass",
-        "ansible_become_password",
-        "ansible_sudo_pass",
-        "ansible_ssh_private_key_passphrase",
-        "ansible_ssh_private_key",
-    }
+_SSH: Final = frozenset(("ssh", "smart", "ansible.builtin.ssh", "paramiko", "paramiko_ssh",
+                         "ansible.builtin.paramiko_ssh", "ansible.netcommon.libssh"))  # fmt: skip
+_LOCAL: Final = frozenset(("local", "ansible.builtin.local"))
+_SSH_ARGS: Final = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+"""In the order in which Ansible gives them to ssh, of which the first of a kind counts."""
+_HOW_ANSIBLE_WORKS: Final = frozenset(
+    (
+        "ansible_become", "ansible_become_exe", "ansible_become_flags", "ansible_sudo",
+        "ansible_sudo_exe", "ansible_sudo_flags", "ansible_sudo_user",
+        "ansible_become_password_prompt", "ansible_connection_timeout", "ansible_timeout",
+        "ansible_control_path", "ansible_control_path_dir", "ansible_ssh_control_path",
+        "ansible_ssh_control_path_dir", "ansible_ssh_control_persist", "ansible_pipelining",
+        "ansible_ssh_pipelining", "ansible_ssh_retries", "ansible_ssh_timeout",
+        "ansible_ssh_transfer_method", "ansible_scp_if_ssh", "ansible_ssh_use_tty",
+        "ansible_ssh_verbosity", "ansible_sshpass_prompt", "ansible_ssh_password_mechanism",
+        "ansible_sftp_batch_mode", "ansible_sftp_extra_args", "ansible_scp_extra_args",
+        "ansible_sftp_executable", "ansible_scp_executable", "ansible_shell_executable",
+        "ansible_paramiko_timeout", "ansible_paramiko_pty", "ansible_paramiko_look_for_keys",
+    )
+)  # fmt: skip
+"""Understood, and of no consequence for where a machine is and who logs in."""
+_UNVERIFIED: Final = frozenset(("ansible_host_key_checking", "ansible_ssh_host_key_checking",
+                                "ansible_paramiko_host_key_checking"))  # fmt: skip
+_OF_A_CONNECTION = re.compile(
+    r"ansible_(?:ssh|connection|become|sudo|su|network|httpapi|winrm|psrp|paramiko|libssh|docker"
+    r"|podman|kubectl|lxc|lxd|chroot|netconf|persistent|terminal|private_key|host$|port$|user$"
+    r"|shell_type$|password)\w*"
 )
-_SECTION = re.compile(r"\[([^\[\]:\s]+)(?::(vars|children))?\]")
-_RANGE = re.compile(r"\[([0-9]+|[A-Za-z]):([0-9]+|[A-Za-z])(?::([0-9]{1,4}))?\]")
-_DEPTH: Final = 32
-"""Groups within groups; deeper is a cycle or an attack."""
+"""Variables by which Ansible connects; one of them that is not known here is refused."""
+_TEMPLATE = re.compile(r"\{[{%#]")
+_HONOURED: Final = frozenset(
+    (
+        "ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_user",
+        "ansible_ssh_user", "ansible_private_key_file", "ansible_ssh_private_key_file",
+        "ansible_connection", "ansible_become_method", "ansible_become_user", "ansible_su",
+        "ansible_shell_type", "ansible_ssh_executable", *_SSH_ARGS,
+    )
+)  # fmt: skip
 
 
 @dataclass(slots=True)
-class _Group:
-    hosts: list[str] = field(default_factory=list)
-    children: list[str] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
+class Read:
+    """The machines of an inventory, and what a person should know of how it was read."""
+
+    machines: list[Named] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Inventory:
-    where: str
-    groups: dict[str, _Group] = field(default_factory=dict)
-    hosts: dict[str, dict[str, str]] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-
-    def group(self, name: str) -> _Group:
-        return self.groups.setdefault(name, _Group())
-
-    def add(self, name: str, group: str, variables: Mapping[str, str], line: int) -> None:
-        if name not in self.hosts:
-            if len(self.hosts) >= HOST_LIMIT:
-                raise _wrong(
-                    f"it names more than {HOST_LIMIT} machines", self.where, line,
-                    "Check the ranges; split a larger site into several.",
-                )  # fmt: skip
-            self.hosts[name] = {}
-            self.lines[name] = line
-        self.hosts[name].update(variables)
-        members = self.group(group).hosts
-        if name not in members:
-            members.append(name)
-
-
-def looks_like_ini(text: str) -> bool:
-    """Whether a text has what only an Ansible inventory has: a section, or a variable."""
-    return any(
-        _SECTION.fullmatch(line.split("#")[0].strip())
-        or re.search(r"\sansible_\w+\s*=", line)
-        or _RANGE.search(line)
-        for line in text.splitlines()
-        if not line.lstrip().startswith(("#", ";"))
+def is_inventory(path: Path, text: str) -> bool:
+    """Whether a file is an inventory of Ansible, and not a plain list of machines."""
+    return (
+        path.suffix.lower() in (".yml", ".yaml", ".json", ".ini", ".toml")
+        or text.startswith(("#!", "$ANSIBLE_VAULT;", "{"))
+        or looks_like_yaml(text)
+        or looks_like_ini(text)
+        or (path.parent / "group_vars").is_dir()
+        or (path.parent / "host_vars").is_dir()
     )
 
 
-def looks_like_yaml(text: str) -> bool:
-    """Whether a text begins as an inventory in YAML does."""
-    for line in text.splitlines():
-        bare = line.split("#")[0].rstrip()
-        if bare and bare != "---":
-            return re.fullmatch(r"[\w.\-\"']+:", bare) is not None
-    return False
-
-
-def _wrong(cause: str, where: str, line: int = 0, remedy: str = "") -> InputProblem:
-    return InputProblem(
-        f"line {line}: {cause}" if line else cause,
-        where=where,
-        remedy=remedy or "Check the line with: ansible-inventory --list -i FILE",
-    )
-
-
-def expand(pattern: str, *, where: str = "", line: int = 0) -> list[str]:
-    """The names that a pattern with ranges stands for: node[01:03] is node01, node02, node03."""
-    found = _RANGE.search(pattern)
-    if found is None:
-        if re.search(r"\[[^\]]*:[^\]]*\]", pattern) and not re.search(
-            r"\[[0-9A-Fa-f:.]+\]", pattern
-        ):
-            raise _wrong(f'the range in "{pattern[:80]}" cannot be read', where, line,
-                         "Write a range as node[01:03] or node[a:c].")  # fmt: skip
-        return [pattern]
-    first, last, step_text = found.group(1), found.group(2), found.group(3)
-    step = int(step_text or 1)
-    values: list[str]
-    if first.isdigit() and last.isdigit() and step and len(first) <= 9 and len(last) <= 9:
-        numbers = range(int(first), int(last) + 1, step)
-        if len(numbers) > HOST_LIMIT:
-            raise _wrong(
-                f'the range in "{pattern[:80]}" has {len(numbers)} machines, and {HOST_LIMIT} are '
-                "the most", where, line, "Check the range.",
-            )  # fmt: skip
-        values = [f"{number:0{len(first)}d}" for number in numbers]
-    elif first.isalpha() and last.isalpha() and first.isupper() == last.isupper() and step:
-        values = [chr(code) for code in range(ord(first), ord(last) + 1, step)]
-    else:
-        values = []
-    if not values:
-        raise _wrong(f'the range in "{pattern[:80]}" is empty or cannot be read', where, line,
-                     "Write a range as node[01:03] or node[a:c], the lower end first.")  # fmt: skip
-    names: list[str] = []
-    for value in values:
-        names += expand(
-            pattern[: found.start()] + value + pattern[found.end() :], where=where, line=line
-        )
-        if len(names) > HOST_LIMIT:
-            raise _wrong(f'"{pattern[:80]}" stands for more than {HOST_LIMIT} machines', where,
-                         line, "Check the ranges.")  # fmt: skip
-    return names
-
-
-def _assignments(words: list[str], where: str, line: int) -> dict[str, str]:
-    variables: dict[str, str] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or not key:
-            raise _wrong(f'"{word[:80]}" is not written as key=value', where, line)
-        variables[key.strip()] = value.strip()
-    _refuse_secrets(variables, where, line)
-    return variables
-
-
-def _refuse_secrets(variables: Mapping[str, Any], where: str, line: int) -> None:
-    for key in variables:
-        if key.lower() in _SECRETS:
-            raise _wrong(
-                f'"{key}" is a secret, and a secret does not belong in a file of machines',
-                where, line,
-                "Take it out of the file (and change it, if others could read the file); "
-                "Sitewright asks for passwords, or use an SSH key.",
-            )  # fmt: skip
-
-
-def _words(text: str, where: str, line: int) -> list[str]:
+def read(path: Path, ask: Ask = ansible_process.ask) -> Read:
+    """The machines of an inventory, a file or a folder; raises InputProblem."""
+    sources = gather(path)
+    if (saved := _saved_answer(sources)) is not None:
+        return _machines(saved, Index(files={path}), path, [])
+    index = index_of(sources)
+    files = {source.name: source.text for source in sources.files}
     try:
-        return shlex.split(text, comments=True)
-    except ValueError as error:
-        raise _wrong(f"a quotation mark is not closed ({error})", where, line) from error
+        answer = ansible_process.with_copy(files, sources.inventory, ask)
+    except Refused as refused:
+        raise _refused(str(refused), sources, path) from refused
+    return _machines(answer, index, path, sources.notes)
 
 
-def from_ini(text: str, *, where: str) -> list[Named]:
-    """The machines of an inventory in Ansible's INI form; raises InputProblem."""
-    inventory = _Inventory(where)
-    group, kind = "ungrouped", None
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if not line or line.startswith(("#", ";")):
-            continue
-        header = re.sub(r"\s+[#;].*$", "", line)
-        if section := _SECTION.fullmatch(header):
-            group, kind = section.group(1), section.group(2)
-            inventory.group(group)
-        elif line.startswith("[") and line.endswith("]") and "=" not in line and ":" not in line:
-            raise _wrong(f'the section "{line[:80]}" cannot be read', where, number)
-        elif kind == "children":
-            for word in _words(line, where, number):
-                if word not in inventory.group(group).children:
-                    inventory.group(group).children.append(word)
-        elif kind == "vars":
-            key, equals, value = line.partition("=")
-            words = _words(value, where, number)
-            if not equals or not key.strip():
-                raise _wrong(f'"{line[:80]}" is not written as key=value', where, number)
-            variables = {key.strip(): " ".join(words)}
-            _refuse_secrets(variables, where, number)
-            inventory.group(group).variables.update(variables)
-        else:
-            words = _words(line, where, number)
-            if not words:
-                continue
-            variables = _assignments(words[1:], where, number)
-            for name in expand(words[0], where=where, line=number):
-                _add_named(inventory, name, group, variables, number)
-    return _finished(inventory)
+def _saved_answer(sources: Sources) -> Answer | None:
+    """What `ansible-inventory --list` printed, where somebody saved that as an inventory."""
+    if len(sources.files) != 1 or not sources.files[0].text.lstrip().startswith("{"):
+        return None
+    try:
+        return ansible_process.answer_of(sources.files[0].text)
+    except Refused:
+        return None
 
 
-def _add_named(
-    inventory: _Inventory, name: str, group: str, variables: dict[str, str], line: int
-) -> None:
-    """Add a host line; Ansible allows `name:port` there, with brackets round an IPv6 address."""
-    if "=" in name or "@" in name:
-        raise _wrong(f'"{name[:80]}" is not a machine\'s name in an Ansible inventory',
-                     inventory.where, line,
-                     "Write the user as ansible_user=… behind the name.")  # fmt: skip
-    _, address, port = split_endpoint(name, where=inventory.where, line=line)
-    own = {"ansible_port": str(port)} if port is not None else {}
-    inventory.add(address, group, {**own, **variables}, line)
-
-
-def from_yaml(text: str, *, where: str) -> list[Named]:
-    """The machines of an inventory in Ansible's YAML form; raises InputProblem."""
-    value = parse_yaml(text, where=where)
-    if not isinstance(value, dict):
-        raise _wrong("it is YAML and not an inventory", where, 0,
-                     "An inventory begins with a group, such as `all:`, with `hosts:` in it.",
-                    )  # fmt: skip
-    inventory = _Inventory(where)
-    for name, body in value.items():
-        _read_group(inventory, str(name), body, text, depth=0)
-    return _finished(inventory)
-
-
-def _read_group(inventory: _Inventory, name: str, body: Any, text: str, *, depth: int) -> None:
-    where = inventory.where
-    if depth > _DEPTH:
-        raise _wrong(f'the group "{name[:80]}" lies too deep', where)
-    group = inventory.group(name)
-    if body is None:
-        return
-    if not isinstance(body, dict):
-        raise _wrong(f'the group "{name[:80]}" is not a list of keys', where,
-                     _line_with(text, name))  # fmt: skip
-    for key, part in body.items():
-        if part is None and key in ("hosts", "children", "vars"):
-            continue
-        if key not in ("hosts", "children", "vars"):
-            raise _wrong(
-                f'the group "{name[:80]}" has the key "{key}"; a group has hosts, children, vars',
-                where, _line_with(text, str(key)),
-            )  # fmt: skip
-        if not isinstance(part, dict):
-            raise _wrong(f'"{key}" of the group "{name[:80]}" is not a list of keys', where,
-                         _line_with(text, str(key)),
-                         "Write each name with a colon behind it.")  # fmt: skip
-        if key == "vars":
-            _refuse_secrets(part, where, _line_with(text, *part))
-            group.variables.update(_plain(part))
-        elif key == "children":
-            for child, child_body in part.items():
-                if str(child) not in group.children:
-                    group.children.append(str(child))
-                _read_group(inventory, str(child), child_body, text, depth=depth + 1)
-        else:
-            for pattern, variables in part.items():
-                line = _line_with(text, str(pattern))
-                if variables is not None and not isinstance(variables, dict):
-                    raise _wrong(f'the machine "{pattern}" is not a list of keys', where, line)
-                own = variables or {}
-                _refuse_secrets(own, where, _line_with(text, *own) or line)
-                for host in expand(str(pattern), where=where, line=line):
-                    _add_named(inventory, host, name, _plain(own), line)
-
-
-def _plain(variables: Mapping[Any, Any]) -> dict[str, str]:
-    plain = {}
-    for key, value in variables.items():
-        if isinstance(value, list) and key in ("role", "roles"):
-            plain[str(key)] = ",".join(str(item) for item in value)
-        elif isinstance(value, str | int | float):
-            plain[str(key)] = str(value)
-    return plain
-
-
-def _line_with(text: str, *words: Any) -> int:
-    """The first line on which one of some keys stands, a secret among them first; 0 if none."""
-    keys = [str(word) for word in words if str(word).lower() in _SECRETS] or [str(w) for w in words]
-    for number, line in enumerate(text.splitlines(), start=1):
-        if any(re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*:", line) for key in keys):
-            return number
-    return 0
-
-
-def _ancestors(inventory: _Inventory, name: str) -> Iterator[tuple[str, int]]:
-    """The groups of a machine with their distance, nearest first; a cycle ends by itself."""
-    parents: dict[str, list[str]] = {}
-    for parent, group in inventory.groups.items():
-        for child in group.children:
-            parents.setdefault(child, []).append(parent)
-    level = [group for group, body in inventory.groups.items() if name in body.hosts]
-    seen: set[str] = set()
-    for distance in range(_DEPTH):
-        nearest = list(dict.fromkeys(group for group in level if group not in seen))
-        seen.update(nearest)
-        for found in nearest:
-            yield found, distance
-        level = [parent for found in nearest for parent in parents.get(found, [])]
-
-
-def _finished(inventory: _Inventory) -> list[Named]:
-    for parent, group in inventory.groups.items():
-        for child in group.children:
-            if child not in inventory.groups and child in inventory.hosts:
-                group.hosts.append(child)
-            elif child not in inventory.groups:
-                raise _wrong(f'the group "{parent}" has a child "{child}" that is no group',
-                             inventory.where)  # fmt: skip
-    # The whole tree is walked once for all machines: five thousand of them are allowed.
-    membership: dict[str, list[tuple[str, int]]] = {}
-    shared: dict[frozenset[str], list[tuple[str, int]]] = {}
-    direct: dict[str, set[str]] = {name: set() for name in inventory.hosts}
-    for group_name, body in inventory.groups.items():
-        for name in body.hosts:
-            direct[name].add(group_name)
-    for name in inventory.hosts:
-        key = frozenset(direct[name])
-        if key not in shared:
-            shared[key] = list(_ancestors(inventory, name))
-        membership[name] = shared[key]
-    return [
-        Named(_host(inventory, name, variables, membership[name]), inventory.lines[name])
-        for name, variables in inventory.hosts.items()
-    ]
-
-
-def _host(
-    inventory: _Inventory, name: str, own: Mapping[str, str], groups: list[tuple[str, int]]
-) -> Host:
-    line = inventory.lines[name]
-    where = inventory.where
-    merged: dict[str, str] = dict(inventory.groups.get("all", _Group()).variables)
-    for group, _ in sorted(groups, key=lambda item: -item[1]):
-        merged.update(inventory.groups[group].variables)
-    merged.update(own)
-    _refuse_secrets(merged, where, line)
-    roles = [group for group, _ in groups if group not in ("all", "ungrouped")]
-    roles += re.split(r"[,\s]+", merged.get("roles", "") + "," + merged.get("role", ""))
-    if merged.get("ansible_connection") == "local":
-        return Host(name=name, address=LOCAL_ADDRESS, roles=_unique(roles))
-    user = merged.get("ansible_user") or merged.get("ansible_ssh_user") or None
-    port_text = merged.get("ansible_port") or merged.get("ansible_ssh_port") or "22"
-    address = merged.get("ansible_host") or merged.get("ansible_ssh_host") or name
-    key_file = merged.get("ansible_ssh_private_key_file") or merged.get("ansible_private_key_file")
-    if "{{" in f"{user}{port_text}{address}{key_file}":
-        raise _wrong(
-            f'the variables of "{name}" are templates, which only Ansible can resolve', where, line,
-            "Save the resolved inventory: ansible-inventory --list --yaml -i FILE > resolved.yml",
-        )  # fmt: skip
-    address = address.removeprefix("[").removesuffix("]")
-    return Host(
-        name=name,
-        address=checked_address(address, where=where, line=line),
-        port=port_from(port_text, where=where, line=line),
-        user=user,
-        roles=_unique(roles),
-        identity_files=(Path(key_file).expanduser(),) if key_file else (),
-        bastion=_bastion(merged, where, line),
+def _refused(words: str, sources: Sources, path: Path) -> InputProblem:
+    """Ansible's own words about an inventory that it does not take, as one problem."""
+    text = " ".join(words.split())
+    line = ""
+    for source in sources.files:
+        if found := re.search(rf"Origin: (?:\S*/)?{re.escape(source.name)}:(\d+)", words):
+            line, path = f"line {found[1]}: ", source.path
+            break
+    asked: Source | None = next((s for s in sources.files if s.owner is None), None)
+    kind = "yaml" if asked is not None and looks_like_yaml(asked.text) else "ini"
+    told = re.findall(rf"Failed to parse inventory with '{kind}' plugin: (.+?)(?: \[WARNING\]|"
+                      r" Failed to parse| <<< caused by| Origin:|$)", text)  # fmt: skip
+    told = told or re.findall(r"(?:ERROR\]?:|ERROR!)\s*(.+?)(?: Origin:|<<<|$)", text)
+    cause = (told[0] if told else text)[:400] or "it gave no reason"
+    return InputProblem(
+        f"{line}Ansible cannot read the inventory: {cause.strip()}",
+        where=str(path),
+        remedy="Mend that; this shows what Ansible makes of it: ansible-inventory --list -i "
+        f"{path}",
     )
 
 
-def _unique(roles: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(role for role in roles if role))
+def _machines(answer: Answer, index: Index, path: Path, notes: list[str]) -> Read:
+    found = Read(notes=[*notes, *answer.warnings])
+    noted: dict[str, None] = {}
+    lost = [name for name in index.machines if name not in answer.variables]
+    if lost:
+        file, line, _ = index.machines[lost[0]]
+        raise InputProblem(
+            f'line {line}: Ansible does not see the machine "{lost[0]}"', where=str(file),
+            remedy=f"Look at what it makes of the file: ansible-inventory --list -i {path}",
+        )  # fmt: skip
+    order = {name: number for number, name in enumerate(index.machines)}
+    for name in sorted(answer.variables, key=lambda name: (order.get(name, len(order)), name)):
+        reader = _Machine(name, answer, index, path, noted)
+        line = index.machines[name][1] if name in index.machines else 0
+        found.machines.append(Named(reader.host(), line))
+    found.notes += noted
+    return found
 
 
-def _bastion(variables: Mapping[str, str], where: str, line: int) -> str | None:
-    """The jump machine of ansible_ssh_common_args or ansible_ssh_extra_args, if one is set."""
-    for key in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
-        words = _words(variables.get(key, ""), where, line)
-        for index, word in enumerate(words):
-            following = words[index + 1] if index + 1 < len(words) else ""
-            if word == "-J":
-                return following or None
-            if word.startswith("-J"):
-                return word[2:]
-            option = following if word == "-o" else word[2:] if word.startswith("-o") else ""
-            found = re.fullmatch(r"(?i)\s*ProxyJump\s*[=\s]\s*(\S+)\s*", option)
-            if found:
-                return None if found.group(1).lower() == "none" else found.group(1)
-    return None
+class _Machine:
+    """One machine's variables, turned into the way to it."""
+
+    def __init__(
+        self, name: str, answer: Answer, index: Index, path: Path, noted: dict[str, None]
+    ) -> None:
+        self._name = name
+        self._variables: Mapping[str, Any] = answer.variables[name]
+        self._groups = answer.groups.get(name, ())
+        self._index = index
+        self._path = path
+        self._noted = noted
+
+    def _wrong(self, key: str, cause: str, remedy: str = "") -> InputProblem:
+        place = self._index.place(key, self._name, self._groups)
+        if place is None and self._name in self._index.machines:
+            file, line, _ = self._index.machines[self._name]
+        else:
+            file, line = (place.file, place.line) if place is not None else (self._path, 0)
+        return InputProblem(
+            f"line {line}: {cause}" if line else f'{cause}, for "{self._name}"',
+            where=str(file),
+            remedy=remedy
+            or f"See what Ansible makes of it: ansible-inventory --host {self._name} "
+            f"-i {self._path}",
+        )
+
+    def _wrong_words(self, key: str, cause: str, remedy: str) -> InputProblem:
+        return self._wrong(key, f"{key}: {cause}", remedy)
+
+    def _note(self, key: str, sentence: str) -> None:
+        """Tell something once an inventory, with the line where it first stands."""
+        known = f"{key}: {sentence}"
+        if any(known in note for note in self._noted):
+            return
+        place = self._index.place(key, self._name, self._groups)
+        at = f"{place.file} line {place.line}: " if place is not None else ""
+        self._noted[f"{at}{known}"] = None
+
+    def _text(self, key: str) -> str | None:
+        """A variable as text, None where it is not there; refused where only Ansible knows it."""
+        value = self._variables.get(key)
+        if isinstance(value, dict) and set(value) == {"__ansible_unsafe"}:
+            return str(value["__ansible_unsafe"])
+        if isinstance(value, dict) and "__ansible_vault" in value:
+            raise self._wrong(
+                key, f'"{key}" is encrypted, and Sitewright has no vault password',
+                "Say it in the clear, or in a site file; what is no secret need not be encrypted.",
+            )  # fmt: skip
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str | int | float):
+            raise self._wrong(key, f'"{key}" is not one word')
+        text = str(value)
+        if _TEMPLATE.search(text):
+            raise self._wrong(
+                key, f'"{key}" is a template, which only Ansible can resolve',
+                "Write the value itself, or save the resolved inventory: "
+                + RESOLVE.format(self._path.name),
+            )  # fmt: skip
+        return text
+
+    def _last(self, *keys: str) -> tuple[str | None, str]:
+        """The last of some names of one variable that is set, as Ansible's plugin takes it."""
+        for key in reversed(keys):
+            if (text := self._text(key)) is not None:
+                return text, key
+        return None, keys[0]
+
+    def _truth(self, key: str) -> bool | None:
+        text = self._text(key)
+        if text is None:
+            return None
+        return text.lower() in ("true", "yes", "on", "1", "y", "t", "1.0")
+
+    def host(self) -> Host:
+        """The machine as a value; raises InputProblem."""
+        if fault := name_fault(self._name):
+            raise self._wrong("", f"{self._name[:80]!a} cannot be the name of a machine: {fault}")
+        self._refuse_what_is_not_known()
+        roles = self._roles()
+        connection, key = self._last("ansible_connection")
+        if connection in _LOCAL:
+            return Host(name=self._name, address=LOCAL_ADDRESS, roles=roles)
+        if connection is not None and connection not in _SSH:
+            raise self._wrong(
+                key, f'"{self._name}" is reached by "{connection[:40]}", and not over SSH',
+                "Leave machines out that are not reached over SSH.",
+            )  # fmt: skip
+        self._check_rights()
+        told = ansible_ssh_args.SshWords()
+        for name in _SSH_ARGS:
+            if (text := self._text(name)) is not None:
+                ansible_ssh_args.read(text, told, partial(self._wrong_words, name))
+        for note in told.notes:
+            self._note(self._key_of_args(), note)
+        address, address_key = self._last("ansible_host", "ansible_ssh_host")
+        user, user_key = self._last("ansible_user", "ansible_ssh_user")
+        port, port_key = self._last("ansible_port", "ansible_ssh_port")
+        if user is not None and (fault := user_fault(user)):
+            raise self._wrong(user_key, fault)
+        options = []
+        for option in told.options:
+            name, _, value = option.partition("=")
+            if name.lower() == "port" and port not in (None, value):
+                raise self._wrong(port_key, f"port {port} here and {value} in the words for ssh")
+            if name.lower() == "user" and user not in (None, value):
+                raise self._wrong(user_key, f"user {user} here and {value} in the words for ssh")
+            if name.lower() == "port":
+                port, port_key = value, self._key_of_args()
+            elif name.lower() == "user":
+                user = value
+            else:
+                options.append(option)
+        place = self._index.place(self._key_of_args(), self._name, self._groups)
+        try:
+            return Host(
+                name=self._name,
+                address=checked_address(self._bare(address or self._name)),
+                port=port_from(port) if port is not None else 22,
+                user=user,
+                roles=roles,
+                identity_files=self._keys(told),
+                bastion=self._bastion(told),
+                ssh_options=(*options, *(["ProxyJump=none"] if told.jump == "none" else [])),
+                proxy_command=told.program,
+                proxy_place=""
+                if told.program is None
+                else f"{place.file} line {place.line}"
+                if place is not None
+                else str(self._path),
+            )
+        except InputProblem as problem:
+            raise self._wrong(
+                port_key if "port" in problem.cause else address_key, problem.cause, problem.remedy
+            ) from problem
+
+    @staticmethod
+    def _bare(address: str) -> str:
+        return address.removeprefix("[").removesuffix("]")
+
+    def _key_of_args(self) -> str:
+        return next((key for key in _SSH_ARGS if self._variables.get(key)), _SSH_ARGS[1])
+
+    def _keys(self, told: ansible_ssh_args.SshWords) -> tuple[Path, ...]:
+        file, _ = self._last("ansible_private_key_file", "ansible_ssh_private_key_file")
+        names = [*([file] if file is not None else []), *told.bastion_keys]
+        return tuple(Path(name).expanduser() for name in dict.fromkeys(names))
+
+    def _bastion(self, told: ansible_ssh_args.SshWords) -> str | None:
+        if told.jump is None or told.jump == "none":
+            return None
+        for hop in told.jump.split(","):
+            try:
+                split_endpoint(hop.strip().removeprefix("ssh://").rstrip("/"))
+            except InputProblem as problem:
+                raise self._wrong(
+                    self._key_of_args(),
+                    f'the bastion "{told.jump[:80]}" cannot be used: {problem.cause}',
+                    "Write the bastion as user@address:port.",
+                ) from problem
+        return told.jump
+
+    def _roles(self) -> tuple[str, ...]:
+        roles = list(self._groups)
+        for key in ("roles", "role"):
+            value = self._variables.get(key)
+            if isinstance(value, list):
+                roles += [str(item) for item in value if isinstance(item, str | int | float)]
+            elif isinstance(value, str | int | float) and not _TEMPLATE.search(str(value)):
+                roles += re.split(r"[,\s]+", str(value))
+        return tuple(dict.fromkeys(role for role in roles if role))
+
+    def _check_rights(self) -> None:
+        """What is said of becoming root: Sitewright does it by sudo, and as root alone."""
+        method, key = self._last("ansible_become_method")
+        if method is not None and method not in ("sudo", "ansible.builtin.sudo"):
+            raise self._wrong(key, f'root is become by "{method[:40]}", and Sitewright uses sudo')
+        user, key = self._last("ansible_become_user")
+        if user not in (None, "root") and self._truth("ansible_become") is not False:
+            raise self._wrong(
+                key, f'the tasks run as "{str(user)[:40]}", and Sitewright needs root'
+            )
+        if self._truth("ansible_become") is False:
+            self._note("ansible_become", "whether sudo is used is asked of Sitewright (--no-sudo)")
+        if self._truth("ansible_su"):
+            raise self._wrong("ansible_su", "root is become by su, and Sitewright uses sudo")
+        shell, key = self._last("ansible_shell_type")
+        if shell in ("powershell", "cmd"):
+            raise self._wrong(key, "the machine runs Windows, on which Sitewright does nothing")
+        program, key = self._last("ansible_ssh_executable")
+        if program not in (None, "ssh", "/usr/bin/ssh"):
+            raise self._wrong(
+                key, f'another program than ssh should be used, "{str(program)[:60]}"',
+                "Take it out: Sitewright speaks SSH itself.",
+            )  # fmt: skip
+        for name in _UNVERIFIED:
+            if self._truth(name) is False:
+                self._note(name, ansible_ssh_args.VERIFIED)
+
+    def _refuse_what_is_not_known(self) -> None:
+        for key in self._variables:
+            if key.lower() in SECRETS:
+                raise self._wrong(
+                    key, f'"{key}" is a secret, and a secret does not belong in a file of machines',
+                    "Take it out of the file (and change it, if others could read the file); "
+                    "Sitewright asks for passwords, or use an SSH key.",
+                )  # fmt: skip
+            if key in _HONOURED or key in _HOW_ANSIBLE_WORKS or key in _UNVERIFIED:
+                continue
+            if key == "ansible_network_os" or _OF_A_CONNECTION.fullmatch(key):
+                raise self._wrong(
+                    key, f'Ansible connects by "{key}", and Sitewright does not know it',
+                    "Take it out, or name these machines in a site file.",
+                )  # fmt: skip

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from foundation.documents import read_text
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem
+
+if TYPE_CHECKING:
+    from foundation.hosts.ansible_process import Ask
 
 HOST_LIMIT: Final = 5000
 """Machines in one site; more are a mistake in a range, or another tool's job."""
@@ -127,6 +130,11 @@ def checked_address(text: str, *, where: str | None = None, line: int = 0) -> st
 def _quoted(text: str) -> str:
     """Words of others for a sentence: short, and nothing in them that cannot be seen."""
     return '"' + "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in text[:80]) + '"'
+
+
+def user_fault(user: str) -> str | None:
+    """What is wrong with the name of a login, as a clause; None if nothing."""
+    return None if _USER.fullmatch(user) else f"{_quoted(user)} is not a user name"
 
 
 def split_endpoint(
@@ -298,14 +306,32 @@ def _space_in_a_name(words: Sequence[str]) -> str | None:
     return None
 
 
-def read_inventory(path: Path) -> tuple[Host, ...]:
-    """Machines from a file: an Ansible inventory in INI or YAML, or a plain list."""
-    text = read_text(path)
-    where = str(path)
-    from foundation.hosts import ansible
+@dataclass(frozen=True, slots=True)
+class ReadInventory:
+    """The machines of a file, and what a person should know of how they were read."""
 
-    if path.suffix.lower() in (".yml", ".yaml") or ansible.looks_like_yaml(text):
-        return checked(ansible.from_yaml(text, where=where), where=where)
-    if ansible.looks_like_ini(text):
-        return checked(ansible.from_ini(text, where=where), where=where)
-    return hosts_from_text(text, where=where)
+    hosts: tuple[Host, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_inventory_file(path: Path, *, ask: Ask | None = None) -> ReadInventory:
+    """Machines from a file or folder: an inventory of Ansible, or a plain list.
+
+    Of an inventory Ansible itself is asked (`ask` in its place), in a process that takes about
+    half a second: use a thread where a screen waits. Raises InputProblem.
+    """
+    if not path.is_dir():
+        text = read_text(path)
+        from foundation.hosts import ansible
+
+        if not ansible.is_inventory(path, text):
+            return ReadInventory(hosts_from_text(text, where=str(path)))
+    from foundation.hosts import ansible, ansible_process
+
+    found = ansible.read(path, ask or ansible_process.ask)
+    return ReadInventory(checked(found.machines, where=str(path)), tuple(found.notes))
+
+
+def read_inventory(path: Path, *, ask: Ask | None = None) -> tuple[Host, ...]:
+    """The machines of `read_inventory_file` alone."""
+    return read_inventory_file(path, ask=ask).hosts

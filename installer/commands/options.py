@@ -136,11 +136,10 @@ def read_targets(options: argparse.Namespace) -> Targets:
         site = load_site(options.site)
         inventory = site.inventory(options.site.parent)
     elif options.inventory is not None:
-        from foundation.hosts.inventory import read_inventory
+        from foundation.hosts.inventory import read_inventory_file
 
-        inventory = Inventory(
-            hosts=read_inventory(options.inventory), source=str(options.inventory)
-        )
+        read = read_inventory_file(options.inventory)
+        inventory = Inventory(hosts=read.hosts, notes=read.notes, source=str(options.inventory))
     elif options.machines:
         from foundation.hosts.inventory import hosts_from_arguments
 
