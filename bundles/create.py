@@ -317,7 +317,9 @@ def _write(folder: Path, name: str, raw: bytes | None) -> None:
         path.unlink(missing_ok=True)
         return
     temporary = folder / f".work/{name}"
-    with temporary.open("wb") as file:
+    # On a medium that somebody else prepared a link may lie there.
+    temporary.unlink(missing_ok=True)
+    with temporary.open("xb") as file:
         file.write(raw)
         file.flush()
         os.fsync(file.fileno())
@@ -342,6 +344,13 @@ def _refuse_other_contents(folder: Path) -> None:
     if not folder.is_dir():
         raise InputProblem("a bundle is made in a folder, and this is a file", where=str(folder))
     foreign = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
+    linked = [entry.name for entry in folder.iterdir() if entry.is_symlink()]
+    if linked:
+        raise InputProblem(
+            f"a link lies where a bundle has none: {', '.join(sorted(linked)[:3])}",
+            where=str(folder),
+            remedy="Name an empty folder; what a link leads to is not written through it.",
+        )
     if foreign:
         raise InputProblem(
             f"the folder holds something else: {', '.join(sorted(foreign)[:3])}",

@@ -29,9 +29,9 @@ class Drafts:
         # It need not outlive the power: one that is cut off is no index, and the line is done anew.
         path = self._path(gathered.wanted)
         told = [entry.model_dump() for entry in gathered.untold]
-        path.with_suffix(".untold").write_text(json.dumps(told), encoding="utf-8")
+        _write_new(path.with_suffix(".untold"), json.dumps(told).encode())
         unfinished = path.with_suffix(".new")
-        unfinished.write_bytes(index.as_bytes())
+        _write_new(unfinished, index.as_bytes())
         unfinished.replace(path)
 
     def load(self, wanted: str) -> Gathered | None:
@@ -59,3 +59,10 @@ class Drafts:
 
     def _path(self, wanted: str) -> Path:
         return self._folder / wanted.removeprefix("sha256:")
+
+
+def _write_new(path: Path, raw: bytes) -> None:
+    # On a medium that somebody else prepared a link may lie there: it is not written through.
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.write(raw)

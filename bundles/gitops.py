@@ -107,6 +107,8 @@ class _Reading:
         self._documents: dict[str, Documents] = {}
         self._values: set[str] = set()
         """Files of values, which count with the charts that they are given to."""
+        self._done: set[str] = set()
+        """Charts of the repository that were read, each with some values."""
         self.found = FromOutside()
         self._charts = chart_folders(files)
         self._repositories = dict(self._helm_repositories())
@@ -172,6 +174,10 @@ class _Reading:
     def _own_chart(self, folder: str, values: Mapping[str, Any], *, perhaps: bool = False) -> None:
         """What a chart of the repository names with some values; `perhaps` it is given others."""
         by = f"{folder}/Chart.yaml" if folder != "." else "Chart.yaml"
+        name = rendered_name(by, values)
+        if name in self._done:
+            return  # its own templates may name it again
+        self._done.add(name)
         inside = {
             f"chart/{rest}": raw
             for path, raw in self._files.items()
@@ -184,7 +190,7 @@ class _Reading:
             return
         if values and (folder, values) not in self.found.given:
             self.found.given.append((folder, values))
-        text = self._rendered.get(rendered_name(by, values), "")
+        text = self._rendered.get(name, "")
         if text:
             agreed = agree(contents, text)
             named = ImagesNamed(

@@ -55,7 +55,15 @@ class Renderers:
     _found: dict[str, asyncio.Task[Path | None]] = field(default_factory=dict)
     _helps: dict[Path, str] = field(default_factory=dict)
     _offline: tuple[str, ...] | None = None
+    _own: tempfile.TemporaryDirectory[str] | None = None
     _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+
+    def close(self) -> None:
+        """Remove the programs that the recipe brought."""
+        for task in self._found.values():
+            task.cancel()
+        if self._own is not None:
+            self._own.cleanup()
 
     async def program(self, shop: Workshop, name: str) -> Path | None:
         """Where a program is; None where there is none."""
@@ -103,9 +111,10 @@ class Renderers:
         line = self._line(name)
         if line is not None:
             blob = await shop.fetch_file(line.urls, line.sha256, line.size)
-            folder = shop.store.work / "programs"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = folder / name
+            # Not on the medium: links may lie there, and many may not start programs from it.
+            if self._own is None:
+                self._own = tempfile.TemporaryDirectory(prefix="sitewright-programs-")
+            path = Path(self._own.name) / name
             await asyncio.to_thread(shutil.copyfile, shop.store.path(blob.digest), path)
             path.chmod(0o700)
             if await asyncio.to_thread(_is_program, path):

@@ -98,6 +98,7 @@ class Workshop:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.renderers.close()
 
     async def fetch_file(self, urls: Sequence[str], sha256: str, size: int | None) -> Blob:
         """A file with a pinned hash from the first address that gives it."""

@@ -215,3 +215,20 @@ def test_a_line_that_was_finished_before_is_still_told(tmp_path: Path) -> None:
     assert kept.untold == (entry,)
     (store.work / "drafts" / f"{1:064x}.untold").unlink()
     assert Drafts(store).load(f"sha256:{1:064x}") is None
+
+
+def test_links_on_a_foreign_medium_are_not_written_through(tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path / "r", b"tool")
+    (mine := tmp_path / "mine").write_text("untouched")
+    words = ("create", "--recipe", recipe, "--output", tmp_path / "b", "--quiet")
+    (work := tmp_path / "b" / ".work").mkdir(parents=True)
+    for name in ("index.json", "oci-layout", "index.json.sig"):
+        (work / name).symlink_to(mine)
+    assert sitewright_bundle(*words) == 0
+    assert mine.read_text() == "untouched"
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / ".work").symlink_to(elsewhere)
+    with pytest.raises(InputProblem, match="a link lies where a bundle has none"):
+        sitewright_bundle("create", "--recipe", recipe, "--output", tmp_path / "c", "--quiet")
+    assert not list(elsewhere.iterdir())

@@ -362,6 +362,17 @@ def test_resources_that_are_elsewhere_are_told() -> None:
     ]
 
 
+def test_a_chart_whose_templates_name_itself_is_read_once() -> None:
+    app = APP + "spec: {source: {repoURL: x, path: own, helm: {valuesObject: {a: 1}}}}\n"
+    files = {
+        "own/Chart.yaml": b"name: own\nversion: 1.0.0\n"
+        b"dependencies: [{name: own, repository: 'file://.', version: 1.0.0}]\n",
+        "own/values.yaml": b"own: {b: 1}\n",
+        "own/templates/app.yaml": app.encode(),
+    }
+    assert not read_manifests(files).images
+
+
 def test_a_template_of_another_program_is_a_perhaps() -> None:
     raw = b"spec:\n  containers:\n  - image: q.io/a:1\n  - image: ${registry}/b:1\n"
     found = read_manifests({"a.yaml.tpl": raw, "page.html.j2": b"image: q.io/no:1\n"})

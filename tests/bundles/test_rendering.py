@@ -187,10 +187,16 @@ def test_a_recipe_brings_the_program_that_renders(there: str, www: Path, tmp_pat
         "url": brought.as_uri(),
         "sha256": hashlib.sha256(brought.read_bytes()).hexdigest(),
     }
+    # A medium that somebody else prepared leads nowhere.
+    (mine := tmp_path / "mine").write_text("untouched")
+    for folder in ("programs", "helm"):
+        (work := tmp_path / "b" / ".work" / folder).mkdir(parents=True)
+        (work / "helm").symlink_to(mine)
     with serving(www) as url:
         line = {"name": "app", "repository": url, "version": "1.0.0", "without": ["*/never/*"]}
         made = create(tmp_path / "b", charts=[line], files=[file])
     assert names(made) == {"side:3"}
+    assert mine.read_text() == "untouched"
 
 
 class _NoShop:
