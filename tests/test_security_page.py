@@ -1,0 +1,44 @@
+"""docs/security.md says nothing that no test shows: every test that it names is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    files: dict[str, list[Path]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        files.setdefault(path.name, []).append(path)
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", PAGE)
+    assert len(named) > 40
+    missing = []
+    for file, test in named:
+        if not test:
+            found = file in files
+        else:
+            found = any(test in _tests_of(path) for path in files.get(file, []))
+        if not found:
+            missing.append(f"{file}::{test}")
+    assert missing == []
+
+
+def _tests_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`((?:foundation|installer|bundles|screens)/[\w/]+\.py)`", PAGE)
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_who_reports_finds_the_page_and_the_page_who_reports() -> None:
+    assert "docs/security.md" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert "SECURITY.md" in PAGE
+    assert "docs/security.md" in (ROOT / "README.md").read_text(encoding="utf-8")
