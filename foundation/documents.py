@@ -293,6 +293,9 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
         return f'the key "{path}" is missing'
     message = item["msg"].removeprefix("Value error, ")
     got = item.get("input")
+    if isinstance(got, str):
+        # A login in an address may be why it is refused, and is for nobody's screen or log.
+        got = re.sub(r"//[^/\s]*@", "//…@", got)
     shown = f", and it is {got!r}" if isinstance(got, (str, int, float, bool)) else ""
     if not path:
         return f"{message[:1].lower()}{message[1:]}"

@@ -33,6 +33,7 @@ from installer.steps.model import (
     Step,
 )
 from installer.supplies import as_plan, items_text, template_values
+from installer.way_out import WAY_OUT, after_way_out, networks_in, way_out_of
 
 if TYPE_CHECKING:
     from bundles.layout import Item
@@ -75,13 +76,15 @@ def make_plan(
     playbooks: Path | None = None,
     supplied: Supplied | None = None,
     operation: Stage | None = None,
+    base: Path | None = None,
 ) -> Plan:
     """What will be done on which machine, in order, rendered; raises InputProblem.
 
     `seen` gives the order and addresses of machines that were looked at; the roles are the site's.
     `playbooks` is a customer's own folder of playbooks, which goes before the solution's.
     `supplied` is the bundle of the site, from which machines are given what they need. With an
-    `operation` the plan is that alone.
+    `operation` the plan is that alone. `base` is the folder of the site file, from which its
+    relative paths count.
     """
     environment = solution.environment(site.environment).id
     settled = _settled(solution, site, supplied)
@@ -89,9 +92,15 @@ def make_plan(
     _known_roles(solution, machines)
     values = _values(solution, environment, settled, machines)
     values["supplies"] = template_values(site, supplied)
+    platform = solution.needs(environment).platform
+    networks = (*platform.cluster_networks, *networks_in(settled.values.values()))
+    way_out = way_out_of(site, base or Path(), networks)
+    values[WAY_OUT] = way_out.as_values()
     renderer = Renderer(values, solution.folder)
-    planner = _Planner(solution, settled, machines, renderer, playbooks, supplied)
+    planner = _Planner(solution, settled, machines, renderer, playbooks, supplied, bool(way_out))
     offered = _ordered(load_stages(solution)) if operation is None else [operation]
+    if way_out and operation is None:
+        offered = after_way_out(offered)
     stages = [s for s in offered if planner.holds(s.when)]
     left = {stage.id for stage in stages}
     planned = [stage for s in stages if (stage := planner.stage(s, left)) is not None]
@@ -286,12 +295,15 @@ class _Planner:
     renderer: Renderer
     playbooks: Path | None
     supplied: Supplied | None = None
+    way_out: bool = False
 
     def holds(self, condition: str) -> bool:
         """Whether a `when` holds: `bundle` is whether there is one, else it is a setting."""
         name = condition.removeprefix("not ")
         if name == BUNDLE:
             return (self.supplied is not None) is not condition.startswith("not ")
+        if name == WAY_OUT:
+            return self.way_out is not condition.startswith("not ")
         return self.settled.holds(condition)
 
     def stage(self, stage: Stage, left: set[str]) -> PlannedStage | None:
@@ -436,7 +448,7 @@ class _Planner:
         """Raise where a step hangs on a setting or needs a secret that nobody knows."""
         known = {setting.name: setting for setting in load_settings(self.solution).settings}
         condition = step.when.removeprefix("not ")
-        if condition and condition != BUNDLE and condition not in known:
+        if condition and condition not in (BUNDLE, WAY_OUT) and condition not in known:
             raise _unknown("setting", condition, list(known), where=f"{where}, when")
         secrets = [name for name, setting in known.items() if setting.type == "secret"]
         for name in step.secrets:

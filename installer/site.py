@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -117,6 +119,41 @@ Roles = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
 Bastion = Annotated[str, AfterValidator(_bastion)]
 
 
+def _proxy(value: str) -> str:
+    """An address of a proxy that names no login; raises ValueError."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"it is no address: {error}") from error
+    if parts.username is not None or parts.password is not None or "@" in value:
+        # The text itself stays out of the message, for it holds a password.
+        raise ValueError(
+            "there is a login in it, and a site file holds none; have the proxy let the machines"
+            " through by their addresses"
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port is None:
+        raise ValueError("write it as http://host:port")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("it has a path, and a proxy has none; write it as http://host:port")
+    if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9a-fA-F:]+", parts.hostname):
+        raise ValueError("its host is no name and no address")
+    return value.rstrip("/")
+
+
+def _past_the_proxy(value: str) -> str:
+    if not re.fullmatch(r"\*|\.?[A-Za-z0-9*]([A-Za-z0-9.:*-]*[A-Za-z0-9])?(/[0-9]{1,3})?", value):
+        raise ValueError("it is no name, no address and no network")
+    return value
+
+
+Proxy = Annotated[str, Field(max_length=300), AfterValidator(_proxy)]
+PastTheProxy = Annotated[
+    tuple[Annotated[str, Field(max_length=253), AfterValidator(_past_the_proxy)], ...],
+    BeforeValidator(_as_tuple),
+]
+
+
 class Ssh(_Part):
     """What the logins to all machines have in common."""
 
@@ -189,6 +226,13 @@ class Site(_Part):
     playbooks: Annotated[str, AfterValidator(_word)] | None = None
     """A folder of playbooks of your own that go before the solution's."""
     supplies: Supplies = Supplies()
+    proxy: Proxy | None = None
+    """http://host:port of the proxy by which the machines get out; never with a login in it."""
+    no_proxy: PastTheProxy = Field(default=(), max_length=200)
+    """Names, .domains, addresses and networks that are reached past it; the site's own machines
+    and its cluster's networks are added."""
+    authorities: Annotated[str, AfterValidator(_word)] | None = None
+    """A PEM file of authorities that the machines are to believe; relative to the site file."""
     waivers: tuple[Waiver, ...] = ()
 
     @model_validator(mode="after")
@@ -253,6 +297,10 @@ class Site(_Part):
         """Where the bundle lies, if the site names one; `base` is the site file's folder."""
         return _path(self.supplies.bundle, base) if self.supplies.bundle else None
 
+    def authorities_path(self, base: Path) -> Path | None:
+        """Where the authorities lie, if the site names a file of them."""
+        return _path(self.authorities, base) if self.authorities else None
+
     def keys_path(self, base: Path) -> Path | None:
         """Where the keys of the bundle's makers lie, if the site names a file of them."""
         return _path(self.supplies.keys, base) if self.supplies.keys else None
@@ -263,6 +311,7 @@ def resolved(site: Site, base: Path) -> Site:
     ssh, supplies = site.ssh, site.supplies
     bundle, keys = site.bundle_path(base), site.keys_path(base)
     playbooks = site.playbooks_path(base)
+    authorities = site.authorities_path(base)
     return site.model_copy(
         update={
             "ssh": ssh.model_copy(
@@ -283,6 +332,7 @@ def resolved(site: Site, base: Path) -> Site:
                 for host in site.hosts
             ),
             "playbooks": str(playbooks) if playbooks else None,
+            "authorities": str(authorities) if authorities else None,
             "supplies": supplies.model_copy(
                 update={
                     "bundle": str(bundle) if bundle else None,

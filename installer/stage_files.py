@@ -35,6 +35,11 @@ def load_stages(solution: Solution) -> tuple[Stage, ...]:
     return _read_stages(solution.folder / "stages")
 
 
+def read_stage(path: Path) -> Stage:
+    """The one stage of a file; raises InputProblem."""
+    return load_yaml(_StageFile, path).stage
+
+
 @cache
 def _read_stages(folder: Path) -> tuple[Stage, ...]:
     stages = []

@@ -62,6 +62,8 @@ class Answers:
     settings: Mapping[str, object] = field(default_factory=dict)
     supplies: Mapping[str, object] = field(default_factory=dict)
     """The parts of a site file that no step here asks about; they are written back as they were."""
+    way_out: Mapping[str, object] = field(default_factory=dict)
+    """`proxy`, `no_proxy` and `authorities` of the site file, written back as they were."""
     control: str | None = None
     """The machine on which Ansible runs, where the site file names one; else this one."""
     site_file: Path | None = None

@@ -68,7 +68,9 @@ class LiveInstallation:
 
             site = _site(answers)
             supplied = read_supplies(site, _base(answers))
-            return make_plan(self._solution(answers), site, (), supplied=supplied)
+            return make_plan(
+                self._solution(answers), site, (), supplied=supplied, base=_base(answers)
+            )
 
         return await asyncio.to_thread(make)
 

@@ -58,6 +58,7 @@ class _Wizard(_State):
     waivers: Annotated[tuple[Waiver, ...], Field(max_length=1000)] = ()
     settings: dict[str, JsonValue] = {}
     supplies: dict[str, JsonValue] = {}
+    way_out: dict[str, JsonValue] = {}
     control: Word | None = None
     site_file: Word | None = None
     saved_at: datetime | None = None
@@ -118,6 +119,7 @@ def to_json(answers: Answers) -> str:
         waivers=answers.waivers,
         settings=_plain(answers.settings),
         supplies=_plain(answers.supplies),
+        way_out=_plain(answers.way_out),
         control=answers.control,
         site_file=str(answers.site_file) if answers.site_file else None,
         saved_at=answers.saved_at,
@@ -179,6 +181,7 @@ def from_json(value: Mapping[str, object]) -> Answers | None:
         waivers=state.waivers,
         settings=state.settings,
         supplies=state.supplies,
+        way_out=state.way_out,
         control=state.control,
         site_file=Path(state.site_file) if state.site_file else None,
         saved_at=state.saved_at,

@@ -50,9 +50,21 @@ def answers_from_site(site: Site, file: Path) -> Answers:
         waivers=tuple(site.waivers),
         settings=dict(site.settings),
         supplies=site.supplies.model_dump(exclude_none=True),
+        way_out=_way_out(site, file.parent),
         control=site.control,
         site_file=file,
     )
+
+
+def _way_out(site: Site, base: Path) -> dict[str, object]:
+    """The proxy and the authorities of a site, whose file may be written to another folder."""
+    authorities = site.authorities_path(base)
+    told = {
+        "proxy": site.proxy,
+        "no_proxy": list(site.no_proxy),
+        "authorities": str(authorities.absolute()) if authorities else None,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def site_from_answers(answers: Answers, file: Path) -> Site:
@@ -79,6 +91,7 @@ def site_from_answers(answers: Answers, file: Path) -> Site:
             "hosts": [_host(host, answers, base) for host in answers.machines],
             "settings": dict(answers.settings),
             "supplies": dict(answers.supplies),
+            **answers.way_out,
             "waivers": [waiver.model_dump() for waiver in answers.waivers],
         }
     )

@@ -146,7 +146,13 @@ def _orders(
     supplied = read_supplies(
         supplied_site, options.site.absolute().parent, allow_older=options.allow_older
     )
-    plan = make_plan(load_solution(site.solution), supplied_site, (), supplied=supplied)
+    plan = make_plan(
+        load_solution(site.solution),
+        supplied_site,
+        (),
+        supplied=supplied,
+        base=options.site.absolute().parent,
+    )
     orders: dict[str, tuple[Order, ...]] = {}
     for stage in plan.stages:
         for step in stage.steps:

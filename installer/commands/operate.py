@@ -63,4 +63,8 @@ def operation_plan(file: Path, name: str) -> tuple[Site, Solution, Plan]:
             where=str(file),
             remedy=f"It can: {', '.join(operations)}." if operations else "It has no such command.",
         )
-    return site, solution, make_plan(solution, site, (), operation=operations[name])
+    return (
+        site,
+        solution,
+        make_plan(solution, site, (), operation=operations[name], base=file.absolute().parent),
+    )

@@ -103,7 +103,9 @@ def read_plan(
         )
     playbooks = playbooks or site.playbooks_path(site_file.resolve().parent)
     supplied = read_supplies(site, site_file.absolute().parent, allow_older=allow_older)
-    plan = make_plan(solution, site, (), playbooks=playbooks, supplied=supplied)
+    plan = make_plan(
+        solution, site, (), playbooks=playbooks, supplied=supplied, base=site_file.absolute().parent
+    )
     return site, solution, plan
 
 

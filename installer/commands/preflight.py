@@ -27,8 +27,11 @@ from installer.commands.options import (
 from preflight.findings import Verdict
 
 if TYPE_CHECKING:
+    import ssl
+
     from foundation.hosts.pool import Pool
     from installer.site import Site
+    from installer.way_out import WayOut
     from preflight.assessment import Assessment, Seen
     from preflight.egress import Egress
     from preflight.findings import Waiver
@@ -228,16 +231,28 @@ async def _look(
             reachable = [entry.host for entry in seen if entry.reachable]
             mesh = await between.measure(pool, reachable, roles, question.needs)
         if options.egress:
-            egress = await _egress(pool, targets.site, seen, question, say)
+            egress = await _egress(pool, targets.site, options.site, seen, question, say)
     return seen, mesh, egress
 
 
+def _way_out(site: Site, site_file: Path) -> tuple[WayOut, ssl.SSLContext]:
+    from installer.way_out import trusting, way_out_of
+
+    out = way_out_of(site, site_file.absolute().parent)
+    return out, trusting(out)
+
+
 async def _egress(
-    pool: Pool, site: Site | None, seen: Sequence[Seen], question: Question, say: Narrator
+    pool: Pool,
+    site: Site | None,
+    site_file: Path | None,
+    seen: Sequence[Seen],
+    question: Question,
+    say: Narrator,
 ) -> Egress:
     """What the installation fetches, tried; nothing where a bundle brings it."""
     from preflight.egress import HERE, Egress, destinations
-    from preflight.egress_ways import measure, way_of
+    from preflight.egress_ways import Way, endpoint_of, measure, way_of
 
     if site is not None and site.supplies.bundle is not None:
         return Egress(skipped="What is fetched was not tried: the site's bundle brings it.")
@@ -250,7 +265,14 @@ async def _egress(
         if entry.facts is not None
     }
     ways[HERE] = way_of(os.environ)
-    return await measure(pool, hosts, places, ways=ways)
+    trust = None
+    if site is not None and site_file is not None:
+        out, trust = await asyncio.to_thread(_way_out, site, site_file)
+        if out.proxy:
+            # The plan gives it to the machines, which do not have it yet.
+            way = Way(endpoint_of(out.proxy), no_proxy=out.no_proxy)
+            ways = dict.fromkeys(ways, way)
+    return await measure(pool, hosts, places, ways=ways, trust=trust)
 
 
 def _assigned_roles(seen: Sequence[Seen], question: Question) -> Mapping[str, tuple[str, ...]]:

@@ -1,0 +1,144 @@
+# Gives this machine the way out: the proxy of the site, what is reached past it, and authorities.
+# Each place is written by one name of ours, or between two marks, so that unset.sh takes it back.
+set -eu
+proxy={{ way_out.proxy }}
+no_proxy_list={{ way_out.no_proxy }}
+authorities={{ way_out.authorities }}
+folder=/etc/sitewright/way-out
+mark='# >>> way out, written by Sitewright'
+end='# <<< way out'
+umask 022
+mkdir -p "$folder"
+# An earlier way out goes first, so that what is no longer asked for does not stay.
+rm -f "$folder/stamp"
+
+without_block() {
+    [ ! -f "$1" ] || sed "\\|^$mark\$|,\\|^$end\$|d" "$1"
+}
+
+block() { # block FILE < TEXT: the file with our block at its end, written whole
+    new=$(mktemp "$1.XXXXXX")
+    { without_block "$1"; printf '%s\n' "$mark"; cat; printf '%s\n' "$end"; } >"$new"
+    chmod 644 "$new"
+    mv "$new" "$1"
+}
+
+# Authorities first: the proxy may sign with one of them.
+rm -f /usr/local/share/ca-certificates/sitewright-way-out-*.crt
+if [ -n "$authorities" ]; then
+    mkdir -p /usr/local/share/ca-certificates
+    printf '%s\n' "$authorities" | awk '
+        /-----BEGIN CERTIFICATE-----/ { n++; file = sprintf("/usr/local/share/ca-certificates/sitewright-way-out-%02d.crt", n) }
+        file { print > file }
+        /-----END CERTIFICATE-----/ { close(file); file = "" }'
+    printf '%s\n' "$authorities" >"$folder/authorities.pem"
+else
+    rm -f "$folder/authorities.pem"
+fi
+if command -v update-ca-certificates >/dev/null; then
+    update-ca-certificates >/dev/null
+elif [ -n "$authorities" ]; then
+    echo "there is no update-ca-certificates: install the package ca-certificates" >&2
+    exit 1
+fi
+
+if [ -n "$proxy" ]; then
+    {
+        echo "// Written by Sitewright."
+        printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "$proxy" "$proxy"
+        printf '%s\n' "$no_proxy_list" | tr ',' '\n' | while read -r each; do
+            case $each in
+            '' | */* | *[!A-Za-z0-9.-]* | .*) continue ;;
+            esac
+            printf 'Acquire::http::Proxy::%s "DIRECT";\nAcquire::https::Proxy::%s "DIRECT";\n' \
+                "$each" "$each"
+        done
+    } >/etc/apt/apt.conf.d/95sitewright-way-out
+
+    block /etc/environment <<END
+http_proxy="$proxy"
+https_proxy="$proxy"
+no_proxy="$no_proxy_list"
+HTTP_PROXY="$proxy"
+HTTPS_PROXY="$proxy"
+NO_PROXY="$no_proxy_list"
+END
+
+    {
+        printf '[http]\n\tproxy = %s\n' "$proxy"
+        # Git knows no list: a name that is reached past the proxy has a section of its own.
+        printf '%s\n' "$no_proxy_list" | tr ',' '\n' | while read -r each; do
+            each=${each#.}
+            case $each in
+            '' | */* | *[!A-Za-z0-9.-]*) continue ;;
+            esac
+            for scheme in https http; do
+                printf '[http "%s://%s/"]\n\tproxy =\n' "$scheme" "$each"
+                printf '[http "%s://*.%s/"]\n\tproxy =\n' "$scheme" "$each"
+            done
+        done
+    } | block /etc/gitconfig
+
+    {
+        echo '# Written by Sitewright.'
+        echo '[Service]'
+        for name in HTTP_PROXY HTTPS_PROXY http_proxy https_proxy; do
+            printf 'Environment="%s=%s"\n' "$name" "$proxy"
+        done
+        for name in NO_PROXY no_proxy; do
+            printf 'Environment="%s=%s"\n' "$name" "$no_proxy_list"
+        done
+    } >"$folder/service.conf"
+else
+    rm -f /etc/apt/apt.conf.d/95sitewright-way-out "$folder/service.conf"
+    for file in /etc/environment /etc/gitconfig; do
+        [ ! -f "$file" ] || ! grep -qxF "$mark" "$file" || {
+            new=$(mktemp "$file.XXXXXX")
+            without_block "$file" >"$new"
+            chmod 644 "$new"
+            mv "$new" "$file"
+        }
+    done
+fi
+
+# Without a pip.conf of its own the machine gets ours; one that is there is left alone.
+if [ ! -e /etc/pip.conf ] || grep -qxF "$mark" /etc/pip.conf; then
+    {
+        printf '%s\n[global]\n' "$mark"
+        [ -z "$proxy" ] || printf 'proxy = %s\n' "$proxy"
+        [ -z "$authorities" ] || echo 'cert = /etc/ssl/certs/ca-certificates.crt'
+    } >/etc/pip.conf
+else
+    echo "/etc/pip.conf is there already and was left alone: give it the proxy by hand"
+fi
+
+for unit in docker containerd snap.microk8s.daemon-containerd snapd; do
+    place=/etc/systemd/system/$unit.service.d/sitewright-way-out.conf
+    before=$(cat "$place" 2>/dev/null || true)
+    if [ -f "$folder/service.conf" ]; then
+        mkdir -p "${place%/*}"
+        cp "$folder/service.conf" "$place"
+    else
+        rm -f "$place"
+    fi
+    [ "$before" = "$(cat "$place" 2>/dev/null || true)" ] && [ -z "$authorities" ] && continue
+    changed="${changed-} $unit.service"
+done
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+    for unit in ${changed-}; do
+        # Of most units there is only our part: what does not run takes it up when it starts.
+        ! systemctl is-active --quiet "$unit" || systemctl restart "$unit"
+    done
+fi
+
+if command -v snap >/dev/null && snap version >/dev/null 2>&1; then
+    # What stood there before is kept, once, for the way back.
+    for name in http https; do
+        [ -e "$folder/snap-$name" ] || snap get system "proxy.$name" >"$folder/snap-$name" 2>/dev/null || : >"$folder/snap-$name"
+        [ -z "$proxy" ] || snap set system "proxy.$name=$proxy"
+    done
+    [ -z "$authorities" ] || snap set system "store-certs.sitewright=$authorities"
+fi
+
+printf '%s\n' {{ way_out.stamp }} >"$folder/stamp"

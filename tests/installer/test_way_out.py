@@ -1,0 +1,139 @@
+"""The way out of a site: its keys, its stage in the plan, and what stands in neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundation.documents import load_yaml
+from foundation.problems import InputProblem
+from installer.planning import make_plan
+from installer.site import Site, dump_site, resolved
+from installer.solution import load_solution
+from installer.way_out import FOLDER, read_authorities, trusting, way_out_of
+from screens.site_answers import answers_from_site, site_from_answers
+from tests.preflight.egress_servers import authority
+
+HOSTS = "hosts: [{name: box, address: 10.10.0.5, roles: [box]}]\n"
+
+
+def site_of(folder: Path, text: str) -> Site:
+    """The site of a file in this folder."""
+    path = folder / "site.yaml"
+    path.write_text(f"solution: core-test-harness\n{HOSTS}{text}")
+    return load_yaml(Site, path)
+
+
+def test_a_site_without_a_way_out_has_no_stage_of_it(tmp_path: Path) -> None:
+    plan = make_plan(load_solution("core-test-harness"), site_of(tmp_path, ""), ())
+    assert "way-out" not in [stage.id for stage in plan.stages]
+
+
+def test_the_way_out_goes_first_and_every_stage_waits_for_it(tmp_path: Path) -> None:
+    made = authority(tmp_path / "ca", "ACME Inspection CA")
+    site = site_of(
+        tmp_path,
+        "proxy: http://proxy.example:3128\nno_proxy: [.corp.example]\nauthorities: ca/ca.pem\n",
+    )
+    plan = make_plan(load_solution("core-test-harness"), site, (), base=tmp_path)
+    first, *others = plan.stages
+    assert first.id == "way-out"
+    assert all("way-out" in stage.needs for stage in others)
+    (step,) = first.steps
+    assert step.hosts == ("box",)
+    script = str(step.spec["script"])
+    assert "proxy=http://proxy.example:3128" in script
+    assert made.pem.read_text().splitlines()[1] in script
+    assert str(FOLDER) not in script
+    undo = step.spec["undo"]
+    assert isinstance(undo, dict)
+    assert "update-ca-certificates" in str(undo["script"])
+    assert "{{" not in str(plan.as_json())
+
+
+def test_machines_and_networks_of_the_cluster_are_reached_past_the_proxy(tmp_path: Path) -> None:
+    text = "proxy: http://proxy.example:3128\n"
+    hosts = "hosts: [{name: m1, address: 10.10.0.11, roles: [master]}]\n"
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        f"solution: pm4ml\n{hosts}{text}settings: {{domain: a.example.org, pm4ml_id: bank,"
+        " private_network: 10.10.0.0/16, ceph: 'no', git_url: 'https://git.example.org/a.git',"
+        " public_network: 203.0.113.0/24, virtual_ip: 203.0.113.9}\n"
+    )
+    site = load_yaml(Site, path)
+    solution = load_solution("pm4ml")
+    networks = solution.needs().platform.cluster_networks
+    assert networks
+    out = way_out_of(site, tmp_path, networks)
+    for past in ("m1", "10.10.0.11", "localhost", ".svc", *networks):
+        assert past in out.no_proxy
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("proxy: http://user:hunter2@proxy.example:3128", "holds none"),
+        ("proxy: http://user@proxy.example:3128", "holds none"),
+        ("proxy: proxy.example:3128", "http://host:port"),
+        ("proxy: http://proxy.example", "http://host:port"),
+        ("proxy: socks5://proxy.example:1080", "http://host:port"),
+        ("proxy: http://proxy.example:3128/pac", "path"),
+        ("proxy: 'http://a\"b:1'", "no name"),
+        ("no_proxy: ['a b']", "no name, no address"),
+        ("no_proxy: ['a\"; rm -rf /']", "no name, no address"),
+    ],
+)
+def test_a_key_that_cannot_be_meant_is_refused_and_no_password_repeated(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    with pytest.raises(InputProblem) as caught:
+        site_of(tmp_path, f"{line}\n")
+    assert words in str(caught.value.cause)
+    assert "hunter2" not in str(caught.value.cause) + str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("nothing of the kind", "no certificate"),
+        ("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n", "private key"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_holds_no_authorities_is_refused(
+    tmp_path: Path, content: str | None, words: str
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputProblem, match=words):
+        read_authorities(path)
+
+
+def test_a_server_s_certificate_is_no_authority_and_one_is_believed(tmp_path: Path) -> None:
+    made = authority(tmp_path, "ACME")
+    with pytest.raises(InputProblem, match="of a server"):
+        read_authorities(tmp_path / "server.pem")
+    made.pem.write_text(f"# from the proxy's people\n{made.pem.read_text()}\ntrailing words\n")
+    text = read_authorities(made.pem)
+    assert text.startswith("-----BEGIN CERTIFICATE-----")
+    assert "trailing" not in text
+    site = site_of(tmp_path, "authorities: ca.pem\n")
+    assert trusting(way_out_of(site, tmp_path)).cert_store_stats()["x509_ca"] > 0
+
+
+def test_the_keys_survive_the_wizard_and_a_run_folder(tmp_path: Path) -> None:
+    authority(tmp_path / "ca", "ACME")
+    site = site_of(
+        tmp_path, "proxy: http://p.example:3128\nno_proxy: [a.example]\nauthorities: ca/ca.pem\n"
+    )
+    answers = answers_from_site(site, tmp_path / "site.yaml")
+    again = site_from_answers(answers, tmp_path / "elsewhere" / "site.yaml")
+    assert (again.proxy, again.no_proxy) == (site.proxy, site.no_proxy)
+    assert again.authorities_path(tmp_path / "elsewhere") == tmp_path / "ca" / "ca.pem"
+    whole = resolved(site, tmp_path)
+    (tmp_path / "run").mkdir()
+    file = tmp_path / "run" / "site.yaml"
+    file.write_text(dump_site(whole))
+    assert load_yaml(Site, file).authorities_path(file.parent) == tmp_path / "ca" / "ca.pem"
