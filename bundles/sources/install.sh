@@ -6,7 +6,11 @@
 #
 # It stands in the unpacked or mounted bundle, and needs Python 3.11 or newer, no pip and no root.
 # Every package is compared with the hash that the bundle's index states; with
-# SITEWRIGHT_KEYS=FILE (allowed_signers) the index's signature is checked first.
+# SITEWRIGHT_KEYS=FILE (allowed_signers) the index's signature is checked first, and with this
+# machine's own list where there is one. A script cannot vouch for itself, so before you run it:
+#   ssh-keygen -Y verify -f SIGNERS -I NAME -n sitewright-bundle -s index.json.sig < index.json
+#   grep -A 4 "\"sha256:$(sha256sum < install.sh | cut -c 1-64)\"" index.json | grep '"install.sh"'
+# must say "Good ... signature" and print a line; SIGNERS came another way than the bundle.
 # SITEWRIGHT_PYTHON names a Python to use; SITEWRIGHT_VENV names a place other than
 # $XDG_DATA_HOME/sitewright/venv (~/.local/share/sitewright/venv).
 set -eu
@@ -31,19 +35,26 @@ if [ -n "$keys" ]; then
     command -v ssh-keygen >/dev/null 2>&1 ||
         fail "the signature cannot be checked without ssh-keygen" "install openssh-client."
     [ -f "$here/index.json.sig" ] || fail "the bundle is not signed" "ask its maker for it again." 6
-    signer=$(ssh-keygen -Y find-principals -s "$here/index.json.sig" -f "$keys" 2>/dev/null |
-        head -n 1) || signer=
-    if [ -z "$signer" ] || ! ssh-keygen -q -Y verify -f "$keys" -I "$signer" -n sitewright-bundle \
-        -s "$here/index.json.sig" <"$here/index.json" >/dev/null 2>&1; then
-        fail "the bundle's signature is not good" "do not use it; ask its maker for it again." 6
-    fi
-    say "Signature: good, by $signer"
+    lists=$keys
+    for keys in "$lists" "$own_keys"; do
+        [ "$keys" = "$lists" ] || [ -f "$keys" ] || continue
+        signer=$(ssh-keygen -Y find-principals -s "$here/index.json.sig" -f "$keys" 2>/dev/null |
+            head -n 1) || signer=
+        if [ -z "$signer" ] || ! ssh-keygen -q -Y verify -f "$keys" -I "$signer" \
+            -n sitewright-bundle -s "$here/index.json.sig" <"$here/index.json" >/dev/null 2>&1; then
+            fail "the bundle's signature is not good by $keys" \
+                "do not use it; ask its maker for it again." 6
+        fi
+        say "Signature: good, by $signer (as $keys names them)"
+    done
 else
     say "Signature: NOT checked, since no keys were given (SITEWRIGHT_KEYS=FILE)"
 fi
 
 # A Python is known by running it: a name on the path may be a shim that only prints an error.
 pythons=$(grep -o '"python3\.[0-9]*"' "$here/index.json" | tr -d '"' | sort -u | tr '\n' ' ')
+[ -n "$pythons" ] || fail "the bundle does not bring Sitewright" \
+    "make it with a recipe that has \`sitewright\`, or install Sitewright another way."
 usable() {
     # shellcheck disable=SC2086 # one word for each Python
     "$1" -I -c 'import sys; sys.exit("python%d.%d" % sys.version_info[:2] not in sys.argv[1:])' \
@@ -57,8 +68,6 @@ for name in ${SITEWRIGHT_PYTHON:-python3 python3.14 python3.13 python3.12 python
         break
     fi
 done
-[ -n "$pythons" ] || fail "the bundle does not bring Sitewright" \
-    "make it with a recipe that has \`sitewright\`, or install Sitewright another way."
 [ -n "$python" ] || fail "none of the Pythons that the bundle has packages for was found: $pythons" \
     "install one of them, or name it: SITEWRIGHT_PYTHON=/path/to/python3 sh install.sh"
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bundles.signers import Signer
     from bundles.sources.snap_store import StoreAddress
+    from bundles.structure import Structure
     from bundles.verify import Verified
 
 
@@ -101,8 +102,24 @@ def _create(options: argparse.Namespace) -> int:
         f"{'signed' if key else 'NOT signed (no --key)'}\n"
         f"index {structure.index_digest}"
     )
-    _tell(options, result, "\n".join([text, *untold_lines(untold)]))
+    first = _first_look(structure) if key is not None else []
+    _tell(options, result, "\n".join([text, *first, *untold_lines(untold)]))
     return ExitCode.NOT_READY if options.strict and serious(untold) else ExitCode.DONE
+
+
+def _first_look(structure: Structure) -> list[str]:
+    """How a machine that has nothing but a shell looks at the bundle before it runs anything."""
+    from bundles.layout import INSTALL_NAME, is_install_script
+
+    if not any(is_install_script(item) for item in structure.index.items):
+        return []
+    verify = "-f SIGNERS -I NAME -n sitewright-bundle -s index.json.sig < index.json"
+    hashed = '"\\"sha256:$(sha256sum < install.sh | cut -c 1-64)\\""'
+    return [
+        f"Before {INSTALL_NAME} is run on a machine that has only a shell, in the bundle's folder:",
+        f"  ssh-keygen -Y verify {verify}",
+        f"  grep -A 4 {hashed} index.json | grep '\"install.sh\"'",
+    ]
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -244,3 +244,19 @@ def test_a_name_without_proxy_is_reached_itself(
             monkeypatch.setenv(name, "127.0.0.1")
         fetch(server, Store(tmp_path))
     assert proxy.asked == []
+
+
+@pytest.mark.parametrize("word", ["0", "412.18ms", "-5", "nonsense"])
+def test_a_server_that_asks_to_wait_for_ever_is_given_up(tmp_path: Path, word: str) -> None:
+    with answering(lambda asked: Answer(429, headers={"Retry-After": word})) as server:
+        with pytest.raises(SourceProblem, match="times so far") as caught:
+            fetch(server, Store(tmp_path))
+        assert len(server.asked) < 60
+    assert caught.value.exit_code == 4
+
+
+def test_a_server_that_breaks_off_after_every_byte_is_given_up(tmp_path: Path) -> None:
+    with answering(lambda asked: ranged(asked, cut=1)) as server:
+        with pytest.raises(SourceProblem):
+            fetch(server, Store(tmp_path))
+        assert len(server.asked) <= QUICK.attempts
