@@ -25,6 +25,8 @@ from foundation.secrets import Secret
 
 HUB_KEY: Final = "https://index.docker.io/v1/"
 """The name under which docker itself keeps a login to Docker Hub."""
+PROGRAM_FAILED: Final = "the login lies with"
+"""How it begins where a program that keeps logins could not be asked."""
 _HUB_NAMES: Final = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 
 
@@ -127,7 +129,7 @@ class Logins:
                     return Login("", Secret(""), origin, identity=helped.secret)
                 return Login(helped.user, helped.secret, origin)
             if helped.problem:
-                said.append(f"the login lies with {origin}, and {helped.problem}")
+                said.append(f"{PROGRAM_FAILED} {origin}, and {helped.problem}")
                 return None
         said.append(f"docker-credential-{helper} has none for {registry}")
         return None

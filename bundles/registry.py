@@ -13,7 +13,7 @@ import httpx
 from bundles import media
 from bundles.budgets import MANIFEST_BYTES, TOKEN_BYTES
 from bundles.challenges import parse_challenges
-from bundles.credentials import Login, Logins, Sought
+from bundles.credentials import PROGRAM_FAILED, Login, Logins, Sought
 from bundles.problems import SourceProblem, WrongContent
 from bundles.reference import DOCKER_HUB, Reference
 from bundles.store import Blob, Store
@@ -151,7 +151,8 @@ class Registries:
         )
         if response.status_code != 200:
             said = raw[:300].decode("utf-8", "replace")
-            raise _refusal(response, said, self.tried(endpoint, reference.repository))
+            tried = self.tried(endpoint, reference.repository)
+            raise _refusal(response, said, tried, endpoint.registry)
         digest = digest_of(raw)
         if wanted.startswith("sha256:") and wanted != digest:
             raise WrongContent(f"the manifest has the digest {digest}, not {wanted}", where=url)
@@ -225,7 +226,7 @@ class Registries:
             url, limit=TOKEN_BYTES, headers=headers, content=content, authorize=basic
         )
         if response.status_code != 200:
-            raise _no_token(response.status_code, body, shown(realm), sought)
+            raise _no_token(response.status_code, body, shown(realm), sought, endpoint.registry)
         value = parse_json(body, where=shown(realm), limit=TOKEN_BYTES, problem=SourceProblem)
         token = value.get("token") or value.get("access_token") if isinstance(value, dict) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
@@ -305,30 +306,33 @@ def _type_by_form(document: Mapping[str, object]) -> str | None:
     return media.OCI_MANIFEST if "config" in document and "layers" in document else None
 
 
-def _no_token(status: int, body: bytes, where: str, sought: Sought) -> SourceProblem:
+def _no_token(status: int, body: bytes, where: str, sought: Sought, registry: str) -> SourceProblem:
     said = _clean(body[:300].decode("utf-8", "replace"))
+    tried = sought.words if sought.login else f"no login ({sought.words})"
     return SourceProblem(
-        f"the token server answers {status}"
-        + (f" ({said})" if said else "")
-        + f"; tried: {sought.words if sought.login else 'no login'}"
-        + ("" if sought.login else f" ({sought.words})"),
+        f"the token server answers {status}" + (f" ({said})" if said else "") + f"; tried: {tried}",
         where=where,
-        remedy=_REMEDY_REFUSED if sought.login else _REMEDY_LOGIN,
+        remedy=_remedy(registry, tried, sent=sought.login is not None),
     )
 
 
-_REMEDY_LOGIN: Final = (
-    "Log in first: podman login REGISTRY (or docker login). A name that does not exist is refused "
-    "in the same way."
-)
-_REMEDY_REFUSED: Final = (
-    "Check that this login may have the image (its name, and whether the password or token has "
-    "expired), and log in again: podman login REGISTRY (or docker login). A name that does not "
-    "exist is refused in the same way."
-)
+def _remedy(registry: str, tried: str, *, sent: bool) -> str:
+    unknown = "A name that does not exist is refused in the same way."
+    login = f"podman login {registry} (or docker login)"
+    if sent:
+        return (
+            "Check that this login may have the image (its name, and whether the password or "
+            f"token has expired), and log in again: {login}. {unknown}"
+        )
+    if PROGRAM_FAILED in tried:
+        return (
+            f"Mend the program that keeps the login, or keep one in a file: {login} with "
+            f"REGISTRY_AUTH_FILE set. {unknown}"
+        )
+    return f"Log in first: {login}. {unknown}"
 
 
-def _refusal(response: httpx.Response, said: str, tried: str) -> SourceProblem:
+def _refusal(response: httpx.Response, said: str, tried: str, registry: str) -> SourceProblem:
     url = shown(str(response.request.url))
     status = response.status_code
     if status in (401, 403):
@@ -337,7 +341,7 @@ def _refusal(response: httpx.Response, said: str, tried: str) -> SourceProblem:
         return SourceProblem(
             f"the registry refuses it ({status}){words}",
             where=url,
-            remedy=_REMEDY_REFUSED if sent else _REMEDY_LOGIN,
+            remedy=_remedy(registry, tried, sent=sent),
         )
     if status == 404:
         return SourceProblem(

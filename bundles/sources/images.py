@@ -9,7 +9,7 @@ from typing import Any
 from bundles import media
 from bundles.budgets import IMAGE_CONFIG_BYTES
 from bundles.layout import Descriptor, Item, parse_manifest
-from bundles.platforms import in_one_form, rank, runs_on
+from bundles.platforms import in_one_form, kind_of, rank, runs_on
 from bundles.problems import SourceProblem
 from bundles.recipe import ImageWanted
 from bundles.reference import Reference, parse_reference
@@ -195,19 +195,35 @@ def _choose(
                 remedy="Name a platform that there is (platforms: […] beside the image), or an "
                 "image that has this one.",
             )
-        same = [one for one in fitting if rank(wanted, str(one.platform)) == (0, 0)]
-        if len(same) != 1:
-            others = len(fitting) - 1
+        others = _alike(offers, taken)
+        if others:
             shop.tell(
                 f"the image {reference}",
                 f"for {wanted} the image for {taken.platform} is taken "
-                f"({taken.descriptor.digest[7:19]}"
-                + (f", one of {others + 1} that would run)" if others else ")"),
+                f"({taken.descriptor.digest[7:19]}); there are {', '.join(others)} as well"
+                + ("" if len(fitting) < 2 else f", {len(fitting)} that would run"),
+                "note",
+            )
+        elif rank(wanted, str(taken.platform)) != (0, 0):
+            shop.tell(
+                f"the image {reference}",
+                f"for {wanted} the image for {taken.platform} is taken: there is no nearer one",
                 "note",
             )
         if all(one.descriptor.digest != taken.descriptor.digest for one in chosen):
             chosen.append(taken)
     return chosen
+
+
+def _alike(offers: Offers, taken: Offer) -> list[str]:
+    """The other images for the same kind of processor, in words."""
+    kind = kind_of(str(taken.platform))[:2]
+    alike = [one for one in offers.images if kind_of(str(one.platform))[:2] == kind]
+    return [
+        f"{one.platform} ({one.descriptor.digest[7:19]})"
+        for one in alike
+        if one.descriptor.digest != taken.descriptor.digest
+    ][:5]
 
 
 def _named(offer: Offer) -> str:

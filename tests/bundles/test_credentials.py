@@ -314,6 +314,7 @@ def test_a_refused_login_says_what_was_tried_and_a_missing_one_where_it_was_soug
         assert str(file) in caught.value.cause
         assert "wrong-word" not in caught.value.cause
         assert "expired" in (caught.value.remedy or "")
+        assert f"podman login {server.host}" in (caught.value.remedy or "")
         assert caught.value.exit_code == 4
         file.write_text("{}")
         with pytest.raises(SourceProblem, match=f"stands in {file}"):
