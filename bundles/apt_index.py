@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import IO, Final
 
+from bundles import budgets
 from bundles.apt_signature import AptKey
 from bundles.layout import Item
 from bundles.opened import BlobReader, Bundle
@@ -32,7 +33,7 @@ from foundation.isolation import environment
 from foundation.problems import InputProblem
 
 COMPONENT: Final = "main"
-_CONTROL_LIMIT: Final = 4 * 1024 * 1024
+_CONTROL_LIMIT: Final = budgets.DEB_CONTROL_BYTES
 """Bytes of a package's control archive, packed and unpacked; those of Debian have about 10 kB."""
 _AR_MAGIC: Final = b"!<arch>\n"
 _AR_HEADER: Final = 60

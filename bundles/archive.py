@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from bundles import budgets
 from bundles.layout import LARGEST_BLOB
 from bundles.opened import DOCUMENTS, BlobReader, Bundle, document_limit
 from bundles.problems import HostileBundle
@@ -25,7 +26,7 @@ from foundation.problems import InputProblem
 _BLOCK: Final = tarfile.BLOCKSIZE
 _END: Final = bytes(2 * _BLOCK)
 _BLOB: Final = re.compile(r"blobs/sha256/([0-9a-f]{64})")
-_MOST_BLOBS: Final = 1_000_000
+_MOST_BLOBS: Final = budgets.ARCHIVE_BLOBS
 
 
 def header(name: str, size: int) -> bytes:

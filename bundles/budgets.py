@@ -1,7 +1,8 @@
 """Budgets: how much of anything from outside is read, waited for or followed, in one table.
 
 Every reader of a registry's, a server's, a program's or a bundle's words takes its bound from here,
-so that whoever asks "what can they do to us at most" reads one file; `docs/bundles.md` shows it.
+so that whoever asks "what can they do to us at most" reads one file; docs/bundles.md shows the
+table, and a test holds the two together. What is reached is told, never cut in silence.
 """
 
 from __future__ import annotations
@@ -11,24 +12,31 @@ from typing import Final
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
+HOUR: Final = 3600.0
 
-# Documents of a bundle and of registries, in bytes.
+# A bundle, in bytes.
 INDEX_BYTES: Final = 64 * MIB
-"""index.json of a bundle; an item takes about 1 kB."""
+"""index.json; an item takes about 1 kB."""
+LOCK_BYTES: Final = 64 * MIB
 MANIFEST_BYTES: Final = 4 * MIB
 """One manifest or image index, as registries bound it too."""
-IMAGE_CONFIG_BYTES: Final = 8 * MIB
-"""The configuration of an image, where it is read."""
 SIGNATURE_BYTES: Final = 16 * KIB
 INSTALL_BYTES: Final = 256 * KIB
+SIGNERS_BYTES: Final = MIB
+"""An allowed_signers file."""
 BLOB_BYTES: Final = 1 << 46
 """One blob (64 TiB): sizes beyond are no sizes."""
 BUNDLE_BYTES: Final = 1 << 47
 """All blobs of a bundle together (128 TiB)."""
-SIGNERS_BYTES: Final = MIB
-"""An allowed_signers file."""
+ARCHIVE_BLOBS: Final = 1_000_000
+"""Files in a bundle that is one file."""
+VOLUMES: Final = 9999
+VOLUME_BLOCK_BYTES: Final = 8 * MIB
+VOLUME_TABLE_BYTES: Final = 256 * MIB
 
 # Image indexes.
+IMAGE_CONFIG_BYTES: Final = 8 * MIB
+"""The configuration of an image, where it is read."""
 INDEX_DEPTH: Final = 4
 """Indexes in indexes; builders use two."""
 INDEX_DOCUMENTS: Final = 64
@@ -44,10 +52,14 @@ CHALLENGE_CHARACTERS: Final = 8 * KIB
 """Of one WWW-Authenticate line; what is longer is cut."""
 RETRY_ROUNDS: Final = 40
 """Times that one request may be told to wait, however short."""
+LONGEST_WAIT: Final = 900.0
+"""Seconds that one request may be told to wait in all."""
 SHORTEST_WAIT: Final = 0.5
 """Seconds that a wait takes at least, also after `Retry-After: 0`."""
 ANSWER_SECONDS: Final = 600.0
 """For the body of one small answer: a manifest, a list, a token."""
+ATTEMPTS: Final = 6
+"""Failures in a row, before something is given up."""
 SMALLEST_GAIN: Final = 16 * KIB
 """Bytes that a download must gain before it breaks off, to count as going on."""
 
@@ -74,57 +86,114 @@ HELPER_SECONDS: Final = 60.0
 # Programs that help to make a bundle (apt, pip, git, dpkg).
 PROGRAM_BYTES: Final = 256 * MIB
 """What one of them may write, standard output and errors each."""
-PROGRAM_SECONDS: Final = 6 * 3600.0
+PROGRAM_SECONDS: Final = 6 * HOUR
 PIP_REPORT_BYTES: Final = 64 * MIB
 WHEEL_METADATA_BYTES: Final = MIB
+KEYRING_BYTES: Final = 4 * MIB
+DEB_CONTROL_BYTES: Final = 4 * MIB
+"""A package's control archive, packed and unpacked; those of Debian have about 10 kB."""
+LICENCE_BYTES: Final = 4 * MIB
+"""A package's copyright file."""
+
+# Charts, manifests, repositories.
+CHART_BYTES: Final = 64 * MIB
+CHART_UNPACKED_BYTES: Final = 256 * MIB
+CHART_FILES: Final = 20_000
+CHART_DEPTH: Final = 8
+"""Charts inside charts."""
+CHART_METADATA_BYTES: Final = 4 * MIB
+CHART_INDEX_BYTES: Final = 128 * MIB
+"""index.yaml of a chart repository."""
+CHART_INDEX_VALUES: Final = 20_000_000
+YAML_VALUES: Final = 1_000_000
+"""What one YAML text may unfold to."""
+NAMING_BYTES: Final = 64 * MIB
+"""A chart or a file of manifests that is looked into for what it names."""
+RENDER_SECONDS: Final = 120.0
+"""Helm or Kustomize, for one chart or folder."""
+RENDERED_BYTES: Final = 48 * MIB
+GIT_MANIFESTS_BYTES: Final = 256 * MIB
+"""All manifests of a repository together."""
+GIT_CHECKOUT_BYTES: Final = 256 * MIB
+"""The files of a repository that are laid out to be rendered."""
+GIT_RENDER_SECONDS: Final = 900.0
+"""For all charts and folders of a repository."""
+
+# The snap store.
+SNAP_ANSWER_BYTES: Final = 8 * MIB
+SNAP_ASSERTIONS: Final = 40
+"""Assertions that lead from a snap to the store's root key."""
+ASSERTION_BYTES: Final = 2 * MIB + 256 * KIB
+"""One assertion: what snapd allows for body, headers and signature together."""
+
+# Those whom a bundle is served to, and machines that it is delivered to.
+CONNECTIONS: Final = 512
+CONNECTIONS_PER_ADDRESS: Final = 128
+HANDSHAKE_SECONDS: Final = 15.0
+HEAD_BYTES: Final = 16 * KIB
+"""The head of a request."""
+HEAD_SECONDS: Final = 20.0
+FETCH_REQUEST_BYTES: Final = 16 * MIB
+"""What a Git client says that it has, unpacked."""
+LOST_MACHINE_SECONDS: Final = 120.0
+"""For a machine that was lost to come back, counted from the last byte."""
+PLACE_SECONDS: Final = 4 * HOUR
+"""For a machine to put in its place what was delivered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """One line of the table."""
-
-    subject: str
-    bound: str
-
-
-def table() -> tuple[Budget, ...]:
-    """Every budget in words, for the page about bundles."""
+def table() -> tuple[tuple[str, str], ...]:
+    """Every budget in words, for the page about bundles: what, and how much."""
+    sizes = _sizes
+    slow = f"{SLOWEST.rate:.0f} bytes a second on average after {SLOWEST.seconds:.0f} s"
     return (
-        Budget("index.json of a bundle", _size(INDEX_BYTES)),
-        Budget("a manifest, an image index", _size(MANIFEST_BYTES)),
-        Budget("an image's configuration", _size(IMAGE_CONFIG_BYTES)),
-        Budget("a signature; install.sh", f"{_size(SIGNATURE_BYTES)}; {_size(INSTALL_BYTES)}"),
-        Budget("one blob; all of a bundle", f"{_size(BLOB_BYTES)}; {_size(BUNDLE_BYTES)}"),
-        Budget("an allowed_signers file", _size(SIGNERS_BYTES)),
-        Budget(
-            "indexes in indexes",
-            f"{INDEX_DEPTH} deep, {INDEX_DOCUMENTS} documents fetched to look at them",
-        ),
-        Budget("redirects of one request", str(REDIRECTS)),
-        Budget("a token server's answer", _size(TOKEN_BYTES)),
-        Budget("a challenge (WWW-Authenticate)", f"{CHALLENGE_CHARACTERS} characters"),
-        Budget(
-            "waits that a server asks for (Retry-After)",
-            f"{RETRY_ROUNDS} times and 900 s in all for one request, each at least "
-            f"{SHORTEST_WAIT} s",
-        ),
-        Budget("the body of a small answer", f"{ANSWER_SECONDS:.0f} s"),
-        Budget(
-            "a download",
-            f"{SLOWEST.rate:.0f} bytes a second on average after {SLOWEST.seconds:.0f} s; 6 breaks "
-            f"in a row that gain less than {_size(SMALLEST_GAIN)}",
-        ),
-        Budget("a file of logins", _size(LOGIN_FILE_BYTES)),
-        Budget("a docker-credential-* program", f"{HELPER_SECONDS:.0f} s, {_size(HELPER_BYTES)}"),
-        Budget(
-            "apt, pip, git, dpkg",
-            f"{PROGRAM_SECONDS / 3600:.0f} h, {_size(PROGRAM_BYTES)} of output",
-        ),
-        Budget(
-            "pip's report; a wheel's metadata",
-            f"{_size(PIP_REPORT_BYTES)}; {_size(WHEEL_METADATA_BYTES)}",
-        ),
-    )
+        ("index.json, a lock", sizes(INDEX_BYTES, LOCK_BYTES)),
+        ("a manifest or image index; an image's configuration",
+         sizes(MANIFEST_BYTES, IMAGE_CONFIG_BYTES)),
+        ("a signature, an install.sh, an allowed_signers file",
+         sizes(SIGNATURE_BYTES, INSTALL_BYTES, SIGNERS_BYTES)),
+        ("one blob; all of a bundle", sizes(BLOB_BYTES, BUNDLE_BYTES)),
+        ("files in a bundle that is one file; volumes; their table and blocks",
+         f"{ARCHIVE_BLOBS}; {VOLUMES}; {sizes(VOLUME_TABLE_BYTES, VOLUME_BLOCK_BYTES)}"),
+        ("indexes in indexes", f"{INDEX_DEPTH} deep, {INDEX_DOCUMENTS} documents fetched"),
+        ("redirects of a request", f"{REDIRECTS}"),
+        ("a token server's answer; words beside an error; a challenge",
+         f"{sizes(TOKEN_BYTES)}; {SAID_BYTES} bytes; {CHALLENGE_CHARACTERS} characters"),
+        ("waits that a server asks for (Retry-After)",
+         f"{RETRY_ROUNDS} times, {LONGEST_WAIT:.0f} s in all, each at least {SHORTEST_WAIT} s"),
+        ("a small answer's body", f"{ANSWER_SECONDS:.0f} s"),
+        ("a download", f"{slow}; {ATTEMPTS} breaks in a row that gain less than "
+         + sizes(SMALLEST_GAIN)),
+        ("a file of logins; a docker-credential-* program",
+         f"{sizes(LOGIN_FILE_BYTES)}; {HELPER_SECONDS:.0f} s, {sizes(HELPER_BYTES)}"),
+        ("apt, pip, git, dpkg",
+         f"{PROGRAM_SECONDS / HOUR:.0f} h, {sizes(PROGRAM_BYTES)} of output"),
+        ("pip's report; a wheel's metadata", sizes(PIP_REPORT_BYTES, WHEEL_METADATA_BYTES)),
+        ("a key of a package source; a package's control archive, its copyright file",
+         sizes(KEYRING_BYTES, DEB_CONTROL_BYTES, LICENCE_BYTES)),
+        ("a chart, unpacked, its metadata",
+         sizes(CHART_BYTES, CHART_UNPACKED_BYTES, CHART_METADATA_BYTES)
+         + f"; {CHART_FILES} files, {CHART_DEPTH} deep"),
+        ("a chart repository's index", f"{sizes(CHART_INDEX_BYTES)}, {CHART_INDEX_VALUES} values"),
+        ("a YAML text; a file that is looked into for what it names",
+         f"{YAML_VALUES} values; {sizes(NAMING_BYTES)}"),
+        ("Helm or Kustomize, once; what they write",
+         f"{RENDER_SECONDS:.0f} s; {sizes(RENDERED_BYTES)}"),
+        ("a repository's manifests; its files laid out; rendering all of it",
+         f"{sizes(GIT_MANIFESTS_BYTES, GIT_CHECKOUT_BYTES)}; {GIT_RENDER_SECONDS:.0f} s"),
+        ("an answer of the snap store; an assertion; assertions of a snap",
+         f"{sizes(SNAP_ANSWER_BYTES, ASSERTION_BYTES)}; {SNAP_ASSERTIONS}"),
+        ("connections while serving; of one address",
+         f"{CONNECTIONS}; {CONNECTIONS_PER_ADDRESS}"),
+        ("a handshake; the head of a request; what a Git client says",
+         f"{HANDSHAKE_SECONDS:.0f} s; {sizes(HEAD_BYTES)} in {HEAD_SECONDS:.0f} s; "
+         + sizes(FETCH_REQUEST_BYTES)),
+        ("a machine that was lost; placing what was delivered",
+         f"{LOST_MACHINE_SECONDS:.0f} s; {PLACE_SECONDS / HOUR:.0f} h"),
+    )  # fmt: skip
+
+
+def _sizes(*counts: int) -> str:
+    return "; ".join(map(_size, counts))
 
 
 def _size(count: int) -> str:

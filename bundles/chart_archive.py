@@ -8,11 +8,12 @@ import tarfile
 import zlib
 from typing import Any, BinaryIO, Final
 
+from bundles import budgets
 from bundles.problems import HostileBundle
 
-_MOST_BYTES: Final = 256 * 1024 * 1024
-_MOST_FILES: Final = 20_000
-DEEPEST: Final = 8
+_MOST_BYTES: Final = budgets.CHART_UNPACKED_BYTES
+_MOST_FILES: Final = budgets.CHART_FILES
+DEEPEST: Final = budgets.CHART_DEPTH
 """Charts inside charts."""
 READ: Final = (".yaml", ".yml", ".tpl", ".json")
 """What the files end with that are looked into."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from bundles import media
+from bundles import budgets, media
 from bundles.chart_images import read_chart_file
 from bundles.layout import BundleIndex, Item
 from bundles.lock import LOCK_LIMIT, LOCK_RECORD, Lock
@@ -28,7 +28,7 @@ from bundles.strict_json import parse_model
 from bundles.structure import Structure
 from bundles.untold import Untold, told
 
-_NAMED_LIMIT: Final = 64 * 1024 * 1024
+_NAMED_LIMIT: Final = budgets.NAMING_BYTES
 """Bytes of a chart or a manifest that is looked into."""
 _RELEASES: Final[Mapping[tuple[str, str], str]] = {
     ("debian", "11"): "bullseye",

@@ -21,7 +21,7 @@ from pydantic import (
     ValidationError,
 )
 
-from bundles import media
+from bundles import budgets, media
 from bundles.problems import HostileBundle
 from bundles.strict_json import canonical_json, digest_of, parse_model
 from foundation.problems import Problem
@@ -33,16 +33,16 @@ SIGNATURE_NAME: Final = "index.json.sig"
 LAYOUT_NAME: Final = "oci-layout"
 INSTALL_NAME: Final = "install.sh"
 """What begins from a bundle on a machine that has no Sitewright; the same bytes are a record."""
-INSTALL_LIMIT: Final = 256 * 1024
+INSTALL_LIMIT: Final = budgets.INSTALL_BYTES
 LAYOUT_TEXT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 
-INDEX_LIMIT: Final = 64 * 1024 * 1024
+INDEX_LIMIT: Final = budgets.INDEX_BYTES
 """Bytes of index.json; an item takes about 1 kB."""
-MANIFEST_LIMIT: Final = 4 * 1024 * 1024
+MANIFEST_LIMIT: Final = budgets.MANIFEST_BYTES
 """Bytes of a manifest, as registries bound it too."""
-LARGEST_BLOB: Final = 1 << 46
+LARGEST_BLOB: Final = budgets.BLOB_BYTES
 """Bytes (64 TiB): sizes beyond are no sizes."""
-SIGNATURE_LIMIT: Final = 16 * 1024
+SIGNATURE_LIMIT: Final = budgets.SIGNATURE_BYTES
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 TITLE: Final = "org.opencontainers.image.title"

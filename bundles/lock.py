@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bundles import budgets
 from bundles.layout import Digest, Item, Printable, Size
 from bundles.recipe import Recipe
 from bundles.strict_json import canonical_json, parse_model
@@ -16,7 +17,7 @@ from bundles.untold import Untold
 from foundation.problems import InputProblem
 
 SCHEMA: Final = "sitewright.bundle-lock/1"
-LOCK_LIMIT: Final = 64 * 1024 * 1024
+LOCK_LIMIT: Final = budgets.LOCK_BYTES
 LOCK_RECORD: Final = "bundle.lock"
 """Its name among the records of a bundle."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bundles import media
+from bundles import budgets, media
 from bundles.layout import (
     INDEX_NAME,
     LARGEST_BLOB,
@@ -31,7 +31,7 @@ from bundles.opened import Bundle, read_document, read_small
 from bundles.problems import HostileBundle
 from bundles.strict_json import digest_of
 
-LARGEST_BUNDLE: Final = 1 << 47
+LARGEST_BUNDLE: Final = budgets.BUNDLE_BYTES
 """Bytes that the blobs of a bundle may have together (128 TiB)."""
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from bundles import budgets
 from bundles.layout import Digest, Size
 from bundles.problems import CorruptBundle, HostileBundle
 from bundles.strict_json import canonical_json, parse_model
@@ -19,7 +20,7 @@ from foundation.problems import InputProblem
 _MAGIC: Final = b"SITEWRIGHT-VOLUME-1\n"
 _TAIL: Final = struct.Struct(">Q32s20s")
 """Bytes of the table, its SHA-256, the magic word."""
-TABLE_LIMIT: Final = 256 * 1024 * 1024
+TABLE_LIMIT: Final = budgets.VOLUME_TABLE_BYTES
 
 _File = Annotated[
     str, StringConstraints(pattern=r"^[^/\x00-\x1f]{1,200}\.volume(P[0-9]{3}|[0-9]{4})$")

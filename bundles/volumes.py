@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from bundles import budgets
 from bundles.archive import archive_chunks, archive_size
 from bundles.opened import DOCUMENTS, open_bundle
 from bundles.problems import CorruptBundle
@@ -25,11 +26,11 @@ from bundles.structure import read_structure
 from bundles.volume_table import Table, Volume, pack_table, read_table, table_size
 from foundation.problems import InputProblem
 
-_MIB: Final = 1 << 20
 _SMALLEST: Final = 64 * 1024
-_LARGEST_BLOCK: Final = 8 * _MIB
+_MIB: Final = 1 << 20
+_LARGEST_BLOCK: Final = budgets.VOLUME_BLOCK_BYTES
 """Bytes; a block of each volume of a group is in memory while one is made again."""
-_MOST: Final = 9999
+_MOST: Final = budgets.VOLUMES
 _PIECE: Final = 1 << 16
 """Bytes that are combined at once: they stay in the processor's cache."""
 

@@ -21,7 +21,15 @@ from typing import Final, Protocol
 import httpcore
 import httpx
 
-from bundles.budgets import ANSWER_SECONDS, RETRY_ROUNDS, SHORTEST_WAIT, SLOWEST, SMALLEST_GAIN
+from bundles.budgets import (
+    ANSWER_SECONDS,
+    ATTEMPTS,
+    LONGEST_WAIT,
+    RETRY_ROUNDS,
+    SHORTEST_WAIT,
+    SLOWEST,
+    SMALLEST_GAIN,
+)
 from bundles.content_coding import codings, unpacked
 from bundles.problems import SourceProblem, WrongContent
 from bundles.store import LARGE, Blob, Partial, Store
@@ -71,11 +79,11 @@ class _NoNews:
 class Patience:
     """How long servers are waited for; seconds."""
 
-    attempts: int = 6
+    attempts: int = ATTEMPTS
     """Failures in a row without a byte gained, before it is given up."""
     first_pause: float = 0.5
     longest_pause: float = 30.0
-    longest_wait: float = 900.0
+    longest_wait: float = LONGEST_WAIT
     """Seconds that one request may be told to wait in all."""
     shortest_wait: float = SHORTEST_WAIT
     """Seconds that a wait takes at least, whatever a server says."""

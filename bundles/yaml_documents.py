@@ -16,8 +16,10 @@ from typing import Any, Final
 
 import yaml
 
+from bundles import budgets
+
 _TAG: Final = "tag:yaml.org,2002:"
-MOST_VALUES: Final = 1_000_000
+MOST_VALUES: Final = budgets.YAML_VALUES
 _MARK: Final = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.M)
 _NULL: Final = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BOOL: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, cast
 
+from bundles import budgets
 from bundles.age import Stamp
 from bundles.deliver.cargo import Cargo, load, place_command
 from bundles.deliver.machine import ASK, Machine, machine_from, suiting
@@ -33,13 +34,13 @@ from foundation.problems import (
     Unreachable,
 )
 
-PATIENCE: Final = 120.0
+PATIENCE: Final = budgets.LOST_MACHINE_SECONDS
 """Seconds for a machine that was lost to come back, counted from the last byte."""
 _FIRST_WAIT: Final = 0.25
 _MOST_TRIES: Final = 20
 """Tries in a row that brought nothing."""
 _LONGEST_WAIT: Final = 15.0
-_PLACE_SECONDS: Final = 4 * 3600.0
+_PLACE_SECONDS: Final = budgets.PLACE_SECONDS
 _LAST_LINES: Final = 20
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bundles import media
+from bundles import budgets, media
 from bundles.apt_index import AptTree, apt_tree
 from bundles.contents import contents_text
 from bundles.layout import INDEX_NAME, MANIFEST_LIMIT, SIGNATURE_NAME, TITLE, Item, Manifest
@@ -23,7 +23,7 @@ from bundles.serve.indexes import Chart, Part, helm_repository, plain_files, pyt
 from bundles.serve.resources import JSON, OCTETS, Resource, Stored, Table, Written, add
 from bundles.structure import Structure
 
-_METADATA_LIMIT: Final = 4 * 1024 * 1024
+_METADATA_LIMIT: Final = budgets.CHART_METADATA_BYTES
 _STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 _DEB: Final = "application/vnd.debian.binary-package"
 

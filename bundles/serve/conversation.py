@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import h11
 
+from bundles import budgets
 from bundles.opened import CHUNK, BlobReader, Bundle
 from bundles.problems import BundleProblem
 from bundles.serve.answers import (
@@ -34,7 +35,7 @@ from bundles.serve.resources import Local, Stored
 from bundles.serve.unchanged import Unchanged
 from foundation.version import __version__
 
-_HEAD_LIMIT: Final = 16 * 1024
+_HEAD_LIMIT: Final = budgets.HEAD_BYTES
 _READ: Final = 1 << 16
 _UNWANTED_PIECES: Final = 64
 _UNWANTED_SECONDS: Final = 1.0
@@ -47,9 +48,9 @@ _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 class Bounds:
     """How much one server gives at once, and how long it waits; seconds."""
 
-    connections: int = 512
-    per_address: int = 128
-    head_seconds: float = 20.0
+    connections: int = budgets.CONNECTIONS
+    per_address: int = budgets.CONNECTIONS_PER_ADDRESS
+    head_seconds: float = budgets.HEAD_SECONDS
     """From the first byte of a request to the end of its head."""
     idle_seconds: float = 75.0
     piece_seconds: float = 60.0

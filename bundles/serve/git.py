@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from bundles import budgets
 from bundles.layout import Item
 from bundles.opened import BlobReader
 from bundles.problems import HostileBundle
@@ -27,7 +28,7 @@ SERVICE: Final = "git-upload-pack"
 ADVERTISEMENT: Final = f"application/x-{SERVICE}-advertisement"
 REQUEST: Final = f"application/x-{SERVICE}-request"
 RESULT: Final = f"application/x-{SERVICE}-result"
-REQUEST_LIMIT: Final = 16 * 1024 * 1024
+REQUEST_LIMIT: Final = budgets.FETCH_REQUEST_BYTES
 """Bytes of what a client says that it has, unpacked."""
 _PROTOCOL: Final = re.compile(r"[a-z0-9=:.-]{1,100}")
 _BRANCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")

@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from bundles import budgets
 from bundles.opened import Bundle
 from bundles.serve.answers import Offer
 from bundles.serve.conversation import Bounds, Conversation
@@ -22,7 +23,7 @@ from bundles.serve.events import Tell, event
 from bundles.serve.unchanged import Unchanged
 from foundation.problems import InputProblem
 
-_HANDSHAKE_SECONDS: Final = 15.0
+_HANDSHAKE_SECONDS: Final = budgets.HANDSHAKE_SECONDS
 _BACKLOG: Final = 256
 
 

@@ -21,12 +21,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA512
 
+from bundles import budgets
 from bundles.problems import SourceProblem, WrongContent
 
 ROOT_KEY: Final = "-CvQKAwRQ5h3Ffn10FILJoEZUXOv6km9FwA80-Rcj-f-6jadQ89VRswHNiEB9Lxk"
 """The name of Canonical's root key, which every snapd carries (asserts/sysdb/trusted.go)."""
 
-ASSERTION_LIMIT: Final = 2 * 1024 * 1024 + 256 * 1024
+ASSERTION_LIMIT: Final = budgets.ASSERTION_BYTES
 """Bytes: what snapd allows for body, headers and signature together."""
 
 PRIMARY_KEYS: Final[Mapping[str, tuple[str, ...]]] = {

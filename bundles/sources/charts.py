@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Final
 
-from bundles import media
+from bundles import budgets, media
 from bundles.chart_images import ChartContents, read_chart
 from bundles.layout import Item, parse_manifest
 from bundles.problems import SourceProblem, WrongContent
@@ -23,9 +23,9 @@ from bundles.strict_json import canonical_json
 from bundles.web_answers import expect, read_bounded, shown
 from bundles.yaml_documents import read_documents
 
-_INDEX_LIMIT: Final = 128 * 1024 * 1024
-_INDEX_VALUES: Final = 20_000_000
-_CHART_LIMIT: Final = 64 * 1024 * 1024
+_INDEX_LIMIT: Final = budgets.CHART_INDEX_BYTES
+_INDEX_VALUES: Final = budgets.CHART_INDEX_VALUES
+_CHART_LIMIT: Final = budgets.CHART_BYTES
 
 
 async def gather_chart(shop: Workshop, wanted: ChartWanted, locked: Locked) -> list[Item]:

@@ -8,10 +8,11 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
+from bundles import budgets
 from foundation.isolation import environment
 
 _COPYRIGHT: Final = re.compile(r"\./usr/share/doc/[^/]+/copyright")
-_LIMIT: Final = 4 * 1024 * 1024
+_LIMIT: Final = budgets.LICENCE_BYTES
 _LONGEST: Final = 200
 """Characters of the answer; a package of many parts names dozens."""
 _FORMAT: Final = re.compile(r"^Format: *https?://www\.debian\.org/doc/packaging-manuals/", re.M)

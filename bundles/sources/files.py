@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from bundles import budgets
 from bundles.layout import Item
 from bundles.named_images import images_of_text
 from bundles.problems import SourceProblem
@@ -12,7 +13,7 @@ from bundles.recipe import FileWanted
 from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.workshop import Locked, Workshop, address
 
-_MANIFEST_LIMIT: Final = 64 * 1024 * 1024
+_MANIFEST_LIMIT: Final = budgets.NAMING_BYTES
 
 
 async def gather_file(shop: Workshop, wanted: FileWanted, locked: Locked) -> list[Item]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from bundles import media
+from bundles import budgets, media
 from bundles.git_needs import POINTER_LIMIT, Entry, filters_of, needs_of
 from bundles.gitops import MANIFESTS, ChartNamed
 from bundles.layout import Item
@@ -22,7 +22,7 @@ from bundles.sources.workshop import Locked, Workshop, address, only
 
 _COMMIT_LENGTH: Final = 40
 """Signs of a commit's name by SHA-1."""
-_MOST_BYTES: Final = 256 * 1024 * 1024
+_MOST_BYTES: Final = budgets.GIT_MANIFESTS_BYTES
 """Bytes of all manifests of a repository together."""
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from bundles import budgets
 from bundles.git_needs import Entry
 from bundles.gitops import FromOutside, chart_folders, read_manifests
 from bundles.gitops_forms import KUSTOMIZATIONS, is_remote, rendered_name
@@ -23,8 +24,8 @@ from bundles.sources.renderers import RenderFailed
 from bundles.sources.workshop import Workshop
 from bundles.yaml_documents import read_documents
 
-_MOST_BYTES: Final = 256 * 1024 * 1024
-_MOST_SECONDS: Final = 900.0
+_MOST_BYTES: Final = budgets.GIT_CHECKOUT_BYTES
+_MOST_SECONDS: Final = budgets.GIT_RENDER_SECONDS
 """For all charts and folders of a repository."""
 _NOT_HERE: Final = "missing in charts/"
 """Helm's words for a chart whose dependencies are fetched first."""

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from bundles import budgets
 from foundation.problems import InputProblem
 
-_LARGEST: Final = 4 << 20
+_LARGEST: Final = budgets.KEYRING_BYTES
 _ARMORED: Final = re.compile(rb"^-----BEGIN PGP PUBLIC KEY BLOCK-----", re.MULTILINE)
 _PRIVATE: Final = re.compile(rb"^-----BEGIN PGP PRIVATE KEY BLOCK-----", re.MULTILINE)
 _KEYBOX: Final = b"KBXf"

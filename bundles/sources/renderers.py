@@ -19,15 +19,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bundles import budgets
 from foundation.isolation import NOWHERE
 
 if TYPE_CHECKING:
     from bundles.recipe import FileWanted, Recipe
     from bundles.sources.workshop import Workshop
 
-SECONDS: Final = 120.0
+SECONDS: Final = budgets.RENDER_SECONDS
 """For one chart or one folder."""
-_MOST_BYTES: Final = 48 * 1024 * 1024
+_MOST_BYTES: Final = budgets.RENDERED_BYTES
 _MOST_WORDS: Final = 64 * 1024
 _MOST_MEMORY: Final = 16 * 1024 * 1024
 """Kilobytes of addresses: Go takes many and uses few."""

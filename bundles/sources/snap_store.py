@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bundles import budgets
 from bundles.layout import LARGEST_BLOB, Printable
 from bundles.problems import SourceProblem
 from bundles.sources.assertions import (
@@ -28,14 +29,14 @@ from bundles.strict_json import parse_model
 from bundles.web import Web
 from bundles.web_answers import is_loopback, parsed_url, shown
 
-_ANSWER_LIMIT: Final = 8 * 1024 * 1024
+_ANSWER_LIMIT: Final = budgets.SNAP_ANSWER_BYTES
 _FIELDS: Final = (
     *("architectures", "base", "confinement", "download", "license", "name", "revision"),
     *("snap-id", "snap-yaml", "type", "version"),
 )
 _FORMATS: Final = {"snap-declaration": 5}
 """The newest form of an assertion that is asked for: what snapd reads from 2.57 (2022) on."""
-_MOST_ASSERTIONS: Final = 40
+_MOST_ASSERTIONS: Final = budgets.SNAP_ASSERTIONS
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
