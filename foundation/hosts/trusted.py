@@ -194,6 +194,34 @@ def _matches(name: str, words: Sequence[str]) -> bool:
     return found
 
 
+def lines_about(text: str, names: Iterable[str]) -> list[str]:
+    """The lines of a known_hosts file that are about some names, as they stand in it.
+
+    `names` are as a file has them, `host` or `[host]:port`. What is about all machines (patterns,
+    revoked keys, authorities) is about these too where it matches them.
+    """
+    wanted = [name.lower() for name in names]
+    found = []
+    for raw in text.splitlines():
+        words = raw.split(None, 2)
+        if not words or words[0].startswith("#"):
+            continue
+        field = words[1] if words[0].startswith("@") and len(words) > 1 else words[0]
+        if any(_is_about(name, field) for name in wanted):
+            found.append(raw.strip())
+    return found
+
+
+def _is_about(name: str, field: str) -> bool:
+    if not field.startswith("|1|"):
+        return _matches(name, [word for word in field.lower().split(",") if word])
+    try:
+        salt, digest = (base64.b64decode(part) for part in field[3:].split("|"))
+    except ValueError:
+        return False
+    return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
+
+
 @cache
 def _pattern(word: str) -> re.Pattern[str]:
     """A pattern of OpenSSH: `*` for any letters, `?` for one, nothing else."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from foundation.hosts.hostkeys import known_hosts_files
+from foundation.hosts.hostkeys import host_pattern, known_hosts_files
 from foundation.hosts.model import Host, Inventory
 from foundation.isolation import ISOLATED
 from foundation.problems import InputProblem
@@ -94,7 +94,7 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
         "ssh_config": ssh_config(
             hosts, f"{folder}/known_hosts", known_as=run.known_as, own_keys=control.local
         ),
-        "known_hosts": _known_hosts(run.inventory),
+        "known_hosts": _known_hosts(run, here=control.local),
         "variables.yaml": _variables(run),
         # Ansible takes no /dev/null for it; an empty file keeps every other one out.
         "ansible.cfg": "[defaults]\n",
@@ -169,9 +169,13 @@ def _variables(run: PlaybookRun) -> str:
     return as_data({re.sub("[-.]", "_", name): value for name, value in values.items()})
 
 
-def _known_hosts(inventory: Inventory) -> str:
+def _known_hosts(run: PlaybookRun, *, here: bool) -> str:
+    """The trusted host keys; to another machine go those of the site's machines alone.
+
+    What else the operator's own files say tells where they work, and is nobody's business there.
+    """
     parts = []
-    for file in known_hosts_files(inventory):
+    for file in known_hosts_files(run.inventory):
         try:
             parts.append(file.read_text("utf-8", "replace"))
         except FileNotFoundError:
@@ -180,7 +184,22 @@ def _known_hosts(inventory: Inventory) -> str:
             raise InputProblem(
                 f"the file of trusted host keys cannot be read: {error.strerror}", where=str(file)
             ) from error
+    if not here:
+        # Reading keys takes asyncssh, which a playbook that runs here need not wait for.
+        from foundation.hosts.trusted import lines_about
+
+        parts = lines_about("\n".join(parts), _names(run))
     return "\n".join(parts) + "\n"
+
+
+def _names(run: PlaybookRun) -> set[str]:
+    """The names under which known_hosts files keep the machines of a run."""
+    names: set[str] = set()
+    for host in run.inventory:
+        if not host.local:
+            name = run.known_as.get(host.address, host.address)
+            names |= {host_pattern(name, 22), host_pattern(name, host.port)}
+    return names
 
 
 def _archive(folder: Path) -> str:

@@ -24,7 +24,7 @@ from foundation.hosts.hostkeys import (
 from foundation.hosts.login import host_key_algorithms
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from foundation.hosts.trusted import Known, TrustedKeys, fingerprint, public_line
+from foundation.hosts.trusted import Known, TrustedKeys, fingerprint, lines_about, public_line
 from foundation.paths import known_hosts_file
 from foundation.problems import HostKeyProblem, InputProblem, UnknownHostKey, Unreachable
 from tests.foundation.sshd import Sshd, StartSshd, free_port, keygen
@@ -131,6 +131,24 @@ def test_names_are_found_as_ssh_keygen_finds_them(tmp_path: Path, hashed: bool) 
     for name, port in ASKED:
         ours = {public_line(key).split()[1] for key in entries.known(name, "", port).keys}
         assert ours == found_by_ssh_keygen(file, name, port), (name, port)
+
+
+def test_of_a_whole_file_only_the_lines_about_some_machines_are_given_on(tmp_path: Path) -> None:
+    file = tmp_path / "kh"
+    keys = [line_of(asyncssh.generate_private_key("ssh-ed25519")) for _ in range(8)]
+    names = ["m1", "secret.example", "[M2]:2222", "git.example,10.0.0.9", "m?", "other"]
+    lines = [f"{name} {key}" for name, key in zip(names, keys, strict=False)]
+    lines += [f"@revoked * {keys[6]}", f"@cert-authority *.other {keys[7]}", "# a comment", "junk"]
+    file.write_text("\n".join(lines) + "\n")
+    wanted = {"m1", "[m2]:2222"}
+    assert lines_about(file.read_text(), wanted) == [lines[0], lines[2], lines[4], lines[6]]
+    file.write_text("\n".join(lines[:-1]) + "\n")
+    hash_names(file)
+    hashed = lines_about(file.read_text(), wanted)
+    assert {line.split()[-1] for line in hashed} == {
+        public_line(asyncssh.import_public_key(keys[n])).split()[1] for n in (0, 2, 4, 6)
+    }
+    assert "secret" not in "".join(lines_about(file.read_text(), wanted))
 
 
 def test_a_name_counts_without_regard_to_case_and_is_written_in_lower_case(tmp_path: Path) -> None:

@@ -125,6 +125,27 @@ def test_what_a_person_wrote_is_never_a_template(tmp_path: Path) -> None:
     assert plain(meta["hostvars"]["m1"]["kept_too"]) == "x"
 
 
+def test_only_the_sites_machines_of_the_known_hosts_go_to_another_control_host(
+    tmp_path: Path,
+) -> None:
+    kept = ["10.0.0.1 ssh-ed25519 AAAAm1", "[al]:22 ssh-ed25519 AAAAno", "al ssh-ed25519 AAAAm2"]
+    other = ["customer.example ssh-ed25519 AAAAc"]
+    (known := tmp_path / "known").write_text("\n".join(kept + other) + "\n")
+    run = PlaybookRun(
+        playbook="9.look.yml", folder=tmp_path, word="0" * 32,
+        inventory=Inventory((Host("m1", "10.0.0.1"), Host("m2", "10.0.0.2")), (known,)),
+        known_as={"10.0.0.2": "al"},
+    )  # fmt: skip
+
+    def told(control: Host) -> str:
+        length, _, rest = payload(run, control).partition(b"\n")
+        return str(json.loads(rest[int(length) :])["files"]["known_hosts"])
+
+    there = told(Host("control", "10.0.0.1"))
+    assert there.splitlines() == [kept[0], kept[2]]
+    assert "customer.example" in told(Host("control", "local"))
+
+
 def test_a_run_gives_values_to_ansible_as_data(tmp_path: Path) -> None:
     """The driver's own folder, made from its payload."""
     run = PlaybookRun(
