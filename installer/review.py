@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from foundation.problems import Problem
 from installer.carried import SITE
 
 if TYPE_CHECKING:
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 from installer.plan import Plan
 
 
-def beside_the_steps(plan: Plan, *, full: bool = False) -> list[str]:
-    """Sentences, the most telling first; `full` adds the settings as they are used."""
+def beside_the_steps(plan: Plan, *, full: bool = False, notes: bool = True) -> list[str]:
+    """Sentences, the most telling first.
+
+    `full` adds the settings as they are used, and what the roles of a machine bring by themselves;
+    `notes` says whether what is only to be minded is there too.
+    """
     lines = []
     for name, folder, pinned in plan.carries:
         if name == SITE:
@@ -24,12 +29,16 @@ def beside_the_steps(plan: Plan, *, full: bool = False) -> list[str]:
                 f"Playbooks of your own run, from {folder}, as they are now ({pinned[:12]}). They "
                 "are programs: what they do is theirs."
             )
-    lines += [f"Mind: {note}" for note in plan.notes]
+    usual = frozenset() if full else _of_roles(plan)
+    by_values: dict[str, list[str]] = {}
     for host, values in plan.variables:
-        told = ", ".join(f"{name} = {value}" for name, value in values.items())
-        lines.append(f"Variables of {host} for playbooks: {told}")
-    for group, hosts in plan.groups:
-        lines.append(f"Group of {', '.join(hosts)} for playbooks: {group}")
+        told = ", ".join(f"{n} = {value}" for n, value in values.items() if n not in usual)
+        if told:
+            by_values.setdefault(told, []).append(host)
+    for told, hosts in by_values.items():
+        lines.append(f"Variables of {', '.join(hosts)} for playbooks: {told}")
+    for group, members in plan.groups if full else ():
+        lines.append(f"Group of {', '.join(members)} for playbooks: {group}")
     supplies = dict(plan.supplies)
     if supplies:
         lines.append(
@@ -38,7 +47,19 @@ def beside_the_steps(plan: Plan, *, full: bool = False) -> list[str]:
         )
         if supplies.get("older"):
             lines.append("An older bundle than the site had is allowed (--allow-older).")
+    lines += [f"Mind: {note}" for note in plan.notes if notes]
     if full and plan.settings:
         lines.append("Settings as they are used:")
         lines += [f"  {name} = {value}" for name, value in plan.settings if value]
     return lines
+
+
+def _of_roles(plan: Plan) -> frozenset[str]:
+    """The names of variables that the solution itself gives to the machines of a role."""
+    from installer.solution import load_solution
+
+    try:
+        roles = load_solution(plan.solution).roles
+    except Problem:
+        return frozenset()  # a plan of another version may be of a solution that we do not know
+    return frozenset(name for role in roles for name in role.playbook_variables)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
+from installer.review import beside_the_steps
+from preflight.report.words import clean_lines
 from screens.dialog import Dialog
 from screens.plan_words import counted, final_steps, size_sentence, touched
 from screens.widgets.field import Field, Line
@@ -16,6 +18,10 @@ from screens.widgets.press import Press
 
 if TYPE_CHECKING:
     from installer.plan import Plan
+
+
+_BESIDE: Final = 4
+"""Lines of what stands beside the steps; a dialog has room for no more."""
 
 
 class BeginScreen(Dialog[str]):
@@ -47,6 +53,12 @@ class BeginScreen(Dialog[str]):
                 markup=False,
             )
             yield Static(size_sentence(self.plan), classes="paragraph", markup=False)
+            beside = clean_lines("\n".join(beside_the_steps(self.plan, notes=False)))
+            if len(beside) > _BESIDE:
+                more = f"and {len(beside) - _BESIDE + 1} more, which the steps of playbooks show"
+                beside = [*beside[: _BESIDE - 1], more]
+            if beside:
+                yield Static("\n".join(beside), classes="paragraph", markup=False)
             if final:
                 lines = [f"- {step.title}: {step.irreversible}" for step in final[:4]]
                 yield Static("\n".join(lines), classes="paragraph", markup=False)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foundation.durations import duration
+from installer.review import beside_the_steps
 from screens.dialogue import BackWanted
 from screens.judging import with_settled_roles
 from screens.plan_words import (
@@ -125,7 +126,7 @@ def plan(wizard: PlainWizard) -> StepId | None:
         talk.say("A number opens a step: its commands and files. begin: begin.")
         answer = talk.ask_number("Number or word", len(steps), others=("begin",))
         if answer != "begin":
-            for line in step_lines(*steps[int(answer) - 1]):
+            for line in step_lines(*steps[int(answer) - 1], made):
                 talk.command(line)
             continue
         order = _order(wizard, made)
@@ -136,6 +137,8 @@ def plan(wizard: PlainWizard) -> StepId | None:
 
 def _show(talk: Dialogue, made: Plan) -> None:
     talk.say(size_sentence(made))
+    for line in beside_the_steps(made):
+        talk.say(line)
     number = 0
     for place, stage in enumerate(made.stages, 1):
         talk.say()

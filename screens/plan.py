@@ -110,7 +110,7 @@ class PlanScreen(StepScreen):
 
         found = self._step(self.query_one("#steps", Board).key)
         if found is not None:
-            self.app.push_screen(StepPanel(*found))
+            self.app.push_screen(StepPanel(*found, self.memory.plan))
 
     # ---- beginning it
 

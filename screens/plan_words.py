@@ -82,14 +82,18 @@ _SHOWN: Final = ("command", "script", "playbook", "tags", "variables", "chart", 
                  "rolling", "timeout_minutes")  # fmt: skip
 
 
-def step_lines(stage: PlannedStage, step: PlannedStep) -> list[str]:
-    """A step in full: what it runs, and the files that it brings."""
+def step_lines(stage: PlannedStage, step: PlannedStep, plan: Plan | None = None) -> list[str]:
+    """A step in full: what it runs, and the files that it brings; a playbook with its variables."""
     lines = [f"{label}: {text}" if label else text for label, text in about_step(stage, step)]
     lines += [f"kind: {step.kind}", f"usually: {duration(step.expected_seconds)}"]
     for name in _SHOWN:
         value = step.spec.get(name)
         if value not in (None, "", [], {}, 0):
             lines += _spec_lines(name, value)
+    if plan is not None and step.kind == "playbook":
+        from installer.review import beside_the_steps
+
+        lines += ["", *beside_the_steps(plan, full=True)]
     for name, text in step.files:
         lines += ["", f"--- file {name}", *text.splitlines(), "---"]
     return lines

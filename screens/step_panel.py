@@ -15,7 +15,7 @@ from screens.plan_words import step_lines
 from screens.widgets.keys import KeyLine
 
 if TYPE_CHECKING:
-    from installer.plan import PlannedStage, PlannedStep
+    from installer.plan import Plan, PlannedStage, PlannedStep
 
 
 class StepPanel(Dialog[None]):
@@ -24,8 +24,9 @@ class StepPanel(Dialog[None]):
     HELP = "plan"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", "Close", show=False)]
 
-    def __init__(self, stage: PlannedStage, step: PlannedStep) -> None:
+    def __init__(self, stage: PlannedStage, step: PlannedStep, plan: Plan | None = None) -> None:
         super().__init__()
+        self.plan = plan
         self.stage = stage
         self.step = step
 
@@ -34,7 +35,7 @@ class StepPanel(Dialog[None]):
         with Vertical(classes="dialog -whole"):
             yield Static(self.step.key, classes="dialog-title", markup=False)
             with VerticalScroll(classes="dialog-scroll", id="lines"):
-                lines = clean_lines("\n".join(step_lines(self.stage, self.step)))
+                lines = clean_lines("\n".join(step_lines(self.stage, self.step, self.plan)))
                 yield Static("\n".join(lines), markup=False)
             yield KeyLine(self.KEYS, id="dialog-keys")
 

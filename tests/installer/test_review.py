@@ -117,7 +117,7 @@ def test_own_playbooks_and_what_to_mind_stand_in_the_review(tmp_path: Path) -> N
     for path in (FOLDER / "pm4ml" / "playbooks").glob("[0-9].*.yml"):
         (folder / path.name).write_text("- hosts: all\n  tasks: []\n")
     plan = make_plan(load_solution("pm4ml"), site(), (), playbooks=folder)
-    told = "\n".join(beside_the_steps(plan))
+    told = "\n".join(beside_the_steps(plan, full=True))
     assert f"Playbooks of your own run, from {folder}" in told
     assert "ansible.cfg is not read" in told
     assert "Group of w2, m2, m1, m3, w1 for playbooks: cluster" in told
