@@ -147,6 +147,11 @@ class _Reading:
                 self.found.open(
                     f"the chart {use.chart}, on which it stands, is not inside it: what that names"
                 )
+                # What is set for it may name images whole.
+                looking = _Values(frozenset(), "", "")
+                looking.look({use.name: values.get(use.name)})
+                for path, image in looking.images:
+                    self.found.maybe(image, f"values: {path}")
             else:
                 passed = _as_mapping(values.get(use.name))
                 self.chart(use.folder, passed, values.get("global"), depth + 1, tags)
@@ -193,7 +198,7 @@ class _Reading:
             self.found.open(f"{_short(folder)}values.yaml: {sentence}")
         asked = Templates(below, lambda path: _at(values, path), version)
         known = {path for path, _ in looking.images} | looking.seen
-        computed = asked.computed(known, texts)
+        computed = asked.computed(known, texts, looking.off)
         computed.untold = [_short(sentence) for sentence in computed.untold]
         self.found.take(computed)
 
@@ -276,12 +281,15 @@ class _Values:
         self.untold: list[str] = []
         self.seen: set[str] = set()
         """Paths of values that are images, whether or not they could be told."""
+        self.off: set[str] = set()
+        """Paths of what is turned off."""
 
     def look(self, value: Any, path: str = "", depth: int = 0) -> None:
         """Note what stands in a value and below; what is turned off is only seen."""
         if depth > 50:
             return
         if depth and isinstance(value, Mapping) and _truth(value.get("enabled")) is False:
+            self.off.add(path)
             off = _Values(frozenset({"{}"}), "off", "")
             off.look({**value, "enabled": True}, path, depth)
             self.seen |= off.seen | {below for below, _ in off.images}

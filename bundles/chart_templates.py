@@ -131,14 +131,20 @@ class Templates:
             for name, body in _DEFINE.findall(_COMMENT.sub("", text)):
                 self._defined.setdefault(name, body)
 
-    def computed(self, known: Iterable[str], own: Iterable[str]) -> ImagesNamed:
-        """What the templates `own` compute; `known` are the paths of values that are images."""
+    def computed(self, known: Iterable[str], own: Iterable[str], off: Iterable[str]) -> ImagesNamed:
+        """What the templates `own` compute; `known` are the paths of values that are images.
+
+        What stands below the paths `off` is turned off, and counts for nothing.
+        """
         found = ImagesNamed()
         paths = set(known)
         for name in own:
             text = _COMMENT.sub("", self._texts[name])
             for match in _COMPUTED.finditer(text):
                 line = match[1].strip()
+                used = [path[1:] for path in _VALUES.findall(line)]
+                if any(path.startswith(f"{root}.") for path in used for root in off):
+                    continue
                 whole = self._worked_out(line.strip("\"'"))
                 if whole and re.search(r"[:/@]", whole):
                     found.image(whole, name)

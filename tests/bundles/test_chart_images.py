@@ -399,8 +399,21 @@ def test_a_chart_on_which_it_stands_and_that_is_not_inside_is_told(tmp_path: Pat
         "the chart db 1.2.3, on which it stands, is not inside it: what that names",
     )
     assert not found.images
+    assert found.perhaps == ("q.io/db:1",)
     off = read(tmp_path, {"Chart.yaml": head, "values.yaml": "db: {'on': false}\n"})
     assert not off.unread
+
+
+def test_what_is_turned_off_counts_for_nothing_where_it_is_only_read(tmp_path: Path) -> None:
+    files = {
+        "values.yaml": "side: {enabled: false, image: {repository: q.io/side, tag: '1'}}\n",
+        "templates/a.yaml": "{{- if .Values.side.enabled }}\n"
+        'image: "{{ .Values.side.image.repository }}:{{ .Values.side.image.tag }}"\n{{- end }}\n',
+    }
+    found = read(tmp_path, files)
+    assert not found.images
+    assert not found.unread
+    assert read(tmp_path, files, side={"enabled": True}).images == ("q.io/side:1",)
 
 
 def test_files_that_templates_take_in_are_a_perhaps(tmp_path: Path) -> None:
