@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab.host import required
-from tests.lab.kubernetes import build, programs
+from tests.lab.kubernetes import build, images, nodes, programs
 from tests.lab.kubernetes.plane import Plane, plane
+from tests.lab.lab import Lab
 
 # The first use on a machine builds Kubernetes, or waits for `tests/run.sh` to have built it.
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
@@ -64,3 +66,64 @@ def test_an_api_that_ends_is_there_again_with_all_it_held(kubernetes: Plane) -> 
     kubernetes.start("kube-apiserver")
     kubernetes.wait_until_ready()
     assert kubernetes.read("configmap", "kept")["data"] == {"a": "b"}
+
+
+def _served(name: str) -> dict[str, object]:
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "pod",
+                            "image": images.POD,
+                            "imagePullPolicy": "Never",
+                            "args": ["serve", ":8080"],
+                            "readinessProbe": {"httpGet": {"path": "/", "port": 8080}},
+                        }
+                    ]
+                },
+            },
+        },
+    }
+
+
+def _reached(name: str) -> dict[str, object]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {
+            "type": "NodePort",
+            "selector": {"app": name},
+            "ports": [{"port": 80, "targetPort": 8080, "nodePort": 30080}],
+        },
+    }
+
+
+def test_real_nodes_run_pods_that_reach_each_other_and_survive_a_death(lab: Lab) -> None:
+    with nodes.cluster(lab, "k1", "k2") as cluster:
+        cluster.apply(_served("shop"), _reached("shop"))
+        cluster.kubectl("rollout", "status", "daemonset/shop", "--timeout=120s")
+        pods = cluster.read("pods")["items"]
+        assert {pod["spec"]["nodeName"] for pod in pods} == {"k1", "k2"}
+        here, there = pods
+        address = there["status"]["podIP"]
+        said = cluster.kubectl(
+            "exec", here["metadata"]["name"], "--", "/pod", "fetch", f"http://{address}:8080/"
+        )
+        assert said.stdout.strip() == there["metadata"]["name"]
+        for machine in cluster.machines:
+            with urllib.request.urlopen(f"http://{machine.address}:30080/", timeout=10) as answer:
+                assert answer.status == 200
+        worker = cluster.machines[1]
+        worker.kill()
+        cluster.kubectl("wait", "--for=condition=Ready=Unknown", "--timeout=90s", "node/k2")
+        worker.start()
+        cluster.kubectl("wait", "--for=condition=Ready", "--timeout=90s", "node/k2")

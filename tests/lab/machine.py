@@ -86,7 +86,8 @@ class Machine:
                 *("--privileged", "--cap-drop", "SYS_TIME", "--systemd", "always"),
                 *("--network", self.place.network, "--ip", self.address),
                 *volume,
-                *(self.recipe.image, "/sbin/init"),
+                *self.recipe.options,
+                *(self.recipe.image, self.recipe.init),
             ]
         )
         self.wait_for_ssh()

@@ -144,11 +144,16 @@ class Recipe:
     """A POSIX script, run once inside the new root."""
     remove: tuple[str, ...] = ()
     """Programs taken away after all, as paths."""
+    options: tuple[str, ...] = ()
+    """Further options of `podman run`; they change how a machine is started and not its image."""
+    init: str = "/sbin/init"
+    """The first process of a machine."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of the recipe and this machine's architecture, in hexadecimal."""
-        text = json.dumps([asdict(self), platform.machine()], sort_keys=True)
+        inside = {k: v for k, v in asdict(self).items() if k not in ("options", "init")}
+        text = json.dumps([inside, platform.machine()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -234,7 +239,37 @@ DOCKER = Recipe(
 
 Its busybox needs no library, so that images can be made of it from nothing."""
 
-RECIPES = {recipe.variant: recipe for recipe in (FULL, MINIMAL, DOCKER)}
+_NODE_INIT = "/usr/local/sbin/lab-node-init"
+_NODE_SETUP = (
+    f"cat > {_NODE_INIT} <<'END'\n"
+    + (Path(__file__).parent / "kubernetes" / "node_init.sh").read_text()
+    + f"""END
+chmod 755 {_NODE_INIT}
+# Started by the tests that want them, with their own settings.
+systemctl disable -q containerd.service etcd.service
+"""
+)
+
+NODE = Recipe(
+    variant="node",
+    suite="bookworm",
+    packages=(
+        *FULL.packages,
+        *("containerd", "runc", "containernetworking-plugins", "conntrack", "etcd-server"),
+    ),
+    setup=_SETUP.replace("\nrm -rf /var/cache/apt", _NODE_SETUP + "\nrm -rf /var/cache/apt"),
+    options=(
+        # Kubelets must not see each other's pods in one tree of control groups.
+        *("--cgroupns", "private"),
+        # Overlays do not stand on podman's own overlay.
+        *("--volume", "/var/lib/containerd", "--volume", "/var/lib/kubelet"),
+        *("--tmpfs", "/var/lib/lab-etcd"),
+    ),
+    init=_NODE_INIT,
+)
+"""A machine that can be a node, or the control plane, of a real Kubernetes."""
+
+RECIPES = {recipe.variant: recipe for recipe in (FULL, MINIMAL, DOCKER, NODE)}
 
 
 def cache_folder() -> Path:

@@ -39,7 +39,10 @@ def missing() -> str | None:
 
 
 def kubernetes() -> Path:
-    """The path of the binary, built if need be: its first argument names the program."""
+    """The path of the binary, built if need be: its first argument names the program.
+
+    Beside it lies `pod`, which runs in the pods of the lab.
+    """
     folder = _CACHE / f"kubernetes-{_digest()}"
     binary = folder / "kubernetes"
     if not binary.exists():
@@ -51,7 +54,7 @@ def kubernetes() -> Path:
 
 def _digest() -> str:
     digest = hashlib.sha256(run(["go", "version"]).stdout.encode())
-    for name in ("go.mod", "go.sum", "main.go"):
+    for name in ("go.mod", "go.sum", "main.go", "pod/main.go"):
         digest.update((_SOURCE / name).read_bytes())
     return digest.hexdigest()[:16]
 
@@ -64,18 +67,24 @@ def _build(binary: Path) -> None:
         f"-X {named}.gitMinor={minor}"
     )
     with tempfile.TemporaryDirectory(dir=binary.parent, prefix="building-") as made:
-        new = Path(made) / "kubernetes"
-        built = subprocess.run(
-            ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", new, "."],
-            cwd=_SOURCE,
-            env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_SECONDS,
-        )
-        if built.returncode != 0:
-            raise LabError(f"Kubernetes could not be built: {built.stderr[-2000:]}")
-        new.replace(binary)
+        # The large one is moved last: where it is, all is there.
+        for name, package in (("pod", "./pod"), (binary.name, ".")):
+            new = Path(made) / name
+            _go(["build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", str(new), package])
+            new.replace(binary.with_name(name))
+
+
+def _go(arguments: list[str]) -> None:
+    built = subprocess.run(
+        ["go", *arguments],
+        cwd=_SOURCE,
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=_SECONDS,
+    )
+    if built.returncode != 0:
+        raise LabError(f"Kubernetes could not be built: {built.stderr[-2000:]}")

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.lab.host import LabError, wait_until
-from tests.lab.kubernetes import build, programs
+from tests.lab.host import wait_until
+from tests.lab.kubernetes import build
 from tests.lab.kubernetes.certificates import Authority, Pair
+from tests.lab.kubernetes.clients import Api, kubeconfig
 
 _SERVICES = "10.244.128.0/20"
 _ADDRESS = "127.0.0.1"
@@ -42,50 +43,11 @@ _NODE: dict[str, Any] = {
 
 
 @dataclass
-class Plane:
+class Plane(Api):
     """A control plane that runs: how to speak with it, and how to end its parts."""
 
-    folder: Path
-    kubeconfig: Path
-    """An administrator's way in (group system:masters)."""
-    server: str
-    authority: Authority
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     commands: dict[str, list[str]] = field(default_factory=dict)
-
-    def kubectl(
-        self, *arguments: str, stdin: str | None = None, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl as the administrator."""
-        done = subprocess.run(
-            [programs.kubectl(), *arguments],
-            env=self.environment(),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        if check and done.returncode != 0:
-            raise LabError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
-        return done
-
-    def environment(self) -> dict[str, str]:
-        """The environment in which kubectl and Helm find this API and nobody's own settings."""
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "KUBECONFIG": str(self.kubeconfig),
-        }
-
-    def read(self, *arguments: str) -> Any:
-        """What `kubectl get … -o json` answers."""
-        return json.loads(self.kubectl("get", *arguments, "-o", "json").stdout)
-
-    def way_in(self, user: str, groups: tuple[str, ...] = (), *, days: float = 5) -> Path:
-        """A kubeconfig of another user, known by a certificate that is good for `days`."""
-        return _kubeconfig(self.folder, self.server, self.authority, user, groups, days=days)
 
     def start(self, name: str) -> None:
         """Start one part, again if need be; its output goes to a file of its name."""
@@ -104,16 +66,6 @@ class Plane:
         process = self.processes.pop(name)
         process.kill()
         process.wait()
-
-    def ready(self) -> bool:
-        """Whether the API says of itself that it is ready."""
-        with contextlib.suppress(LabError):
-            return self.kubectl("get", "--raw", "/readyz").stdout == "ok"
-        return False
-
-    def wait_until_ready(self) -> None:
-        """Wait until the API is ready."""
-        wait_until(self.ready, "the Kubernetes API", seconds=120)
 
     def add_nodes(self, *names: str) -> None:
         """Add nodes that kwok plays, and wait until they are Ready."""
@@ -160,7 +112,7 @@ def _prepared(folder: Path, binary: Path) -> Plane:
     aggregation = authority.issue("front-proxy", "front-proxy-client")
     kubelets = authority.issue("to-kubelets", "kube-apiserver", ("system:masters",))
     signing = authority.signing_key()
-    admin = _kubeconfig(folder, server, authority, "admin", ("system:masters",))
+    admin = kubeconfig(folder, server, authority, "admin", ("system:masters",))
     running = Plane(folder, admin, server, authority)
     ca = str(authority.pair.certificate)
     running.commands = {
@@ -221,49 +173,8 @@ def _served(pair: Pair) -> list[str]:
 
 
 def _as(folder: Path, server: str, authority: Authority, user: str) -> list[str]:
-    path = _kubeconfig(folder, server, authority, user, (user,))
+    path = kubeconfig(folder, server, authority, user, (user,))
     return [f"--{use}kubeconfig={path}" for use in ("", "authentication-", "authorization-")]
-
-
-def _kubeconfig(
-    folder: Path,
-    server: str,
-    authority: Authority,
-    user: str,
-    groups: tuple[str, ...],
-    *,
-    days: float = 5,
-) -> Path:
-    file = user.replace(":", "-")
-    pair = authority.issue(file, user, groups, days=days)
-    path = folder / f"{file}.kubeconfig"
-    text = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "lab",
-        "clusters": [
-            {
-                "name": "lab",
-                "cluster": {
-                    "server": server,
-                    "certificate-authority": str(authority.pair.certificate),
-                },
-            }
-        ],
-        "users": [
-            {
-                "name": user,
-                "user": {
-                    "client-certificate": str(pair.certificate),
-                    "client-key": str(pair.key),
-                },
-            }
-        ],
-        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user}}],
-    }
-    path.write_text(json.dumps(text))
-    path.chmod(0o600)
-    return path
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,0 +1,52 @@
+"""Images for pods, made from nothing: an archive as `docker save` writes it, with one program.
+
+Nothing can be pulled in a test. What a pod runs is `pod` (see go/pod/main.go) under whatever name
+the test gives the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+POD = "localhost/lab/pod:1"
+"""The image that every node has: the pause of each pod too."""
+
+
+def archive(program: Path, *names: str) -> bytes:
+    """An archive of one image that has all these names; its entry point is the program."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        for folder in ("etc", "tmp"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        _add(tar, "etc/passwd", b"root:x:0:0:root:/:/pod\n", 0o644)
+        _add(tar, "pod", program.read_bytes(), 0o755)
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Entrypoint": ["/pod"], "Env": ["PATH=/"]},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"],
+        },
+    }
+    text = json.dumps(config).encode()
+    place = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = [{"Config": place, "RepoTags": list(names), "Layers": ["layer.tar"]}]
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        _add(tar, "layer.tar", layer.getvalue(), 0o644)
+        _add(tar, place, text, 0o644)
+        _add(tar, "manifest.json", json.dumps(manifest).encode(), 0o644)
+    return whole.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(data), mode
+    tar.addfile(entry, io.BytesIO(data))
