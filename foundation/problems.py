@@ -49,6 +49,12 @@ class Problem(Exception):
         place = f" ({self.where})" if self.where else ""
         return f"{self.title}{place}: {self.cause}"
 
+    @property
+    def sentence(self) -> str:
+        """The cause with the end that a sentence has: one full stop, or its own mark."""
+        cause = self.cause.rstrip().rstrip(".")
+        return cause if cause.endswith(("?", "!", "…", ":")) else f"{cause}."
+
     def as_dict(self) -> dict[str, str | None]:
         """The problem as plain values for JSON: code, title, where, cause, remedy."""
         return {

@@ -207,8 +207,7 @@ def _tell(problem: Problem) -> None:
     from foundation.secrets import redact
 
     place = f" ({problem.where})" if problem.where else ""
-    cause = problem.cause.rstrip(".")
-    print(redact(f"{problem.title}{place}:\n  {cause}."), file=sys.stderr)
+    print(redact(f"{problem.title}{place}:\n  {problem.sentence}"), file=sys.stderr)
     if problem.remedy:
         print(redact(f"  Do: {problem.remedy}"), file=sys.stderr)
 

@@ -12,12 +12,14 @@ import socket
 from typing import Final, cast
 
 import paramiko
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from foundation.hosts.connection import Credentials
 from foundation.hosts.hostkeys import known_hosts_files
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.ssh_config import Target, config_file, resolve
 from foundation.problems import Problem
+from foundation.terminal import clean_line
 
 _CHAIN_LIMIT: Final = 8
 
@@ -62,7 +64,7 @@ def login(
     except paramiko.AuthenticationException as error:
         return False, f"the login was refused: {error}"
     except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
-        return False, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return False, _words(error)
     finally:
         for client in reversed(clients):
             client.close()
@@ -114,8 +116,22 @@ def greeting(address: str, port: int, *, timeout: float = 5.0) -> tuple[bool, st
     except TimeoutError:
         return False, f"nothing answers within {timeout:g} s: a firewall, or no machine there"
     except OSError as error:
-        return False, f"{error.strerror or error}"
+        return False, _words(error)
     if not line.startswith("SSH-"):
         shown = "".join(c for c in line if c.isprintable())[:60]
         return False, f"something answers that is not SSH: {shown!r}"
     return True, f"it greets as {''.join(c for c in line if c.isprintable())}"
+
+
+def _words(error: Exception) -> str:
+    """What an error of the system or of paramiko says, without its class and its numbers."""
+    if isinstance(error, NoValidConnectionsError):
+        # One error stands for those of every address of the name.
+        causes = {place: _words(cause) for place, cause in error.errors.items()}
+        return "; ".join(f"{place[0]}, port {place[1]}: {why}" for place, why in causes.items())
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    said = clean_line(" ".join(str(error).split())[:300])
+    if isinstance(error, EOFError) or not said:
+        return "the connection was closed" if isinstance(error, EOFError) else type(error).__name__
+    return said

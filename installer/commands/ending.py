@@ -60,13 +60,19 @@ def _done(outcome: Outcome, plan: Plan, state: RunState, go_on: str) -> str:
     if outcome is Outcome.ALREADY:
         return "Everything was done already; nothing was changed."
     skipped = _count(state, Outcome.SKIPPED)
-    rest = f", but for {skipped} that were skipped by name" if skipped else ""
+    rest = f", but for {skipped} that {_were(skipped)} skipped by name" if skipped else ""
     return f"Done: every step was done and verified{rest}."
 
 
 def _dry(state: RunState) -> str:
     would, already = _count(state, Outcome.SKIPPED), _count(state, Outcome.ALREADY)
-    return f"Dry run: nothing was changed. {would} steps would be done, {already} are done already."
+    steps = "1 step would" if would == 1 else f"{would} steps would"
+    are = "is" if already == 1 else "are"
+    return f"Dry run: nothing was changed. {steps} be done, {already} {are} done already."
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _count(state: RunState, outcome: Outcome) -> int:

@@ -314,7 +314,7 @@ async def _watched(engine: Engine, options: argparse.Namespace, run: Run, again:
 def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
     print("The installation is not begun; nothing was changed on any machine.", file=sys.stderr)
     for problem in against:
-        print(f"- {problem.where}: {problem.cause}.", file=sys.stderr)
+        print(f"- {problem.where}: {problem.sentence}", file=sys.stderr)
         if problem.remedy:
             print(f"    Do: {problem.remedy}", file=sys.stderr)
     site = shlex.quote(str(site_file))

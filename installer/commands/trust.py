@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         confirmed = _told(offers, unknown, words, options.fingerprints)
     elif unknown and not sys.stdin.isatty():
         raise Refused(
-            f"{len(unknown)} keys are not confirmed, and there is no terminal to ask on",
+            f"{_keys(len(unknown))} not confirmed, and there is no terminal to ask on",
             where=", ".join(offer.host.name for offer in unknown),
             remedy="Run it on a terminal, or give the fingerprints with --fingerprints FILE.",
         )
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     if confirmed:
         file = default_known_hosts(targets.inventory)
         trust(confirmed, file)
-        print(f"{len(confirmed)} keys are trusted now, in {file}.", file=sys.stderr)
+        print(f"{_keys(len(confirmed))} trusted now, in {file}.", file=sys.stderr)
     for offer in changed:
         print(
             f"{offer.host.name}: the key has CHANGED. If the machine was set up anew, remove the "
@@ -153,3 +153,7 @@ def _ask(unknown: list[HostKeyOffer]) -> list[HostKeyOffer]:
         if answer in ("y", "yes"):
             confirmed.append(offer)
     return confirmed
+
+
+def _keys(count: int) -> str:
+    return "1 key is" if count == 1 else f"{count} keys are"

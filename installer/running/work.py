@@ -178,7 +178,7 @@ class Work:
                 restarts += 1
                 if restarts > MOST_RESTARTS:
                     raise
-                self._note(context, f"{problem.cause}. Asking whether the step is done.")
+                self._note(context, f"{problem.sentence} Asking whether the step is done.")
             except StepFailed as failure:
                 cut_off = False
                 tries = self._state.of(self.key).tries
@@ -187,7 +187,7 @@ class Work:
                 wait = min(retry.first_wait_seconds * 2 ** (tries - 1), _LONGEST_WAIT)
                 self._note(
                     context,
-                    f"Try {tries} of {retry.times + 1} failed: {failure.cause}. "
+                    f"Try {tries} of {retry.times + 1} failed: {failure.sentence} "
                     f"Trying again in {wait:g} s.",
                 )
                 await asyncio.sleep(wait)

@@ -65,3 +65,15 @@ def test_a_problem_without_a_place_or_remedy_is_still_whole() -> None:
     problem = Problem("it rained")
     assert str(problem) == "Something went wrong: it rained"
     assert problem.as_dict()["remedy"] is None
+
+
+def test_a_cause_ends_as_a_sentence_does() -> None:
+    ends = {
+        "it is so": "it is so.",
+        "it is so.": "it is so.",
+        'there is no "pm4": did you mean "pm4ml"?': 'there is no "pm4": did you mean "pm4ml"?',
+        "what next?": "what next?",
+        "": ".",
+    }
+    for cause, sentence in ends.items():
+        assert InputProblem(cause).sentence == sentence
