@@ -29,7 +29,7 @@ def state_of(*outcomes: tuple[str, str, Outcome]) -> RunState:
     ("outcome", "outcomes", "dry", "words", "code"),
     [
         ("done", ["done", "done"], False, "every step was done and verified.", 0),
-        ("done", ["done", "skipped"], False, "but for 1 that were skipped by name", 0),
+        ("done", ["done", "skipped"], False, "but for 1 that was skipped by name", 0),
         ("done", ["done"], False, "Left: two. Go on with", 0),
         ("already", ["already", "already"], False, "done already; nothing was changed", 0),
         ("done", ["already", "skipped"], True, "1 steps would be done, 1 are done already", 0),
