@@ -32,7 +32,7 @@ def state_of(*outcomes: tuple[str, str, Outcome]) -> RunState:
         ("done", ["done", "skipped"], False, "but for 1 that was skipped by name", 0),
         ("done", ["done"], False, "Left: two. Go on with", 0),
         ("already", ["already", "already"], False, "done already; nothing was changed", 0),
-        ("done", ["already", "skipped"], True, "1 steps would be done, 1 are done already", 0),
+        ("done", ["already", "skipped"], True, "1 step would be done, 1 is done already", 0),
         ("failed", ["failed"], True, "a step would fail", 5),
         ("failed", ["failed"], False, "A step failed; see above and /run/x", 5),
         ("stopped", ["done"], False, "No step runs any more. Go on with", 130),
