@@ -244,10 +244,12 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
 
         def write() -> None:
             from foundation.paths import write_whole
+            from installer.opened_before import remember_own
             from installer.site import dump_site
             from screens.site_answers import site_from_answers
 
             write_whole(path, dump_site(site_from_answers(answers, path)), mode=0o644)
+            remember_own(path)
 
         await written(write, path)
 

@@ -32,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the file, which must not be there, and tell what is left to be filled in."""
     from installer.new_site import new_site_text
+    from installer.opened_before import remember_own
     from installer.site import load_site_text, unfilled
     from installer.solution import load_solution
 
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
     text = new_site_text(solution, needs, hosts)
     left = unfilled(load_site_text(text, str(options.output)))
     _write_new(options.output, text)
+    remember_own(options.output)
     file = quote(str(options.output))
     print(f"{options.output} was written.")
     if left:

@@ -23,6 +23,7 @@ from installer.commands.narration import Narration
 from installer.commands.options import ask_secret, narrator, read_credentials
 from installer.commands.plan import plan_text, read_plan
 from installer.commands.which_site import add_new_site_options, add_site_options, new_site_file
+from installer.opened_before import first_time, remember
 
 if TYPE_CHECKING:
     from installer.control import Control
@@ -122,8 +123,12 @@ def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None =
     """Run a plan to its end, a failure, or a person's word; the exit code tells which."""
     dry = options.dry_run if dry is None else dry
     _told_before(work.plan, options)
+    if work.run is None:
+        for said in first_time(work.plan, work.site_file):
+            print(said, file=sys.stderr)
     if not dry and work.run is None:
         _review(work.plan, options)
+        remember(work.plan, work.site_file)
     if not dry and not work.purpose:
         _verify_bundle(work, options)
     secrets = {} if dry else read_secrets(work.plan, options)

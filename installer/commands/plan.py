@@ -13,6 +13,7 @@ from foundation.durations import duration
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.options import add_output_options, text_style, write_result
 from installer.commands.which_site import add_site_options, site_file_of
+from installer.opened_before import first_time
 from installer.review import beside_the_steps
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
         width, _, _ = text_style(options)
         text = plan_text(plan, width, full=options.full)
     write_result(text, options.output)
+    for said in first_time(plan, options.site):
+        print(said, file=sys.stderr)
     tell_gaps(site, options.site, solution)
     return ExitCode.DONE
 

@@ -85,6 +85,7 @@ def new_site_file(options: argparse.Namespace) -> Path:
                 remedy="Write them into the site file, or give --solution instead.",
             )
         return site_file_of(options)
+    from installer.opened_before import remember_own
     from installer.site import dump_site, load_site
 
     solution = _solution(options.solution)
@@ -99,6 +100,7 @@ def new_site_file(options: argparse.Namespace) -> Path:
     )
     if before != site:
         write_private(file, dump_site(site))
+        remember_own(file)
         print(f"The site is kept in {file}", file=sys.stderr)
     elif not options.machine:
         # Whoever means this machine must see where the last time's words lead.
