@@ -63,7 +63,11 @@ class Told:
 
 
 def play(
-    folder: Path, playbook: str, machines: Mapping[str, Mapping[str, str] | None], **extra: str
+    folder: Path,
+    playbook: str,
+    machines: Mapping[str, Mapping[str, str] | None],
+    *,
+    microk8s: str = MICROK8S,
 ) -> Told:
     """Run a playbook on machines by name; None is one without a MicroK8s."""
     hosts: dict[str, Any] = {}
@@ -71,7 +75,7 @@ def play(
         place = folder / name
         programs = place / "bin"
         programs.mkdir(parents=True)
-        for program, text in (("microk8s", MICROK8S), ("snap", NOTED), ("systemctl", NOTED)):
+        for program, text in (("microk8s", microk8s), ("snap", NOTED), ("systemctl", NOTED)):
             (programs / program).write_text(text)
             (programs / program).chmod(0o755)
         for answer, text in (answers or {}).items():
@@ -100,7 +104,7 @@ def play(
     masters: dict[str, Any] = {name: {} for name in machines if name not in workers}
     inventory = folder / "inventory.yaml"
     children = {"master": {"hosts": masters}, "worker": {"hosts": workers}}
-    variables = {"argocd_version": "v2.14.20", "argocd_manifest": "", **extra}
+    variables = {"argocd_version": "v2.14.20", "argocd_manifest": ""}
     inventory.write_text(
         yaml.safe_dump({"all": {"hosts": hosts, "children": children, "vars": variables}})
     )
