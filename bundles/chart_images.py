@@ -31,6 +31,10 @@ _OWN_FILES: Final = re.compile(
     r"(?:templates|charts|crds|ci)/|values[^/]*\.(?:ya?ml|json)$|(?:Chart|requirements)\.yaml$"
 )
 """What a chart's templates do not take in by `.Files`."""
+_CHARTS_NAMED: Final = re.compile(
+    r"^kind:[ \t]*[\"']?(Application|ApplicationSet|HelmRelease|HelmChart)[\"']?[ \t\r]*(?:#.*)?$",
+    re.M,
+)
 _NO_BOOL: Final = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 """Words that Helm's YAML takes for a truth value."""
 
@@ -180,6 +184,8 @@ class _Reading:
         }
         for name, text in texts.items():
             self.found.take(literal_images(_short(name), text))
+            for kind in () if self._fetched else sorted(set(_CHARTS_NAMED.findall(text))):
+                self.found.open(f"{_short(name)}: which charts the {kind} in it names")
         if any(".Files." in text for text in below.values()):
             # Files that templates take in: which of them, only Helm can tell.
             for name in self._files:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from bundles.gitops_forms import without_given
 from bundles.named_images import ImagesNamed, images_of_object, lines_with_images
 from bundles.yaml_documents import helm_text, read_documents
 
@@ -60,7 +61,7 @@ def literal_images(name: str, text: str) -> ImagesNamed:
     documents = read_documents(set_aside(text))
     inner = ImagesNamed()
     for value in documents.values:
-        images_of_object(value, name, inner)
+        images_of_object(without_given(value, name), name, inner)
     for mine, its in ((found.images, inner.images), (found.perhaps, inner.perhaps)):
         mine.update({image: place for image, place in its.items() if _MARK not in image})
     found.tests.update(inner.tests)

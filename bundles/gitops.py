@@ -84,6 +84,21 @@ def chart_folders(files: Mapping[str, bytes]) -> list[str]:
     return sorted(folder for folder in folders if not _is_inside(folder, folders))
 
 
+def charts_elsewhere(text: str, where: str) -> list[str]:
+    """A sentence for each chart and repository that objects name and that do not come with them."""
+    reading = _Reading({}, {})
+    for document in read_documents(text).values:
+        if isinstance(document, dict):
+            reading.references(document, where)
+    charts = [
+        f"{where} names the chart {chart.name} {chart.version} of {chart.repository}, which is not "
+        "brought with it; give it a line of its own under `charts`"
+        for chart in reading.found.charts
+    ]
+    # The images that stand there are found and told by whoever reads them.
+    return [*charts, *(one for one in reading.found.unread if "which image" not in one)]
+
+
 def read_manifests(
     files: Mapping[str, bytes], rendered: Mapping[str, str] | None = None
 ) -> FromOutside:
@@ -119,13 +134,13 @@ class _Reading:
             path = name.partition(" with ")[0]
             for document in read_documents(text).values:
                 if isinstance(document, dict):
-                    self._references(document, path)
+                    self.references(document, path)
                 images_of_object(without_given(document, path), path, self.found.named)
         rest = [path for path in sorted(self._files) if not self._belongs_to_a_chart(path)]
         for path in rest:
             for document in self._read(path).values:
                 if isinstance(document, dict):
-                    self._references(document, path)
+                    self.references(document, path)
         for folder in self._charts:
             given = any(other == folder for other, _ in self.found.given)
             self._own_chart(folder, {}, perhaps=given)
@@ -219,11 +234,12 @@ class _Reading:
                 text = set_aside(self._files[path].decode("utf-8", "replace"))
                 for document in read_documents(text).values:
                     if isinstance(document, dict):
-                        self._references(document, path)
+                        self.references(document, path)
 
     # What files say of charts and repositories elsewhere
 
-    def _references(self, document: dict[Any, Any], path: str) -> None:
+    def references(self, document: dict[Any, Any], path: str) -> None:
+        """What one document says of charts and repositories elsewhere."""
         name = PurePosixPath(path).name
         api, kind = str(document.get("apiVersion", "")), document.get("kind")
         spec = as_mapping(document.get("spec"))

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bundles.gitops_forms import without_given
 from bundles.reference import parse_reference
 from bundles.yaml_documents import helm_text, read_documents
 from foundation.problems import InputProblem
@@ -97,7 +98,7 @@ def images_of_text(text: str, where: str) -> ImagesNamed:
     found = ImagesNamed()
     documents = read_documents(text)
     for value in documents.values:
-        images_of_object(value, where, found)
+        images_of_object(without_given(value, where), where, found)
     for broken in documents.broken:
         if not broken.is_template:
             found.open(f"{where}: line {broken.line} is no YAML ({broken.why})")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bundles.chart_images import ChartContents
+from bundles.gitops_forms import without_given
 from bundles.named_images import ImagesNamed, images_of_object
 from bundles.yaml_documents import read_documents
 
@@ -27,7 +28,7 @@ def rendered_images(text: str, where: str) -> ImagesNamed:
     found = ImagesNamed()
     documents = read_documents(text)
     for value in documents.values:
-        images_of_object(value, where, found)
+        images_of_object(without_given(value, where), where, found)
     for broken in documents.broken:
         found.open(f"{where}: line {broken.line} of what is rendered is no YAML ({broken.why})")
     return found.settle()

@@ -9,6 +9,7 @@ from typing import Final
 
 from bundles import budgets, media
 from bundles.chart_images import ChartContents, read_chart
+from bundles.gitops import charts_elsewhere
 from bundles.layout import Item, parse_manifest
 from bundles.problems import SourceProblem, WrongContent
 from bundles.recipe import ChartWanted
@@ -220,6 +221,8 @@ async def _images(
         else:
             agreed = await asyncio.to_thread(agree, contents, text)
             named = agreed.named
+            for sentence in await asyncio.to_thread(charts_elsewhere, text, "what Helm renders"):
+                shop.tell(naming.of, sentence)
             for sentence in agreed.differing:
                 shop.tell(naming.of, sentence, "note")
     return await gather_found(shop, naming, named)

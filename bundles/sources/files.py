@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from bundles import budgets
+from bundles.gitops import charts_elsewhere
 from bundles.layout import Item
 from bundles.named_images import images_of_text
 from bundles.problems import SourceProblem
@@ -41,4 +42,6 @@ async def gather_file(shop: Workshop, wanted: FileWanted, locked: Locked) -> lis
         return [item, *await gather_locked(shop, naming, locked)]
     text = shop.store.read(blob.digest).decode("utf-8-sig", "replace")
     named = await asyncio.to_thread(images_of_text, text, wanted.name)
+    for sentence in await asyncio.to_thread(charts_elsewhere, text, wanted.name):
+        shop.tell(naming.of, sentence)
     return [item, *await gather_found(shop, naming, named)]

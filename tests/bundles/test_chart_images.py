@@ -416,6 +416,13 @@ def test_what_is_turned_off_counts_for_nothing_where_it_is_only_read(tmp_path: P
     assert read(tmp_path, files, side={"enabled": True}).images == ("q.io/side:1",)
 
 
+def test_a_chart_that_names_charts_is_told(tmp_path: Path) -> None:
+    app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\n"
+    app += "spec: {source: {repoURL: {{ .Values.repo }}, chart: far, targetRevision: 1.0.0}}\n"
+    found = read(tmp_path, {"templates/a.yaml": app})
+    assert found.unread == ("templates/a.yaml: which charts the Application in it names",)
+
+
 def test_files_that_templates_take_in_are_a_perhaps(tmp_path: Path) -> None:
     files = {
         "files/a.yaml": pod("- image: q.io/taken:1"),

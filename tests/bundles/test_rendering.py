@@ -161,6 +161,36 @@ def test_a_chart_for_older_clusters_is_rendered_as_for_one(
     assert not [what for kind, what in told(made) if kind == "untold"]
 
 
+APP = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  source: "
+
+
+def test_charts_that_a_chart_or_a_manifest_names_are_told(www: Path, tmp_path: Path) -> None:
+    app = APP + (
+        "{repoURL: 'https://c.example.org', chart: far, targetRevision: 1.2.3, "
+        "helm: {valuesObject: {image: {repository: q.io/far, tag: '1'}}}}\n"
+    )
+    publish(www, {"templates/a.yaml": app})
+    (tmp_path / "apps.yaml").write_text(app)
+    file = {
+        "name": "apps.yaml",
+        "url": (tmp_path / "apps.yaml").as_uri(),
+        "sha256": hashlib.sha256(app.encode()).hexdigest(),
+        "images": True,
+    }
+    with serving(www) as url:
+        line = {"name": "app", "repository": url, "version": "1.0.0"}
+        made = create(tmp_path / "b", rendering(), charts=[line], files=[file])
+    assert not names(made)
+    sentence = (
+        "names the chart far 1.2.3 of https://c.example.org, which is not brought with it; "
+        "give it a line of its own under `charts`"
+    )
+    assert set(told(made)) == {
+        ("untold", f"what Helm renders {sentence}"),
+        ("untold", f"apps.yaml {sentence}"),
+    }
+
+
 def test_a_problem_of_a_chart_is_not_told_as_one_of_a_bundle(www: Path, tmp_path: Path) -> None:
     publish(www, {"Chart.yaml": "a: b: c\n"})
     with serving(www) as url, pytest.raises(SourceProblem, match="names no chart") as caught:
