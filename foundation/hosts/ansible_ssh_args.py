@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from foundation.hosts.ssh_files import NO_CONSEQUENCE
+
 _HONOURED: Final = frozenset(
     (
         "certificatefile", "ciphers", "connecttimeout", "hostkeyalgorithms", "hostkeyalias",
@@ -15,20 +17,6 @@ _HONOURED: Final = frozenset(
         "port", "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes", "user",
     )
 )  # fmt: skip
-_NO_CONSEQUENCE: Final = frozenset(
-    (
-        "addkeystoagent", "batchmode", "checkhostip", "compression", "connectionattempts",
-        "controlmaster", "controlpath", "controlpersist", "enableescapecommandline", "escapechar",
-        "exitonforwardfailure", "forwardagent", "forwardx11", "forwardx11trusted",
-        "gssapiauthentication", "gssapidelegatecredentials", "hashknownhosts",
-        "hostbasedauthentication", "ipqos", "kbdinteractiveauthentication", "loglevel",
-        "numberofpasswordprompts", "passwordauthentication", "preferredauthentications",
-        "pubkeyauthentication", "rekeylimit", "requesttty", "sendenv", "serveralivecountmax",
-        "serveraliveinterval", "setenv", "stdinnull", "tcpkeepalive", "updatehostkeys",
-        "verifyhostkeydns", "visualhostkey",
-    )
-)  # fmt: skip
-"""How a connection is kept or shared, or which of our own ways to log in OpenSSH would try."""
 _VERIFYING: Final = frozenset(
     (
         "globalknownhostsfile", "nohostauthenticationforlocalhost", "stricthostkeychecking",
@@ -107,7 +95,7 @@ def _option(text: str, told: SshWords, refuse: Refuse) -> None:
             told.notes.append(f"{found[1]}={value[:60]}: {VERIFIED}")
     elif key in _HONOURED:
         told.options.append(f"{found[1]}={value}")
-    elif key not in _NO_CONSEQUENCE:
+    elif key not in NO_CONSEQUENCE:
         raise refuse(
             f'the option "{found[1]}" of ssh is one that Sitewright does not go by',
             "Take it out, or give an ssh config that says the same with --ssh-config.",
@@ -169,7 +157,7 @@ def _bastion(command: str, told: SshWords) -> bool:
                 keys.append(said)
             elif key in _VERIFYING:
                 notes.append(f"{value[:60]}: {VERIFIED}")
-            elif key not in _NO_CONSEQUENCE and key != "identitiesonly":
+            elif key not in NO_CONSEQUENCE and key != "identitiesonly":
                 return False
     if not forwards or target is None or "%" in target or any("%" in key for key in keys):
         return False

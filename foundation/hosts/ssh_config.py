@@ -18,7 +18,7 @@ from foundation.hosts.allowed import require_allowed
 from foundation.hosts.inventory import split_endpoint
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh import Settings
-from foundation.hosts.ssh_files import OF_A_LOGIN, Line, read_lines
+from foundation.hosts.ssh_files import NO_CONSEQUENCE, Line, read_lines
 from foundation.problems import InputProblem
 
 DEFAULT_PORT: Final = 22
@@ -112,7 +112,12 @@ def _home_in_passwd() -> Path | None:
 
 
 def _worth_asking(config: Config) -> Config | None:
-    return config if any(line.keyword in OF_A_LOGIN for line in config.lines) else None
+    """The configuration, or None where it has only what is of no consequence for a login.
+
+    A directive that nobody knows is asked about too: OpenSSH says that it is none.
+    """
+    plain = {"host", "stricthostkeychecking", *NO_CONSEQUENCE}
+    return None if all(line.keyword in plain for line in config.lines) else config
 
 
 def settings_of(host: Host, config: Config | None) -> Settings:
@@ -133,8 +138,27 @@ def settings_of(host: Host, config: Config | None) -> Settings:
         return parse(host, lines, str(reason) if openssh.available() else "")
 
 
-def resolve(host: Host, config: Config | None) -> Target:
-    """Where a machine is, with the user's ssh config honoured; raises InputProblem."""
+def config_notes(inventory: Inventory) -> tuple[str, ...]:
+    """What could not be judged of the ssh config, as sentences; empty where it cannot be read.
+
+    What stands against reading it at all is told by whoever connects.
+    """
+    host = next((host for host in inventory if not host.local), None)
+    if host is None:
+        return ()
+    try:
+        return settings_of(host, config_file(inventory)).notes
+    except InputProblem:
+        return ()
+
+
+def resolve(host: Host, config: Config | Path | None) -> Target:
+    """Where a machine is, with an ssh config honoured, the operator's own file where it is a path.
+
+    Raises InputProblem.
+    """
+    if isinstance(config, Path):
+        config = config_file(Inventory((host,), ssh_config=config))
     settings = settings_of(host, config)
     jump = host.bastion if host.bastion is not None else settings.proxy_jump
     command = host.proxy_command or settings.proxy_command if not jump else None

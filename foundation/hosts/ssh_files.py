@@ -45,7 +45,21 @@ OF_A_LOGIN: Final = frozenset(
         "userknownhostsfile",
     )
 )  # fmt: skip
-"""Directives that a login depends on; a configuration without any need not be asked about."""
+"""Directives that a login depends on."""
+NO_CONSEQUENCE: Final = frozenset(
+    (
+        "addkeystoagent", "batchmode", "checkhostip", "compression", "connectionattempts",
+        "controlmaster", "controlpath", "controlpersist", "enableescapecommandline", "escapechar",
+        "exitonforwardfailure", "forwardagent", "forwardx11", "forwardx11trusted",
+        "gssapiauthentication", "gssapidelegatecredentials", "hashknownhosts",
+        "hostbasedauthentication", "ipqos", "kbdinteractiveauthentication", "loglevel",
+        "numberofpasswordprompts", "passwordauthentication", "preferredauthentications",
+        "pubkeyauthentication", "rekeylimit", "requesttty", "sendenv", "serveralivecountmax",
+        "serveraliveinterval", "setenv", "stdinnull", "tcpkeepalive", "updatehostkeys",
+        "verifyhostkeydns", "visualhostkey",
+    )
+)  # fmt: skip
+"""How a connection is kept or shared, or which of our own ways to log in OpenSSH would try."""
 
 
 @dataclass(frozen=True, slots=True)

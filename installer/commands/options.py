@@ -172,7 +172,7 @@ def read_targets(options: argparse.Namespace) -> Targets:
         hosts_by_name={},
     )
     _ask_about_programs(inventory)
-    for note in inventory.notes:
+    for note in (*inventory.notes, *_notes_of_config(inventory)):
         print(f"Note: {note}.", file=sys.stderr)
     return Targets(
         inventory=inventory,
@@ -181,6 +181,14 @@ def read_targets(options: argparse.Namespace) -> Targets:
         site=site,
         site_file=options.site,
     )
+
+
+def _notes_of_config(inventory: Inventory) -> tuple[str, ...]:
+    if all(host.local for host in inventory) or not inventory.use_ssh_config:
+        return ()
+    from foundation.hosts.ssh_config import config_notes
+
+    return config_notes(inventory)
 
 
 def _ask_about_programs(inventory: Inventory) -> None:

@@ -92,3 +92,11 @@ def test_what_was_allowed_on_the_command_line_holds_for_what_comes_after(tmp_pat
     mark.unlink()
     main(["trust", "--site", str(site), "--connect-timeout", "3"])
     assert mark.exists()
+
+
+def test_what_of_the_ssh_config_could_not_be_judged_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cfg").write_text("Host *\n  NoSuchOption yes\n")
+    main(["trust", "127.0.0.1:9", "--ssh-config", str(tmp_path / "cfg")])
+    assert "Note: OpenSSH cannot read the ssh config" in capsys.readouterr().err
