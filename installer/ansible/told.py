@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -46,6 +47,14 @@ class Told:
             )
         said = f": {self.sentence}" if self.sentence else ""
         return f"{self.status} on {self.host} ({self.task}){said}"
+
+
+_ENDED: Final = re.compile(r"(ok|changed|skipped|failed|unreachable|ignored|retry) on \S+ \(.*\)")
+
+
+def is_echo(text: str) -> bool:
+    """Whether a line of the control host says what the machine's own task says too."""
+    return _ENDED.match(text) is not None
 
 
 def parse(line: str, word: str) -> Told | None:

@@ -303,7 +303,14 @@ def _told_before(plan: Plan, options: argparse.Namespace) -> Control:
 
 
 async def _watched(engine: Engine, options: argparse.Namespace, run: Run, again: str) -> int:
-    engine.subscribe(Narration(engine.plan, json_lines=options.json_lines, quiet=options.quiet))
+    engine.subscribe(
+        Narration(
+            engine.plan,
+            json_lines=options.json_lines,
+            quiet=options.quiet,
+            state=lambda: engine.state,
+        )
+    )
     outcome = await engine.run()
     code = tell_ending(outcome, engine.plan, engine.state, run.folder, dry=run.dry, again=again)
     refused = [isinstance(failure.problem, Refused) for failure in engine.failures]

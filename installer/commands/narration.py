@@ -4,33 +4,84 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from foundation.durations import duration
+from installer.ansible.told import is_echo
 from installer.events import Event, Kind
 from installer.plan import Plan
+from installer.running.progress import progress_of
+from installer.running.state import RunState
+
+EVERY_SECONDS: Final = 60.0
+"""How often a stage that takes long says how far it is."""
 
 
 class Narration:
     """Prints events as they come; a subscriber of the engine."""
 
-    def __init__(self, plan: Plan, *, json_lines: bool, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        json_lines: bool,
+        quiet: bool = False,
+        state: Callable[[], RunState] | None = None,
+    ) -> None:
+        """`state` gives where the run stands; without it that is told from the events alone."""
         self._json_lines = json_lines
         self._quiet = quiet
+        self._plan = plan
+        self._own = RunState()
+        self._state = state or (lambda: self._own)
         self._stages = {stage.id: (n, stage) for n, stage in enumerate(plan.stages, 1)}
         self._width = max((len(name) for name, _ in plan.hosts), default=7)
         self._width = max(self._width, len("control"))
+        self._skipped = 0
+        """Tasks that were skipped since the last line."""
+        self._told = 0.0
+        """When it was last said how far it is."""
 
     def __call__(self, events: Sequence[Event]) -> None:
         """Print a batch of events."""
         for event in events:
             if self._json_lines:
                 print(json.dumps(_as_dict(event), ensure_ascii=True))
-            else:
-                text = self.sentence(event)
-                if text is not None and not (self._quiet and event.kind is Kind.LINE):
-                    print(text)
+                continue
+            for line in self.lines(event):
+                print(line)
         sys.stdout.flush()
+
+    def lines(self, event: Event) -> Iterator[str]:
+        """An event as lines with their time, and how far it is where that was not said lately."""
+        self._own.apply(event)
+        if event.kind is Kind.LINE and (self._quiet or is_echo(str(event.data.get("text")))):
+            return
+        if event.kind is Kind.TASK and event.data.get("status") == "skipped":
+            self._skipped += 1
+            return
+        text = self.sentence(event)
+        if text is None:
+            return
+        at = time.strftime("%H:%M:%S", time.localtime(event.time))
+        if self._skipped:
+            yield f"{at}   {self._skipped} skipped"
+            self._skipped = 0
+        if event.stage in self._stages and event.time - self._told >= EVERY_SECONDS:
+            if event.kind is not Kind.STAGE_STARTED:
+                number, _ = self._stages[event.stage]
+                yield f"{at} [{number}/{len(self._stages)}] {self._far(event)}"
+            self._told = event.time
+        begin = "\n" if text.startswith("\n") else ""
+        yield f"{begin}{at} {text.lstrip(chr(10))}"
+
+    def _far(self, event: Event) -> str:
+        """How much of the whole is done, and how long it may still take."""
+        progress = progress_of(self._plan, self._state(), {}, now=event.time)
+        share = f"{progress.fraction:.0%}".replace("%", " %")
+        return f"{share}, about {duration(progress.left)} left"
 
     def sentence(self, event: Event) -> str | None:
         """An event as a line, or None where it is not worth one."""
@@ -39,7 +90,8 @@ class Narration:
         match event.kind:
             case Kind.STAGE_STARTED:
                 number, stage = self._stages[event.stage]
-                return f"\n[{number}/{len(self._stages)}] {stage.title}: {stage.why}"
+                place = f"[{number}/{len(self._stages)}]"
+                return f"\n{place} {stage.title}: {stage.why} ({self._far(event)})"
             case Kind.STAGE_FINISHED:
                 seconds = data.get("seconds")
                 took = duration(seconds) if isinstance(seconds, (int, float)) else ""
@@ -58,8 +110,8 @@ class Narration:
                 unit = f"{data.get('unit')}: " if data.get("unit") else ""
                 return f"{host}| {unit}{data.get('text')}"
             case Kind.TASK:
-                words = f"{host}. {data.get('task')}: {data.get('status')}"
-                return f"{words} {data.get('sentence')}" if data.get("sentence") else words
+                words = f"{host}. {data.get('status')!s:<7} {data.get('task')}"
+                return f"{words}: {data.get('sentence')}" if data.get("sentence") else words
             case Kind.NOTE:
                 # A note may be the difference of a file, of many lines.
                 lines = str(data.get("text")).splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, write_result
 
 if TYPE_CHECKING:
-    from installer.running.progress import Progress
+    from installer.running.progress import Progress, StageProgress
     from installer.runs import Run
 
 
@@ -50,8 +51,12 @@ def run(options: argparse.Namespace) -> int:
             lines += [f"{key}  run {last.id}: ITS RECORD IS BROKEN: {problem.cause}",
                       f"  {last.folder}", f"  {problem.remedy}", ""]  # fmt: skip
             continue
-        progress = progress_of(plan, state, earlier_seconds([key]), now=time.time())
         holder = holder_of(key)
+        # Where nobody is at work, no clock goes on: the run stands where its record ends.
+        cut_off = holder is None and state.started is not None and state.outcome is None
+        now = time.time() if holder else state.last_time
+        progress = progress_of(plan, state, earlier_seconds([key]), now=now)
+        sign = datetime.fromtimestamp(state.last_time, UTC) if state.last_time else None
         told.append(
             {
                 "site": key,
@@ -61,14 +66,20 @@ def run(options: argparse.Namespace) -> int:
                 "holder": holder.sentence() if holder else None,
                 "done": progress.done,
                 "total": progress.total,
+                "interrupted": cut_off,
+                "last_sign_of_life": sign.isoformat(timespec="seconds") if sign else None,
                 "stages": [
-                    {"id": stage.id, "stand": str(stage.stand), "done": stage.done,
+                    {"id": stage.id, "stand": _stand(stage, cut_off), "done": stage.done,
                      "total": stage.total}
                     for stage in progress.stages
                 ],
             }
         )  # fmt: skip
-        lines += _text(key, last, progress, holder.sentence() if holder else "")
+        told_sign = f"{sign.astimezone():%-d %b %H:%M}" if sign else "unknown"
+        how = f"under way: {holder.sentence()}" if holder else ""
+        if cut_off:
+            how = f"interrupted: nobody is at work; last sign of life {told_sign}"
+        lines += _text(key, last, progress, how, cut_off=cut_off)
     if options.format == "json":
         write_result(json.dumps(told, indent=2), options.output)
     else:
@@ -76,15 +87,20 @@ def run(options: argparse.Namespace) -> int:
     return ExitCode.REFUSED if broken else ExitCode.DONE
 
 
-def _text(key: str, last: Run, progress: Progress, holder: str) -> list[str]:
+def _stand(stage: StageProgress, cut_off: bool) -> str:
+    """How a stage stands; what was under way when its Sitewright ended is interrupted."""
+    return "interrupted" if cut_off and stage.stand == "running" else str(stage.stand)
+
+
+def _text(key: str, last: Run, progress: Progress, how: str, *, cut_off: bool) -> list[str]:
     share = f"{progress.done} of {progress.total} steps"
     left = "complete" if last.complete else f"{share}, about {duration(progress.left)} left"
     lines = [f"{key}  run {last.id}: {left}", f"  {last.folder}"]
-    if holder:
-        lines.append(f"  under way: {holder}")
+    if how:
+        lines.append(f"  {how}")
     width = max((len(stage.id) for stage in progress.stages), default=0)
     lines += [
-        f"  {stage.id:<{width}}  {stage.done:>3} of {stage.total:<3} {stage.stand}"
+        f"  {stage.id:<{width}}  {stage.done:>3} of {stage.total:<3} {_stand(stage, cut_off)}"
         for stage in progress.stages
     ]
     return [*lines, ""]

@@ -1,0 +1,59 @@
+"""A run in plain lines: each thing once, with its time, its stage, and how far it is."""
+
+from __future__ import annotations
+
+from installer.commands.narration import Narration
+from installer.events import Event, Json, Kind
+from installer.plan import Plan, PlannedStage, PlannedStep
+
+
+def plan() -> Plan:
+    steps = tuple(
+        PlannedStep("one", f"s{n}", "script", f"Step {n}", ("m1",), {}, expected_seconds=100)
+        for n in (1, 2)
+    )
+    stage = PlannedStage("one", "First stage", "It must be.", "here", (), (), steps)
+    return Plan("tiny", "box", (stage,), (("m1", ("box",)),), ())
+
+
+def said(*events: Event) -> list[str]:
+    narration = Narration(plan(), json_lines=False)
+    return [line for event in events for line in narration.lines(event)]
+
+
+def event(at: float, kind: Kind, host: str = "m1", step: str = "s1", **data: Json) -> Event:
+    return Event(kind, at, "one", step, host, data)
+
+
+def test_what_the_control_host_says_of_a_task_is_not_said_twice() -> None:
+    lines = said(
+        event(0, Kind.TASK, task="Put it back", status="changed"),
+        event(0, Kind.LINE, "control", text="changed on m1 (Put it back)"),
+    )
+    assert len([line for line in lines if "Put it back" in line]) == 1
+    assert ". changed Put it back" in lines[-1]
+
+
+def test_skipped_tasks_are_counted() -> None:
+    skipped = [event(1, Kind.TASK, task=f"t{n}", status="skipped") for n in range(4)]
+    lines = said(*skipped, event(2, Kind.TASK, task="last", status="ok"))
+    assert [line for line in lines if "skipped" in line] == [lines[0]]
+    assert "4 skipped" in lines[0]
+
+
+def test_a_long_stage_says_each_minute_how_far_it_is() -> None:
+    begun = event(0, Kind.STAGE_STARTED, "", "")
+    done = event(10, Kind.STEP_FINISHED, outcome="done", seconds=10.0, sentence="Done.")
+    lines = said(
+        begun,
+        event(1, Kind.STEP_STARTED, title="Step 1", attempt=1),
+        done,
+        event(20, Kind.STEP_STARTED, step="s2", title="Step 2", attempt=1),
+        *(event(20 + n, Kind.LINE, step="s2", text="x") for n in (10, 50, 51, 60)),
+    )
+    assert "[1/1] First stage: It must be. (0 %, about 3 min left)" in lines[0]
+    far = [line for line in lines[1:] if "[1/1]" in line]
+    assert len(far) == 1
+    assert "% , about" not in far[0]
+    assert "left" in far[0]
+    assert all(line.lstrip("\n")[2] == ":" for line in lines)  # each has its time
