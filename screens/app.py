@@ -22,15 +22,17 @@ from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.geometry import Size
+from textual.worker import Worker, WorkerState
 
 from foundation.problems import ExitCode, Problem
 from screens.answers import Answers, load_answers, save_answers
 from screens.crash import own_error
 from screens.face import FaceApp, run_face
 from screens.late import at_work, drop, is_gone
-from screens.look import LOOK_WORDS, Look
+from screens.look import Look
 from screens.memory import Changed, Memory
 from screens.services import Access, Services
+from screens.widgets.headline import Headline
 from screens.wizard import (
     StepId,
     after,
@@ -39,6 +41,7 @@ from screens.wizard import (
     may_jump,
     missing,
     needless,
+    step_of,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ class SitewrightApp(FaceApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", show=False, priority=True),
+        Binding("question_mark", "help", "Help", show=False),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
         Binding("ctrl+c", "leave", "Quit", show=False, system=True),
     ]
@@ -91,12 +95,15 @@ class SitewrightApp(FaceApp):
         self.state_file = state_file
         self.answers = Answers()
         self.memory = Memory()
+        self._recorded: tuple[str, ...] | None = None
+        """The machines whose record was read; empty for all of this computer's."""
         self.site_written = False
         """Whether this session wrote the site file, so that its command may be shown."""
 
     def on_mount(self) -> None:
         """Show the welcome step, and give the terminal back when the session is ended."""
         self.push_screen(self._screen_for(StepId.WELCOME))
+        self.read_record()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:
@@ -153,10 +160,29 @@ class SitewrightApp(FaceApp):
             installable=self._installable(answers),
         )
         self.keep_place()
+        self.read_record()
         while self.screen is not self.step_screen:
             self.pop_screen()  # a panel that a person opened while work was ending
         self.switch_screen(self._screen_for(step))
+        self.show_title(f"Sitewright: {self.answers.name}, {step_of(step).word.lower()}")
         self._cover(self.size)
+
+    def read_record(self) -> None:
+        """Read what was done to the site's machines, unless this session is at work on them."""
+        addresses = tuple(host.address for host in self.answers.machines)
+        if addresses == self._recorded or self.memory.changed.state is Changed.NOW:
+            return
+        self._recorded = addresses
+
+        async def read() -> None:
+            touched = await self.services.touched(addresses)
+            if addresses == self._recorded and self.memory.changed.state is not Changed.NOW:
+                self.memory.changed = touched
+                for screen in self.screen_stack:
+                    for line in screen.query(Headline):
+                        line.show(changed=touched.sentence, shorter=touched.short)
+
+        _: Worker[None] = self.run_worker(read, group="record", exclusive=True, exit_on_error=False)
 
     def _installable(self, answers: Answers) -> bool:
         """As the solution's own folder says, once it was read."""
@@ -179,6 +205,7 @@ class SitewrightApp(FaceApp):
         if following is None:
             self.answers = answers
             self.keep_place()
+            self.farewell()
             self.exit(int(ExitCode.DONE))
         else:
             self.go(following, answers)
@@ -194,7 +221,7 @@ class SitewrightApp(FaceApp):
     def jump(self, step: StepId) -> None:
         """To a step on the rail, where it was reached already."""
         if getattr(self.step_screen, "running", False):
-            self.step_screen.say("The installation is under way; s stops it.")
+            self.step_screen.say("The installation is under way; s stops it.", passing=True)
             return
         if may_jump(step, self.step, self.answers) and not needless(step, self.answers):
             self.go(step, self.answers)
@@ -211,8 +238,7 @@ class SitewrightApp(FaceApp):
 
     def keep_place(self) -> None:
         """Write the answers down; a disk that is full is told once and stops nothing."""
-        answers = self.answers
-        if answers.solution is None and not answers.carry and not answers.machines:
+        if not self._answered:
             return  # nothing was answered yet, and an older place may still be wanted
         try:
             save_answers(replace(self.answers, saved_at=self.services.now()), self.state_file)
@@ -235,13 +261,14 @@ class SitewrightApp(FaceApp):
             topic = getattr(self.screen, "HELP", None) or self.step.value
             self.push_screen(HelpScreen(topic))
 
-    def action_look(self) -> None:
-        """F4: colour, no colour, plain ASCII, and round again."""
-        super().action_look()
-        try:
-            self.step_screen.say(f"The screen is drawn in {LOOK_WORDS[self.style_look]} now.")
-        except RuntimeError:
-            return
+    def tell_quiet(self, state: str) -> None:
+        """Say whether the bell is on."""
+        self.step_screen.say(f"Bell and notification at an end or a failure are {state}.")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Work of the app itself that ended in an error says so."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.work_failed(event.worker.error)
 
     def action_leave(self) -> None:
         """Ask whether to leave; the place is kept."""
@@ -276,16 +303,30 @@ class SitewrightApp(FaceApp):
                 for wait in waiting:
                     wait.cancel()
                 await asyncio.gather(*waiting, return_exceptions=True)
+        self.farewell()
         self.exit(int(code))
+
+    def farewell(self) -> None:
+        """One line to print after the screen is gone: what became of it, and how to go on."""
+        changed = self.memory.changed.sentence
+        kept = "Your place is kept; go on with: sitewright" if self._answered else ""
+        words = f"{changed}. {kept}".rstrip()
+        self.memory.last_words = [*(w for w in self.memory.last_words if w != words), words]
+
+    @property
+    def _answered(self) -> bool:
+        answers = self.answers
+        return answers.solution is not None or answers.carry or bool(answers.machines)
 
     # ---- errors
 
     @property
     def touched(self) -> str:
         """What is said of the machines after an error of ours."""
-        if self.memory.changed is Changed.NOW:
+        changed = self.memory.changed
+        if changed.state is Changed.NOW:
             return "what runs on machines goes on there"
-        return self.memory.changed.value[:1].lower() + self.memory.changed.value[1:]
+        return changed.sentence[:1].lower() + changed.sentence[1:]
 
     def work_failed(self, error: BaseException, *, of: DOMNode | None = None) -> None:
         """The one place where the errors of work in the background arrive; the rest goes on."""
@@ -318,6 +359,7 @@ def run_wizard(services: Services | None = None, *, site_file: Path | None = Non
 
         services = LiveServices()
     app = SitewrightApp(services, site_file=site_file)
+    app.ask_ground()
     code = run_face(app)
     if app.crash is None:
         for line in app.memory.last_words:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.containers import Vertical
+from textual.widgets import Static
 
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Form
 from screens.widgets.field import Field, Line
-from screens.widgets.press import Press
 
 
-class FileScreen(Dialog[Path]):
+class FileScreen(Form[Path]):
     """One line for one name."""
 
     def __init__(self, title: str, about: str, *, example: str = "", value: str = "") -> None:
@@ -29,18 +28,11 @@ class FileScreen(Dialog[Path]):
             yield Static(self.ask, classes="dialog-title", markup=False)
             yield Static(self.about, classes="paragraph", markup=False)
             yield Field("File", id="name", example=self.example, value=self.value)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Take it", id="take", action="screen.take", primary=True)
+            yield Buttons("Take it")
 
     def on_mount(self) -> None:
         """Begin in the line."""
         self.query_one("#name", Line).focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter takes it."""
-        event.stop()
-        self.action_take()
 
     def action_take(self) -> None:
         """Close with the name, if there is one."""

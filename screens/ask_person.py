@@ -8,25 +8,26 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
 from installer.steps.kind import Answer, Question
 from preflight.report.words import clean_lines
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Form, Sure
 from screens.plan_words import HERE, counted
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.press import Press
 
 
-class QuestionScreen(Dialog[Answer]):
+class QuestionScreen(Form[Answer]):
     """A confirmation or a checklist, answered by name; Esc leaves it unanswered."""
 
     HELP = "install"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", "Tick", show=False),
-        Binding("y", "answer(True)", "Yes", show=False),
+        # Where the cursor is in the name, these are letters of it.
+        Binding("y", "do", "Yes", show=False),
         Binding("n", "answer(False)", "No", show=False),
     ]
 
@@ -53,10 +54,9 @@ class QuestionScreen(Dialog[Answer]):
                 yield Board((Column("", 3), Column("")), self._rows(), header=False, id="items")
             yield Field("Your name", id="by", value=self.person, example="for the record")
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("No (n)", id="no", action="screen.answer(False)")
-                word = "All is so (y)" if question.items else "Yes (y)"
-                yield Press(word, id="yes", action="screen.answer(True)", primary=True)
+            word = "All is so" if question.items else "Yes"
+            no = Press("No", id="no", action="screen.answer(False)")
+            yield Buttons(word, "Later", third=no)
 
     def _rows(self) -> list[Row]:
         return [
@@ -90,10 +90,13 @@ class QuestionScreen(Dialog[Answer]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the name goes on to the buttons: to yes only where all is ticked."""
         event.stop()
-        if event.value.strip():
-            self.query_one("#wrong", Static).update("")
+        event.prevent_default()
         sure = event.value.strip() and all(self.ticked)
-        self.query_one("#yes" if sure else "#no").focus()
+        self.query_one("#take" if sure else "#no").focus()
+
+    def action_take(self) -> None:
+        """Yes."""
+        self.action_answer(True)
 
     def action_answer(self, yes: bool) -> None:
         """Answer by name; yes only where every line is ticked."""
@@ -116,15 +119,10 @@ class Skip:
     reason: str
 
 
-class SkipScreen(Dialog[Skip]):
+class SkipScreen(Form[Skip]):
     """A step is left out only by name and with a reason."""
 
     HELP = "install"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+n", "take", "Skip", show=False, priority=True),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
-    ]
 
     def __init__(self, title: str, host: str, person: str) -> None:
         super().__init__()
@@ -146,21 +144,11 @@ class SkipScreen(Dialog[Skip]):
             yield Field("Your name", id="by", value=self.person)
             yield Field("Why", id="reason", example="why it is right without it")
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Skip F10", id="take", action="screen.take", primary=True)
+            yield Buttons("Skip")
 
     def on_mount(self) -> None:
         """Begin with the name, or with the reason where the name is known."""
         self.query_one("#reason" if self.person else "#by", Line).focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next line, and takes it on the last."""
-        event.stop()
-        if event.input.id == "reason":
-            self.action_take()
-        else:
-            self.focus_next()
 
     def action_take(self) -> None:
         """Close with name and reason, if both are there."""
@@ -173,13 +161,10 @@ class SkipScreen(Dialog[Skip]):
             self.query_one("#reason" if by else "#by", Line).focus()
 
 
-class NameScreen(Dialog[str]):
+class NameScreen(Form[str]):
     """Who goes on with an installation, for the record."""
 
     HELP = "install"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+n", "take", "Go on", show=False, priority=True),
-    ]
 
     def __init__(self, title: str, about: str, person: str) -> None:
         super().__init__()
@@ -193,35 +178,27 @@ class NameScreen(Dialog[str]):
             yield Static(self.ask, classes="dialog-title", markup=False)
             yield Static(self.about, classes="paragraph", markup=False)
             yield Field("Your name", id="by", value=self.person, example="for the record")
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Go on F10", id="take", action="screen.take", primary=True)
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            yield Buttons("Go on")
 
     def on_mount(self) -> None:
         """Begin in the line."""
         self.query_one("#by", Line).focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter takes it."""
-        event.stop()
-        self.action_take()
 
     def action_take(self) -> None:
         """Close with the name, if there is one."""
         name = self.query_one("#by", Line).value.strip()
         if name:
             self.dismiss(name)
+        else:
+            self.wrong("Say who goes on with it; it stands in the record.")
 
 
-class SureScreen(Dialog[bool]):
+class SureScreen(Sure):
     """Yes or no before something that cannot simply be taken back."""
 
     HELP = "install"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "sure", "Yes", show=False),
-        Binding("n", "close", "No", show=False),
-        Binding("left,right", "app.focus_next", "Other", show=False),
-    ]
+    GRAVE = True
 
     def __init__(self, title: str, about: str, word: str) -> None:
         super().__init__()
@@ -234,17 +211,8 @@ class SureScreen(Dialog[bool]):
         with Vertical(classes="dialog"):
             yield Static(self.ask, classes="dialog-title", markup=False)
             yield Static(self.about, markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("No (n)", id="no", action="screen.close")
-                yield Press(f"{self.word} (y)", id="yes", action="screen.sure", primary=True)
-
-    def on_mount(self) -> None:
-        """Begin on the button that does nothing."""
-        self.query_one("#no").focus()
-
-    def action_sure(self) -> None:
-        """Yes."""
-        self.dismiss(True)
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            yield Buttons(self.word, "No")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +225,10 @@ class Only:
     """What a line must hold; empty for every line."""
 
 
-class OnlyScreen(Dialog[Only]):
+class OnlyScreen(Form[Only]):
     """Whose lines to show, and which of them."""
 
     HELP = "install"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+n", "take", "Show", show=False, priority=True),
-    ]
 
     def __init__(self, states: Mapping[str, str], before: Only) -> None:
         super().__init__()
@@ -282,9 +247,7 @@ class OnlyScreen(Dialog[Only]):
             yield Board((Column("", 24), Column("")), rows, header=False, id="machines")
             yield Static("", markup=False)
             yield Field("Only lines with", id="words", value=self.before.words, example="any words")
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Show F10", id="take", action="screen.take", primary=True)
+            yield Buttons("Show")
 
     def on_mount(self) -> None:
         """As high as it needs to be, on the machine that is shown."""
@@ -295,11 +258,6 @@ class OnlyScreen(Dialog[Only]):
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
         """Enter takes it."""
-        event.stop()
-        self.action_take()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the words takes it too."""
         event.stop()
         self.action_take()
 

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from installer.review import beside_the_steps
 from preflight.report.words import clean_lines
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Form
 from screens.plan_words import counted, final_steps, size_sentence, touched
 from screens.widgets.field import Field, Line
-from screens.widgets.press import Press
 
 if TYPE_CHECKING:
     from installer.plan import Plan
@@ -24,15 +23,15 @@ _BESIDE: Final = 4
 """Lines of what stands beside the steps; a dialog has room for no more."""
 
 
-class BeginScreen(Dialog[str]):
+class BeginScreen(Form[str]):
     """How many machines will be changed, by whom, and yes or no; returns the person's name."""
 
     HELP = "plan"
+    GRAVE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "begin", "Begin", show=False),
+        # Where the cursor is in the name, these are letters of it.
+        Binding("y", "do", "Begin", show=False),
         Binding("n", "close", "Cancel", show=False),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
     ]
 
     def __init__(self, plan: Plan, person: str) -> None:
@@ -64,9 +63,7 @@ class BeginScreen(Dialog[str]):
                 yield Static("\n".join(lines), classes="paragraph", markup=False)
             yield Field("Your name", id="by", value=self.person, example="for the record")
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel (n)", id="cancel", action="screen.close")
-                yield Press("Begin (y)", id="begin", action="screen.begin", primary=True)
+            yield Buttons("Begin")
 
     def on_mount(self) -> None:
         """Begin on the button that changes nothing, or on the name where it is not known.
@@ -78,17 +75,14 @@ class BeginScreen(Dialog[str]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the name goes on to the button that begins, once somebody stands there."""
         event.stop()
-        if event.value.strip():
-            self.query_one("#wrong", Static).update("")
-            self.query_one("#begin").focus()
-        else:
-            self.query_one("#cancel").focus()
+        event.prevent_default()
+        self.query_one("#take" if event.value.strip() else "#cancel").focus()
 
-    def action_begin(self) -> None:
+    def action_take(self) -> None:
         """Yes, by name."""
         name = self.query_one("#by", Line).value.strip()
         if name:
             self.dismiss(name)
         else:
-            self.query_one("#wrong", Static).update("Say who begins it; it stands in the record.")
+            self.wrong("Say who begins it; it stands in the record.")
             self.query_one("#by", Line).focus()

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.containers import Vertical
+from textual.widgets import Static
 
 from foundation.hosts.inventory import checked_address
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Form
 from screens.login_words import checked_bastion, key_file, port_of, words_of
 from screens.widgets.field import Field, Line
-from screens.widgets.press import Press
 
 
-class ChangeScreen(Dialog[Host]):
+class ChangeScreen(Form[Host]):
     """The machine's own lines; what is empty is taken from the shared login."""
 
     HELP = "machines"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+n", "take", "Take it", show=False, priority=True),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
-    ]
 
     def __init__(self, host: Host, others: frozenset[str]) -> None:
         super().__init__()
@@ -48,21 +40,11 @@ class ChangeScreen(Dialog[Host]):
             yield Field("Key file", id="key", value=keys, example=shared)
             yield Field("Bastion", id="bastion", value=host.bastion or "", example=shared)
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Take it F10", id="take", action="screen.take", primary=True)
+            yield Buttons("Take it")
 
     def on_mount(self) -> None:
         """Begin with the address, which is what is wrong most often."""
         self.query_one("#address", Line).focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next line, and takes it all on the last."""
-        event.stop()
-        if event.input.id == "bastion":
-            self.action_take()
-        else:
-            self.focus_next()
 
     def _text(self, name: str) -> str:
         return self.query_one(f"#{name}", Line).value.strip()

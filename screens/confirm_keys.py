@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from screens.dialog import Dialog
-from screens.widgets.press import Press
+from screens.dialog import Buttons, Sure
 
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
 
 
-class ConfirmKeysScreen(Dialog[bool]):
+class ConfirmKeysScreen(Sure):
     """Every fingerprint once more, and yes or no."""
 
     HELP = "trust"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "confirm", "Confirm", show=False),
-        Binding("n", "close", "Cancel", show=False),
-    ]
+    GRAVE = True
 
     def __init__(self, offers: list[HostKeyOffer]) -> None:
         super().__init__()
@@ -33,9 +28,9 @@ class ConfirmKeysScreen(Dialog[bool]):
         """The list and the question."""
         number = len(self.offers)
         these = "this key" if number == 1 else f"these {number} keys"
-        width = min(max(len(offer.host.name) for offer in self.offers), 16)
+        # A fingerprint stands in a line of its own, so that no name can push it out of sight.
         lines = "\n".join(
-            f"{offer.host.name:<{width}}  {offer.fingerprint}" for offer in self.offers
+            f"{offer.host.name}\n  {offer.kind:<8}{offer.fingerprint}" for offer in self.offers
         )
         with Vertical(classes="dialog -wide"):
             yield Static(f"Confirm {these}?", classes="dialog-title", markup=False)
@@ -47,14 +42,5 @@ class ConfirmKeysScreen(Dialog[bool]):
                 classes="dialog-note",
                 markup=False,
             )
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel (n)", id="cancel", action="screen.close")
-                yield Press("Confirm (y)", id="confirm", action="screen.confirm", primary=True)
-
-    def on_mount(self) -> None:
-        """Begin on the button that changes nothing."""
-        self.query_one("#cancel").focus()
-
-    def action_confirm(self) -> None:
-        """Yes."""
-        self.dismiss(True)
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
+            yield Buttons("Confirm")

@@ -7,22 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.containers import Vertical
+from textual.widgets import Static
 
 from foundation.problems import InputProblem
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Form
 from screens.file_words import ABOUT, shown_path, stem
 from screens.services import Export
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
-from screens.widgets.press import Press
 
 if TYPE_CHECKING:
     from screens.step import StepScreen
 
 
-class ExportScreen(Dialog[tuple[Export, Path]]):
+class ExportScreen(Form[tuple[Export, Path]]):
     """The form and the name of the file."""
 
     HELP = "preflight"
@@ -50,9 +49,7 @@ class ExportScreen(Dialog[tuple[Export, Path]]):
                 id="kinds",
             )  # fmt: skip
             yield Field("File", id="name")
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Write", id="take", action="screen.take", primary=True)
+            yield Buttons("Write")
 
     def on_mount(self) -> None:
         """Begin with the form."""
@@ -67,11 +64,6 @@ class ExportScreen(Dialog[tuple[Export, Path]]):
     def on_board_chosen(self, _event: Board.Chosen) -> None:
         """Enter on a form goes to its name."""
         self.query_one("#name", Line).focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the name writes it."""
-        event.stop()
-        self.action_take()
 
     def action_take(self) -> None:
         """Close with the answer."""

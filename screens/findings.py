@@ -23,6 +23,7 @@ from screens.words import by_weight, finding_tone, finding_word, host_sentence, 
 if TYPE_CHECKING:
     from preflight.findings import Waiver
     from screens.preflight import PreflightScreen
+    from screens.waive import TakenBack
 
 
 class FindingsScreen(Dialog[None]):
@@ -33,13 +34,15 @@ class FindingsScreen(Dialog[None]):
         Key("Enter", "Whole", "screen.whole"),
         Key("r", "Again", "screen.again"),
         Key("w", "Waive", "screen.waive"),
-        Key("f", "Filter", "screen.filter"),
+        Key("f", "To mend", "screen.filter"),
+        Key("/", "Filter", "screen.seek"),
         Key("Esc", "Close", "screen.close"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Look again", show=False),
         Binding("w", "waive", "Waive", show=False),
         Binding("f", "filter", "Filter", show=False),
+        Binding("z,ctrl+z", "undo", "Take back", show=False),
     ]
 
     def __init__(self, name: str | None) -> None:
@@ -97,8 +100,9 @@ class FindingsScreen(Dialog[None]):
         """Draw the list and the title anew."""
         self.shown = self._findings()
         self.query_one("#about", Static).update(self._title())
-        width = min(max((len(f.id) for f in self.shown), default=8), 24)
         board = self.query_one("#findings", Board)
+        room = max((board.size.width or self.app.size.width) // 3, 24)
+        width = min(max((len(f.id) for f in self.shown), default=8), room)
         board.set_columns((Column("", 6), Column("check", width), Column("what")))
         board.set_rows(
             Row(
@@ -184,17 +188,37 @@ class FindingsScreen(Dialog[None]):
         finding = self._current()
         if finding is None:
             return
-        if finding not in to_mend([finding]):
+        if finding.waiver is None and finding not in to_mend([finding]):
             self._say("There is nothing to waive in this finding.")
         elif not waivable(finding):
             self._say(NOT_WAIVABLE)
         else:
-            self.app.push_screen(WaiveScreen(finding), self._waived)
+            person = self.wizard.memory.person
+            self.app.push_screen(
+                WaiveScreen(finding, person), lambda answer: self._waived(finding, answer)
+            )
 
-    def _waived(self, waiver: Waiver | None) -> None:
-        if waiver is not None:
-            self.step_screen.waive(waiver)
-            self._say(f"Waived until {waiver.until.isoformat()}; it stands in every report.")
+    def _waived(self, finding: Finding, answer: Waiver | TakenBack | None) -> None:
+        from screens.waive import TakenBack
+
+        if answer is None:
+            return
+        if isinstance(answer, TakenBack):
+            self.step_screen.waive(finding.id, finding.host, None)
+            self._say("Taken back: the finding counts again. z puts the waiver back.")
+            return
+        self.wizard.memory.person = answer.by
+        self.step_screen.waive(answer.check, answer.host, answer)
+        until = answer.until.isoformat()
+        self._say(f"Waived until {until}; it stands in every report. z takes it back.")
+
+    def action_seek(self) -> None:
+        """/: the findings alone that hold some words."""
+        self.query_one("#findings", Board).action_seek()
+
+    def action_undo(self) -> None:
+        """Take back what was done last on this step."""
+        self._say(self.step_screen.take_back())
 
 
 class WholeScreen(Dialog[None]):

@@ -40,6 +40,7 @@ class GoalScreen(StepScreen):
         Key("Enter", "Choose", "screen.next"),
         Key("Space", "About", "screen.about"),
         Key("L", "List or map", "screen.swap"),
+        Key("/", "Filter", "screen.seek"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "swap", "List", show=False),
@@ -218,7 +219,9 @@ class GoalScreen(StepScreen):
         if ranked is None:
             return None
         if ranked.goal is None:
-            raise InputProblem(without_goal(ranked), remedy="Or choose another option.")
+            raise InputProblem(
+                without_goal(ranked), remedy="Choose another option, or take it by hand."
+            )
         return "/".join(ranked.goal)
 
     def collect(self) -> Answers:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.console import Group
+from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 
 WIDE: Final = 90
 """Cells from which the options are told in four columns."""
+MIDDLE: Final = 76
+"""Cells from which they are told in three."""
+BY_US, BY_HAND, NO_FIT = "●", "○", "✗"
+"""Before a name where there is no column for it: Sitewright installs it; a person does, by hand; it
+does not fit here, which matters more."""
+LEGEND: Final = f"{BY_US} Sitewright installs it, {BY_HAND} by hand, {NO_FIT} does not fit here."
 
 
 class Branch(Widget):
@@ -132,6 +139,7 @@ class MapPane(Container):
             yield MapColumn((Column(""),), header=False, id="ways")
         with VerticalScroll(id="about", can_focus=True):
             yield Static("Reading the map…", id="about-text", markup=False)
+        yield Static("", id="about-more", markup=False)
 
     @property
     def cases(self) -> MapColumn:
@@ -184,17 +192,19 @@ class MapPane(Container):
         if advice is None:
             self.ways.set_rows([])
         else:
-            self.ways.set_rows(way_rows(advice, wide=self._wide))
+            self.ways.set_rows(way_rows(advice, parts=self._parts))
         self._describe()
         self.call_after_refresh(self._join)
 
     @property
-    def _wide(self) -> bool:
-        return self.size.width >= WIDE
+    def _parts(self) -> int:
+        """In how many columns the options are told."""
+        width = self.size.width
+        return 4 if width >= WIDE else 3 if width >= MIDDLE else 2
 
     def on_resize(self, _event: events.Resize) -> None:
         """More columns where there is room."""
-        columns = WIDE_COLUMNS if self._wide else NARROW_COLUMNS
+        columns = COLUMNS[self._parts]
         if self.ways.columns != columns:
             self.ways.set_columns(columns)
             if self.advice:
@@ -265,12 +275,27 @@ class MapPane(Container):
             text = carry_text(advice, self.machine)
         else:
             text = about_case(self.chart.use_case(self.case), advice, self.machine)
-        self.query_one("#about-text", Static).update(text)
+        legend = () if self._parts == 4 or not self.advice else (Text(LEGEND),)
+        self.query_one("#about-text", Static).update(Group(text, *legend))
         self.query_one("#about", VerticalScroll).scroll_home(animate=False)
+        self.call_after_refresh(self._tell_more)
+
+    def _tell_more(self) -> None:
+        """Say so where the text goes on below."""
+        below = self.query_one("#about", VerticalScroll).max_scroll_y
+        more = f"{below} more lines: Tab, then Page down" if below > 0 else ""
+        place = self.query_one("#about-more", Static)
+        place.update(more)
+        # In a small window the line itself would cost what it speaks of.
+        place.display = bool(more) and self.screen.has_class("-high")
 
 
-NARROW_COLUMNS: Final = (Column("", 6), Column(""))
-WIDE_COLUMNS: Final = (Column("", 6), Column("", 33), Column("", 14), Column(""))
+COLUMNS: Final = {
+    2: (Column("", 6), Column("")),
+    3: (Column("", 6), Column("", 34), Column("")),
+    4: (Column("", 6), Column("", 32), Column("", 14), Column("", 10), Column("")),
+}
+"""The options by how many things are told of each."""
 
 
 def way_key(one: Ranked) -> str:
@@ -278,7 +303,7 @@ def way_key(one: Ranked) -> str:
     return f"{one.option.id}/{one.way.id}"
 
 
-def way_rows(advice: Advice, *, wide: bool) -> list[Row]:
+def way_rows(advice: Advice, *, parts: int) -> list[Row]:
     """The options of a use case, under their systems where there are several."""
     from installer.advice import system_of
     from installer.chart import SYSTEM_TITLES, quality_word
@@ -296,12 +321,24 @@ def way_rows(advice: Advice, *, wide: bool) -> list[Row]:
             tone = "accent" if first else "plain"
             cells = [
                 Cell(f"{sign} {quality_word([one.way.quality])}", tone),
-                Cell(one.option.name(one.way), tone),
+                Cell(one.option.name(one.way) if parts == 4 else _signed(one), tone),
             ]
-            if wide:
-                cells += [here_cell(one), Cell(one.option.by, "muted")]
+            if parts > 2:
+                cells.append(here_cell(one))
+            if parts == 4:
+                cells += [Cell(one.option.by, "muted"), Cell("")]
             rows.append(Row(way_key(one), tuple(cells)))
     return rows
+
+
+def _signed(one: Ranked) -> str:
+    """An option's name behind the sign that decides; see `LEGEND`."""
+    from installer.advice import Carried
+
+    sign = BY_US if one.option.installable else BY_HAND
+    if one.measured.carried is Carried.SHORT:
+        sign = NO_FIT
+    return f"{sign} {one.option.name(one.way)}"
 
 
 def here_cell(one: Ranked) -> Cell:

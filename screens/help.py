@@ -28,6 +28,6 @@ class HelpScreen(Dialog[None]):
                 for paragraph in text.paragraphs:
                     yield Static(paragraph, classes="paragraph", markup=False)
                 yield Static("Keys", classes="dialog-title", markup=False)
-                for key, word in (*text.keys, *KEYS_EVERYWHERE):
+                for key, word in (*text.keys, *(() if text.alone else KEYS_EVERYWHERE)):
                     yield Static(Content.assemble((f"{key:<12}", "bold"), word), classes="help-key")
             yield KeyLine((Key("Esc", "Close", "screen.close"),), id="dialog-keys")

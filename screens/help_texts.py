@@ -13,20 +13,25 @@ class Help:
     title: str
     paragraphs: tuple[str, ...]
     keys: tuple[tuple[str, str], ...] = ()
+    alone: bool = False
+    """Whether these are all the keys that work there."""
 
 
 KEYS_EVERYWHERE: Final = (
     ("F10, Ctrl+N", "next step"),
-    ("Esc, Ctrl+B", "back; in a panel: close it"),
+    ("Esc, Ctrl+P", "back; in a panel: close it without an answer"),
     ("Tab", "to the next part of the screen"),
-    ("F1", "this help"),
-    ("F4", "colour, no colour, plain ASCII"),
+    ("/", "in a list: the rows alone that hold some words; Esc shows all"),
+    ("z, Ctrl+Z", "take back what was done last on this step"),
+    ("F1, ?", "this help"),
+    ("F4", "choose the look: auto, dark, light, high contrast, no colour, ASCII"),
+    ("Ctrl+G", "bell and notification at an end or a failure: on, off"),
     ("q, Ctrl+Q", "quit; it asks first, and your place is kept"),
 )
 
 LOG_KEYS: Final = (
     ("f", "filter: the lines of one machine, those with some words"),
-    ("/, n", "find words in the log, upwards; the next"),
+    ("/, n, N", "find words in the log, upwards; the next above, below"),
     ("w", "fold long lines, or cut them off; Left and Right move them"),
     ("e, End", "to the end of the log, which then follows"),
     ("c, v", "copy the lines in sight; save those that are shown"),
@@ -133,10 +138,20 @@ _TOPICS: Final = {
         "Are these the right machines?",
         (
             (
-                "Every SSH server proves who it is with a host key. Its fingerprint is shown "
-                "here. Compare it with the one on the machine's own console:"
+                "Every SSH server proves who it is with a host key, often with one of each type. "
+                "Their fingerprints are shown here. Compare them with those on the machine's own "
+                "console:"
             ),
-            "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            "cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -",
+            (
+                "What consoles printed can be pasted (p), with ssh-keyscan and known_hosts lines "
+                "too: each machine agrees, DIFFERS, or was not in it. What agrees is confirmed; "
+                "what differs cannot be."
+            ),
+            (
+                "One key on several machines means copies of one image, one machine under "
+                "several names, or somebody in between. Such keys are looked at one by one."
+            ),
             (
                 "trusted: the key is known already, from a known_hosts file. unknown: nobody "
                 "has confirmed it yet. CHANGED: another key than the one that was trusted "
@@ -152,6 +167,8 @@ _TOPICS: Final = {
         ),
         (
             ("Space", "confirm this key, or take it back"),
+            ("p", "paste what the consoles said, and compare"),
+            ("y", "copy the command for the consoles"),
             ("a", "confirm all unknown keys, after you have looked"),
             ("r", "ask the machine again"),
         ),
@@ -217,12 +234,16 @@ _TOPICS: Final = {
                 "with the name."
             ),
             "After its last day it no longer counts, and the finding blocks again.",
+            ("w on a waived finding opens its waiver again, to be corrected or taken back."),
             (
                 "Some things cannot be waived: a host key that is not confirmed, and a "
                 "processor that the software does not run on."
             ),
         ),
-        (("Enter", "next line, then save"),),
+        (
+            ("Enter", "next line, then save"),
+            ("F8", "take back a waiver that is there"),
+        ),
     ),
     "summary": Help(
         "What came out",
@@ -387,11 +408,15 @@ _TOPICS: Final = {
         (
             ("Space", "pause, or go on"),
             ("+, -", "faster, slower"),
-            (">", "to the end at once"),
+            ("<, >", "from the beginning; to the end at once"),
+            (", .", "a minute of the record back, or on; it stands still there"),
             ("x", "the next failure"),
             *LOG_KEYS,
+            ("F1, ?", "this help"),
+            ("F4", "choose the look"),
             ("q", "leave"),
         ),
+        alone=True,
     ),
     "login": Help(
         "How to log in",

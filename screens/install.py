@@ -15,8 +15,8 @@ from screens.ask_person import QuestionScreen
 from screens.file_words import shown_path
 from screens.levers import LEVER_BINDINGS, LeverScreen
 from screens.log_actions import LOG_BINDINGS
-from screens.memory import Changed
-from screens.widgets.keys import Key, KeyLine
+from screens.memory import Changed, Touched
+from screens.widgets.keys import Key
 from screens.widgets.run_view import Standing
 from screens.wizard import StepId
 
@@ -43,6 +43,10 @@ class InstallScreen(LeverScreen):
     def __init__(self) -> None:
         super().__init__()
         self.questions: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self.called = ""
+        """What the person was called for last."""
+        self.before = Touched()
+        """What the record said of the machines before this session began."""
 
     def step_keys(self) -> Sequence[Key]:
         """The keys that mean something now."""
@@ -102,7 +106,8 @@ class InstallScreen(LeverScreen):
                 self.memory.order = replace(order, run=work.run.folder, take_over=False)
                 self.draw_place()
                 work.engine.subscribe(self.arrive)
-                self.tell_changed(Changed.NOW)
+                self.before = self.memory.changed
+                self.tell_changed(Touched(Changed.NOW, order.by))
                 self.outcome = await work.engine.run()
         except Locked as problem:
             self.locked = problem
@@ -120,14 +125,14 @@ class InstallScreen(LeverScreen):
     def _ended(self) -> None:
         """Say how it ended, in the headline too."""
         work = self.work
+        order = self.memory.order
         if not self.shown:
             return
-        order = self.memory.order
-        if work is not None:
-            changed = bool(work.engine.state.changed)
-        else:
-            changed = order is not None and order.run is not None
-        self.tell_changed(Changed.DONE if changed else Changed.NOTHING)
+        if work is not None and order is not None and work.engine.state.changed:
+            self.tell_changed(Touched(Changed.DONE, order.by, self.services.now()))
+        elif self.memory.changed.state is Changed.NOW:
+            self.tell_changed(self.before)
+        self.panel.pass_over()
         self.view.flush()
         if work is None:
             self.view.say_far("It was not begun this time; the reason stands below.")
@@ -141,8 +146,27 @@ class InstallScreen(LeverScreen):
     def draw(self) -> None:
         """Everything but the lines, and the keys that mean something now."""
         super().draw()
-        for line in self.query("#step-keys").results(KeyLine):
-            line.show(self.step_keys())
+        self.refresh_keys()
+        self._tell_outside()
+
+    def _tell_outside(self) -> None:
+        """Keep the window's title, and call a person where one is needed or all is over."""
+        work, name = self.work, self.answers.name
+        if work is None:
+            return
+        done = self.view.done_words
+        if self.failures:
+            what = f"failed: {self.failures[0].step or self.failures[0].stage}"
+        elif self.questions:
+            what = "a question waits"
+        elif self.running:
+            what = ""
+        else:
+            what = "ended" if self.outcome is None else self.outcome.value
+        self.wizard.show_title(f"{name}: {what or done}")
+        if what != self.called and what:
+            self.wizard.call_person(f"{name}: {what}. {done}.")
+        self.called = what
 
     def draw_place(self) -> None:
         """Where the log lies on the disk, and whether somebody is asked something."""
@@ -197,7 +221,7 @@ class InstallScreen(LeverScreen):
     def action_next(self) -> None:
         """To the verification, once it has ended."""
         if self.running:
-            self.say(UNDER_WAY)
+            self.say(UNDER_WAY, passing=True)
         elif self.work is None:
             self.say("Nothing has run yet; g begins.")
         else:
@@ -208,6 +232,6 @@ class InstallScreen(LeverScreen):
         if self.log_panel.finding:
             self.log_panel.close_find()
         elif self.running:
-            self.say(UNDER_WAY)
+            self.say(UNDER_WAY, passing=True)
         else:
             super().action_back()

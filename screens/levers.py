@@ -34,6 +34,10 @@ LOG_KEYS: Final = (
     Key("f", "Filter", "screen.only"),
     Key("/", "Find", "screen.find"),
     Key("w", "Fold", "screen.wrap"),
+    Key("c", "Copy", "screen.copy_lines"),
+    Key("v", "Save", "screen.save_lines"),
+    Key("y", "Copy path", "screen.copy_path"),
+    Key("e", "End", "screen.follow"),
 )
 
 
@@ -95,10 +99,10 @@ class LeverScreen(RunStepScreen):
             self.say("Nothing is under way; g goes on.")
         elif work.engine.control.paused:
             work.engine.control.go_on(by=work.order.by)
-            self.say("It goes on.")
+            self.say("It goes on.", passing=True)
         else:
             work.engine.control.pause(by=work.order.by)
-            self.say("What runs comes to its end; then it waits. p goes on.")
+            self.say("What runs comes to its end; then it waits. p goes on.", passing=True)
         self.draw()
 
     def action_stop(self) -> None:
@@ -142,7 +146,7 @@ class LeverScreen(RunStepScreen):
     def _begin_again(self, *, take_over: bool) -> None:
         order = self.memory.order
         if order is None or self.running:
-            self.say("It is under way; p pauses and goes on." if self.running else "")
+            self.say("It is under way; p pauses and goes on." if self.running else "", passing=True)
             return
         if not order.by:
             self._ask_name(order, take_over=take_over)
@@ -167,8 +171,12 @@ class LeverScreen(RunStepScreen):
 
         about = "What runs on the machines is found again, and nothing is done twice."
         self.app.push_screen(
-            NameScreen("Go on with the installation?", about, self.memory.person), take
+            NameScreen("Go on with the installation?", about, self._person()), take
         )
+
+    def _person(self) -> str:
+        """Who sits here as far as it is known: said before, or in the record of the site."""
+        return self.memory.person or self.memory.changed.by
 
     def _go_on(self, order: Order, sure: bool | None) -> None:
         if sure:

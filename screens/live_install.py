@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.problems import InputProblem
 from screens.answers import Answers
+from screens.memory import Changed, Touched
 from screens.services import Export, Installing, Order, Unfinished
 
 if TYPE_CHECKING:
@@ -174,6 +175,20 @@ class LiveInstallation:
                 replace(answers, environment=plan.environment, installable=True, site_file=None),
                 plan,
             )
+
+        return await asyncio.to_thread(read)
+
+    async def touched(self, addresses: Sequence[str]) -> Touched:
+        """The last change in the runs of this computer, read off the event loop."""
+
+        def read() -> Touched:
+            from installer.last_change import last_change
+
+            change = last_change(addresses)
+            if change is None:
+                return Touched()
+            state = Changed.NOW if change.under_way else Changed.DONE
+            return Touched(state, change.by, change.when.astimezone(), change.run.folder)
 
         return await asyncio.to_thread(read)
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 LOG_BINDINGS: list[BindingType] = [
     Binding("f", "only", "Filter", show=False),
     Binding("slash", "find", "Find", show=False),
-    Binding("n", "find_next", "Find the next", show=False),
+    Binding("n", "find_next(-1)", "Find the next above", show=False),
+    Binding("N", "find_next(1)", "Find the next below", show=False),
     Binding("w", "wrap", "Fold long lines", show=False),
     Binding("c", "copy_lines", "Copy the lines in sight", show=False),
     Binding("v", "save_lines", "Save the lines", show=False),
@@ -78,9 +79,9 @@ class LogActions:
         """Open the line in which to type what to look for."""
         self.log_panel.open_find()
 
-    def action_find_next(self) -> None:
-        """The next line above that holds the words."""
-        self.log_panel.find_next()
+    def action_find_next(self, by: int = -1) -> None:
+        """The next line above that holds the words, or below."""
+        self.log_panel.find_next(by)
 
     def action_follow(self) -> None:
         """To the end, where new lines appear."""

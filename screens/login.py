@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Input, Static
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
 
 from foundation.hosts.connection import Credentials
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
 from screens.answers import Login
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Form
 from screens.login_words import login_from
 from screens.widgets.field import Field, Line
-from screens.widgets.press import Press
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +25,10 @@ class LoginAnswer:
     credentials: Credentials
 
 
-class LoginScreen(Dialog[LoginAnswer]):
+class LoginScreen(Form[LoginAnswer]):
     """User, port, key, bastion, passwords."""
 
     HELP = "login"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+n", "take", "Take it", show=False, priority=True),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
-    ]
 
     def __init__(self, login: Login, credentials: Credentials) -> None:
         super().__init__()
@@ -73,21 +65,11 @@ class LoginScreen(Dialog[LoginAnswer]):
                     example=_set(secrets.sudo_password),
                 )  # fmt: skip
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Take it F10", id="take", action="screen.take", primary=True)
+            yield Buttons("Take it")
 
     def on_mount(self) -> None:
         """Begin in the first line."""
         self.query_one("#user", Line).focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next line, and takes it all on the last."""
-        event.stop()
-        if event.input.id == "sudo-password":
-            self.action_take()
-        else:
-            self.focus_next()
 
     def _text(self, name: str) -> str:
         return self.query_one(f"#{name}", Line).value.strip()

@@ -1,4 +1,4 @@
-"""Looks: colour, mono and plain ASCII, chosen with F4 and remembered.
+"""Looks: dark, light, high contrast, mono and plain ASCII, chosen with F4 and remembered.
 
 Mono uses no colour at all, not even grey: what colour says is said by words, bold and reverse.
 ASCII is mono whose every character is replaced on its way to the terminal, so that no widget can
@@ -29,21 +29,28 @@ class Look(StrEnum):
     """How the screen is drawn."""
 
     COLOUR = "colour"
+    """Dark or light, as the terminal is."""
+    DARK = "dark"
+    LIGHT = "light"
+    CONTRAST = "contrast"
     MONO = "mono"
     ASCII = "ascii"
 
     @property
-    def following(self) -> Look:
-        """The look that F4 changes to."""
-        order = list(Look)
-        return order[(order.index(self) + 1) % len(order)]
+    def plain(self) -> bool:
+        """Whether it has no colour at all."""
+        return self in (Look.MONO, Look.ASCII)
 
 
 LOOK_WORDS: Final = {
-    Look.COLOUR: "colour",
-    Look.MONO: "no colour",
-    Look.ASCII: "plain ASCII",
+    Look.COLOUR: ("Auto", "dark or light, as the terminal is"),
+    Look.DARK: ("Dark", "light letters on a dark ground"),
+    Look.LIGHT: ("Light", "dark letters on a light ground"),
+    Look.CONTRAST: ("High contrast", "white and strong colours on black"),
+    Look.MONO: ("No colour", "bold, reverse and underlined; no colour, not even grey"),
+    Look.ASCII: ("ASCII", "no colour, and no sign beyond ASCII"),
 }
+"""Each look in a word, and what it is."""
 
 DARK: Final = Theme(
     name="sitewright",
@@ -59,8 +66,8 @@ DARK: Final = Theme(
     warning="#e3b65c",
     error="#f2858b",
     variables={
-        "text-muted": "#93a0b0",
-        "block-cursor-background": "#2f4a5e",
+        "text-muted": "#9fabba",
+        "block-cursor-background": "#223b4b",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "bold",
         "block-cursor-blurred-background": "#232c38",
@@ -91,8 +98,8 @@ LIGHT: Final = Theme(
     warning="#855900",
     error="#b3232b",
     variables={
-        "text-muted": "#59636e",
-        "block-cursor-background": "#c4dde9",
+        "text-muted": "#4f5963",
+        "block-cursor-background": "#d0e5ef",
         "block-cursor-foreground": "#0f1419",
         "block-cursor-text-style": "bold",
         "block-cursor-blurred-background": "#e0e3e2",
@@ -105,6 +112,38 @@ LIGHT: Final = Theme(
         "scrollbar-background-hover": "#ecedea",
         "scrollbar-background-active": "#ecedea",
         "scrollbar-corner-color": "#ecedea",
+    },
+)
+
+CONTRAST: Final = Theme(
+    name="sitewright-contrast",
+    dark=True,
+    primary="#5cd6ff",
+    secondary="#5cd6ff",
+    accent="#5cd6ff",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1c1c1c",
+    success="#7dff7d",
+    warning="#ffdf5e",
+    error="#ff9b9b",
+    variables={
+        "text-muted": "#e6e6e6",
+        "block-cursor-background": "#003f66",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#3a3a3a",
+        "block-cursor-blurred-foreground": "#ffffff",
+        "block-cursor-blurred-text-style": "none",
+        "input-selection-background": "#555555",
+        "scrollbar": "#bbbbbb",
+        "scrollbar-hover": "#ffffff",
+        "scrollbar-active": "#5cd6ff",
+        "scrollbar-background": "#1c1c1c",
+        "scrollbar-background-hover": "#1c1c1c",
+        "scrollbar-background-active": "#1c1c1c",
+        "scrollbar-corner-color": "#1c1c1c",
     },
 )
 
@@ -170,11 +209,16 @@ def _without_colour(name: str) -> Theme:
 
 MONO: Final = _without_colour("sitewright-mono")
 ASCII: Final = _without_colour("sitewright-ascii")
-THEMES: Final = (DARK, LIGHT, SIXTEEN, MONO, ASCII)
+THEMES: Final = (DARK, LIGHT, CONTRAST, SIXTEEN, MONO, ASCII)
 
 
-def theme_for(look: Look, environment: Mapping[str, str] | None = None) -> str:
-    """The theme of a look on this terminal: few colours, or a light background, change it."""
+def theme_for(
+    look: Look, environment: Mapping[str, str] | None = None, *, light: bool | None = None
+) -> str:
+    """The theme of a look on this terminal: few colours, or a light background, change it.
+
+    `light` is what the terminal said of its ground, None where it said nothing.
+    """
     env = os.environ if environment is None else environment
     if look is Look.MONO:
         return MONO.name
@@ -185,6 +229,11 @@ def theme_for(look: Look, environment: Mapping[str, str] | None = None) -> str:
     # systemd gives serial consoles COLORTERM=truecolor, so TERM has the last word for these.
     if not many or term in ("linux", "vt100", "vt102", "vt220", "ansi", "xterm"):
         return SIXTEEN.name
+    chosen = {Look.DARK: DARK, Look.LIGHT: LIGHT, Look.CONTRAST: CONTRAST}.get(look)
+    if chosen is not None:
+        return chosen.name
+    if light is not None:
+        return LIGHT.name if light else DARK.name
     background = env.get("COLORFGBG", "").rpartition(";")[2]
     return LIGHT.name if background in ("7", "15") else DARK.name
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widgets import Static, TextArea
+from textual.widgets.text_area import Selection
 
 from foundation.hosts.model import Host
 from foundation.problems import Problem
-from screens.dialog import Dialog
-from screens.widgets.press import Press
+from screens.dialog import Buttons, Dialog
 
+_LINE = re.compile(r"line (\d{1,6}):")
 SIZE_LIMIT = 1024 * 1024
 """Characters; five thousand machines stay far below it."""
 
@@ -22,9 +22,6 @@ class ListScreen(Dialog[tuple[Host, ...]]):
     """Lines of text, one machine each."""
 
     HELP = "machines"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+n", "take", "Add", show=False, priority=True),
-    ]
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -37,15 +34,23 @@ class ListScreen(Dialog[tuple[Host, ...]]):
             area = TextArea(self.text, id="lines", tab_behavior="focus", compact=True)
             area.cursor_blink = False
             area.highlight_cursor_line = False
+            area.show_line_numbers = True
             yield area
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Add F10", id="take", action="screen.take", primary=True)
+            yield Buttons("Add")
 
     def action_take(self) -> None:
         """Read the list, and close with its machines if it can be read."""
         self.run_worker(self._read(), group="read", exclusive=True, exit_on_error=False)
+
+    def _mark(self, cause: str) -> None:
+        """Put the cursor on the first line that is wrong, and mark that line."""
+        found = _LINE.search(cause)
+        area = self.query_one("#lines", TextArea)
+        if found and 0 < int(found.group(1)) <= area.document.line_count:
+            place = int(found.group(1)) - 1
+            area.selection = Selection((place, len(area.document[place])), (place, 0))
+            area.focus()
 
     async def _read(self) -> None:
         try:
@@ -53,6 +58,7 @@ class ListScreen(Dialog[tuple[Host, ...]]):
                 self.query_one("#lines", TextArea).text
             )
         except Problem as problem:
-            self.query_one("#wrong", Static).update(f"{problem.cause}. {problem.remedy}")
+            self.wrong(f"{problem.cause.rstrip('.')}. {problem.remedy}")
+            self._mark(problem.cause)
             return
         self.dismiss(hosts)

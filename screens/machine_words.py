@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.hosts.model import Host
     from screens.services import Tried
-
-CONSOLE_COMMAND: Final = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-"""What shows the fingerprint on the machine's own console."""
 
 
 def tried_words(tried: Tried) -> tuple[str, str]:

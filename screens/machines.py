@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -23,6 +23,7 @@ from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
 from screens.widgets.rail import Rail
 from screens.wizard import StepId
+from screens.words import listed
 
 
 class MachinesScreen(StepScreen):
@@ -58,7 +59,9 @@ class MachinesScreen(StepScreen):
     def compose_body(self) -> ComposeResult:
         """A line to type in, and the list."""
         yield Field("Add a machine", id="add", example="ubuntu@10.10.0.14, or a name")
-        yield Board((Column("machine", 14), Column("address", 22), Column("")), id="machines")
+        yield Board(
+            (Column("machine", 14, name=True), Column("address", 22), Column("")), id="machines"
+        )
         yield Static("", id="state", markup=False)
 
     def on_mount(self) -> None:
@@ -68,6 +71,22 @@ class MachinesScreen(StepScreen):
         self.query_one("#add", Line).focus()
         self._show()
         self._try([host for host in self.hosts if host.name not in self.memory.tried])
+
+    def step_keys(self) -> Sequence[Key]:
+        """Those of the list where the cursor is in it."""
+        if self.query("#machines:focus"):
+            return (
+                Key("Enter", "Change", "screen.change"),
+                Key("Del", "Take off", "screen.drop"),
+                Key("r", "Again", "screen.retry"),
+                Key("/", "Filter", "screen.seek"),
+                *self.KEYS,
+            )
+        return self.KEYS
+
+    def action_change(self) -> None:
+        """Enter on the list."""
+        self.query_one("#machines", Board).action_choose()
 
     def collect(self) -> Answers:
         """The machines and the shared login."""
@@ -108,10 +127,31 @@ class MachinesScreen(StepScreen):
                 line.cursor_position = len(text)
             raise
 
+    def _remember(self, text: str) -> None:
+        """Keep the list and the login as they are, so that what comes now can be taken back."""
+        hosts, login, credentials = list(self.hosts), self.login, self.memory.credentials
+        tried = dict(self.memory.tried)
+        answers = self.answers
+
+        def back() -> None:
+            self.hosts, self.login, self.memory.credentials = hosts, login, credentials
+            for host in hosts:
+                if host.name in tried:
+                    self.memory.tried.setdefault(host.name, tried[host.name])
+            self.wizard.answers = replace(self.answers, roles=answers.roles)
+            self._show()
+            self._keep()
+            self._try([host for host in hosts if host.name not in self.memory.tried])
+
+        self.slip(text, back)
+
     def _add(self, hosts: Iterable[Host]) -> None:
         """Take machines onto the list; raises InputProblem for a name or address twice."""
         new = tuple(hosts)
-        self.hosts = list(joined(self.hosts, new))
+        wanted = list(joined(self.hosts, new))
+        if new:
+            self._remember("Added " + listed([host.name for host in new]))
+        self.hosts = wanted
         self.say("")
         self._show(new[-1].name if new else None)
         self._keep()
@@ -200,6 +240,7 @@ class MachinesScreen(StepScreen):
         from screens.login import LoginAnswer
 
         if isinstance(answer, LoginAnswer):
+            self._remember("Changed the login")
             self.login = answer.login
             self.memory.credentials = answer.credentials
             # Another login may see more, or less.
@@ -219,6 +260,7 @@ class MachinesScreen(StepScreen):
     def _replace(self, old: Host, new: Host | None) -> None:
         if new is None or new == old or old not in self.hosts:
             return
+        self._remember(f"Changed {old.name}")
         self.hosts[self.hosts.index(old)] = new
         self.memory.tried.pop(old.name, None)
         self.memory.confirmed.discard(old.name)
@@ -233,6 +275,7 @@ class MachinesScreen(StepScreen):
         if not board.has_focus or board.key is None:
             return
         name = board.key
+        self._remember(f"Took off {name}")
         self.hosts = [host for host in self.hosts if host.name != name]
         for known in (self.memory.tried, self.memory.seen, self.trying):
             known.pop(name, None)
@@ -283,9 +326,12 @@ class MachinesScreen(StepScreen):
         board = self.query_one("#machines", Board)
         name = max((len(host.name) for host in self.hosts), default=8)
         end = max((len(host.endpoint) for host in self.hosts), default=8)
+        # The names and addresses take what they need, as long as the answer keeps half the line.
+        half = max((board.size.width or self.app.size.width - 18) // 2, 30)
+        end = min(end, max(half - max(name, 7) - 2, 21))
         board.set_columns(
-            (Column("machine", min(max(name, 7), 18)), Column("address", min(end, 21)),
-             Column("does it answer?"))
+            (Column("machine", min(max(name, 7), max(half - end - 2, 12)), name=True),
+             Column("address", end, name=True), Column("does it answer?"))
         )  # fmt: skip
         board.display = bool(self.hosts)
         board.set_rows([self._row(host) for host in self.hosts], keep=keep)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from foundation.problems import Problem
 from preflight.assessment import HostResult
 from preflight.findings import Finding
 from preflight.report.areas import AREAS, Area, Mark, area_rank, mark_of, worst
-from preflight.report.words import clean
+from preflight.report.words import clean, is_waived
 from screens.widgets.board import Cell, Column, Row
 from screens.words import by_weight, finding_word, to_mend
 
@@ -27,7 +28,6 @@ NARROW: Final = (
     Area("disks", "disk", ("disk", "raid", "space", "filesystem")),
     Area("NICs", "NIC", ("nic",)),
     Area("ports", "port", ("port",)),
-    Area("network", "net", ("network", "route", "dns", "firewall", "mesh", "internet", "proxy")),
     Area(
         "system",
         "OS",
@@ -36,9 +36,10 @@ NARROW: Final = (
             "kernel", "module", "sysctl", "cgroup", "security", "limits",
         ),
     ),
+    Area("network", "net", ("network", "route", "dns", "firewall", "mesh", "internet", "proxy")),
     Area("time", "time", ("time", "clock")),
 )  # fmt: skip
-"""The columns where there is little room; what none of them gathers goes into a last one."""
+"""The columns where there is little room, in the same order; a last one has what none gathers."""
 
 WORDS: Final = {
     Mark.NONE: ("", "muted"),
@@ -63,23 +64,45 @@ class Shape:
 
     def columns(self) -> tuple[Column, ...]:
         """The columns of the board."""
-        first = [Column("machine", self.name_width)]
+        first = [Column("machine", self.name_width, name=True)]
         if self.role_width:
             first.append(Column("plays", self.role_width))
-        middle = [Column(area.short, 4) for area in self.areas]
-        return (*first, *middle, Column("more" if self.rest else ""))
+        middle = [Column(area.short, max(4, len(area.short))) for area in self.areas]
+        return (*first, *middle, *((Column("more"),) if self.rest else ()), Column(""))
 
 
-def shape_for(width: int, names: Sequence[str], roles: Sequence[str]) -> Shape:
-    """The columns for a width in cells; names and roles are cut before areas are."""
-    longest = max((len(name) for name in (*names, BETWEEN_WORDS)), default=7)
+def shape_for(
+    width: int,
+    names: Sequence[str],
+    roles: Sequence[str],
+    present: Collection[str] | None = None,
+) -> Shape:
+    """The columns for a width in cells; names and roles are cut before areas are.
+
+    `present` are the parts in which anything was found; None while not all is judged. An area of
+    which nobody spoke has no column, and the room is the names'.
+    """
+    longest = max((cell_len(name) for name in (*names, BETWEEN_WORDS)), default=7)
     longest_role = max((len(role) for role in roles), default=0)
     if width >= 2 + 8 + 5 * (len(AREAS) + 1) + 8:
-        room = width - 5 * (len(AREAS) + 1) - 3
-        role = min(max(longest_role, 5), 16, room // 2)
-        return Shape(min(max(longest, 7), 20, room - role), role, AREAS, rest=True)
-    room = width - 5 * (len(NARROW) + 1) - 2
-    return Shape(min(max(longest, 7), max(room, 7)), 0, NARROW, rest=True)
+        areas, rest = _spoken_of(AREAS, present)
+        room = width - 5 * (len(areas) + rest) - 3
+        role = min(max(longest_role, 5), 24, room // 2)
+        return Shape(min(max(longest, 7), room - role), role, areas, rest=rest)
+    areas, rest = _spoken_of(NARROW, present)
+    room = width - 5 * (len(areas) + rest) - 2
+    return Shape(min(max(longest, 7), max(room, 7)), 0, areas, rest=rest)
+
+
+def _spoken_of(
+    areas: tuple[Area, ...], present: Collection[str] | None
+) -> tuple[tuple[Area, ...], bool]:
+    """The areas of which anything is known, and whether anything is left for a last column."""
+    if not present:
+        return areas, True
+    wanted = set(present)
+    kept = tuple(area for area in areas if wanted.intersection(area.gathers))
+    return kept, bool(wanted.difference(part for area in areas for part in area.gathers))
 
 
 def waiting_row(name: str, text: str = "waiting") -> Row:
@@ -135,12 +158,20 @@ def area_order(finding: Finding) -> int:
 
 def glance(title: str, findings: Iterable[Finding], problem: Problem | None = None) -> Content:
     """What is to mend, one sentence a line, the worst first."""
+    findings = list(findings)
     mend = by_weight(to_mend(findings))
     parts: list[str | tuple[str, str]] = [(f"{clean(title)}\n", "bold")]
     if problem is not None:
         parts.append(clean(f"{problem.title}: {problem.cause}. {problem.remedy}"))
         return Content.assemble(*parts)
-    if not mend:
+    waived = [finding for finding in findings if is_waived(finding)]
+    if not mend and not waived:
         parts.append("Everything is as asked.")
+    elif not mend:
+        parts.append(f"Nothing to mend, {len(waived)} waived:\n")
     parts += [f"{finding_word(finding):<5} {clean(finding.title)}\n" for finding in mend]
+    for finding in by_weight(waived):
+        waiver = finding.waiver
+        by = f", by {waiver.by} until {waiver.until.isoformat()}" if waiver else ""
+        parts.append(f"waived {clean(finding.title)}{clean(by)}\n")
     return Content.assemble(*parts)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.hosts.connection import Credentials
@@ -25,6 +27,34 @@ class Changed(StrEnum):
     DONE = "Machines were changed"
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What became of the machines, as the record of the site has it."""
+
+    state: Changed = Changed.NOTHING
+    by: str = ""
+    when: datetime | None = None
+    run: Path | None = None
+    """The folder of the run that changed them last."""
+
+    @property
+    def sentence(self) -> str:
+        """Whether anything was changed, when, and by whom; without a full stop."""
+        if self.state is Changed.NOTHING:
+            return self.state.value
+        by = f", by {self.by}" if self.by else ""
+        if self.state is Changed.NOW:
+            return self.state.value + by
+        return self.short + by
+
+    @property
+    def short(self) -> str:
+        """The same without the name, where there is little room."""
+        if self.state is Changed.DONE and self.when is not None:
+            return f"{self.state.value} on {self.when.day} {self.when:%b}"
+        return self.state.value
+
+
 @dataclass(slots=True)
 class Memory:
     """Results and secrets of one session; a new start learns them anew."""
@@ -35,6 +65,8 @@ class Memory:
     """By the machine's name: the last try."""
     confirmed: set[str] = field(default_factory=set)
     """Machines whose offered key a person confirmed on the trust step."""
+    consoles: str = ""
+    """What the machines' consoles said of their keys, as it was pasted."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """By the machine's name: the last look."""
     here: Seen | None = None
@@ -58,7 +90,8 @@ class Memory:
     """The installation of this session, under way or ended."""
     verified: Installing | None = None
     """The last verification of this session, after the installation."""
-    changed: Changed = Changed.NOTHING
+    changed: Touched = Touched()
+    """What the record of the site says was done to its machines."""
     last_words: list[str] = field(default_factory=list)
     """What to print after the screen is gone: the files written, the command that repeats it."""
 

@@ -13,6 +13,17 @@ from screens.services import Services
 from screens.wizard import StepId
 
 
+def is_recording(path: Path) -> bool:
+    """Whether a path is a run to look at: its folder, or a support bundle."""
+    if path.is_dir():
+        return (path / "plan.json").is_file()
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"\x1f\x8b"  # gzip (RFC 1952, 2.3.1)
+    except OSError:
+        return False
+
+
 async def open_file(path: Path, memory: Memory, services: Services) -> tuple[StepId, Answers]:
     """The step at which to go on, and the answers; facts go into the memory. Raises Problem."""
     if path.suffix.lower() == ".json":

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from foundation.problems import ExitCode, Problem
 from screens.answers import Answers, load_answers, save_answers
 from screens.dialogue import BackWanted, Dialogue, LeaveWanted
-from screens.memory import Changed, Memory
+from screens.memory import Memory
 from screens.opening import open_file
 from screens.services import Access, Order, Services
 from screens.wizard import (
@@ -51,6 +51,11 @@ class PlainWizard:
         """Do something to its end."""
         return self.runner.run(work)
 
+    def read_record(self) -> None:
+        """Read what was done to the site's machines."""
+        addresses = tuple(host.address for host in self.answers.machines)
+        self.memory.changed = self.wait(self.services.touched(addresses))
+
     def access(self) -> Access:
         """The machines as answered so far, with this session's secrets."""
         answers = self.answers
@@ -69,7 +74,8 @@ class PlainWizard:
     def run(self, site_file: Path | None) -> int:
         """From the welcome to the end; returns the exit code."""
         say = self.dialogue.say
-        say("Sitewright, in plain lines. Nothing has been changed on any machine.")
+        self.read_record()
+        say(f"Sitewright, in plain lines. {self.memory.changed.sentence}.")
         step = StepId.WELCOME
         if site_file is not None:
             step, self.answers = self.wait(open_file(site_file, self.memory, self.services))
@@ -79,7 +85,7 @@ class PlainWizard:
         self.keep_place()
         for line in self.memory.last_words:
             say(line)
-        say(f"Done. {self.memory.changed.value}.")
+        say(f"Done. {self.memory.changed.sentence}.")
         return int(ExitCode.DONE)
 
     def _take(self, step: StepId) -> StepId | None:
@@ -168,7 +174,7 @@ class PlainWizard:
         """An unfinished installation, as its own folder tells it; it is not begun again yet."""
         answers, plan = self.wait(self.services.reopen(run))
         self.answers = answers
-        self.memory.changed = Changed.DONE
+        self.read_record()
         self.memory.person = self.memory.person or self.services.person()
         self.memory.plan = plan
         self.memory.order = Order(answers, plan, self.access(), {}, self.memory.person, run)
@@ -189,7 +195,7 @@ _STEPS: Final[dict[StepId, Callable[[PlainWizard], StepId | None]]] = {
     StepId.WELCOME: PlainWizard.welcome,
     StepId.GOAL: _step("screens.plain_goal", "goal"),
     StepId.MACHINES: _step("screens.plain_machines", "machines"),
-    StepId.TRUST: _step("screens.plain_machines", "trust"),
+    StepId.TRUST: _step("screens.plain_trust", "trust"),
     StepId.PREFLIGHT: _step("screens.plain_results", "preflight"),
     StepId.SUMMARY: _step("screens.plain_results", "summary"),
     StepId.SETTINGS: _step("screens.plain_settings", "settings"),
@@ -220,12 +226,12 @@ def run_plain(
             return wizard.run(site_file)
         except LeaveWanted:
             wizard.keep_place()
-            talk.say(f"Your place is kept. {wizard.memory.changed.value}.")
+            talk.say(f"Your place is kept. {wizard.memory.changed.sentence}.")
             return int(ExitCode.DONE)
         except KeyboardInterrupt:
             wizard.keep_place()
             talk.say()
-            talk.say(f"Interrupted. Your place is kept. {wizard.memory.changed.value}.")
+            talk.say(f"Interrupted. Your place is kept. {wizard.memory.changed.sentence}.")
             return int(ExitCode.INTERRUPTED)
         except Problem:
             raise
@@ -233,7 +239,7 @@ def run_plain(
             from screens.crash import crash_sentence
 
             wizard.keep_place()
-            changed = wizard.memory.changed.value
+            changed = wizard.memory.changed.sentence
             print(crash_sentence(error, changed[:1].lower() + changed[1:]), file=sys.stderr)
             return int(ExitCode.OUR_ERROR)
         finally:

@@ -15,7 +15,6 @@ from screens.login_words import login_from
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.hosts.model import Host
     from screens.plain import PlainWizard
     from screens.wizard import StepId
@@ -25,7 +24,7 @@ def machines(wizard: PlainWizard) -> StepId | None:
     """Name machines until there are enough; each is tried at once."""
     talk = wizard.dialogue
     fresh = [host for host in wizard.answers.machines if host.name not in wizard.memory.tried]
-    _try(wizard, fresh)
+    try_machines(wizard, fresh)
     talk.say("Type a machine as user@address:port, or one of these words.")
     talk.say("this: this machine. file: read a file. login: user, key, passwords.")
     talk.say("list: read the list. remove: take one off. again: try all again. go: go on.")
@@ -49,7 +48,7 @@ def machines(wizard: PlainWizard) -> StepId | None:
                 case "remove":
                     _remove(wizard)
                 case "again":
-                    _try(wizard, wizard.answers.machines)
+                    try_machines(wizard, wizard.answers.machines)
                     _list(wizard, wizard.answers.machines)
                 case _:
                     _add(wizard, wizard.wait(wizard.services.hosts_from_text(answer)))
@@ -73,7 +72,7 @@ def _add(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
     wizard.answers = replace(wizard.answers, machines=joined(wizard.answers.machines, hosts))
     wizard.memory.forget_judgement()
     wizard.keep_place()
-    _try(wizard, hosts)
+    try_machines(wizard, hosts)
     _list(wizard, hosts)
 
 
@@ -128,11 +127,11 @@ def _login(wizard: PlainWizard) -> None:
     wizard.answers = replace(wizard.answers, login=new)
     wizard.memory.forget_results()
     wizard.keep_place()
-    _try(wizard, wizard.answers.machines)
+    try_machines(wizard, wizard.answers.machines)
     _list(wizard, wizard.answers.machines)
 
 
-def _try(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
+def try_machines(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
     """Try machines, all at once; the answers stand in the list."""
     wanted = {host.name for host in hosts}
     access = wizard.access()
@@ -145,75 +144,3 @@ def _try(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
         wizard.memory.tried.update({tried.host.name: tried for tried in found})
 
     wizard.wait(all_of_them())
-
-
-def trust(wizard: PlainWizard) -> StepId | None:
-    """Show every key, ask about those that are unknown, and write down what was confirmed."""
-    from screens.machine_words import CONSOLE_COMMAND
-
-    talk, memory = wizard.dialogue, wizard.memory
-    hosts = [host for host in wizard.answers.inventory() if not host.local]
-    _try(wizard, hosts)
-    talk.say("On each machine's own console:")
-    talk.command(CONSOLE_COMMAND)
-    unknown: list[HostKeyOffer] = []
-    for host in hosts:
-        tried = memory.tried[host.name]
-        offer = tried.offer
-        if offer is None:
-            cause = tried.problem.cause if tried.problem else "it was not asked"
-            talk.say(f"{host.name}: no key; {cause}.")
-        elif offer.state == "trusted":
-            talk.say(f"{host.name}: trusted, {offer.fingerprint}")
-        elif offer.state == "changed":
-            _changed(wizard, host, offer)
-        else:
-            unknown.append(offer)
-    confirmed = _ask_each(wizard, unknown)
-    if confirmed:
-        file = wizard.wait(wizard.services.trust(confirmed, wizard.access()))
-        talk.say(f"{len(confirmed)} confirmed, and kept in {file}.")
-        for offer in confirmed:
-            memory.seen.pop(offer.host.name, None)
-    left = [offer.host.name for offer in unknown if offer not in confirmed]
-    if left:
-        talk.say(f"Not confirmed, and so not logged in to: {', '.join(left)}.")
-    return None
-
-
-def _changed(wizard: PlainWizard, host: Host, offer: HostKeyOffer) -> None:
-    from screens.machine_words import removal_command
-
-    say = wizard.dialogue.say
-    say(f"{host.name}: the key has CHANGED, and a changed key cannot be accepted here.")
-    say(f"offered {offer.fingerprint}", indent="  ")
-    say(f"known   {offer.known_fingerprint} in {offer.known_in}", indent="  ")
-    say("Either it was set up anew, or somebody else answers in its place. Ask on its console.")
-    say("If it was set up anew, remove the old key:")
-    wizard.dialogue.command(removal_command(host, offer))
-
-
-def _ask_each(wizard: PlainWizard, unknown: list[HostKeyOffer]) -> list[HostKeyOffer]:
-    talk = wizard.dialogue
-    confirmed: list[HostKeyOffer] = []
-    for place, offer in enumerate(unknown):
-        talk.say(f"{offer.host.name}: unknown, {offer.algorithm}")
-        talk.say(offer.fingerprint, indent="  ")
-        rest = unknown[place:]
-        more = f", all for these {len(rest)}" if len(rest) > 1 else ""
-        while True:
-            answer = talk.ask(f"Is it the machine's own? yes, no{more}").lower()
-            if answer in ("yes", "y"):
-                confirmed.append(offer)
-                break
-            if answer in ("no", "n", ""):
-                break
-            if answer == "all" and more:
-                for other in rest[1:]:
-                    talk.say(f"{other.host.name}: {other.fingerprint}", indent="  ")
-                sure = talk.ask("Confirm all of them? yes or no").lower()
-                if sure in ("yes", "y"):
-                    return [*confirmed, *rest]
-            else:
-                talk.say("Answer yes or no.")
-    return confirmed

@@ -16,7 +16,7 @@ from installer.events import Event, Kind, Outcome
 from installer.steps.kind import Answer, Question
 from screens.dialogue import BackWanted, LeaveWanted
 from screens.file_words import HAND_OVER, shown_path, stem
-from screens.memory import Changed
+from screens.memory import Changed, Touched
 from screens.plain_settings import ask_name, ask_secrets
 from screens.run_words import progress_sentence, said, shown_name, titles_of
 from screens.wizard import StepId
@@ -237,7 +237,7 @@ async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
     async with wizard.services.installing(order, person) as work:
         memory.installed = work
         memory.order = replace(order, run=work.run.folder, take_over=False)
-        memory.changed = Changed.NOW
+        before, memory.changed = memory.changed, Touched(Changed.NOW, order.by)
         talk.say(f"The record of the installation: {shown_path(work.run.folder)}")
         talk.say("Ctrl-C stops it; what runs on machines goes on there and is found again.")
         work.engine.subscribe(lines)
@@ -249,7 +249,8 @@ async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
             deciding.cancel()
             lines.let_go()
             changed = bool(work.engine.state.changed)
-            memory.changed = Changed.DONE if changed else Changed.NOTHING
+            now = wizard.services.now()
+            memory.changed = Touched(Changed.DONE, order.by, now) if changed else before
     _tell_end(wizard, work, outcome)
     return outcome
 

@@ -134,7 +134,8 @@ class PlanScreen(StepScreen):
         from screens.begin import BeginScreen
 
         if sure and self.memory.plan is not None:
-            person = self.memory.person or self.services.person()
+            known = self.memory.person or self.services.person()
+            person = known or self.memory.changed.by
             self.app.push_screen(BeginScreen(self.memory.plan, person), self._begin)
 
     def _begin(self, by: str | None) -> None:

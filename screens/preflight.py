@@ -46,8 +46,10 @@ class PreflightScreen(StepScreen):
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("Enter", "Open", "screen.open"),
         Key("r", "Again", "screen.again"),
-        Key("f", "Filter", "screen.filter"),
+        Key("f", "To mend", "screen.filter"),
         Key("e", "Export", "screen.export"),
+        Key("/", "Filter", "screen.seek"),
+        Key("R", "All again", "screen.again_all"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Look again", show=False),
@@ -244,7 +246,9 @@ class PreflightScreen(StepScreen):
 
         width = self.query_one("#machines", Board).size.width or self.app.size.width - 18
         roles = [", ".join(result.roles) for result in self.results.values()]
-        return shape_for(width, [host.name for host in self.hosts], roles)
+        names = [host.name for host in self.hosts]
+        present = {part.area for result in self.results.values() for part in result.findings}
+        return shape_for(width, names, roles, present if self.between is not None else None)
 
     def _update(self, names: list[str]) -> None:
         if self.only_open:
@@ -258,6 +262,7 @@ class PreflightScreen(StepScreen):
 
     def _show(self, keep: str | None = None) -> None:
         """Draw every row anew, with the columns that fit."""
+        from preflight.report.areas import Mark, mark_of
         from screens.matrix import between_row
         from screens.words import to_mend
 
@@ -271,7 +276,10 @@ class PreflightScreen(StepScreen):
                 continue
             rows.append(self._row(host.name, shape))
         if self.between is not None and len(self.hosts) > 1:
-            rows.append(between_row(self.between, shape))
+            row = between_row(self.between, shape)
+            # What fails between them concerns all, and must not stand below sixty machines.
+            failing = any(mark_of(finding) is Mark.FAIL for finding in self.between)
+            rows.insert(0 if failing else len(rows), row)
         board.set_rows(rows, keep=keep)
         self._glance()
 
@@ -364,9 +372,18 @@ class PreflightScreen(StepScreen):
 
     # ---- waivers
 
-    def waive(self, waiver: Waiver) -> None:
-        """Take a waiver among the answers, and judge again with it."""
-        self.wizard.answers = replace(self.answers, waivers=(*self.answers.waivers, waiver))
+    def waive(self, check: str, host: str | None, waiver: Waiver | None) -> None:
+        """Take a waiver among the answers in the place of the one before, or take that one back.
+
+        The site is judged again with it.
+        """
+        before = self.answers.waivers
+        others = tuple(one for one in before if (one.check, one.host) != (check, host))
+        self._take_waivers((*others, waiver) if waiver is not None else others)
+        self.slip("", lambda: self._take_waivers(before))
+
+    def _take_waivers(self, waivers: tuple[Waiver, ...]) -> None:
+        self.wizard.answers = replace(self.answers, waivers=waivers)
         self.wizard.keep_place()
         self._refresh_question()
         self.assess()

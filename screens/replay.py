@@ -53,6 +53,8 @@ class Playback:
         self.longest_wait = longest_wait
         self.paused = False
         self.to_end = False
+        self.until = 0.0
+        """The moment of the record up to which everything comes at once."""
         self.ended = False
         self.time = 0.0
         """The moment of the record that is shown, Unix seconds."""
@@ -62,7 +64,8 @@ class Playback:
     def due(self, now: float) -> list[Event]:
         """The events whose time has come; `now` is a clock that only goes forward."""
         found: list[Event] = []
-        if self.ended or (self.paused and not self.to_end):
+        hurries = self.to_end or self.time < self.until
+        if self.ended or (self.paused and not hurries):
             return found
         while len(found) < AT_ONCE:
             if self._next is None:
@@ -76,7 +79,8 @@ class Playback:
                     # A screen that was held up does not hurry for more than a second.
                     gap = max(self._next.time - self.time, 0.0) / self.speed
                     self._due = max(self._due, now - 1.0) + min(gap, self.longest_wait)
-            if not self.to_end and self._due > now:
+            hurries = self.to_end or self._next.time <= self.until
+            if not hurries and (self._due > now or self.paused):
                 return found
             found.append(self._next)
             self.time = self._next.time
@@ -94,8 +98,11 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         Binding("plus,equals_sign", "faster(1)", "Faster", show=False),
         Binding("minus", "faster(-1)", "Slower", show=False),
         Binding("greater_than_sign", "to_end", "To the end", show=False),
+        Binding("less_than_sign", "from_beginning", "From the beginning", show=False),
+        Binding("comma", "jump(-60)", "A minute back", show=False),
+        Binding("full_stop", "jump(60)", "A minute on", show=False),
         Binding("x", "next_failure", "Next failure", show=False),
-        Binding("escape", "close_find", "Close the search", show=False),
+        Binding("escape,ctrl+p", "close_find", "Close the search, or leave", show=False),
         Binding("q,ctrl+q,ctrl+c", "leave", "Leave", show=False, priority=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
@@ -103,13 +110,21 @@ class ReplayScreen(LogActions, LastingScreen[None]):
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("Space", "Pause", "screen.pause"),
         Key("+ -", "Speed", "screen.faster(1)"),
-        Key(">", "To the end", "screen.to_end"),
+        Key("< >", "Begin, end", "screen.to_end"),
+        Key(", .", "A minute", "screen.jump(-60)"),
+        Key("x", "Failure", "screen.next_failure"),
         *LOG_KEYS,
         Key("q", "Quit", "screen.leave"),
     )
 
+    HELP: ClassVar[str] = "replay"
+    """The topic that F1 explains."""
+
     def __init__(self, run: Run, plan: Plan, name: str, speed: float, longest_wait: float) -> None:
         super().__init__()
+        self.back = False
+        """Whether there is a screen to go back to."""
+        self.longest_wait = longest_wait
         self.recorded = run
         self.plan = plan
         self.place_name = name
@@ -252,9 +267,31 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         """Everything that is left, at once."""
         self.playback.to_end = True
 
+    def action_from_beginning(self) -> None:
+        """Play it again from its beginning."""
+        self._play_to(0.0)
+
+    def action_jump(self, seconds: float) -> None:
+        """So many seconds of the record on, or back; it stands still there."""
+        if self.playback.time:
+            self._play_to(self.playback.time + seconds)
+            self.playback.paused = True
+            self._draw()
+
+    def _play_to(self, moment: float) -> None:
+        """Begin anew, and take everything up to a moment at once."""
+        speed = self.playback.speed
+        self.playback = Playback(read(self.recorded.journal), speed, self.longest_wait)
+        self.state, self.failures = RunState(), []
+        self.view.start_anew()
+        self.playback.until = moment
+        self._draw()
+
     def action_next_failure(self) -> None:
         """The failure of the next machine."""
-        if self.failures:
+        if not self.failures:
+            self.say("No step stands failed at this moment of the record.")
+        else:
             self.view.place = (self.view.place + 1) % len(self.failures)
             self._draw()
 
@@ -262,10 +299,15 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         """Close the line of the search."""
         if self.log_panel.finding:
             self.log_panel.close_find()
+        elif self.back:
+            self.action_leave()
 
     def action_leave(self) -> None:
-        """Leave; nothing needs to be kept."""
-        self.app.exit(int(ExitCode.DONE))
+        """Leave, or go back; nothing needs to be kept."""
+        if self.back:
+            self.dismiss(None)
+        else:
+            self.app.exit(int(ExitCode.DONE))
 
 
 class ReplayApp(FaceApp):
@@ -273,6 +315,7 @@ class ReplayApp(FaceApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", show=False, priority=True),
+        Binding("question_mark", "help", "Help", show=False),
     ]
 
     def __init__(self, screen: ReplayScreen) -> None:

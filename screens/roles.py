@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from preflight.sizing import shape_words
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Dialog
 from screens.widgets.board import Board, Cell, Column, Row
-from screens.widgets.press import Press
 
 if TYPE_CHECKING:
     from preflight.needs import SolutionNeeds
@@ -47,9 +46,7 @@ class RolesScreen(Dialog[tuple[str, ...]]):
             yield Static(
                 "Space ticks a role. Everything is judged again at once.", classes="dialog-note"
             )
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Take it F10", id="take", action="screen.take", primary=True)
+            yield Buttons("Take it")
 
     def _rows(self) -> list[Row]:
         return [

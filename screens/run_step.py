@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 
 from screens.log_actions import LogActions
+from screens.run_clock import waits_since
 from screens.step import StepScreen
 from screens.widgets.log_panel import LogPanel
 from screens.widgets.quiet import settle_memory
@@ -92,8 +93,11 @@ class RunStepScreen(LogActions, StepScreen):
         engine = work.engine
         if self.failures and not self.has_class("-failing"):
             self.say("")  # the room belongs to what failed now
-        # What does not run takes no longer.
+        # What does not run takes no longer, and neither does what waits for a person.
+        waits = waits_since(engine.state) if self.running else None
         now = self.services.now().timestamp() if self.running else engine.state.last_time
+        if waits is not None:
+            now = waits
         self.view.draw(
             Standing(
                 plan=engine.plan,
@@ -104,6 +108,7 @@ class RunStepScreen(LogActions, StepScreen):
                 ended=self.outcome,
                 running=self.running,
                 paused=engine.control.paused,
+                waits=waits,
             )
         )
         self.draw_place()
@@ -136,9 +141,9 @@ class RunStepScreen(LogActions, StepScreen):
         """Write a file; raises Problem."""
         await self.services.write_text(path, text)
 
-    def say(self, text: str, *, bad: bool = False) -> None:
+    def say(self, text: str, *, bad: bool = False, passing: bool = False) -> None:
         """A sentence in the panel."""
-        StepScreen.say(self, text, bad=bad)
+        StepScreen.say(self, text, bad=bad, passing=passing)
 
     def on_log_panel_told(self, event: LogPanel.Told) -> None:
         """What the log has to say."""

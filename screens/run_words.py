@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from foundation.durations import duration
+from installer.ansible.told import is_echo
 from installer.events import Event, Kind, Outcome
 from screens.plan_words import HERE
-from screens.widgets.board import Cell, Column, Row
+from screens.run_clock import at
+from screens.widgets.board import Cell, Column, Row, cut_end, cut_middle
 from screens.widgets.run_log import Said
 
 if TYPE_CHECKING:
+    from foundation.problems import Problem
     from installer.plan import Plan, PlannedStep
     from installer.running.progress import Progress, StageProgress, StepProgress
     from installer.running.state import RunState, Standing
@@ -37,10 +41,6 @@ _BAR: Final = 10
 """Characters of a bar; plain ones, so that it is the same in every look."""
 ONCE: Final = ("playbook", "confirm")
 """Kinds of step that run once for all their machines."""
-_TASK_TOLD: Final = re.compile(
-    r"(ok|changed|skipped|failed|unreachable|ignored|retry) on \S+ \(.*\)"
-)
-"""How a playbook's output says that a task ended on a machine."""
 
 
 def rail_rows(progress: Progress, state: RunState, now: float) -> list[Row]:
@@ -103,7 +103,12 @@ def done_of(progress: Progress) -> str:
 
 
 def progress_sentence(
-    progress: Progress, state: RunState, outcome: Outcome | None, *, paused: bool
+    progress: Progress,
+    state: RunState,
+    outcome: Outcome | None,
+    *,
+    paused: bool,
+    waits: float | None = None,
 ) -> str:
     """How far the whole run is, in one line."""
     done = done_of(progress)
@@ -116,7 +121,10 @@ def progress_sentence(
         return f"{text} {done}, {taken}."
     if paused:
         return f"Paused: what runs comes to its end, and nothing more begins. {done}."
-    return f"{done}, {taken} so far, about {duration(progress.left)} left."
+    left = f"about {duration(progress.left)} left"
+    if waits is not None:
+        return f"It waits for you since {at(waits)}. {done}, {taken} so far, then {left}."
+    return f"{done}, {taken} so far, {left}."
 
 
 ENDED: Final = {
@@ -158,7 +166,8 @@ def machine_rows(
         for each, step in found:
             if each == stand and each in ("running", "failed"):
                 standing = state.steps[step.stage, step.id, _runs_on(step, name)]
-                doing = tasks.doing.get(name) or copying(step, standing) or step.title
+                doing = tasks.doing.get(name, "") if each == "failed" else ""
+                doing = doing or task_of(step, standing) or copying(step, standing) or step.title
                 if each == "running":
                     each_usual = duration(usual[step.stage, step.id])
                     time = f"{duration(max(now - standing.started, 0))} of {each_usual}"
@@ -167,6 +176,13 @@ def machine_rows(
             doing = tasks.doing.get(name, "")
         rows.append(MachineRow(name, stand, doing, time))
     return tuple(rows)
+
+
+def task_of(step: PlannedStep, standing: Standing) -> str:
+    """The task of a playbook that is under way, as it was begun; empty where none was yet."""
+    if step.kind != "playbook" or standing.progress is None:
+        return ""
+    return standing.progress[2]
 
 
 def copying(step: PlannedStep, standing: Standing) -> str:
@@ -245,20 +261,21 @@ def grid(rows: Sequence[MachineRow], width: int) -> Content:
 
 def machine_lines(rows: Sequence[MachineRow], width: int) -> Content:
     """One line a machine: a sign, its name, what it is doing, for how long of how long."""
-    names = max((len(shown_name(row.name)) for row in rows), default=1)
+    names = max((cell_len(shown_name(row.name)) for row in rows), default=1)
+    names = min(names, max(width // 3, 8))
     parts: list[str | tuple[str, str]] = []
     for place, row in enumerate(rows):
+        name = set_cell_size(cut_middle(shown_name(row.name), names), names)
         words = row.doing or row.stand
         if row.stand == "failed":
             words = f"FAILED  {row.doing.removeprefix('failed: ')}"
         room = max(width - names - 4 - (len(row.time) + 1 if row.time else 0), 8)
-        if len(words) > room:
-            words = words[: room - 1] + "…"
+        words = set_cell_size(cut_end(words, room), room)
         sign = _SIGNS.get(row.stand, "-")
         if place:
             parts.append("\n")
-        parts.append((f"{sign} {shown_name(row.name):<{names}}  ", _STYLES.get(row.stand, "")))
-        parts.append((f"{words:<{room}}", "" if row.doing else "$text-muted"))
+        parts.append((f"{sign} {name}  ", _STYLES.get(row.stand, "")))
+        parts.append((words, "" if row.doing else "$text-muted"))
         if row.time:
             parts.append((f" {row.time}", "$text-muted"))
     return Content.assemble(*parts)
@@ -279,8 +296,32 @@ def places(failure: Failure, tasks: MachineTasks) -> str:
             else f"{', '.join(found[:5])} and {len(found) - 5} more"
         )
     if failure.host == HERE:
-        return "this machine"
+        return "here, where Sitewright runs"
     return failure.host or failure.problem.where or "the site"
+
+
+_SENTENCE: Final = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
+
+
+def why_and_do(problem: Problem, settings: Mapping[str, str]) -> tuple[str, str]:
+    """Why it failed, and what to do: a sentence that names a setting is a thing to do.
+
+    The author of a step writes both into one text; under Why a remedy is overlooked.
+    """
+    # The command's word has no place where a key does the same.
+    remedy = problem.remedy.replace(": sitewright resume", "").strip()
+    text = " ".join((problem.cause.strip().splitlines() or [""])[0].split())
+    sentences = _SENTENCE.split(text)
+    named = {
+        sentence: [name for name in settings if re.search(rf"\b{re.escape(name)}\b", sentence)]
+        for sentence in sentences[1:]
+    }
+    first = next((place for place, one in enumerate(sentences) if named.get(one)), len(sentences))
+    why, told = " ".join(sentences[:first]), " ".join(sentences[first:])
+    names = list(dict.fromkeys(name for found in named.values() for name in found))
+    now = ", ".join(f"{name} (now: {settings[name] or 'empty'})" for name in names)
+    way = f"To change {now}: s stops, then Esc leads back to Settings; nothing is done twice."
+    return why, " ".join(part for part in (told, way if names else "", remedy) if part)
 
 
 def failure_text(
@@ -288,21 +329,20 @@ def failure_text(
     place: int,
     titles: Mapping[str, str],
     tasks: MachineTasks,
+    settings: Mapping[str, str] | None = None,
 ) -> Content:
-    """What, where, why, what to do, and the last lines."""
+    """What, where, why, what to do, and the last lines; `settings` are those of the plan."""
     failure = failures[place]
     problem = failure.problem
     what = titles.get(f"{failure.stage}/{failure.step}", failure.step) or "The stage was not begun"
     number = f" {place + 1} of {len(failures)}" if len(failures) > 1 else ""
-    cause = problem.cause.strip().splitlines()
+    cause, remedy = why_and_do(problem, settings or {})
     parts: list[str | tuple[str, str]] = [
         (f"FAILED{number}: {what}", "bold $error"),
         "\n", ("Where: ", "bold"), places(failure, tasks),
-        "\n", ("Why: ", "bold"), cause[0] if cause else problem.title,
+        "\n", ("Why: ", "bold"), cause or problem.title,
     ]  # fmt: skip
-    if problem.remedy:
-        # The command's word has no place where a key does the same.
-        remedy = problem.remedy.replace(": sitewright resume", "")
+    if remedy:
         parts += ["\n", ("Do: ", "bold"), remedy]
     lines = failure.lines[-_LAST_LINES:]
     if lines:
@@ -329,7 +369,7 @@ def said(event: Event, width: int) -> Said | None:
     match event.kind:
         case Kind.LINE:
             text = str(data.get("text"))
-            if name == HERE and _TASK_TOLD.match(text):
+            if name == HERE and is_echo(text):
                 return None  # the same comes as a task of the machine itself
             unit = f"{data.get('unit')}: " if data.get("unit") else ""
             return Said(name, f"{host}| {unit}{text}")
@@ -337,8 +377,9 @@ def said(event: Event, width: int) -> Said | None:
             status, sentence = told("status"), told("sentence")
             tone = "fail" if status in ("failed", "unreachable") else ""
             tone = "muted" if status in ("ok", "skipped") else tone
-            words = f"{host}. {told('task')}: {status}"
-            return Said(name, f"{words} {sentence}" if sentence else words, tone)
+            # How it ended comes first: a narrow log cuts the end off.
+            words = f"{host}. {status:<7} {told('task')}"
+            return Said(name, f"{words}: {sentence}" if sentence else words, tone)
         case Kind.STAGE_STARTED:
             return Said("", f"== {told('title')}", "accent")
         case Kind.STEP_STARTED:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from preflight.needs import SolutionNeeds
     from screens.answers import Answers
     from screens.bundle_seen import BundleSeen, Going, Place, ToMake
+    from screens.memory import Touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,9 @@ class Services(Protocol):
 
     async def reopen(self, run: Path) -> tuple[Answers, Plan]:
         """The answers and the plan of a run, to go on with it."""
+
+    async def touched(self, addresses: Sequence[str]) -> Touched:
+        """What the record here says was done to machines; to any, where none is named."""
 
     async def recall(self, run: Path) -> tuple[RunState, tuple[Event, ...]]:
         """Where a run stands by its record, and the last events in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -47,6 +48,17 @@ class SettingsScreen(StepScreen):
         Binding("n", "say_yes('no')", "No", show=False),
     ]
 
+    def step_keys(self) -> Sequence[Key]:
+        """Those of a choice where the setting is one; letters are typed into the others."""
+        move = Key("Up,Down", "Setting", "screen.move(1)")
+        if self.current is None:
+            return (move, Key("Enter", "Show, hide", "screen.other(1)"))
+        if self.form is None or not self.form.options(self.current):
+            return (move, Key("Enter", "The next", "screen.move(1)"))
+        answer = (Key("y n", "Answer", "screen.other(1)"),)
+        more = answer if self.current.type == "yes-no" else ()
+        return (move, Key("Space", "Other", "screen.other(1)"), *more)
+
     def __init__(self) -> None:
         super().__init__()
         self.form: Form | None = None
@@ -80,7 +92,9 @@ class SettingsScreen(StepScreen):
         rows = self._rows(self.form)
         if not rows:
             self.query_one("#setting", Static).update("This solution asks for no settings.")
-        self.query_one("#settings", Board).set_rows(rows)
+        board = self.query_one("#settings", Board)
+        self._fit_columns(board)
+        board.set_rows(rows)
         wrong = self.form.first_wrong()
         if wrong is not None:
             self.query_one("#settings", Board).move_to(wrong.name)
@@ -105,11 +119,26 @@ class SettingsScreen(StepScreen):
         if self.form is None:
             return
         board = self.query_one("#settings", Board)
+        self._fit_columns(board)
         rows = self._rows(self.form)
         if [row.key for row in rows] == [row.key for row in board.rows]:
             board.update_rows(rows)
         else:
             board.set_rows(rows)
+
+    def _fit_columns(self, board: Board) -> None:
+        """The titles take what they need, as long as the values keep half of the line."""
+        if self.form is None:
+            return
+        longest = max((len(setting.title) for setting in self.form.asked()), default=7)
+        room = max((board.size.width or self.app.size.width - 20) // 2, 34)
+        columns = (Column("setting", min(max(longest, 20), room)), Column("value"))
+        if columns != board.columns:
+            board.set_columns(columns)
+
+    def on_resize(self) -> None:
+        """Another width for the titles."""
+        self.call_after_refresh(self._draw)
 
     def on_board_highlighted(self, event: Board.Highlighted) -> None:
         """Keep what stands in the line, and put the next setting into it."""
@@ -178,6 +207,7 @@ class SettingsScreen(StepScreen):
         if form is None or setting is None:
             field.display = False
             return
+        self.call_after_refresh(self.refresh_keys)
         self.query_one("#setting", Static).update(setting.title)
         typed = not form.options(setting)
         field.display = typed
@@ -334,5 +364,7 @@ def _secret_wrong(setting: Setting, text: str) -> str:
 
 def _refused(setting: Setting, sentence: str) -> InputProblem:
     return InputProblem(
-        sentence.rstrip("."), where=setting.title, remedy="It stands under the cursor now."
+        sentence.rstrip("."),
+        where=setting.title,
+        remedy="Mend it in the line below; the cursor is there now.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
@@ -14,8 +14,9 @@ from textual.worker import Worker, WorkerState
 from foundation.problems import Problem
 from screens.answers import Answers
 from screens.late import LastingScreen
-from screens.memory import Changed, Memory
+from screens.memory import Memory, Touched
 from screens.services import Access, Services
+from screens.widgets.board import Board
 from screens.widgets.headline import Headline
 from screens.widgets.keys import Key, KeyLine
 from screens.widgets.press import Press
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 COMMON_KEYS = (
-    Key("F1", "Help", "app.help"),
+    Key("F1 ?", "Help", "app.help"),
     Key("F4", "Look", "app.look"),
-    Key("Esc", "Back", "screen.back"),
-    Key("F10", "Next", "screen.next"),
+    Key("Esc ^P", "Back", "screen.back"),
+    Key("F10 ^N", "Next", "screen.next"),
     Key("^Q", "Quit", "app.leave"),
 )
 
@@ -46,12 +47,18 @@ class StepScreen(LastingScreen[None]):
     NEXT: ClassVar[str] = "Next"
     CSS_PATH: ClassVar[str | None] = None
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+b", "back", "Back", show=False),
+        Binding("escape,ctrl+b,ctrl+p", "back", "Back", show=False),
+        Binding("z,ctrl+z", "undo", "Take back the last", show=False),
         Binding("f10,ctrl+n", "next", "Next", show=False, priority=True),
         Binding("q", "app.leave", "Quit", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual-height"), (34, "-high")]  # noqa: RUF012 - Textual's own type
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slips: list[tuple[str, Callable[[], None]]] = []
+        """What was done on this step and can be taken back, the last at the end."""
 
     @property
     def wizard(self) -> SitewrightApp:
@@ -86,7 +93,9 @@ class StepScreen(LastingScreen[None]):
     def compose(self) -> ComposeResult:
         """The frame; a step fills its body."""
         step = step_of(self.STEP)
-        yield Headline(self.answers.name, self.memory.changed.value, self.answers.short_name)
+        changed = self.memory.changed
+        answers = self.answers
+        yield Headline(answers.name, changed.sentence, answers.short_name, changed.short)
         yield Strip(self.STEP, self.answers)
         with Horizontal(id="frame"):
             yield Rail(self.STEP, self.answers)
@@ -120,13 +129,55 @@ class StepScreen(LastingScreen[None]):
         """The answers with what this step adds; raises Problem if something typed is wrong."""
         return self.answers
 
-    def say(self, text: str, *, bad: bool = False) -> None:
-        """A sentence in the panel; it stays until something else is said."""
-        self.panel.note(text, bad=bad)
+    def say(self, text: str, *, bad: bool = False, passing: bool = False) -> None:
+        """A sentence in the panel; it stays until something else is said.
+
+        One that is `passing` is true only while something is under way, and goes with that.
+        """
+        self.panel.note(text, bad=bad, passing=passing)
 
     def show_problem(self, problem: Problem) -> None:
         """A problem in the panel."""
         self.panel.show(problem)
+
+    def on_descendant_focus(self) -> None:
+        """The keys are those that work where the cursor is."""
+        self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """Say anew which keys mean something."""
+        slip = (Key("z", "Take back", "screen.undo"),) if self.slips else ()
+        for line in self.query("#step-keys").results(KeyLine):
+            line.show((*self.step_keys(), *slip))
+
+    def action_seek(self) -> None:
+        """/: the rows alone that hold some words, in the list with the cursor or the first one."""
+        boards = [board for board in self.query(Board) if board.filters and board.display]
+        for board in sorted(boards, key=lambda one: not one.has_focus)[:1]:
+            board.focus()
+            board.action_seek()
+
+    # ---- slips
+
+    def slip(self, text: str, back: Callable[[], None]) -> None:
+        """Remember how to take back what was just done, as long as this step is open; say it."""
+        self.slips.append((text, back))
+        self.refresh_keys()
+        if text:
+            self.say(f"{text}. z puts it back.")
+
+    def take_back(self) -> str:
+        """Take back what was done last; a sentence that says so."""
+        if not self.slips:
+            return "There is nothing to take back on this step."
+        text, back = self.slips.pop()
+        back()
+        self.refresh_keys()
+        return f"Put back as it was before: {text}." if text else "Put back as it was before."
+
+    def action_undo(self) -> None:
+        """z, or Ctrl+Z: take back what was done last on this step."""
+        self.say(self.take_back())
 
     def run_quietly(self, work: Awaitable[Result], *, group: str, name: str = "") -> Worker[Result]:
         """Start work that the screen outlives: exclusive in its group, its errors handled."""
@@ -163,7 +214,7 @@ class StepScreen(LastingScreen[None]):
         """Show the site's name in the headline, after an answer changed it."""
         self.query_one(Headline).show(site=self.answers.name, short=self.answers.short_name)
 
-    def tell_changed(self, changed: Changed) -> None:
+    def tell_changed(self, changed: Touched) -> None:
         """Say in the headline what has been changed on machines."""
         self.memory.changed = changed
-        self.query_one(Headline).show(changed=changed.value)
+        self.query_one(Headline).show(changed=changed.sentence, shorter=changed.short)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -197,8 +197,12 @@ class SummaryScreen(StepScreen):
     def _take_roles(self, name: str, roles: tuple[str, ...] | None) -> None:
         if roles is None:
             return
-        given = {**self.answers.roles, name: roles}
-        self.wizard.answers = replace(self.answers, roles=given)
+        before = self.answers.roles
+        self._give_roles({**before, name: roles})
+        self.slip("", lambda: self._give_roles(before))
+
+    def _give_roles(self, given: Mapping[str, tuple[str, ...]]) -> None:
+        self.wizard.answers = replace(self.answers, roles=dict(given))
         self.wizard.keep_place()
         # Other machines may take over other roles, and ports matter between roles.
         self.memory.assigned = None

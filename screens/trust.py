@@ -1,40 +1,49 @@
-"""Trust: the machines' host keys beside what was known, confirmed one by one or all at once."""
+"""Trust: the machines' host keys beside what was known and what their consoles said."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from screens.machine_words import CONSOLE_COMMAND, removal_command
 from screens.services import Access, Tried
 from screens.step import StepScreen
+from screens.trust_words import WHOLE, offer_text, pasted_words, row_words, twins
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key
 from screens.wizard import StepId
+from screens.words import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from foundation.hosts.fingerprints import Comparison
     from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.hosts.model import Host
 
 
 class TrustScreen(StepScreen):
-    """Fingerprints to compare."""
+    """Fingerprints to compare, by eye or by what the consoles said."""
 
     STEP = StepId.TRUST
     CSS_PATH = "trust.tcss"
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("Space", "Confirm", "screen.confirm"),
+        Key("p", "Paste", "screen.paste"),
         Key("a", "All", "screen.all"),
+        Key("y", "Copy command", "screen.copy_command"),
         Key("r", "Ask again", "screen.retry"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "confirm", "Confirm", show=False),
         Binding("a", "all", "Confirm all", show=False),
+        Binding("p", "paste", "Paste what consoles said", show=False),
+        Binding("y", "copy_command", "Copy the command for the consoles", show=False),
         Binding("r", "retry", "Ask again", show=False),
     ]
 
@@ -42,7 +51,12 @@ class TrustScreen(StepScreen):
         super().__init__()
         self.asking: dict[str, int] = {}
         self.attempt = 0
-        self.name_width = 7
+        self.same: Mapping[str, tuple[str, ...]] = {}
+        """By machine: the others that show one of its keys."""
+        self.said: dict[str, Comparison] = {}
+        """By machine: its keys beside what the consoles said; empty before anything was pasted."""
+        self.looked: set[str] = set()
+        """Machines whose keys stood under the cursor."""
 
     def compose_body(self) -> ComposeResult:
         """The keys, and the one under the cursor in full."""
@@ -53,15 +67,15 @@ class TrustScreen(StepScreen):
     def on_mount(self) -> None:
         """Show what the tries brought, and ask those that brought nothing yet."""
         hosts = self._hosts()
-        self.name_width = min(max((len(host.name) for host in hosts), default=7), 16)
-        board = self.query_one("#keys-board", Board)
-        board.set_columns(
-            (Column("", 3), Column("machine", max(self.name_width, 7)), Column("key"))
-        )
-        board.set_rows([self._row(host) for host in hosts])
-        board.focus()
+        self._compare()
+        self._show()
+        self.query_one("#keys-board", Board).focus()
         self._ask([host for host in hosts if self._offer(host) is None])
         self._explain()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Whole fingerprints where there is room for them."""
+        self.call_after_refresh(self._show)
 
     def _hosts(self) -> list[Host]:
         return [host for host in self.answers.inventory() if not host.local]
@@ -69,6 +83,28 @@ class TrustScreen(StepScreen):
     def _offer(self, host: Host) -> HostKeyOffer | None:
         tried = self.memory.tried.get(host.name)
         return tried.offer if tried is not None else None
+
+    def _offers(self) -> list[HostKeyOffer]:
+        return [offer for host in self._hosts() if (offer := self._offer(host)) is not None]
+
+    def _unknown(self) -> list[HostKeyOffer]:
+        return [offer for offer in self._offers() if offer.state == "unknown"]
+
+    # ---- the list
+
+    @property
+    def _name_width(self) -> int:
+        """The longest name, as far as a whole fingerprint keeps its room; see `row_words`."""
+        width = self.query_one("#keys-board", Board).size.width or self.app.size.width - 18
+        longest = max((len(host.name) for host in self._hosts()), default=7)
+        return min(max(longest, 7), max(width // 3, width - 6 - 18 - WHOLE - 30, 12))
+
+    def _show(self) -> None:
+        board = self.query_one("#keys-board", Board)
+        board.set_columns(
+            (Column("", 3), Column("machine", self._name_width, name=True), Column("key"))
+        )
+        board.set_rows([self._row(host) for host in self._hosts()])
 
     def _row(self, host: Host) -> Row:
         tried = self.memory.tried.get(host.name)
@@ -78,13 +114,14 @@ class TrustScreen(StepScreen):
         if tried is None or offer is None:
             cause = tried.problem.cause if tried and tried.problem else "not asked yet"
             return Row(host.name, (Cell(" - "), Cell(host.name), Cell(f"no key: {cause}", "warn")))
-        confirmed = host.name in self.memory.confirmed
-        mark, word, tone = {
-            "trusted": ("[x]", "trusted", "pass"),
-            "unknown": ("[x]", "confirmed", "pass") if confirmed else ("[ ]", "unknown", "warn"),
-            "changed": (" ! ", "CHANGED", "fail"),
-        }[offer.state]
-        text = f"{word:<9} {offer.fingerprint.removeprefix('SHA256:')}"
+        width = self.query_one("#keys-board", Board).size.width - self._name_width - 7
+        mark, text, tone = row_words(
+            offer,
+            confirmed=host.name in self.memory.confirmed,
+            same_as=self.same.get(host.name, ()),
+            comparison=self.said.get(host.name),
+            width=width,
+        )
         return Row(host.name, (Cell(mark), Cell(host.name), Cell(text, tone)))
 
     # ---- asking
@@ -95,7 +132,7 @@ class TrustScreen(StepScreen):
             self.attempt += 1
             self.asking[host.name] = self.attempt
             self.run_quietly(self._ask_one(host, access, self.attempt), group=f"ask {host.name}")
-        self._update(hosts)
+        self._update()
 
     async def _ask_one(self, host: Host, access: Access, attempt: int) -> None:
         tried: Tried = await self.services.try_machine(host, access)
@@ -106,20 +143,78 @@ class TrustScreen(StepScreen):
         if tried.offer is None or before is None or before.public_key != tried.offer.public_key:
             # What a person confirmed was another key than the one offered now.
             self.memory.confirmed.discard(host.name)
+            self.looked.discard(host.name)
         self.memory.tried[host.name] = tried
-        self._update([host])
+        self._compare()
+        self._update()
 
-    def _update(self, hosts: list[Host]) -> None:
+    def _update(self) -> None:
+        """Draw every row anew: what one machine shows may be what another shows too."""
         board = self.query_one("#keys-board", Board)
-        board.update_rows([self._row(host) for host in hosts])
-        if board.key in {host.name for host in hosts}:
-            self._explain()
+        board.update_rows([self._row(host) for host in self._hosts()])
+        self._explain()
 
     def action_retry(self) -> None:
         """Ask the machine under the cursor again."""
         host = self._under_cursor()
         if host is not None:
             self._ask([host])
+
+    # ---- what the consoles said
+
+    def action_paste(self) -> None:
+        """Open the place for what the consoles said."""
+        self._open_paste(self.memory.consoles)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted over the list opens in that place, to look at first."""
+        event.stop()
+        if event.text.strip():
+            self._open_paste(event.text)
+
+    def _open_paste(self, text: str) -> None:
+        from screens.paste_console import PasteScreen
+
+        self.app.push_screen(PasteScreen(text), self._take_paste)
+
+    def _take_paste(self, text: str | None) -> None:
+        if text is None:
+            return
+        from foundation.hosts.fingerprints import read_console
+
+        self._remember()
+        for name, said in self.said.items():
+            if said.verdict == "agrees":
+                self.memory.confirmed.discard(name)  # it hung on the text before
+        self.memory.consoles = text
+        self._compare()
+        for name, said in self.said.items():
+            if said.verdict == "agrees":
+                self.memory.confirmed.add(name)
+            elif said.verdict == "differs":
+                self.memory.confirmed.discard(name)
+        self._update()
+        words = read_console(text, self._hosts())
+        bad = any(said.verdict == "differs" for said in self.said.values())
+        sentence = pasted_words(self.said, words.shortcomings()) if text.strip() else ""
+        self.say(sentence, bad=bad)
+
+    def _compare(self) -> None:
+        """Hold the keys against each other, and against what the consoles said."""
+        from foundation.hosts.fingerprints import compare, read_console
+
+        self.same = twins(self._offers())
+        self.said = {}
+        if self.memory.consoles.strip():
+            words = read_console(self.memory.consoles, self._hosts())
+            self.said = {said.offer.host.name: said for said in compare(self._unknown(), words)}
+
+    def action_copy_command(self) -> None:
+        """What prints every fingerprint of a machine, into the clipboard of the terminal."""
+        from foundation.hosts.hostkeys import ALL_KEYS_COMMAND
+
+        self.app.copy_to_clipboard(ALL_KEYS_COMMAND)
+        self.say(f"Copied, where the terminal allows it: {ALL_KEYS_COMMAND}")
 
     # ---- confirming
 
@@ -138,48 +233,77 @@ class TrustScreen(StepScreen):
         offer = self._offer(host) if host is not None else None
         if host is None or offer is None:
             return
+        said = self.said.get(host.name)
         if offer.state == "changed":
             self.say(
                 f"The key of {host.name} has changed, and a changed key cannot be accepted here. "
                 "What to do stands beside it.",
                 bad=True,
             )
+        elif said is not None and said.verdict == "differs":
+            self.say(
+                f"{host.name} shows another key than its console said, and cannot be confirmed. "
+                "Press p to correct what was pasted, or r to ask the machine again.",
+                bad=True,
+            )
         elif offer.state == "unknown":
+            self._remember()
             self.memory.confirmed.symmetric_difference_update({host.name})
-            self._update([host])
+            self._update()
 
     def action_all(self) -> None:
         """Confirm every unknown key, after a look at the list."""
         from screens.confirm_keys import ConfirmKeysScreen
 
-        unknown = [
-            (host.name, offer)
-            for host in self._hosts()
-            if (offer := self._offer(host)) is not None and offer.state == "unknown"
-        ]
-        if not unknown:
+        offers = [offer for offer in self._unknown() if self._may_confirm(offer)]
+        if not offers:
             self.say("There is no unknown key to confirm.")
             return
-        self.app.push_screen(ConfirmKeysScreen([offer for _, offer in unknown]), self._confirm_all)
+        unseen = [o.host.name for o in offers if o.host.name in self.same.keys() - self.looked]
+        if unseen:
+            self.query_one("#keys-board", Board).move_to(unseen[0])
+            self.say(
+                f"{listed(unseen)}: several machines show one key. Look at each with the cursor "
+                "before all are confirmed at once.",
+                bad=True,
+            )
+            return
+        self.app.push_screen(ConfirmKeysScreen(offers), self._confirm_all)
+
+    def _remember(self) -> None:
+        """Keep what is confirmed and what was pasted, so that it can be taken back."""
+        confirmed, consoles = set(self.memory.confirmed), self.memory.consoles
+
+        def back() -> None:
+            self.memory.confirmed.clear()
+            self.memory.confirmed |= confirmed
+            self.memory.consoles = consoles
+            self._compare()
+            self._update()
+
+        self.slip("", back)
+
+    def _may_confirm(self, offer: HostKeyOffer) -> bool:
+        said = self.said.get(offer.host.name)
+        return said is None or said.verdict != "differs"
 
     def _confirm_all(self, sure: bool | None) -> None:
         if sure:
-            hosts = self._hosts()
-            for host in hosts:
-                offer = self._offer(host)
-                if offer is not None and offer.state == "unknown":
-                    self.memory.confirmed.add(host.name)
-            self._update(hosts)
+            self._remember()
+            self.memory.confirmed |= {
+                offer.host.name for offer in self._unknown() if self._may_confirm(offer)
+            }
+            self._update()
 
     def action_next(self) -> None:
         """Write the confirmed keys down, and go on."""
-        offers = [
-            offer
-            for host in self._hosts()
-            if host.name in self.memory.confirmed
-            and (offer := self._offer(host)) is not None
-            and offer.state == "unknown"
-        ]
+        offers: list[HostKeyOffer] = []
+        for offer in self._unknown():
+            name = offer.host.name
+            if name in self.memory.confirmed and self._may_confirm(offer):
+                # Where the console told a key, that one was compared, whatever type is shown.
+                told = self.said[name].agreeing if name in self.said else ()
+                offers += told or [offer]
         self.run_quietly(self._trust(offers), group="trust")
 
     async def _trust(self, offers: list[HostKeyOffer]) -> None:
@@ -193,52 +317,20 @@ class TrustScreen(StepScreen):
 
     # ---- showing
 
-    def on_board_highlighted(self, _event: Board.Highlighted) -> None:
+    def on_board_highlighted(self, event: Board.Highlighted) -> None:
         """Show the key under the cursor in full."""
+        self.looked.add(event.key)
         self._explain()
 
     def _explain(self) -> None:
         host = self._under_cursor()
         text: Content | str = ""
         if host is not None:
-            text = offer_text(host, self.memory.tried.get(host.name))
+            text = offer_text(
+                host,
+                self.memory.tried.get(host.name),
+                same_as=self.same.get(host.name, ()),
+                comparison=self.said.get(host.name),
+            )
         self.query_one("#offer-text", Static).update(text)
         self.query_one("#offer", VerticalScroll).scroll_home(animate=False)
-
-
-def offer_text(host: Host, tried: Tried | None) -> Content:
-    """A machine's key in full, under the one that was known, so that the eye can compare them."""
-    if tried is None:
-        return Content(f"{host.name} is being asked for its key.")
-    if tried.offer is None:
-        if tried.problem is None:
-            return Content(f"{host.name} has not been asked yet.")
-        return Content.assemble(
-            (f"{tried.problem.title}\n", "bold"),
-            f"{tried.problem.cause}.\n" if tried.problem.cause else "",
-            tried.problem.remedy,
-        )
-    offer = tried.offer
-    parts: list[str | tuple[str, str]] = [
-        (f"{host.name}", "bold"), f"  {host.endpoint}  {offer.algorithm}\n",
-        f"offered  {offer.fingerprint}\n",
-    ]  # fmt: skip
-    match offer.state:
-        case "trusted":
-            place = f", in {offer.known_in}" if offer.known_in else ""
-            parts.append(f"known    the same{place}\n")
-        case "unknown":
-            parts += [
-                "known    nothing yet\n",
-                f"On its console:  {CONSOLE_COMMAND}",
-            ]
-        case _:
-            parts += [
-                f"known    {offer.known_fingerprint}\n         in {offer.known_in}\n",
-                ("The machine was set up anew, or somebody else answers in its place. ", "bold"),
-                (
-                    "Ask on its console. If it was set up anew, remove the old key, then press r:"
-                    f"\n{removal_command(host, offer)}"
-                ),
-            ]
-    return Content.assemble(*parts)

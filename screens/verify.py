@@ -156,7 +156,7 @@ class VerifyScreen(StepScreen):
     def action_back(self) -> None:
         """Back, once nothing is asked any more."""
         if self.running:
-            self.say(UNDER_WAY)
+            self.say(UNDER_WAY, passing=True)
         else:
             super().action_back()
 

@@ -2,66 +2,69 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.containers import Vertical
+from textual.widgets import Static
 
 from foundation.problems import InputProblem
 from preflight.findings import Finding, Waiver
 from preflight.report.words import clean
-from screens.dialog import Dialog
+from screens.dialog import Buttons, Form
 from screens.waiver_words import waiver_from
 from screens.widgets.field import Field, Line
 from screens.widgets.press import Press
 
 
-class WaiveScreen(Dialog[Waiver]):
-    """Three lines: name, reason, last day."""
+class TakenBack(Enum):
+    """The answer that takes a waiver back."""
+
+    YES = "taken back"
+
+
+class WaiveScreen(Form[Waiver | TakenBack]):
+    """Three lines: name, reason, last day; filled where the finding is waived already."""
 
     HELP = "waive"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+n", "take", "Waive", show=False, priority=True),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
+        Binding("f8", "take_back", "Take back", show=False, priority=True),
     ]
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: Finding, person: str = "") -> None:
         super().__init__()
         self.finding = finding
+        self.before = finding.waiver
+        self.person = person
 
     def compose(self) -> ComposeResult:
         """What is waived, the lines, the buttons."""
         finding = self.finding
         where = f" on {finding.host}" if finding.host else ""
         with Vertical(classes="dialog -wide"):
-            yield Static(f"Waive {finding.id}{where}?", classes="dialog-title", markup=False)
+            before = self.before
+            title = f"Change the waiver of {finding.id}" if before else f"Waive {finding.id}"
+            yield Static(f"{title}{where}?", classes="dialog-title", markup=False)
             yield Static(
                 f"{clean(finding.title)}\nIt will stand in every report with this name and reason.",
                 classes="paragraph",
                 markup=False,
             )
-            yield Field("Who accepts it", id="by", example="first and last name")
-            yield Field("Why", id="reason", example="what makes it acceptable")
-            yield Field("Last day", id="until", example="YYYY-MM-DD")
+            by = before.by if before else self.person
+            until = before.until.isoformat() if before else ""
+            reason = before.reason if before else ""
+            yield Field("Who accepts it", id="by", value=by, example="first and last name")
+            yield Field("Why", id="reason", value=reason, example="what makes it acceptable")
+            yield Field("Last day", id="until", value=until, example="YYYY-MM-DD")
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            with Horizontal(classes="dialog-buttons"):
-                yield Press("Cancel Esc", id="cancel", action="screen.close")
-                yield Press("Waive F10", id="take", action="screen.take", primary=True)
+            back = Press("Take back F8", id="back", action="screen.take_back") if before else None
+            yield Buttons("Waive", third=back)
 
     def on_mount(self) -> None:
-        """Begin with the name."""
-        self.query_one("#by", Line).focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next line, and takes it on the last."""
-        event.stop()
-        if event.input.id == "until":
-            self.action_take()
-        else:
-            self.focus_next()
+        """Begin with the name, or with the reason where the name is known."""
+        self.query_one("#reason" if self.person and not self.before else "#by", Line).focus()
 
     def action_take(self) -> None:
         """Close with the waiver, if it can stand."""
@@ -74,7 +77,12 @@ class WaiveScreen(Dialog[Waiver]):
                 self.wizard.services.now().date(),
             )
         except InputProblem as problem:
-            self.query_one("#wrong", Static).update(f"{problem.cause}. {problem.remedy}")
+            self.wrong(f"{problem.cause}. {problem.remedy}")
             self.query_one(f"#{problem.where or 'by'}", Line).focus()
             return
         self.dismiss(waiver)
+
+    def action_take_back(self) -> None:
+        """Waived no longer: the finding counts again."""
+        if self.before is not None:
+            self.dismiss(TakenBack.YES)

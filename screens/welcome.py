@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,8 +11,8 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from screens.answers import Answers, Saved
-from screens.memory import Changed
-from screens.opening import open_file
+from screens.memory import Touched
+from screens.opening import is_recording, open_file
 from screens.services import Access, Order, Unfinished
 from screens.step import StepScreen
 from screens.welcome_words import said_when, saved_words, unfinished_words
@@ -32,6 +33,7 @@ class WelcomeScreen(StepScreen):
         super().__init__()
         self.saved = Saved()
         self.unfinished: Unfinished | None = None
+        self.last = Touched()
 
     def compose_body(self) -> ComposeResult:
         """The choices, and a line for a file."""
@@ -45,6 +47,11 @@ class WelcomeScreen(StepScreen):
         if unfinished is not None:
             words = unfinished_words(unfinished)
             rows.append(Row("run", (Cell("Installation", "strong"), Cell(words))))
+        last = self.last.run
+        if last is not None and unfinished is None:
+            when = f"{self.last.short.partition(' on ')[2] or 'under way'}"
+            by = f", by {self.last.by}" if self.last.by else ""
+            rows.append(Row("last", (Cell("Last run", "strong"), Cell(f"{when}{by}: seen again"))))
         if saved is not None:
             rows.append(Row("resume", (Cell("Go on", "strong"), Cell(saved_words(saved)))))
         rows += [
@@ -59,7 +66,7 @@ class WelcomeScreen(StepScreen):
                 "open",
                 (
                     Cell("Open a file", "strong"),
-                    Cell("a site file, or facts seen before", "muted"),
+                    Cell("a site file, facts, a run or a support bundle", "muted"),
                 ),
             ),
         ]
@@ -85,9 +92,12 @@ class WelcomeScreen(StepScreen):
         board = self.query_one("#choices", Board)
         board.set_rows(self._rows(), keep="resume" if saved.answers else None)
         self.unfinished = await self.services.unfinished()
-        if self.unfinished is not None:
-            board.styles.height = 4
-            board.set_rows(self._rows(), keep="run")
+        self.last = await self.services.touched(())
+        rows = self._rows()
+        board.styles.height = len(rows)
+        if [row.key for row in rows] != [row.key for row in board.rows]:
+            keep = "run" if self.unfinished is not None else board.key
+            board.set_rows(rows, keep=keep)
         if saved.sentence:
             self.say(saved.sentence)
 
@@ -110,7 +120,10 @@ class WelcomeScreen(StepScreen):
             "at the machines that you name, and says what is missing. Until you begin an "
             "installation it changes nothing.",
             "open": "Type the name of a file and press Enter. A site file repeats its answers. "
-            "Facts that were saved are judged again, without any machine.",
+            "Facts that were saved are judged again, without any machine. A run or a support "
+            "bundle is shown again as it happened.",
+            "last": "What was done to machines last, from its record: stages, failures and the "
+            "log, as they were. Nothing runs.",
         }
         self.query_one(".field", Field).display = key == "open"
         self.query_one("#about", Static).update(texts.get(key, ""))
@@ -132,6 +145,8 @@ class WelcomeScreen(StepScreen):
             case "resume" if self.saved.answers is not None:
                 answers = self.saved.answers
                 self.wizard.go(resume_at(answers), answers)
+            case "last" if self.last.run is not None:
+                self.run_quietly(self._show_again(self.last.run), group="open")
             case "open":
                 line = self.query_one("#file", Line)
                 text = line.value.strip()
@@ -148,14 +163,32 @@ class WelcomeScreen(StepScreen):
         """An unfinished installation, as its own folder tells it; it is not begun again yet."""
         answers, plan = await self.services.reopen(run)
         self.memory.forget_results()
-        self.memory.changed = Changed.DONE
         self.memory.person = self.memory.person or self.services.person()
         self.memory.plan = plan
         access = Access(answers.inventory(), self.memory.credentials, answers.login.sudo)
         self.memory.order = Order(answers, plan, access, {}, self.memory.person, run)
         self.wizard.go(StepId.INSTALL, answers)
 
+    async def _show_again(self, path: Path) -> None:
+        """A run from its record, until the person comes back."""
+        from installer.recorded_run import recorded_run
+        from screens.replay import FIRST_SPEED, ReplayScreen
+
+        kept = ExitStack()
+        found, name = await asyncio.to_thread(kept.enter_context, recorded_run(str(path)))
+        try:
+            plan = await asyncio.to_thread(found.plan)
+        except BaseException:
+            kept.close()
+            raise
+        screen = ReplayScreen(found, plan, name, FIRST_SPEED, 2.0)
+        screen.back = True
+        self.app.push_screen(screen, lambda _: kept.close())
+
     async def _open(self, path: Path) -> None:
-        """A file of facts, or a site file: what is in it decides."""
+        """A file of facts, a site file, or a run: what is in it decides."""
+        if is_recording(path):
+            await self._show_again(path)
+            return
         step, answers = await open_file(path, self.memory, self.services)
         self.wizard.go(step, answers)

@@ -21,7 +21,7 @@ def saved_words(answers: Answers) -> str:
 
 def unfinished_words(run: Unfinished) -> str:
     """An unfinished installation in a few words."""
-    return f"go on: {run.name}, {run.done} of {run.total} steps done"
+    return f"go on with {run.name}, {run.done} of {run.total} steps done"
 
 
 def said_when(then: datetime | None, now: datetime) -> str:

@@ -88,9 +88,19 @@ def host_sentence(result: HostResult) -> str:
     return f"{counted(len(mend), 'thing')} to look at"
 
 
+def by_waiver(assessment: Assessment) -> bool:
+    """Whether it is ready only because a failure was waived."""
+    if assessment.verdict not in (Verdict.READY, Verdict.READY_WITH_WARNINGS):
+        return False
+    found = [*assessment.findings, *(f for host in assessment.hosts for f in host.findings)]
+    return any(is_waived(one) and one.severity is Severity.FAIL for one in found)
+
+
 def verdict_sentence(assessment: Assessment) -> str:
     """The verdict and its reason, in the words of the report."""
     from preflight.report.grouping import sentence
 
     word = VERDICT_WORDS[assessment.verdict]
+    if by_waiver(assessment):
+        word = f"{word}, by waiver"
     return f"{word[:1].upper()}{word[1:]}: {sentence(assessment)}"

@@ -35,6 +35,8 @@ class Column:
 
     title: str
     width: int = 0
+    name: bool = False
+    """Whether it holds names, which differ at their ends: these are cut in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Board(ScrollView, can_focus=True):
         Binding("home", "edge(-1)", "First", show=False),
         Binding("end", "edge(1)", "Last", show=False),
         Binding("enter", "choose", "Open", show=False),
+        Binding("slash", "seek", "Filter", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "board--header",
@@ -99,13 +102,21 @@ class Board(ScrollView, can_focus=True):
         rows: Iterable[Row] = (),
         *,
         header: bool = True,
+        filters: bool = True,
         id: str | None = None,  # noqa: A002 - the name that every Textual widget gives it
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.columns = tuple(columns)
         self.header = header
-        self.rows: list[Row] = list(rows)
+        self.filters = filters
+        """Whether / shows the rows alone that hold some words."""
+        self.all_rows: list[Row] = list(rows)
+        self.rows: list[Row] = list(self.all_rows)
+        """Those that the filter lets through."""
+        self.sought = ""
+        self.typing = False
+        """Whether keys are letters of what is sought."""
         self._places: dict[str, int] = {row.key: n for n, row in enumerate(self.rows)}
         self._told: str | None = None
 
@@ -124,7 +135,8 @@ class Board(ScrollView, can_focus=True):
     def set_rows(self, rows: Iterable[Row], *, keep: str | None = None) -> None:
         """Replace every row; the cursor stays on its key, or goes to `keep`."""
         wanted = keep or self.key
-        self.rows = list(rows)
+        self.all_rows = list(rows)
+        self.rows = sifted(self.all_rows, self.sought)
         self._places = {row.key: n for n, row in enumerate(self.rows)}
         self._resize()
         if wanted in self._places:
@@ -140,7 +152,9 @@ class Board(ScrollView, can_focus=True):
 
     def update_rows(self, rows: Iterable[Row]) -> None:
         """Replace some rows in place, by their keys."""
-        for row in rows:
+        new = {row.key: row for row in rows}
+        self.all_rows = [new.get(row.key, row) for row in self.all_rows]
+        for row in new.values():
             place = self._places.get(row.key)
             if place is not None and self.rows[place] != row:
                 self.rows[place] = row
@@ -157,9 +171,56 @@ class Board(ScrollView, can_focus=True):
         if key in self._places:
             self._settle(self._places[key], 1)
 
+    # ---- the filter
+
+    def action_seek(self) -> None:
+        """Type what the rows must hold."""
+        if self.filters and self.all_rows:
+            self.typing = True
+            self._sift(self.sought)
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters belong to the filter while it is typed; Esc takes the filter away."""
+        if event.key == "escape" and (self.typing or self.sought):
+            self.typing = False
+            self._sift("")
+        elif not self.typing:
+            return
+        elif event.key == "enter":
+            self.typing = False
+            self._sift(self.sought)
+        elif event.key == "backspace":
+            self._sift(self.sought[:-1])
+        elif event.is_printable and event.character:
+            self._sift(self.sought + event.character)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_blur(self, _event: events.Blur) -> None:
+        """What is typed elsewhere is no part of the filter."""
+        self.typing = False
+        self.refresh()
+
+    def _sift(self, words: str) -> None:
+        self.sought = words
+        self.set_rows(self.all_rows)
+        self.refresh(layout=True)
+
+    @property
+    def sifting(self) -> str:
+        """What stands above the rows while there is a filter; empty without one."""
+        if not self.typing and not self.sought:
+            return ""
+        count = sum(not row.heading for row in self.rows)
+        of = sum(not row.heading for row in self.all_rows)
+        end = "_" if self.typing else ""
+        return f"/{self.sought}{end}  {count} of {of}; Esc shows all"
+
     @property
     def _top(self) -> int:
-        return 1 if self.header else 0
+        return 1 if self.header or self.sifting else 0
 
     def _resize(self) -> None:
         self.virtual_size = Size(0, len(self.rows) + self._top)
@@ -233,6 +294,9 @@ class Board(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the widget: the header stays, the rows scroll beneath it."""
         width = self.scrollable_content_region.width
+        if y == 0 and (sifting := self.sifting):
+            style = self.get_component_rich_style("board--heading")
+            return self._strip((Cell(sifting),), width, style)
         if self.header and y == 0:
             style = self.get_component_rich_style("board--header")
             cells = tuple(Cell(column.title) for column in self.columns)
@@ -272,7 +336,8 @@ class Board(ScrollView, can_focus=True):
                 # where the ground is the colour reversed, a tone would make stripes of it.
                 color = None if base.reverse else tone.color
                 style = base + Style(color=color, bold=tone.bold, underline=tone.underline)
-            segments.append(Segment(_fit(cell.text, size), style))
+            middle = n < len(self.columns) and self.columns[n].name
+            segments.append(Segment(_fit(cell.text, size, middle=middle), style))
             left -= size
             if not last and left > 0:
                 segments.append(Segment(" ", base))
@@ -280,8 +345,50 @@ class Board(ScrollView, can_focus=True):
         return Strip(segments, width).adjust_cell_length(width, base)
 
 
-def _fit(text: str, width: int) -> str:
-    """The text in exactly so many cells; what is cut off shows as an ellipsis."""
+def sifted(rows: Sequence[Row], words: str) -> list[Row]:
+    """The rows that hold some words, under those headings that have any of them."""
+    wanted = words.casefold()
+    if not wanted:
+        return list(rows)
+    found: list[Row] = []
+    heading: Row | None = None
+    for row in rows:
+        if row.heading:
+            heading = row
+        elif any(wanted in cell.text.casefold() for cell in row.cells):
+            if heading is not None:
+                found.append(heading)
+                heading = None
+            found.append(row)
+    return found
+
+
+def _fit(text: str, width: int, *, middle: bool = False) -> str:
+    """The text in exactly so many cells; what is cut off shows as an ellipsis.
+
+    In the middle, where names that begin alike differ at their ends.
+    """
     if cell_len(text) <= width:
         return set_cell_size(text, width)
-    return set_cell_size(text, max(width - 1, 0)) + "…"[:width]
+    if not middle or width < 5:
+        return set_cell_size(text, max(width - 1, 0)) + "…"[:width]
+    return set_cell_size(cut_middle(text, width), width)
+
+
+def cut_end(text: str, width: int) -> str:
+    """A text in at most so many cells: as much of its beginning as there is room for."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(width - 1, 0)).rstrip() + "…"[:width]
+
+
+def cut_middle(text: str, width: int) -> str:
+    """A text in at most so many cells: its beginning, an ellipsis, and its end."""
+    if cell_len(text) <= width or width < 5:
+        return text
+    head = set_cell_size(text, (width - 1) // 2).rstrip()
+    room = width - 1 - cell_len(head)
+    tail = text[-room:]
+    while cell_len(tail) > room:
+        tail = tail[1:]
+    return f"{head}…{tail}"

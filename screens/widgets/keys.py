@@ -41,6 +41,7 @@ class KeyLine(Horizontal):
     def __init__(self, keys: Sequence[Key], *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.keys = tuple(keys)
+        self.shown_width = 0
 
     def show(self, keys: Sequence[Key]) -> None:
         """Other keys in their place."""
@@ -49,6 +50,15 @@ class KeyLine(Horizontal):
             self.refresh(recompose=True)
 
     def compose(self) -> ComposeResult:
-        """A hint a key."""
+        """A hint a key, as many as stand in the line whole."""
+        left = self.size.width or self.app.size.width
         for key in self.keys:
-            yield KeyHint(key)
+            left -= len(key.label) + len(key.word) + 3
+            if left >= -2:
+                yield KeyHint(key)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """More of them, or fewer, for another width."""
+        if event.size.width != self.shown_width:
+            self.shown_width = event.size.width
+            self.refresh(recompose=True)

@@ -110,16 +110,17 @@ class LogPanel(Vertical):
         self.log_view.found = None
         self.find_next()
 
-    def find_next(self) -> None:
-        """The next line above that holds the words."""
+    def find_next(self, by: int = -1) -> None:
+        """The next line above that holds the words, or with `by` 1 the next one below."""
         if not self.words:
             self.open_find()
             return
-        line = self.log_view.find(self.words)
+        line = self.log_view.find(self.words, by)
         if line is None:
             text = f'"{self.words}" is not among the last lines; the disk has all of them.'
         else:
-            text = f'"{self.words}" stands in line {line + 1}; n finds the next one above.'
+            number, count = self.log_view.hits()
+            text = f'"{self.words}": {number} of {count}; n the next above, N below.'
         self.post_message(self.Told(text))
         self.show_place()
 

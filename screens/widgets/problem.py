@@ -14,6 +14,8 @@ class ProblemPanel(Static):
 
     def __init__(self) -> None:
         super().__init__("", id="problem", markup=False)
+        self.passing = False
+        """Whether what it says is true only while something is under way."""
 
     def show(self, problem: Problem) -> None:
         """A problem: its title and place, its cause, its remedy."""
@@ -26,20 +28,28 @@ class ProblemPanel(Static):
             parts += ["\n", ("Do: ", "bold"), redact(problem.remedy)]
         self._put(Content.assemble(*parts), "-bad")
 
-    def note(self, text: str, *, bad: bool = False) -> None:
+    def note(self, text: str, *, bad: bool = False, passing: bool = False) -> None:
         """A sentence; an empty one clears the panel."""
         if not text:
             self.clear()
         else:
             self._put(Content(redact(text)), "-bad" if bad else "-note")
+            self.passing = passing
+
+    def pass_over(self) -> None:
+        """Clear what was true only while something was under way."""
+        if self.passing:
+            self.clear()
 
     def clear(self) -> None:
         """Nothing to say."""
         self.remove_class("-bad", "-note")
+        self.passing = False
         self.update("")
 
     def _put(self, content: Content, kind: str) -> None:
         self.remove_class("-bad", "-note")
+        self.passing = False
         self.add_class(kind)
         self.update(content)
 

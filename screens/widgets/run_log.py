@@ -77,6 +77,8 @@ class RunLog(ScrollView, can_focus=True):
         """What a line must hold to be shown, in small letters; empty for every line."""
         self.found: int | None = None
         """The line that a search has found, by its place among those shown."""
+        self.wanted = ""
+        """What was searched for last, folded."""
         self.follows = True
         """Whether the person stayed at the end."""
         self.shift = 0
@@ -175,6 +177,15 @@ class RunLog(ScrollView, can_focus=True):
         """No further up than the first row."""
         return max(super().validate_scroll_y(value), min(self.blank, self.max_scroll_y))
 
+    def empty(self) -> None:
+        """Forget every line."""
+        self.kept.clear()
+        self.waiting.clear()
+        self.missed = 0
+        self.found = None
+        self._draw_anew()
+        self.follow()
+
     def _draw_anew(self) -> None:
         """Every kept line through the filter again."""
         shown = [said for said in self.kept if self._shows(said)]
@@ -233,17 +244,27 @@ class RunLog(ScrollView, can_focus=True):
         self.refresh()
         self._to_end()
 
-    def find(self, words: str) -> int | None:
-        """The next line above the last one found that holds the words; None where none does."""
+    def find(self, words: str, by: int = -1) -> int | None:
+        """The next line above the last one found that holds the words; None where none does.
+
+        With `by` 1 it is the next line below.
+        """
         count = len(self.shown)
         start = self.found if self.found is not None else count
-        line = _search(lambda place: self.shown[place].text, words.casefold(), start, count)
+        self.wanted = words.casefold()
+        line = _search(lambda place: self.shown[place].text, self.wanted, start, count, by=by)
         if line is not None:
             self.found = line
             self.follows = False
             self._scroll_to_line(line)
             self.refresh()
         return line
+
+    def hits(self) -> tuple[int, int]:
+        """Which of the lines with the words was found, counted from the newest, and how many."""
+        places = [n for n, said in enumerate(self.shown) if self.wanted in said.text.casefold()]
+        places.reverse()
+        return (places.index(self.found) + 1 if self.found in places else 0), len(places)
 
     def in_sight(self) -> list[str]:
         """The whole lines of which a part is on the screen."""
@@ -325,13 +346,37 @@ class RunLog(ScrollView, can_focus=True):
         style = base
         if said.tone:
             style = base + self.get_component_rich_style(f"run-log--{said.tone}", partial=True)
-        if number - self.first == self.found:
-            style = style + Style(reverse=True)
+        found = number - self.first == self.found
         if not self.wrapped:
-            text = text[self.shift : self.shift + LONGEST]
-            if cell_len(text) > width:
-                text = chop_cells(text, max(width - 1, 1))[0] + "…"
-        return Strip([Segment(text, style)]).adjust_cell_length(width, base)
+            text = self._cut(text, width, found=found)
+        segments = [Segment(text, style)]
+        if found and self.wanted:
+            segments = _marked(text, self.wanted, style)
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _cut(self, text: str, width: int, *, found: bool) -> str:
+        """A line that is not folded; of the one that was found, the part with the words."""
+        shift = self.shift
+        place = text.casefold().find(self.wanted) if found and self.wanted else -1
+        if place >= 0 and not shift <= place <= shift + width - len(self.wanted) - 1:
+            shift = max(place - width // 2, 0)
+        text = ("…" if shift and found else "") + text[shift : shift + LONGEST]
+        if cell_len(text) > width:
+            text = chop_cells(text, max(width - 1, 1))[0] + "…"
+        return text
+
+
+def _marked(text: str, words: str, style: Style) -> list[Segment]:
+    """A line with some words in it reversed, wherever they stand."""
+    parts: list[Segment] = []
+    folded_text, place = text.casefold(), 0
+    if len(folded_text) != len(text):
+        return [Segment(text, style + Style(reverse=True))]  # a letter that folds into two
+    while (there := folded_text.find(words, place)) >= 0:
+        parts.append(Segment(text[place:there], style))
+        parts.append(Segment(text[there : there + len(words)], style + Style(reverse=True)))
+        place = there + len(words)
+    return [*parts, Segment(text[place:], style)]
 
 
 def folded(text: str, width: int) -> list[str]:
@@ -344,10 +389,12 @@ def folded(text: str, width: int) -> list[str]:
     return [head, *(f"  {part}" for part in rest)]
 
 
-def _search(line: Callable[[int], str], words: str, start: int, count: int) -> int | None:
-    """Upwards from before `start`, and round from the end."""
+def _search(
+    line: Callable[[int], str], words: str, start: int, count: int, *, by: int = -1
+) -> int | None:
+    """Upwards from before `start`, and round from the end; or downwards, and round."""
     for step in range(1, count + 1):
-        place = (start - step) % count
+        place = (start + by * step) % count
         if words in line(place).casefold():
             return place
     return None

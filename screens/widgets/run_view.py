@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widgets import Static
@@ -37,6 +38,8 @@ class Standing:
     ended: Outcome | None = None
     running: bool = True
     paused: bool = False
+    waits: float | None = None
+    """Since when nothing runs and a person is waited for, Unix seconds."""
 
 
 class RunView(Container):
@@ -53,6 +56,8 @@ class RunView(Container):
         """Which of the failures is shown."""
         self.name_width = 4
         self.titles: dict[str, str] = {}
+        self.standing: Standing | None = None
+        """What was drawn last."""
         self.done_words = ""
         """How many steps are done of how many, as last drawn."""
 
@@ -68,7 +73,7 @@ class RunView(Container):
         yield Static("", id="far", markup=False)
         with Container(id="run"):
             with Vertical(id="left"):
-                yield Board(STAGE_COLUMNS, header=False, id="stages")
+                yield Board(STAGE_COLUMNS, header=False, filters=False, id="stages")
                 with VerticalScroll(id="machines", can_focus=False):
                     yield Static("", id="grid", markup=False)
             with Vertical(id="right"):
@@ -82,6 +87,13 @@ class RunView(Container):
 
         self.titles = titles_of(plan)
         self.name_width = max([len(name) for name, _ in plan.hosts] + [4])
+
+    def start_anew(self) -> None:
+        """Forget everything that was shown."""
+        self.arrived.clear()
+        self.tasks = MachineTasks()
+        self.place = self.passed = 0
+        self.log_panel.log_view.empty()
 
     def say_far(self, text: str) -> None:
         """A sentence in the place of how far it is."""
@@ -135,12 +147,17 @@ class RunView(Container):
             rail_rows,
         )
 
+        self.standing = standing
         plan, state, now = standing.plan, standing.state, standing.now
         progress = progress_of(plan, state, standing.expected, now=now)
         self.done_words = done_of(progress)
         if standing.running or standing.ended is not None:
             ended = None if standing.running else standing.ended
-            self.say_far(progress_sentence(progress, state, ended, paused=standing.paused))
+            self.say_far(
+                progress_sentence(
+                    progress, state, ended, paused=standing.paused, waits=standing.waits
+                )
+            )
         elif state.started is not None:
             self.say_far(f"Not under way here. {self.done_words}.")
         board = self.query_one("#stages", Board)
@@ -160,13 +177,28 @@ class RunView(Container):
         width = self.query_one("#machines").size.width - 3
         words = machine_lines if wide else grid
         put(words(machines, width), self.query_one("#grid", Static))
-        self._draw_failure(standing.failures)
+        self._draw_failure(standing.failures, dict(standing.plan.settings))
 
-    def _draw_failure(self, failures: Sequence[Failure]) -> None:
+    def on_resize(self, _event: events.Resize) -> None:
+        """What was drawn before the room was known is drawn again."""
+        if self.standing is not None:
+            self.call_after_refresh(self._draw_again)
+
+    def _draw_again(self) -> None:
+        if self.standing is not None:
+            words = self.done_words
+            far = self.query_one("#far", Static).content
+            self.draw(self.standing)
+            if not self.standing.running:
+                # What is said of a run that is not under way here is the step's own word.
+                put(str(far), self.query_one("#far", Static))
+                self.done_words = words
+
+    def _draw_failure(self, failures: Sequence[Failure], settings: Mapping[str, str]) -> None:
         from screens.run_words import failure_text
 
         self.screen.set_class(bool(failures), "-failing")
         if failures:
             self.place = min(self.place, len(failures) - 1)
-            text = failure_text(failures, self.place, self.titles, self.tasks)
+            text = failure_text(failures, self.place, self.titles, self.tasks, settings)
             put(text, self.query_one("#failure-text", Static))

@@ -31,6 +31,8 @@ def hermetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     for name in ("NO_COLOR", "COLORFGBG", "SITEWRIGHT_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
+    # A test reads faster than a person; the one of this wait sets it anew.
+    monkeypatch.setattr("screens.dialog.READ_SECONDS", 0.0)
     monkeypatch.chdir(work)
     return work
 

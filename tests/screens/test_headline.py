@@ -33,3 +33,7 @@ async def test_a_name_without_room_is_shortened_and_not_cut() -> None:
         app.query_one(Headline).show(site="new site")
         await pilot.pause()
         assert str(shown.render()) == "new site"
+        long = "Machines were changed on 28 Nov, by Asha Mwangi of the operations team in Dodoma"
+        app.query_one(Headline).show(changed=long, shorter="Machines were changed on 28 Nov")
+        await pilot.pause()
+        assert str(app.query_one("#changed", Static).render()) == "Machines were changed on 28 Nov"

@@ -180,7 +180,7 @@ async def test_a_site_that_another_holds_is_taken_over_only_knowingly(
         await until(pilot, lambda: not screen.running)
         await shows(pilot, "Somebody else is working on this site", "Daw Mya")
         assert keys_shown(screen) == ["Take over", "Again"]
-        assert app.memory.changed is Changed.NOTHING
+        assert app.memory.changed.state is Changed.NOTHING
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, SureScreen))
         await shows(pilot, "Take this site over?", "Daw Mya")
@@ -213,7 +213,7 @@ async def test_who_is_taken_over_stops_and_is_told_by_whom(
         await until(pilot, lambda: not screen.running)
         await until(pilot, lambda: app.screen is screen)
         await shows(pilot, "taken over: Daw Mya", "Not under way")
-        assert wizard(pilot).memory.changed is Changed.DONE
+        assert wizard(pilot).memory.changed.state is Changed.DONE
 
 
 async def test_the_log_is_filtered_folded_copied_and_saved(

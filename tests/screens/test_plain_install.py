@@ -107,7 +107,7 @@ def test_a_failure_is_mended_and_the_checks_are_asked_again(
         terminal.send("\n")
         terminal.wait_for("Written:")
         terminal.send("go\n")
-        terminal.wait_for("Done. Machines were changed.")
+        terminal.wait_for("Done. Machines were changed on ")
         assert terminal.end() == 0
         output = terminal.output.decode()
     assert TOKEN not in output
@@ -125,7 +125,7 @@ def test_ctrl_c_stops_it_and_the_next_start_goes_on(solutions: Path, hermetic: P
         terminal.wait_for("go: go on where it stands.")
     (hermetic / "mended").touch()
     with plain(solutions, site=None) as terminal:
-        terminal.wait_for("1. Installation: go on: tiny single-box, 2 of 5 steps done")
+        terminal.wait_for("1. Installation: go on with tiny single-box, 2 of 5 steps done")
         terminal.send("1\n")
         terminal.wait_for("Go on with this installation where it stands?")
         terminal.send("yes\n")

@@ -110,8 +110,8 @@ async def test_the_speed_is_changed_and_help_is_given(run: Run) -> None:
         await _title(pilot, "paused")
         await pilot.press("f1")
         await shows(pilot, "A run shown again")
-        await pilot.press("escape", "f4")
-        assert app.style_look is not Look.COLOUR
+        await pilot.press("escape", "f4", "end", "enter")
+        await until(pilot, lambda: app.style_look is Look.ASCII)
 
 
 async def _title(pilot: Pilot[int], words: str) -> None:

@@ -265,14 +265,22 @@ async def test_sixty_by_eighteen_works_with_the_rail_in_one_line(
         assert not app.screen.query_one("#rail").display
 
 
-async def test_f4_goes_from_colour_to_mono_to_ascii_and_remembers(
+async def test_f4_shows_each_look_as_the_cursor_passes_and_remembers_the_one_taken(
     services: RecordedServices,
 ) -> None:
     app = SitewrightApp(services, look=Look.COLOUR)
     async with app.run_test(size=SMALL) as pilot:
         await to_goal(pilot)
         await pilot.press("f4")
-        await until(pilot, lambda: app.style_look is Look.MONO)
+        await shows(pilot, "How should it look?", "High contrast")
+        for look in (Look.DARK, Look.LIGHT, Look.CONTRAST, Look.MONO):
+            await pilot.press("down")
+            await until(pilot, lambda look=look: app.style_look is look)  # type: ignore[misc]  # bound at once
+        await pilot.press("escape")
+        await until(pilot, lambda: app.style_look is Look.COLOUR)
+        assert first_look() is Look.COLOUR
+        await pilot.press("f4", "end", "up", "f10")
+        await until(pilot, lambda: app.style_look is Look.MONO and not app.screen.is_modal)
         assert not text(pilot).isascii()
         colours = {
             colour
@@ -283,13 +291,11 @@ async def test_f4_goes_from_colour_to_mono_to_ascii_and_remembers(
             if colour is not None and not colour.is_default
         }
         assert colours == set()
-        await pilot.press("f4")
-        await until(pilot, lambda: app.style_look is Look.ASCII)
+        await pilot.press("f4", "end", "enter")
+        await until(pilot, lambda: app.style_look is Look.ASCII and not app.screen.is_modal)
         await until(pilot, lambda: text(pilot).isascii())
         await shows(pilot, "+ Welcome", "> Goal")
         assert first_look() is Look.ASCII
-        await pilot.press("f4")
-        await until(pilot, lambda: app.style_look is Look.COLOUR)
 
 
 async def test_no_step_writes_anything_but_ascii_in_ascii(services: RecordedServices) -> None:
