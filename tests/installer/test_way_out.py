@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,117 @@ def test_the_keys_survive_the_wizard_and_a_run_folder(tmp_path: Path) -> None:
     file = tmp_path / "run" / "site.yaml"
     file.write_text(dump_site(whole))
     assert load_yaml(Site, file).authorities_path(file.parent) == tmp_path / "ca" / "ca.pem"
+
+
+STAND_IN = r"""#!/bin/sh
+# STAND-IN for microk8s: keeps what it was told, and a config map in a file.
+[ "$1 $2 $3" = "kubectl -n argocd" ] || exit 64
+shift 3
+echo "$*" | tr '\n' ' ' >>"$STATE/calls"; echo >>"$STATE/calls"
+case "$1 $2" in
+"get configmap") cat "$STATE/certs" ;;
+"get deployment")
+    case "$*" in
+    *jsonpath*) [ ! -e "$STATE/stamp" ] || cat "$STATE/stamp" ;;
+    *) echo "$3" ;;
+    esac
+    ;;
+"patch configmap") python3 -I -c '
+import json, sys
+path, patch = sys.argv[1:]
+told = json.load(open(path))
+for name, value in json.loads(patch)["data"].items():
+    told["data"].pop(name, None)
+    if value is not None:
+        told["data"][name] = value
+json.dump(told, open(path, "w"))' "$STATE/certs" "$7" ;;
+"annotate --overwrite") printf %s "${4#*=}" >"$STATE/stamp" ;;
+"annotate deployment/argocd-repo-server") rm -f "$STATE/stamp" ;;
+esac
+"""
+
+
+class ArgoCd:
+    """Argo CD behind a stand-in for microk8s, and the step of the plan that tells it."""
+
+    def __init__(self, folder: Path, certificates: dict[str, str] | None = None) -> None:
+        self.folder = folder / "argocd"
+        self.folder.mkdir()
+        program = self.folder / "microk8s"
+        program.write_text(STAND_IN)
+        program.chmod(0o755)
+        self.certs.write_text(json.dumps({"data": certificates or {}}))
+        authority(folder / "ca", "ACME Inspection CA")
+        path = folder / "site.yaml"
+        path.write_text(PM4ML)
+        plan = make_plan(load_solution("pm4ml"), load_yaml(Site, path), (), base=folder)
+        stage = next(stage for stage in plan.stages if stage.id == "argocd-way-out")
+        self.spec = stage.steps[0].spec
+        self.needs = {stage.id: stage.needs for stage in plan.stages}
+
+    @property
+    def certs(self) -> Path:
+        """The config map."""
+        return self.folder / "certs"
+
+    @property
+    def calls(self) -> str:
+        """What it was told."""
+        return (self.folder / "calls").read_text()
+
+    def run(self, script: object) -> subprocess.CompletedProcess[str]:
+        """Run a script of the step."""
+        path = f"{self.folder}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", "-s"], input=str(script), text=True, capture_output=True, check=False,
+            env={**os.environ, "PATH": path, "STATE": str(self.folder)},
+        )  # fmt: skip
+
+
+PM4ML = """\
+solution: pm4ml
+hosts:
+  - {name: m1, address: 10.10.0.11, roles: [master]}
+proxy: http://proxy.example:3128
+authorities: ca/ca.pem
+settings:
+  domain: a.example.org
+  pm4ml_id: bank
+  private_network: 10.10.0.0/16
+  public_network: 203.0.113.0/24
+  ceph: "no"
+  git_url: https://git.example.org/site.git
+"""
+
+
+def test_argo_cd_is_given_the_way_out_and_it_is_taken_back(tmp_path: Path) -> None:
+    argo = ArgoCd(tmp_path)
+    assert "argocd-way-out" in argo.needs["checklist"]
+    done, undo = argo.spec["done"], argo.spec["undo"]
+    assert isinstance(done, dict)
+    assert isinstance(undo, dict)
+    assert argo.run(done["script"]).returncode != 0
+    did = argo.run(argo.spec["script"])
+    assert did.returncode == 0, did.stderr
+    assert "HTTPS_PROXY=http://proxy.example:3128" in argo.calls
+    assert ".svc" in argo.calls
+    given = json.loads(argo.certs.read_text())["data"]["git.example.org"]
+    assert given.startswith("-----BEGIN CERTIFICATE-----")
+    assert argo.run(done["script"]).returncode == 0
+    again = argo.run(argo.spec["script"])
+    assert "left alone" not in again.stdout
+    undone = argo.run(undo["script"])
+    assert undone.returncode == 0, undone.stderr
+    assert json.loads(argo.certs.read_text())["data"] == {}
+    assert "HTTPS_PROXY-" in argo.calls
+    assert argo.run(done["script"]).returncode != 0
+
+
+def test_a_certificate_that_argo_cd_has_already_is_left_alone(tmp_path: Path) -> None:
+    argo = ArgoCd(tmp_path, {"git.example.org": "of somebody else"})
+    did = argo.run(argo.spec["script"])
+    assert "left alone" in did.stdout
+    undo = argo.spec["undo"]
+    assert isinstance(undo, dict)
+    argo.run(undo["script"])
+    assert json.loads(argo.certs.read_text())["data"] == {"git.example.org": "of somebody else"}
