@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.transfer import SUPPLIES
-from foundation.problems import InputProblem
+from foundation.problems import InputProblem, Problem
 
 if TYPE_CHECKING:
     from bundles.age import Stamp
@@ -66,9 +66,9 @@ def read_supplies(site: Site, base: Path, *, allow_older: bool = False) -> Suppl
 
     keys, own = keys_of(site, base), own_keys_of(site, base)
     with open_bundle(path) as bundle:
-        signer = _signed_by(bundle, keys, own)
+        signer = signed_by(bundle, keys, own)
         structure = read_structure(bundle)
-    _made_for(site, structure, str(path))
+    made_for(site, structure, str(path))
     if not allow_older:
         _not_older(site, stamp_of(structure.index, structure.index_digest), str(path))
     return Supplied(
@@ -116,7 +116,35 @@ def _signers(keys: Path | None) -> tuple[Signer, ...]:
     return read_signers(keys) if keys else ()
 
 
-def _signed_by(bundle: Bundle, keys: Path | None, own: Path | None) -> Signer | None:
+def nobody_named(path: Path) -> Problem:
+    """The problem of a bundle for which neither a list of makers nor a word that none is asked."""
+    from bundles.problems import SignatureProblem
+
+    return SignatureProblem(
+        "nobody is named who may have made it, so anybody may have",
+        where=str(path),
+        remedy="Name the makers' file in the site file (supplies: {bundle: …, keys: "
+        "FILE}), or put it at ~/.config/sitewright/allowed_signers. If an unsigned bundle "
+        "is meant, say so: supplies: {bundle: …, unsigned: accepted}.",
+    )
+
+
+def makers_of(site: Site, base: Path, path: Path) -> tuple[Signer, ...]:
+    """The makers whose signature counts for a site and a bundle, which is looked at.
+
+    Raises SignatureProblem where it is of nobody whom every list names, or nobody is named.
+    """
+    from bundles.opened import open_bundle
+
+    keys, own = keys_of(site, base), own_keys_of(site, base)
+    if keys is None and site.supplies.unsigned is None:
+        raise nobody_named(path)
+    with open_bundle(path) as bundle:
+        signed_by(bundle, keys, own)
+    return _signers(keys)
+
+
+def signed_by(bundle: Bundle, keys: Path | None, own: Path | None) -> Signer | None:
     """Who signed a bundle, by every list that has to hold; raises SignatureProblem."""
     from bundles.problems import SignatureProblem
     from bundles.verify import check_signature
@@ -137,7 +165,8 @@ def _signed_by(bundle: Bundle, keys: Path | None, own: Path | None) -> Signer | 
     return signer
 
 
-def _made_for(site: Site, structure: Structure, where: str) -> None:
+def made_for(site: Site, structure: Structure, where: str) -> None:
+    """Raise InputProblem unless a bundle is for the solution and the environment of a site."""
     made = structure.index
     if site.solution is not None and made.solution != site.solution:
         raise InputProblem(
@@ -286,7 +315,7 @@ def verify_for(
         return None
     from bundles.layout import INDEX_NAME
     from bundles.opened import open_bundle, read_document
-    from bundles.problems import CorruptBundle, SignatureProblem
+    from bundles.problems import CorruptBundle
     from bundles.strict_json import digest_of
     from bundles.verify import verify_open
 
@@ -301,14 +330,8 @@ def verify_for(
             )
         # A plan of an older Sitewright does not say, and was reviewed as it stands.
         if keys is None and kept.get("unsigned", "accepted") != "accepted":
-            raise SignatureProblem(
-                "nobody is named who may have made it, so anybody may have",
-                where=str(path),
-                remedy="Name the makers' file in the site file (supplies: {bundle: …, keys: "
-                "FILE}), or put it at ~/.config/sitewright/allowed_signers. If an unsigned bundle "
-                "is meant, say so: supplies: {bundle: …, unsigned: accepted}.",
-            )
-        _signed_by(bundle, keys, own)
+            raise nobody_named(path)
+        signed_by(bundle, keys, own)
         return verify_open(bundle, _signers(keys), progress=progress)
 
 

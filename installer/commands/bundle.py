@@ -332,7 +332,7 @@ def _signers(options: argparse.Namespace) -> tuple[Signer, ...]:
 
     own = config_folder() / "allowed_signers"
     file: Path | None = options.keys or (own if own.exists() else None)
-    return read_signers(file) if file else ()
+    return read_signers(file, told=narrator(options)) if file else ()
 
 
 def _signed_by(signer: Signer | None) -> str:

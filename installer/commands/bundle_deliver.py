@@ -72,12 +72,17 @@ def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: Prog
     """Verify, then bring; a machine that fails does not hold up the others."""
     from bundles.verify import verify_bundle
     from installer.site import load_site
+    from installer.supplies import made_for, makers_of
 
     site = load_site(options.site)
     inventory = _chosen(site.inventory(options.site.parent), options.host)
+    # Whoever types --keys decides; else the site's list and this machine's own do.
+    if options.keys is None:
+        signers = makers_of(site, options.site.absolute().parent, options.bundle)
     # Nothing of a bundle is used before every byte of it was verified.
     verified = verify_bundle(options.bundle, signers, progress=line.bytes)
     line.end()
+    made_for(site, verified.structure, str(options.bundle))
     orders = _orders(options, site, verified.structure)
     delivered = asyncio.run(_deliver(options, inventory, verified.structure, orders))
     if options.only and not any(one.items or one.problem for one in delivered):

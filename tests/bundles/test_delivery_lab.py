@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bundles.create import CreateOptions, create_bundle
 from bundles.deliver.delivery import Delivery, News, Order
 from bundles.deliver.source import BundleSource
 from bundles.opened import open_bundle
+from bundles.signature import load_signing_key
 from bundles.structure import read_structure
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
@@ -116,6 +118,14 @@ async def test_twelve_machines_of_which_some_are_in_trouble(
     assert text.split()[0] == hashlib.sha256(contents[name]).hexdigest()
 
 
+def create_older(folder: Path, keys: Keys) -> Path:
+    """A bundle of the same solution and maker, made before the others of these tests."""
+    recipe = file_recipe(folder / "src", kubectl=b"an older program")
+    options = CreateOptions(created="2020-01-01T00:00:00Z", key=load_signing_key(keys.key))
+    asyncio.run(create_bundle(recipe, folder / "bundle", options))
+    return folder / "bundle"
+
+
 def test_the_command_delivers_and_tells(
     lab: Lab, machine_factory: MachineFactory, tmp_path: Path, keys: Keys
 ) -> None:
@@ -133,7 +143,7 @@ def test_the_command_delivers_and_tells(
         f"  - {{name: gone, address: {lab.dead_address()}}}\n"
     )
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, bundle: Path = bundle) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "installer", "bundle", "deliver", str(bundle), "--site",
                 str(tmp_path / "site.yaml"), "--keys", str(keys.allowed),
                 "--connect-timeout", "2", *words]  # fmt: skip
@@ -151,6 +161,16 @@ def test_the_command_delivers_and_tells(
     assert run("--to", "apt", "--host", "here").returncode == 2
     assert run("--to", "folder", "--host", "here", "--only", "nothing").returncode == 2
     assert run().returncode == 2  # no solution, so nobody knows what belongs where
+    # An older bundle of the same maker is refused by the machine, unless it is meant.
+    older = create_older(tmp_path / "older", keys)
+    refused = run("--to", "folder", "--host", "here", bundle=older)
+    assert refused.returncode != 0
+    assert "newer bundle" in refused.stdout
+    assert machine.script(f"cat {SUPPLIES}/files/kubectl").startswith("a program")
+    meant = run("--to", "folder", "--host", "here", "--allow-older", bundle=older)
+    assert meant.returncode == 0, meant.stdout
+    assert machine.script(f"cat {SUPPLIES}/files/kubectl") == "an older program"
+    assert run("--to", "folder", "--host", "here").returncode == 0
     largest = max((bundle / "blobs/sha256").iterdir(), key=lambda file: file.stat().st_size)
     raw = bytearray(largest.read_bytes())
     raw[7] ^= 1

@@ -20,7 +20,7 @@ from installer.room import objection
 from installer.site import Site, dump_site, load_site, resolved
 from installer.solution import Solution, load_solution
 from installer.steps.model import DeliverStep
-from installer.supplies import Supplied, read_supplies, verify_for, whose_word
+from installer.supplies import Supplied, makers_of, read_supplies, verify_for, whose_word
 from tests.bundles.conftest import Keys, file_recipe, keys, make
 from tests.installer.test_planning import MACHINES, made, stage, step
 from tests.installer.test_planning import site as pm4ml_site
@@ -356,3 +356,17 @@ def test_without_any_list_nothing_is_installed_unless_that_is_named(
 def test_only_one_word_accepts_it() -> None:
     with pytest.raises(ValueError, match="accepted"):
         site(None, unsigned="yes")
+
+
+def test_a_delivery_asks_the_same_lists_as_an_installation(
+    bundle: Path, tmp_path: Path, keys: Keys, own_list: Path
+) -> None:
+    with pytest.raises(SignatureProblem, match="nobody is named"):
+        makers_of(site(bundle), Path("/"), bundle)
+    assert makers_of(site(bundle, unsigned="accepted"), Path("/"), bundle) == ()
+    chosen = site(bundle, keys=str(keys.allowed))
+    assert [one.name for one in makers_of(chosen, Path("/"), bundle)] == ["maker@example.org"]
+    own_list.write_text(stranger(tmp_path))
+    for asked in (chosen, site(bundle, unsigned="accepted")):
+        with pytest.raises(SignatureProblem):
+            makers_of(asked, Path("/"), bundle)
