@@ -115,6 +115,8 @@ async def _named(
     outside = rendered.outside
     for sentence in rendered.failed:
         shop.tell(naming.of, sentence)
+    for sentence in rendered.unasked:
+        shop.tell(naming.of, sentence, "note")
     gathered = await asyncio.gather(
         gather_found(shop, naming, outside.named),
         *(_chart(shop, wanted, chart, naming) for chart in outside.charts),

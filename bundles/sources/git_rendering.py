@@ -40,6 +40,8 @@ class Rendered:
     """By the name of the chart or the folder."""
     failed: list[str] = field(default_factory=list)
     """What did not render, as a sentence each."""
+    unasked: list[str] = field(default_factory=list)
+    """What was only read, since the program is not here."""
 
 
 async def render_repository(
@@ -69,6 +71,14 @@ async def _render(
         if folders
         else None
     )
+    for things, program, name in (
+        ("charts", helm or not charts, "Helm"),
+        ("folders of Kustomize", kustomize or not folders, "Kustomize"),
+    ):
+        if not program:
+            rendered.unasked.append(
+                f"its {things} were read without rendering them, since there is no {name} here"
+            )
     charts, folders = charts if helm else [], folders if kustomize else []
     if not charts and not folders:
         return

@@ -8,6 +8,7 @@ its path, and is ended when it takes too long or says too much.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -174,7 +175,8 @@ class Renderers:
             raise RenderFailed(f"it did not end within {self.seconds:.0f} s") from error
         finally:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if output is None:
             raise RenderFailed(f"it rendered more than {_MOST_BYTES} bytes")

@@ -382,6 +382,8 @@ def test_without_programs_the_same_repository_is_read_and_told(there: str, tmp_p
         kind == "untold" and "charts/own/Chart.yaml: templates/a.yaml, line 6" in what
         for kind, what in told(made)
     )
+    notes = [what for kind, what in told(made) if kind == "note"]
+    assert notes == ["its charts were read without rendering them, since there is no Helm here"]
 
 
 def test_helm_renders_in_an_empty_folder_of_its_own(
