@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from installer.site import Site
     from installer.way_out import WayOut
     from preflight.assessment import Assessment, Seen
-    from preflight.egress import Egress
+    from preflight.egress import Destination, Egress
     from preflight.findings import Waiver
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
@@ -114,6 +114,12 @@ def run(options: argparse.Namespace) -> int:
             if left := unfilled(targets.site):
                 say(f"Still to be filled in before an installation: {', '.join(left)}.")
         question = _question(options, targets.site, [host.name for host in targets.inventory])
+        if options.egress and question.carries_for:
+            raise InputProblem(
+                "--egress tries what a solution fetches, and none was named",
+                where="the command line",
+                remedy="Add --solution; see `sitewright solutions`.",
+            )
         seen, mesh, egress = asyncio.run(_look(targets, options, question, say))
     if options.save_facts is not None:
         from preflight.recorded import save_facts
@@ -242,6 +248,23 @@ def _way_out(site: Site, site_file: Path) -> tuple[WayOut, ssl.SSLContext]:
     return out, trusting(out)
 
 
+def _of_settings(question: Question, site: Site | None) -> list[Destination]:
+    """The places that the site's own settings name: its Git repository, a chart repository."""
+    from installer.settings import load_settings
+    from installer.solution import load_solution
+    from preflight.egress import Destination
+
+    given = site.settings if site is not None else {}
+    found = []
+    for setting in load_settings(load_solution(question.needs.solution)).settings:
+        url = str(given.get(setting.name) or setting.default or "")
+        if setting.type == "url" and url.startswith(("https://", "http://")):
+            place = Destination("git" if url.endswith(".git") else "charts", url)
+            if place.host:
+                found.append(place)
+    return found
+
+
 async def _egress(
     pool: Pool,
     site: Site | None,
@@ -256,7 +279,7 @@ async def _egress(
 
     if site is not None and site.supplies.bundle is not None:
         return Egress(skipped="What is fetched was not tried: the site's bundle brings it.")
-    places = destinations(question.needs)
+    places = tuple(dict.fromkeys((*destinations(question.needs), *_of_settings(question, site))))
     hosts = [entry.host for entry in seen if entry.reachable]
     say(f"Trying {len(places)} places from {len(hosts)} machines …")
     ways = {
