@@ -200,8 +200,9 @@ class Work:
     ) -> tuple[Outcome, str]:
         if not attached:
             # Before the new try is in the journal, so that whoever comes after us asks too.
-            unsure = cut_off and self._step.kind not in COMES_TO_THE_SAME
-            if unsure and await self._kind.is_done(context) is None:
+            # A step that has a question of its own is asked that, as at every start.
+            asked = self._step.kind in COMES_TO_THE_SAME or self._step.spec.get("done")
+            if cut_off and not asked and await self._kind.is_done(context) is None:
                 await self._may_begin_again(context)
             await self._start(context, self._step.title)
             if await self._kind.is_done(context):

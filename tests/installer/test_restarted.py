@@ -112,6 +112,16 @@ async def test_a_step_that_can_be_asked_is_asked_itself(tmp_path: Path) -> None:
     assert person.asked == []
 
 
+async def test_a_question_that_cannot_tell_yet_is_a_question_all_the_same(tmp_path: Path) -> None:
+    """`grep` on a file that is not there ends with 2, and the step is begun again."""
+    log, person = tmp_path / "log", Person()
+    lucky = f"[ -e {tmp_path}/second ] || {{ touch {tmp_path}/second; exit 0; }}"
+    made = plan(step("a", **once(log, "a", body=lucky)))
+    assert await engine(made, ask=person, jobs=RestartedJobs()).run() is Outcome.DONE
+    assert words(log) == ["a"]
+    assert person.asked == []
+
+
 async def test_kinds_that_look_before_they_change_begin_again_by_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

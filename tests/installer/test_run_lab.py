@@ -271,6 +271,23 @@ async def test_waiting_polls_on_the_machine_and_explains_when_time_is_up(
         assert await engine(soon, pool=pool).run() is Outcome.ALREADY
 
 
+async def test_a_stopped_service_is_told_at_once_since_when_and_how_it_is_started(
+    lab: Lab, lab_machines: LabMachines
+) -> None:
+    (machine,) = lab_machines(1)
+    machine.altered = True
+    machine.exec(["systemctl", "stop", "chrony.service"])
+    until = {"command": ["systemctl", "is-active", "chrony.service"]}
+    made = plan(step("w", "m1", kind="wait", until=until, every_seconds=0.1, timeout_minutes=30))
+    async with Pool(site(lab, machine)) as pool:
+        failing = engine(made, pool=pool)
+        async with asyncio.timeout(300):  # and not half an hour
+            assert await failing.run() is Outcome.FAILED
+    problem = failing.failures[0].problem
+    assert "chrony.service is stopped since " in problem.cause
+    assert "systemctl start chrony.service" in problem.remedy
+
+
 async def test_a_wrong_sudo_password_is_said_at_once_and_not_retried(
     lab: Lab, lab_machines: LabMachines
 ) -> None:
