@@ -111,6 +111,11 @@ def read_chart_files(
     )
 
 
+def images_of_manifest(text: str, where: str = "the manifest") -> tuple[str, ...]:
+    """The images that a file of Kubernetes objects needs, in full."""
+    return tuple(sorted(images_of_text(text, where).images))
+
+
 class _Reading:
     """A chart and the charts inside it, each with the values that it would be given."""
 

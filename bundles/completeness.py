@@ -15,10 +15,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from bundles import budgets, media
-from bundles.chart_images import read_chart_file
+from bundles.chart_images import images_of_manifest, read_chart_file
 from bundles.layout import BundleIndex, Item
 from bundles.lock import LOCK_LIMIT, LOCK_RECORD, Lock
-from bundles.named_images import images_of_text
 from bundles.opened import Bundle, read_small
 from bundles.platforms import runs_on
 from bundles.problems import HostileBundle
@@ -120,7 +119,7 @@ def read_contents(bundle: Bundle, structure: Structure, recipe: Recipe | None = 
         if item.name in manifests:
             raw = _content(bundle, item, structure)
             text = raw.decode("utf-8", "replace")
-            images = _but(images_of_text(text, item.name).images, manifests[item.name])
+            images = _but(images_of_manifest(text, item.name), manifests[item.name])
             named.append(Named(f"the manifest {item.name}", images))
     return Contents(index, tuple(named), read_untold(bundle, structure))
 
