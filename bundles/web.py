@@ -40,6 +40,7 @@ from bundles.web_answers import (
     goes_on,
     has_proxies,
     origin,
+    packed_of_unknown_size,
     parsed_url,
     read_bounded,
     reason,
@@ -215,7 +216,7 @@ class Web:
             )
             try:
                 news.had(partial.received)
-                await self._receive(url, partial, size, authorize, news)
+                labelled = await self._receive(url, partial, size, authorize, news)
             except BaseException:
                 partial.close()
                 raise
@@ -226,6 +227,8 @@ class Web:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._syncing, partial.finish)
             except WrongContent as problem:
+                if labelled and size is None:
+                    raise packed_of_unknown_size(url) from problem
                 raise WrongContent(problem.cause, where=shown(url)) from problem
 
     async def _receive(
@@ -235,9 +238,10 @@ class Web:
         size: int | None,
         authorize: Authorize | None,
         news: News,
-    ) -> None:
+    ) -> bool:
+        """Take a body in; whether the server calls it packed."""
         failures = 0
-        packing = False
+        packing = labelled = False
         while size is None or partial.received < size:
             if packing and partial.received:
                 # Ranges of a packed body are ranges of other bytes, so it begins anew.
@@ -249,7 +253,8 @@ class Web:
                 async with self.answer(
                     "GET", url, headers=headers, authorize=authorize
                 ) as response:
-                    packing = packing or _is_packed(response, size)
+                    labelled = bool(codings(response))
+                    packing = packing or (labelled and _is_packed(response, size))
                     if packing and before:
                         continue
                     if not goes_on(response, before):
@@ -272,6 +277,7 @@ class Web:
                 await self._pause(failures, url, error)
             except WrongContent as problem:
                 raise WrongContent(problem.cause, where=shown(url)) from problem
+        return labelled
 
     async def _send(
         self,
@@ -357,9 +363,11 @@ class Web:
 
 
 def _is_packed(response: httpx.Response, size: int | None) -> bool:
-    """Whether a file came packed; some servers call a .gz file so which they give as it is."""
-    stated = response.headers.get("content-length", "")
-    return bool(codings(response)) and size is not None and stated != str(size)
+    """Whether what is called packed is so; some servers call a .gz file so that is as it should be.
+
+    Where no size is known the digest tells, at the end.
+    """
+    return size is not None and response.headers.get("content-length", "") != str(size)
 
 
 async def _write_down(body: AsyncIterator[bytes], partial: Partial, news: News) -> None:

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from bundles.budgets import REDIRECTS, SAID_BYTES
-from bundles.content_coding import codings, unpacked
+from bundles.content_coding import unpacked
 from bundles.problems import SourceProblem
 
 
@@ -126,13 +126,6 @@ def redirected(here: httpx.URL, location: str, redirects: int) -> httpx.URL:
 
 def announced_size(response: httpx.Response, received: int) -> int:
     """The size that a body will have; one of which nothing is known does not fill the medium."""
-    if codings(response):
-        raise SourceProblem(
-            "the server packs the file although it was asked not to, so its size is not known",
-            where=shown(str(response.request.url)),
-            remedy="State its size in the recipe (size: BYTES), or ask for it without the proxy "
-            "that packs it (NO_PROXY).",
-        )
     length: str = response.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 15:
         return received + int(length)
@@ -140,6 +133,16 @@ def announced_size(response: httpx.Response, received: int) -> int:
         "the server does not say how large it is",
         where=shown(str(response.request.url)),
         remedy="State its size in the recipe (size: BYTES).",
+    )
+
+
+def packed_of_unknown_size(url: str) -> SourceProblem:
+    """The problem of a file that came packed, where nothing says how large it is unpacked."""
+    return SourceProblem(
+        "the server packs the file although it was asked not to, and its size is not known",
+        where=shown(url),
+        remedy="State its size in the recipe (size: BYTES), or ask for it without the proxy that "
+        "packs it (NO_PROXY).",
     )
 
 

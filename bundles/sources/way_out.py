@@ -48,17 +48,34 @@ _PIP_QUIET: Final = frozenset(
 
 async def apt_way_out(shop: Workshop) -> tuple[str, ...]:
     """Options of apt for the proxies and authorities that this machine's own apt has."""
+    await shop.remember(("proxies",), lambda: _tell_proxies(shop))
     return await shop.remember(("apt's way out",), lambda: _apt(shop))
 
 
 async def pip_way_out(shop: Workshop) -> Mapping[str, str]:
     """Variables of pip for the proxy, the authority and the index of this machine."""
+    await shop.remember(("proxies",), lambda: _tell_proxies(shop))
     return await shop.remember(("pip's way out",), lambda: _pip(shop))
 
 
 def pip_environment(way_out: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of pip: no configuration but the way out."""
     return own_environment({**way_out, "PIP_CONFIG_FILE": os.devnull})
+
+
+def proxies_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """The proxies that an environment names, as they may be shown; both spellings are one."""
+    found: dict[str, str] = {}
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY"):
+        value = environment.get(name.lower()) or environment.get(name)
+        if value:
+            found[name] = shown(value if "://" in value else f"http://{value}")
+    return found
+
+
+async def _tell_proxies(shop: Workshop) -> None:
+    for name, proxy in proxies_of(os.environ).items():
+        shop.tracker.note(f"programs go through the proxy {proxy} ({name} of this machine)")
 
 
 async def _apt(shop: Workshop) -> tuple[str, ...]:

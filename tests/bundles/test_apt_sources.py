@@ -17,7 +17,7 @@ from bundles.progress import Event
 from bundles.recipe import AptSource, Recipe
 from bundles.serve.catalogue import Catalogue
 from bundles.sources.keyrings import form_of, keyring_folder, place_keyring
-from bundles.sources.way_out import apt_settings, pip_settings
+from bundles.sources.way_out import apt_settings, pip_settings, proxies_of
 from bundles.structure import read_structure
 from foundation.problems import InputProblem
 from tests.bundles.conftest import MOMENT
@@ -245,3 +245,17 @@ def test_of_pips_settings_the_index_and_the_proxy_are_the_way_out() -> None:
     kept, left = pip_settings(listed)
     assert kept == {"index-url": "https://new.example/x", "timeout": "60"}
     assert left == ["extra-index-url", "find-links", "user"]
+
+
+def test_proxies_of_the_environment_are_told_without_their_logins() -> None:
+    environment = {
+        "http_proxy": "http://me:hush@p.example:3128/",
+        "HTTP_PROXY": "http://other.example",
+        "HTTPS_PROXY": "q.example:8080",
+        "all_proxy": "",
+        "NO_PROXY": "a.example",
+    }
+    assert proxies_of(environment) == {
+        "HTTP_PROXY": "http://p.example:3128/",
+        "HTTPS_PROXY": "http://q.example:8080",
+    }

@@ -69,11 +69,15 @@ def test_the_digest_is_of_what_is_inside(tmp_path: Path, coding: str) -> None:
         assert download(server, tmp_path, TEXT, len(TEXT)).size == len(TEXT)
 
 
-def test_a_file_that_is_itself_packed_and_called_so_is_kept_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_a_file_that_is_itself_packed_and_called_so_is_kept_as_it_is(
+    tmp_path: Path, known: bool
+) -> None:
     """As servers do that take .tar.gz for a coding."""
     archive = gzip.compress(TEXT)
     with answering(lambda asked: packed("x-gzip", archive)) as server:
-        assert download(server, tmp_path, archive, len(archive)).size == len(archive)
+        size = len(archive) if known else None
+        assert download(server, tmp_path, archive, size).size == len(archive)
 
 
 def test_a_packed_download_that_breaks_off_begins_anew(tmp_path: Path) -> None:
