@@ -139,9 +139,7 @@ def _read(journal: Path, plan: Plan) -> _Told:
                 continue
             # What an event means may depend on the lines before it, so these come first.
             _apply(told.state, tails)
-            event = record.event()
-            told.state.apply(event)
-            decision = _decision(event, titles)
+            decision = _decision(told.state.take(record), titles)
             if decision is not None:
                 told.decisions.append(decision)
         _apply(told.state, tails)
@@ -153,7 +151,7 @@ def _read(journal: Path, plan: Plan) -> _Told:
 def _apply(state: RunState, tails: dict[bytes, deque[Line]]) -> None:
     for tail in tails.values():
         for record in tail:
-            state.apply(record.event())
+            state.take(record)
     tails.clear()
 
 

@@ -172,6 +172,17 @@ class RunState:
             case _:
                 pass
 
+    def take(self, record: Record) -> Event:
+        """Take the event of a line of a journal; raises BrokenJournal."""
+        event = record.event()
+        try:
+            self.apply(event)
+        except (ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
+            # Its form is that of an event, and what it says is nothing that we write.
+            what = f"a {event.kind.value} does not say that ({type(error).__name__}: {error})"
+            raise broken(record.path, record.number, what) from error
+        return event
+
     def _asked_for(self, event: Event) -> None:
         # The journal of an earlier version does not tell it.
         self.until = str(event.data.get("until", ""))
@@ -274,26 +285,16 @@ def replay(path: Path, plan: Plan | None = None) -> RunState:
         # What an event means may depend on the lines before it, so these come first.
         if tails:
             _apply_tails(state, tails)
-        _apply(state, record)
+        state.take(record)
     _apply_tails(state, tails)
     return state
-
-
-def _apply(state: RunState, record: Record) -> None:
-    event = record.event()
-    try:
-        state.apply(event)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        # Its form is that of an event, and what it says is nothing that we write.
-        what = f"a {event.kind.value} does not say that ({type(error).__name__}: {error})"
-        raise broken(record.path, record.number, what) from error
 
 
 def _apply_tails(state: RunState, tails: dict[bytes, deque[Record]]) -> None:
     counted = state.events
     for tail in tails.values():
         for record in tail:
-            _apply(state, record)
+            state.take(record)
     state.events = counted
     tails.clear()
 
