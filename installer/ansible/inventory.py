@@ -182,6 +182,9 @@ def ssh_config(
                 block.append(f"  HostKeyAlias {_word(known_as[host.address])}")
             if host.bastion:
                 block.append(f"  ProxyJump {_word(host.bastion)}")
+            elif host.proxy_command:
+                # Its tokens are filled in already; nothing in it may be taken for another.
+                block.append(f"  ProxyCommand {_line(host.proxy_command)}")
             blocks.append(block + [f'  IdentityFile "{_file(key)}"' for key in keys])
         for hop in (host.bastion or "").split(","):
             if hop:
@@ -189,7 +192,10 @@ def ssh_config(
                 if (address, port or 22) not in seen:
                     seen.add((address, port or 22))
                     files = [f'  IdentityFile "{_file(key)}"' for key in keys]
-                    blocks.append([f"Match originalhost {_word(address)}", *files])
+                    hop_block = [f"Match originalhost {_word(address)}", *files]
+                    if known_as and address in known_as:
+                        hop_block.append(f"  HostKeyAlias {_word(known_as[address])}")
+                    blocks.append(hop_block)
     shared = [
         "Match all",
         *([] if own_keys else ["  IdentitiesOnly yes", "  IdentityAgent none"]),
@@ -202,6 +208,12 @@ def ssh_config(
         "  ConnectTimeout 15",
     ]
     return "\n".join("\n".join(block) for block in [*blocks, shared]) + "\n"
+
+
+def _line(command: str) -> str:
+    if "\n" in command or "\r" in command:
+        raise InputProblem(f'the command "{command[:100]}" cannot stand in an ssh_config')
+    return command.replace("%", "%%")
 
 
 def _file(name: str) -> str:

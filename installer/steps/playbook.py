@@ -152,7 +152,10 @@ async def _control_host_ready(context: StepContext, data: PlaybookStep) -> Async
     What ends this early (a stop, a lost laptop) leaves it there, for the playbook runs on.
     """
     if context.host.local or context.dry_run:
-        yield Way()
+        from installer.ansible.from_here import as_reached
+
+        inventory, known_as = await asyncio.to_thread(as_reached, _inventory(context))
+        yield Way(inventory=inventory, known_as=known_as)
         return
     way = await control_host.prepare(context, ansible.FLOOR, data.timeout_minutes)
     try:

@@ -1,0 +1,68 @@
+"""A playbook on this machine reaches the machines as Sitewright does: OpenSSH is asked twice."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from foundation.hosts.allowed import ProgramsNotAllowed
+from foundation.hosts.model import Host, Inventory
+from installer.ansible.from_here import as_reached
+from installer.ansible.inventory import ssh_config
+
+CONFIG = """\
+Host m1
+  HostName 10.9.9.1
+  Port 2201
+  User anna
+  HostKeyAlias first
+  IdentityFile /k/%h
+  ProxyJump b
+Host m2
+  HostName 10.9.9.2
+  ProxyCommand nc -x 127.0.0.1:1080 %h %p
+Host b
+  HostName 10.9.9.9
+  User ops
+  HostKeyAlias bastion
+"""
+
+
+def said(config: Path, address: str) -> dict[str, str]:
+    """What OpenSSH makes of a file for an address."""
+    shown = subprocess.run(
+        ["ssh", "-G", "-F", str(config), address], capture_output=True, text=True, check=True
+    ).stdout
+    return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
+
+
+def test_the_file_of_a_playbook_says_what_the_persons_own_config_says(tmp_path: Path) -> None:
+    (own := tmp_path / "own").write_text(CONFIG)
+    hosts = (Host("m1", "m1"), Host("m2", "m2"), Host("m3", "10.9.9.3"), Host("here", "local"))
+    inventory, known_as = as_reached(Inventory(hosts, ssh_config=own))
+    m1, m2, m3, here = inventory.hosts
+    assert (m1.address, m1.port, m1.user) == ("10.9.9.1", 2201, "anna")
+    assert (m1.bastion, m1.identity_files) == ("ops@10.9.9.9:22", (Path("/k/10.9.9.1"),))
+    assert known_as == {"10.9.9.1": "first", "10.9.9.9": "bastion"}
+    assert (m2.address, m2.bastion, m3.address, here.local) == ("10.9.9.2", None, "10.9.9.3", True)
+    (written := tmp_path / "written").write_text(ssh_config(inventory, "/kh", known_as=known_as))
+    for name, address in (("m1", "10.9.9.1"), ("m2", "10.9.9.2")):
+        theirs, ours = said(own, name), said(written, address)
+        assert ours.get("hostkeyalias") == theirs.get("hostkeyalias")
+        assert ours["stricthostkeychecking"] in ("yes", "true")
+    assert said(written, "10.9.9.1")["proxyjump"].replace("[", "").replace("]", "") == (
+        "ops@10.9.9.9:22"
+    )
+    assert said(written, "10.9.9.2")["proxycommand"] == "nc -x 127.0.0.1:1080 10.9.9.2 22"
+    assert said(written, "10.9.9.9")["hostkeyalias"] == "bastion"
+
+
+def test_without_a_config_nothing_is_changed_and_none_of_a_site_is_run(tmp_path: Path) -> None:
+    plain = Inventory((Host("m1", "10.0.0.1"),), use_ssh_config=False)
+    assert as_reached(plain) == (plain, {})
+    (own := tmp_path / "cfg").write_text(CONFIG)
+    of_a_site = Inventory((Host("m1", "m1"),), ssh_config=own, config_of_site=True)
+    with pytest.raises(ProgramsNotAllowed):
+        as_reached(of_a_site)
