@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -115,6 +116,7 @@ class Registries:
                     size,
                     authorize=self.authorize(endpoint, reference.repository, "pull"),
                     news=news,
+                    tried=partial(self.tried, endpoint, reference.repository),
                 )
             except SourceProblem as problem:
                 problems.append(problem)

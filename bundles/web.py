@@ -199,10 +199,12 @@ class Web:
         *,
         authorize: Authorize | None = None,
         news: News | None = None,
+        tried: Callable[[], str] = str,
     ) -> Blob:
         """A body into the store, going on from what is there.
 
-        Raises SourceProblem, WrongContent.
+        `tried` says which login was tried, for whoever is refused. Raises SourceProblem,
+        WrongContent.
         """
         news = news or _NoNews()
         small = size is not None and size < LARGE
@@ -216,7 +218,7 @@ class Web:
             )
             try:
                 news.had(partial.received)
-                labelled = await self._receive(url, partial, size, authorize, news)
+                labelled = await self._receive(url, partial, size, authorize, news, tried)
             except BaseException:
                 partial.close()
                 raise
@@ -238,6 +240,7 @@ class Web:
         size: int | None,
         authorize: Authorize | None,
         news: News,
+        tried: Callable[[], str],
     ) -> bool:
         """Take a body in; whether the server calls it packed."""
         failures = 0
@@ -262,7 +265,7 @@ class Web:
                         news.had(-before)
                     if response.status_code == 416 and before:
                         continue
-                    await expect(response, 200, 206)
+                    await expect(response, 200, 206, tried=tried())
                     if size is None:
                         size = announced_size(response, partial.received)
                         partial.expect(size)

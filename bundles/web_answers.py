@@ -49,7 +49,9 @@ async def expect(response: httpx.Response, *statuses: int, tried: str = "") -> N
         404: "there is no such thing there",
     }.get(response.status_code, "it cannot be had")
     raise SourceProblem(
-        f"the server answers {response.status_code}: {meaning}" + (f" ({said})" if said else ""),
+        f"the server answers {response.status_code}: {meaning}"
+        + (f" ({said})" if said else "")
+        + (f"; tried: {tried}" if tried and response.status_code in (401, 403) else ""),
         where=shown(str(response.request.url)),
         remedy="Check the name; log in with `podman login` or `docker login` where it is private."
         if response.status_code in (401, 403, 404)

@@ -397,3 +397,23 @@ def test_no_login_goes_to_another_name() -> None:
                 manifest_of(server, logins)
     assert heard
     assert all("authorization" not in asked.headers for asked in heard)
+
+
+def test_a_refused_part_of_an_image_says_what_was_tried_as_well(tmp_path: Path) -> None:
+    """The manifest is for everybody, its layers are not."""
+    registry = OddRegistry()
+    registry.tag("it", registry.image("half"))
+
+    def habit(asked: Asked, answer: Answer) -> Answer:
+        if "/blobs/" not in asked.path:
+            return answer
+        return Answer(401, b"{}", {"WWW-Authenticate": 'Basic realm="x"'})
+
+    registry.habits["it"] = habit
+    with running(registry) as server:
+        logins = {server.host: Login("ops", Secret("a-password"), "a file")}
+        options = CreateOptions(created=MOMENT, patience=QUICK, logins=logins)
+        with pytest.raises(SourceProblem, match="tried: the login of ops from a file"):
+            asyncio.run(
+                create_bundle(recipe_of(f"{server.host}/t/it:1"), tmp_path / "bundle", options)
+            )
