@@ -155,7 +155,7 @@ def _judged(kind: InternetKind, attempts: Sequence[Attempt]) -> Finding:
     noun = _NOUNS[kind]
     machines = list(dict.fromkeys(one.machine for one in attempts))
     places = list(dict.fromkeys(one.destination.shown for one in attempts))
-    expected = f"{shortened(places, 12)} answer from {_machines(machines)}"
+    expected = f"an answer of {shortened(places, 12)}, from {_machines(machines)}"
     bad = [one for one in attempts if one.met is not Met.ANSWERED]
     evidence = _evidence((bad or attempts)[0])
     if not bad:
@@ -191,13 +191,17 @@ def _judged(kind: InternetKind, attempts: Sequence[Attempt]) -> Finding:
         source=SOURCE,
         evidence=evidence,
         remedy=_remedy(bad),
-        undo="None: nothing was changed.",
     )
+
+
+_MOST_NAMES: Final = 8
 
 
 def _machines(names: Sequence[str]) -> str:
     others = [name for name in names if name != HERE]
-    return listed([*([shortened(others, 8)] if others else []), *([HERE] if HERE in names else [])])
+    if len(others) > _MOST_NAMES:
+        others = [*others[: _MOST_NAMES - 1], f"{len(others) - _MOST_NAMES + 1} more"]
+    return listed([*others, *([HERE] if HERE in names else [])])
 
 
 def _said(attempts: Sequence[Attempt]) -> str:

@@ -142,6 +142,7 @@ def test_one_finding_a_kind_with_the_machines_in_it() -> None:
     assert (finding.id, finding.severity) == ("egress.registry", Severity.FAIL)
     assert finding.actual == "quay.io and ghcr.io from w1, w2 and w3: nothing comes back"
     assert "m1" not in finding.actual
+    assert finding.expected == "an answer of quay.io and ghcr.io, from w1, w2, w3, m1 and here"
     assert "bundle create" in finding.remedy
 
 
