@@ -59,7 +59,7 @@ class ConsoleWords:
         if self.md5_lines:
             sentences.append(
                 f"{_lines(self.md5_lines)} fingerprints in MD5, which can be forged and are not "
-                f"compared; print SHA256 on the console: {SHA256_COMMAND}"
+                f"compared; this prints SHA256 on the console ({SHA256_COMMAND})"
             )
         if self.broken_lines:
             sentences.append(

@@ -118,7 +118,7 @@ def _asked(
         raise CannotSay(f"`ssh -G` did not answer: {error}") from error
     if done.returncode != 0:
         words = " ".join(done.stderr.decode("utf-8", "replace").split())
-        raise CannotSay("".join(c for c in words if c.isprintable())[:400] or "`ssh -G` failed")
+        raise CannotSay("".join(c for c in words if c.isprintable())[:240] or "`ssh -G` failed")
     told: dict[str, list[str]] = {}
     for line in done.stdout[:_OUTPUT_LIMIT].decode("utf-8", "surrogateescape").splitlines():
         key, _, value = line.partition(" ")

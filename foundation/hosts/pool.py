@@ -158,7 +158,8 @@ class Pool:
                 # A site's bastion may be one of its machines; it is not behind itself.
                 target = replace(target, bastion=None)
             for note in target.settings.notes:
-                log.warning("%s: %s", host.name, note)
+                # The command tells it once for all machines; this is for the log.
+                log.info("%s: %s", host.name, note)
             self._targets[host] = target
         return self._targets[host]
 

@@ -87,9 +87,11 @@ def _open(
     keys = [str(file) for file in files if file.is_file()]
     password = credentials.password
     passphrase = credentials.passphrase
+    # Its known_hosts are asked by the name and port of connect(), so that the way is given apart.
+    way = channel or socket.create_connection((target.address, target.port), timeout=timeout)
     client.connect(
-        target.known_as.lower() if channel is not None else target.address,
-        port=target.port,
+        target.known_as.lower(),
+        port=target.known_port,
         username=target.user,
         password=password.reveal() if password else None,
         passphrase=passphrase.reveal() if passphrase else None,
@@ -98,7 +100,7 @@ def _open(
         timeout=timeout,
         banner_timeout=timeout,
         auth_timeout=timeout,
-        sock=cast("paramiko.Channel | None", channel),
+        sock=cast("paramiko.Channel", way),
     )
     return client
 

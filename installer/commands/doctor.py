@@ -46,13 +46,18 @@ async def _examine(host: Host, targets: Targets, timeout: float) -> list[Step]:
     from foundation.hosts import second_client
     from foundation.hosts.hostkeys import offered_key
     from foundation.hosts.pool import Pool
+    from foundation.hosts.ssh_config import config_file, resolve
 
     if host.local:
         return [Step("this machine", True, "needs no login")]
     steps = []
-    if host.bastion is None:
+    try:
+        target = await asyncio.to_thread(lambda: resolve(host, config_file(targets.inventory)))
+    except Problem as problem:
+        return [Step("ssh config", False, f"{problem.cause} — {problem.remedy}")]
+    if target.direct:
         worked, sentence = await asyncio.to_thread(
-            second_client.greeting, host.address, host.port, timeout=min(timeout, 5.0)
+            second_client.greeting, target.address, target.port, timeout=min(timeout, 5.0)
         )
         steps.append(Step("network", worked, sentence))
     try:

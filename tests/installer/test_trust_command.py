@@ -100,3 +100,20 @@ def test_what_of_the_ssh_config_could_not_be_judged_is_told(
     (tmp_path / "cfg").write_text("Host *\n  NoSuchOption yes\n")
     main(["trust", "127.0.0.1:9", "--ssh-config", str(tmp_path / "cfg")])
     assert "Note: OpenSSH cannot read the ssh config" in capsys.readouterr().err
+
+
+def test_the_doctor_looks_where_the_ssh_config_leads_with_both_clients(
+    start_sshd: StartSshd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = start_sshd()
+    (tmp_path / "cfg").write_text(
+        f"Host node1\n  HostName 127.0.0.1\n  Port {server.port}\n  HostKeyAlias Alias\n"
+    )
+    (tmp_path / "known").write_text(f"alias {server.host_key}\n")
+    done = main([
+        "doctor", "node1", "--ssh-config", str(tmp_path / "cfg"), "--known-hosts",
+        str(tmp_path / "known"), "--identity", str(server.client_key),
+    ])  # fmt: skip
+    out = capsys.readouterr().out
+    assert (done, "Everything works." in out) == (0, True), out
+    assert "network: it greets" in out
