@@ -79,7 +79,7 @@ def test_a_shim_that_fails_is_passed_over(checkout: Path, tmp_path: Path) -> Non
         tmp_path / "bin",
         python3="echo 'pyenv: python3: command not found' >&2; exit 127",
         # Its missing venv shows that this one was chosen, without installing anything.
-        python3_13=f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
+        python3_13=f'case "$*" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
     )
     done = start(checkout, "--version", cwd=tmp_path, PATH=path)
     assert "this Python has no venv" in done.stderr
@@ -120,7 +120,7 @@ def test_python_without_venv_names_the_package(checkout: Path, tmp_path: Path) -
     """A Python whose venv package is missing gets the one command that mends it."""
     path = tools(
         tmp_path / "bin",
-        python3=f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
+        python3=f'case "$*" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
     )
     done = start(checkout, cwd=tmp_path, PATH=path)
     assert done.returncode == 1
@@ -138,7 +138,7 @@ def test_on_a_terminal_the_missing_package_is_offered(
     path = Path(
         tools(
             tmp_path / "bin",
-            python3=f'case "$2" in *ensurepip*) [ -e "{there}" ] || exit 1;; esac\n'
+            python3=f'case "$*" in *ensurepip*) [ -e "{there}" ] || exit 1;; esac\n'
             f'exec "{sys.executable}" "$@"',
             sudo='exec "$@"',
         )
