@@ -275,7 +275,8 @@ def _kind(value: Any) -> str:
 
 
 def _sentence(model: type[BaseModel], item: Any) -> str:
-    location = list(item["loc"])
+    # A key that is refused is told by its own name.
+    location = [part for part in item["loc"] if part != "[key]"]
     path = ""
     for part in location:
         path += f"[{part + 1}]" if isinstance(part, int) else (f".{part}" if path else str(part))

@@ -52,7 +52,7 @@ def _things(plan: Plan, site_file: Path) -> list[tuple[str, str]]:
     for name, folder, _ in plan.carries:
         if name == SITE:
             said = f"The playbooks in {folder} are used here for the first time. They are programs."
-            things.append((f"playbooks {folder}", said))
+            things.append((f"playbooks {Path(folder).absolute()}", said))
     supplies = dict(plan.supplies)
     if supplies:
         said = f"The bundle {supplies['bundle']} is used here for the first time."
