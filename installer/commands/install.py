@@ -313,9 +313,9 @@ async def _watched(engine: Engine, options: argparse.Namespace, run: Run, again:
     )
     outcome = await engine.run()
     code = tell_ending(outcome, engine.plan, engine.state, run.folder, dry=run.dry, again=again)
-    refused = [isinstance(failure.problem, Refused) for failure in engine.failures]
-    if code == ExitCode.STAGE_FAILED and refused and all(refused):
-        return ExitCode.REFUSED  # nothing went wrong: a person's word is missing
+    cut_off = [failure.problem.code == "cut-off" for failure in engine.failures]
+    if code == ExitCode.STAGE_FAILED and cut_off and all(cut_off):
+        return ExitCode.REFUSED  # nothing was done wrong: a person's word is missing
     finished = code == ExitCode.DONE and not run.dry
     if finished and options.until is None and options.only is None:
         for title, url in engine.plan.pages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from foundation.hosts import jobs
 from foundation.hosts.connection import Connection
 from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
 from foundation.problems import ExitCode, Refused
+from installer.commands.install import _watched
 from installer.events import Kind, Outcome
 from installer.running import work
 from tests.installer.engine_site import Person, Watch, engine, new_run, once, plan, step, words
@@ -133,3 +135,20 @@ async def test_kinds_that_look_before_they_change_begin_again_by_themselves(
     assert await engine(made, ask=person, jobs=RestartedJobs()).run() is Outcome.DONE
     assert person.asked == []
     assert words(log) == ["once"] * 2
+
+
+async def test_the_command_ends_with_7_for_it_and_with_5_for_every_other_failure(
+    tmp_path: Path,
+) -> None:
+    options = argparse.Namespace(json_lines=False, quiet=True, until=None, only=None)
+    cut_off = plan(step("a", **unasked(tmp_path / "log")))
+    unconfirmed = plan(step("b", kind="confirm", text="Is it so?"))
+    broken = plan(step("c", script="exit 9"))
+    for made, code in (
+        (cut_off, ExitCode.REFUSED),
+        (unconfirmed, ExitCode.STAGE_FAILED),
+        (broken, ExitCode.STAGE_FAILED),
+    ):
+        run = new_run(made)
+        failing = engine(made, run, jobs=RestartedJobs() if made is cut_off else jobs)
+        assert await _watched(failing, options, run, "sitewright resume") == code
