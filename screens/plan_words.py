@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.durations import duration
 from foundation.problems import Problem
 from installer.gate import NotReady
+from installer.running.state import keys_of
 
 if TYPE_CHECKING:
     from installer.plan import Plan, PlannedStage, PlannedStep
@@ -35,9 +36,12 @@ def final_steps(plan: Plan) -> tuple[PlannedStep, ...]:
 def size_sentence(plan: Plan) -> str:
     """How much it is, in one sentence."""
     steps = sum(len(stage.steps) for stage in plan.stages)
+    each = sum(1 for _ in keys_of(plan))
     seconds = sum(stage.expected_seconds for stage in plan.stages)
+    # A run counts each step on each of its machines; where that is another number, it is said here.
+    on = f", {each} on their machines," if each != steps else ""
     text = (
-        f"{counted(steps, 'step')} in {counted(len(plan.stages), 'stage')} on "
+        f"{counted(steps, 'step')}{on} in {counted(len(plan.stages), 'stage')} on "
         f"{counted(len(touched(plan)), 'machine')}, usually {duration(seconds)}."
     )
     final = len(final_steps(plan))

@@ -111,10 +111,10 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         Key("Space", "Pause", "screen.pause"),
         Key("+ -", "Speed", "screen.faster(1)"),
         Key("< >", "Begin, end", "screen.to_end"),
+        Key("q", "Quit", "screen.leave"),
         Key(", .", "A minute", "screen.jump(-60)"),
         Key("x", "Failure", "screen.next_failure"),
         *LOG_KEYS,
-        Key("q", "Quit", "screen.leave"),
     )
 
     HELP: ClassVar[str] = "replay"

@@ -28,7 +28,7 @@ _SENTENCES: Final = {
 
 RESULT_WORDS: Final = {
     Outcome.DONE: "done",
-    Outcome.ALREADY: "found done",
+    Outcome.ALREADY: "already",
     Outcome.FAILED: "FAILED",
     Outcome.SKIPPED: "skipped",
     Outcome.STOPPED: "stopped",
@@ -150,7 +150,7 @@ def stage_word(stage: StageReport) -> str:
     )
     if skipped and skipped == stage.total:
         return "skipped"
-    word = "found done" if stage.stand == "already" else stage.stand
+    word = stage.stand
     return f"{word}, {skipped} skipped" if skipped else word
 
 

@@ -11,10 +11,15 @@ from textual.widgets import Static
 
 from installer.events import Event
 from installer.runs import Run
+from screens.app import SitewrightApp
 from screens.look import Look
 from screens.replay import AT_ONCE, Playback, ReplayApp, ReplayScreen
+from screens.widgets.board import Board
+from screens.widgets.field import Line
+from screens.wizard import StepId
 from tests.installer.told_run import BEGAN, ID, PLAN, told, write_run
-from tests.screens.driving import shows, until
+from tests.screens.driving import on_step, shows, until
+from tests.screens.recorded import RecordedServices
 
 
 @pytest.fixture
@@ -116,3 +121,33 @@ async def test_the_speed_is_changed_and_help_is_given(run: Run) -> None:
 
 async def _title(pilot: Pilot[int], words: str) -> None:
     await until(pilot, lambda: words in str(pilot.app.screen.query_one("#title", Static).render()))
+
+
+async def test_it_goes_back_and_says_where_nothing_failed(run: Run) -> None:
+    app = ReplayApp(screen_of(run))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: app.replay.playback.ended)
+        end = app.replay.playback.time
+        await pilot.press("x")
+        await shows(pilot, "No step stands failed at this moment")
+        await pilot.press("less_than_sign", "space")
+        await _title(pilot, "paused")
+        assert app.replay.playback.time < end
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: app.replay.playback.ended)
+        assert app.replay.playback.time == end
+
+
+async def test_welcome_opens_a_run_and_esc_comes_back(run: Run, services: RecordedServices) -> None:
+    app = SitewrightApp(services)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.screen.query_one("#choices", Board).move_to("open")
+        await until(pilot, lambda: app.screen.query_one("#file", Line).display)
+        app.screen.query_one("#file", Line).value = str(run.folder)
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
+        await shows(pilot, "A recording; nothing runs", ID)
+        await pilot.press("escape")
+        await on_step(pilot, StepId.WELCOME)
