@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.connection import Become
@@ -316,6 +317,6 @@ def _machine_file(path: Path, folder: Path | None) -> MachineFile:
                 f"{words[:120]}",
                 where=str(path),
                 remedy="Write them into your ~/.ssh/config and take them out here, or look at the "
-                f"machines with: sitewright preflight --inventory {path}",
+                f"machines with: sitewright preflight --inventory {quote(str(path))}",
             )
     return MachineFile(path, read.hosts, notes=read.notes)

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from foundation.hosts import ansible_process, ansible_ssh_args
 from foundation.hosts.ansible_lines import SECRETS, Index, index_of, looks_like_ini, looks_like_yaml
 from foundation.hosts.ansible_process import Answer, Ask, Refused
-from foundation.hosts.ansible_sources import RESOLVE, Source, Sources, gather
+from foundation.hosts.ansible_sources import Source, Sources, gather
 from foundation.hosts.inventory import (
     Named,
     checked_address,
@@ -48,6 +49,7 @@ _HOW_ANSIBLE_WORKS: Final = frozenset(
         "ansible_ssh_verbosity", "ansible_sshpass_prompt", "ansible_ssh_password_mechanism",
         "ansible_sftp_batch_mode", "ansible_sftp_extra_args", "ansible_scp_extra_args",
         "ansible_sftp_executable", "ansible_scp_executable", "ansible_shell_executable",
+        "ansible_python_interpreter", "ansible_remote_tmp", "ansible_async_dir",
         "ansible_paramiko_timeout", "ansible_paramiko_pty", "ansible_paramiko_look_for_keys",
     )
 )  # fmt: skip
@@ -133,7 +135,7 @@ def _refused(words: str, sources: Sources, path: Path) -> InputProblem:
         f"{line}Ansible cannot read the inventory: {cause.strip()}",
         where=str(path),
         remedy="Mend that; this shows what Ansible makes of it: ansible-inventory --list -i "
-        f"{path}",
+        f"{quote(str(path))}",
     )
 
 
@@ -145,7 +147,8 @@ def _machines(answer: Answer, index: Index, path: Path, notes: list[str]) -> Rea
         file, line, _ = index.machines[lost[0]]
         raise InputProblem(
             f'line {line}: Ansible does not see the machine "{lost[0]}"', where=str(file),
-            remedy=f"Look at what it makes of the file: ansible-inventory --list -i {path}",
+            remedy="Look at what it makes of it: ansible-inventory --list -i "
+            f"{quote(str(path))}",
         )  # fmt: skip
     order = {name: number for number, name in enumerate(index.machines)}
     for name in sorted(answer.variables, key=lambda name: (order.get(name, len(order)), name)):
@@ -179,8 +182,8 @@ class _Machine:
             f"line {line}: {cause}" if line else f'{cause}, for "{self._name}"',
             where=str(file),
             remedy=remedy
-            or f"See what Ansible makes of it: ansible-inventory --host {self._name} "
-            f"-i {self._path}",
+            or f"See what Ansible makes of it: ansible-inventory "
+            f"--host {quote(self._name)} -i {quote(str(self._path))}",
         )
 
     def _wrong_words(self, key: str, cause: str, remedy: str) -> InputProblem:
@@ -213,8 +216,8 @@ class _Machine:
         if _TEMPLATE.search(text):
             raise self._wrong(
                 key, f'"{key}" is a template, which only Ansible can resolve',
-                "Write the value itself, or save the resolved inventory: "
-                + RESOLVE.format(self._path.name),
+                f"Write the value itself; this shows it: ansible {quote(self._name)} "
+                f"-i {quote(str(self._path))} -m debug -a var={key}",
             )  # fmt: skip
         return text
 
@@ -366,6 +369,8 @@ class _Machine:
                 )  # fmt: skip
             if key in _HONOURED or key in _HOW_ANSIBLE_WORKS or key in _UNVERIFIED:
                 continue
+            if key.startswith("ansible_ssh_host_key_"):
+                continue  # a fact of the machine, which somebody saved with the rest
             if key == "ansible_network_os" or _OF_A_CONNECTION.fullmatch(key):
                 raise self._wrong(
                     key, f'Ansible connects by "{key}", and Sitewright does not know it',

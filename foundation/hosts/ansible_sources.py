@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from foundation.documents import read_text
@@ -139,13 +140,13 @@ def _inventory(sources: Sources, path: Path, name: str) -> None:
         raise InputProblem(
             "this inventory is a program, and Sitewright runs none to learn of machines",
             where=str(path),
-            remedy="Run it by hand and name its result: " + RESOLVE.format(path.name),
+            remedy="Run it by hand and name its result: " + RESOLVE.format(quote(str(path))),
         )
     if path.suffix == ".toml":
         raise InputProblem(
             "this inventory is TOML, which is not read here",
             where=str(path),
-            remedy="Save it as YAML: " + RESOLVE.format(path.name),
+            remedy="Save it as YAML: " + RESOLVE.format(quote(str(path))),
         )
     before = len(sources.files)
     sources.add(path, name, None)
@@ -153,7 +154,7 @@ def _inventory(sources: Sources, path: Path, name: str) -> None:
         raise InputProblem(
             "the inventory is encrypted as a whole",
             where=str(path),
-            remedy=f"Save it in the clear without its secrets: ansible-vault view {path.name}",
+            remedy=f"Save it without its secrets: ansible-vault view {quote(str(path))}",
         )
     text = sources.files[-1].text
     if path.suffix in (".yml", ".yaml", "") and (plugin := _PLUGIN.search(text)):
@@ -161,7 +162,7 @@ def _inventory(sources: Sources, path: Path, name: str) -> None:
         raise InputProblem(
             f"line {line}: the inventory is made by a plugin, which would ask others for machines",
             where=str(path),
-            remedy="Run it by hand and name its result: " + RESOLVE.format(path.name),
+            remedy="Run it by hand and name its result: " + RESOLVE.format(quote(str(path))),
         )
 
 

@@ -346,3 +346,10 @@ def test_plain_lists_ask_nobody(tmp_path: Path) -> None:
     file = tmp_path / "hosts.txt"
     file.write_text("10.0.0.1\nm=anna@10.0.0.2:2222\n")
     assert len(read_inventory_file(file, ask=never).hosts) == 2
+
+
+def test_a_remedy_can_be_pasted_whatever_the_names_are(tmp_path: Path, asker: Asker) -> None:
+    file = tmp_path / "my hosts.ini"
+    file.write_text("[a]\n$(reboot) ansible_host={{ip}}\n")
+    problem = refused(file, asker)
+    assert f"ansible '$(reboot)' -i '{file}' -m debug -a var=ansible_host" in problem.remedy
