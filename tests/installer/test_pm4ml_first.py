@@ -172,6 +172,7 @@ def machine(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any]
         **HERE,
         "ansible_python_interpreter": str(python),
         "microk8s_data": str(place / "data"),
+        "content_pause": 0,
         "first_marks": str(place / "marks"),
     }
 
