@@ -212,6 +212,7 @@ def test_ceph_takes_the_disks_that_are_empty_and_no_others(
 
     # The first storage server is made anew: no second cluster is begun beside the one there is.
     s1, s2, _ = servers
+    site.settings["join_token_seconds"] = 20
     s1.script("snap remove microceph; rm -rf /etc/sitewright; : > /var/lib/stand-in/calls")
     anew = site.play("4.ceph.yml")
     assert anew.status != 0
