@@ -119,6 +119,7 @@ def _read(file: Path, lines: list[Line], depth: int, inside: Path | None) -> Non
             where=str(file),
             remedy="Check the name and the rights of the file.",
         ) from error
+    block = Line(file, 0, "host", "*")
     for number, raw in enumerate(text.split("\n"), start=1):
         found = _LINE.fullmatch(raw)
         if found is None or raw.lstrip().startswith("#"):
@@ -131,12 +132,17 @@ def _read(file: Path, lines: list[Line], depth: int, inside: Path | None) -> Non
             )  # fmt: skip
         if line.keyword != "include":
             lines.append(line)
+            block = line if line.keyword in ("host", "match") else block
             continue
+        before = len(lines)
         for other in _included(line):
             if inside is not None and not other.resolve().is_relative_to(inside):
                 lines.append(line)
             elif depth < _DEPTH_LIMIT and other.is_file():
                 _read(other, lines, depth + 1, inside)
+        if any(one.keyword in ("host", "match") for one in lines[before:]):
+            # What follows belongs to the block in which the Include stands, as for OpenSSH.
+            lines.append(block)
 
 
 def _included(line: Line) -> Iterable[Path]:
@@ -166,7 +172,7 @@ def programs_in(lines: Sequence[Line]) -> tuple[Program, ...]:
             found.append(Program("Include of a file outside its folder,", value, line.place))
         elif line.keyword in _RUN and value.lower() != _RUN[line.keyword]:
             found.append(Program(_spelled(line), value, line.place))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 _SPELLED: Final = {

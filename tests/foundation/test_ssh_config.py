@@ -122,6 +122,17 @@ def test_both_readers_say_the_same_as_openssh(
     assert ours.settings.notes == ()
 
 
+def test_what_follows_an_include_belongs_to_its_own_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inc").write_text("Port 2201\nHost b\n  HostName b.example\n")
+    text = f"Host a\n  Include {tmp_path / 'inc'}\n  User after\nHost *\n  Port 2299\n"
+    theirs = target_of(text, "a", tmp_path)
+    assert (theirs.port, theirs.user, theirs.address) == (2201, "after", "a")
+    monkeypatch.setattr(openssh, "available", lambda: None)
+    assert said(target_of(text, "a", tmp_path)) == said(theirs)
+
+
 @pytest.mark.parametrize(
     ("text", "port"),
     [
