@@ -49,7 +49,7 @@ SENTENCES: Final = (
     Sentence(
         "sudo",
         r"not in the sudoers file|may not run sudo|i'm sorry \S+\. i'm afraid i can't",
-        'the user "{user}" may not use sudo on this machine (is not in the sudoers file)',
+        '"{user}" may not use sudo on this machine (is not in the sudoers file)',
         "As root on the machine: usermod -aG sudo {user}; or log in as a user who may.",
         "sudo plugins/sudoers/logging.c; sudo-rs src/common/error.rs",
         "anna is not in the sudoers file.",
@@ -136,7 +136,7 @@ SENTENCES: Final = (
     Sentence(
         "sshd",
         r"account is currently not available|account is disabled",
-        'the account "{user}" has no login shell (nologin)',
+        '"{user}" has no login shell (nologin)',
         "As root on the machine: usermod -s /bin/bash {user}; or log in as another user.",
         "shadow src/nologin.c",
         "This account is currently not available.",

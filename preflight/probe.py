@@ -12,7 +12,7 @@ from typing import Final
 
 from foundation.hosts.connection import Become, Connection
 from foundation.problems import ProbeProblem
-from preflight.facts import Facts
+from preflight.facts import Facts, Unknown
 from preflight.parse.clock import Timing, parse_clock, probe_seconds
 from preflight.parse.cpu import parse_cpu
 from preflight.parse.disks import parse_arrays, parse_disks
@@ -93,8 +93,20 @@ async def run_probe(
             detail += f"; the exit status was {done.status}"
         raise ProbeProblem(detail, where=where, remedy=_REMEDY) from None
     if done.why_not_root:
-        why = plain(f"it was looked at without root's rights: {done.why_not_root}", _LONGEST_NOTE)
-        facts = replace(facts, notes=(why, *facts.notes))
+        facts = looked_without_root(facts, done.why_not_root)
+    return facts
+
+
+def looked_without_root(facts: Facts, why: str) -> Facts:
+    """The facts of a machine that was to be looked at as root and was not, for this reason.
+
+    Where a password was given and sudo asked something else, "asks" would blame the person.
+    """
+    note = plain(f"it was looked at without root's rights: {why}", _LONGEST_NOTE)
+    facts = replace(facts, notes=(note, *facts.notes))
+    if facts.identity.sudo == "asks":
+        unknown = Unknown(plain(why, _LONGEST_NOTE))
+        facts = replace(facts, identity=replace(facts.identity, sudo=unknown))
     return facts
 
 

@@ -105,7 +105,7 @@ class Passage:
             del said[: -GREETING_LIMIT // 2]
         return b""
 
-    def problem(self, status: int, where: str, *, asked: str = "") -> ProbeProblem:
+    def problem(self, status: int, where: str, *, user: str = "", asked: str = "") -> ProbeProblem:
         """Why the command never began, in the shell's own words; `asked` is its open question."""
         if asked:
             return ProbeProblem(
@@ -116,7 +116,7 @@ class Passage:
                 "[ -t 0 ] || return",
             )
         out, err = (bytes(self._said[stream]) for stream in ("stdout", "stderr"))
-        known = understood((err + b"\n" + out).decode("utf-8", "replace"))
+        known = understood((err + b"\n" + out).decode("utf-8", "replace"), user=user)
         if status == EATEN:
             return ProbeProblem(
                 "the start-up files of the login shell read what was meant for the command "

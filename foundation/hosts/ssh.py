@@ -182,7 +182,9 @@ class SshConnection:
         if ended.lost is not None:
             raise ended.lost
         if passage is not None and not passage.begun and not ended.truncated:
-            raise passage.problem(ended.status, self._target.where, asked=ended.asked)
+            raise passage.problem(
+                ended.status, self._target.where, user=self._target.user, asked=ended.asked
+            )
         return not ended.truncated and self._sudo.must_run_plainly(elevation, become, ended, stderr)
 
     def _lost(self, error: Exception, seconds: float) -> ConnectionProblem:

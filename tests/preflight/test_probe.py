@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from foundation.problems import ProbeProblem
 from preflight.facts import Facts, Unknown, known
 from preflight.parse.clock import Timing
 from preflight.parse.frames import split_frames
-from preflight.probe import OUTPUT_LIMIT, parse_probe, run_probe
+from preflight.probe import OUTPUT_LIMIT, looked_without_root, parse_probe, run_probe
 from preflight.recorded import facts_for_report, facts_from_json, facts_to_json
 from tests.preflight.probe_shells import stand_in
 
@@ -191,3 +192,13 @@ def test_control_characters_reach_no_fact() -> None:
 def test_the_answer_is_bounded_before_it_is_read() -> None:
     huge = raw("debian-12-vm-root") + b"\nprobe begin sockets\n" + b"x" * (2 * OUTPUT_LIMIT)
     assert parse_probe(huge, "probe").memory.total_bytes == 24684084 * 1024
+
+
+def test_a_sudo_that_asked_something_else_is_not_told_as_a_password_that_was_not_given() -> None:
+    why = 'sudo asks "First Factor:", and not for the password that was given'
+    asks = replace(Facts(), identity=replace(Facts().identity, sudo="asks"))
+    told = looked_without_root(asks, why)
+    assert told.identity.sudo == Unknown(why)
+    assert why in told.notes[0]
+    none = replace(Facts(), identity=replace(Facts().identity, sudo="none"))
+    assert looked_without_root(none, "it is not in the sudoers file").identity.sudo == "none"
