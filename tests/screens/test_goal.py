@@ -209,7 +209,7 @@ async def test_in_plain_ascii_nothing_is_lost(services: RecordedServices) -> Non
     async with app.run_test(size=SMALL) as pilot:
         await to_goal(pilot)
         await mapped(pilot, "experimenter", HARNESS)
-        await shows(pilot, "* PoC  Core Test Harness")
+        await shows(pilot, "* PoC  + Core Test Harness")
         assert text(pilot).isascii()
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual import events
 
 from screens.app import SitewrightApp
+from screens.ask_person import SureScreen
 from screens.findings import FindingsScreen
 from screens.waive import WaiveScreen
 from screens.widgets.board import Board
 from screens.widgets.field import Line
-from tests.screens.driving import KEYS, shows, to_machines, to_preflight, until
+from screens.wizard import StepId
+from tests.screens.driving import KEYS, on_step, shows, to_machines, to_preflight, until
 from tests.screens.fuzzing import settled
 from tests.screens.recorded import RecordedServices
 from tests.screens.test_install import to_settings
@@ -70,3 +73,20 @@ async def test_two_machines_typed_in_one_breath(services: RecordedServices) -> N
         await settled(app)
         assert [host.address for host in app.answers.machines] == ["10.10.0.11", "10.10.0.12"]
         assert app.screen.query_one("#add", Line).value == "10.10.0.13"
+
+
+async def test_a_grave_question_is_not_answered_before_it_can_be_read(
+    services: RecordedServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("screens.dialog.READ_SECONDS", 3600.0)
+    app = SitewrightApp(services)
+    answers: list[bool | None] = []
+    async with app.run_test(size=SMALL) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.push_screen(SureScreen("Stop it?", "What is done stays done.", "Stop"), answers.append)
+        burst(app, "f10", "y", "f10")
+        await shows(pilot, "Read it first; then F10")
+        assert answers == []
+        monkeypatch.setattr("screens.dialog.READ_SECONDS", 0.0)
+        await pilot.press("f10")
+        await until(pilot, lambda: answers == [True])
