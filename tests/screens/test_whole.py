@@ -428,4 +428,7 @@ async def test_five_hundred_machines_are_judged_and_scroll(services: RecordedSer
         assert len(board.rows) == 501
         await pilot.press("end")
         assert board.cursor == 500
-        await shows(pilot, "between them", "w599")
+        await shows(pilot, "w599")
+        # What fails between them stands first, and not below five hundred machines.
+        await pilot.press("home")
+        await shows(pilot, "between them", "w100")
