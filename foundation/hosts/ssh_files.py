@@ -20,8 +20,7 @@ _SIZE_LIMIT: Final = 1024 * 1024
 _LINES_LIMIT: Final = 100_000
 _DEPTH_LIMIT: Final = 16
 """OpenSSH's own limit of files that include one another."""
-_LINE = re.compile(r'\s*"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*?)\s*')
-_EXEC = re.compile(r'(?i)(?:^|[\s"!,=])exec(?:["\s=]|$)')
+_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9]*)(?:[ \t]*=[ \t]*|[ \t]+)([^ \t].*?)\s*")
 _RUN: Final = {
     "proxycommand": "none",
     "localcommand": "none",
@@ -69,7 +68,7 @@ class Line:
     file: Path
     number: int
     keyword: str
-    """In lower case."""
+    """In lower case; empty for a line that is not plainly written."""
     value: str
 
     @property
@@ -121,10 +120,14 @@ def _read(file: Path, lines: list[Line], depth: int, inside: Path | None) -> Non
         ) from error
     block = Line(file, 0, "host", "*")
     for number, raw in enumerate(text.split("\n"), start=1):
-        found = _LINE.fullmatch(raw)
-        if found is None or raw.lstrip().startswith("#"):
+        if not raw.strip(" \t\r") or raw.lstrip(" \t").startswith("#"):
             continue
-        line = Line(file, number, found.group(1).lower(), found.group(2))
+        found = _LINE.fullmatch(raw)
+        line = (
+            Line(file, number, found.group(1).lower(), found.group(2))
+            if found is not None
+            else Line(file, number, "", raw.strip())
+        )
         if len(lines) >= _LINES_LIMIT:
             raise InputProblem(
                 f"the ssh config has more than {_LINES_LIMIT} lines", where=str(file),
@@ -160,19 +163,32 @@ def _unquoted(value: str) -> list[str]:
 
 
 def programs_in(lines: Sequence[Line]) -> tuple[Program, ...]:
-    """Every line that would run a program or load a library here, or leave the file's folder."""
+    """Every line that would run a program or load a library here, or leave the file's folder.
+
+    A line is found unless it is known to be harmless: OpenSSH takes words apart in ways of its own
+    (`=ProxyCommand …`, `"" Match e"xec" …`), and its newer versions have further directives.
+    """
     found = []
     for line in lines:
         value = line.value.strip()
         if value.count('"') == 2 and value[0] == value[-1] == '"':
             value = value[1:-1]
-        if line.keyword == "match" and _EXEC.search(line.value):
+        if line.keyword == "match" and "exec" in line.value.replace('"', "").lower():
             found.append(Program("Match", value, line.place))
         elif line.keyword == "include":
             found.append(Program("Include of a file outside its folder,", value, line.place))
         elif line.keyword in _RUN and value.lower() != _RUN[line.keyword]:
             found.append(Program(_spelled(line), value, line.place))
+        elif line.keyword not in _HARMLESS:
+            what = line.keyword or "a line that is not plainly written:"
+            found.append(Program(what, value, line.place))
     return tuple(dict.fromkeys(found))
+
+
+_HARMLESS: Final = frozenset(
+    ("host", "match", "ignoreunknown", "stricthostkeychecking", *_RUN, *OF_A_LOGIN, *NO_CONSEQUENCE)
+)
+"""Directives that start nothing, and those that are looked at one by one."""
 
 
 _SPELLED: Final = {

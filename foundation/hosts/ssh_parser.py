@@ -108,7 +108,7 @@ def _unknown(line: Line) -> str | None:
 
 
 def _load(host: Host, lines: Sequence[Line]) -> Any:
-    text = "".join(f"{line.keyword} {line.value}\n" for line in lines)
+    text = "".join(f"{line.keyword} {line.value}\n".lstrip() for line in lines)
     port: Any = host.port if host.port != 22 else ()
     arguments: Any = (_local_user(), host.user or (), host.address, port)
     config: Any
