@@ -237,6 +237,7 @@ def server_that_asks(start_sshd: StartSshd, folder: Path, asks: str) -> Sshd:
 async def test_a_question_of_pam_is_told_at_once_with_its_words(
     start_sshd: StartSshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks: str
 ) -> None:
+    monkeypatch.setattr("foundation.hosts.running._PROMPT_SECONDS", 0.3)
     server = server_that_asks(start_sshd, tmp_path, asks)
     given = Credentials(sudo_password=Secret("secret1"))
     async with Pool(server.inventory(), given) as pool:
