@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from foundation.paths import state_folder, write_private
-from preflight.report.words import clean
 
 BELL: Final = "\a"
 _LONGEST: Final = 120
@@ -40,6 +39,8 @@ def notification(words: str, environment: Mapping[str, str] | None = None) -> st
 
 
 def _plain(words: str) -> str:
+    from preflight.report.words import clean
+
     return clean(words)[:_LONGEST]
 
 
