@@ -280,9 +280,9 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
     path = ""
     for part in location:
         path += f"[{part + 1}]" if isinstance(part, int) else (f".{part}" if path else str(part))
-    if item["type"] == "extra_forbidden":
+    if item["type"] == "extra_forbidden" or _is_of_a_few(item):
         word = str(location[-1])
-        allowed = _fields_at(model, location[:-1])
+        allowed = _fields_at(model, location[:-1]) or _words_of(item)
         close = nearest(word, allowed)
         hint = (
             f'; did you mean "{close}"?'
@@ -301,6 +301,19 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
     if not path:
         return f"{message[:1].lower()}{message[1:]}"
     return f'"{path}": {message[:1].lower()}{message[1:]}{shown}'
+
+
+def _is_of_a_few(item: Any) -> bool:
+    """Whether a key is refused where only a few words can be keys."""
+    return (
+        bool(item["loc"])
+        and item["loc"][-1] == "[key]"
+        and item["type"] in ("enum", "literal_error")
+    )
+
+
+def _words_of(item: Any) -> list[str]:
+    return re.findall(r"'([^']+)'", str(item.get("ctx", {}).get("expected", "")))
 
 
 def load_yaml(model: type[Model], path: Path) -> Model:
