@@ -178,7 +178,8 @@ class MapPane(Container):
     def forget(self) -> None:
         """Ask anew for every use case, because more is known of the machine."""
         self.advice.clear()
-        self.post_message(self.Wanted(self.case))
+        if self.case:
+            self.post_message(self.Wanted(self.case))
 
     def ranked(self) -> Ranked | None:
         """The option under the cursor of the right column."""
@@ -264,8 +265,8 @@ class MapPane(Container):
 
     def _describe(self) -> None:
         """Explain what is under the cursor of the column with the focus."""
-        if self.chart is None:
-            return
+        if self.chart is None or not self.case:
+            return  # the filter may leave no use case at all
         text: Group
         advice = self.advice.get(self.case)
         ranked = self.ranked()

@@ -15,12 +15,12 @@ from screens.wizard import StepId
 
 def is_recording(path: Path) -> bool:
     """Whether a path is a run to look at: its folder, or a support bundle."""
-    if path.is_dir():
-        return (path / "plan.json").is_file()
     try:
+        if path.is_dir():
+            return (path / "plan.json").is_file()
         with path.open("rb") as file:
             return file.read(2) == b"\x1f\x8b"  # gzip (RFC 1952, 2.3.1)
-    except OSError:
+    except (OSError, ValueError):  # no such file, or a name that no file can have
         return False
 
 

@@ -142,7 +142,8 @@ class Board(ScrollView, can_focus=True):
         if wanted in self._places:
             self._settle(self._places[wanted], 1)
         else:
-            self._settle(min(self.cursor, max(len(self.rows) - 1, 0)), 1)
+            self.cursor = min(self.cursor, max(len(self.rows) - 1, 0))
+            self._settle(self.cursor, 1)
         self.refresh()
 
     def set_columns(self, columns: Sequence[Column]) -> None:
@@ -239,8 +240,8 @@ class Board(ScrollView, can_focus=True):
 
     def watch_cursor(self, _before: int, _after: int) -> None:
         """Keep the cursor in sight, and the heading above the first row too."""
-        if not self.is_mounted:
-            return
+        if not self.is_mounted or not 0 <= self.cursor < len(self.rows):
+            return  # the rows under it are filtered out
         rows = max(self.size.height - self._top, 1)
         top = self.scroll_offset.y
         before = self.cursor

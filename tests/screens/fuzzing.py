@@ -273,8 +273,9 @@ def main() -> int:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 bad += 1
-                text = "".join(traceback.format_exception(error))
-                print(f"seed {seed} at {step} ({kind}): {text[-2500:]}", flush=True)
+                lines = "".join(traceback.format_exception(error)).splitlines()
+                text = "\n".join(line[:200] for line in lines[-60:])
+                print(f"seed {seed} at {step} ({kind}): {text}", flush=True)
             os.chdir("/")
         seed += 1
         if options.one:

@@ -80,3 +80,17 @@ def test_a_name_is_cut_in_its_middle_and_never_too_wide(text: str, width: int) -
 def test_names_that_begin_alike_stay_apart() -> None:
     names = [f"node-with-a-rather-long-name-{n}" for n in range(10, 60)]
     assert len({cut_middle(name, 14) for name in names}) == len(names)
+
+
+async def test_a_filter_that_leaves_nothing_survives_another_size() -> None:
+    app = Boards()
+    async with app.run_test(size=(60, 20)) as pilot:
+        board = app.query_one(Board)
+        board.focus()
+        await pilot.pause()
+        await pilot.press("end", "slash", "q", "q")
+        assert board.rows == []
+        await pilot.resize_terminal(40, 8)
+        assert board.key is None
+        await pilot.press("down", "enter", "escape")
+        assert len(board.rows) == len(ROWS)
