@@ -223,3 +223,22 @@ def test_no_variable_of_a_task_has_the_name_of_a_registered_one() -> None:
         if name in registered
     }
     assert clashes == set()
+
+
+def test_a_message_needs_nothing_that_was_left_out() -> None:
+    """Ansible fills a message in whether or not it is shown: what a condition may leave out of a
+    run is asked for under the same condition, or has a default."""
+    conditional = {"content.yml": ("content_untold", "cluster_content")}
+    for path in EVERY:
+        every = list(tasks(yaml.safe_load(path.read_text())))
+        included = {
+            str(task["ansible.builtin.include_tasks"]).rsplit("/", 1)[-1]: task.get("when")
+            for task in every
+            if "ansible.builtin.include_tasks" in task
+        }
+        for file, names in conditional.items():
+            for task in every if file in included else []:
+                text = yaml.safe_dump({k: v for k, v in task.items() if k != "when"}, width=10000)
+                for name in names:
+                    bare = re.search(rf"\b{name}\b(?! *\| *default)", text)
+                    assert not bare or task.get("when") == included[file], (named(path), task)
