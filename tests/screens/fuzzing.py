@@ -199,7 +199,7 @@ async def play(
         assert not errors, "".join(errors)
 
 
-async def settled(app: SitewrightApp, patience: float = 20.0) -> None:
+async def settled(app: SitewrightApp, patience: float = 90.0) -> None:
     """Until all keys are given out and every widget rests."""
     end = time.monotonic() + patience
     quiet = 0
