@@ -26,6 +26,7 @@ from foundation.hosts.inventory import (
     hidden_in,
     name_fault,
     split_endpoint,
+    user_fault,
 )
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
@@ -77,6 +78,12 @@ def _word(value: str) -> str:
     return value
 
 
+def _login(value: str) -> str:
+    if fault := user_fault(value):
+        raise ValueError(fault)
+    return value
+
+
 def _machine(value: str) -> str:
     if fault := name_fault(value):
         raise ValueError(f"this cannot be the name of a machine: {fault}")
@@ -109,6 +116,7 @@ def _variable(value: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_word)]
+Login = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_login)]
 MachineName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_machine)]
 Variable = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100), AfterValidator(_variable)
@@ -157,7 +165,7 @@ PastTheProxy = Annotated[
 class Ssh(_Part):
     """What the logins to all machines have in common."""
 
-    user: Name | None = None
+    user: Login | None = None
     """The login name where a machine names none."""
     identity_files: Paths = ()
     """Private keys to try; relative paths count from the site file's folder."""
@@ -176,7 +184,7 @@ class SiteHost(_Part):
     name: MachineName
     address: str
     port: Port | None = None
-    user: Name | None = None
+    user: Login | None = None
     roles: Roles = ()
     identity_files: Paths = ()
     bastion: Bastion | None = None

@@ -39,12 +39,16 @@ def programs_of(inventory: Inventory) -> tuple[Program, ...]:
     if inventory.ssh_config is not None and inventory.config_of_site and inventory.use_ssh_config:
         folder = inventory.ssh_config.parent.resolve()
         found += programs_in(read_lines(inventory.ssh_config, inside=folder))
+    named: dict[tuple[str, str], dict[str, None]] = {}
     for host in inventory.hosts:
         if host.proxy_command is not None:
-            place = host.proxy_place or inventory.source
-            program = Program("ProxyCommand", host.proxy_command, place)
-            if program not in found:
-                found.append(program)
+            key = (host.proxy_command, host.proxy_place or inventory.source)
+            # HostName and HostKeyAlias are filled into the command, so that they are allowed too.
+            named.setdefault(key, {}).update(dict.fromkeys(host.ssh_options))
+    found += [
+        Program("ProxyCommand", command, place, words=tuple(words))
+        for (command, place), words in named.items()
+    ]
     return tuple(found)
 
 
@@ -58,7 +62,9 @@ def require_allowed(inventory: Inventory) -> None:
 
 
 def _digest(programs: Sequence[Program]) -> str:
-    told = sorted([program.place, program.what, program.command] for program in programs)
+    told = sorted(
+        [program.place, program.what, program.command, *program.words] for program in programs
+    )
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

@@ -258,8 +258,6 @@ class _Machine:
         address, address_key = self._last("ansible_host", "ansible_ssh_host")
         user, user_key = self._last("ansible_user", "ansible_ssh_user")
         port, port_key = self._last("ansible_port", "ansible_ssh_port")
-        if user is not None and (fault := user_fault(user)):
-            raise self._wrong(user_key, fault)
         options = []
         for option in told.options:
             name, _, value = option.partition("=")
@@ -270,9 +268,13 @@ class _Machine:
             if name.lower() == "port":
                 port, port_key = value, self._key_of_args()
             elif name.lower() == "user":
-                user = value
+                user, user_key = value, self._key_of_args()
             else:
+                if name.lower() == "hostname":
+                    self._check_real_name(value)
                 options.append(option)
+        if user is not None and (fault := user_fault(user)):
+            raise self._wrong(user_key, fault)
         place = self._index.place(self._key_of_args(), self._name, self._groups)
         try:
             return Host(
@@ -295,6 +297,13 @@ class _Machine:
             raise self._wrong(
                 port_key if "port" in problem.cause else address_key, problem.cause, problem.remedy
             ) from problem
+
+    def _check_real_name(self, value: str) -> None:
+        """A HostName among the words for ssh, where %h stands for the name that is asked for."""
+        try:
+            checked_address(value.replace("%h", "h"))
+        except InputProblem as problem:
+            raise self._wrong(self._key_of_args(), problem.cause, problem.remedy or "") from problem
 
     @staticmethod
     def _bare(address: str) -> str:

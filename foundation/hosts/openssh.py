@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.isolation import NOWHERE, environment
+from foundation.problems import InputProblem
 
 _SECONDS: Final = 20.0
 """`Match exec` of the user's own file and canonical names may take their time."""
@@ -47,8 +48,27 @@ class Settings:
     """What could not be judged, as sentences."""
 
 
+_NOT_KNOWN = re.compile(
+    r"bad configuration option|unsupported (?:match attribute|option|configuration)"
+    r"|bad (?:ssh2 )?(?:mac|cipher|kex|key|proto)\w*[ \w]* (?:spec|types|algorithms)"
+    r"|bad \w*algorithms",
+    re.IGNORECASE,
+)
+"""What an OpenSSH says of a directive, or an algorithm, that it does not know."""
+
+
 class CannotSay(Exception):
-    """OpenSSH is not there, or cannot read the configuration; why is the text."""
+    """OpenSSH is not there, or does not know a directive; why is the text."""
+
+
+def _refused(words: str, address: str) -> InputProblem:
+    """What OpenSSH refuses is refused here too: another reader may see less in it."""
+    return InputProblem(
+        f"OpenSSH refuses the way to the machine: {words}",
+        where=address,
+        remedy="Mend that in the ssh config, the inventory or the site file; "
+        "`ssh -G HOST` shows what OpenSSH makes of it.",
+    )
 
 
 def available() -> str | None:
@@ -114,11 +134,16 @@ def _asked(
             cwd=NOWHERE,
             env=environment({"LC_ALL": "C"}),
         )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise CannotSay(f"`ssh -G` did not answer: {error}") from error
+    except OSError as error:
+        raise CannotSay(f"`ssh -G` cannot be started: {error}") from error
+    except (ValueError, subprocess.TimeoutExpired) as error:
+        raise _refused(f"`ssh -G` did not answer: {error}", address) from error
     if done.returncode != 0:
         words = " ".join(done.stderr.decode("utf-8", "replace").split())
-        raise CannotSay("".join(c for c in words if c.isprintable())[:240] or "`ssh -G` failed")
+        words = "".join(c for c in words if c.isprintable())[:240] or "`ssh -G` failed"
+        if _NOT_KNOWN.search(words):
+            raise CannotSay(words)
+        raise _refused(words, address)
     told: dict[str, list[str]] = {}
     for line in done.stdout[:_OUTPUT_LIMIT].decode("utf-8", "surrogateescape").splitlines():
         key, _, value = line.partition(" ")
@@ -154,7 +179,10 @@ def _seconds(value: str | None) -> int | None:
 
 
 def expanded(settings: Settings, original: str) -> Settings:
-    """The settings with OpenSSH's %-tokens, ~ and ${VARIABLES} filled in where it fills them in."""
+    """The settings with OpenSSH's %-tokens, ~ and ${VARIABLES} filled in where it fills them in.
+
+    Raises InputProblem where a ProxyCommand would be given words that a shell does not take as one.
+    """
     tokens = _tokens(settings, original)
 
     def file(text: str) -> str:
@@ -172,11 +200,31 @@ def expanded(settings: Settings, original: str) -> Settings:
         else settings.identity_agent,
         proxy_command=None
         if settings.proxy_command is None
-        else _filled(settings.proxy_command, tokens),
+        else _command(settings.proxy_command, tokens, original),
         user_known_hosts=None
         if settings.user_known_hosts is None
         else tuple(file(name) for name in settings.user_known_hosts),
     )
+
+
+_ONE_WORD = re.compile(r"(?:[\w.@:%+,/=][\w.@:%+,/=-]*)?")
+"""What a shell takes as one plain word, and a program as no option."""
+
+
+def _command(command: str, tokens: Callable[[str], str | None], original: str) -> str:
+    """A ProxyCommand with its tokens, none of which a shell would run or take apart."""
+    for token in set(re.findall(r"%(.)", command)) & set("hrnkj"):
+        value = tokens(token) or ""
+        if not _ONE_WORD.fullmatch(value):
+            shown = "".join(c if c.isprintable() else "?" for c in value[:80])
+            raise InputProblem(
+                f'"{shown}" cannot be given to the ProxyCommand as %{token}: a shell would take '
+                "it for more than a name",
+                where=original,
+                remedy="Check the user and the name of the machine where they are written: they "
+                "may hold letters, digits, dots, dashes and _.",
+            )
+    return _filled(command, tokens)
 
 
 def _tokens(settings: Settings, original: str) -> Callable[[str], str | None]:

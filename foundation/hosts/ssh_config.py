@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import pwd
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ from foundation.hosts.allowed import require_allowed
 from foundation.hosts.inventory import split_endpoint
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh import Settings
-from foundation.hosts.ssh_files import NO_CONSEQUENCE, Line, read_lines
+from foundation.hosts.ssh_files import NO_CONSEQUENCE, Line, home_in_passwd, read_lines
 from foundation.problems import InputProblem
 
 DEFAULT_PORT: Final = 22
@@ -97,18 +96,11 @@ def config_file(inventory: Inventory) -> Config | None:
         return _worth_asking(Config(file, tuple(read_lines(file))))
     own = Path.home() / ".ssh" / "config"
     # OpenSSH takes the home of the user's entry in passwd, whatever HOME says.
-    usual = Path.home() == _home_in_passwd()
+    usual = Path.home() == home_in_passwd()
     lines = read_lines(own) if own.is_file() else []
     if usual and openssh.available() and SYSTEM_CONFIG.is_file():
         return _worth_asking(Config(None, (*lines, *read_lines(SYSTEM_CONFIG))))
     return _worth_asking(Config(own, tuple(lines)))
-
-
-def _home_in_passwd() -> Path | None:
-    try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        return None
 
 
 def _worth_asking(config: Config) -> Config | None:
@@ -163,9 +155,13 @@ def resolve(host: Host, config: Config | Path | None) -> Target:
     jump = host.bastion if host.bastion is not None else settings.proxy_jump
     command = host.proxy_command or settings.proxy_command if not jump else None
     if host.proxy_command and command:
-        command = openssh.expanded(
-            replace(settings, proxy_command=command), host.address
-        ).proxy_command
+        known = replace(
+            settings,
+            proxy_command=command,
+            user=host.user or settings.user,
+            port=host.port if host.port != DEFAULT_PORT else settings.port,
+        )
+        command = openssh.expanded(known, host.address).proxy_command
     return Target(
         host=host,
         address=settings.hostname,

@@ -8,6 +8,8 @@ another parser, for `Match exec` runs while the file is read.
 from __future__ import annotations
 
 import glob
+import os
+import pwd
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,11 @@ _SIZE_LIMIT: Final = 1024 * 1024
 _LINES_LIMIT: Final = 100_000
 _DEPTH_LIMIT: Final = 16
 """OpenSSH's own limit of files that include one another."""
-_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9]*)(?:[ \t]*=[ \t]*|[ \t]+)([^ \t].*?)\s*")
+_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9]*)(?:[ \t]*=[ \t]*|[ \t]+)([^ \t].*?)[ \t\r\f]*")
+_PLAIN_FILES = re.compile(
+    r"""(?:^|[ \t]+)(?:"(?:~/)?[\w./*@:+,= -]+"|(?:~/)?[\w./*@:+,=-]+)(?=[ \t]|$)"""
+)
+"""A file of an Include whose name means the same to OpenSSH, whatever the machine is called."""
 _RUN: Final = {
     "proxycommand": "none",
     "localcommand": "none",
@@ -85,18 +91,23 @@ class Program:
     """The directive or variable that names it."""
     command: str
     place: str
+    words: tuple[str, ...] = ()
+    """What a machine's own options would put into the command, such as its HostName."""
 
     @property
     def sentence(self) -> str:
         """For a person: where it stands and what it would run."""
         shown = "".join(c if c.isprintable() else "?" for c in self.command)
-        return f"{self.place}: {self.what} {shown[:300]}"
+        words = ", ".join(self.words)
+        more = "".join(c if c.isprintable() else "?" for c in words)[:200]
+        return f"{self.place}: {self.what} {shown[:300]}" + (f" (with {more})" if more else "")
 
 
 def read_lines(file: Path, *, inside: Path | None = None) -> list[Line]:
     """The directives of a configuration and of what it includes, in their order.
 
-    With `inside` no file outside that folder is read; the Include stays as a line of its own.
+    With `inside`, for a file of somebody else, an Include that leaves that folder is told as a
+    line of its own, before the lines of the file; one whose files cannot be told is refused.
     Raises InputProblem where the file itself cannot be read.
     """
     lines: list[Line] = []
@@ -138,24 +149,56 @@ def _read(file: Path, lines: list[Line], depth: int, inside: Path | None) -> Non
             block = line if line.keyword in ("host", "match") else block
             continue
         before = len(lines)
-        for other in _included(line):
+        if inside is not None and _PLAIN_FILES.sub("", line.value):
+            raise _not_plain(line)
+        for other in _included(line, everywhere=inside is not None):
             if inside is not None and not other.resolve().is_relative_to(inside):
                 lines.append(line)
-            elif depth < _DEPTH_LIMIT and other.is_file():
+            if inside is not None and other.exists() and not (other.is_file() or other.is_dir()):
+                raise _not_plain(line)
+            if depth < _DEPTH_LIMIT and other.is_file():
                 _read(other, lines, depth + 1, inside)
         if any(one.keyword in ("host", "match") for one in lines[before:]):
             # What follows belongs to the block in which the Include stands, as for OpenSSH.
             lines.append(block)
 
 
-def _included(line: Line) -> Iterable[Path]:
-    """The files that an Include means: relative ones lie in ~/.ssh, as for OpenSSH."""
+def _not_plain(line: Line) -> InputProblem:
+    shown = "".join(c if c.isprintable() else "?" for c in line.value[:120])
+    return InputProblem(
+        f"which file this Include means cannot be told before OpenSSH reads it: {shown}",
+        where=line.place,
+        remedy="Name the file in full and plainly, without \\, %, $, ? or brackets, or write its "
+        "lines here.",
+    )
+
+
+def _included(line: Line, *, everywhere: bool = False) -> Iterable[Path]:
+    """The files that an Include means: relative ones lie in ~/.ssh, as for OpenSSH.
+
+    With `everywhere` also below the home that passwd knows, which is OpenSSH's whatever HOME says.
+    """
+    homes = [Path.home()]
+    if everywhere and (entry := home_in_passwd()) is not None and entry not in homes:
+        homes.append(entry)
     for word in _unquoted(line.value):
-        pattern = Path(word).expanduser() if word.startswith("~") else Path(word)
-        if not pattern.is_absolute():
-            pattern = Path.home() / ".ssh" / pattern
-        # Path.glob wants a pattern below a folder, and this one is a name with or without one.
-        yield from [Path(name) for name in sorted(glob.glob(str(pattern)))] or [pattern]  # noqa: PTH207
+        for home in homes:
+            if word.startswith("~/"):
+                pattern = home / word[2:].lstrip("/")
+            else:
+                pattern = Path(word).expanduser() if word.startswith("~") else Path(word)
+            if not pattern.is_absolute():
+                pattern = home / ".ssh" / pattern
+            # Path.glob wants a pattern below a folder; this one is a name with or without one.
+            yield from [Path(name) for name in sorted(glob.glob(str(pattern)))] or [pattern]  # noqa: PTH207
+
+
+def home_in_passwd() -> Path | None:
+    """The home that the user's entry in passwd names."""
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
 
 
 def _unquoted(value: str) -> list[str]:
@@ -173,11 +216,11 @@ def programs_in(lines: Sequence[Line]) -> tuple[Program, ...]:
         value = line.value.strip()
         if value.count('"') == 2 and value[0] == value[-1] == '"':
             value = value[1:-1]
-        if line.keyword == "match" and "exec" in line.value.replace('"', "").lower():
+        if line.keyword == "match" and "exec" in _QUOTING.sub("", line.value).lower():
             found.append(Program("Match", value, line.place))
         elif line.keyword == "include":
             found.append(Program("Include of a file outside its folder,", value, line.place))
-        elif line.keyword in _RUN and value.lower() != _RUN[line.keyword]:
+        elif line.keyword in _RUN and line.value.lower() != _RUN[line.keyword]:
             found.append(Program(_spelled(line), value, line.place))
         elif line.keyword not in _HARMLESS:
             what = line.keyword or "a line that is not plainly written:"
@@ -185,6 +228,7 @@ def programs_in(lines: Sequence[Line]) -> tuple[Program, ...]:
     return tuple(dict.fromkeys(found))
 
 
+_QUOTING = re.compile(r"""["'\\]""")
 _HARMLESS: Final = frozenset(
     ("host", "match", "ignoreunknown", "stricthostkeychecking", *_RUN, *OF_A_LOGIN, *NO_CONSEQUENCE)
 )

@@ -28,6 +28,12 @@ _UNSET: Final = object()
 _LINE = re.compile(r"line (\d+): (.*)")
 
 
+class _Config(SSHClientConfig):
+    """A config whose ProxyCommand keeps its tokens, for they are filled in by `expanded` alone."""
+
+    _percent_expand = SSHClientConfig._percent_expand - {"ProxyCommand"}
+
+
 def parse(host: Host, lines: Sequence[Line], reason: str) -> Settings:
     """What some lines say of a machine; `reason` is why OpenSSH could not say it itself.
 
@@ -115,9 +121,9 @@ def _load(host: Host, lines: Sequence[Line]) -> Any:
     with tempfile.NamedTemporaryFile("w", suffix=".config", errors="surrogateescape") as file:
         file.write(text)
         file.flush()
-        config = SSHClientConfig.load(None, [file.name], False, False, False, *arguments)
+        config = _Config.load(None, [file.name], False, False, False, *arguments)
         if config.has_match_final():
-            config = SSHClientConfig.load(None, [file.name], False, False, True, *arguments)
+            config = _Config.load(None, [file.name], False, False, True, *arguments)
     return config
 
 

@@ -254,6 +254,10 @@ RUNS = [
     '=Match exec "touch {mark}"\n',
     'Match e"xec" "touch {mark}"\n',
     'Match host=* exec="touch {mark}"\n',
+    'Match ex"ec" "touch {mark}"\n',
+    "Match e'xe'c \"touch {mark}\"\n",
+    'Proxy"Command" touch {mark}\n',
+    'ProxyCommand "none"\n',
     "Host *\n  SomethingNewCommand touch {mark}\n",
     "Host *\n  PermitLocalCommand yes\n  LocalCommand touch {mark}\n",
     "Host *\n  KnownHostsCommand /usr/bin/touch {mark}\n",
@@ -284,6 +288,115 @@ async def test_a_config_that_a_site_names_starts_nothing_here(
 
     assert login(inventory.hosts[0], inventory, Credentials())[0] is False
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["ev\\il", "%h", "ev?l", "ev[i]l", "${HOME}", "e'vil'", 'e"vil"'])
+async def test_an_include_whose_file_cannot_be_told_is_refused(
+    site: Site, tmp_path: Path, name: str
+) -> None:
+    mark = tmp_path / "mark"
+    for file in ("evil", "127.0.0.1"):
+        (tmp_path / file).write_text(f'Match exec "touch {mark}"\n')
+    inventory = site(f"Include {tmp_path}/{name}\n")
+    async with Pool(inventory, connect_timeout=2) as pool:
+        with pytest.raises(InputProblem, match="which file this Include means"):
+            await pool.connect(inventory.hosts[0])
+    with pytest.raises(InputProblem):
+        programs_of(inventory)
+    assert not mark.exists()
+
+
+def test_an_include_that_leaves_the_folder_is_allowed_with_what_its_file_runs(
+    site: Site, private_home: Path
+) -> None:
+    outside = private_home / "outside"
+    outside.write_text("User u\n")
+    inventory = site(f"Include {outside}\n")
+    remember(programs_of(inventory))
+    assert config_file(inventory) is not None
+    outside.write_text("ProxyCommand touch here\n")
+    with pytest.raises(ProgramsNotAllowed) as caught:
+        config_file(inventory)
+    assert f"{outside} line 1: ProxyCommand touch here" in caught.value.cause
+
+
+FORMS = [
+    f"{before}{keyword}{between}{rest}"
+    for before in ("", "=", '"" ', "\r")
+    for keyword, rest in (
+        ("ProxyCommand", "touch {mark}"),
+        ('"ProxyCommand"', "touch {mark}"),
+        ('Proxy"Command"', "touch {mark}"),
+        ("Match", 'exec "touch {mark}"'),
+        ("Match", 'ex"ec" "touch {mark}"'),
+        ("Match", "e'xec' \"touch {mark}\""),
+        ("Match", 'ex\\ec "touch {mark}"'),
+        ("Include", "{folder}/ev\\il"),
+        ("Include", "{folder}/e'v'il"),
+    )
+    for between in (" ", "")
+]
+
+
+def test_whatever_openssh_would_start_from_a_line_is_found_before(
+    site: Site, tmp_path: Path
+) -> None:
+    """Each way of writing that OpenSSH itself takes, asked of OpenSSH itself."""
+    mark = tmp_path / "mark"
+    (tmp_path / "evil").write_text(f'Match exec "touch {mark}"\n')
+    taken = 0
+    for form in FORMS:
+        inventory = site(form.format(mark=mark, folder=tmp_path) + "\n")
+        assert inventory.ssh_config is not None
+        said = subprocess.run(
+            ["ssh", "-G", "-F", str(inventory.ssh_config), "127.0.0.1"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if not mark.exists() and "\nproxycommand " not in said.stdout:
+            continue
+        mark.unlink(missing_ok=True)
+        taken += 1
+        try:
+            found: object = programs_of(inventory)
+        except InputProblem as refused:
+            found = refused
+        assert found, form
+        assert not mark.exists()
+    assert taken > 10
+
+
+INJECTED = "a$(touch {mark})"
+
+
+@pytest.mark.parametrize("ours", [False, True])
+@pytest.mark.parametrize("token", ["r", "h", "n", "k"])
+async def test_no_name_of_a_site_is_run_by_the_shell_of_a_proxy_command(
+    tmp_path: Path, token: str, ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With OpenSSH, and with our own reader in its place."""
+    mark, config = tmp_path / "mark", tmp_path / "config"
+    config.write_text(f"Host *\n  ProxyCommand true %{token}\n")
+    bad = INJECTED.format(mark=mark)
+    host = {
+        "r": Host("m", "10.0.0.1", user=bad),
+        "h": Host("m", "10.0.0.1", ssh_options=(f"HostName={bad}",)),
+        "n": Host("m", bad),
+        "k": Host("m", "10.0.0.1", ssh_options=(f'HostKeyAlias="{bad}"',)),
+    }[token]
+    if ours:
+        monkeypatch.setattr(openssh, "available", lambda: None)
+    async with Pool(Inventory((host,), ssh_config=config), connect_timeout=2) as pool:
+        with pytest.raises(InputProblem):
+            await pool.connect(host)
+    assert not mark.exists()
+
+
+def test_what_openssh_refuses_is_not_read_by_another(tmp_path: Path) -> None:
+    host = Host("m", "10.0.0.1", user="a;b")
+    config = tmp_path / "config"
+    config.write_text("Host *\n  Port 2200\n")
+    with pytest.raises(InputProblem, match="OpenSSH refuses"):
+        resolve(host, config)
 
 
 async def test_what_was_allowed_runs_and_only_exactly_that(site: Site, tmp_path: Path) -> None:
@@ -322,3 +435,16 @@ def test_the_program_of_an_inventory_needs_the_operators_word(private_home: Path
     command = resolve(host, config_file(allowed)).proxy_command
     assert command is not None
     assert command[1:] == ("-c", "exec nc 10.0.0.1 22")
+    # What its options put into the command is allowed with it.
+    remember(programs_of(inventory))
+    config_file(inventory)
+    other = replace(inventory, hosts=(replace(host, ssh_options=("HostName=10.9.9.9",)),))
+    with pytest.raises(ProgramsNotAllowed, match=r"HostName=10\.9\.9\.9"):
+        config_file(replace(other, hosts_by_name={}))
+
+
+def test_a_program_of_an_inventory_is_told_the_machines_own_user_and_port() -> None:
+    host = Host("a", "10.0.0.1", 2222, "u", proxy_command="nc %r %h %p")
+    command = resolve(host, None).proxy_command
+    assert command is not None
+    assert command[2] == "exec nc u 10.0.0.1 2222"

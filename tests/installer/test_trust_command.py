@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,58 @@ def test_the_ssh_config_of_a_site_starts_nothing_here(
     told = " ".join("".join(capsys.readouterr()).split())
     assert "ProxyCommand sh -c" in told
     assert "Match exec" in told
+    assert not mark.exists()
+
+
+def a_way_by(token: str, folder: Path) -> Path:
+    """An ssh config of the operator, whose ProxyCommand is given some name of the machine."""
+    (folder / "own").write_text(f"Host *\n  ProxyCommand true %{token}\n")
+    return folder / "own"
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "ssh: {user: USER}\nhosts: [{name: m, address: 127.0.0.1}]",
+        "hosts: [{name: m, address: 127.0.0.1, user: USER}]",
+    ],
+)
+def test_no_user_of_a_site_is_run_by_the_operators_own_proxy_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    mark, file = tmp_path / "mark", tmp_path / "site.yaml"
+    file.write_text(where.replace("USER", f"'a$(touch {mark})'") + "\n")
+    config = str(a_way_by("r", tmp_path))
+    assert main(["trust", "--site", str(file), "--ssh-config", config]) == 2
+    assert "is not a user name" in capsys.readouterr().err
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("token", "option"), [("h", "HostName"), ("r", "User"), ("k", "HostKeyAlias")]
+)
+def test_no_word_of_an_inventory_is_run_by_the_operators_own_proxy_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], token: str, option: str
+) -> None:
+    mark, file = tmp_path / "mark", tmp_path / "hosts.json"
+    words = f"-o '{option}=a$(touch {mark})'"
+    hosts = {"m": {"ansible_host": "10.0.0.1", "ansible_ssh_common_args": words}}
+    file.write_text(json.dumps({"_meta": {"hostvars": hosts}, "all": {"hosts": ["m"]}}))
+    config = str(a_way_by(token, tmp_path))
+    for command in ("preflight", "trust"):
+        assert main([command, "--inventory", str(file), "--ssh-config", config]) != 0
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "is not" in told or "OpenSSH refuses the way" in told
+    assert not mark.exists()
+
+
+def test_the_user_of_the_command_line_is_a_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark = tmp_path / "mark"
+    words = ["--user", f"a$(touch {mark})", "--ssh-config", str(a_way_by("r", tmp_path))]
+    assert main(["trust", "m=127.0.0.1", *words]) == 2
+    assert "is not a user name" in capsys.readouterr().err
     assert not mark.exists()
 
 
