@@ -116,7 +116,7 @@ def _variable(value: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_word)]
-Login = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_login)]
+Login = Annotated[Name, AfterValidator(_login)]
 MachineName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_machine)]
 Variable = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100), AfterValidator(_variable)

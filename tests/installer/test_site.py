@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.documents import parse_yaml, validate
+from foundation.hosts.inventory import user_fault
 from foundation.hosts.model import Host
 from foundation.problems import ExitCode, InputProblem
 from installer.site import Site, check_against, dump_site, load_site
@@ -153,6 +154,9 @@ TEXTS = WORDS | TRICKY
 NAMES = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=10) | TRICKY.filter(
     lambda text: " " not in text and not text.startswith("-")
 )
+USERS = st.from_regex(r"\A[a-z0-9_][a-z0-9_.@$+-]{0,12}\Z") | TRICKY.filter(
+    lambda text: user_fault(text) is None
+)
 PORTS = st.none() | st.integers(1, 65535)
 
 
@@ -165,7 +169,7 @@ def sites(draw: st.DrawFn) -> Site:
             "name": name,
             "address": f"10.0.0.{number}",
             "port": draw(PORTS),
-            "user": draw(st.none() | TEXTS),
+            "user": draw(st.none() | USERS),
             "roles": draw(st.lists(TEXTS, max_size=3)),
             "identity_files": draw(st.lists(TEXTS, max_size=2)),
             "machine": draw(st.sampled_from([None, "vm", "physical"])),
@@ -174,7 +178,7 @@ def sites(draw: st.DrawFn) -> Site:
         for number, name in enumerate(names)
     ]
     ssh = {
-        "user": draw(st.none() | TEXTS),
+        "user": draw(st.none() | USERS),
         "known_hosts": draw(st.lists(TEXTS, max_size=2)),
         "config": draw(st.none() | st.booleans() | TEXTS),
         "port": draw(PORTS),
