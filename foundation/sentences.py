@@ -554,12 +554,23 @@ def understood(
     return None
 
 
-PROMPT: Final = re.compile(
-    r"(?:[:?>\])]|\b(?:password|passphrase|passcode|factor|token|code|pin))[ \t]*$", re.IGNORECASE
+_ASKED_FOR: Final = re.compile(
+    r"\b(?:password|passwort|kennwort|passphrase|passcode|token|factor|code|pin|otp|one-time"
+    r"|verification|user ?name|continue|accept|confirm|press|enter|choose|\(?yes/no|\[?y/n)\b",
+    re.IGNORECASE,
 )
-"""How a line ends that asks somebody something and waits behind it."""
+"""What a login asks for. A start-up file leaves lines open too, and then works: `quota: `."""
+_ASKS: Final = re.compile(r"[:>)\]]$")
+_ASKS_ALONE: Final = re.compile(
+    r"\?$|\bpress\b.{0,60}\b(?:key|enter|return)\b"
+    r"|\b(?:password|passphrase|passcode|factor|token|code|pin)$",
+    re.IGNORECASE,
+)
 
 
 def asks(line: str) -> bool:
-    """Whether a line that has no end yet is a question that waits for an answer."""
-    return bool(line.strip()) and PROMPT.search(line) is not None
+    """Whether a line that has no end yet is a question of a login, which waits for an answer."""
+    line = line.strip()
+    if _ASKS_ALONE.search(line) is not None:
+        return True
+    return _ASKS.search(line) is not None and _ASKED_FOR.search(line) is not None

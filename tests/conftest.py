@@ -22,6 +22,7 @@ _SLOWER = {
     "installer/test_playbook": "processes",
     "installer/compose/test_scripts": "processes",
     "foundation/test_jobs": "processes",
+    "foundation/test_login_shell": "processes",
     "preflight/test_probe_script": "processes",
     "test_install_script": "processes",
     "test_lab_programs": "processes",

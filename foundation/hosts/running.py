@@ -22,7 +22,9 @@ from foundation.sentences import asks, understood
 _PAUSE_AT: Final = 1024 * 1024
 """Bytes waiting to be read at which the command is made to wait."""
 _PROMPT_SECONDS: Final = 1.5
-"""Silence behind a question, before the command began, after which nobody will answer it."""
+"""Silence behind a question of sudo's, after which nobody will answer it."""
+_START_UP_SECONDS: Final = 6.0
+"""The same for one of the login shell, whose start-up files may write such a line and then work."""
 SUDO_SECONDS: Final = 12.0
 """Silence of a sudo that has begun nothing, after which it is given up; LDAP takes a few."""
 _HEARD_LIMIT: Final = 4096
@@ -208,7 +210,7 @@ class Running(ABC):
             in_shell = self.passage is not None and not self.passage.begun
             line = self.passage.unfinished if in_shell and self.passage else ""
             line = line or self._elevation.unfinished
-            if asks(line):
+            if asks(line) and (not in_shell or silent >= _START_UP_SECONDS):
                 self.ended.asked = line.strip()
                 self.end()
             elif not in_shell and self._elevation.waits and silent >= SUDO_SECONDS:

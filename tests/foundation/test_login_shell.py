@@ -204,6 +204,50 @@ async def test_a_shell_that_begins_no_command_is_told_in_its_own_words(
         assert words in caught.value.cause
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "left_open"),
+    [
+        ("bash", ".bashrc", "Loading modules: "),
+        ("zsh", ".zshenv", "quota:"),
+        ("tcsh", ".tcshrc", "Free on /data (GB): "),
+        ("fish", ".config/fish/config.fish", "[conda]"),
+    ],
+)
+async def test_a_start_up_file_that_leaves_a_line_open_and_works_asks_nothing(
+    start_sshd: StartSshd,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    file: str,
+    left_open: str,
+) -> None:
+    monkeypatch.setattr("foundation.hosts.running._PROMPT_SECONDS", 0.1)
+    monkeypatch.setattr("foundation.hosts.running._START_UP_SECONDS", 0.2, raising=False)
+    started = tmp_path / "home" / file
+    started.parent.mkdir(parents=True)
+    started.write_text(f"/usr/bin/printf '{left_open}'\n/bin/sleep 0.7\necho done\n")
+    words = f'SHLVL=0 exec {" ".join(shell(name))} -c "$SSH_ORIGINAL_COMMAND"'
+    server = start_sshd(f"ForceCommand {words}", f"SetEnv HOME={tmp_path}/home")
+    async with Pool(server.inventory()) as pool:
+        connection = await connected(server, pool)
+        done = await connection.run(["cat"], stdin=b"as it was")
+        assert (done.status, done.stdout) == (0, b"as it was")
+
+
+async def test_a_question_of_the_login_is_told_once_nobody_can_be_at_work_behind_it(
+    start_sshd: StartSshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foundation.hosts.running._PROMPT_SECONDS", 0.1)
+    server = server_of(start_sshd, tmp_path, "printf 'Checking token: '; sleep 0.7\n")
+    async with Pool(server.inventory()) as pool:
+        connection = await connected(server, pool)
+        assert (await connection.run(["echo", "it began"])).stdout == b"it began\n"
+        monkeypatch.setattr("foundation.hosts.running._START_UP_SECONDS", 0.3)
+        with pytest.raises(ProbeProblem) as caught:
+            await connection.run(["true"])
+        assert 'the login asks "Checking token:"' in caught.value.cause
+
+
 ASKS_ITSELF = r"""#!/bin/bash
 # A stand-in for sudo where PAM asks with its own words (IPA, LDAP, OTP): -p is not honoured.
 n=

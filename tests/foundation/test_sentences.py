@@ -67,6 +67,14 @@ def test_any_text_is_looked_through(text: str) -> None:
         "Passcode or option (1-3): ",
         "Username for 'https://git.example.org': ",
         "Duo two-factor login for anna> ",
+        "Enter PIN (4-8 digits): ",
+        "OTP: ",
+        "Is this your machine?",
+        "Proceed [y/N]: ",
+        "Proceed (yes/no)",
+        "Press any key to go on . . . ",
+        "Enter your choice: ",
+        "enter the token",
     ],
 )
 def test_a_question_is_told_by_its_form(line: str) -> None:
@@ -74,7 +82,23 @@ def test_a_question_is_told_by_its_form(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "   ", "Loading modules...", "42%", "sudo: unable to resolve"]
+    "line",
+    [
+        "",
+        "   ",
+        "Loading modules...",
+        "42%",
+        "sudo: unable to resolve",
+        "Loading modules: ",
+        "quota:",
+        "Free on /data (GB): ",
+        "Reading (3 of 12)",
+        "[cvmfs]",
+        "module load gcc>",
+        "Pinging the node:",
+        "Decoded: ",
+        "Compressing:",
+    ],
 )
 def test_what_is_only_under_way_is_no_question(line: str) -> None:
     assert not asks(line)
