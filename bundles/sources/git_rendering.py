@@ -7,6 +7,8 @@ without a network. What does not render is told, and stays read as it lies there
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import posixpath
 import shutil
 import time
@@ -29,6 +31,11 @@ _MOST_SECONDS: Final = budgets.GIT_RENDER_SECONDS
 """For all charts and folders of a repository."""
 _NOT_HERE: Final = "missing in charts/"
 """Helm's words for a chart whose dependencies are fetched first."""
+_OF_THE_NAME: Final = {
+    *(errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
+}
+"""What a tree brings about that no folder can hold; a full disk is no fault of the tree."""
+_MOST_NAMED: Final = 8
 
 
 @dataclass(slots=True)
@@ -90,7 +97,21 @@ async def _render(
         return
     checkout = repository.folder / "checkout"
     contents = await repository.contents(entry.object for entry in ordinary)
-    await asyncio.to_thread(_write, checkout, ordinary, contents)
+    unwritten = await asyncio.to_thread(_write, checkout, ordinary, contents)
+    rendered.failed += [
+        f"what its folders render with {path}, which cannot be written beside its other files "
+        f"({why})"
+        for path, why in unwritten[:_MOST_NAMED]
+    ]
+    if more := unwritten[_MOST_NAMED:]:
+        rendered.failed.append(f"what its folders render with {len(more)} more files of that kind")
+    there = {one for one in (*charts, *folders) if _is_there(checkout / one)}
+    rendered.failed += [
+        f"what {folder} renders, since it could not be written"
+        for folder in (*charts, *folders)
+        if folder not in there
+    ]
+    charts, folders = ([one for one in each if one in there] for each in (charts, folders))
     until = time.monotonic() + _MOST_SECONDS
     left = 0
     for number, folder in enumerate((*charts, *folders)):
@@ -124,7 +145,13 @@ async def _chart(
     shop: Workshop, checkout: Path, folder: str, values: Mapping[str, Any], rendered: Rendered
 ) -> None:
     path = f"{folder}/Chart.yaml" if folder != "." else "Chart.yaml"
-    described = read_documents(await asyncio.to_thread((checkout / path).read_bytes)).mapping
+    try:
+        described = read_documents(await asyncio.to_thread((checkout / path).read_bytes)).mapping
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, *_OF_THE_NAME}:
+            raise
+        rendered.failed.append(f"what Helm makes of {folder}: its Chart.yaml was not written")
+        return
     if described.get("type") == "library":
         return
     try:
@@ -184,11 +211,28 @@ def _is_tame(path: str) -> bool:
     return not path.startswith("/") and not {"..", ".git", ""} & set(parts)
 
 
-def _write(folder: Path, entries: Sequence[Entry], contents: Mapping[str, bytes]) -> None:
+def _write(
+    folder: Path, entries: Sequence[Entry], contents: Mapping[str, bytes]
+) -> list[tuple[str, str]]:
+    """Write the files; those whose names no folder can hold, each with the reason."""
+    unwritten = []
     for entry in entries:
         path = folder / entry.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(contents.get(entry.object, b""))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents.get(entry.object, b""))
+        except OSError as error:
+            if error.errno not in _OF_THE_NAME:
+                raise
+            unwritten.append((entry.path, os.strerror(error.errno)))
+    return unwritten
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False
 
 
 def _plain(failed: RenderFailed, checkout: Path) -> str:

@@ -368,6 +368,40 @@ def test_folders_and_charts_of_a_repository_are_rendered(there: str, tmp_path: P
     assert again(made, tmp_path / "again") == (tmp_path / "b/index.json").read_bytes()
 
 
+def test_a_tree_that_no_folder_can_hold_is_told_by_its_names(tmp_path: Path) -> None:
+    """What git can store and no disk can: one name twice, and one that is too long."""
+    files = {
+        "a/Chart.yaml": "apiVersion: v2\nname: a\nversion: 1.0.0\n",
+        "base/kustomization.yaml": "resources: [nothing.yaml]\n",
+    }
+    source = repository(tmp_path / "source", files)
+    longest = "f" * 300
+
+    def git(*words: str, given: str | None = None) -> str:
+        done = subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words],
+            input=given, cwd=source, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    blob = git("hash-object", "-w", "--stdin", given="x")
+    entries = git("ls-tree", "HEAD")
+    tree = git("rev-parse", "HEAD:a")
+    clash = (
+        f"100644 blob {blob}\ta\n{entries}\n100644 blob {blob}\t{'l' * 300}\n"
+        f"040000 tree {tree}\t{longest}\n"
+    )
+    commit = git("commit-tree", "-m", "two", git("mktree", given=clash))
+    git("update-ref", "refs/heads/main", commit)
+    made = create(tmp_path / "b", rendering(), git=[git_line(source, images=True)])
+    sentences = [what for kind, what in told(made) if kind == "untold"]
+    beside = ", which cannot be written beside its other files ("
+    assert any(f"with a/Chart.yaml{beside}" in one for one in sentences)
+    assert any(f"{'l' * 300}{beside}File name too long)" in one for one in sentences)
+    assert any(f"what {longest} renders, since it could not be written" in one for one in sentences)
+    assert any("what Kustomize makes of base" in one for one in sentences)  # the rest goes on
+
+
 def test_without_programs_the_same_repository_is_read_and_told(there: str, tmp_path: Path) -> None:
     files = {
         "charts/own/Chart.yaml": "apiVersion: v2\nname: own\nversion: 1.0.0\n",
