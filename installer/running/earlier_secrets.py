@@ -50,7 +50,8 @@ def remember(folder: Path, secrets: Mapping[str, Secret]) -> None:
     key = own_key()
     now = {one for name, secret in secrets.items() for one in _marks(name, secret, key)}
     before = _read(folder / FILE)
-    gone = [one for one in before if one not in now]
+    # A command asks only for what it needs; what it did not ask for has no other value now.
+    gone = [one for one in before if one.name in secrets and one not in now]
     know_marks(key, {(one.length, one.mark) for one in gone})
     if new := sorted(now - set(before), key=lambda one: (one.name, one.mark)):
         value = {"schema": _SCHEMA, "marks": [one.model_dump() for one in (*before, *new)]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,47 @@ def test_the_value_of_an_earlier_session_is_masked_by_a_later_one(
     forget(monkeypatch)
     remember(tmp_path, new)
     assert redact("old-password-1") == MASK  # in every later session
+
+
+def test_only_a_name_with_another_value_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(tmp_path, {"db": Secret("old-password-1"), "key": Secret("of-another-stage")})
+    forget(monkeypatch)
+    remember(tmp_path, {"db": Secret("old-password-1")})
+    assert not secrets._marks  # so that no line is searched
+    remember(tmp_path, {"db": Secret("new-password-2")})
+    assert [length for _key, length in secrets._marks] == [len("old-password-1")]
+
+
+@pytest.mark.parametrize(
+    "around", ["db={}", "'{}'", "a://u:{}@h", "mysql -p{} x", "{}", "a\\n{}\\n", "in {}\n", "\n{}"]
+)
+@pytest.mark.parametrize("length", [0, 200_000])
+def test_a_line_of_any_length_is_masked_with_little_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str, length: int
+) -> None:
+    remember(tmp_path, {"db": Secret("old-password-1"), "key": Secret("§ other_one 2")})
+    forget(monkeypatch)
+    remember(tmp_path, {"db": Secret("new-password-2"), "key": Secret("another")})
+    asked = 0
+    hashed = secrets.hashlib.blake2b
+
+    def counted(*words: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return hashed(*words, **more)
+
+    monkeypatch.setattr(secrets.hashlib, "blake2b", counted)
+    text = around.format("old-password-1") + " and § other_one 2, " + "w" * length
+    assert redact(text) == text.replace("old-password-1", MASK).replace("§ other_one 2", MASK)
+    assert asked < 1_100
+    # What was not looked at is not shown.
+    asked, odd = 0, "-" * length + " old-password-1"
+    assert "old-password" not in redact(odd)
+    assert asked < 21_000
+    plain = "nothing of it\nhere"
+    assert redact(plain) is plain
 
 
 def test_nothing_that_is_kept_holds_the_value(tmp_path: Path) -> None:
