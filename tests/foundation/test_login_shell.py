@@ -243,6 +243,7 @@ async def test_a_question_of_the_login_is_told_once_nobody_can_be_at_work_behind
         connection = await connected(server, pool)
         assert (await connection.run(["echo", "it began"])).stdout == b"it began\n"
         monkeypatch.setattr("foundation.hosts.running._START_UP_SECONDS", 0.3)
+        (tmp_path / "home" / ".bashrc").write_text("printf 'Checking token: '; sleep 30\n")
         with pytest.raises(ProbeProblem) as caught:
             await connection.run(["true"])
         assert 'the login asks "Checking token:"' in caught.value.cause
@@ -302,7 +303,7 @@ async def test_a_sudo_that_is_silent_for_long_is_told_as_sudo(
     start_sshd: StartSshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = server_that_asks(start_sshd, tmp_path, "Please touch the device.\n")
-    monkeypatch.setattr("foundation.hosts.running.SUDO_SECONDS", 0.5)
+    monkeypatch.setattr("foundation.hosts.running.SUDO_SECONDS", 2.5)
     monkeypatch.setattr("foundation.hosts.running._PROMPT_SECONDS", 0.3)
     async with Pool(server.inventory(), Credentials(sudo_password=Secret("secret1"))) as pool:
         connection = await connected(server, pool)
