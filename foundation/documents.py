@@ -71,8 +71,13 @@ class _Dumper(yaml.SafeDumper):
     """The safe dumper, which also puts in quotes what only the table takes for a number."""
 
 
-def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
-    return int(str(loader.construct_scalar(node)), 0)
+_MOST_DIGITS: Final = 18
+"""A longer number stays text: no field takes it, and Python reads none of thousands of digits."""
+
+
+def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int | str:
+    text = str(loader.construct_scalar(node))
+    return text if len(text.lstrip("-")) > _MOST_DIGITS else int(text, 0)
 
 
 def _real(loader: _StrictLoader, node: yaml.ScalarNode) -> float | str:

@@ -125,6 +125,7 @@ def test_a_deep_document_is_refused_and_does_not_break() -> None:
 @pytest.mark.parametrize("word", [
     "0255", "0122", "00", "007", "1_000", "12:30", "190:20:30", "0b11", "1.10", "1e3", "+4420",
     "-0", "1.5e+2", "yes", "No", "on", "OFF", "y", "=", "2027-01-31", "123456789012345678.5",
+    "1234567890123456789", "-" + "9" * 5000, "0x" + "1" * 5000, "0o" + "7" * 5000,
 ])  # fmt: skip
 def test_words_that_yaml_1_1_takes_for_numbers_and_truth_stay_as_typed(word: str) -> None:
     assert parse_yaml(f"key: {word}", where="x") == {"key": word}
