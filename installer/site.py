@@ -129,6 +129,9 @@ Bastion = Annotated[str, AfterValidator(_bastion)]
 
 def _proxy(value: str) -> str:
     """An address of a proxy that names no login; raises ValueError."""
+    # urlsplit drops line breaks and tabs, so what it has read is not what the files would hold.
+    if not re.fullmatch("[!-~]*", value):
+        raise ValueError("there is a blank or a sign in it that an address does not have")
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -146,7 +149,8 @@ def _proxy(value: str) -> str:
         raise ValueError("it has a path, and a proxy has none; write it as http://host:port")
     if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9a-fA-F:]+", parts.hostname):
         raise ValueError("its host is no name and no address")
-    return value.rstrip("/")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port}"
 
 
 def _past_the_proxy(value: str) -> str:

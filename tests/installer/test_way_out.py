@@ -83,6 +83,12 @@ def test_machines_and_networks_of_the_cluster_are_reached_past_the_proxy(tmp_pat
         ("proxy: socks5://proxy.example:1080", "http://host:port"),
         ("proxy: http://proxy.example:3128/pac", "path"),
         ("proxy: 'http://a\"b:1'", "no name"),
+        ('proxy: "http://pro\\nxy:3128"', "a blank or a sign"),
+        ('proxy: "http://proxy:31\\t28"', "a blank or a sign"),
+        ('proxy: "\\x01http://proxy:3128"', "a blank or a sign"),
+        ("proxy: http://prox\u00fd:3128", "a blank or a sign"),
+        ('no_proxy: ["a\\n.example"]', "no name, no address"),
+        ("no_proxy: ['a$b', 'a;b', 'a\\b']", "no name, no address"),
         ("no_proxy: ['a b']", "no name, no address"),
         ("no_proxy: ['a\"; rm -rf /']", "no name, no address"),
     ],
@@ -94,6 +100,18 @@ def test_a_key_that_cannot_be_meant_is_refused_and_no_password_repeated(
         site_of(tmp_path, f"{line}\n")
     assert words in str(caught.value.cause)
     assert "hunter2" not in str(caught.value.cause) + str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("HTTP://Proxy.Example:3128/", "http://proxy.example:3128"),
+        ("http://[2001:DB8::1]:3128", "http://[2001:db8::1]:3128"),
+        ("https://10.0.0.1:080?", "https://10.0.0.1:80"),
+    ],
+)
+def test_a_proxy_is_kept_as_it_was_understood(tmp_path: Path, written: str, kept: str) -> None:
+    assert site_of(tmp_path, f"proxy: '{written}'\n").proxy == kept
 
 
 @pytest.mark.parametrize(
