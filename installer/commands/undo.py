@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _say_what_goes(plan: Plan, options: argparse.Namespace) -> None:
-    """What cannot be had back is said before, and where a person sits there they are asked."""
+    """What cannot be had back is said before, and goes only when a person says yes."""
     goes = [
         f"{step.title}: {loses}"
         for stage in plan.stages
@@ -108,8 +108,14 @@ def _say_what_goes(plan: Plan, options: argparse.Namespace) -> None:
     print("What cannot be had back afterwards:", file=sys.stderr)
     for line in goes:
         print(f"  {line}", file=sys.stderr)
-    if options.yes or not sys.stdin.isatty():
+    if options.yes:
         return
+    if not sys.stdin.isatty():
+        raise Refused(
+            f"taking {options.stage} back was not confirmed, and there is no terminal to ask on",
+            where=str(options.site),
+            remedy="Nothing was changed on any machine. If what is listed may go, add --yes.",
+        )
     print("Take it back? Type yes: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() != "yes":
         raise Refused(

@@ -75,7 +75,7 @@ def test_a_secret_that_the_stage_needs_is_taken_from_where_install_takes_it(
 def test_what_goes_for_good_is_said_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the plan, and before the undo begins; without a terminal it is said and not asked."""
+    """In the plan, and before the undo begins; without a terminal and a yes nothing goes."""
     (tmp_path / "site.yaml").write_text(SITE)
     undo = {"script": f"test -e {tmp_path}/log && rm {tmp_path}/log"}
     made = plan(
@@ -84,7 +84,13 @@ def test_what_goes_for_good_is_said_before(
     begun = create_run(site_key(load_site(tmp_path / "site.yaml")), made)
     assert asyncio.run(engine(made, begun).run()) is Outcome.DONE
     assert "to take it back LOSES: All the data." in plan_text(made, 80)
-    assert cli.main(["undo", "one", "--site", str(tmp_path / "site.yaml"), "--by", "Ma Ma"]) == 0
+    begin = ["undo", "one", "--site", str(tmp_path / "site.yaml"), "--by", "Ma Ma"]
+    assert cli.main(begin) == 7
+    said = capsys.readouterr().err
+    assert "All the data." in said
+    assert "add --yes" in said
+    assert (tmp_path / "log").exists()
+    assert cli.main([*begin, "--yes"]) == 0
     said = capsys.readouterr().err
     assert "What cannot be had back afterwards:" in said
     assert "All the data." in said
