@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.installer.test_pm4ml import EVERY, PLAYBOOKS, named, tasks
-from tests.installer.test_pm4ml_removals import NO_API
+from tests.installer.test_pm4ml_removals import NO_API, WORKER
 
 pytestmark = pytest.mark.processes
 
@@ -140,7 +140,10 @@ MICROK8S = """\
 #!/bin/sh
 # STAND-IN for microk8s kubectl: what the machine's own cluster has.
 case "$*" in
+*/readyz*) cat "$PLACE/readyz" ;;
 *nodes*) cat "$PLACE/nodes" ;;
+*' persistentvolumes '*) cat "$PLACE/volumes" ;;
+*deployments*pods*-A*!=kube-system*) cat "$PLACE/workloads" ;;
 *namespaces*) cat "$PLACE/namespaces" ;;
 esac
 [ ! -e "$PLACE/down" ] || { cat "$PLACE/down" >&2; exit 1; }
@@ -156,7 +159,10 @@ def machine(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any]
     program = place / "bin/microk8s"
     for file, text in {
         "bin/microk8s": MICROK8S,
+        "readyz": "ok",
         "nodes": "node/x\n",
+        "volumes": "",
+        "workloads": "",
         "namespaces": "",
         **files,
     }.items():
@@ -211,11 +217,45 @@ def test_what_a_master_says_is_read_from_dqlite_s_own_files(tmp_path: Path) -> N
     full = {**ALONE, "namespaces": BUILT_IN.replace("\\n", "\n") + "namespace/argocd\n"}
     empty = {**ALONE, "namespaces": BUILT_IN.replace("\\n", "\n")}
     empty[f"{BACKEND}/cluster.crt"] = "another"
-    assert "CHOSEN m1" in chosen(tmp_path / "single", {"a0": empty, "m1": full})
+    # In the namespace that each has: that is not nothing.
+    runs = {**ALONE, "namespaces": empty["namespaces"], "workloads": "pod/shop\n"}
+    assert "CHOSEN m1" in chosen(tmp_path / "single", {"a0": empty, "m1": runs})
     two = chosen(tmp_path / "two", {"m1": full, "m2": CLUSTER_OF_TWO})
     assert "2 clusters are seen" in two
     assert "10.0.0.2, 10.0.0.3" in two
     assert "CHOSEN" not in two
+
+
+def test_a_node_that_holds_something_is_not_joined(tmp_path: Path) -> None:
+    """Workloads in the namespace default, a claim, an API that does not say that it is ready."""
+    cases = {
+        "holds": {"workloads": "deployment.apps/shop\npod/shop-1\n", "volumes": "pv/data\n"},
+        "wrapped": {"readyz": WORKER},
+        "new": {},
+    }
+    hosts = {
+        name: machine(tmp_path, name, {"namespaces": BUILT_IN.replace("\\n", "\n"), **files})
+        for name, files in cases.items()
+    }
+    asked = [
+        task
+        for task in yaml.safe_load((PLAYBOOKS / "tasks/join.yml").read_text())
+        if task["name"]
+        in ("What a node that is alone holds", "It holds nothing that joining would lose")
+    ]
+    asked[0]["ansible.builtin.include_tasks"] = str(PLAYBOOKS / "tasks/content.yml")
+    known = {"says_it_is": "alone", "first_master": "m1"}
+    joined = {"name": "Join", "ansible.builtin.debug": {"msg": "JOINS {{ inventory_hostname }}."}}
+    playbook = tmp_path / "join.yml"
+    playbook.write_text(
+        yaml.safe_dump(
+            [{"hosts": "all", "gather_facts": False, "vars": known, "tasks": [*asked, joined]}]
+        )
+    )
+    said = run(tmp_path, str(playbook), {"all": {"hosts": hosts}}, PLAYBOOKS)
+    assert re.findall(r"JOINS (\w+)\.", said) == ["new"]
+    assert "runs a MicroK8s of its own, with pv/data, deployment.apps/shop, pod/shop-1." in said
+    assert "Whether wrapped holds something of its own cannot be told: This MicroK8s" in said
 
 
 def test_no_playbook_chooses_by_name() -> None:
