@@ -160,6 +160,82 @@ def test_the_keys_survive_the_wizard_and_a_run_folder(tmp_path: Path) -> None:
     assert load_yaml(Site, file).authorities_path(file.parent) == tmp_path / "ca" / "ca.pem"
 
 
+SNAP = r"""#!/bin/sh
+# STAND-IN for snap: keeps each setting of the system in a file.
+case "$1" in
+get) cat "$STATE/$3" ;;
+set) printf %s "${3#*=}" >"$STATE/${3%%=*}" ;;
+unset) rm -f "$STATE/$3" ;;
+esac
+"""
+
+
+def changed_by(folder: Path, script: object) -> None:
+    """Run a script of the way out on a machine that is a folder."""
+    state, programs = folder / "snapd", folder / "bin"
+    for place in (state, programs, folder / "etc/apt/apt.conf.d", folder / "run/systemd/system"):
+        place.mkdir(parents=True, exist_ok=True)
+    calls = '#!/bin/sh\necho "$@" >>"$STATE/../calls"\n'
+    for name, text in {"snap": SNAP, "systemctl": calls, "update-ca-certificates": calls}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    text = str(script)
+    for top in ("/etc/", "/usr/local/share/", "/run/systemd/"):
+        text = text.replace(top, f"{folder}{top}")
+    done = subprocess.run(
+        ["sh", "-s"], input=text, text=True, capture_output=True, check=False,
+        env={"PATH": f"{programs}:{os.environ['PATH']}", "STATE": str(state)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_taken_out_of_a_site_goes_from_the_machine(tmp_path: Path) -> None:
+    """The proxy, and the authorities, each where the other stays; then all of it."""
+    authority(tmp_path / "ca", "ACME")
+    proxy, authorities = "proxy: http://p.example:3128\n", "authorities: ca/ca.pem\n"
+
+    def spec(text: str) -> dict[str, object]:
+        plan = make_plan(
+            load_solution("core-test-harness"), site_of(tmp_path, text), (), base=tmp_path
+        )
+        step = plan.stages[0].steps[0].spec
+        assert isinstance(step["undo"], dict)
+        return {"do": step["script"], "undo": step["undo"]["script"]}
+
+    def told(machine: Path) -> set[str]:
+        return {path.name for path in (machine / "snapd").iterdir()}
+
+    def texts(machine: Path) -> str:
+        return "".join(path.read_text() for path in machine.glob("etc/**/*") if path.is_file())
+
+    both = spec(proxy + authorities)
+    first, second = tmp_path / "first", tmp_path / "second"
+    for machine in (first, second):
+        (machine / "snapd").mkdir(parents=True)
+        (machine / "snapd/proxy.http").write_text("http://before:1")
+        changed_by(machine, both["do"])
+        assert told(machine) == {"proxy.http", "proxy.https", "store-certs.sitewright"}
+        assert (machine / "snapd/proxy.http").read_text() == "http://p.example:3128"
+        (machine / "calls").write_text("")
+
+    changed_by(first, spec(authorities)["do"])
+    assert told(first) == {"proxy.http", "store-certs.sitewright"}
+    assert (first / "snapd/proxy.http").read_text() == "http://before:1"
+    assert "p.example" not in texts(first)
+    assert not (first / "etc/gitconfig").exists()
+    changed_by(first, both["do"])
+    changed_by(first, both["undo"])
+    assert told(first) == {"proxy.http"}
+    assert (first / "snapd/proxy.http").read_text() == "http://before:1"
+
+    changed_by(second, spec(proxy)["do"])
+    assert told(second) == {"proxy.http", "proxy.https"}
+    assert "CERTIFICATE" not in texts(second)
+    assert "cert =" not in texts(second)
+    # A program keeps in its memory whom it believes until it begins anew.
+    assert "restart docker.service" in (second / "calls").read_text()
+
+
 STAND_IN = r"""#!/bin/sh
 # STAND-IN for microk8s: keeps what it was told, and a config map in a file.
 [ "$1 $2 $3" = "kubectl -n argocd" ] || exit 64

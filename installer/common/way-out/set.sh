@@ -9,8 +9,11 @@ mark='# >>> way out, written by Sitewright'
 end='# <<< way out'
 umask 022
 mkdir -p "$folder"
-# An earlier way out goes first, so that what is no longer asked for does not stay.
+# Of an earlier way out nothing stays that is no longer asked for: each place below is written or
+# given back. Until all of them are, this one is not done.
 rm -f "$folder/stamp"
+had_authorities=
+[ ! -e "$folder/authorities.pem" ] || had_authorities=yes
 
 without_block() {
     [ ! -f "$1" ] || sed "\\|^$mark\$|,\\|^$end\$|d" "$1"
@@ -32,8 +35,6 @@ if [ -n "$authorities" ]; then
         file { print > file }
         /-----END CERTIFICATE-----/ { close(file); file = "" }'
     printf '%s\n' "$authorities" >"$folder/authorities.pem"
-else
-    rm -f "$folder/authorities.pem"
 fi
 if command -v update-ca-certificates >/dev/null; then
     update-ca-certificates >/dev/null
@@ -97,6 +98,8 @@ else
             without_block "$file" >"$new"
             chmod 644 "$new"
             mv "$new" "$file"
+            # /etc/environment is the system's; a gitconfig that is empty now was made by us.
+            [ "$file" != /etc/gitconfig ] || [ -s "$file" ] || rm "$file"
         }
     done
 fi
@@ -121,7 +124,7 @@ for unit in docker containerd snap.microk8s.daemon-containerd snapd; do
     else
         rm -f "$place"
     fi
-    [ "$before" = "$(cat "$place" 2>/dev/null || true)" ] && [ -z "$authorities" ] && continue
+    [ "$before" = "$(cat "$place" 2>/dev/null || true)" ] && [ -z "$authorities$had_authorities" ] && continue
     changed="${changed-} $unit.service"
 done
 if [ -d /run/systemd/system ]; then
@@ -135,10 +138,26 @@ fi
 if command -v snap >/dev/null && snap version >/dev/null 2>&1; then
     # What stood there before is kept, once, for the way back.
     for name in http https; do
-        [ -e "$folder/snap-$name" ] || snap get system "proxy.$name" >"$folder/snap-$name" 2>/dev/null || : >"$folder/snap-$name"
-        [ -z "$proxy" ] || snap set system "proxy.$name=$proxy"
+        if [ -n "$proxy" ]; then
+            [ -e "$folder/snap-$name" ] || snap get system "proxy.$name" >"$folder/snap-$name" 2>/dev/null || : >"$folder/snap-$name"
+            snap set system "proxy.$name=$proxy"
+        elif [ -e "$folder/snap-$name" ]; then
+            before=$(cat "$folder/snap-$name")
+            if [ -n "$before" ]; then
+                snap set system "proxy.$name=$before"
+            else
+                snap unset system "proxy.$name"
+            fi
+            rm "$folder/snap-$name"
+        fi
     done
-    [ -z "$authorities" ] || snap set system "store-certs.sitewright=$authorities"
+    if [ -n "$authorities" ]; then
+        snap set system "store-certs.sitewright=$authorities"
+    elif [ -n "$had_authorities" ]; then
+        snap unset system store-certs.sitewright
+    fi
 fi
+# The last one: it says that places may still have the authorities.
+[ -n "$authorities" ] || rm -f "$folder/authorities.pem"
 
 printf '%s\n' {{ way_out.stamp }} >"$folder/stamp"

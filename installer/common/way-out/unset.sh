@@ -35,15 +35,17 @@ if [ -d /run/systemd/system ]; then
         ! systemctl is-active --quiet "$unit" || systemctl restart "$unit"
     done
 fi
-if [ -e "$folder/snap-http" ] && command -v snap >/dev/null; then
+if command -v snap >/dev/null; then
     for name in http https; do
-        before=$(cat "$folder/snap-$name" 2>/dev/null || true)
+        # Only a way out with a proxy told it one.
+        [ -e "$folder/snap-$name" ] || continue
+        before=$(cat "$folder/snap-$name")
         if [ -n "$before" ]; then
             snap set system "proxy.$name=$before"
         else
             snap unset system "proxy.$name" || true
         fi
     done
-    snap unset system store-certs.sitewright || true
+    [ ! -e "$folder/authorities.pem" ] || snap unset system store-certs.sitewright || true
 fi
 rm -rf "$folder"
