@@ -1,4 +1,4 @@
-"""The questions before a removal, put to a real Kubernetes API; only `microk8s` is a shim."""
+"""What is asked before a removal and a join, of a real Kubernetes API; `microk8s` is a shim."""
 
 from __future__ import annotations
 
@@ -49,6 +49,28 @@ VOLUME = {
     },
 }
 """What stands for a value in the cluster: the lab's API takes no object of a custom kind."""
+JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "spec": {
+        "suspend": True,
+        "template": {
+            "spec": {
+                "restartPolicy": "Never",
+                "containers": [{"name": "shop", "image": "shop:1"}],
+            }
+        },
+    },
+}
+CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "spec": {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "",
+        "resources": {"requests": {"storage": "1Gi"}},
+    },
+}
 
 
 def test_only_a_real_no_lets_a_removal_pass(tmp_path: Path) -> None:
@@ -67,6 +89,20 @@ def test_only_a_real_no_lets_a_removal_pass(tmp_path: Path) -> None:
             "        msg: HOLDS {{ cluster_holds | join(',') or 'nothing' }}.\n"
         )
         assert "HOLDS nothing." in ask(kubernetes, tmp_path / "1", str(asked)).said
+        content = tmp_path / "content.yml"
+        content.write_text(
+            "- hosts: master\n  gather_facts: false\n  vars: {content_pause: 0}\n  tasks:\n"
+            f"    - ansible.builtin.include_tasks: {PLAYBOOKS}/tasks/content.yml\n"
+            "    - ansible.builtin.debug:\n"
+            "        msg: OWN {{ cluster_content | join(',') }}. WHY {{ content_untold }}.\n"
+        )
+        assert "OWN . WHY ." in ask(kubernetes, tmp_path / "c1", str(content)).said
+        for namespace in ("kube-system", "default"):
+            for name, job in (("shop", JOB), ("data", CLAIM)):
+                made = {**job, "metadata": {"name": name, "namespace": namespace}}
+                kubernetes.kubectl("apply", "-f", "-", stdin=json.dumps(made))
+        said = ask(kubernetes, tmp_path / "c2", str(content)).said
+        assert "OWN job.batch/shop,persistentvolumeclaim/data. WHY ." in said
         kubernetes.kubectl("apply", "-f", "-", stdin=json.dumps(DEFINITION))
         kubernetes.kubectl(
             "wait", "--for=condition=Established", "crd/applications.argoproj.io", "--timeout=60s"
@@ -81,7 +117,11 @@ def test_only_a_real_no_lets_a_removal_pass(tmp_path: Path) -> None:
             assert nobody.status != 0
             assert "cannot be told" in nobody.said
             assert 'User "nobody" cannot' in nobody.said
+        told = ask(kubernetes, tmp_path / "c3", str(content)).said
+        assert "OWN persistentvolume/pv1,job.batch/shop,persistentvolumeclaim/data. WHY ." in told
         kubernetes.end("kube-apiserver")
+        told = ask(kubernetes, tmp_path / "c4", str(content)).said
+        assert "OWN . WHY The connection to the server" in told
         for playbook in ("undo/microk8s.yml", "undo/argocd.yml"):
             down = ask(kubernetes, tmp_path / f"5{playbook[5:8]}", playbook)
             assert down.status != 0
