@@ -20,14 +20,13 @@ from typing import Final
 
 from bundles.budgets import SIGNERS_BYTES
 from bundles.signature import NAMESPACE
+from foundation.name_patterns import matches_list
 from foundation.problems import InputProblem
 
 _REMEDY: Final = "A line is: NAME ssh-ed25519 AAAA…, as in `ssh-keygen -Y verify`'s manual."
 _WHITE: Final = " \t\r\n"
 _OPTION: Final = re.compile(r"cert-authority|namespaces=|valid-after=|valid-before=", re.I)
 _OTHER_KEYS: Final = re.compile(r"ssh-|ecdsa-|sk-")
-_LONGEST_PATTERN: Final = 1022
-"""Characters of one name; OpenSSH matches nothing with a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +84,6 @@ def parse_signers(
         assert told is not None  # noqa: S101 - it was asked just now
         told(f"{where}, {fault}: the line counts for nothing, as in OpenSSH")
     return tuple(found)
-
-
-def matches_list(name: str, patterns: str) -> bool:
-    """Whether a name matches a list of OpenSSH: one of it, and none that begins with `!`."""
-    positive = False
-    for one in patterns.split(","):
-        pattern = one.removeprefix("!")
-        if len(pattern) > _LONGEST_PATTERN:
-            return False
-        if _matches(name, pattern):
-            if one.startswith("!"):
-                return False
-            positive = True
-    return positive
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """`*` and `?` alone, in no more than the product of both lengths, whatever the pattern."""
-    at = place = 0
-    star = mark = -1
-    while at < len(name):
-        if place < len(pattern) and pattern[place] == "*":
-            star, mark, place = place, at, place + 1
-        elif place < len(pattern) and pattern[place] in ("?", name[at]):
-            at, place = at + 1, place + 1
-        elif star >= 0:
-            mark += 1
-            at, place = mark, star + 1
-        else:
-            return False
-    return not pattern[place:].strip("*")
 
 
 def _signer(line: str, now: datetime) -> Signer | None:

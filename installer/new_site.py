@@ -7,11 +7,14 @@ person can know is `FILL-IN`; `unfilled` names what is left of it.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from foundation.documents import dump_yaml
 from foundation.hosts.model import Host
+from foundation.problems import InputProblem
 from installer.settings import Value, applies, load_settings, typed_value
 from installer.site import FILL_IN
 from preflight.needs import RoleNeed, SolutionNeeds
@@ -86,6 +89,20 @@ def _row(row: RoleNeed) -> Iterator[str]:
 def _optional(row: RoleNeed) -> bool:
     """A role that a site may do without stands there to be uncommented."""
     return row.optional or row.count.min == 0
+
+
+def refuse_words_for_ssh(hosts: Iterable[Host], path: Path) -> None:
+    """Raise InputProblem where an inventory's way to a machine is one that no site file holds."""
+    for host in hosts:
+        if host.ssh_options or host.proxy_command:
+            words = host.proxy_command or ", ".join(host.ssh_options)
+            raise InputProblem(
+                f"{host.name} is reached with words for ssh that a site file does not hold: "
+                f"{words[:120]}",
+                where=str(path),
+                remedy="Write them into your ~/.ssh/config and take them out here, or look at the "
+                f"machines with: sitewright preflight --inventory {quote(str(path))}",
+            )
 
 
 def _host(host: Host) -> str:

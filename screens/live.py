@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.connection import Become
@@ -295,7 +294,7 @@ _OF_A_SITE: Final = re.compile(r"^(?:solution|environment|ssh|sizing)[ \t]*:", r
 
 def _machine_file(path: Path, folder: Path | None) -> MachineFile:
     from foundation.hosts.inventory import read_inventory_file
-    from foundation.problems import InputProblem
+    from installer.new_site import refuse_words_for_ssh
 
     if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
         from foundation.documents import parse_yaml, read_text, validate
@@ -309,14 +308,5 @@ def _machine_file(path: Path, folder: Path | None) -> MachineFile:
             answers = opened_answers(site, path, folder)
             return MachineFile(path, answers.machines, answers)
     read = read_inventory_file(path)
-    for host in read.hosts:
-        if host.ssh_options or host.proxy_command:
-            words = host.proxy_command or ", ".join(host.ssh_options)
-            raise InputProblem(
-                f"{host.name} is reached with words for ssh that a site file does not hold: "
-                f"{words[:120]}",
-                where=str(path),
-                remedy="Write them into your ~/.ssh/config and take them out here, or look at the "
-                f"machines with: sitewright preflight --inventory {quote(str(path))}",
-            )
+    refuse_words_for_ssh(read.hosts, path)
     return MachineFile(path, read.hosts, notes=read.notes)

@@ -7,7 +7,10 @@ let us in, so a black hole and a silent machine end in time and with different w
 from __future__ import annotations
 
 import asyncio
+import logging
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -36,6 +39,8 @@ KEEPALIVE_COUNT: Final = 3
 _PREFERRED_CIPHER: Final = "^aes128-gcm@openssh.com"
 """Twice as fast as chacha20 where the processor has AES; asyncssh's own list stands behind it."""
 
+_SAID_LIMIT: Final = 8192
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -55,6 +60,8 @@ class Attempt:
     password_sent: bool = False
     password_expired: bool = False
     left_out: list[str] = field(default_factory=list)
+    program_said: str = ""
+    """What the ProxyCommand wrote to its standard error, where the login failed."""
 
 
 class _Client(asyncssh.SSHClient):
@@ -279,28 +286,52 @@ async def open_connection(
         [only] if only is not None else host_key_algorithms(known, settings.host_key_algorithms)
     )
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(timeout) as bound:
+    with _program(target, attempt) as program:
+        async with asyncio.timeout(timeout) as bound:
 
-        def connected() -> None:
-            if not bound.expired():
-                bound.reschedule(loop.time() + timeout)
+            def connected() -> None:
+                if not bound.expired():
+                    bound.reschedule(loop.time() + timeout)
 
-        return await asyncssh.connect(
-            target.address,
-            target.port,
-            options=_shared_options(),
-            config=None,
-            client_factory=lambda: _Client(attempt, ring, password, connected),
-            known_hosts=trusted.for_asyncssh,
-            # The name under which a host certificate must speak; OpenSSH takes it in lower case.
-            host_key_alias=target.known_as.lower(),
-            username=target.user,
-            tunnel=tunnel,
-            proxy_command=list(target.proxy_command or ()) if tunnel is None else None,
-            login_timeout=timeout,
-            connect_timeout=None,
-            **options,
-        )
+            return await asyncssh.connect(
+                target.address,
+                target.port,
+                options=_shared_options(),
+                config=None,
+                client_factory=lambda: _Client(attempt, ring, password, connected),
+                known_hosts=trusted.for_asyncssh,
+                # The name under which a host certificate must speak; in lower case for OpenSSH.
+                host_key_alias=target.known_as.lower(),
+                username=target.user,
+                tunnel=tunnel,
+                proxy_command=program if tunnel is None else None,
+                login_timeout=timeout,
+                connect_timeout=None,
+                **options,
+            )
+
+
+@contextmanager
+def _program(target: Target, attempt: Attempt) -> Iterator[list[str] | None]:
+    """The words of the program to go through, whose complaints are kept apart from what it brings.
+
+    asyncssh would take its standard error for words of the SSH server.
+    """
+    if target.proxy_command is None:
+        yield None
+        return
+    logging.getLogger("asyncio").addFilter(_is_no_child_waited_for)
+    with tempfile.NamedTemporaryFile(prefix="sitewright-way-") as heard:
+        try:
+            # asyncssh ends the connection where a pipe closes, so that its own stays open as 3.
+            yield ["/bin/sh", "-c", 'exec "$@" 3>&2 2>>"$0"', heard.name, *target.proxy_command]
+        finally:
+            attempt.program_said = heard.read(_SAID_LIMIT).decode("utf-8", "replace")
+
+
+def _is_no_child_waited_for(record: logging.LogRecord) -> bool:
+    """False for a warning of asyncio without weight: that a program we closed was waited for."""
+    return not str(record.msg).startswith("Unknown child process pid")
 
 
 def _algorithms(target: Target) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def as_problem(
     if isinstance(error, asyncssh.DisconnectError):
         return _ended(error, target, attempt)
     if isinstance(error, OSError):
-        return _system(error, target)
+        return _system(error, target, attempt)
     return ConnectionProblem(
         f"the connection failed: {_told(error)}",
         where=where,
@@ -72,6 +72,17 @@ def _told(error: BaseException) -> str:
     return redact(clean_line(text)[:300])
 
 
+def _said(attempt: Attempt) -> str:
+    """What a ProxyCommand wrote, as the end of a sentence; its last words tell the most."""
+    said = redact(clean_line(" ".join(attempt.program_said.split()))[-300:])
+    return f': it says "{said}"' if said else ", and said nothing"
+
+
+def _by_hand(target: Target) -> str:
+    program = (target.proxy_command or ("",))[-1].removeprefix("exec ")
+    return f"See by hand what it does; the program is: {redact(clean_line(program)[:300])}"
+
+
 def _silence(target: Target, attempt: Attempt, timeout: float) -> ConnectTimeout:
     if not attempt.connected:
         through = " through the bastion" if target.bastion else ""
@@ -81,6 +92,13 @@ def _silence(target: Target, attempt: Attempt, timeout: float) -> ConnectTimeout
             where=target.where,
             remedy=f"Check the address and that the machine is on; a firewall on the way must let "
             f"TCP port {target.port} through. Try: nc -vz {target.address} {target.port}",
+        )
+    if target.proxy_command is not None and not attempt.version:
+        return ConnectTimeout(
+            "the program of the way to it (ProxyCommand) brought no SSH server's answer within "
+            f"{timeout:g} s{_said(attempt)}",
+            where=target.where,
+            remedy=_by_hand(target),
         )
     if not attempt.version and not attempt.methods:
         cause = f"{target.endpoint} accepted the connection and then said nothing for {timeout:g} s"
@@ -94,7 +112,7 @@ def _silence(target: Target, attempt: Attempt, timeout: float) -> ConnectTimeout
     )
 
 
-def _system(error: OSError, target: Target) -> ConnectionProblem:
+def _system(error: OSError, target: Target, attempt: Attempt) -> ConnectionProblem:
     where = target.where
     if isinstance(error, socket.gaierror):
         temporary = error.errno == socket.EAI_AGAIN
@@ -129,7 +147,7 @@ def _system(error: OSError, target: Target) -> ConnectionProblem:
             remedy=f"Check the address, and that TCP port {target.port} is let through.",
         )
     if numbers & {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}:
-        return _closed_early(target)
+        return _closed_early(target, attempt)
     return Unreachable(
         f"{target.endpoint} cannot be connected to: {error.strerror or _told(error)}",
         where=where,
@@ -137,7 +155,14 @@ def _system(error: OSError, target: Target) -> ConnectionProblem:
     )
 
 
-def _closed_early(target: Target) -> Unreachable:
+def _closed_early(target: Target, attempt: Attempt) -> Unreachable:
+    if target.proxy_command is not None:
+        return Unreachable(
+            "the program of the way to it (ProxyCommand) ended before SSH was spoken"
+            + _said(attempt),
+            where=target.where,
+            remedy=_by_hand(target),
+        )
     return Unreachable(
         f"{target.endpoint} accepted the connection and closed it before it spoke SSH",
         where=target.where,
@@ -198,7 +223,7 @@ def _ended(error: asyncssh.DisconnectError, target: Target, attempt: Attempt) ->
                 where=target.where,
                 remedy="Check the port: SSH's own is 22.",
             )
-        return _closed_early(target)
+        return _closed_early(target, attempt)
     known = understood(told, user=target.user, programs=frozenset({"sshd", "pam"}))
     if known is not None:
         return LoginRefused(

@@ -10,16 +10,15 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncssh import SSHKey, import_public_key
 
 from foundation.hosts.hostkeys import HostKeyOffer, ShownKey, host_pattern
+from foundation.name_patterns import matches_list
 from foundation.problems import HostKeyProblem, InputProblem
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ class TrustedKeys:
     def _entries(self, name: str) -> list[_Entry]:
         """The entries for a name as a file has it, `host` or `[host]:port`, in lower case."""
         found = list(self._exact.get(name, ()))
-        found += [entry for words, entry in self._patterns if _matches(name, words)]
+        found += [entry for words, entry in self._patterns if matches_list(name, ",".join(words))]
         if self._hashed:
             found += [
                 entry
@@ -183,17 +182,6 @@ def _keys(entries: Iterable[_Entry], marker: str) -> tuple[SSHKey, ...]:
     return tuple(dict.fromkeys(entry.key for entry in entries if entry.marker == marker))
 
 
-def _matches(name: str, words: Sequence[str]) -> bool:
-    """Whether a name is meant by a list of patterns, of which one with `!` takes it out."""
-    found = False
-    for word in words:
-        if _pattern(word.removeprefix("!")).fullmatch(name):
-            if word.startswith("!"):
-                return False
-            found = True
-    return found
-
-
 def lines_about(text: str, names: Iterable[str]) -> list[str]:
     """The lines of a known_hosts file that are about some names, as they stand in it.
 
@@ -214,19 +202,12 @@ def lines_about(text: str, names: Iterable[str]) -> list[str]:
 
 def _is_about(name: str, field: str) -> bool:
     if not field.startswith("|1|"):
-        return _matches(name, [word for word in field.lower().split(",") if word])
+        return matches_list(name, field.lower())
     try:
         salt, digest = (base64.b64decode(part) for part in field[3:].split("|"))
     except ValueError:
         return False
     return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
-
-
-@cache
-def _pattern(word: str) -> re.Pattern[str]:
-    """A pattern of OpenSSH: `*` for any letters, `?` for one, nothing else."""
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in word)
-    return re.compile("".join(parts), re.DOTALL)
 
 
 def offer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from shlex import quote
 
@@ -31,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file, which must not be there, and tell what is left to be filled in."""
-    from installer.new_site import new_site_text
+    from installer.new_site import new_site_text, refuse_words_for_ssh
     from installer.opened_before import remember_own
     from installer.site import load_site_text, unfilled
     from installer.solution import load_solution
@@ -45,9 +46,13 @@ def run(options: argparse.Namespace) -> int:
     needs = solution.needs(options.environment, options.sizing)
     hosts = []
     if options.inventory:
-        from foundation.hosts.inventory import read_inventory
+        from foundation.hosts.inventory import read_inventory_file
 
-        hosts = list(read_inventory(options.inventory))
+        read = read_inventory_file(options.inventory)
+        refuse_words_for_ssh(read.hosts, options.inventory)
+        hosts = list(read.hosts)
+        for note in read.notes:
+            print(f"Note: {note}.", file=sys.stderr)
     elif options.machines:
         from foundation.hosts.inventory import hosts_from_arguments
 

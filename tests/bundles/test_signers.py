@@ -12,7 +12,8 @@ import pytest
 
 from bundles.problems import SignatureProblem
 from bundles.signature import NAMESPACE, load_signing_key, sign, verify
-from bundles.signers import matches_list, parse_signers, read_signers
+from bundles.signers import parse_signers, read_signers
+from foundation.name_patterns import matches_list
 from foundation.problems import InputProblem
 from tests.bundles.conftest import Keys
 from tests.foundation.sshd import keygen

@@ -372,3 +372,10 @@ def test_a_file_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "kh").mkdir()
     with pytest.raises(InputProblem):
         trust([offer_for("n1")], tmp_path / "kh")
+
+
+def test_a_pattern_of_many_stars_is_answered_at_once() -> None:
+    """As a regular expression this one would take longer than anybody waits."""
+    line = f"{'*a' * 24}*b ssh-ed25519 AAAA"
+    assert lines_about(line, ["a" * 120]) == []
+    assert lines_about(line, ["a" * 120 + "b"]) == [line]

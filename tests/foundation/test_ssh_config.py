@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from foundation.hosts.pool import Pool
 from foundation.hosts.ssh_config import Target, config_file, resolve
 from foundation.hosts.ssh_parser import parse
 from foundation.problems import InputProblem, Problem
+from tests.foundation.sshd import StartSshd
 
 CORPUS: dict[str, tuple[str, str]] = {
     "tokens": ("Host box*\n  HostName %h.example.org\n  User u\n", "box1"),
@@ -448,3 +450,57 @@ def test_a_program_of_an_inventory_is_told_the_machines_own_user_and_port() -> N
     command = resolve(host, None).proxy_command
     assert command is not None
     assert command[2] == "exec nc u 10.0.0.1 2222"
+
+
+@pytest.mark.parametrize("ending", ["exit 3", "true"])
+async def test_a_program_that_ends_before_ssh_is_told_with_its_own_words(
+    tmp_path: Path, ending: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"Host *\n  ProxyCommand sh -c 'echo no way to %h >&2; {ending}'\n")
+    host = Host("m", "10.0.0.1")
+    with caplog.at_level("WARNING"):
+        async with Pool(Inventory((host,), ssh_config=config), connect_timeout=10) as pool:
+            for way in (pool.connect, pool.offered_key):
+                with pytest.raises(Problem) as caught:
+                    await way(host)
+                assert "ended before SSH was spoken" in caught.value.cause
+                assert "no way to 10.0.0.1" in caught.value.cause
+                assert "fail2ban" not in (caught.value.remedy or "")
+    assert not caplog.records
+
+
+async def test_a_program_that_stays_silent_is_not_told_as_a_silent_machine(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("Host *\n  ProxyCommand sh -c 'echo stuck >&2; exec sleep 60'\n")
+    host = Host("m", "10.0.0.1")
+    async with Pool(Inventory((host,), ssh_config=config), connect_timeout=1) as pool:
+        with pytest.raises(Problem) as caught:
+            await pool.connect(host)
+    assert "10.0.0.1:22 accepted" not in caught.value.cause
+    assert "stuck" in caught.value.cause
+
+
+async def test_what_a_program_complains_of_is_no_word_of_the_server(
+    start_sshd: StartSshd, tmp_path: Path
+) -> None:
+    server, config, bridge = start_sshd(), tmp_path / "config", tmp_path / "bridge.py"
+    bridge.write_text(BRIDGE)
+    config.write_text(f"Host *\n  ProxyCommand {sys.executable} {bridge} {server.port}\n")
+    host = Host("m", "10.0.0.1")
+    async with Pool(Inventory((host,), ssh_config=config), connect_timeout=20) as pool:
+        offered = await pool.offered_key(host)
+    assert offered.public_key.split()[:2] == server.host_key.split()[:2]
+
+
+BRIDGE = """
+import os, socket, sys, threading
+print("a complaint", file=sys.stderr, flush=True)
+there = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def forth():
+    while data := os.read(0, 65536):
+        there.sendall(data)
+threading.Thread(target=forth, daemon=True).start()
+while data := there.recv(65536):
+    os.write(1, data)
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import count
 from pathlib import Path
@@ -121,6 +122,32 @@ def test_machines_come_from_an_inventory(tmp_path: Path) -> None:
     assert (host.name, host.address, host.user, host.roles) == (
         "m1", "10.0.0.1", "root", ("master",),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ["-o ProxyCommand='nc -x p:1 %h %p'", "-o HostName=10.0.0.9"])
+def test_words_for_ssh_that_a_site_file_does_not_hold_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    inventory, target = tmp_path / "hosts.json", tmp_path / "site.yaml"
+    hosts = {"m1": {"ansible_host": "10.0.0.1", "ansible_ssh_common_args": words}}
+    inventory.write_text(json.dumps({"_meta": {"hostvars": hosts}, "all": {"hosts": ["m1"]}}))
+    command = [
+        "init",
+        "--solution",
+        "pm4ml",
+        "--inventory",
+        str(inventory),
+        "--output",
+        str(target),
+    ]
+    assert cli.main(command) == 2
+    assert "m1 is reached with words for ssh" in " ".join(capsys.readouterr().err.split())
+    assert not target.exists()
+    del hosts["m1"]["ansible_ssh_common_args"]
+    hosts["m1"]["ansible_host_key_checking"] = "false"
+    inventory.write_text(json.dumps({"_meta": {"hostvars": hosts}, "all": {"hosts": ["m1"]}}))
+    assert cli.main(command) == 0
+    assert "Note: ansible_host_key_checking" in capsys.readouterr().err
 
 
 def test_preflight_and_plan_name_what_is_left(
