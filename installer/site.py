@@ -286,15 +286,16 @@ class Site(_Part):
                 port=host.port or shared.port or 22,
                 user=host.user or shared.user,
                 roles=host.roles,
-                identity_files=_paths(host.identity_files or shared.identity_files, base),
+                identity_files=resolved_paths(host.identity_files or shared.identity_files, base),
                 bastion=host.bastion or shared.bastion,
                 machine=host.machine,
+                variables=tuple(host.variables.items()),
             )
             for host in self.hosts
         )
         return Inventory(
             hosts=hosts,
-            known_hosts=_paths(shared.known_hosts, base),
+            known_hosts=resolved_paths(shared.known_hosts, base),
             ssh_config=_path(shared.config, base) if isinstance(shared.config, str) else None,
             use_ssh_config=shared.config is not False,
             config_of_site=isinstance(shared.config, str),
@@ -328,8 +329,10 @@ def resolved(site: Site, base: Path) -> Site:
         update={
             "ssh": ssh.model_copy(
                 update={
-                    "identity_files": tuple(str(p) for p in _paths(ssh.identity_files, base)),
-                    "known_hosts": tuple(str(p) for p in _paths(ssh.known_hosts, base)),
+                    "identity_files": tuple(
+                        str(p) for p in resolved_paths(ssh.identity_files, base)
+                    ),
+                    "known_hosts": tuple(str(p) for p in resolved_paths(ssh.known_hosts, base)),
                     "config": str(_path(ssh.config, base))
                     if isinstance(ssh.config, str)
                     else ssh.config,
@@ -338,7 +341,9 @@ def resolved(site: Site, base: Path) -> Site:
             "hosts": tuple(
                 host.model_copy(
                     update={
-                        "identity_files": tuple(str(p) for p in _paths(host.identity_files, base))
+                        "identity_files": tuple(
+                            str(p) for p in resolved_paths(host.identity_files, base)
+                        )
                     }
                 )
                 for host in site.hosts
@@ -363,8 +368,13 @@ def _path(text: str, base: Path) -> Path:
     return path if path.is_absolute() else base / path
 
 
-def _paths(texts: Iterable[str], base: Path) -> tuple[Path, ...]:
+def resolved_paths(texts: Iterable[str], base: Path) -> tuple[Path, ...]:
+    """Paths of a site file whose folder is `base`."""
     return tuple(_path(text, base) for text in texts)
+
+
+def _texts(texts: Iterable[str], base: Path) -> tuple[str, ...]:
+    return tuple(str(path) for path in resolved_paths(texts, base))
 
 
 def load_site(path: Path) -> Site:

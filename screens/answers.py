@@ -64,6 +64,10 @@ class Answers:
     """The parts of a site file that no step here asks about; they are written back as they were."""
     way_out: Mapping[str, object] = field(default_factory=dict)
     """`proxy`, `no_proxy` and `authorities` of the site file, written back as they were."""
+    playbooks: Path | None = None
+    """The customer's own folder of playbooks, where the site file names one; it goes first."""
+    ssh_config: Path | bool | None = None
+    """`ssh.config` of the site file: a file in place of the person's own, or False for none."""
     control: str | None = None
     """The machine on which Ansible runs, where the site file names one; else this one."""
     site_file: Path | None = None
@@ -135,7 +139,24 @@ class Answers:
             waivers=(*self.waivers, *(w for w in site.waivers if w not in self.waivers)),
             settings={**self.settings, **site.settings},
             supplies={**self.supplies, **site.supplies},
+            way_out={**self.way_out, **site.way_out},
+            playbooks=site.playbooks or self.playbooks,
+            ssh_config=self.ssh_config if site.ssh_config is None else site.ssh_config,
             control=site.control or self.control,
+        )
+
+    def renamed(self, old: str, new: str) -> Answers:
+        """These answers where what is said of a machine by its name follows it to another name."""
+        if old == new:
+            return self
+        return replace(
+            self,
+            roles={new if name == old else name: roles for name, roles in self.roles.items()},
+            waivers=tuple(
+                waiver.model_copy(update={"host": new}) if waiver.host == old else waiver
+                for waiver in self.waivers
+            ),
+            control=new if self.control == old else self.control,
         )
 
     def aims_as(self, other: Answers) -> bool:
@@ -161,7 +182,16 @@ class Answers:
             )
             for host in self.machines
         )
-        return Inventory(hosts=hosts, known_hosts=login.known_hosts, source="the wizard")
+        config = self.ssh_config
+        return Inventory(
+            hosts=hosts,
+            known_hosts=login.known_hosts,
+            ssh_config=config if isinstance(config, Path) else None,
+            use_ssh_config=config is not False,
+            # It is the site file's word and nobody else's: it starts no program here unasked.
+            config_of_site=isinstance(config, Path),
+            source="the wizard",
+        )
 
 
 def joined(there: Sequence[Host], new: Iterable[Host]) -> tuple[Host, ...]:
@@ -212,7 +242,7 @@ def load_answers(file: Path | None = None) -> Saved:
         value = json.loads(raw)
     except (ValueError, RecursionError):
         return Saved(sentence=f"The saved place ({path}) is damaged, {start_again}.")
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA or _kept_too_little(value):
         return Saved(
             sentence=f"The saved place ({path}) is of another version of Sitewright, {start_again}."
         )
@@ -222,6 +252,14 @@ def load_answers(file: Path | None = None) -> Saved:
     if answers is None:
         return Saved(sentence=f"The saved place ({path}) does not make sense, {start_again}.")
     return Saved(answers=answers)
+
+
+def _kept_too_little(value: Mapping[str, object]) -> bool:
+    """Whether it is of a version that kept only a part of the site file that it had opened.
+
+    To go on with it would plan without the customer's playbooks, and write the file without them.
+    """
+    return bool(value.get("site_file")) and "playbooks" not in value
 
 
 def forget_answers(file: Path | None = None) -> None:

@@ -70,7 +70,12 @@ class LiveInstallation:
             site = _site(answers)
             supplied = read_supplies(site, _base(answers))
             return make_plan(
-                self._solution(answers), site, (), supplied=supplied, base=_base(answers)
+                self._solution(answers),
+                site,
+                (),
+                playbooks=answers.playbooks,
+                supplied=supplied,
+                base=_base(answers),
             )
 
         return await asyncio.to_thread(make)

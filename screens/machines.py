@@ -138,7 +138,12 @@ class MachinesScreen(StepScreen):
             for host in hosts:
                 if host.name in tried:
                     self.memory.tried.setdefault(host.name, tried[host.name])
-            self.wizard.answers = replace(self.answers, roles=answers.roles)
+            self.wizard.answers = replace(
+                self.answers,
+                roles=answers.roles,
+                waivers=answers.waivers,
+                control=answers.control,
+            )
             self._show()
             self._keep()
             self._try([host for host in hosts if host.name not in self.memory.tried])
@@ -262,6 +267,7 @@ class MachinesScreen(StepScreen):
             return
         self._remember(f"Changed {old.name}")
         self.hosts[self.hosts.index(old)] = new
+        self.wizard.answers = self.answers.renamed(old.name, new.name)
         self.memory.tried.pop(old.name, None)
         self.memory.confirmed.discard(old.name)
         self.memory.seen.pop(old.name, None)

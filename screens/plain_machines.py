@@ -57,15 +57,20 @@ def machines(wizard: PlainWizard) -> StepId | None:
 
 
 def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
-    """Say some machines of the list, each with its number and what its try met."""
+    """Say some machines of the list, each with its number, what its try met and what to do."""
     from screens.machine_words import tried_words
 
     names = [host.name for host in wizard.answers.machines]
+    told: list[str] = []
     for host in hosts:
         number = names.index(host.name) + 1
         tried = wizard.memory.tried.get(host.name)
         words = tried_words(tried)[0] if tried else "not tried yet"
         wizard.dialogue.say(f"{number}. {host.name}, {host.endpoint}. Does it answer? {words}")
+        if tried and tried.problem and tried.problem.remedy not in told:
+            told.append(tried.problem.remedy)
+    for remedy in told:
+        wizard.dialogue.say(remedy)
 
 
 def _add(wizard: PlainWizard, hosts: Sequence[Host]) -> None:

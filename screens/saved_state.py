@@ -15,11 +15,16 @@ from screens.answers import SCHEMA, Answers, Login
 from screens.wizard import StepId
 
 Word = Annotated[str, Field(min_length=1, max_length=255)]
-Words = Annotated[tuple[Word, ...], Field(max_length=64)]
+Words = Annotated[tuple[Word, ...], Field(max_length=1000)]
+Text = Annotated[str, Field(min_length=1, max_length=4096)]
+"""A path, or the way through several bastions."""
+Texts = Annotated[tuple[Text, ...], Field(max_length=1000)]
 
 
 class _State(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, defer_build=True, ser_json_inf_nan="constants"
+    )
 
 
 class _Machine(_State):
@@ -28,17 +33,18 @@ class _Machine(_State):
     port: int = Field(default=22, ge=1, le=65535)
     user: Word | None = None
     roles: Words = ()
-    identity_files: Words = ()
-    bastion: Word | None = None
+    identity_files: Texts = ()
+    bastion: Text | None = None
     machine: Literal["vm", "physical"] | None = None
+    variables: dict[Word, str | int | float | bool | None] = {}
 
 
 class _Login(_State):
     user: Word | None = None
     port: int | None = Field(default=None, ge=1, le=65535)
-    identity_files: Words = ()
-    bastion: Word | None = None
-    known_hosts: Words = ()
+    identity_files: Texts = ()
+    bastion: Text | None = None
+    known_hosts: Texts = ()
     sudo: bool = True
 
 
@@ -53,14 +59,16 @@ class _Wizard(_State):
     installable: bool = False
     machines: Annotated[tuple[_Machine, ...], Field(max_length=10000)] = ()
     login: _Login = _Login()
-    facts_file: Word | None = None
+    facts_file: Text | None = None
     roles: dict[Word, Words] = {}
-    waivers: Annotated[tuple[Waiver, ...], Field(max_length=1000)] = ()
+    waivers: Annotated[tuple[Waiver, ...], Field(max_length=10000)] = ()
     settings: dict[str, JsonValue] = {}
     supplies: dict[str, JsonValue] = {}
     way_out: dict[str, JsonValue] = {}
+    playbooks: Text | None = None
+    ssh_config: bool | Text | None = None
     control: Word | None = None
-    site_file: Word | None = None
+    site_file: Text | None = None
     saved_at: datetime | None = None
 
     @model_validator(mode="after")
@@ -83,7 +91,7 @@ def _words(paths: tuple[Path, ...]) -> tuple[str, ...]:
 
 def to_json(answers: Answers) -> str:
     """The text of the state file."""
-    login = answers.login
+    login, config = answers.login, answers.ssh_config
     state = _Wizard(
         schema=SCHEMA,
         step=StepId(answers.step),
@@ -103,6 +111,7 @@ def to_json(answers: Answers) -> str:
                 identity_files=_words(host.identity_files),
                 bastion=host.bastion,
                 machine=_kind(host.machine),
+                variables=dict(host.variables),
             )
             for host in answers.machines
         ),
@@ -120,6 +129,8 @@ def to_json(answers: Answers) -> str:
         settings=_plain(answers.settings),
         supplies=_plain(answers.supplies),
         way_out=_plain(answers.way_out),
+        playbooks=str(answers.playbooks) if answers.playbooks else None,
+        ssh_config=str(config) if isinstance(config, Path) else config,
         control=answers.control,
         site_file=str(answers.site_file) if answers.site_file else None,
         saved_at=answers.saved_at,
@@ -132,13 +143,15 @@ def _kind(word: str | None) -> Literal["vm", "physical"] | None:
 
 
 def _plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
-    plain: dict[str, JsonValue] = {}
-    for key, value in values.items():
-        if value is None or isinstance(value, (str, int, float, bool)):
-            plain[key] = value
-        else:
-            plain[key] = str(value)
-    return plain
+    return {key: _plain_value(value) for key, value in values.items()}
+
+
+def _plain_value(value: object) -> JsonValue:
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain_value(part) for part in value]
+    return str(value)
 
 
 def from_json(value: Mapping[str, object]) -> Answers | None:
@@ -147,6 +160,7 @@ def from_json(value: Mapping[str, object]) -> Answers | None:
         state = _Wizard.model_validate(value)
     except (ValidationError, RecursionError):
         return None
+    config = state.ssh_config
     return Answers(
         step=state.step,
         furthest=state.furthest,
@@ -165,6 +179,7 @@ def from_json(value: Mapping[str, object]) -> Answers | None:
                 identity_files=_paths(machine.identity_files),
                 bastion=machine.bastion,
                 machine=machine.machine,
+                variables=tuple(machine.variables.items()),
             )
             for machine in state.machines
         ),
@@ -182,6 +197,8 @@ def from_json(value: Mapping[str, object]) -> Answers | None:
         settings=state.settings,
         supplies=state.supplies,
         way_out=state.way_out,
+        playbooks=Path(state.playbooks) if state.playbooks else None,
+        ssh_config=Path(config) if isinstance(config, str) else config,
         control=state.control,
         site_file=Path(state.site_file) if state.site_file else None,
         saved_at=state.saved_at,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foundation.hosts.model import Host
-from installer.site import Site, check_against
+from installer.site import Site, check_against, resolved, resolved_paths
 from screens.answers import Answers, Login
 
 
@@ -32,9 +33,19 @@ def opened_answers(site: Site, file: Path, solutions: Path | None = None) -> Ans
 
 
 def answers_from_site(site: Site, file: Path) -> Answers:
-    """The answers that a site file gives; each machine carries what the site says for all."""
-    inventory = site.inventory(file.parent)
+    """The answers that a site file gives; each machine carries what the site says for all.
+
+    What no step asks is carried along too, so that it is planned with and written back. Every path
+    is whole, for the file may be written to another folder.
+    """
+    base = file.absolute().parent
+    inventory = site.inventory(base)
     hosts = tuple(inventory)
+    supplies = resolved(site, base).supplies
+    config = inventory.ssh_config if isinstance(site.ssh.config, str) else site.ssh.config
+    # A machine of the answers has the port of all unless it says another than 22; where one means
+    # 22 itself, each says its own.
+    each = site.ssh.port not in (None, 22) and any(host.port == 22 for host in hosts)
     return Answers(
         solution=site.solution,
         environment=site.environment,
@@ -42,15 +53,19 @@ def answers_from_site(site: Site, file: Path) -> Answers:
         machines=hosts,
         login=Login(
             user=site.ssh.user,
-            port=site.ssh.port,
+            port=None if each else site.ssh.port,
+            identity_files=resolved_paths(site.ssh.identity_files, base),
             bastion=site.ssh.bastion,
             known_hosts=inventory.known_hosts,
         ),
         roles={host.name: host.roles for host in hosts if host.roles},
         waivers=tuple(site.waivers),
         settings=dict(site.settings),
-        supplies=site.supplies.model_dump(exclude_none=True),
-        way_out=_way_out(site, file.parent),
+        supplies=supplies.model_dump(exclude_none=True),
+        way_out=_way_out(site, base),
+        # As the command reads it: beside the file itself, also where a link leads to it.
+        playbooks=site.playbooks_path(file.resolve().parent),
+        ssh_config=config,
         control=site.control,
         site_file=file,
     )
@@ -62,36 +77,38 @@ def _way_out(site: Site, base: Path) -> dict[str, object]:
     told = {
         "proxy": site.proxy,
         "no_proxy": list(site.no_proxy),
-        "authorities": str(authorities.absolute()) if authorities else None,
+        "authorities": str(authorities) if authorities else None,
     }
     return {name: value for name, value in told.items() if value}
 
 
 def site_from_answers(answers: Answers, file: Path) -> Site:
     """The site that repeats these answers; paths beside the file are written relative to it."""
-    login = answers.login
-    base = file.parent
+    login, config = answers.login, answers.ssh_config
+    base = file.absolute().parent
     ssh: dict[str, Any] = {
         "user": login.user,
         "port": login.port,
         "identity_files": [_path(path, base) for path in login.identity_files],
         "known_hosts": [_path(path, base) for path in login.known_hosts],
         "bastion": login.bastion,
+        "config": _path(config, base) if isinstance(config, Path) else config,
     }
     return Site.model_validate(
         {
             "solution": answers.solution,
             "environment": answers.environment,
             "sizing": answers.sizing,
-            "ssh": {key: value for key, value in ssh.items() if value},
+            "ssh": {key: value for key, value in ssh.items() if value not in (None, [])},
             # A machine that was taken off the list cannot be the control host.
             "control": answers.control
             if answers.control in {host.name for host in answers.machines}
             else None,
             "hosts": [_host(host, answers, base) for host in answers.machines],
             "settings": dict(answers.settings),
-            "supplies": dict(answers.supplies),
-            **answers.way_out,
+            "playbooks": _path(answers.playbooks, base) if answers.playbooks else None,
+            "supplies": _beside(answers.supplies, ("bundle", "keys"), base),
+            **_beside(answers.way_out, ("authorities",), base),
             "waivers": [waiver.model_dump() for waiver in answers.waivers],
         }
     )
@@ -113,14 +130,29 @@ def _host(host: Host, answers: Answers, base: Path) -> dict[str, Any]:
         entry["bastion"] = host.bastion
     if host.machine:
         entry["machine"] = host.machine
+    if host.variables:
+        entry["variables"] = dict(host.variables)
     return entry
+
+
+def _beside(told: Mapping[str, object], paths: tuple[str, ...], base: Path) -> dict[str, object]:
+    """What was told, with its whole paths as a person would write them."""
+    return {
+        key: _path(Path(value), base)
+        if key in paths and isinstance(value, str) and Path(value).is_absolute()
+        else value
+        for key, value in told.items()
+    }
 
 
 def _path(path: Path, base: Path) -> str:
     """A path as a person would write it: beside the file, under home, or in full."""
     for root, prefix in ((base.absolute(), ""), (Path.home(), "~/")):
         try:
-            return prefix + str(path.absolute().relative_to(root))
+            text = prefix + str(path.absolute().relative_to(root))
         except ValueError:
             continue
-    return str(path)
+        # A name that begins with a tilde or a space would be read as something else.
+        if text == text.strip() and (prefix or not text.startswith("~")):
+            return text
+    return str(path.absolute())

@@ -38,7 +38,8 @@ def programs_of(inventory: Inventory) -> tuple[Program, ...]:
     found: list[Program] = []
     if inventory.ssh_config is not None and inventory.config_of_site and inventory.use_ssh_config:
         folder = inventory.ssh_config.parent.resolve()
-        found += programs_in(read_lines(inventory.ssh_config, inside=folder))
+        # A yes holds for a place, which is one however the site file was named.
+        found += programs_in(read_lines(inventory.ssh_config.absolute(), inside=folder))
     named: dict[tuple[str, str], dict[str, None]] = {}
     for host in inventory.hosts:
         if host.proxy_command is not None:

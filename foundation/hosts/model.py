@@ -26,6 +26,8 @@ class Host:
     """`user@host:port` of the machine to go through, or None."""
     machine: str | None = None
     """"vm" or "physical" where the site file states it, which the machine itself may not know."""
+    variables: tuple[tuple[str, str | int | float | bool | None], ...] = ()
+    """What the customer's own playbooks want to know of it, as the site file says; never secret."""
     ssh_options: tuple[str, ...] = ()
     """Further words of OpenSSH's `-o` that an inventory gives, such as "HostKeyAlias=m1"."""
     proxy_command: str | None = None

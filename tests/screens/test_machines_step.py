@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from textual import events
@@ -203,3 +204,31 @@ async def test_only_confirmed_keys_are_written_down(services: RecordedServices) 
         await shows(pilot, "its host key is not confirmed")
         assert app.memory.seen["w1"].reachable
         assert not app.memory.seen["m1"].reachable
+
+
+async def test_what_is_said_of_a_machine_follows_its_name_and_comes_back(
+    services: RecordedServices,
+) -> None:
+    app = SitewrightApp(services)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await to_machines(pilot, "m1=10.10.0.11")
+        screen = app.screen
+        given = replace(
+            app.answers,
+            machines=(replace(app.answers.machines[0], variables=(("rack", "R1"),)),),
+            control="m1",
+        )
+        app.answers = given
+        screen.hosts = list(given.machines)  # type: ignore[attr-defined] # the machines step
+        screen.query_one("#machines", Board).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ChangeScreen))
+        app.screen.query_one("#name", Line).value = "first"
+        await pilot.press("f10")
+        await until(pilot, lambda: app.answers.control == "first")
+        assert [(host.name, host.variables) for host in app.answers.machines] == [
+            ("first", (("rack", "R1"),))
+        ]
+        await pilot.press("z")
+        await until(pilot, lambda: app.answers.machines == given.machines)
+        assert app.answers.control == "m1"

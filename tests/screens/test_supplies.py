@@ -97,7 +97,8 @@ async def test_a_bundle_is_named_verified_and_stands_in_the_site_file(
         answers = pilot.app.screen.collect()  # type: ignore[attr-defined] # a step screen
         assert answers.supplies == {"bundle": str(bundle)}
         site = site_from_answers(answers, tmp_path / "site.yaml")
-        assert site.supplies.bundle == str(bundle)
+        assert site.supplies.bundle == "site.bundle"
+        assert site.bundle_path(tmp_path) == bundle
         await press_on(pilot, "online")
         assert row(pilot, "online").startswith("(*)")
         assert pilot.app.screen.collect().supplies == {}  # type: ignore[attr-defined] # a step
