@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -56,6 +57,35 @@ def test_who_may_not_list_is_told_so_by_the_real_rules(kubernetes: Plane) -> Non
     asked = kubernetes.kubectl("get", "nodes", f"--kubeconfig={nobody}", check=False)
     assert asked.returncode != 0
     assert 'User "nobody" cannot list resource "nodes"' in asked.stderr
+
+
+def test_a_custom_resource_is_kept_and_merged(kubernetes: Plane) -> None:
+    """Applied twice, as Argo CD's own objects are."""
+    names = {"plural": "tills", "singular": "till", "kind": "Till"}
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    kubernetes.apply(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "tills.lab.example.org"},
+            "spec": {
+                "group": "lab.example.org",
+                "names": names,
+                "scope": "Namespaced",
+                "versions": [version],
+            },
+        }
+    )
+    wait = ["wait", "--for=condition=Established", "--timeout=60s"]
+    kubernetes.kubectl(*wait, "crd/tills.lab.example.org")
+    till = {"apiVersion": "lab.example.org/v1", "kind": "Till", "metadata": {"name": "one"}}
+    for money in (1, 2):
+        kubernetes.kubectl(
+            *("apply", "--server-side", "--field-manager=lab", "-f", "-"),
+            stdin=json.dumps({**till, "spec": {"money": money}}),
+        )
+    assert kubernetes.read("till", "one")["spec"] == {"money": 2}
 
 
 def test_an_api_that_ends_is_there_again_with_all_it_held(kubernetes: Plane) -> None:

@@ -369,4 +369,6 @@ replace (
 	k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.31.14
 	k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.31.14
 	k8s.io/sample-controller => k8s.io/sample-controller v0.31.14
+	// With the newer one that Argo CD asks for, this API server ends at the first custom resource.
+	sigs.k8s.io/structured-merge-diff/v4 => sigs.k8s.io/structured-merge-diff/v4 v4.4.1
 )
