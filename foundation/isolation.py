@@ -27,7 +27,8 @@ _LEADS_AWAY: Final = re.compile(
     r"|CONFIG_KEY_\d+|CONFIG_VALUE_\d+|CEILING_DIRECTORIES)"
 )
 """Variables that lead a program to code or a configuration of somewhere else. Those by which a
-person logs in (GIT_ASKPASS, SSH_AUTH_SOCK, proxies) stay."""
+person logs in (GIT_ASKPASS, SSH_AUTH_SOCK, proxies) stay; a program that makes a
+bundle is given less (`bundles/sources/surroundings.py`), and git there its logins."""
 
 
 def environment(

@@ -168,9 +168,16 @@ class ReplayScreen(LogActions, LastingScreen[None]):
             self.playback.ended = True
             self.query_one(ProblemPanel).show(problem)
             found = []
-        for event in found:
-            self.state.apply(event)
-            self._follow_failures(event)
+        for at, event in enumerate(found):
+            try:
+                self.state.accept(event, self.recorded.journal, self.state.events + 1)
+                self._follow_failures(event)
+            except Problem as problem:
+                # It can be shown up to here; the screen stays, for what it shows already.
+                self.playback.ended = True
+                self.query_one(ProblemPanel).show(problem)
+                found = found[:at]
+                break
         self.view.arrive(found)
         if self.view.flush() or (found and self.playback.ended):
             self._draw()
@@ -205,7 +212,10 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         if not playback.time:
             when = "at its beginning"
         else:
-            when = f"{datetime.fromtimestamp(playback.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+            try:
+                when = f"{datetime.fromtimestamp(playback.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+            except (ValueError, OverflowError, OSError):
+                when = "at a time that no calendar has"
         stand = "ended" if playback.ended else f"{playback.speed:g} times as fast"
         if playback.paused and not playback.ended:
             stand = "paused"

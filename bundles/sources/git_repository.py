@@ -8,6 +8,7 @@ folder is made anew for every run, so that nothing which lies on a foreign mediu
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -36,6 +37,8 @@ _OWN: Final = {
     # A source that has only a part must not fetch the rest from wherever its configuration says.
     "GIT_NO_LAZY_FETCH": "1",
 }
+_LOGINS: Final = ("GIT_ASKPASS", "GIT_USERNAME", "GIT_PASSWORD")
+"""How a build server logs git in: a program that is asked, and what Jenkins' one answers with."""
 _TAKEN_OVER: Final = re.compile(
     r"credential(\..+)?\.[a-z]+"
     r"|http(\..+)?\.(proxy|proxyauthmethod|proxysslcainfo|sslcainfo|sslcapath|sslcert|sslkey"
@@ -273,7 +276,8 @@ def _open(work: Path, wanted: GitWanted) -> Repository:
     own = folder / "gitconfig"
     entries = [*_makers(), *_ALWAYS, ("safe.directory", str(folder / "mirror"))]
     own.write_text("".join(map(_as_config, entries)), encoding="utf-8")
-    surroundings = own_environment({**_OWN, "GIT_CONFIG_GLOBAL": str(own)})
+    logins = {name: os.environ[name] for name in _LOGINS if name in os.environ}
+    surroundings = own_environment({**_OWN, **logins, "GIT_CONFIG_GLOBAL": str(own)})
     return Repository(folder, wanted, surroundings)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bundles import budgets
@@ -28,6 +27,7 @@ from bundles.sources.assertions import (
 from bundles.strict_json import parse_model
 from bundles.web import Web
 from bundles.web_answers import is_loopback, parsed_url, shown
+from bundles.yaml_documents import read_documents
 
 _ANSWER_LIMIT: Final = budgets.SNAP_ANSWER_BYTES
 _FIELDS: Final = (
@@ -264,11 +264,7 @@ def _providers(snap_yaml: str) -> list[str]:
     """The snaps that provide content by default (snapd: NeededDefaultProviders)."""
     if len(snap_yaml) > 1 << 20:
         return []
-    try:
-        described = yaml.safe_load(snap_yaml)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return []
-    plugs = described.get("plugs") if isinstance(described, dict) else None
+    plugs = read_documents(snap_yaml).mapping.get("plugs")
     found = []
     for plug in plugs.values() if isinstance(plugs, dict) else ():
         provider = plug.get("default-provider") if isinstance(plug, dict) else None

@@ -76,7 +76,8 @@ def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: Prog
 
     site = load_site(options.site)
     inventory = _chosen(site.inventory(options.site.parent), options.host)
-    # Whoever types --keys decides; else the site's list and this machine's own do.
+    # What is typed with --keys is asked here. Where the plan of the site says what goes where, the
+    # site's list and this machine's own are asked too, as for every plan (`_orders`).
     if options.keys is None:
         signers = makers_of(site, options.site.absolute().parent, options.bundle)
     # Nothing of a bundle is used before every byte of it was verified.

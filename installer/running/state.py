@@ -175,13 +175,17 @@ class RunState:
     def take(self, record: Record) -> Event:
         """Take the event of a line of a journal; raises BrokenJournal."""
         event = record.event()
+        self.accept(event, record.path, record.number)
+        return event
+
+    def accept(self, event: Event, path: Path, number: int) -> None:
+        """Take an event that somebody's journal tells; raises BrokenJournal."""
         try:
             self.apply(event)
         except (ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
             # Its form is that of an event, and what it says is nothing that we write.
             what = f"a {event.kind.value} does not say that ({type(error).__name__}: {error})"
-            raise broken(record.path, record.number, what) from error
-        return event
+            raise broken(path, number, what) from error
 
     def _asked_for(self, event: Event) -> None:
         # The journal of an earlier version does not tell it.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-import yaml
-
+from bundles.yaml_documents import read_documents
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.model import HelmStep
 from installer.steps.probed import Probed, must_be_good, parsed, text_of
@@ -59,9 +58,12 @@ class Helm(Probed):
         )  # fmt: skip
         try:
             there = json.loads(seen.stdout) if seen.status == 0 else ...
-            return bool((there or {}) == (yaml.safe_load(self._values(context, data)) or {}))
-        except (ValueError, yaml.YAMLError):
+        except ValueError:
             return False
+        # As Helm reads them: a lone `=` is a text, and so is a date.
+        wanted = read_documents(self._values(context, data))
+        values = wanted.values[0] if wanted.values else {}
+        return not wanted.broken and bool((there or {}) == values)
 
     def _values(self, context: StepContext, data: HelmStep) -> str:
         return text_of(context, data.values, data.values)

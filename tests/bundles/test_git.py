@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from bundles.create import Created
 from bundles.git_needs import Entry, filters_of, is_pointer, needs_of
 from bundles.problems import SourceProblem
+from bundles.recipe import GitWanted
+from bundles.sources.git_repository import open_repository
 from bundles.sources.surroundings import own_environment
 from bundles.verify import verify_bundle
 from tests.bundles.test_sources import again, create
@@ -208,6 +211,27 @@ def test_many_names_are_counted() -> None:
     (sentence,) = needs_of(tree, {str(n): POINTER.encode() for n in range(8)}, {})
     assert sentence.startswith("8 files lie in Git LFS")
     assert "4.bin (12345 bytes) and 3 more" in sentence
+
+
+def test_git_is_let_in_as_the_build_server_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real git asks the program that GIT_ASKPASS names."""
+    asked = tmp_path / "askpass"
+    asked.write_text('#!/bin/sh\ncase $1 in User*) echo anna;; *) echo "$GIT_PASSWORD";; esac\n')
+    asked.chmod(0o755)
+    for name, value in (("GIT_ASKPASS", str(asked)), ("GIT_PASSWORD", "of-the-build")):
+        monkeypatch.setenv(name, value)
+    wanted = GitWanted.model_validate(line(tmp_path))
+    opened = asyncio.run(open_repository(tmp_path / "work", wanted))
+    assert opened.surroundings["GIT_TERMINAL_PROMPT"] == "0"
+    done = subprocess.run(
+        ["git", "credential", "fill"],
+        input="protocol=https\nhost=git.example.org\n\n",
+        env=dict(opened.surroundings), cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    asyncio.run(opened.close())
+    assert "username=anna\npassword=of-the-build\n" in done.stdout
 
 
 def test_an_environment_holds_only_what_a_way_out_needs() -> None:

@@ -132,7 +132,7 @@ def test_a_base_with_a_line_of_its_own_comes_once_at_that_line(
 
 def test_providers_of_content_are_brought_too(store: SnapStoreStandIn, tmp_path: Path) -> None:
     store.add_snap(Snap("themes", b"themes", type="app", base="core20"))
-    yaml = "plugs: {t: {interface: content, default-provider: 'themes:slot'}, n: null}"
+    yaml = "plugs: {t: {interface: content, default-provider: 'themes:slot'}, n: null}\nx: =\n"
     store.snaps["microk8s"].snap_yaml = yaml
     create(tmp_path / "b", store, MICROK8S)
     assert "themes" in snaps_of(tmp_path / "b")

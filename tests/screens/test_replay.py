@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from installer.events import Event
+from installer.events import Event, Kind
 from installer.runs import Run
 from screens.app import SitewrightApp
 from screens.look import Look
@@ -63,6 +63,38 @@ def test_one_turn_takes_no_more_than_the_screen_can_bear() -> None:
     playback = Playback(many(), 1.0, 60.0)
     playback.to_end = True
     assert len(playback.due(0.0)) == AT_ONCE
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Event(Kind.RUN_FINISHED, BEGAN + 30, data={"outcome": "splendid"}),
+        Event(Kind.STAGE_FINISHED, BEGAN + 30, stage="a", data={"outcome": ["done"]}),
+        Event(Kind.STEP_FINISHED, BEGAN + 30, "a", "b", "m1", data={"outcome": {"a": 1}}),
+    ],
+)
+async def test_a_journal_that_says_what_no_run_writes_is_shown_up_to_there(
+    odd: Event, tmp_path: Path
+) -> None:
+    """Its chain holds: whoever wrote it made it anew."""
+    run = write_run(tmp_path, [*told()[:3], odd, *told()[3:]])
+    app = ReplayApp(screen_of(run))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("greater_than_sign")
+        await shows(pilot, "The journal is broken", "Line 4: a ", "ended", "q Quit")
+        assert app.replay.state.events == 4
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_a_time_that_no_calendar_has_ends_nothing(tmp_path: Path) -> None:
+    odd = Event(Kind.NOTE, 1e300, data={"text": "late"})
+    app = ReplayApp(screen_of(write_run(tmp_path, [*told(), odd])))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("greater_than_sign")
+        await shows(pilot, "at a time that no calendar has", "ended")
+        await pilot.press("q")
+    assert app.return_code == 0
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
