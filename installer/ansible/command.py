@@ -15,10 +15,17 @@ from typing import Final
 
 from foundation.hosts.hostkeys import host_pattern, known_hosts_files
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh import Settings
 from foundation.isolation import ISOLATED
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
-from installer.ansible.inventory import as_data, export_inventory, ssh_config, variable_files
+from installer.ansible.inventory import (
+    KnownAs,
+    as_data,
+    export_inventory,
+    ssh_config,
+    variable_files,
+)
 
 FLOOR: Final = (2, 18)
 """The oldest ansible-core that playbooks are written for."""
@@ -66,8 +73,10 @@ class PlaybookRun:
     """The folder of the ansible-playbook to use on a control host that is another machine."""
     run_id: str = ""
     """Of the run that holds the machines: the playbook ends where another's does."""
-    known_as: Mapping[str, str] = field(default_factory=dict)
-    """Names under which known_hosts keeps machines, by address, where they differ."""
+    known_as: KnownAs = field(default_factory=dict)
+    """Names under which known_hosts keeps machines and bastions, where they differ."""
+    ssh_settings: Mapping[tuple[str, str], Settings] = field(default_factory=dict)
+    """What the person's own ssh config says of them, by machine and address."""
 
 
 def command(control: Host) -> tuple[str, ...]:
@@ -88,12 +97,20 @@ def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
     secrets = [*run.secrets.values(), run.become_password, run.connection_password]
     files = {
         "inventory.ini": export_inventory(
-            hosts, ssh_config=f"{folder}/ssh_config", roles=run.roles, groups=run.groups
+            hosts, ssh_configs=f"{folder}/ssh", roles=run.roles, groups=run.groups
         ),
         **variable_files(run.settings, run.host_variables),
-        "ssh_config": ssh_config(
-            hosts, f"{folder}/known_hosts", known_as=run.known_as, own_keys=control.local
-        ),
+        **{
+            f"ssh/{host.name}": ssh_config(
+                host,
+                f"{folder}/known_hosts",
+                known_as=run.known_as,
+                settings=run.ssh_settings,
+                own_keys=control.local,
+            )
+            for host in hosts
+            if not host.local
+        },
         "known_hosts": _known_hosts(run, here=control.local),
         "variables.yaml": _variables(run),
         # Ansible takes no /dev/null for it; an empty file keeps every other one out.
@@ -197,7 +214,7 @@ def _names(run: PlaybookRun) -> set[str]:
     names: set[str] = set()
     for host in run.inventory:
         if not host.local:
-            name = run.known_as.get(host.address, host.address)
+            name = run.known_as.get((host.name, host.address), host.address)
             names |= {host_pattern(name, 22), host_pattern(name, host.port)}
     return names
 

@@ -19,10 +19,12 @@ from typing import Final
 
 from foundation.hosts.connection import Become
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh import Settings
 from foundation.hosts.output_lines import clean_line
 from foundation.isolation import ISOLATED
 from foundation.problems import ConnectionProblem
 from installer.ansible.brought import INSTALL, Brought, archive, brought
+from installer.ansible.inventory import KnownAs
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed
 
@@ -130,8 +132,10 @@ class Way:
     """The folder of the ansible-playbook to use; "" for that of its path."""
     inventory: Inventory | None = None
     """The machines as they are reached from there."""
-    known_as: Mapping[str, str] = field(default_factory=dict)
-    """Names under which known_hosts keeps machines, by address, where they differ."""
+    known_as: KnownAs = field(default_factory=dict)
+    """Names under which known_hosts keeps machines and bastions, where they differ."""
+    ssh_settings: Mapping[tuple[str, str], Settings] = field(default_factory=dict)
+    """What the person's own ssh config says of them, by machine and address."""
 
 
 async def prepare(context: StepContext, floor: tuple[int, int], minutes: float) -> Way:
@@ -142,7 +146,7 @@ async def prepare(context: StepContext, floor: tuple[int, int], minutes: float) 
     """
     near = await _bring(context, floor)
     file, public, addresses = await _key(context)
-    inventory, known_as = _as_seen_from_there(context, file)
+    inventory, known_as = await asyncio.to_thread(_as_seen_from_there, context, file)
     named = {name for stage in context.plan.stages for step in stage.steps for name in step.hosts}
     machines = [host for host in _site(context) if host.name in named and not host.local]
     entry = f'from="{",".join(addresses)}" {public}'
@@ -232,21 +236,22 @@ def _addresses(words: Iterable[str]) -> Iterable[str]:
             continue  # a name, which `from=` would have to look up
 
 
-def _as_seen_from_there(context: StepContext, key: str) -> tuple[Inventory, dict[str, str]]:
+def _as_seen_from_there(context: StepContext, key: str) -> tuple[Inventory, KnownAs]:
     """Every machine of the site, reached straight from the control host with its key."""
     # asyncssh takes half a second to import, which a control host that is this machine need not.
-    from foundation.hosts.ssh_config import config_file, resolve
+    from foundation.hosts.ssh_config import config_file
+    from installer.ansible.from_here import where
 
     site = _site(context)
     config = config_file(site)
-    hosts, known_as = [], {}
+    hosts, known_as = [], dict[tuple[str, str], str]()
     for host in site:
         if host.local:
             hosts.append(host)
             continue
-        target = resolve(host, config)
-        if target.known_as != target.address:
-            known_as[target.address] = target.known_as
+        target = where(host, config)
+        if target.settings.host_key_alias:
+            known_as[host.name, target.address] = target.known_as
         hosts.append(
             Host(
                 name=host.name,

@@ -6,41 +6,66 @@ configuration says of a machine (its address, its way, its alias, its keys) has 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh import Settings
 from foundation.hosts.ssh_config import Config, Target, config_file, resolve
 
 _CHAIN_LIMIT: Final = 8
 """Bastions behind one another; a longer chain goes in a circle."""
+_KEPT: Final = 1024
+"""Answers of OpenSSH that are kept."""
 
 
-def as_reached(inventory: Inventory) -> tuple[Inventory, dict[str, str]]:
-    """The inventory with the ssh config filled in, and the names under which known_hosts keep
-    addresses where they differ. Raises InputProblem; blocks while OpenSSH is asked.
-    """
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An inventory with the ssh config filled in, and what else that says."""
+
+    inventory: Inventory
+    known_as: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """The names under which known_hosts keep machines and bastions, where they differ: by the
+    machine that is reached and the address."""
+    settings: Mapping[tuple[str, str], Settings] = field(default_factory=dict)
+    """What the config says of each, likewise."""
+
+
+def as_reached(inventory: Inventory) -> Reached:
+    """The inventory with the ssh config filled in; raises InputProblem, blocks on OpenSSH."""
     config = config_file(inventory)
     if config is None and not any(host.ssh_options for host in inventory):
-        return inventory, {}
-    known_as: dict[str, str] = {}
-    hosts = tuple(
-        host if host.local else _reached(host, config, known_as) for host in inventory.hosts
-    )
-    return replace(inventory, hosts=hosts, hosts_by_name={}), known_as
+        return Reached(inventory)
+    known_as: dict[tuple[str, str], str] = {}
+    settings: dict[tuple[str, str], Settings] = {}
+
+    def note(host: Host, target: Target) -> None:
+        key = (host.name, target.address)
+        settings[key] = target.settings
+        if target.settings.host_key_alias:
+            known_as[key] = target.known_as
+
+    def reached(host: Host) -> Host:
+        target = where(host, config)
+        hops: list[str] = []
+        way = target
+        while way.bastion is not None and len(hops) < _CHAIN_LIMIT:
+            if (way.bastion.address, way.bastion.port) == (host.address, host.port):
+                break  # a bastion of the site is not behind itself
+            way = where(way.bastion, config)
+            hops.insert(0, f"{way.user}@{way.endpoint}")
+            note(host, way)
+        # After the bastions: what has the machine's own address is the machine.
+        note(host, target)
+        return _as_said(host, target, hops)
+
+    hosts = tuple(host if host.local else reached(host) for host in inventory.hosts)
+    return Reached(replace(inventory, hosts=hosts, hosts_by_name={}), known_as, settings)
 
 
-def _reached(host: Host, config: Config | None, known_as: dict[str, str]) -> Host:
-    target = resolve(host, config)
-    hops: list[str] = []
-    way = target
-    while way.bastion is not None and len(hops) < _CHAIN_LIMIT:
-        if (way.bastion.address, way.bastion.port) == (host.address, host.port):
-            break  # a bastion of the site is not behind itself
-        way = resolve(way.bastion, config)
-        hops.insert(0, f"{way.user}@{way.endpoint}")
-        _note(way, known_as)
-    _note(target, known_as)
+def _as_said(host: Host, target: Target, hops: list[str]) -> Host:
     return replace(
         host,
         address=target.address,
@@ -56,6 +81,10 @@ def _reached(host: Host, config: Config | None, known_as: dict[str, str]) -> Hos
     )
 
 
-def _note(target: Target, known_as: dict[str, str]) -> None:
-    if target.known_as.lower() != target.address.lower():
-        known_as[target.address] = target.known_as
+@lru_cache(_KEPT)
+def where(host: Host, config: Config | None) -> Target:
+    """As `resolve` says, asked once of a machine for as long as the config has the same lines.
+
+    A playbook step would else ask OpenSSH twice of every machine of the site and of its way.
+    """
+    return resolve(host, config)

@@ -8,14 +8,16 @@ which to Ansible is data and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from foundation.hosts.inventory import split_endpoint
 from foundation.hosts.model import Host
+from foundation.hosts.openssh import Settings
 from foundation.problems import InputProblem
 
 _GROUP: Final = re.compile(r"[^A-Za-z0-9_]")
@@ -24,6 +26,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _TEMPLATE: Final = re.compile(r"\{[{%#]")
+
+KnownAs: TypeAlias = Mapping[tuple[str, str], str]
+"""Names under which known_hosts keep an address, where they differ: by the machine that is reached
+and the address, its own or that of a bastion on its way."""
 
 OWN_FILE: Final = "+sitewright.yaml"
 """The name of a file of variables; before all others in its folder, so that those have the last
@@ -34,20 +40,21 @@ def export_inventory(
     hosts: Sequence[Host],
     *,
     known_hosts: Sequence[Path | str] = (),
-    ssh_config: str | None = None,
+    ssh_configs: str | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """An INI inventory with a group for each role (hyphens become underscores).
 
-    With `ssh_config` the machines are reached by that file alone; else the options stand here, so
-    that it can be used by hand. `roles` goes before the hosts' own. `groups` are further groups
-    with the names of their machines. Raises InputProblem for a name that Ansible would misread.
+    With `ssh_configs`, a folder, each machine is reached by the file of its name there alone; else
+    the options stand here, so that it can be used by hand. `roles` goes before the hosts' own.
+    `groups` are further groups with the names of their machines. Raises InputProblem for a name
+    that Ansible would misread.
     """
     members: dict[str, list[str]] = {name: list(names) for name, names in (groups or {}).items()}
     lines = ["# Made by Sitewright; holds no secret.", ""]
     for host in hosts:
-        lines.append(_host(host, known_hosts, ssh_config))
+        lines.append(_host(host, known_hosts, ssh_configs))
         for role in (roles or {}).get(host.name, host.roles):
             names = members.setdefault(_GROUP.sub("_", role), [])
             if host.name not in names:
@@ -105,16 +112,20 @@ def _machine(name: str) -> str:
     return name
 
 
-def _host(host: Host, known_hosts: Sequence[Path | str], ssh_config: str | None) -> str:
+def _host(host: Host, known_hosts: Sequence[Path | str], ssh_configs: str | None) -> str:
     name = _machine(host.name)
     if host.local:
         return f"{name} ansible_connection=local"
     words = [name, f"ansible_host={_word(host.address)}", f"ansible_port={host.port}"]
     if host.user:
         words.append(f"ansible_user={_word(host.user)}")
-    if ssh_config is not None:
-        words.append(f"ansible_ssh_common_args={_quoted(f'-F {_word(ssh_config)}')}")
-        # The file has an entry under the machine's name, so that a bastion is found too.
+    # Ansible would name its open connection by address, port and user, which two machines behind
+    # different bastions may share: the tasks of one would run on the other.
+    connection = hashlib.sha256(name.encode()).hexdigest()[:10]
+    words.append(f"ansible_control_path=%(directory)s/{connection}")
+    if ssh_configs is not None:
+        file = _quoted(f"-F {_word(ssh_configs)}/{name}")
+        words.append(f"ansible_ssh_common_args={file}")
         return " ".join(words)
     if host.identity_files:
         words.append(f"ansible_ssh_private_key_file={_quoted(str(host.identity_files[0]))}")
@@ -156,46 +167,39 @@ def _quoted(text: str) -> str:
 
 
 def ssh_config(
-    hosts: Iterable[Host],
+    host: Host,
     known_hosts: str,
     *,
-    identities: Mapping[str, Sequence[str]] | None = None,
-    known_as: Mapping[str, str] | None = None,
+    known_as: KnownAs | None = None,
+    settings: Mapping[tuple[str, str], Settings] | None = None,
     own_keys: bool = True,
 ) -> str:
-    """An ssh_config with which every machine and every bastion is checked against `known_hosts`.
+    """An ssh_config for one machine and its bastions, each checked against `known_hosts`.
 
-    OpenSSH hands `-F` on to the jumps of ProxyJump, and no other option. `identities` gives the
-    key files of a machine by its name; the host's own otherwise. `known_as` gives the names under
-    which `known_hosts` keeps addresses. Without `own_keys` no other key is tried.
+    Each machine has a file of its own: OpenSSH tells blocks by the address that it was given, which
+    machines behind different bastions, or on different ports, may share. It hands `-F` on to the
+    jumps of ProxyJump, and no other option. `settings` are what the person's own configuration
+    says of each, by the machine's name and the address. Without `own_keys` no other key is tried.
     """
+    way = [split_endpoint(hop.strip())[1] for hop in (host.bastion or "").split(",") if hop]
     blocks = []
-    seen: set[tuple[str, int]] = set()
-    for host in hosts:
-        if host.local:
-            continue
-        keys = (identities or {}).get(host.name, [str(file) for file in host.identity_files])
-        if (host.address, host.port) not in seen:
-            seen.add((host.address, host.port))
-            block = [f"Match originalhost {_word(host.address)}"]
-            if known_as and host.address in known_as:
-                block.append(f"  HostKeyAlias {_word(known_as[host.address])}")
-            if host.bastion:
-                block.append(f"  ProxyJump {_word(host.bastion)}")
-            elif host.proxy_command:
-                # Its tokens are filled in already; nothing in it may be taken for another.
-                block.append(f"  ProxyCommand {_line(host.proxy_command)}")
-            blocks.append(block + [f'  IdentityFile "{_file(key)}"' for key in keys])
-        for hop in (host.bastion or "").split(","):
-            if hop:
-                _, address, port = split_endpoint(hop.strip())
-                if (address, port or 22) not in seen:
-                    seen.add((address, port or 22))
-                    files = [f'  IdentityFile "{_file(key)}"' for key in keys]
-                    hop_block = [f"Match originalhost {_word(address)}", *files]
-                    if known_as and address in known_as:
-                        hop_block.append(f"  HostKeyAlias {_word(known_as[address])}")
-                    blocks.append(hop_block)
+    for address in dict.fromkeys([host.address, *way]):
+        block = [f"Match originalhost {_word(address)}"]
+        alias = (known_as or {}).get((host.name, address))
+        if alias:
+            block.append(f"  HostKeyAlias {_word(alias)}")
+        if address == host.address and host.bastion:
+            block.append(f"  ProxyJump {_word(host.bastion)}")
+        elif address == host.address and host.proxy_command:
+            # Its tokens are filled in already; nothing in it may be taken for another.
+            block.append(f"  ProxyCommand {_line(host.proxy_command)}")
+        keys = [str(file) for file in host.identity_files]
+        said = (settings or {}).get((host.name, address))
+        if said is not None:
+            block += _as_said(said, known_hosts)
+            keys += [key for key in said.identity_files if key.lower() != "none"]
+        block += [f'  IdentityFile "{_file(key)}"' for key in dict.fromkeys(keys)]
+        blocks.append(block)
     shared = [
         "Match all",
         *([] if own_keys else ["  IdentitiesOnly yes", "  IdentityAgent none"]),
@@ -208,6 +212,28 @@ def ssh_config(
         "  ConnectTimeout 15",
     ]
     return "\n".join("\n".join(block) for block in [*blocks, shared]) + "\n"
+
+
+def _as_said(said: Settings, known_hosts: str) -> Iterator[str]:
+    """What a person's configuration says of a login beside its address, way and keys."""
+    for name in said.certificate_files:
+        yield f'  CertificateFile "{_file(name)}"'
+    if said.identities_only:
+        yield "  IdentitiesOnly yes"
+    if said.identity_agent:
+        yield f'  IdentityAgent "{_file(said.identity_agent)}"'
+    if said.user_known_hosts:
+        files = " ".join(f'"{_file(name)}"' for name in said.user_known_hosts)
+        yield f'  UserKnownHostsFile "{_file(known_hosts)}" {files}'
+    for keyword, names in (
+        ("HostKeyAlgorithms", said.host_key_algorithms),
+        ("KexAlgorithms", said.kex_algorithms),
+        ("Ciphers", said.ciphers),
+        ("MACs", said.macs),
+        ("PubkeyAcceptedKeyTypes", said.signature_algorithms),
+    ):
+        if names:
+            yield f"  {keyword} {_line(names)}"
 
 
 def _line(command: str) -> str:

@@ -154,8 +154,8 @@ async def _control_host_ready(context: StepContext, data: PlaybookStep) -> Async
     if context.host.local or context.dry_run:
         from installer.ansible.from_here import as_reached
 
-        inventory, known_as = await asyncio.to_thread(as_reached, _inventory(context))
-        yield Way(inventory=inventory, known_as=known_as)
+        reached = await asyncio.to_thread(as_reached, _inventory(context))
+        yield Way("", reached.inventory, reached.known_as, reached.settings)
         return
     way = await control_host.prepare(context, ansible.FLOOR, data.timeout_minutes)
     try:
@@ -204,6 +204,7 @@ def _run(
         check=check,
         near=way.near,
         known_as=way.known_as,
+        ssh_settings=way.ssh_settings,
         run_id="" if context.dry_run else context.run_id,
     )
 

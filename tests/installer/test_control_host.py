@@ -77,11 +77,11 @@ def test_nothing_compiled_goes_along() -> None:
 
 def test_the_control_host_tries_its_own_key_alone_and_keeps_aliases() -> None:
     host = Host("m1", "10.0.0.1", user="u", identity_files=(Path("/run/key"),))
-    text = ssh_config([host], "/kh", known_as={"10.0.0.1": "first"}, own_keys=False)
+    text = ssh_config(host, "/kh", known_as={("m1", "10.0.0.1"): "first"}, own_keys=False)
     for line in ("HostKeyAlias first", 'IdentityFile "/run/key"', "IdentitiesOnly yes",
                  "IdentityAgent none", "StrictHostKeyChecking yes"):  # fmt: skip
         assert f"  {line}\n" in text
-    assert "IdentitiesOnly" not in ssh_config([host], "/kh")
+    assert "IdentitiesOnly" not in ssh_config(host, "/kh")
 
 
 SITE = "hosts:\n  - {name: m1, address: 10.0.0.1}\n  - {name: b1, address: 10.0.0.2}\n"

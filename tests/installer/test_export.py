@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_only_the_sites_machines_of_the_known_hosts_go_to_another_control_host(
     run = PlaybookRun(
         playbook="9.look.yml", folder=tmp_path, word="0" * 32,
         inventory=Inventory((Host("m1", "10.0.0.1"), Host("m2", "10.0.0.2")), (known,)),
-        known_as={"10.0.0.2": "al"},
+        known_as={("m2", "10.0.0.2"): "al"},
     )  # fmt: skip
 
     def told(control: Host) -> str:
@@ -194,13 +195,56 @@ def test_a_value_stays_what_it_is_on_one_line(value: str) -> None:
 
 def test_openssh_reads_the_configuration(tmp_path: Path) -> None:
     """Every machine and its bastion are checked against the one file of keys."""
-    file = tmp_path / "ssh_config"
-    file.write_text(ssh_config(HOSTS, "/run/k n", identities={"lb1": ["/keys/a b"]}))
-    for name in ("2001:db8::7", "10.9.9.9", "10.0.0.1"):
-        shown = subprocess.run(
-            ["ssh", "-G", "-F", str(file), name], capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-        assert "stricthostkeychecking true" in shown
-        assert any(word.startswith("userknownhostsfile") and "/run/k n" in word for word in shown)
-        assert ("proxyjump ops@[10.9.9.9]:2200" in shown) == (name == "2001:db8::7")
-        assert any("/keys/a b" in word for word in shown) == (name != "10.0.0.1")
+    for host in (HOSTS[0], replace(HOSTS[1], identity_files=(Path("/keys/a b"),))):
+        file = tmp_path / host.name
+        file.write_text(ssh_config(host, "/run/k n"))
+        for name in (host.address, *(["10.9.9.9"] if host.bastion else [])):
+            shown = said(file, name)
+            assert "stricthostkeychecking true" in shown
+            known = [word for word in shown if word.startswith("userknownhostsfile")]
+            assert "/run/k n" in known[0]
+            jumps = "proxyjump ops@[10.9.9.9]:2200" in shown
+            assert jumps == (name == "2001:db8::7")
+            assert any("/keys/a b" in word for word in shown) == bool(host.bastion)
+
+
+def said(file: Path, name: str) -> list[str]:
+    """What OpenSSH makes of a file for an address."""
+    shown = subprocess.run(
+        ["ssh", "-G", "-F", str(file), name], capture_output=True, text=True, check=True
+    )
+    return shown.stdout.splitlines()
+
+
+def test_machines_with_one_address_are_two_machines(tmp_path: Path) -> None:
+    """Behind different bastions: each has its own way, and no connection of the other's."""
+    first = Host("m1", "10.0.0.5", bastion="ops@b1:22")
+    second = Host("m2", "10.0.0.5", bastion="ops@b2:22")
+    run = PlaybookRun(
+        playbook="9.look.yml", folder=tmp_path, word="0" * 32,
+        inventory=Inventory((first, second)), known_as={("m1", "10.0.0.5"): "one"},
+    )  # fmt: skip
+    length, _, rest = payload(run, Host("control", "local")).partition(b"\n")
+    files = json.loads(rest[int(length) :])["files"]
+    listed = as_ansible_reads(files["inventory.ini"], {}, tmp_path)["_meta"]
+    assert isinstance(listed, dict)
+    told: dict[str, set[str]] = {}
+    for name in ("m1", "m2"):
+        words = listed["hostvars"][name]
+        option, _, place = words["ansible_ssh_common_args"].partition(" ")
+        assert (option, words["ansible_host"]) == ("-F", "10.0.0.5")
+        (own := tmp_path / name).write_text(files["ssh/" + place.rpartition("/")[2]])
+        told[name] = {word.replace("[", "").replace("]", "") for word in said(own, "10.0.0.5")}
+    assert {"proxyjump ops@b1:22", "hostkeyalias one"} <= told["m1"]
+    assert "proxyjump ops@b2:22" in told["m2"]
+    assert "hostkeyalias one" not in told["m2"]
+    connections = {listed["hostvars"][name]["ansible_control_path"] for name in ("m1", "m2")}
+    assert len(connections) == 2
+
+
+def test_an_exported_inventory_shares_no_connection_between_machines(tmp_path: Path) -> None:
+    text = export_inventory([Host("m1", "10.0.0.5", bastion="b1"), Host("m2", "10.0.0.5")])
+    meta = as_ansible_reads(text, {}, tmp_path)["_meta"]
+    assert isinstance(meta, dict)
+    paths = {words["ansible_control_path"] for words in meta["hostvars"].values()}
+    assert len(paths) == 2
