@@ -35,6 +35,8 @@ END_THEIRS: Final = "--end-theirs"
 _PAUSE: Final = 2.0
 """Seconds between two looks at what others still do."""
 _SHOWN: Final = 4
+_CLOCKS_APART: Final = 3600.0
+"""Seconds by which the clocks of two laptops may differ."""
 
 
 class Overtaken(Locked):
@@ -117,13 +119,32 @@ def changes_nothing(plan: Plan) -> bool:
     )
 
 
-def overtaken(marks: Iterable[tuple[str, Mark]], run: str, laptop: str) -> Overtaken | None:
-    """Why a run that is gone on with must not go on unasked; None where nobody worked meanwhile."""
-    others = [(name, one) for name, one in marks if one.run != run and one.laptop != laptop]
+def overtaken(
+    marks: Iterable[tuple[str, Mark]], run: str, laptop: str, began: float
+) -> Overtaken | None:
+    """Why a run that is gone on with must not go on unasked; None where nobody worked meanwhile.
+
+    `began` is when the run did: what was left long before, on a machine that it never reached, is
+    no work of meanwhile.
+    """
+    others = [
+        (name, one)
+        for name, one in marks
+        if one.run != run and one.laptop != laptop and _left_after(one, began - _CLOCKS_APART)
+    ]
     if not others:
         return None
     name, mark = max(others, key=lambda one: one[1].time)
     return Overtaken(mark, name)
+
+
+def _left_after(mark: Mark, time: float) -> bool:
+    """Whether a mark was left after a time; one that does not say when was."""
+    try:
+        left = datetime.fromisoformat(mark.time)
+    except ValueError:
+        return True
+    return (left if left.tzinfo else left.replace(tzinfo=UTC)).timestamp() >= time
 
 
 def not_what_was_left(path: Path, marks: Iterable[tuple[str, Mark]], run: str) -> None:
@@ -221,9 +242,12 @@ class OtherHands:
             others = not host.local or any(job.startswith(f"sw-{run}-") for run in self.runs_here)
             if job.startswith(mine) or not others:
                 continue
-            with contextlib.suppress(MachineProblem):
-                if (await self.status(connection, job)).state is JobState.RUNNING:
-                    theirs.append(job)
+            try:
+                running = (await self.status(connection, job)).state is JobState.RUNNING
+            except MachineProblem:
+                running = True  # that it has ended was not said
+            if running:
+                theirs.append(job)
         return theirs, seen.tasks if self.taken_over and not host.local else 0
 
 

@@ -299,8 +299,10 @@ class Engine:
         marks = marks_of(await self._other_hands().look())
         path = self.run_folder.journal
         await asyncio.to_thread(not_what_was_left, path, marks, self.run_folder.id)
-        refused = overtaken(marks, self.run_folder.id, laptop())
-        if refused is not None and self.state.started is not None:
+        started = self.state.started
+        began = started.time if started is not None else 0.0
+        refused = overtaken(marks, self.run_folder.id, laptop(), began)
+        if refused is not None and started is not None:
             if self._lock is None or not self._lock.take_over:
                 raise refused
             await self._record(Kind.NOTE, text=f"{refused.cause}. It is gone on with knowingly.")

@@ -89,7 +89,11 @@ cat >"$t" && [ -s "$t" ] && mv -f "$t" {MARK}
 
 # The patterns must not be found in the shell that looks for them.
 _AROUND: Final = rf"""
-systemctl list-units 'sw-*.service' --all --plain --no-legend --full 2>/dev/null |
+units=
+if [ -d /run/systemd/system ]; then
+    units=$(systemctl list-units 'sw-*.service' --all --plain --no-legend --full) || exit 92
+fi
+printf '%s\n' "$units" |
     while read -r unit load active sub rest; do
         case $sub in running|start*|stop*|auto-restart) echo "job ${{unit%.service}}";; esac
     done
@@ -165,8 +169,13 @@ async def leave_mark(connection: Connection, token: str, text: str) -> None:
 
 
 async def around(connection: Connection) -> Around:
-    """What runs on a machine, and what the last run left there; raises ConnectionProblem."""
+    """What runs on a machine, and what the last run left there.
+
+    Raises ConnectionProblem, and MachineProblem where the machine does not say.
+    """
     done = await call(connection, _AROUND, [], become=Become.ROOT)
+    if done.status != 0:
+        raise problem(connection, "what runs on the machine could not be asked", done)
     found: dict[str, list[str]] = {"job": [], "detached": [], "tasks": [], "mark": []}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         word, _, rest = line.partition(" ")

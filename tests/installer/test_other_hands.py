@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.hosts.connection import Completed, Connection
+from foundation.hosts.jobs_model import JobStatus
+from foundation.hosts.machine_lock import around
+from foundation.hosts.model import Host
+from foundation.problems import MachineProblem
 from installer.events import Event, Kind
 from installer.journal import Journal, read
 from installer.journal_lines import FIRST, BrokenJournal, digest, encode, verify
 from installer.other_hands import (
     Mark,
+    OtherHands,
     changes_nothing,
     mark_from_text,
     new_mark,
@@ -48,13 +56,63 @@ def test_a_mark_is_read_as_it_was_left() -> None:
 def test_only_what_another_laptop_did_with_another_run_is_told() -> None:
     ours = mark(run="r1")
     theirs = mark(run="r2", time="2026-02-02")
-    assert overtaken([], "r1", "f" * 32) is None
-    assert overtaken([("m1", ours)], "r1", "f" * 32) is None
-    assert overtaken([("m1", theirs)], "r1", "0" * 32) is None  # this very laptop
-    found = overtaken([("m1", theirs), ("m2", mark(run="r3"))], "r1", "f" * 32)
+    assert overtaken([], "r1", "f" * 32, 0) is None
+    assert overtaken([("m1", ours)], "r1", "f" * 32, 0) is None
+    assert overtaken([("m1", theirs)], "r1", "0" * 32, 0) is None  # this very laptop
+    found = overtaken([("m1", theirs), ("m2", mark(run="r3"))], "r1", "f" * 32, 0)
     assert found is not None
     assert found.exit_code == 7
     assert "with the run r2 at 2026-02-02, which ended as done" in found.cause
+
+
+@pytest.mark.parametrize(
+    ("left", "meanwhile"),
+    [
+        ("2026-03-01T11:00:00+00:00", True),
+        ("2026-02-28T23:30:00+00:00", True),  # clocks of laptops differ
+        ("2026-01-15T11:00:00+00:00", False),
+        ("2026-01-15", False),
+        ("some time", True),
+    ],
+)
+def test_only_what_was_left_since_the_run_began_is_work_of_meanwhile(
+    left: str, meanwhile: bool
+) -> None:
+    began = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    found = overtaken([("m1", mark(run="r2", time=left))], "r1", "f" * 32, began)
+    assert (found is not None) == meanwhile
+
+
+class Machine:
+    """Stands in for a connection: answers every command alike."""
+
+    def __init__(self, status: int, stdout: bytes) -> None:
+        self.host = Host("m1", "10.0.0.1")
+        self.answer = Completed(status, stdout, b"sh: no", 0.0, 0.0)
+
+    async def run(self, *_: object, **__: object) -> Completed:
+        return self.answer
+
+
+async def test_a_job_whose_state_is_not_told_is_taken_for_running() -> None:
+    machine = cast("Connection", Machine(0, b"job sw-x-1\ntasks 0\nmark \n"))
+
+    async def connect(_: Host) -> Connection:
+        return machine
+
+    async def status(*_: object) -> JobStatus:
+        raise MachineProblem("the state of a job could not be read", where="m1")
+
+    async def stop(*_: object) -> None:
+        raise AssertionError
+
+    hands = OtherHands([machine.host], connect, "r1", status, stop, lambda *_: None)
+    assert await hands._theirs(machine.host) == (["sw-x-1"], 0)
+
+
+async def test_a_machine_that_does_not_say_what_runs_is_not_one_where_nothing_runs() -> None:
+    with pytest.raises(MachineProblem, match="what runs on the machine"):
+        await around(cast("Connection", Machine(92, b"")))
 
 
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))

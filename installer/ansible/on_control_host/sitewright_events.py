@@ -1,9 +1,9 @@
 # Part of Sitewright. Loaded by ansible-playbook on the control host; needs nothing but Ansible.
 """Callback plugin: prints what a playbook does, task by task and machine by machine, as JSON.
 
-Each line is a word that nobody on a machine can guess, a blank, and one JSON object. Before each
-task the machines are asked which run holds them, over the connections that Ansible has open: where
-it is another, the playbook ends before anything more is begun.
+Each line is a word that nobody on a machine can guess, a blank, and one JSON object. Before
+tasks, every few seconds at most, the machines are asked which run holds them, over the connections
+that Ansible has open: where it is another, the playbook ends before anything more is begun.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ FENCED_OUT = 124
 HOLDER = "/run/sitewright-holder"
 RUN = re.compile(r"[0-9a-z-]{8,64}")
 SECONDS = 10
+PAUSE = 3
+"""Seconds between two questions: a playbook of hundreds of tasks on many machines would ask
+thousands of times."""
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no types
@@ -51,6 +54,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._play = ""
         self._failures: list[dict[str, Any]] = []
         self._number = 0
+        self._asked = float("-inf")
 
     @staticmethod
     def _read_secrets(path: str) -> list[str]:
@@ -82,7 +86,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 
     def _fence(self) -> None:
         """End the playbook where a machine is held by another run; ssh asks for no login here."""
-        if not self._run or not self._sockets:
+        if not self._run or not self._sockets or time.monotonic() - self._asked < PAUSE:
             return
         asked = []
         for path in sorted(Path(self._sockets).glob("[!.]*")):
@@ -95,6 +99,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 )
             )  # fmt: skip
+        if asked:
+            self._asked = time.monotonic()
         until = time.monotonic() + SECONDS
         for process in asked:
             try:
