@@ -1,7 +1,9 @@
 """Carried: folders of playbooks, pinned in a plan by what is in them, of which a run keeps a copy.
 
 Neither an upgrade of Sitewright nor work on a customer's repository changes a run that has begun:
-it plays the playbooks that were reviewed, also when it is gone on with or taken back later.
+it plays the playbooks that were reviewed, also when it is gone on with later. What takes a step
+back is another matter: a gate of an earlier version may let pass what ours holds back, so that
+those that come with the solution are then played as this version has them.
 """
 
 from __future__ import annotations
@@ -124,6 +126,28 @@ def places(plan: Plan, run: Path) -> tuple[Place, ...]:
     own, folder = FOLDER / plan.solution / "playbooks", Path(plan.playbooks)
     theirs = (Place(SITE, folder, folder),) if folder != own else ()
     return (*theirs, Place(SOLUTION, own, own))
+
+
+def to_take_back(plan: Plan, run: Path) -> tuple[tuple[Place, ...], str]:
+    """Where a run reads the playbooks that take a step back, and a sentence where they are others.
+
+    Those of the solution are of this version, whatever the run keeps: what ours ask before they
+    remove anything, those of an earlier version may not have asked, or asked wrongly.
+    """
+    own = FOLDER / plan.solution / "playbooks"
+    found = places(plan, run)
+    kept = next((pinned for name, _, pinned in plan.carries if name == SOLUTION), None)
+    if kept is None:
+        return found, ""
+    there = tuple(
+        Place(place.name, place.origin, own) if place.name == SOLUTION else place for place in found
+    )
+    if own.is_dir() and digest(own) == kept:
+        return there, ""
+    return there, (
+        "The playbooks of the solution were changed since this run was begun: what takes a step "
+        "back is played as this version of Sitewright has it, not as the run keeps it."
+    )
 
 
 def copy(folder: Path, target: Path) -> None:

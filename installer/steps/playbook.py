@@ -27,7 +27,7 @@ from installer.ansible import control_host
 from installer.ansible.control_host import Way
 from installer.ansible.on_control_host import FENCED_OUT, NEEDS
 from installer.ansible.told import Told, parse
-from installer.carried import SITE, Place, places
+from installer.carried import SITE, SOLUTION, Place, places, to_take_back
 from installer.events import Kind
 from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
 from installer.steps.model import PlaybookStep
@@ -74,7 +74,8 @@ class Playbook(Probed):
     async def _checked(
         self, context: StepContext, data: PlaybookStep, word: str, way: Way
     ) -> Told | None:
-        run = _run(context, data, data.playbook, word, way, check=True)
+        folders = places(context.plan, context.folder)
+        run = _run(context, data, data.playbook, folders, word, way, check=True)
         done = await context.look(
             ansible.command(context.host),
             stdin=ansible.payload(run, context.host),
@@ -95,7 +96,8 @@ class Playbook(Probed):
                 context.emit(Kind.NOTE, text=text)
         watching = _Watching(context, _word(context))
         async with _services_followed(context, data.follow):
-            ended = await self._play(context, data, data.playbook, watching, label="do")
+            found = places(context.plan, context.folder)
+            ended = await self._play(context, data, data.playbook, watching, found, label="do")
         if not ended.good:
             raise _failure(context, data.playbook, watching, ended)
         stats = watching.stats
@@ -110,11 +112,12 @@ class Playbook(Probed):
         data: PlaybookStep,
         playbook: str,
         watching: _Watching,
+        found: Sequence[Place],
         *,
         label: str,
     ) -> Ended:
         async with _control_host_ready(context, data) as way:
-            run = _run(context, data, playbook, watching.word, way)
+            run = _run(context, data, playbook, found, watching.word, way)
             return await context.change(
                 f"run the playbook {playbook} on {', '.join(host.name for host in context.hosts)}",
                 ansible.command(context.host),
@@ -138,8 +141,22 @@ class Playbook(Probed):
                 where=context.step.key,
             )
         playbook = data.undo.command[1]
+        found, told = await asyncio.to_thread(to_take_back, context.plan, context.folder)
+        place, name = _placed(found, data, playbook)
+        if place.name == SOLUTION:
+            if not (place.folder / name).is_file():
+                raise StepFailed(
+                    f"this version of Sitewright has no {playbook}, and one of an earlier version "
+                    "may remove what ours would hold back",
+                    where=context.host.name,
+                    remedy="Take it back with the version of Sitewright that this run was begun "
+                    "with, once you have looked at what is on the machines.",
+                    again=False,
+                )
+            if told:
+                context.emit(Kind.NOTE, text=told)
         watching = _Watching(context, _word(context))
-        ended = await self._play(context, data, playbook, watching, label="undo")
+        ended = await self._play(context, data, playbook, watching, found, label="undo")
         if not ended.good:
             raise _failure(context, playbook, watching, ended)
         return True
@@ -170,12 +187,13 @@ def _run(
     context: StepContext,
     data: PlaybookStep,
     playbook: str,
+    found: Sequence[Place],
     word: str,
     way: Way,
     *,
     check: bool = False,
 ) -> ansible.PlaybookRun:
-    place, playbook = _placed(context, data, playbook)
+    place, playbook = _placed(found, data, playbook)
     # A playbook that a customer brought knows best on which of its groups it works.
     own = place.name == SITE and not Path(data.playbook).is_absolute()
     names = [host.name for host in context.hosts if host.name != context.host.name]
@@ -209,9 +227,8 @@ def _run(
     )
 
 
-def _placed(context: StepContext, data: PlaybookStep, playbook: str) -> tuple[Place, str]:
-    """The folder in which the run has a playbook, and its name there."""
-    found = places(context.plan, context.folder)
+def _placed(found: Sequence[Place], data: PlaybookStep, playbook: str) -> tuple[Place, str]:
+    """The folder of those of a run in which it has a playbook, and its name there."""
     first, solution = found[0], found[-1]
     if Path(playbook).is_absolute():
         # A playbook of the solution beside a customer's own folder of playbooks.

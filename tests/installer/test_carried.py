@@ -14,10 +14,12 @@ from installer.carried import (
     KEPT,
     SITE,
     SOLUTION,
+    Place,
     check_kept,
     copy,
     digest,
     places,
+    to_take_back,
     told_of_change,
 )
 from installer.events import Kind, Outcome
@@ -56,7 +58,7 @@ def write(folder: Path, word: str) -> None:
     (folder / "files" / "word").write_text(word)
 
 
-def carried(folder: Path, name: str = SITE) -> Plan:
+def carried(folder: Path, name: str = SITE, **more: object) -> Plan:
     """A plan of a step before the playbook, and the playbook, in stages of their own."""
     made = plan(
         step("before", **once(folder.parent / "log", "before")),
@@ -66,6 +68,7 @@ def carried(folder: Path, name: str = SITE) -> Plan:
             kind="playbook",
             playbook="write.yml",
             variables={"folder": str(folder.parent)},
+            **more,
         ),
         playbooks=str(folder),
     )
@@ -191,6 +194,51 @@ def test_the_plan_pins_each_folder_that_it_plays_from(tmp_path: Path) -> None:
     run = create_run("site", both)
     assert run.plan() == both
     assert digest(run.folder / KEPT / SOLUTION) == digest(Path(own))
+
+
+def test_what_takes_back_is_played_as_this_version_has_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate of an earlier version may let pass what ours holds back."""
+    ours = tmp_path / "solutions" / "test" / "playbooks"
+    shutil.copytree(folder, ours)
+    monkeypatch.setattr("installer.carried.FOLDER", tmp_path / "solutions")
+    made = carried(ours, name=SOLUTION)
+    run = create_run("site", made)
+    assert to_take_back(made, run.folder) == ((Place(SOLUTION, ours, ours),), "")
+    write(ours, "new")
+    [place], told = to_take_back(made, run.folder)
+    assert place.folder == ours
+    assert "as this version of Sitewright has it" in told
+    [kept] = places(made, run.folder)
+    assert kept.folder == run.folder / KEPT / SOLUTION
+    theirs = carried(folder)
+    run = create_run("site", theirs)
+    assert to_take_back(theirs, run.folder) == (places(theirs, run.folder), "")
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
+async def test_a_step_is_taken_back_by_the_gate_of_this_version(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "solutions" / "test" / "playbooks"
+    (folder / "undo").mkdir()
+    gate = "- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.fail: {msg: WORD}}]\n"
+    (folder / "undo" / "gate.yml").write_text("- hosts: all\n  tasks: []\n")
+    shutil.copytree(folder, ours)
+    monkeypatch.setattr("installer.carried.FOLDER", tmp_path / "solutions")
+    undo = {"command": ["ansible-playbook", "undo/gate.yml"]}
+    made = carried(ours, name=SOLUTION, undo=undo)
+    run = create_run("site", made)
+    assert await engine(made, run).run() is Outcome.DONE
+    (ours / "undo" / "gate.yml").write_text(gate)
+    watch = Watch()
+    assert await engine(made, run, watch=watch).undo("two", by="A. Name") is Outcome.FAILED
+    assert any(
+        "as this version of Sitewright has it" in str(event.data.get("text", ""))
+        for event in watch.events
+    )
 
 
 def test_a_solution_without_playbooks_carries_none() -> None:
