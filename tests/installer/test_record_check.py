@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +57,11 @@ def written(run: Run, events: list[Event]) -> None:
 
 def broken(run: Run) -> None:
     lines = run.journal.read_bytes().splitlines(keepends=True)
-    lines[3] = lines[3].replace(b"a", b"b", 1)
+    found = re.search(rb"[0-9a-f]{64}", lines[3])  # the hash of the line before
+    assert found is not None
+    digit = found.start()
+    other = b"1" if lines[3][digit : digit + 1] == b"0" else b"0"
+    lines[3] = lines[3][:digit] + other + lines[3][digit + 1 :]
     run.journal.write_bytes(b"".join(lines))
 
 

@@ -150,6 +150,8 @@ TRICKY = st.sampled_from(
      "{a}", "'", '"', "%", "@a", "`", "&a", "*a", "!a", "012", "1:30", "=", "<<", "y", "0o17", "+1",
      "é", "日本"]
 )  # fmt: skip
+NUMBERS = st.integers(-(10**17), 10**17)
+"""What longer is, is read as the text that it is."""
 TEXTS = WORDS | TRICKY
 NAMES = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=10) | TRICKY.filter(
     lambda text: " " not in text and not text.startswith("-")
@@ -183,7 +185,7 @@ def sites(draw: st.DrawFn) -> Site:
         "config": draw(st.none() | st.booleans() | TEXTS),
         "port": draw(PORTS),
     }
-    plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
+    plain = st.none() | st.booleans() | NUMBERS | st.floats(allow_nan=False) | TEXTS
     return Site.model_validate(
         {
             "solution": draw(st.none() | TEXTS),
