@@ -19,7 +19,7 @@ from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 from tests.stand_ins.install import calls, install, order
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 
 def nodes(machine: Machine) -> set[str]:
