@@ -6,14 +6,10 @@ stands here, from the plan itself, and so under its hash.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from foundation.problems import Problem
 from installer.carried import SITE
-
-if TYPE_CHECKING:
-    from installer.supplies import whose_word
 from installer.plan import Plan
+from installer.supplies import whose_word
 
 
 def beside_the_steps(plan: Plan, *, full: bool = False, notes: bool = True) -> list[str]:

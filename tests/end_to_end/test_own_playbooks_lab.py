@@ -63,7 +63,7 @@ def test_it_is_driven_with_the_names_that_it_knows(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    roles = {"m1": "master", "n2": "master, worker", "lb1": "load-balancer"}
+    roles = {"m1": "master", "both": "master, worker", "lb1": "load-balancer"}
     machines = {name: machine_factory(name, stand_in=UBUNTU_24_04) for name in roles}
     hosts = "".join(
         f"  - {{name: {name}, address: {machines[name].address}, roles: [{role}]"
@@ -108,7 +108,7 @@ def test_it_is_driven_with_the_names_that_it_knows(
     theirs = {name: one.exec(["cat", "/etc/theirs"]).stdout for name, one in machines.items()}
     assert theirs == {
         "m1": "master, from their group_vars, lb1",
-        "n2": "both, from their group_vars, lb1",
+        "both": "both, from their group_vars, lb1",
         "lb1": "192.0.2.7 10.0.0.7",
     }
     nobody = install("argocd")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,13 @@ def test_own_playbooks_and_what_to_mind_stand_in_the_review(tmp_path: Path) -> N
     assert f"Playbooks of your own run, from {folder}" in told
     assert "ansible.cfg is not read" in told
     assert "Group of w2, m2, m1, m3, w1 for playbooks: cluster" in told
+
+
+def test_the_bundle_of_a_plan_is_shown_with_whose_word_counts() -> None:
+    plan = replace(
+        make_plan(load_solution("pm4ml"), site(), ()),
+        supplies=(("bundle", "site.bundle"), ("index", f"sha256:{'ab' * 32}"), ("unsigned", "yes")),
+    )
+    (line,) = [line for line in beside_the_steps(plan) if line.startswith("Supplied from")]
+    assert line.startswith("Supplied from site.bundle, index abababababab")
+    assert "NOBODY's signature is asked for" in line
