@@ -84,6 +84,8 @@ class Plan:
     """What can be opened afterwards: title and address."""
     notes: tuple[str, ...] = ()
     """What was seen in the making and a person should know, a sentence each."""
+    ways: tuple[str, ...] = ()
+    """How the machines are reached, as far as the site says; see installer.ways."""
 
     def as_json(self) -> dict[str, Json]:
         """The plan as plain values, the same for the same plan."""
@@ -103,6 +105,7 @@ class Plan:
             **({"supplies": dict(self.supplies)} if self.supplies else {}),
             **({"pages": [[title, url] for title, url in self.pages]} if self.pages else {}),
             **({"notes": list(self.notes)} if self.notes else {}),
+            **({"ways": list(self.ways)} if self.ways else {}),
             "stages": [
                 {
                     "id": stage.id,

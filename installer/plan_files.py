@@ -53,6 +53,7 @@ class _Plan(_Part):
     supplies: dict[str, str] = {}
     pages: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
     stages: tuple[_Stage, ...]
 
 
@@ -111,4 +112,5 @@ def plan_from_json(path: Path) -> Plan:
         supplies=tuple(read.supplies.items()),
         pages=read.pages,
         notes=read.notes,
+        ways=read.ways,
     )

@@ -34,6 +34,7 @@ from installer.steps.model import (
 )
 from installer.supplies import as_plan, items_text, template_values
 from installer.way_out import WAY_OUT, after_way_out, networks_in, way_out_of
+from installer.ways import ways_of
 
 if TYPE_CHECKING:
     from bundles.layout import Item
@@ -129,6 +130,7 @@ def make_plan(
             *(note for folder in own for note in reaching_out(folder)),
             *(_minds(solution, environment, site, settled) if operation is None else ()),
         ),
+        ways=ways_of(site, base or Path()),
     )
 
 

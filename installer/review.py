@@ -35,6 +35,7 @@ def beside_the_steps(plan: Plan, *, full: bool = False, notes: bool = True) -> l
         lines.append(f"Variables of {', '.join(hosts)} for playbooks: {told}")
     for group, members in plan.groups if full else ():
         lines.append(f"Group of {', '.join(members)} for playbooks: {group}")
+    lines += plan.ways
     supplies = dict(plan.supplies)
     if supplies:
         lines.append(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.connection import Become
 from foundation.hosts.model import Host
+from foundation.paths import state_folder
 from foundation.problems import Problem
 from screens.answers import Answers
 from screens.live_bundles import LiveBundles
@@ -37,6 +38,7 @@ from screens.services import (
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.hosts.pool import Pool
+    from foundation.hosts.ssh_files import Program
     from installer.site import Site
     from preflight.assessment import Assessment, HostResult, Seen
     from preflight.mesh import Mesh
@@ -105,13 +107,18 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
             started = time.monotonic()
             offer: HostKeyOffer | None = None
             problem: Problem | None = None
+            notes: list[str] = []
             try:
                 offer = await hostkeys.offered_key(
-                    host, access.inventory, credentials=access.credentials, timeout=TRY_TIMEOUT
+                    host,
+                    access.inventory,
+                    credentials=access.credentials,
+                    timeout=TRY_TIMEOUT,
+                    notes=notes,
                 )
             except Problem as error:
                 problem = error
-            return Tried(host, problem, offer, time.monotonic() - started)
+            return Tried(host, problem, offer, time.monotonic() - started, tuple(notes))
 
     async def trust(self, offers: Sequence[HostKeyOffer], access: Access) -> Path:
         """Write the keys where this site's known hosts stand."""
@@ -127,6 +134,16 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
         # The pool read the known hosts when it opened; it must read the new ones.
         await self.close()
         return file
+
+    async def allow_programs(self, programs: Sequence[Program]) -> None:
+        """Remember them, for every site file that names exactly these."""
+
+        def write() -> None:
+            from foundation.hosts.allowed import remember
+
+            remember(programs)
+
+        await written(write, state_folder())
 
     async def look(self, host: Host, access: Access) -> Seen:
         """One machine through the shared pool; a problem becomes part of the answer."""

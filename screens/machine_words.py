@@ -22,7 +22,8 @@ def tried_words(tried: Tried) -> tuple[str, str]:
         "unknown": "its key is new",
         "changed": "its key has CHANGED",
     }[tried.offer.state]
-    return f"yes, {state}", "warn" if tried.offer.state == "changed" else "pass"
+    noted = "; a note below" if tried.notes else ""
+    return f"yes, {state}{noted}", "warn" if tried.offer.state == "changed" else "pass"
 
 
 def removal_command(host: Host, offer: HostKeyOffer) -> str:

@@ -15,7 +15,9 @@ from textual.widgets import Static
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem, Problem
 from screens.answers import Answers, Login, joined
+from screens.ask_programs import ask_about_programs
 from screens.machine_words import tried_words
+from screens.program_words import programs_of
 from screens.services import Access, MachineFile
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
@@ -294,7 +296,13 @@ class MachinesScreen(StepScreen):
     def action_retry(self) -> None:
         """Try the machine under the cursor again."""
         name = self.query_one("#machines", Board).key
+        self.memory.programs_left.clear()
         self._try([host for host in self.hosts if host.name == name])
+
+    def _try_programs(self) -> None:
+        """Try those again that waited for a word about programs."""
+        tried = self.memory.tried
+        self._try([h for h in self.hosts if h.name in tried and programs_of(tried[h.name].problem)])
 
     def _try(self, hosts: Iterable[Host]) -> None:
         wanted = {host.name for host in hosts}
@@ -317,6 +325,7 @@ class MachinesScreen(StepScreen):
         self.memory.tried[host.name] = tried
         self.query_one("#machines", Board).update_rows([self._row(host)])
         self._explain()
+        ask_about_programs(self, tried.problem, self._try_programs)
 
     def _row(self, host: Host) -> Row:
         tried = self.memory.tried.get(host.name)
@@ -349,13 +358,15 @@ class MachinesScreen(StepScreen):
 
     def _explain(self) -> None:
         tried = self.memory.tried.get(self.query_one("#machines", Board).key or "")
-        text: Content | str = ""
+        text = Content("")
         if tried is not None and tried.problem is not None:
             problem = tried.problem
             text = Content.assemble(
                 (f"{tried.host.name}: {problem.title}. ", "bold"),
                 f"{problem.cause[:1].upper()}{problem.cause[1:]}. {problem.remedy}",
             )
+        for note in tried.notes if tried is not None else ():
+            text = Content.assemble(text, "\n" if text else "", ("Note: ", "bold"), f"{note}.")
         state = self.query_one("#state", Static)
         state.update(text)
         state.display = bool(text)

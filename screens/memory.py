@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from foundation.hosts.connection import Credentials
 
 if TYPE_CHECKING:
+    from foundation.hosts.ssh_files import Program
     from foundation.secrets import Secret
     from installer.plan import Plan
     from preflight.assessment import Assessment, Seen
@@ -67,6 +68,10 @@ class Memory:
     """Machines whose offered key a person confirmed on the trust step."""
     consoles: str = ""
     """What the machines' consoles said of their keys, as it was pasted."""
+    programs_left: set[tuple[Program, ...]] = field(default_factory=set)
+    """Programs of a site's files that a person was asked about and left."""
+    programs_asked: bool = False
+    """Whether a question about such programs stands on the screen."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """By the machine's name: the last look."""
     here: Seen | None = None

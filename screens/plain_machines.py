@@ -11,6 +11,7 @@ from foundation.hosts.connection import Credentials
 from foundation.problems import InputProblem
 from screens.answers import joined
 from screens.login_words import login_from
+from screens.program_words import LEFT, WHY, programs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,7 @@ def machines(wizard: PlainWizard) -> StepId | None:
                 case "remove":
                     _remove(wizard)
                 case "again":
+                    wizard.memory.programs_left.clear()
                     try_machines(wizard, wizard.answers.machines)
                     _list(wizard, wizard.answers.machines)
                 case _:
@@ -69,6 +71,7 @@ def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
         wizard.dialogue.say(f"{number}. {host.name}, {host.endpoint}. Does it answer? {words}")
         if tried and tried.problem and tried.problem.remedy not in told:
             told.append(tried.problem.remedy)
+        told += [f"Note: {n}." for n in tried.notes if f"Note: {n}." not in told] if tried else []
     for remedy in told:
         wizard.dialogue.say(remedy)
 
@@ -149,3 +152,24 @@ def try_machines(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
         wizard.memory.tried.update({tried.host.name: tried for tried in found})
 
     wizard.wait(all_of_them())
+    if _ask_about_programs(wizard, asked):
+        wizard.wait(all_of_them())
+
+
+def _ask_about_programs(wizard: PlainWizard, asked: Sequence[Host]) -> bool:
+    """Show what a site's files would start here and ask once; whether a person allowed it."""
+    talk, left = wizard.dialogue, wizard.memory.programs_left
+    tried = wizard.memory.tried
+    programs = next(filter(None, (programs_of(tried[host.name].problem) for host in asked)), ())
+    if not programs or programs in left:
+        return False
+    talk.say("To reach the machines, the site would start on this machine:")
+    for program in programs:
+        talk.say(f"{program.place}: {program.whole}")
+    talk.say(WHY)
+    if talk.ask("Allow exactly these, yes or no", "no").lower() not in ("y", "yes"):
+        left.add(programs)
+        talk.say(LEFT)
+        return False
+    wizard.wait(wizard.services.allow_programs(programs))
+    return True

@@ -17,7 +17,9 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from screens.answers import Answers
+from screens.ask_programs import ask_about_programs
 from screens.judging import assess_site, question_for, with_answers
+from screens.program_words import programs_of
 from screens.services import Access
 from screens.step import StepScreen
 from screens.widgets.board import Board, Column, Row
@@ -152,6 +154,13 @@ class PreflightScreen(StepScreen):
             self.memory.seen[host.name] = seen
             self.arrived.append(seen)
             self._start_flushing()
+            ask_about_programs(self, seen.problem, self._look_past_programs)
+
+    def _look_past_programs(self) -> None:
+        """Look at those again that waited for a word about programs."""
+        seen = self.memory.seen
+        waited = [host.name for host in self.hosts if host.name in seen]
+        self.again([name for name in waited if programs_of(seen[name].problem)])
 
     def _start_flushing(self) -> None:
         if self.flusher is not None:
@@ -345,6 +354,7 @@ class PreflightScreen(StepScreen):
         from screens.matrix import BETWEEN
 
         name = self._under_cursor()
+        self.memory.programs_left.clear()
         if name == BETWEEN:
             self.action_again_all()
         elif name is not None:
@@ -352,6 +362,7 @@ class PreflightScreen(StepScreen):
 
     def action_again_all(self) -> None:
         """Look at all of them again."""
+        self.memory.programs_left.clear()
         self.again([host.name for host in self.hosts])
 
     def action_filter(self) -> None:

@@ -20,6 +20,7 @@ from foundation.problems import Problem
 
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
+    from foundation.hosts.ssh_files import Program
     from foundation.secrets import Secret
     from installer.advice import Advice, Wishes
     from installer.control import Control
@@ -82,6 +83,8 @@ class Tried:
     offer: HostKeyOffer | None = None
     """The host key it offered; None for this machine itself, and where nobody answered."""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What of the ssh config could not be judged or is not honoured, as sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,9 @@ class Services(Protocol):
 
     async def trust(self, offers: Sequence[HostKeyOffer], access: Access) -> Path:
         """Trust these keys from now on; the file in which they stand."""
+
+    async def allow_programs(self, programs: Sequence[Program]) -> None:
+        """Keep that a person saw these programs of a site's files and allowed them."""
 
     async def look(self, host: Host, access: Access) -> Seen:
         """One machine as it is now; a problem becomes part of the answer."""

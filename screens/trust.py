@@ -11,6 +11,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from screens.ask_programs import ask_about_programs
+from screens.program_words import programs_of
 from screens.services import Access, Tried
 from screens.step import StepScreen
 from screens.trust_words import WHOLE, offer_text, pasted_words, row_words, twins
@@ -147,6 +149,13 @@ class TrustScreen(StepScreen):
         self.memory.tried[host.name] = tried
         self._compare()
         self._update()
+        ask_about_programs(self, tried.problem, self._ask_programs)
+
+    def _ask_programs(self) -> None:
+        """Ask those again that waited for a word about programs."""
+        tried = self.memory.tried
+        waited = [h for h in self._hosts() if h.name in tried]
+        self._ask([host for host in waited if programs_of(tried[host.name].problem)])
 
     def _update(self) -> None:
         """Draw every row anew: what one machine shows may be what another shows too."""
@@ -157,6 +166,7 @@ class TrustScreen(StepScreen):
     def action_retry(self) -> None:
         """Ask the machine under the cursor again."""
         host = self._under_cursor()
+        self.memory.programs_left.clear()
         if host is not None:
             self._ask([host])
 

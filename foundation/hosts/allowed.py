@@ -27,8 +27,9 @@ class ProgramsNotAllowed(InputProblem):
         super().__init__(
             "; ".join(program.sentence for program in programs),
             where=where,
-            remedy="Read them. To allow exactly these, run `sitewright trust` for this site on a "
-            "terminal, which asks once, or give --allow-programs; else take the lines out.",
+            remedy="Read them. To allow exactly these, say yes where the wizard asks, run "
+            "`sitewright trust` for this site on a terminal, which asks once, or give "
+            "--allow-programs; else take the lines out.",
         )
         self.programs = tuple(programs)
 

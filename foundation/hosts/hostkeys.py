@@ -139,8 +139,11 @@ async def offered_key(
     *,
     credentials: Credentials | None = None,
     timeout: float = 10.0,
+    notes: list[str] | None = None,
 ) -> HostKeyOffer:
     """Ask a machine for its host key without logging in to it; through its bastion if it has one.
+
+    `notes` takes what of the ssh config could not be judged or is not honoured, also on failure.
 
     The bastion itself is logged in to, so it must be trusted already and `credentials` may be
     needed for it. Raises ConnectionProblem classes.
@@ -148,7 +151,11 @@ async def offered_key(
     from foundation.hosts.pool import Pool
 
     async with Pool(inventory, credentials or Credentials(), connect_timeout=timeout) as pool:
-        return await pool.offered_key(host)
+        try:
+            return await pool.offered_key(host)
+        finally:
+            if notes is not None:
+                notes += pool.notes_of(host)
 
 
 def trust(offers: Iterable[HostKeyOffer], file: Path) -> None:

@@ -163,6 +163,21 @@ class Pool:
             self._targets[host] = target
         return self._targets[host]
 
+    def notes_of(self, host: Host) -> tuple[str, ...]:
+        """What of the ssh config is not honoured on the way to a machine, once that was looked at.
+
+        The notes of its bastions are among them.
+        """
+        told: dict[str, None] = {}
+        way: Host | None = host
+        for _ in range(_CHAIN_LIMIT):
+            target = self._targets.get(way) if way is not None else None
+            if target is None:
+                break
+            told.update(dict.fromkeys(target.settings.notes))
+            way = self._same_machine(target.bastion) if target.bastion is not None else None
+        return tuple(told)
+
     async def offered_key(self, host: Host) -> HostKeyOffer:
         """The host key that a machine shows, without a login to it; raises ConnectionProblem.
 

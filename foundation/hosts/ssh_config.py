@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import getpass
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,9 @@ from foundation.hosts.openssh import Settings
 from foundation.hosts.ssh_files import NO_CONSEQUENCE, Line, home_in_passwd, read_lines
 from foundation.problems import InputProblem
 
+_AT_ONCE: Final = 4
+_ASKED_ABOUT: Final = 200
+"""Machines whose notes are gathered before anything connects; OpenSSH takes ten ms for each."""
 DEFAULT_PORT: Final = 22
 SYSTEM_CONFIG: Final = Path("/etc/ssh/ssh_config")
 
@@ -131,17 +136,30 @@ def settings_of(host: Host, config: Config | None) -> Settings:
 
 
 def config_notes(inventory: Inventory) -> tuple[str, ...]:
-    """What could not be judged of the ssh config, as sentences; empty where it cannot be read.
+    """What could not be judged or is not honoured of the ssh config for any of the machines.
 
-    What stands against reading it at all is told by whoever connects.
+    Each sentence once; empty where the config cannot be read, which is told by whoever connects.
     """
-    host = next((host for host in inventory if not host.local), None)
-    if host is None:
-        return ()
+    hosts = [host for host in inventory if not host.local]
     try:
-        return settings_of(host, config_file(inventory)).notes
+        config = config_file(inventory)
     except InputProblem:
         return ()
+    if config is None:
+        hosts = [host for host in hosts if host.ssh_options]
+
+    def notes(host: Host) -> tuple[str, ...]:
+        try:
+            return settings_of(host, config).notes
+        except InputProblem:
+            return ()
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        told = dict.fromkeys(chain.from_iterable(threads.map(notes, hosts[:_ASKED_ABOUT])))
+    if len(hosts) > _ASKED_ABOUT:
+        more = f"the notes on the ssh config are those of the first {_ASKED_ABOUT} machines"
+        told |= {more: None} if told else {}
+    return tuple(told)
 
 
 def resolve(host: Host, config: Config | Path | None) -> Target:

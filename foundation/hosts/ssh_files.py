@@ -96,11 +96,20 @@ class Program:
 
     @property
     def sentence(self) -> str:
-        """For a person: where it stands and what it would run."""
-        shown = "".join(c if c.isprintable() else "?" for c in self.command)
-        words = ", ".join(self.words)
-        more = "".join(c if c.isprintable() else "?" for c in words)[:200]
-        return f"{self.place}: {self.what} {shown[:300]}" + (f" (with {more})" if more else "")
+        """For a person: where it stands and what it would run, shortened."""
+        shown = f"{self.what} {_seen(self.command)[:300]}"
+        more = _seen(", ".join(self.words))[:200]
+        return f"{self.place}: {shown}" + (f" (with {more})" if more else "")
+
+    @property
+    def whole(self) -> str:
+        """All of what it would run, as it is shown to whoever is to allow it."""
+        more = _seen(", ".join(self.words))
+        return f"{self.what} {_seen(self.command)}" + (f" (with {more})" if more else "")
+
+
+def _seen(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def read_lines(file: Path, *, inside: Path | None = None) -> list[Line]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.problems import ExitCode, InputProblem
-from installer.commands.options import narrator, write_result
+from installer.commands.options import add_programs_option, narrator, settle_programs, write_result
 
 if TYPE_CHECKING:
     from bundles.deliver.delivery import Delivered, News, Order
@@ -58,6 +58,7 @@ def add_deliver_options(parser: argparse.ArgumentParser) -> None:
         "--allow-older", action="store_true", help="an older bundle than a machine had is meant"
     )
     login = parser.add_argument_group("login")
+    add_programs_option(login)
     for name, what in (
         ("password", "the login password"),
         ("sudo-password", "the password that sudo asks for"),
@@ -75,7 +76,7 @@ def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: Prog
     from installer.supplies import made_for, makers_of
 
     site = load_site(options.site)
-    inventory = _chosen(site.inventory(options.site.parent), options.host)
+    inventory = settle_programs(_chosen(site.inventory(options.site.parent), options.host), options)
     # What is typed with --keys is asked here. Where the plan of the site says what goes where, the
     # site's list and this machine's own are asked too, as for every plan (`_orders`).
     if options.keys is None:

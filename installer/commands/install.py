@@ -20,7 +20,13 @@ from installer.commands.asking import TerminalAsker
 from installer.commands.ending import AGAIN, tell_ending
 from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
-from installer.commands.options import ask_secret, narrator, read_credentials
+from installer.commands.options import (
+    add_programs_option,
+    ask_secret,
+    narrator,
+    read_credentials,
+    settle_programs,
+)
 from installer.commands.plan import plan_text, read_plan
 from installer.commands.which_site import add_new_site_options, add_site_options, new_site_file
 from installer.opened_before import first_time, remember
@@ -82,6 +88,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json-lines", action="store_true", help="events as JSON lines")
     parser.add_argument("--quiet", action="store_true", help="no output of the commands")
     login = parser.add_argument_group("login")
+    add_programs_option(login)
     for name, what in (
         ("password", "the login password"),
         ("sudo-password", "the password that sudo asks for"),
@@ -220,7 +227,7 @@ async def _carry(
     from installer.site_lock import Lock
     from preflight.recorded import facts_text
 
-    inventory = work.site.inventory(work.site_file.parent)
+    inventory = settle_programs(work.site.inventory(work.site_file.parent), options)
     by = options.by or getpass.getuser()
     key = "-".join(filter(None, (site_key(work.site), work.purpose)))
     with contextlib.ExitStack() as held:

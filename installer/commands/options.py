@@ -51,12 +51,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         help="trusted host keys (else Sitewright's own file, then OpenSSH's)",
     )
     login.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of ~/.ssh/config")
-    login.add_argument(
-        "--allow-programs",
-        action="store_true",
-        help="start what the site's ssh config or an inventory names on this machine "
-        "(ProxyCommand, Match exec)",
-    )
+    add_programs_option(login)
     for name, what in (
         ("password", "the login password"),
         ("sudo-password", "the password that sudo asks for"),
@@ -77,6 +72,16 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     )
     login.add_argument(
         "--concurrency", type=_positive, default=64, metavar="N", help="logins at once (default 64)"
+    )
+
+
+def add_programs_option(parser: argparse._ActionsContainer) -> None:
+    """The word that what a site's files would start on this machine may be started."""
+    parser.add_argument(
+        "--allow-programs",
+        action="store_true",
+        help="start what the site's ssh config or an inventory names on this machine "
+        "(ProxyCommand, Match exec)",
     )
 
 
@@ -174,10 +179,9 @@ def read_targets(options: argparse.Namespace) -> Targets:
         ssh_config=options.ssh_config or inventory.ssh_config,
         # A file that the operator names on the command line is theirs.
         config_of_site=inventory.config_of_site and options.ssh_config is None,
-        programs_allowed=options.allow_programs,
         hosts_by_name={},
     )
-    _ask_about_programs(inventory)
+    inventory = settle_programs(inventory, options)
     for note in (*inventory.notes, *_notes_of_config(inventory)):
         print(f"Note: {note}.", file=sys.stderr)
     return Targets(
@@ -195,6 +199,13 @@ def _notes_of_config(inventory: Inventory) -> tuple[str, ...]:
     from foundation.hosts.ssh_config import config_notes
 
     return config_notes(inventory)
+
+
+def settle_programs(inventory: Inventory, options: argparse.Namespace) -> Inventory:
+    """The inventory, after what its files would start on this machine was shown or allowed."""
+    settled = replace(inventory, programs_allowed=options.allow_programs, hosts_by_name={})
+    _ask_about_programs(settled)
+    return settled
 
 
 def _ask_about_programs(inventory: Inventory) -> None:
@@ -218,7 +229,7 @@ def _ask_about_programs(inventory: Inventory) -> None:
     print("To reach the machines, these programs would be started on this machine:",
           file=sys.stderr)  # fmt: skip
     for program in programs:
-        print(f"  {program.sentence}", file=sys.stderr)
+        print(f"  {program.place}: {program.whole}", file=sys.stderr)
     print("Allow exactly these for this site? yes or no: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise allowed.ProgramsNotAllowed(programs, where=inventory.source or None)

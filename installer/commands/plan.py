@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from foundation.durations import duration
 from foundation.problems import ExitCode, InputProblem
-from installer.commands.options import add_output_options, text_style, write_result
+from installer.commands.options import (
+    add_output_options,
+    add_programs_option,
+    settle_programs,
+    text_style,
+    write_result,
+)
 from installer.commands.which_site import add_site_options, site_file_of
 from installer.opened_before import first_time
 from installer.review import beside_the_steps
@@ -33,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-older", action="store_true", help="an older bundle than the site had is meant"
     )
+    add_programs_option(parser)
     parser.add_argument("--full", action="store_true", help="with commands and rendered files")
     add_output_options(parser, formats=("text", "json"))
 
@@ -49,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
         width, _, _ = text_style(options)
         text = plan_text(plan, width, full=options.full)
     write_result(text, options.output)
+    if options.allow_programs:
+        settle_programs(site.inventory(options.site.parent), options)
     for said in first_time(plan, options.site):
         print(said, file=sys.stderr)
     tell_gaps(site, options.site, solution)

@@ -13,7 +13,7 @@ from installer.commands.ending import tell_ending
 from installer.commands.install import add_run_options, read_secrets
 from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
-from installer.commands.options import read_credentials
+from installer.commands.options import read_credentials, settle_programs
 from installer.commands.which_site import add_site_options, site_file_of
 from installer.events import Outcome
 
@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     only = next((stage.id for stage in plan.stages if stage.id == options.stage), None)
     secrets = read_secrets(plan, options, stage=only) if only else {}
     _say_what_goes(plan, options)
+    inventory = settle_programs(site.inventory(options.site.parent), options)
 
     async def undo() -> int:
         from foundation.hosts.pool import Pool
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         again = f"sitewright undo {options.stage}"
         with Lock(site_key(site), by=by, take_over=options.take_over) as lock:
             async with Pool(
-                site.inventory(options.site.parent),
+                inventory,
                 credentials=read_credentials(options),
                 connect_timeout=options.connect_timeout,
             ) as pool:

@@ -1,0 +1,78 @@
+"""Ways: how a site's machines are reached, as lines of its plan: logins, bastions, an ssh config.
+
+What a site's own ssh config says is told line by line, with the programs that it would start, so
+that it is reviewed with the rest and stands under the plan's hash. What stands in the operator's
+own ~/.ssh/config is theirs and no part of a plan.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from foundation.hosts.model import Host, Inventory
+from foundation.hosts.ssh_files import NO_CONSEQUENCE, Line, programs_in, read_lines
+from foundation.problems import InputProblem
+from installer.site import Site
+
+_MOST: Final = 40
+"""Lines of an ssh config; the rest is counted."""
+_LENGTH: Final = 300
+
+
+def ways_of(site: Site, base: Path) -> tuple[str, ...]:
+    """A sentence for each way, the shared ones first; `base` is the site file's folder."""
+    inventory = site.inventory(base)
+    if not inventory.hosts or all(host.local for host in inventory.hosts):
+        return ()
+    by_way: dict[str, list[str]] = {}
+    for host in inventory.hosts:
+        if not host.local and (way := _way(host)):
+            by_way.setdefault(way, []).append(host.name)
+    lines = [f"Reached {way}: {', '.join(names)}" for way, names in by_way.items()]
+    if inventory.known_hosts:
+        files = ", ".join(map(str, inventory.known_hosts))
+        lines.append(f"Host keys are trusted as the site says, from {files}")
+    return (*lines, *_of_config(inventory))
+
+
+def _way(host: Host) -> str:
+    """How one machine is reached, as the site says; empty where it says nothing."""
+    told = [f"as {host.user}"] if host.user else []
+    if host.port != 22:
+        told.append(f"by port {host.port}")
+    if host.bastion:
+        told.append(f"through {host.bastion}")
+    if host.identity_files:
+        told.append(f"with the key {', '.join(map(str, host.identity_files))}")
+    return " ".join(told)
+
+
+def _of_config(inventory: Inventory) -> list[str]:
+    if not inventory.use_ssh_config:
+        return ["No ssh config is honoured, yours neither: the site says `config: false`"]
+    if inventory.ssh_config is None or not inventory.config_of_site:
+        return []
+    file = inventory.ssh_config
+    try:
+        lines = read_lines(file.absolute(), inside=file.parent.resolve())
+    except InputProblem as problem:
+        return [f"The ssh config of the site is meant, {file}, and cannot be used: {problem.cause}"]
+    told = [f"The ssh config of the site is honoured in place of yours, {file}:"]
+    started = programs_in(lines)
+    told += [f"  STARTS ON THIS MACHINE: {_shown(program.whole)}" for program in started]
+    programs = {program.place for program in started}
+    said = [line for line in lines if line.place not in programs and _tells(line)]
+    told += [f"  {line.keyword} {_shown(line.value)}" for line in said[:_MOST]]
+    if len(said) > _MOST:
+        told.append(f"  and {len(said) - _MOST} more lines")
+    return told
+
+
+def _tells(line: Line) -> bool:
+    return line.number > 0 and line.keyword not in NO_CONSEQUENCE
+
+
+def _shown(text: str) -> str:
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= _LENGTH else f"{shown[:_LENGTH]}… ({len(shown)} characters)"

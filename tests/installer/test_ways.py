@@ -1,0 +1,92 @@
+"""How a site's machines are reached stands in the plan, with what its ssh config would start."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from installer.cli import main
+from installer.commands.plan import plan_text
+from installer.plan_files import plan_from_json
+from installer.planning import make_plan
+from installer.site import Site
+from installer.solution import load_solution
+from installer.ways import ways_of
+from tests.installer.test_planning import site as planned_site
+
+HOSTS = [{"name": "m1", "address": "10.0.0.1", "user": "root"}, {"name": "m2", "address": "a"}]
+
+
+def of(ssh: dict[str, object], base: Path = Path("/s")) -> tuple[str, ...]:
+    return ways_of(Site.model_validate({"hosts": HOSTS, "ssh": ssh}), base)
+
+
+def test_logins_bastions_keys_and_known_hosts_are_told_by_machine() -> None:
+    assert of({"bastion": "ops@b:2201", "known_hosts": ["known"], "port": 2222}) == (
+        "Reached as root by port 2222 through ops@b:2201: m1",
+        "Reached by port 2222 through ops@b:2201: m2",
+        "Host keys are trusted as the site says, from /s/known",
+    )
+    assert of({}) == ("Reached as root: m1",)
+    assert of({"config": False})[-1].startswith("No ssh config is honoured")
+    assert (
+        ways_of(Site.model_validate({"hosts": [{"name": "x", "address": "local"}]}), Path()) == ()
+    )
+
+
+def test_each_line_of_the_sites_ssh_config_is_told_and_programs_first(tmp_path: Path) -> None:
+    (tmp_path / "cfg").write_text(
+        "Host *\n  ServerAliveInterval 5\n  HostKeyAlias al\n  ProxyCommand nc %h 22 \x1b[2J\n"
+    )
+    *_, head, starts, first, second = of({"config": "cfg"}, tmp_path)
+    assert "honoured in place of yours" in head
+    assert starts == "  STARTS ON THIS MACHINE: ProxyCommand nc %h 22 ?[2J"
+    assert (first, second) == ("  host *", "  hostkeyalias al")
+    assert "cannot be used" in of({"config": "none-such"}, tmp_path)[-1]
+
+
+def test_they_stand_in_the_plan_under_its_hash(tmp_path: Path) -> None:
+    solution, site = load_solution("pm4ml"), planned_site()
+    before = make_plan(solution, site, (), base=tmp_path)
+    (tmp_path / "cfg").write_text("Host *\n  Port 2201\n")
+    named = site.model_copy(update={"ssh": site.ssh.model_copy(update={"config": "cfg"})})
+    plan = make_plan(solution, named, (), base=tmp_path)
+    assert "port 2201" in plan_text(plan, 80)
+    (tmp_path / "cfg").write_text("Host *\n  Port 2202\n")
+    other = make_plan(solution, named, (), base=tmp_path)
+    assert len({before.sha256, plan.sha256, other.sha256}) == 3
+    (tmp_path / "plan.json").write_text(json.dumps(plan.as_json()))
+    again = plan_from_json(tmp_path / "plan.json")
+    assert (again.ways, again.sha256) == (plan.ways, plan.sha256)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["preflight", "plan", "install", "resume", "verify", "undo x", "start", "stop", "remove",
+     "services", "trust", "doctor", "facts", "bundle deliver x"],
+)  # fmt: skip
+def test_every_command_that_reaches_machines_takes_the_word(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    assert "--allow-programs" in capsys.readouterr().out
+
+
+def test_what_plan_allowed_is_kept(tmp_path: Path) -> None:
+    from foundation.hosts.allowed import is_remembered, programs_of
+    from installer.site import dump_site
+
+    (tmp_path / "cfg").write_text("Host *\n  ProxyCommand nc %h 22\n")
+    whole = planned_site()
+    site = whole.model_copy(update={"ssh": whole.ssh.model_copy(update={"config": "cfg"})})
+    file = tmp_path / "site.yaml"
+    file.write_text(dump_site(site))
+    programs = programs_of(site.inventory(tmp_path))
+    assert main(["plan", "--site", str(file), "--output", str(tmp_path / "out")]) == 0
+    assert not is_remembered(programs)
+    words = ["--allow-programs", "--output", str(tmp_path / "out")]
+    assert main(["plan", "--site", str(file), *words]) == 0
+    assert is_remembered(programs)
