@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ _SLOWER = {
     "screens": "screens",
     "installer/test_run": "processes",
     "installer/test_cli": "processes",
+    "installer/test_commands_install": "processes",
     "installer/test_ansible": "processes",
     "installer/test_playbook": "processes",
     "installer/compose/test_scripts": "processes",
     "foundation/test_jobs": "processes",
     "foundation/test_login_shell": "processes",
+    "foundation/test_transfer": "processes",
     "preflight/test_probe_script": "processes",
     "test_install_script": "processes",
     "test_lab_programs": "processes",
@@ -77,6 +80,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     slower = part == "unit" and place.startswith(tuple(_SLOWER))
     return (slower or place.endswith("_lab.py")) or None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was read by now stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

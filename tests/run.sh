@@ -52,7 +52,9 @@ if [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$stamp" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
     echo "$stamp" >"$venv/.stamp"
 fi
-export PATH="$venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+# What Python compiles is kept beside the environment, once for all processes, and out of the tree.
+PYTHONPYCACHEPREFIX=$(cd "$venv" && pwd)/.compiled
+export PATH="$venv/bin:$PATH" PYTHONPYCACHEPREFIX
 
 # A real Kubernetes is compiled beside everything else; its tests wait for it.
 building=
@@ -103,10 +105,5 @@ if [ "$what" = all ] || [ "$what" = lab ]; then
     fi
     # Three labs side by side: a good part of a lab test is waiting. The longest files come first,
     # in the order of tests/conftest.py.
-    # Machines that share two processors miss a time-out now and then: what failed gets a second
-    # try alone, and both are shown. A test that fails twice fails.
-    pytest --part lab -m lab -n 3 --dist loadfile --no-loadscope-reorder || {
-        step "the lab: what failed, once more and alone"
-        pytest --part lab -m lab --last-failed --last-failed-no-failures none
-    }
+    pytest --part lab -m lab -n 3 --dist loadfile --no-loadscope-reorder
 fi

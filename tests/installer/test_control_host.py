@@ -46,6 +46,7 @@ def test_whatever_it_says_is_survived(output: bytes) -> None:
     parse_standing(output)
 
 
+@pytest.mark.processes
 def test_what_is_brought_runs_alone(tmp_path: Path) -> None:
     """Unpacked by the script of the control host, with a Python that sees no other package."""
     data = archive()

@@ -103,6 +103,7 @@ def played(folder: Path, *arguments: str) -> str:
     return (folder / "seen").read_text()
 
 
+@pytest.mark.processes
 def test_what_a_person_wrote_is_never_a_template(tmp_path: Path) -> None:
     """Played by hand, with the files of the customer's repository keeping the last word."""
     theirs = tmp_path / "theirs"
@@ -147,6 +148,7 @@ def test_only_the_sites_machines_of_the_known_hosts_go_to_another_control_host(
     assert "customer.example" in told(Host("control", "local"))
 
 
+@pytest.mark.processes
 def test_a_run_gives_values_to_ansible_as_data(tmp_path: Path) -> None:
     """The driver's own folder, made from its payload."""
     run = PlaybookRun(

@@ -334,10 +334,10 @@ def test_a_full_disk_is_a_problem_and_leaves_no_half_line(tmp_path: Path) -> Non
 
 
 def test_reading_a_large_journal_takes_little_memory(tmp_path: Path) -> None:
-    """Two hundred thousand lines, 50 MB, are read within 30 MB more than before."""
+    """Fifty thousand lines, 13 MB, are read within 8 MB more than before."""
     with Journal(tmp_path / "j") as journal:
-        for n in range(200_000):
+        for n in range(50_000):
             journal.append(line(f"{n} {'x' * 100}"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert sum(record.is_line for record in records(tmp_path / "j")) == 200_000
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
+    assert sum(record.is_line for record in records(tmp_path / "j")) == 50_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8_000

@@ -65,7 +65,7 @@ def _break(path: Path, old: str, new: str) -> int:
     return text[: text.index(old)].count("\n") + 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(place=st.sampled_from(PLACES))
 def test_a_mistyped_key_is_named_with_its_line_and_the_right_one(
     place: tuple[str, str, int, int, int, str],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from preflight.assessment import Assessment
 from preflight.findings import Severity
@@ -52,6 +52,7 @@ def test_entries_come_in_the_order_of_the_areas() -> None:
     assert [e.finding.id for e in entries(found)] == ["cpu.count", "disk.nvme", "port.free"]
 
 
+@settings(max_examples=50)
 @given(assessments())
 def test_no_failure_is_lost(site: Assessment) -> None:
     """Every failure that nobody waived is in an entry with its machine."""
@@ -64,6 +65,7 @@ def test_no_failure_is_lost(site: Assessment) -> None:
     assert listed == {(f.id, f.host) for f in site.all_findings if f.blocks}
 
 
+@settings(max_examples=50)
 @given(assessments())
 def test_the_grid_tells_the_worst(site: Assessment) -> None:
     """A machine with a failure has FAIL in its row, one without has none."""

@@ -78,7 +78,7 @@ def test_a_name_with_markup_is_only_a_name() -> None:
     assert tree[0].attrib["name"] == "w\"1'<script>&amp;]]>"
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(assessments(commands=st.text(max_size=60)))
 def test_anything_is_valid_and_counted(site: Assessment) -> None:
     """For any findings of any machines."""

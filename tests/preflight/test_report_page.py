@@ -131,7 +131,7 @@ def test_hostile_names_and_models_are_text() -> None:
     assert any(shown in text for text in outline.texts)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(assessments(commands=st.text(max_size=60)))
 def test_anything_is_well_formed(site: Assessment) -> None:
     """For any findings of any machines."""

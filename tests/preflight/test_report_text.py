@@ -191,7 +191,7 @@ def assessments(draw: st.DrawFn, *, commands: st.SearchStrategy[str] = lines) ->
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(assessments(), st.integers(60, 140), st.booleans())
 def test_no_line_is_wider_than_asked(site: Assessment, width: int, ascii_only: bool) -> None:
     """For any names and findings at any width, as long as there are no commands to copy."""
@@ -202,7 +202,7 @@ def test_no_line_is_wider_than_asked(site: Assessment, width: int, ascii_only: b
     assert text.isascii() or not ascii_only
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(assessments(commands=st.text(max_size=80)), st.sampled_from(ReportFormat))
 def test_any_form_of_anything_is_harmless(site: Assessment, form: ReportFormat) -> None:
     """No form raises, can fail to be written as UTF-8, or has a character that acts."""
