@@ -2,7 +2,8 @@
 
 A program that prints its request, its configuration or its command line prints a secret as base64
 (alone, or behind a name in basic authentication), as hexadecimal, or quoted for a URL, JSON, YAML,
-a shell, Python or HTML. Each form is a text to be looked for; nothing is decoded.
+a shell, Python or HTML. Each form is a text to be looked for. What is escaped in ways that no
+list has (each character, or once more) is found by `secret_views`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,18 @@ def forms(value: str) -> set[str]:
             found.add(line)
             found |= {form for form in _encodings(line) if len(form) >= _SHORTEST_ENCODED}
     return found
+
+
+def base64_forms(value: str) -> set[str]:
+    """What base64 makes of a secret and of each of its lines, wherever it stands."""
+    lines = {value, *map(str.strip, value.splitlines())}
+    return {
+        form
+        for line in lines
+        if len(line) >= SHORTEST
+        for form in _base64(line.encode("utf-8", "surrogatepass"))
+        if len(form) >= _SHORTEST_ENCODED
+    }
 
 
 def _encodings(value: str) -> Iterator[str]:

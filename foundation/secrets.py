@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from foundation.problems import InputProblem
-from foundation.secret_forms import forms
+from foundation.secret_forms import base64_forms, forms
+from foundation.secret_views import View, opened, views
 
 MASK: Final = "******"
 _LARGEST: Final = 1 << 20
@@ -26,6 +27,8 @@ _LARGEST: Final = 1 << 20
 
 _known: dict[str, None] = {}
 """Every form of every secret of this process, the longest first."""
+_encoded: dict[str, None] = {}
+"""What base64 makes of each of them, which is broken into lines of its own width."""
 _values: set[str] = set()
 
 _marks: dict[tuple[bytes, int], set[str]] = {}
@@ -39,6 +42,7 @@ _IN_ENVIRONMENT: Final = re.compile(r"SITEWRIGHT_(?:SECRET_\w+|(?:\w+_)?(?:PASSW
 def _know(value: str) -> None:
     if value not in _values:
         _values.add(value)
+        _encoded.update(dict.fromkeys(base64_forms(value)))
         found = sorted({*_known, *forms(value)}, key=len, reverse=True)
         _known.clear()
         _known.update(dict.fromkeys(found))
@@ -98,42 +102,47 @@ _EDGE: Final = re.compile(r"(?<![^\W_])|(?![^\W_])|(?<=[-\\][A-Za-z])")
 """Where a word begins or ends, also behind an option's letter (mysql -pWORD) and an escape."""
 
 
-def _marked(text: str) -> str:
-    """The text with what has a known mark masked; asked only where there are such marks."""
-    lines = text.split("\n")  # no mark is of more than a line
-    masked = [_line_marked(line) for line in lines]
-    return text if masked == lines else "\n".join(masked)
+class _Asked:
+    """One line that is asked for marks, as it stands and as its readers read it, bounded."""
+
+    def __init__(self, line: str) -> None:
+        self.hits: list[tuple[int, int]] = []
+        self._left = _MOST_ASKED
+        for view in (View(line), *views(line)):
+            self.hits += [view.span(*hit) for hit in self._in(view.text)]
+            for said, begin, end in opened(view.text):
+                if self._in(said):
+                    self.hits.append(view.span(begin, end))
+
+    def _in(self, text: str) -> list[tuple[int, int]]:
+        if len(text) * len(_marks) <= _EVERYWHERE:
+            places: list[int] = list(range(len(text) + 1))
+        else:
+            places = [found.start() for found in _EDGE.finditer(text)]
+        ends = set(places)
+        hits: list[tuple[int, int]] = []
+        for at in places:
+            for (key, length), marks in _marks.items():
+                if at + length not in ends:
+                    continue
+                raw = text[at : at + length].encode("utf-8", "surrogatepass")
+                if hashlib.blake2b(raw, key=key, digest_size=16).hexdigest() in marks:
+                    hits.append((at, at + length))
+                self._left -= 1
+            if self._left <= 0:
+                # Nobody looks at what comes now, so nobody is to see it.
+                return [*hits, (at, len(text))] if at < len(text) else hits
+        return hits
 
 
-def _line_marked(line: str) -> str:
-    if len(line) * len(_marks) <= _EVERYWHERE:
-        places: list[int] = list(range(len(line) + 1))
-    else:
-        places = [found.start() for found in _EDGE.finditer(line)]
-    ends = set(places)
-    asked = 0
-    hits: list[tuple[int, int]] = []
-    for at in places:
-        for (key, length), marks in _marks.items():
-            if at + length not in ends:
-                continue
-            raw = line[at : at + length].encode("utf-8", "surrogatepass")
-            if hashlib.blake2b(raw, key=key, digest_size=16).hexdigest() in marks:
-                hits.append((at, at + length))
-            asked += 1
-        if asked > _MOST_ASKED:
-            # Nobody has looked at what comes now, so nobody is to see it.
-            hits.append((at, len(line)))
-            break
-    if not hits:
-        return line
+def _masked(text: str, hits: list[tuple[int, int]]) -> str:
     pieces: list[str] = []
     upto = 0
     for begin, end in sorted(hits):
         if begin >= upto:
-            pieces += [line[upto:begin], MASK]
+            pieces += [text[upto:begin], MASK]
         upto = max(upto, end)
-    return "".join((*pieces, line[upto:]))
+    return "".join((*pieces, text[upto:])) if hits else text
 
 
 def redact(text: str) -> str:
@@ -141,7 +150,58 @@ def redact(text: str) -> str:
     for value in _known:
         if value in text:
             text = text.replace(value, MASK)
-    return _marked(text) if _marks else text
+    if _known:
+        hits = [
+            view.span(at, at + len(value))
+            for view in views(text)
+            for value in _known
+            for at in _places(value, view.text)
+        ]
+        text = _masked(text, hits)
+        text = _masked(text, list(_cut_off(text)))
+    if not _marks:
+        return text
+    lines = text.split("\n")  # no mark is of more than a line
+    masked = [_masked(line, _Asked(line).hits) for line in lines]
+    return text if masked == lines else "\n".join(masked)
+
+
+_LEFT_OUT: Final = re.compile(r" … \[\d+ bytes more\]$")
+_BESIDE: Final = " \t\r\n\"'=|>"
+_NARROWEST: Final = 40
+"""Characters of a line of base64 that goes on in the next one."""
+_SHORTEST_PART: Final = 6
+"""Characters of a part of an encoded secret that are masked where a line ends in the middle."""
+
+
+def _cut_off(text: str) -> Iterator[tuple[int, int]]:
+    """Where a secret begins that the end of a line cuts off, or ends that the line before began."""
+    if left_out := _LEFT_OUT.search(text):
+        kept = text[: left_out.start()]
+        for value in _known:
+            for length in range(len(value) - 1, 3, -1):
+                if kept.endswith(value[:length]):
+                    yield len(kept) - length, len(kept)
+                    break
+    words = text.rsplit(None, 1)
+    word = words[-1].strip(_BESIDE) if words else ""
+    if len(word) < (_SHORTEST_PART if len(words) == 1 else _NARROWEST):
+        return
+    begin = text.rindex(word)
+    end = begin + len(word)
+    for value in _encoded:
+        for length in range(len(value) - 1, _SHORTEST_PART - 1, -1):
+            if len(word) >= _NARROWEST and word.endswith(value[:length]):
+                yield end - length, end
+            if len(words) == 1 and word.startswith(value[-length:]):
+                yield begin, begin + length
+
+
+def _places(value: str, text: str) -> Iterator[int]:
+    at = text.find(value)
+    while at >= 0:
+        yield at
+        at = text.find(value, at + len(value))
 
 
 def secret_from_file(path: Path, *, whole: bool = False) -> Secret:

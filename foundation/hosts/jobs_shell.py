@@ -40,7 +40,7 @@ def problem(
     connection: Connection, what: str, done: Completed, *, where: str = "", remedy: str = ""
 ) -> MachineProblem:
     """The problem with a script that failed: its own last words, and what they mean."""
-    said = redact(clean_line(done.stderr.strip().rpartition(b"\n")[2][:400]))
+    said = redact(clean_line(done.stderr.strip().rpartition(b"\n")[2]))[:400]
     known = understood(done.stderr.decode("utf-8", "replace"), user=connection.host.user or "")
     told = said or f"exit status {done.status}"
     return MachineProblem(

@@ -157,7 +157,7 @@ class Passage:
 def _beginning(output: bytes) -> str:
     """The first line with something to read in it, in quotes."""
     for raw in output[:GREETING_LIMIT].split(b"\n"):
-        shown = redact(clean_line(raw[:400]).strip())
+        shown = redact(clean_line(raw).strip())[:400]
         if shown:
             return f'"{shown[:160]}"'
     return "nothing printable"

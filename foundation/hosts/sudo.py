@@ -77,7 +77,7 @@ class Elevation:
         text = bytes(self._noise)
         if self.prompt and text.endswith(self.prompt):
             return ""
-        return redact(clean_line(text.rpartition(b"\n")[2][-400:])) if self.waits else ""
+        return redact(clean_line(text.rpartition(b"\n")[2]))[-400:] if self.waits else ""
 
     @property
     def noise(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import pickle
@@ -32,11 +33,20 @@ VALUE = "correct-horse-battery"
 @pytest.fixture(autouse=True, scope="module")
 def known_here_alone() -> Iterator[None]:
     """What these tests make known is not looked for in the tests after them."""
-    values, known = set(secrets._values), dict(secrets._known)
+    values, known, encoded = set(secrets._values), dict(secrets._known), dict(secrets._encoded)
     yield
-    for kept, before in ((secrets._values, values), (secrets._known, known)):
+    for kept, before in (
+        (secrets._values, values), (secrets._known, known), (secrets._encoded, encoded),
+    ):  # fmt: skip
         kept.clear()
         kept.update(before)  # type: ignore[arg-type]  # each is given back its own
+
+
+def only_known(value: str) -> None:
+    """Let this be the only secret: of hundreds of examples one is part of another's words."""
+    for kept in (secrets._values, secrets._known, secrets._encoded):
+        kept.clear()
+    Secret(value)
 
 
 @dataclass
@@ -167,7 +177,7 @@ def encoded_in_the_ways_of_the_trade(value: str, before: str, after: str) -> dic
 def test_a_secret_is_found_in_the_encodings_of_the_trade(
     value: str, before: str, after: str
 ) -> None:
-    Secret(value)
+    only_known(value)
     for way, text in encoded_in_the_ways_of_the_trade(value, before, after).items():
         assert MASK in redact(text), way
         # What is left over is less than would give the secret away.
@@ -205,3 +215,89 @@ def test_secrets_of_the_environment_are_taken_out_of_it_and_still_known(
         assert "token-of-the-site" not in inherited
         assert os.environ["SITEWRIGHT_VENV"] == "/somewhere"
     assert secret_from_environment("SITEWRIGHT_SUDO_PASSWORD") is None
+
+
+def written_in_ways_that_no_list_has(value: str) -> dict[str, str]:
+    """A secret as programs of the trade write it where they escape more than they must."""
+    import quopri
+
+    raw = value.encode()
+    every_percent = "".join(f"%{byte:02X}" for byte in raw)
+    units = [value.encode("utf-16-be")[at : at + 2].hex() for at in range(0, 2 * len(value), 2)]
+    go = json.dumps(value)
+    for sign in "<>&":
+        go = go.replace(sign, f"\\u{ord(sign):04x}")
+    return {
+        "each character percent": every_percent,
+        "percent in small letters": every_percent.lower(),
+        "percent twice": every_percent.replace("%", "%25"),
+        "JSON of Go": go,
+        "JSON of Go in JSON": json.dumps(go),
+        "JSON with escapes for all": "".join(f"\\u{one}" for one in units),
+        "JSON with capital escapes": "".join(f"\\u{one.upper()}" for one in units),
+        "Python's bytes": "".join(f"\\x{byte:02x}" for byte in raw),
+        "octal of a shell": "$'" + "".join(f"\\{byte:03o}" for byte in raw) + "'",
+        "decimal entities": "".join(f"&#{ord(c)};" for c in value),
+        "hexadecimal entities": "".join(f"&#x{ord(c):X};" for c in value),
+        "entities twice": "".join(f"&amp;#{ord(c)};" for c in value),
+        "a backslash each": "".join(f"\\{c}" if not c.isalnum() else c for c in value),
+        "single quotes": "'" + value.replace("'", "'\"'\"'") + "'",
+        "YAML in YAML": "'" + value.replace("'", "''''") + "'",
+        "quoted-printable": quopri.encodestring(raw).decode(),
+        "a dump of bytes": " ".join(f"0x{byte:02X}," for byte in raw),
+        "bytes with commas": ",".join(f"{byte:02x}" for byte in raw),
+        "xxd": " ".join(raw.hex()[at : at + 4] for at in range(0, 2 * len(raw), 4)),
+        "a Makefile": value.replace("\\", "\\\\").replace("$", "\\$"),
+    }
+
+
+@given(TYPED)
+def test_a_secret_is_found_however_much_of_it_is_escaped(value: str) -> None:
+    only_known(value)
+    for way, text in written_in_ways_that_no_list_has(value).items():
+        hidden = redact(f"said: {text} .")
+        assert MASK in hidden, way
+        assert len(hidden) < len(text) + 12, way
+
+
+@given(TYPED, ANY, ANY, st.sampled_from([64, 76]), st.sampled_from(["\n", "\r\n", "\\n"]))
+def test_base64_that_is_broken_into_lines_is_found_in_one_text_and_in_each_line(
+    value: str, before: str, after: str, width: int, end: str
+) -> None:
+    import base64
+
+    only_known(value)
+    text = base64.b64encode(f"{before * 3}:{value}{after * 3}".encode()).decode()
+    lines = [text[at : at + width] for at in range(0, len(text), width)]
+    assert MASK in redact(end.join(lines))
+    # Each line alone leaves less than half of what the secret is encoded to.
+    left = "".join(redact(line) for line in lines).replace(MASK, "")
+    assert len(left) <= len(text) - len(value) * 4 // 3 + 14
+
+
+def test_what_the_end_of_a_line_cuts_off_is_masked() -> None:
+    only_known(VALUE)
+    said = f"password={VALUE[:9]} … [1200 bytes more]"
+    assert redact(said) == f"password={MASK} … [1200 bytes more]"
+
+
+def test_what_says_nothing_else_than_it_seems_stays_as_it_is() -> None:
+    only_known(VALUE)
+    for text in (
+        "100% of C:\\new\\table & more; it''s 'so' 3+4 a=3D 00:1a:2b:3c:4d:5e", "Installing",
+        "%zz &nosuch; \\", "\\" * 70, "%25" * 60, "a\nb\n", "\\ud800\\udfff \\U00110000 &#x110000;",
+    ):  # fmt: skip
+        assert redact(text) == text
+
+
+def test_nothing_is_cut_before_it_is_searched() -> None:
+    """A part of a secret is no secret that anybody knows."""
+    root = Path(__file__).parents[2]
+    wrong = []
+    for floor in ("foundation", "preflight", "bundles", "installer", "screens"):
+        for path in sorted((root / floor).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "redact":
+                    cut = any(isinstance(part, ast.Slice) for part in ast.walk(node))
+                    wrong += [f"{path.relative_to(root)}:{node.lineno}"] if cut else []
+    assert wrong == []

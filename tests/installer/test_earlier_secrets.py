@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,10 @@ from foundation.paths import data_folder
 from foundation.secrets import MASK, Secret, redact
 from installer.events import Outcome
 from installer.running.earlier_secrets import FILE, remember
+from tests.foundation.test_secrets import (
+    encoded_in_the_ways_of_the_trade,
+    written_in_ways_that_no_list_has,
+)
 from tests.installer.engine_site import engine, new_run, plan, step
 
 
@@ -30,7 +36,7 @@ def another_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be another process, which knows no secret yet."""
-    for name in ("_known", "_values", "_marks"):
+    for name in ("_known", "_encoded", "_values", "_marks"):
         monkeypatch.setattr(secrets, name, type(getattr(secrets, name))())
 
 
@@ -49,6 +55,29 @@ def test_the_value_of_an_earlier_session_is_masked_by_a_later_one(
     forget(monkeypatch)
     remember(tmp_path, new)
     assert redact("old-password-1") == MASK  # in every later session
+
+
+def test_an_earlier_value_is_masked_in_the_encodings_of_the_trade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = "old-päss'wörd&1"
+    remember(tmp_path, {"db": Secret(old)})
+    forget(monkeypatch)
+    remember(tmp_path, {"db": Secret("another-one-2")})
+    ways = {
+        **encoded_in_the_ways_of_the_trade(old, "user", "@h"),
+        **written_in_ways_that_no_list_has(old),
+        "basic in JSON": json.dumps({"a": "Basic " + b64encode(f"u:{old}".encode()).decode()}),
+        "base64 in base64": b64encode(b64encode(f"xy:{old}".encode())).decode(),
+    }
+    # One line alone has no other half; what has only a mark is known whole.
+    for way in ("quoted-printable", "base64 in base64"):
+        ways.pop(way)
+    for way, text in ways.items():
+        hidden = redact(f"said: {text} .")
+        assert MASK in hidden, way
+        assert len(hidden) < len(text) + 12, way
+    assert redact("nothing of it: c29tZSB0ZXh0 %20 \\n") == "nothing of it: c29tZSB0ZXh0 %20 \\n"
 
 
 def test_only_a_name_with_another_value_is_looked_for(
