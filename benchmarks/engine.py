@@ -29,6 +29,7 @@ from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from installer.events import Event, Kind, Outcome
 from installer.journal import read
+from installer.order import Order, Tools
 from installer.plan import Plan, PlannedStage, PlannedStep
 from installer.run import Engine
 from installer.runs import Run, create_run
@@ -99,7 +100,7 @@ async def carry(place: Place, plan: Plan, *, expect: Outcome) -> tuple[float, Ru
     with Lock("benchmark", by="benchmark") as lock:
         async with Pool(place.inventory) as pool:
             run = create_run("benchmark", plan)
-            engine = Engine(plan, pool, run, settings={}, secrets={}, ask=nobody, lock=lock)
+            engine = Engine(Order(plan=plan), run, Tools(machines=pool, ask=nobody, lock=lock))
             engine.subscribe(watch)
             outcome = await engine.run()
     assert outcome is expect, (outcome, [failure.problem for failure in engine.failures])
@@ -212,7 +213,7 @@ async def beside_ssh(place: Place, folder: str, rounds: int) -> None:
             end = time.perf_counter()
             watch = Watch()
             run = create_run("beside", plan)
-            engine = Engine(plan, pool, run, settings={}, secrets={}, ask=nobody)
+            engine = Engine(Order(plan=plan), run, Tools(machines=pool, ask=nobody))
             engine.subscribe(watch)
             assert await engine.run() is Outcome.DONE
             assert watch.lines == 2

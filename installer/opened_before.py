@@ -25,13 +25,13 @@ _MOST: Final = 2000
 """Things that are remembered; the oldest are forgotten."""
 
 
-def first_time(plan: Plan, site_file: Path) -> list[str]:
+def first_time(plan: Plan, site_file: Path | None) -> list[str]:
     """A sentence on each thing of a plan that was never used here; none where all were."""
     known = _read()
     return [said for key, said in _things(plan, site_file) if key not in known]
 
 
-def remember(plan: Plan, site_file: Path) -> None:
+def remember(plan: Plan, site_file: Path | None) -> None:
     """Note that a person took all of it, after they saw it."""
     _note(key for key, _ in _things(plan, site_file))
 
@@ -41,9 +41,9 @@ def remember_own(site_file: Path) -> None:
     _note([_site(site_file)])
 
 
-def _things(plan: Plan, site_file: Path) -> list[tuple[str, str]]:
+def _things(plan: Plan, site_file: Path | None) -> list[tuple[str, str]]:
     things = []
-    if not site_file.absolute().is_relative_to(data_folder()):
+    if site_file is not None and not site_file.absolute().is_relative_to(data_folder()):
         said = (
             f"The site file {site_file} is used here for the first time, and was not written here. "
             "It decides machines, logins and settings: read it."

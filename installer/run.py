@@ -12,20 +12,18 @@ import getpass
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from foundation.hosts import jobs as durable_jobs
-from foundation.hosts.connection import Connection
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem, Problem, Refused
-from foundation.secrets import Secret
 from installer.carried import check_kept, told_of_change
-from installer.control import Control, Told
+from installer.control import Told
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal import Journal, Subscriber
 from installer.machine_locks import MachineLocks
+from installer.order import Order, Tools
 from installer.other_hands import (
     OtherHands,
     changes_nothing,
@@ -34,25 +32,20 @@ from installer.other_hands import (
     not_what_was_left,
     overtaken,
 )
-from installer.plan import Plan
 from installer.programs import needed, ready
 from installer.record_check import note_end
-from installer.running.context import Jobs, Shared
+from installer.running.context import Shared
 from installer.running.earlier_secrets import remember
 from installer.running.login_jobs import docker_will_do
 from installer.running.ordering import check_before, stages_in_order
 from installer.running.progress import Progress, progress_of
-from installer.running.reach import Connector, Reach
-from installer.running.stages import CONTROL_HOST, How, Recheck, Stages
+from installer.running.reach import Reach
+from installer.running.stages import CONTROL_HOST, How, Stages
 from installer.running.state import RunState, replay
 from installer.running.work import Failure
 from installer.runs import HostLogs, Run
 from installer.secrets_noted import told_of_other_secrets
 from installer.site_lock import laptop, this_holder
-from installer.steps.kind import Asker
-
-if TYPE_CHECKING:
-    from installer.site_lock import Lock
 
 log = logging.getLogger(__name__)
 
@@ -62,65 +55,35 @@ _TAKEOVER_PATIENCE: Final = 15.0
 
 
 class Engine:
-    """Carries a plan through on its machines, in one run.
+    """Carries an order through on its machines, in one run, with the tools that it is given.
 
-    `pool` opens the connections; `until` names the last stage to do and `only` the one; a dry run
-    asks, shows and changes nothing.
-    Interactive, a failure waits for the person's word, else it
-    ends the run, which can be resumed. `expected` gives seconds of (stage, step) from earlier
-    runs. With `end_theirs` what others began on the machines is ended, else waited for. `recheck`
-    is called before each stage that names checks; `looked` is the monotonic time
-    at which all of them held.
+    `run` is the folder of the run. What was told before the start holds for its first step.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        pool: Connector,
-        run: Run,
-        *,
-        settings: Mapping[str, str],
-        secrets: Mapping[str, Secret],
-        ask: Asker,
-        hosts: Mapping[str, Host] | None = None,
-        until: str | None = None,
-        only: str | None = None,
-        dry_run: bool = False,
-        interactive: bool = False,
-        concurrency: int = 16,
-        control: Control | None = None,
-        lock: Lock | None = None,
-        recheck: Recheck | None = None,
-        looked: float | None = None,
-        expected: Mapping[tuple[str, str], float] | None = None,
-        jobs: Jobs = durable_jobs,
-        by: str = "",
-        end_theirs: bool = False,
-    ) -> None:
-        self.plan = plan
+    def __init__(self, order: Order, run: Run, tools: Tools) -> None:
+        self.plan = order.plan
         self.run_folder = run
-        self.control = control or Control()
-        self.state = RunState(plan)
+        self.control = tools.control
+        self.state = RunState(order.plan)
         """Where the run stands; kept up to date while it runs."""
         self.failures: list[Failure] = []
         """What failed and was neither done nor skipped since."""
-        self._pool = pool
-        self._settings = settings
-        self._secrets = secrets
-        self._ask = ask
-        self._until, self._only = until or "", only or ""
-        self._dry_run = dry_run
-        self._lock = lock
-        self._expected = dict(expected or {})
-        self._jobs = jobs
-        self._by = by or _user()
-        self._end_theirs = end_theirs
-        self._hosts = self._find_hosts(hosts)
+        self._order = order
+        self._tools = tools
+        self._machines = tools.machines
+        self._lock = tools.lock
+        self._by = order.by or _user()
+        self._hosts = self._find_hosts()
         self._how = How(
-            self._hosts, max(1, concurrency), interactive, recheck, self._lost, run, looked
+            self._hosts, max(1, order.at_once), order.interactive, tools.recheck, self._lost, run,
+            tools.looked,
+        )  # fmt: skip
+        self._asked_for = stages_in_order(
+            self.plan, until=order.until or None, only=order.only or None
         )
-        self._asked_for = stages_in_order(plan, until=until, only=only)
-        check_before(self._asked_for, self._hosts.keys(), None if dry_run else secrets.keys())
+        check_before(
+            self._asked_for, self._hosts.keys(), None if order.dry else order.secrets.keys()
+        )
         self._subscribers: list[Subscriber] = []
         self._reaches: dict[str, Reach] = {}
         self._journal: Journal | None = None
@@ -130,9 +93,8 @@ class Engine:
 
     # -- before the start ---------------------------------------------------------------------
 
-    def _find_hosts(self, hosts: Mapping[str, Host] | None) -> dict[str, Host]:
-        inventory = getattr(self._pool, "inventory", None)
-        known = dict(hosts if hosts is not None else getattr(inventory, "hosts_by_name", {}))
+    def _find_hosts(self) -> dict[str, Host]:
+        known = dict(self._machines.inventory.hosts_by_name)
         named = self.plan.control
         if named and named not in known:
             raise InputProblem(
@@ -166,7 +128,7 @@ class Engine:
 
     def progress(self) -> Progress:
         """How far it is, and how long it may still take."""
-        return progress_of(self.plan, self.state, self._expected, now=time.time())
+        return progress_of(self.plan, self.state, self._tools.expected, now=time.time())
 
     # -- running ------------------------------------------------------------------------------
 
@@ -184,13 +146,15 @@ class Engine:
                 await self._record(
                     Kind.RUN_STARTED, run=self.run_folder.id, solution=self.plan.solution,
                     environment=self.plan.environment, plan_sha256=self.plan.sha256, by=self._by,
-                    until=self._until, only=self._only,
+                    until=self._order.until, only=self._order.only,
                 )  # fmt: skip
+                self.run_folder.note_begun()
+                await self._leave_mark()
             else:
                 await self._record(
-                    Kind.RUN_RESUMED, by=self._by, until=self._until, only=self._only
+                    Kind.RUN_RESUMED, by=self._by, until=self._order.until, only=self._order.only
                 )
-            for text in told:
+            for text in (*told, *await asyncio.to_thread(self._tools.begun)):
                 await self._record(Kind.NOTE, text=text)
             # What was told before the beginning holds for the first step too.
             await self._take_told(stages)
@@ -254,11 +218,11 @@ class Engine:
     @contextlib.asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
         """The machines' own locks held, where the site's is; raises Locked."""
-        if self._lock is None or self._dry_run:
+        if self._lock is None or self._order.dry:
             yield
             return
         run, hosts = self.run_folder.id, self._all_hosts()
-        locks = MachineLocks(hosts, self._pool.connect, self._lock, run=run)
+        locks = MachineLocks(hosts, self._machines.connect, self._lock, run=run)
         await locks.acquire()
         self._machine_locks = locks
         try:
@@ -287,14 +251,14 @@ class Engine:
         return OtherHands(
             # Here nothing of root's is looked for by who would have to ask sudo for it.
             [host for host in self._all_hosts() if not host.local or os.geteuid() == 0],
-            self._pool.connect, self.run_folder.id, self._jobs.status, self._jobs.stop, say,
-            self._end_theirs, here,
+            self._machines.connect, self.run_folder.id, self._tools.jobs.status,
+            self._tools.jobs.stop, say, self._order.end_theirs, here,
             any(one is not None and one.taken_from is not None for one in locks),
         )  # fmt: skip
 
     async def _learn(self) -> None:
         """Learn from the machines who worked there; raises Overtaken and BrokenJournal."""
-        if self._dry_run or self._machine_locks is None:
+        if self._order.dry or self._machine_locks is None:
             return
         marks = marks_of(await self._other_hands().look())
         path = self.run_folder.journal
@@ -306,12 +270,13 @@ class Engine:
             if self._lock is None or not self._lock.take_over:
                 raise refused
             await self._record(Kind.NOTE, text=f"{refused.cause}. It is gone on with knowingly.")
-        await self._leave_mark()
+        if started is not None:
+            await self._leave_mark()
 
     async def _alone_then(self, body: Coroutine[Any, Any, Outcome]) -> Outcome:
         """The work, once nobody else works on any of its machines."""
         try:
-            if not self._dry_run and self._machine_locks is not None:
+            if not self._order.dry and self._machine_locks is not None:
                 await self._other_hands().alone()
             return await body
         finally:
@@ -323,6 +288,8 @@ class Engine:
         if locks is None or journal is None:
             return
         journal.settle()
+        if self.state.started is None:
+            return  # what never began did nothing there
         outcome, run = self.state.outcome, self.run_folder
         by = (self._lock.by if self._lock is not None else "") or self._by
         mark = new_mark(
@@ -358,18 +325,18 @@ class Engine:
                 text = f"A torn last record of {journal.cut} bytes was cut off the journal."
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             told = await asyncio.to_thread(told_of_change, self.plan) if started else []
-            if self._secrets and not self._dry_run:
+            if self._order.secrets and not self._order.dry:
                 told += await asyncio.to_thread(
-                    told_of_other_secrets, self.run_folder, self._secrets
+                    told_of_other_secrets, self.run_folder, self._order.secrets
                 )
-                await asyncio.to_thread(remember, self.run_folder.folder, self._secrets)
+                await asyncio.to_thread(remember, self.run_folder.folder, self._order.secrets)
             for text in (*self._lock_notes(), *told):
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             # It asks sudo, which may take its time, and nothing waits for that on the screen.
             without_root = await asyncio.to_thread(
                 docker_will_do,
                 self.plan.solution,
-                sudo_password=bool(getattr(self._pool, "has_sudo_password", False)),
+                sudo_password=self._machines.has_sudo_password,
             )
             shared = self._share(journal, docker_will_do=without_root)
             self.failures.clear()
@@ -395,20 +362,21 @@ class Engine:
         names = needed(self._asked_for)
         told: list[str] = []
         if names:
-            connection = await self._pool.connect(self._hosts[CONTROL_HOST])
-            await ready(connection, self.plan, names, dry_run=self._dry_run, say=told.append)
+            connection = await self._machines.connect(self._hosts[CONTROL_HOST])
+            await ready(connection, self.plan, names, dry_run=self._order.dry, say=told.append)
         return told
 
     def _check_only(self, stages: Stages) -> None:
-        if not self._only or self._dry_run:
+        if not self._order.only or self._order.dry:
             return
         needed = [s for s in self.plan.stages if s.id in self._asked_for[0].needs]
         waiting = [stage.id for stage in stages.unfinished(needed)]
         if waiting:
             raise Refused(
-                f"the stage {self._only} needs {', '.join(waiting)}, which this run has not done",
+                f"the stage {self._order.only} needs {', '.join(waiting)}, which this run has not "
+                "done",
                 where="--only",
-                remedy=f"Do them first: --only {waiting[0]}, or --until {self._only}.",
+                remedy=f"Do them first: --only {waiting[0]}, or --until {self._order.only}.",
             )
 
     async def _open_journal(self) -> Journal:
@@ -429,15 +397,14 @@ class Engine:
             plan=self.plan,
             run_id=self.run_folder.id,
             folder=self.run_folder.folder,
-            settings=self._settings,
-            secrets=self._secrets,
-            dry_run=self._dry_run,
+            settings=dict(self.plan.settings),
+            secrets=self._order.secrets,
+            dry_run=self._order.dry,
             journal=journal,
-            jobs=self._jobs,
-            asker=self._ask,
+            jobs=self._tools.jobs,
+            asker=self._tools.ask,
             reaches=self._reach,
-            durable_kind=getattr(self._jobs, "durable_kind", _unknown_kind),
-            inventory=getattr(self._pool, "inventory", None),
+            inventory=self._machines.inventory,
             locks=self._machine_locks,
             docker_will_do=docker_will_do,
         )
@@ -449,7 +416,7 @@ class Engine:
                     Event(Kind.NOTE, time.time(), host=host.name, data={"text": text})
                 )
 
-        return self._reaches.setdefault(host.name, Reach(self._pool, host, say))
+        return self._reaches.setdefault(host.name, Reach(self._machines, host, say))
 
     # -- a person's word ----------------------------------------------------------------------
 
@@ -505,10 +472,6 @@ def _as_control(host: Host | None) -> Host:
     return replace(host, name=CONTROL_HOST)
 
 
-async def _unknown_kind(connection: Connection) -> str:
-    return "unknown"
-
-
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -516,4 +479,4 @@ def _user() -> str:
         return "unknown"
 
 
-__all__ = ["Engine", "Failure", "Recheck"]
+__all__ = ["Engine", "Failure"]

@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
+UNBEGUN: Final = "not-begun"
+"""The file that marks the folder of a run which has not begun."""
+_FIRST_LINES: Final = 100
+"""Lines of a journal among which it says that the run began: notes on locks come before."""
+_BEFORE_A_START: Final = (Kind.NOTE, Kind.CONTROL)
 _FEWEST_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -92,10 +98,33 @@ class Run:
             name += "-" + hashlib.sha256(host.encode()).hexdigest()[:6]
         return self.folder / "logs" / f"{name[:120]}.log"
 
+    @property
+    def begun(self) -> bool:
+        """Whether the run came past its beginning; one that did not is nobody's latest run.
+
+        A folder is marked as not begun when it is made, so that a journal that was lost later makes
+        no run undone. The journal's word counts where the process was killed in between.
+        """
+        return not (self.folder / UNBEGUN).exists() or self._tells_of_a_start()
+
+    def note_begun(self) -> None:
+        """Take the mark away, once the journal has it on the disk that the run began."""
+        (self.folder / UNBEGUN).unlink(missing_ok=True)
+
     def forget_unbegun(self) -> None:
-        """Remove the folder of a run that was refused before anything was recorded."""
-        if not self.journal.exists() or self.journal.stat().st_size == 0:
+        """Remove the folder of a run that was refused, or killed, before it began."""
+        if not self.begun:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _tells_of_a_start(self) -> bool:
+        """Whether the journal says that the run began; one that cannot be read may have."""
+        try:
+            first = islice(records(self.journal), _FIRST_LINES)
+            return any(record.event().kind not in _BEFORE_A_START for record in first)
+        except FileNotFoundError:
+            return False
+        except (BrokenJournal, OSError):
+            return True
 
     def plan(self) -> Plan:
         """The plan of the run; raises InputProblem where it cannot be read."""
@@ -159,34 +188,60 @@ def create_run(
             break
         except FileExistsError:
             continue
+    try:
+        _fill(run, plan, site_text, facts_text)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    return run
+
+
+def _fill(run: Run, plan: Plan, site_text: str, facts_text: str) -> None:
+    write_private(run.folder / UNBEGUN, "")
     (run.folder / "logs").mkdir(mode=0o700)
     if site_text:
         write_private(run.site_file, site_text)
     if facts_text:
         write_private(run.facts_file, facts_text)
-    try:
-        keep(plan, run.folder)
-    except InputProblem:
-        shutil.rmtree(run.folder, ignore_errors=True)
-        raise
+    keep(plan, run.folder)
     # The plan comes last: a folder with a plan is whole.
     write_private(run.plan_file, json.dumps(plan.as_json(), indent=1, ensure_ascii=False) + "\n")
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return run
+
+
+def sweep_unbegun(key: str) -> None:
+    """Remove what was left of runs of a site that were killed in their beginning.
+
+    For who holds the site's lock: nobody else begins one then. A dry run holds no lock, and stays.
+    """
+    for run in _folders(key):
+        if not run.dry and (run.folder / UNBEGUN).exists():
+            if run.begun:
+                run.note_begun()
+            else:
+                run.forget_unbegun()
 
 
 def runs_of(key: str, *, dry: bool = False) -> tuple[Run, ...]:
-    """The runs of a site, the latest first; dry runs only where they are asked for."""
+    """The runs of a site, the latest first; dry runs only where they are asked for.
+
+    One that was refused or killed before it began is none.
+    """
+    return tuple(
+        run for run in _folders(key) if run.plan_file.is_file() and (dry if run.dry else run.begun)
+    )
+
+
+def _folders(key: str) -> list[Run]:
     try:
         names = sorted((path.name for path in (runs_folder() / key).iterdir()), reverse=True)
     except (FileNotFoundError, NotADirectoryError):
-        return ()
-    found = (Run(runs_folder() / key / name) for name in names if _RUN_ID.fullmatch(name))
-    return tuple(run for run in found if run.plan_file.is_file() and (dry or not run.dry))
+        return []
+    return [Run(runs_folder() / key / name) for name in names if _RUN_ID.fullmatch(name)]
 
 
 def latest_run(key: str) -> Run | None:

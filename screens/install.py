@@ -111,10 +111,9 @@ class InstallScreen(LeverScreen):
                 self.outcome = await work.engine.run()
         except Locked as problem:
             self.locked = problem
-            self.memory.order = order
-            self.memory.installed = None  # what another holds was not begun
             raise
         finally:
+            self.memory.forget_unbegun(order)
             self.running = False
             self._ended()
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import getpass
 import os
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -14,16 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import InputProblem
+from installer.running.errand import Errand
 from screens.answers import Answers
 from screens.memory import Changed, Touched
 from screens.services import Export, Installing, Order, Unfinished
 
 if TYPE_CHECKING:
-    from foundation.hosts.pool import Pool
-    from foundation.problems import Problem
+    from types import ModuleType
+
     from installer.events import Event
     from installer.hand_over.model import HandOver
-    from installer.plan import Plan, PlannedStage
+    from installer.order import Order as Asked
+    from installer.plan import Plan
+    from installer.running.begin import Occasion
     from installer.running.state import RunState
     from installer.site import Site
     from installer.solution import Solution
@@ -83,78 +85,40 @@ class LiveInstallation:
     @contextlib.asynccontextmanager
     async def installing(self, order: Order, ask: Asker) -> AsyncIterator[Installing]:
         """The lock, the connections, the run folder and an engine that is ready to run."""
-        from foundation.hosts.pool import Pool
-        from installer.gate import recheck
-        from installer.room import short_of_room
-        from installer.run import Engine
-        from installer.runs import Run, create_run, earlier_seconds, site_key
-        from installer.site import dump_site, resolved
-        from installer.site_lock import Lock, Locked
-        from installer.supplies import remember_bundle, verify_for
+        begin, asked = await asyncio.to_thread(self._asked, order)
+        try:
+            async with begin.begun(*asked, ask) as ready:
+                yield Installing(order, ready.engine, ready.run, ready.expected)
+        except begin.NotBegun as problem:
+            from screens.plan_words import not_ready
 
-        site, solution = _site(order.answers), self._solution(order.answers)
-        if not order.purpose:
-            # Nothing of a bundle is used before every byte of it was verified.
-            found = await asyncio.to_thread(verify_for, order.plan)
-            if found is not None:
-                await asyncio.to_thread(remember_bundle, site, found)
-        key = "-".join(filter(None, (site_key(site), order.purpose)))
-        if order.run is not None:
-            key = order.run.parent.name
-        with Lock(key, by=order.by, take_over=order.take_over) as lock:
-            async with Pool(
-                order.access.inventory,
-                credentials=order.access.credentials,
-                connect_timeout=CONNECT_TIMEOUT,
-            ) as pool:
-                looked = None
-                if order.run is None:
-                    facts = ""
-                    if not order.purpose:
-                        looked = time.monotonic()
-                        facts = await self.pass_gate(pool, site, solution)
-                        if against := await short_of_room(pool, order.plan):
-                            raise against[0]
-                    text = dump_site(resolved(site, _base(order.answers)))
-                    run = create_run(key, order.plan, site_text=text, facts_text=facts)
-                else:
-                    run = Run(order.run)
-                expected = await asyncio.to_thread(earlier_seconds)
+            raise not_ready(problem.against) from problem
 
-                async def again(stage: PlannedStage) -> Sequence[Problem]:
-                    return await recheck(pool, site, solution, stage)
+    def _asked(self, order: Order) -> tuple[ModuleType, tuple[Asked, Occasion]]:
+        """What a person confirmed, in the words of the floor below, and who takes it."""
+        from installer.order import Order as Asked
+        from installer.running import begin
+        from installer.runs import Run
 
-                engine = Engine(
-                    order.plan,
-                    pool,
-                    run,
-                    settings=dict(order.plan.settings),
-                    secrets=order.secrets,
-                    ask=ask,
-                    interactive=not order.purpose,
-                    lock=lock,
-                    recheck=again,
-                    looked=looked,
-                    expected=expected,
-                    by=order.by,
-                )
-                try:
-                    yield Installing(order, engine, run, expected)
-                except Locked:
-                    run.forget_unbegun()
-                    raise
-
-    async def pass_gate(self, pool: Pool, site: Site, solution: Solution) -> str:
-        """Look at the machines once more; their facts as text. Raises NotReady."""
-        from installer.gate import look_at, objections
-        from preflight.recorded import facts_text
-        from screens.plan_words import not_ready
-
-        assessment = await look_at(pool, site, solution)
-        against = objections(assessment)
-        if against:
-            raise not_ready(against)
-        return facts_text([host.seen for host in assessment.hosts])
+        base = _base(order.answers)
+        asked = Asked(
+            plan=order.plan,
+            by=order.by,
+            secrets=order.secrets,
+            interactive=order.errand is Errand.INSTALL,
+            take_over=order.take_over,
+        )
+        occasion = begin.Occasion(
+            site=_site(order.answers),
+            base=base,
+            solution=self._solution(order.answers),
+            inventory=order.access.inventory,
+            credentials=order.access.credentials,
+            site_file=order.answers.site_file,
+            run=None if order.run is None else Run(order.run),
+            errand=order.errand,
+        )
+        return begin, (asked, occasion)
 
     async def unfinished(self) -> Unfinished | None:
         """The latest run of every site is looked at; the last of those that are not finished."""

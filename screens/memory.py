@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -108,6 +108,12 @@ class Memory:
         self.installed = None
         self.verified = None
         self.forget_judgement()
+
+    def forget_unbegun(self, order: Order) -> None:
+        """After a start that was refused, the next one asks for what this one did."""
+        if self.installed is not None and not self.installed.begun:
+            self.installed = None
+            self.order = replace(order, take_over=False)
 
     def forget_judgement(self) -> None:
         """Drop what was judged, and keep what was seen."""

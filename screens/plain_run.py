@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from foundation.problems import Problem
 from installer.events import Event, Kind, Outcome
+from installer.running.errand import Errand
 from installer.steps.kind import Answer, Question
 from screens.dialogue import BackWanted, LeaveWanted
 from screens.file_words import HAND_OVER, shown_path, stem
@@ -248,6 +249,7 @@ async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
         finally:
             deciding.cancel()
             lines.let_go()
+            memory.forget_unbegun(order)
             changed = bool(work.engine.state.changed)
             now = wizard.services.now()
             memory.changed = Touched(Changed.DONE, order.by, now) if changed else before
@@ -307,7 +309,12 @@ def verify(wizard: PlainWizard) -> StepId | None:
             return None
         secrets = ask_secrets(wizard, plan.secrets) or {}
         again = replace(
-            order, plan=plan, access=wizard.access(), secrets=secrets, run=None, purpose="verify"
+            order,
+            plan=plan,
+            access=wizard.access(),
+            secrets=secrets,
+            run=None,
+            errand=Errand.VERIFY,
         )
         try:
             wizard.wait(_verify(wizard, again))
@@ -316,11 +323,16 @@ def verify(wizard: PlainWizard) -> StepId | None:
 
 
 async def _verify(wizard: PlainWizard, order: Order) -> None:
+    before = wizard.memory.verified
     async with wizard.services.installing(order, _Person(wizard)) as work:
         wizard.memory.verified = work
         work.engine.subscribe(_Lines(wizard, order.plan, asyncio.Lock()))
-        with _stopping(lambda: work.engine.control.stop(by=order.by)):
-            await work.engine.run()
+        try:
+            with _stopping(lambda: work.engine.control.stop(by=order.by)):
+                await work.engine.run()
+        finally:
+            if not work.begun:
+                wizard.memory.verified = before
 
 
 def hand_over(wizard: PlainWizard) -> StepId | None:

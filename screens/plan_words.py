@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from foundation.durations import duration
-from foundation.problems import Problem
+from foundation.problems import ConnectionProblem, Problem
 from installer.gate import NotReady
 from installer.running.state import keys_of
 
@@ -124,7 +124,14 @@ def _spec_lines(name: str, value: object) -> list[str]:
 
 
 def not_ready(against: Sequence[Problem]) -> NotReady:
-    """Everything that stands against beginning, as one problem."""
+    """Everything that stands against beginning, as one problem.
+
+    What preflight found is listed in its own step; what it does not know is all said here.
+    """
+    if not all(isinstance(problem, NotReady | ConnectionProblem) for problem in against):
+        from installer.running.begin import NotBegun
+
+        return NotBegun(against)
     shown = [f"{problem.where}: {problem.cause.rstrip('.')}" for problem in against[:3]]
     rest = len(against) - len(shown)
     if rest:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import Problem
+from installer.running.errand import Errand
 
 if TYPE_CHECKING:
     from foundation.hosts.hostkeys import HostKeyOffer
@@ -157,8 +158,7 @@ class Order:
     """The folder of a run to go on with; None for a new one."""
     take_over: bool = False
     """Whether to take the site from whoever holds it; said knowingly, once."""
-    purpose: str = ""
-    """Keeps runs apart that are no installation: "verify"."""
+    errand: Errand = Errand.INSTALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,11 @@ class Installing:
     run: Run
     expected: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Seconds by (stage, step), from earlier runs."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether it came past its beginning; one that did not left nothing to go on with."""
+        return self.engine.state.started is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from foundation.problems import InputProblem
+from installer.running.errand import Errand
 from screens.step import StepScreen
 from screens.widgets.board import Board
 from screens.widgets.keys import Key, KeyLine
@@ -121,16 +122,24 @@ class VerifyScreen(StepScreen):
         self.say("")
         wanted = {name: self.memory.secrets[name] for name in self.plan.secrets}
         again = replace(
-            order, plan=self.plan, access=self.access, secrets=wanted, run=None, purpose="verify"
+            order,
+            plan=self.plan,
+            access=self.access,
+            secrets=wanted,
+            run=None,
+            errand=Errand.VERIFY,
         )
         self.run_quietly(self._ask(again), group="engine")
 
     async def _ask(self, order: Order) -> None:
+        before = self.memory.verified
         try:
             async with self.services.installing(order, _nobody_asked) as work:
                 self.memory.verified = work
                 await work.engine.run()
         finally:
+            if self.memory.verified is not None and not self.memory.verified.begun:
+                self.memory.verified = before
             self.running = False
             if self.is_mounted:
                 self._draw()

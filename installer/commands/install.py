@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import getpass
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,18 +21,19 @@ from installer.commands.narration import Narration
 from installer.commands.options import (
     add_programs_option,
     ask_secret,
-    narrator,
     read_credentials,
     settle_programs,
 )
 from installer.commands.plan import plan_text, read_plan
 from installer.commands.which_site import add_new_site_options, add_site_options, new_site_file
-from installer.opened_before import first_time, remember
+from installer.opened_before import first_time
+from installer.running.errand import Errand
 
 if TYPE_CHECKING:
     from installer.control import Control
-    from installer.plan import Plan, PlannedStage
+    from installer.plan import Plan
     from installer.run import Engine
+    from installer.running.begin import Occasion
     from installer.runs import Run
     from installer.site import Site
     from installer.solution import Solution
@@ -109,10 +108,9 @@ class Work:
     plan: Plan
     run: Run | None = None
     """The run to go on with; None for a new one."""
-    purpose: str = ""
-    """Keeps runs apart that are no installation: "verify"."""
-    operation: bool = False
-    """Whether it is something done with what is installed, which no preflight stands before."""
+    errand: Errand = Errand.INSTALL
+    operation: str = ""
+    """Which operation, where it is one."""
     again: str = AGAIN
     """The command that goes on where this run is ended early."""
 
@@ -135,27 +133,8 @@ def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None =
             print(said, file=sys.stderr)
     if not dry and work.run is None:
         _review(work.plan, options)
-        remember(work.plan, work.site_file)
-    if not dry and not work.purpose:
-        _verify_bundle(work, options)
     secrets = {} if dry else read_secrets(work.plan, options)
     return int(asyncio.run(_carry(work, options, secrets, dry=dry)))
-
-
-def _verify_bundle(work: Work, options: argparse.Namespace) -> None:
-    """Nothing begins before the plan's bundle is known to be whole and of whom it should be."""
-    plan = work.plan
-    if not plan.supplies:
-        return
-    from installer.supplies import remember_bundle, verify_for
-
-    say = narrator(options)
-    say(f"Verifying {dict(plan.supplies)['bundle']} …")
-    found = verify_for(plan)
-    if found is not None:
-        by = f"signed by {found.signer.name}" if found.signer else "its signature was NOT checked"
-        say(f"The bundle is whole, {by} ({found.seconds:.1f} s).")
-        remember_bundle(work.site, found)
 
 
 def _review(plan: Plan, options: argparse.Namespace) -> None:
@@ -218,74 +197,51 @@ def _listed(value: object) -> list[str]:
 async def _carry(
     work: Work, options: argparse.Namespace, secrets: dict[str, Secret], *, dry: bool
 ) -> int:
-    from foundation.hosts.pool import Pool
-    from installer.gate import look_at, objections, recheck
-    from installer.room import short_of_room
-    from installer.run import Engine
-    from installer.runs import create_run, earlier_seconds, site_key
-    from installer.site import dump_site, resolved
-    from installer.site_lock import Lock
-    from preflight.recorded import facts_text
+    from installer.order import Order
+    from installer.running.begin import NotBegun, begun
 
-    inventory = settle_programs(work.site.inventory(work.site_file.parent), options)
-    by = options.by or getpass.getuser()
-    key = "-".join(filter(None, (site_key(work.site), work.purpose)))
-    with contextlib.ExitStack() as held:
-        lock = None
-        if not dry:
-            # What is installed is not stopped or removed while it is being installed.
-            whose = site_key(work.site) if work.operation else key
-            lock = held.enter_context(Lock(whose, by=by, take_over=options.take_over))
-        async with Pool(
-            inventory,
-            credentials=read_credentials(options),
-            connect_timeout=options.connect_timeout,
-        ) as pool:
-            facts, looked = "", None
-            if work.run is None and not work.operation:
-                looked = time.monotonic()
-                assessment = await look_at(pool, work.site, work.solution)
-                against = objections(assessment) or tuple(await short_of_room(pool, work.plan))
-                if against and not dry:
-                    return _not_ready(against, work.site_file)
-                facts = facts_text([host.seen for host in assessment.hosts])
-            run = work.run or create_run(
-                key,
-                work.plan,
-                site_text=dump_site(resolved(work.site, work.site_file.parent)),
-                facts_text=facts,
-                dry=dry,
-            )
-            print(f"The record of this run is in {run.folder}", file=sys.stderr)
+    order = Order(
+        plan=work.plan,
+        by=options.by or getpass.getuser(),
+        secrets=secrets,
+        until=options.until or "",
+        only=options.only or "",
+        dry=dry,
+        take_over=options.take_over,
+        end_theirs=options.end_theirs,
+    )
+    asker = TerminalAsker(by=options.by, confirmed=options.confirm)
+    control = _told_before(work.plan, options)
+    beginning = begun(order, occasion_of(work, options), asker, control=control, tell=_narrate)
+    try:
+        async with beginning as ready:
+            heed_interrupts(control, again=work.again, asking=lambda: asker.asking)
+            return await _watched(ready.engine, options, ready.run, work.again)
+    except NotBegun as problem:
+        return _not_ready(problem.against, work.site_file)
 
-            async def again(stage: PlannedStage) -> Sequence[Problem]:
-                return await recheck(pool, work.site, work.solution, stage)
 
-            asker = TerminalAsker(by=options.by, confirmed=options.confirm)
-            engine = Engine(
-                work.plan,
-                pool,
-                run,
-                settings=dict(work.plan.settings),
-                secrets=secrets,
-                ask=asker,
-                until=options.until,
-                only=options.only,
-                dry_run=dry,
-                control=_told_before(work.plan, options),
-                lock=lock,
-                recheck=again,
-                looked=looked,
-                expected=earlier_seconds(),
-                by=by,
-                end_theirs=options.end_theirs,
-            )
-            try:
-                heed_interrupts(engine.control, again=work.again, asking=lambda: asker.asking)
-                return await _watched(engine, options, run, work.again)
-            except Refused:
-                run.forget_unbegun()
-                raise
+def occasion_of(work: Work, options: argparse.Namespace) -> Occasion:
+    """Where a command's run is begun, and how its machines are reached."""
+    from installer.running.begin import Occasion
+
+    base = work.site_file.parent
+    return Occasion(
+        site=work.site,
+        base=base,
+        solution=work.solution,
+        inventory=settle_programs(work.site.inventory(base), options),
+        credentials=read_credentials(options),
+        connect_timeout=options.connect_timeout,
+        site_file=work.site_file,
+        run=work.run,
+        errand=work.errand,
+        operation=work.operation,
+    )
+
+
+def _narrate(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _told_before(plan: Plan, options: argparse.Namespace) -> Control:

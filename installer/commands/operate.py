@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.problems import InputProblem
 from installer.commands.install import Work, add_run_options, carry_through
 from installer.commands.which_site import add_site_options, site_file_of
+from installer.running.errand import Errand
 
 if TYPE_CHECKING:
     from installer.plan import Plan
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         options.yes = True
     options.site = file
     again = f"sitewright {options.command}" + (" --with-data" if name.endswith("data") else "")
-    work = Work(site, file, solution, plan, purpose=name, operation=True, again=again)
+    work = Work(site, file, solution, plan, errand=Errand.OPERATE, operation=name, again=again)
     return carry_through(work, options, dry=False)
 
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem, Refused
 from installer.commands.ending import tell_ending
-from installer.commands.install import add_run_options, read_secrets
+from installer.commands.install import Work, add_run_options, occasion_of, read_secrets
 from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
-from installer.commands.options import read_credentials, settle_programs
 from installer.commands.which_site import add_site_options, site_file_of
 from installer.events import Outcome
+from installer.running.errand import Errand
 
 if TYPE_CHECKING:
+    from foundation.secrets import Secret
     from installer.plan import Plan
 
 
@@ -33,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
     from installer.runs import runs_of, site_key
     from installer.site import load_site
+    from installer.solution import load_solution
 
     options.site = site_file_of(options)
     site = load_site(options.site)
@@ -52,47 +54,58 @@ def run(options: argparse.Namespace) -> int:
     only = next((stage.id for stage in plan.stages if stage.id == options.stage), None)
     secrets = read_secrets(plan, options, stage=only) if only else {}
     _say_what_goes(plan, options)
-    inventory = settle_programs(site.inventory(options.site.parent), options)
 
-    async def undo() -> int:
-        from foundation.hosts.pool import Pool
-        from installer.run import Engine
-        from installer.site_lock import Lock
-        from installer.steps.kind import Answer, Question
+    work = Work(
+        site,
+        options.site,
+        load_solution(site.solution or plan.solution),
+        plan,
+        last,
+        errand=Errand.UNDO,
+        again=f"sitewright undo {options.stage}",
+    )
+    return int(asyncio.run(_undo(work, options, secrets, only or "")))
 
-        async def ask(question: Question) -> Answer:
-            raise InputProblem(f"undoing asks nothing: {question.title}")
 
-        by = options.by or getpass.getuser()
-        again = f"sitewright undo {options.stage}"
-        with Lock(site_key(site), by=by, take_over=options.take_over) as lock:
-            async with Pool(
-                inventory,
-                credentials=read_credentials(options),
-                connect_timeout=options.connect_timeout,
-            ) as pool:
-                engine = Engine(
-                    plan, pool, last, settings=dict(plan.settings), secrets=secrets, ask=ask,
-                    only=only, lock=lock, by=by, end_theirs=options.end_theirs,
-                )  # fmt: skip
-                narration = Narration(plan, json_lines=options.json_lines, quiet=options.quiet)
-                engine.subscribe(narration)
-                heed_interrupts(engine.control, again=again)
-                outcome = await engine.undo(options.stage, by=by, reason=options.reason)
-        for failure in engine.failures:
-            print(f"{failure.host}: {failure.problem.cause}")
-        if outcome is Outcome.ALREADY:
-            print(
-                "\nNothing of this stage was done by Sitewright, so that nothing was taken back.",
-                file=sys.stderr,
-            )
-            return ExitCode.DONE
-        if outcome is Outcome.DONE:
-            print("\nNothing was taken back: its steps do not say how.", file=sys.stderr)
-            return ExitCode.STAGE_FAILED
-        return tell_ending(outcome, plan, engine.state, last.folder, dry=False, again=again)
+async def _undo(
+    work: Work, options: argparse.Namespace, secrets: dict[str, Secret], only: str
+) -> int:
+    from installer.order import Order
+    from installer.running.begin import begun
+    from installer.steps.kind import Answer, Question
 
-    return int(asyncio.run(undo()))
+    async def ask(question: Question) -> Answer:
+        raise InputProblem(f"undoing asks nothing: {question.title}")
+
+    by = options.by or getpass.getuser()
+    order = Order(
+        plan=work.plan,
+        by=by,
+        secrets=secrets,
+        only=only,
+        take_over=options.take_over,
+        end_theirs=options.end_theirs,
+    )
+    async with begun(order, occasion_of(work, options), ask) as ready:
+        engine = ready.engine
+        narration = Narration(work.plan, json_lines=options.json_lines, quiet=options.quiet)
+        engine.subscribe(narration)
+        heed_interrupts(engine.control, again=work.again)
+        outcome = await engine.undo(options.stage, by=by, reason=options.reason)
+    for failure in engine.failures:
+        print(f"{failure.host}: {failure.problem.cause}")
+    if outcome is Outcome.ALREADY:
+        print(
+            "\nNothing of this stage was done by Sitewright, so that nothing was taken back.",
+            file=sys.stderr,
+        )
+        return ExitCode.DONE
+    if outcome is Outcome.DONE:
+        print("\nNothing was taken back: its steps do not say how.", file=sys.stderr)
+        return ExitCode.STAGE_FAILED
+    return tell_ending(
+        outcome, work.plan, engine.state, ready.run.folder, dry=False, again=work.again
+    )
 
 
 def _say_what_goes(plan: Plan, options: argparse.Namespace) -> None:

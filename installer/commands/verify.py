@@ -9,6 +9,7 @@ from foundation.problems import InputProblem
 from installer.commands.install import Work, add_run_options, carry_through
 from installer.commands.plan import read_plan
 from installer.commands.which_site import add_site_options, site_file_of
+from installer.running.errand import Errand
 from installer.verification import verification
 
 
@@ -30,7 +31,14 @@ def run(options: argparse.Namespace) -> int:
         )
     options.yes = True
     return carry_through(
-        Work(site, options.site, solution, only, purpose="verify", again="sitewright verify"),
+        Work(
+            site,
+            options.site,
+            solution,
+            only,
+            errand=Errand.VERIFY,
+            again="sitewright verify",
+        ),
         options,
         dry=False,
     )

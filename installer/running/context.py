@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import inspect
 import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from foundation.hosts.connection import Become, Completed, Connection
 from foundation.hosts.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
@@ -72,6 +71,8 @@ class Jobs(Protocol):
 
     async def forget(self, connection: Connection, job_id: str) -> None: ...
 
+    async def durable_kind(self, connection: Connection) -> str: ...
+
 
 @dataclass(slots=True)
 class Shared:
@@ -87,7 +88,6 @@ class Shared:
     jobs: Jobs
     asker: Asker
     reaches: Callable[[Host], Reach]
-    durable_kind: Callable[[Connection], Any]
     inventory: Inventory | None = None
     """How every machine of the site is reached, for programs that reach them themselves."""
     locks: MachineLocks | None = None
@@ -327,11 +327,9 @@ class Context:
             durable = (
                 "detached"
                 if self._become is Become.LOGIN
-                else self._shared.durable_kind(connection)
+                else await self._shared.jobs.durable_kind(connection)
             )
-            if inspect.isawaitable(durable):
-                durable = await durable
-            known.update(boot_id=status.boot_id, durable=str(durable))
+            known.update(boot_id=status.boot_id, durable=durable)
         return known["boot_id"], known["durable"]
 
     async def _follow_to_end(

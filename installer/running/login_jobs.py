@@ -85,3 +85,7 @@ class LoginJobs:
     async def forget(self, connection: Connection, job_id: str) -> None:
         """See foundation.hosts.jobs.forget."""
         await jobs.forget(connection, job_id, become=Become.LOGIN)
+
+    async def durable_kind(self, connection: Connection) -> str:
+        """See foundation.hosts.jobs.durable_kind."""
+        return await jobs.durable_kind(connection, become=Become.LOGIN)

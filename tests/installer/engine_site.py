@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import Refused
-from foundation.secrets import Secret
 from installer.events import Event, Kind
+from installer.order import Order, Tools
 from installer.plan import Plan, PlannedStage, PlannedStep
 from installer.run import Engine
 from installer.runs import Run, create_run
@@ -120,19 +120,17 @@ def engine(
     pool: Any = None,
     watch: Callable[[Sequence[Event]], None] | None = None,
     ask: Any = nobody,
-    secrets: Mapping[str, Secret] | None = None,
+    dry_run: bool = False,
     **more: Any,
 ) -> Engine:
-    """An engine over this machine (or a pool), watched."""
-    built = Engine(
-        made,
-        pool or Pool(Inventory((LOCAL,))),
-        run or new_run(made),
-        settings={},
-        secrets=secrets or {},
+    """An engine over this machine (or a pool), watched; `more` is for the order or the tools."""
+    of_tools = {field.name for field in fields(Tools)} & more.keys()
+    tools = Tools(
+        machines=pool or Pool(Inventory((LOCAL,))),
         ask=ask,
-        **more,
+        **{name: more.pop(name) for name in of_tools},
     )
+    built = Engine(Order(plan=made, dry=dry_run, **more), run or new_run(made), tools)
     if watch is not None:
         built.subscribe(watch)
     return built

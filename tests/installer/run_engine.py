@@ -29,6 +29,7 @@ from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import Refused
 from installer.events import Event
+from installer.order import Order, Tools
 from installer.run import Engine
 from installer.runs import open_run
 from installer.site_lock import Lock
@@ -122,10 +123,9 @@ async def _main(folder: Path, told: dict[str, Any]) -> None:
     async with contextlib.AsyncExitStack() as held:
         lock = held.enter_context(Lock(run.site_key, by=by, take_over=take_over)) if by else None
         pool = await held.enter_async_context(Pool(inventory_of(told)))
-        engine = Engine(
-            run.plan(), pool, run, settings={}, secrets={}, ask=_nobody, lock=lock,
-            jobs=DyingJobs(place.get("call", ""), place.get("step", "")),
-        )  # fmt: skip
+        dying = DyingJobs(place.get("call", ""), place.get("step", ""))
+        tools = Tools(machines=pool, ask=_nobody, lock=lock, jobs=dying)
+        engine = Engine(Order(plan=run.plan()), run, tools)
         engine.subscribe(watch)
         try:
             outcome = await engine.run()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.paths import data_folder
+from foundation.paths import data_folder, write_private
 from foundation.problems import InputProblem
 from installer.events import Event, Json, Kind
 from installer.journal import Journal
@@ -27,6 +27,7 @@ from installer.runs import (
     open_run,
     runs_of,
     site_key,
+    sweep_unbegun,
 )
 from installer.site import Site, SiteHost
 from installer.site_lock import Holder, Lock, Locked, holder_of
@@ -43,6 +44,11 @@ def finished(run: Run, stage: str, name: str, host: str, seconds: float = 2.0) -
         journal.append(Event(Kind.STEP_FINISHED, 2.0, *key, data))
 
 
+def begin(run: Run) -> None:
+    with Journal(run.journal) as journal:
+        journal.append(Event(Kind.RUN_STARTED, 1.0, data={"run": run.id}))
+
+
 def test_a_run_folder_is_private_and_holds_what_it_starts_from() -> None:
     run = create_run("site", PLAN, site_text="solution: x\n", facts_text="{}")
     assert run.folder.is_relative_to(data_folder())
@@ -55,12 +61,51 @@ def test_a_run_folder_is_private_and_holds_what_it_starts_from() -> None:
 
 
 def test_a_run_that_was_refused_before_it_began_leaves_no_folder() -> None:
-    run, begun = create_run("site", PLAN), create_run("site", PLAN)
-    begun.journal.write_bytes(b"{}\n")
-    for one in (run, begun):
+    run, noted, broken, begun = (create_run("site", PLAN) for _ in range(4))
+    with Journal(noted.journal) as journal:
+        journal.append(Event(Kind.NOTE, 1.0, data={"text": "A lock was left behind."}))
+    broken.journal.write_bytes(b"{}\n")
+    begin(begun)
+    assert set(runs_of("site")) == {broken, begun}  # what cannot be read may have begun
+    for one in (run, noted, broken, begun):
         one.forget_unbegun()
     assert not run.folder.exists()
+    assert not noted.folder.exists()
+    assert broken.folder.exists()
     assert begun.folder.exists()
+
+
+def test_a_run_whose_journal_was_lost_stays_a_run() -> None:
+    """Only the mark of its making says that a run never began; a lost journal is told."""
+    run = create_run("site", PLAN)
+    run.note_begun()
+    assert latest_run("site") == run
+
+
+def test_what_was_killed_in_its_beginning_is_swept() -> None:
+    killed, dry, begun = (create_run("site", PLAN, dry=dry) for dry in (False, True, False))
+    begin(begun)
+    sweep_unbegun("site")
+    assert not killed.folder.exists()
+    assert dry.folder.exists()
+    assert runs_of("site") == (begun,)
+
+
+@pytest.mark.parametrize("at", ["facts.json", "plan.json"])
+def test_a_folder_that_cannot_be_filled_goes_again(
+    at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full in the middle leaves nothing of the run."""
+
+    def write(path: Path, text: str) -> None:
+        if path.name == at:
+            raise OSError(28, "No space left on device", str(path))
+        write_private(path, text)
+
+    monkeypatch.setattr("installer.runs.write_private", write)
+    with pytest.raises(OSError, match="No space"):
+        create_run("site", PLAN, facts_text="{}")
+    assert list((data_folder() / "runs" / "site").iterdir()) == []
 
 
 def test_a_plan_that_was_changed_by_hand_is_told_in_words() -> None:
@@ -79,6 +124,8 @@ def test_the_latest_run_is_found_and_dry_runs_are_passed_over() -> None:
     assert latest_run("site") is None
     assert runs_of("nothing") == ()
     first = create_run("site", PLAN)
+    assert latest_run("site") is None  # it has not begun
+    begin(first)
     create_run("site", PLAN, dry=True)
     assert latest_run("site") == first
     assert len(runs_of("site", dry=True)) == 2

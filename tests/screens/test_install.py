@@ -9,9 +9,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from foundation.problems import Refused
 from installer.events import Kind, Outcome
 from installer.journal import read, verify
-from installer.runs import open_run
+from installer.run import Engine
+from installer.runs import all_sites, open_run
 from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.ask_person import QuestionScreen, SkipScreen, SureScreen
@@ -231,6 +233,33 @@ async def test_a_plan_is_refused_where_preflight_says_not_ready(
 
 
 # ---- install
+
+
+@needs_root
+async def test_a_start_that_the_engine_refuses_leaves_no_run_and_g_begins_anew(
+    app: SitewrightApp, hermetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Helm is missing on the control host: what was refused is no latest run."""
+    (hermetic / "mended").touch()
+    ready, refusals = Engine._programs_ready, [Refused("there is no Helm", where="control")]
+
+    async def once(engine: Engine) -> list[str]:
+        if refusals:
+            raise refusals.pop()
+        return await ready(engine)
+
+    monkeypatch.setattr(Engine, "_programs_ready", once)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_plan(pilot)
+        screen = await begin(pilot)
+        await shows(pilot, "there is no Helm", "It was not begun this time")
+        assert all_sites() == ()
+        assert headline(pilot) == "Nothing has been changed on any machine"
+        await pilot.press("g")
+        await agree(pilot)
+        await until(pilot, lambda: not screen.running)
+        assert screen.outcome is Outcome.DONE
+    assert len(all_sites()) == 1
 
 
 @needs_root

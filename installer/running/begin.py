@@ -1,0 +1,271 @@
+"""Begin: the one beginning of a run, for everybody who begins one.
+
+The wizard, each command, and what begins a run with nobody at the keyboard come through here: the
+bundle is verified, the site locked, its machines looked at, room asked for, the run's folder made
+and the engine built. Whatever comes in between, what was not begun leaves nothing behind: no lock,
+no connection, no folder, and no run that would be the site's latest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from foundation.hosts.connection import Credentials
+from foundation.hosts.model import Inventory
+from foundation.hosts.pool import Pool
+from foundation.paths import ABOUT_FILES, file_problem
+from foundation.problems import ConnectionProblem, ExitCode, Problem
+from installer.control import Control
+from installer.gate import NotReady, look_at, objections, recheck
+from installer.opened_before import remember
+from installer.order import Order, Tools
+from installer.record_check import check_record
+from installer.room import short_of_room
+from installer.run import Engine
+from installer.running.errand import Errand
+from installer.runs import Run, create_run, earlier_seconds, site_key, sweep_unbegun
+from installer.site import dump_site, resolved
+from installer.site_lock import Lock
+from installer.supplies import remember_bundle, verify_for
+from preflight.recorded import facts_text
+
+if TYPE_CHECKING:
+    from bundles.verify import Verified
+    from installer.plan import PlannedStage
+    from installer.site import Site
+    from installer.solution import Solution
+    from installer.steps.kind import Asker
+
+CONNECT_TIMEOUT: Final = 15.0
+
+
+class _GivenUp(Exception):
+    """Nobody waits for the bundle's verification any more."""
+
+
+class NotBegun(NotReady):
+    """Everything that stands against beginning, as one problem; each is in `against`."""
+
+    def __init__(self, against: Sequence[Problem]) -> None:
+        self.against = tuple(against)
+        remedies = dict.fromkeys(problem.remedy for problem in against if problem.remedy)
+        places: dict[str, list[str]] = {}
+        for one in against:
+            places.setdefault(one.cause.rstrip("."), []).append(one.where or "the site")
+        super().__init__(
+            "; ".join(f"{', '.join(where)}: {cause}" for cause, where in places.items()),
+            where=f"{len(against)} objection{'s' * (len(against) != 1)}",
+            remedy=" ".join(remedies),
+        )
+
+
+class NotReached(NotBegun):
+    """The same, where a machine was not reached, or is not trusted."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Where a run is begun, and what for."""
+
+    site: Site
+    base: Path
+    """The folder that paths in the site are relative to."""
+    solution: Solution
+    inventory: Inventory
+    credentials: Credentials = field(default_factory=Credentials)
+    connect_timeout: float = CONNECT_TIMEOUT
+    site_file: Path | None = None
+    """Where the answers stand; None where they are in no file that was opened."""
+    run: Run | None = None
+    """The run to go on with; None for a new one."""
+    errand: Errand = Errand.INSTALL
+    operation: str = ""
+    """Which operation; it has runs of its own."""
+
+    @property
+    def key(self) -> str:
+        """The folder of its runs."""
+        if self.run is not None:
+            return self.run.site_key
+        of = self.operation if self.errand is Errand.OPERATE else ""
+        of = self.errand.value if self.errand is Errand.VERIFY else of
+        return "-".join(filter(None, (site_key(self.site), of)))
+
+    @property
+    def locks(self) -> str:
+        """Whose lock it takes: what is installed is not stopped while it is being installed."""
+        return site_key(self.site) if self.errand is Errand.OPERATE else self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that is ready to go."""
+
+    engine: Engine
+    run: Run
+    expected: Mapping[tuple[str, str], float]
+    """Seconds by (stage, step), from earlier runs."""
+
+
+def _nothing(text: str) -> None:
+    """Nobody is there to be told."""
+
+
+@contextlib.asynccontextmanager
+async def begun(
+    order: Order,
+    occasion: Occasion,
+    ask: Asker,
+    *,
+    control: Control | None = None,
+    tell: Callable[[str], None] = _nothing,
+) -> AsyncIterator[Begun]:
+    """Everything that a run needs, for the time of the block, and an engine that is ready to go.
+
+    `tell` gets sentences on the way. Raises Problem: NotBegun with all that stands against it,
+    Locked, BundleProblem, FileProblem.
+    """
+    async with contextlib.AsyncExitStack() as held:
+        try:
+            work = await _Beginning(order, occasion, ask, control or Control(), tell).begin(held)
+        except OSError as error:
+            if error.filename is None and error.errno not in ABOUT_FILES:
+                raise
+            raise file_problem(error) from error
+        yield work
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    order: Order
+    occasion: Occasion
+    ask: Asker
+    control: Control
+    tell: Callable[[str], None]
+
+    async def begin(self, held: contextlib.AsyncExitStack) -> Begun:
+        """Each step after the one before; what it holds is given to `held` at once."""
+        order, occasion = self.order, self.occasion
+        found = await self.verified()
+        lock = self.locked(held)
+        pool = await held.enter_async_context(
+            Pool(
+                occasion.inventory,
+                credentials=occasion.credentials,
+                connect_timeout=occasion.connect_timeout,
+            )
+        )
+        facts, looked = await self.looked(pool)
+        run = occasion.run or await self.new_run(facts, held)
+        expected = await asyncio.to_thread(earlier_seconds)
+
+        async def again(stage: PlannedStage) -> Sequence[Problem]:
+            return await recheck(pool, occasion.site, occasion.solution, stage)
+
+        tools = Tools(
+            machines=pool,
+            ask=self.ask,
+            control=self.control,
+            lock=lock,
+            recheck=again,
+            looked=looked,
+            expected=expected,
+            begun=lambda: self.noted(found),
+        )
+        return Begun(Engine(order, run, tools), run, expected)
+
+    async def verified(self) -> Verified | None:
+        """Nothing of a bundle is used before every byte of it was verified."""
+        plan = self.order.plan
+        if self.occasion.errand is not Errand.INSTALL or self.order.dry or not plan.supplies:
+            return None
+        self.tell(f"Verifying {dict(plan.supplies)['bundle']} …")
+        given_up = threading.Event()
+
+        def heed(_done: int, _all: int) -> None:
+            if given_up.is_set():
+                raise _GivenUp
+
+        try:
+            found = await asyncio.to_thread(verify_for, plan, progress=heed)
+        finally:
+            given_up.set()  # the thread of who waits no more ends too
+        if found is not None:
+            by = (
+                f"signed by {found.signer.name}"
+                if found.signer
+                else "its signature was NOT checked"
+            )
+            self.tell(f"The bundle is whole, {by} ({found.seconds:.1f} s).")
+        return found
+
+    def locked(self, held: contextlib.AsyncExitStack) -> Lock | None:
+        """The site is ours, and what an earlier beginning left behind is gone; raises Locked."""
+        if self.order.dry:
+            return None
+        occasion = self.occasion
+        lock = Lock(occasion.locks, by=self.order.by, take_over=self.order.take_over)
+        held.enter_context(lock)
+        sweep_unbegun(occasion.key)
+        if occasion.run is not None:
+            check_record(occasion.run)
+        return lock
+
+    async def looked(self, pool: Pool) -> tuple[str, float | None]:
+        """The machines' facts, and when they were good to begin on; raises NotBegun.
+
+        What asks and changes nothing needs machines that answer, and no more.
+        """
+        order, occasion = self.order, self.occasion
+        if occasion.run is not None or occasion.errand not in (Errand.INSTALL, Errand.VERIFY):
+            return "", None
+        looked = time.monotonic()
+        assessment = await look_at(pool, occasion.site, occasion.solution)
+        against = objections(assessment)
+        if occasion.errand is Errand.VERIFY:
+            against = tuple(one for one in against if isinstance(one, ConnectionProblem))
+        elif not against:
+            against = tuple(await short_of_room(pool, order.plan))
+        if against and not order.dry:
+            away = any(problem.exit_code is ExitCode.UNREACHABLE for problem in against)
+            raise (NotReached if away else NotBegun)(against)
+        for problem in against:
+            self.tell(f"It would not be begun: {problem.where}: {problem.sentence}")
+        return facts_text([host.seen for host in assessment.hosts]), looked
+
+    async def new_run(self, facts: str, held: contextlib.AsyncExitStack) -> Run:
+        """The folder of a new run, which goes again unless the run begins."""
+        occasion = self.occasion
+        text = dump_site(resolved(occasion.site, occasion.base))
+        run = create_run(
+            occasion.key, self.order.plan, site_text=text, facts_text=facts, dry=self.order.dry
+        )
+        held.callback(run.forget_unbegun)
+        self.tell(f"The record of this run is in {run.folder}")
+        return run
+
+    def noted(self, found: Verified | None) -> list[str]:
+        """What is remembered of the site once the run has begun; sentences on what could not be."""
+        order, occasion = self.order, self.occasion
+        if order.dry:
+            return []
+        if occasion.errand is Errand.INSTALL:
+            remember(order.plan, occasion.site_file)
+        if found is None:
+            return []
+        try:
+            remember_bundle(occasion.site, found)
+        except OSError as error:
+            what = error.strerror or error
+            text = f"Which bundle this site has now could not be noted here ({what}): an older "
+            return [f"{text}one will not be known as older."]
+        return []
