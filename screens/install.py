@@ -135,6 +135,8 @@ class InstallScreen(LeverScreen):
         self.view.flush()
         if work is None:
             self.view.say_far("It was not begun this time; the reason stands below.")
+            self.log_panel.folder = None if order is None else order.run
+            self.draw_place()
         else:
             folder = shown_path(work.run.folder)
             words = f"The record of the installation: {folder}"

@@ -252,8 +252,9 @@ async def test_a_start_that_the_engine_refuses_leaves_no_run_and_g_begins_anew(
     async with app.run_test(size=SMALL) as pilot:
         await to_plan(pilot)
         screen = await begin(pilot)
-        await shows(pilot, "there is no Helm", "It was not begun this time")
+        await shows(pilot, "There is no Helm", "It was not begun this time")
         assert all_sites() == ()
+        assert screen.log_panel.folder is None
         assert headline(pilot) == "Nothing has been changed on any machine"
         await pilot.press("g")
         await agree(pilot)
