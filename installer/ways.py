@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from foundation.hosts.model import Host, Inventory
-from foundation.hosts.ssh_files import NO_CONSEQUENCE, Line, programs_in, read_lines
+from foundation.hosts.ssh_directives import NO_CONSEQUENCE
+from foundation.hosts.ssh_files import Line, programs_in, read_lines
 from foundation.problems import InputProblem
 from installer.site import Site
 
@@ -70,7 +71,9 @@ def _of_config(inventory: Inventory) -> list[str]:
 
 
 def _tells(line: Line) -> bool:
-    return line.number > 0 and line.keyword not in NO_CONSEQUENCE
+    return line.number > 0 and (
+        line.keyword in ("host", "match") or line.keyword not in NO_CONSEQUENCE
+    )
 
 
 def _shown(text: str) -> str:

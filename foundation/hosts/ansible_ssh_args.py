@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from foundation.hosts.ssh_files import NO_CONSEQUENCE
+from foundation.hosts.ssh_directives import NO_CONSEQUENCE, note_on
 
 _HONOURED: Final = frozenset(
     (
-        "certificatefile", "ciphers", "connecttimeout", "hostkeyalgorithms", "hostkeyalias",
-        "hostname", "identitiesonly", "identityagent", "identityfile", "kexalgorithms", "macs",
-        "port", "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes", "user",
+        "addressfamily", "bindaddress", "certificatefile", "ciphers", "connecttimeout",
+        "hostkeyalgorithms", "hostkeyalias", "hostname", "identitiesonly", "identityagent",
+        "identityfile", "kbdinteractiveauthentication", "kexalgorithms", "macs",
+        "passwordauthentication", "port", "preferredauthentications", "pubkeyacceptedalgorithms",
+        "pubkeyacceptedkeytypes", "pubkeyauthentication", "revokedhostkeys",
+        "serveraliveinterval", "user",
     )
 )  # fmt: skip
 _VERIFYING: Final = frozenset(
@@ -25,7 +28,12 @@ _VERIFYING: Final = frozenset(
 )  # fmt: skip
 _FLAGS: Final = "AaCkKnqTtvxXYyMN"
 """Flags without a value, of no consequence here."""
-_WITH_VALUE: Final = {"i": "IdentityFile", "l": "User", "p": "Port", "c": "Ciphers", "m": "MACs"}
+_FAMILIES: Final = {"4": "inet", "6": "inet6"}
+_NOTED: Final = frozenset(("checkhostip", "hostbasedauthentication", "verifyhostkeydns"))
+"""Options that are told and not honoured; further ones of that kind are refused."""
+_WITH_VALUE: Final = {
+    "b": "BindAddress", "i": "IdentityFile", "l": "User", "p": "Port", "c": "Ciphers", "m": "MACs",
+}  # fmt: skip
 _NOTHING: Final = ("", "none")
 
 VERIFIED: Final = "host keys are verified all the same: confirm them with `sitewright trust`"
@@ -61,7 +69,9 @@ def read(text: str, told: SshWords, refuse: Refuse) -> None:
         letter, rest = word[1], word[2:]
         if letter in _FLAGS and not rest.strip(_FLAGS):
             continue
-        if letter in "oJilpcm":
+        if letter in _FAMILIES and not rest.strip(_FLAGS + "46"):
+            _option(f"AddressFamily={_FAMILIES[letter]}", told, refuse)
+        elif letter in "oJbilpcm":
             value = rest or (words.pop(0) if words else "")
             if not value:
                 raise refuse(f'"-{letter}" has no value', "")
@@ -95,7 +105,10 @@ def _option(text: str, told: SshWords, refuse: Refuse) -> None:
             told.notes.append(f"{found[1]}={value[:60]}: {VERIFIED}")
     elif key in _HONOURED:
         told.options.append(f"{found[1]}={value}")
-    elif key not in NO_CONSEQUENCE:
+    elif key in _NOTED:
+        if note := note_on(key, value):
+            told.notes.append(note.replace(" of the ssh config", ""))
+    elif key not in NO_CONSEQUENCE or key in ("host", "match", "ignoreunknown"):
         raise refuse(
             f'the option "{found[1]}" of ssh is one that Sitewright does not go by',
             "Take it out, or give an ssh config that says the same with --ssh-config.",

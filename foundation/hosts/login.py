@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ class Attempt:
     password_sent: bool = False
     password_expired: bool = False
     left_out: list[str] = field(default_factory=list)
+    not_tried: list[str] = field(default_factory=list)
+    """Ways to log in that the ssh config keeps us from."""
     program_said: str = ""
     """What the ProxyCommand wrote to its standard error, where the login failed."""
 
@@ -281,7 +284,9 @@ async def open_connection(
     """
     settings = target.settings
     timeout = settings.connect_timeout or timeout
-    options = _algorithms(target)
+    options = {**_algorithms(target), **_ways_in(target, attempt, password)}
+    if tunnel is None and target.proxy_command is None:
+        options |= _from_here(target)
     options["server_host_key_algs"] = (
         [only] if only is not None else host_key_algorithms(known, settings.host_key_algorithms)
     )
@@ -309,6 +314,54 @@ async def open_connection(
                 connect_timeout=None,
                 **options,
             )
+
+
+_OURS: Final = ("publickey", "keyboard-interactive", "password")
+_FAMILIES: Final = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+
+
+def _from_here(target: Target) -> dict[str, Any]:
+    """The addresses that a direct connection leaves from and goes to, as the ssh config says."""
+    settings = target.settings
+    options: dict[str, Any] = {}
+    if settings.address_family in _FAMILIES:
+        options["family"] = _FAMILIES[settings.address_family]
+    if settings.bind_address:
+        options["local_addr"] = (settings.bind_address, 0)
+    return options
+
+
+def _ways_in(target: Target, attempt: Attempt, password: Secret | None) -> dict[str, Any]:
+    """The ways to log in that the ssh config leaves; raises InputProblem where it leaves none."""
+    settings = target.settings
+    options: dict[str, Any] = {}
+    if settings.alive_interval is not None and settings.alive_interval < KEEPALIVE_SECONDS:
+        options["keepalive_interval"] = settings.alive_interval
+    if settings.methods is None:
+        return options
+    methods = [method for method in settings.methods if method in _OURS]
+    if not methods:
+        raise InputProblem(
+            "the ssh config leaves no way to log in that Sitewright has: "
+            + (", ".join(settings.methods)[:200] or "all are turned off"),
+            where=target.where,
+            remedy="Allow one of publickey, keyboard-interactive and password for this machine "
+            "(PreferredAuthentications, PubkeyAuthentication, PasswordAuthentication).",
+        )
+    if password is not None and not {"password", "keyboard-interactive"} & set(methods):
+        attempt.not_tried.append(
+            "the password (the ssh config allows only " + ", ".join(methods) + ")"
+        )
+    if "publickey" not in methods:
+        attempt.not_tried.append("keys (the ssh config allows only " + ", ".join(methods) + ")")
+    options["preferred_auth"] = methods
+    for option, method in (
+        ("public_key_auth", "publickey"),
+        ("kbdint_auth", "keyboard-interactive"),
+        ("password_auth", "password"),
+    ):
+        options[option] = method in methods
+    return options
 
 
 @contextmanager

@@ -7,13 +7,14 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha1
 from pathlib import Path
 from typing import Final
 
+from foundation.hosts.ssh_directives import UNTAKEN, notes_on
 from foundation.isolation import NOWHERE, environment
 from foundation.problems import InputProblem
 
@@ -44,6 +45,15 @@ class Settings:
     user_known_hosts: tuple[str, ...] | None = None
     global_known_hosts: tuple[str, ...] | None = None
     connect_timeout: int | None = None
+    address_family: str = ""
+    """"inet" or "inet6" where only one is to be used."""
+    bind_address: str | None = None
+    methods: tuple[str, ...] | None = None
+    """The ways to log in that may be tried, in their order; None leaves them to us."""
+    alive_interval: int | None = None
+    """Seconds, where the configuration asks more often than we do."""
+    revoked_host_keys: tuple[str, ...] = ()
+    """Files of host keys that nobody may show."""
     notes: tuple[str, ...] = ()
     """What could not be judged, as sentences."""
 
@@ -106,11 +116,52 @@ def ask(
         user_known_hosts=_files(values, "userknownhostsfile"),
         global_known_hosts=_files(values, "globalknownhostsfile"),
         connect_timeout=_seconds(_one(values, "connecttimeout")),
+        address_family=_one(values, "addressfamily") or "",
+        bind_address=_unless_none(_one(values, "bindaddress")),
+        methods=methods_of(
+            {key: _one(told, key) for key in (*SWITCHES, "preferredauthentications")}
+        ),
+        alive_interval=_seconds(_one(values, "serveraliveinterval")),
+        revoked_host_keys=_files(values, "revokedhostkeys") or (),
+        notes=notes_on({k: v for k, v in values.items() if k not in ("host", "hostname")}),
     )
-    if _unless_none(_one(values, "knownhostscommand")):
-        note = "KnownHostsCommand of the ssh config is not run: host keys come from files alone"
-        settings = replace(settings, notes=(note,))
+    refuse_what_forbids(values, address)
     return expanded(settings, address)
+
+
+SWITCHES: Final = {
+    "pubkeyauthentication": "publickey",
+    "kbdinteractiveauthentication": "keyboard-interactive",
+    "passwordauthentication": "password",
+}
+"""Directives that turn a way to log in off, in the order in which OpenSSH tries them."""
+
+
+def methods_of(said: Mapping[str, str | None]) -> tuple[str, ...] | None:
+    """The ways to log in that a configuration leaves, None where it leaves them all."""
+    off = {
+        method
+        for directive, method in SWITCHES.items()
+        if (said.get(directive) or "yes").lower() in ("no", "false")
+    }
+    preferred = said.get("preferredauthentications")
+    if not off and not preferred:
+        return None
+    listed = [word.strip() for word in preferred.split(",")] if preferred else SWITCHES.values()
+    return tuple(method for method in listed if method not in off)
+
+
+def refuse_what_forbids(said: Mapping[str, Sequence[str]], address: str) -> None:
+    """Raise InputProblem for a directive by which nobody is to connect."""
+    for keyword, untaken in UNTAKEN.items():
+        value = _one(said, keyword) or "no"
+        beside = _unless_none(_one(said, untaken.refused_with))
+        if value.lower() not in untaken.off and beside is not None:
+            raise InputProblem(
+                f"{untaken.spelled} {value[:200]} stands in the ssh config: {untaken.sentence}",
+                where=address,
+                remedy="Ask who wrote that line why, before it is taken out.",
+            )
 
 
 def _asked(
@@ -158,7 +209,7 @@ def _usual() -> Mapping[str, list[str]]:
     return {key: value for key, value in told.items() if key not in ("host", "hostname")}
 
 
-def _one(told: Mapping[str, list[str]], key: str) -> str | None:
+def _one(told: Mapping[str, Sequence[str]], key: str) -> str | None:
     return told[key][0] if told.get(key) else None
 
 
@@ -204,6 +255,7 @@ def expanded(settings: Settings, original: str) -> Settings:
         user_known_hosts=None
         if settings.user_known_hosts is None
         else tuple(file(name) for name in settings.user_known_hosts),
+        revoked_host_keys=tuple(file(name) for name in settings.revoked_host_keys),
     )
 
 

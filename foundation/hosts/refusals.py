@@ -139,6 +139,13 @@ def _system(error: OSError, target: Target, attempt: Attempt) -> ConnectionProbl
             where=where,
             remedy=f"Check the network and the way there: ip route get {target.address}",
         )
+    if errno.EADDRNOTAVAIL in numbers and target.settings.bind_address:
+        return Unreachable(
+            f"this machine has no address {target.settings.bind_address}, from which the ssh "
+            "config would have it connect (BindAddress)",
+            where=where,
+            remedy="See which it has: ip -brief address; correct or take out BindAddress.",
+        )
     if errno.ETIMEDOUT in numbers:
         return ConnectTimeout(
             f"nothing came back from {target.endpoint}: the machine is off, the address is wrong, "
@@ -329,6 +336,10 @@ def _removal(place: str, target: Target) -> str:
     return f"ssh-keygen -R '{name}' -f '{place.rpartition(' line ')[0]}'"
 
 
+_NOT_OURS: Final = frozenset(("gssapi-with-mic", "gssapi-keyex", "hostbased"))
+"""Ways to log in that a server may offer and that Sitewright does not have."""
+
+
 def _login(target: Target, attempt: Attempt, told: str) -> LoginRefused:
     if attempt.password_expired:
         return LoginRefused(
@@ -340,7 +351,10 @@ def _login(target: Target, attempt: Attempt, told: str) -> LoginRefused:
     if attempt.password_sent:
         tried.append("the password")
     methods = ", ".join(sorted(attempt.methods)) or "none that Sitewright can use"
-    left_out = f"; left out: {'; '.join(attempt.left_out)}" if attempt.left_out else ""
+    kept = [*attempt.left_out, *attempt.not_tried]
+    left_out = f"; left out: {'; '.join(kept)}" if kept else ""
+    if foreign := attempt.methods & _NOT_OURS:
+        left_out += f"; Sitewright has no login by {', '.join(sorted(foreign))}"
     what = f"tried: {', '.join(tried[:8])}" if tried else "there was nothing to try"
     if len(tried) > 8:
         what += f" and {len(tried) - 8} more"

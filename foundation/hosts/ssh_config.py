@@ -19,7 +19,8 @@ from foundation.hosts.allowed import require_allowed
 from foundation.hosts.inventory import split_endpoint
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh import Settings
-from foundation.hosts.ssh_files import NO_CONSEQUENCE, Line, home_in_passwd, read_lines
+from foundation.hosts.ssh_directives import NO_CONSEQUENCE
+from foundation.hosts.ssh_files import Line, home_in_passwd, read_lines
 from foundation.problems import InputProblem
 
 _AT_ONCE: Final = 4
@@ -113,7 +114,7 @@ def _worth_asking(config: Config) -> Config | None:
 
     A directive that nobody knows is asked about too: OpenSSH says that it is none.
     """
-    plain = {"host", "stricthostkeychecking", *NO_CONSEQUENCE}
+    plain = NO_CONSEQUENCE - {"match", "ignoreunknown"}
     return None if all(line.keyword in plain for line in config.lines) else config
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from foundation.hosts.ssh_directives import KNOWN
 from foundation.problems import InputProblem
 
 _SIZE_LIMIT: Final = 1024 * 1024
@@ -37,34 +38,6 @@ _RUN: Final = {
     "xauthlocation": "none",
 }
 """Directives that start a program or load a library here, with the word that turns each off."""
-
-
-OF_A_LOGIN: Final = frozenset(
-    (
-        "addressfamily", "bindaddress", "bindinterface", "canonicaldomains",
-        "canonicalizehostname", "certificatefile", "ciphers", "connecttimeout",
-        "globalknownhostsfile", "hostkeyalgorithms", "hostkeyalias", "hostname",
-        "identitiesonly", "identityagent", "identityfile", "include", "kexalgorithms",
-        "knownhostscommand", "macs", "port", "proxycommand", "proxyjump",
-        "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes", "tag", "user",
-        "userknownhostsfile",
-    )
-)  # fmt: skip
-"""Directives that a login depends on."""
-NO_CONSEQUENCE: Final = frozenset(
-    (
-        "addkeystoagent", "batchmode", "checkhostip", "compression", "connectionattempts",
-        "controlmaster", "controlpath", "controlpersist", "enableescapecommandline", "escapechar",
-        "exitonforwardfailure", "forwardagent", "forwardx11", "forwardx11trusted",
-        "gssapiauthentication", "gssapidelegatecredentials", "hashknownhosts",
-        "hostbasedauthentication", "ipqos", "kbdinteractiveauthentication", "loglevel",
-        "numberofpasswordprompts", "passwordauthentication", "preferredauthentications",
-        "pubkeyauthentication", "rekeylimit", "requesttty", "sendenv", "serveralivecountmax",
-        "serveraliveinterval", "setenv", "stdinnull", "tcpkeepalive", "updatehostkeys",
-        "verifyhostkeydns", "visualhostkey",
-    )
-)  # fmt: skip
-"""How a connection is kept or shared, or which of our own ways to log in OpenSSH would try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +211,7 @@ def programs_in(lines: Sequence[Line]) -> tuple[Program, ...]:
 
 
 _QUOTING = re.compile(r"""["'\\]""")
-_HARMLESS: Final = frozenset(
-    ("host", "match", "ignoreunknown", "stricthostkeychecking", *_RUN, *OF_A_LOGIN, *NO_CONSEQUENCE)
-)
+_HARMLESS: Final = KNOWN
 """Directives that start nothing, and those that are looked at one by one."""
 
 

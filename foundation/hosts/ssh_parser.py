@@ -7,16 +7,18 @@ a directive that it cannot take.
 from __future__ import annotations
 
 import re
+import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from asyncssh.config import ConfigParseError, SSHClientConfig
 
 from foundation.hosts.model import Host
-from foundation.hosts.openssh import Settings, expanded
-from foundation.hosts.ssh_files import OF_A_LOGIN, Line
+from foundation.hosts.openssh import Settings, expanded, methods_of, refuse_what_forbids
+from foundation.hosts.ssh_directives import NO_CONSEQUENCE, OF_A_LOGIN, UNTAKEN, notes_on
+from foundation.hosts.ssh_files import Line
 from foundation.problems import InputProblem
 
 _KNOWN: Final = frozenset(
@@ -28,10 +30,32 @@ _UNSET: Final = object()
 _LINE = re.compile(r"line (\d+): (.*)")
 
 
+_SAID: Final = "said"
+
+
+def _note_down(config: Any, keyword: str, words: list[str]) -> None:
+    """Keep what a directive says that asyncssh does not take; the first of its kind counts."""
+    config._options.setdefault(_SAID, {}).setdefault(keyword, " ".join(words))
+    words.clear()
+
+
+class _Handlers(dict[str, Any]):
+    """asyncssh's own, and for every other directive with a consequence one that notes it down."""
+
+    def __missing__(self, keyword: str) -> Any:
+        if keyword in NO_CONSEQUENCE:
+            raise KeyError(keyword)
+        return keyword, _note_down
+
+
 class _Config(SSHClientConfig):
-    """A config whose ProxyCommand keeps its tokens, for they are filled in by `expanded` alone."""
+    """A config whose ProxyCommand keeps its tokens, for they are filled in by `expanded` alone.
+
+    What asyncssh passes over is kept beside its own options.
+    """
 
     _percent_expand = SSHClientConfig._percent_expand - {"ProxyCommand"}
+    _handlers = _Handlers({k: v for k, v in SSHClientConfig._handlers.items() if k not in UNTAKEN})
 
 
 def parse(host: Host, lines: Sequence[Line], reason: str) -> Settings:
@@ -137,6 +161,13 @@ def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
         value: Any = config.get(option) or ()
         return tuple(str(word) for word in value)
 
+    said: dict[str, str] = config.get(_SAID) or {}
+    forbidding = {**said, "proxycommand": text("ProxyCommand") or ""}
+    refuse_what_forbids({key: [value] for key, value in forbidding.items()}, host.address)
+    ways = {key: _word(config.get(spelled)) for key, spelled in _WAYS_IN.items()}
+    ways["kbdinteractiveauthentication"] = ways["kbdinteractiveauthentication"] or _word(
+        config.get("ChallengeResponseAuthentication")
+    )
     port: Any = config.get("Port")
     timeout: Any = config.get("ConnectTimeout")
     # "none" is kept as None, which is another thing than not to be there.
@@ -160,10 +191,31 @@ def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
             user_known_hosts=words("UserKnownHostsFile") or None,
             global_known_hosts=words("GlobalKnownHostsFile") or None,
             connect_timeout=int(timeout) if timeout else None,
-            notes=notes,
+            signature_algorithms=said.get("pubkeyacceptedalgorithms")
+            or said.get("pubkeyacceptedkeytypes")
+            or "",
+            address_family=_FAMILIES.get(config.get("AddressFamily"), ""),
+            bind_address=text("BindAddress"),
+            methods=methods_of(ways),
+            alive_interval=int(config.get("ServerAliveInterval") or 0) or None,
+            revoked_host_keys=tuple(said.get("revokedhostkeys", "").split()),
+            notes=(*notes, *notes_on({key: [value] for key, value in said.items()})),
         ),
         host.address,
     )
+
+
+_FAMILIES: Final[Mapping[Any, str]] = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
+_WAYS_IN: Final = {
+    "pubkeyauthentication": "PubkeyAuthentication",
+    "kbdinteractiveauthentication": "KbdInteractiveAuthentication",
+    "passwordauthentication": "PasswordAuthentication",
+    "preferredauthentications": "PreferredAuthentications",
+}
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else "no" if value is False else str(value)
 
 
 def _local_user() -> str:

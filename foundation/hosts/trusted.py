@@ -11,7 +11,7 @@ import base64
 import hmac
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -170,12 +170,51 @@ class TrustedKeys:
         )
 
     def of(self, target: Target) -> Known:
-        """The keys that the files hold for a machine as it is really reached."""
-        return self.known(target.known_as, "", target.known_port)
+        """The keys that the files hold for a machine as it is really reached.
+
+        Raises InputProblem where RevokedHostKeys names a file that cannot be gone by.
+        """
+        known = self.known(target.known_as, "", target.known_port)
+        files = target.settings.revoked_host_keys
+        if not files:
+            return known
+        more = [key for name in files for key in revoked_keys(Path(name))]
+        return replace(known, revoked=(*known.revoked, *more))
 
     def place(self, key: SSHKey) -> str | None:
         """The file and line on which a key stands first, or None."""
         return self._places.get(public_line(key).split()[1])
+
+
+def revoked_keys(file: Path) -> list[SSHKey]:
+    """The keys of a list for RevokedHostKeys; raises InputProblem where they cannot be read.
+
+    OpenSSH takes no host key at all where it cannot read the list, and so do we.
+    """
+    remedy = "Give a list of public keys there, one a line; none is trusted before it can be read."
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputProblem(
+            f"the list of revoked host keys cannot be read: {error.strerror or error}",
+            where=str(file), remedy=remedy,
+        ) from error  # fmt: skip
+    if data.startswith(b"SSHKRL\n\0") or len(data) > SIZE_LIMIT:
+        raise InputProblem(
+            "the list of revoked host keys is a KRL, which Sitewright cannot read"
+            if len(data) <= SIZE_LIMIT
+            else f"the list of revoked host keys is larger than {SIZE_LIMIT} bytes",
+            where=str(file),
+            remedy=remedy,
+        )
+    found = []
+    for line in data.decode("utf-8", "replace").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            try:
+                found.append(import_public_key(line.strip()))
+            except Exception as error:
+                log.warning("%s holds a line that is no key: %s", file, error)
+    return found
 
 
 def _keys(entries: Iterable[_Entry], marker: str) -> tuple[SSHKey, ...]:

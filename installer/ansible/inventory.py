@@ -218,6 +218,15 @@ def _as_said(said: Settings, known_hosts: str) -> Iterator[str]:
     """What a person's configuration says of a login beside its address, way and keys."""
     for name in said.certificate_files:
         yield f'  CertificateFile "{_file(name)}"'
+    if said.address_family in ("inet", "inet6"):
+        yield f"  AddressFamily {said.address_family}"
+    if said.bind_address:
+        yield f"  BindAddress {_word(said.bind_address)}"
+    if said.methods is not None:
+        yield f"  PreferredAuthentications {_word(','.join(said.methods) or 'none')}"
+    if said.revoked_host_keys:
+        files = " ".join(f'"{_file(name)}"' for name in said.revoked_host_keys)
+        yield f"  RevokedHostKeys {files}"
     if said.identities_only:
         yield "  IdentitiesOnly yes"
     if said.identity_agent:

@@ -38,7 +38,7 @@ def test_logins_bastions_keys_and_known_hosts_are_told_by_machine() -> None:
 
 def test_each_line_of_the_sites_ssh_config_is_told_and_programs_first(tmp_path: Path) -> None:
     (tmp_path / "cfg").write_text(
-        "Host *\n  ServerAliveInterval 5\n  HostKeyAlias al\n  ProxyCommand nc %h 22 \x1b[2J\n"
+        "Host *\n  ControlPersist 5\n  HostKeyAlias al\n  ProxyCommand nc %h 22 \x1b[2J\n"
     )
     *_, head, starts, first, second = of({"config": "cfg"}, tmp_path)
     assert "honoured in place of yours" in head
