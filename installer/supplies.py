@@ -6,7 +6,6 @@ run begins with the whole bundle verified, signature first, and with the same in
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.transfer import SUPPLIES
 from foundation.problems import InputProblem, Problem
+from installer.bundle_order import refuse_older, remember
 
 if TYPE_CHECKING:
-    from bundles.age import Stamp
     from bundles.layout import Item
     from bundles.opened import Bundle
     from bundles.signers import Signer
@@ -70,7 +69,8 @@ def read_supplies(site: Site, base: Path, *, allow_older: bool = False) -> Suppl
         structure = read_structure(bundle)
     made_for(site, structure, str(path))
     if not allow_older:
-        _not_older(site, stamp_of(structure.index, structure.index_digest), str(path))
+        stamp = stamp_of(structure.index, structure.index_digest)
+        refuse_older(stamp, _memory(site), str(path), "this site")
     return Supplied(
         path.absolute(),
         keys,
@@ -204,37 +204,12 @@ def _memory(site: Site) -> Path:
     return state_folder() / "bundles" / f"{site_key(site)}.json"
 
 
-def _not_older(site: Site, stamp: Stamp, where: str) -> None:
-    from bundles.age import is_older, stamp_from
-
-    file = _memory(site)
-    try:
-        before = stamp_from(json.loads(file.read_bytes()))
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise InputProblem(
-            f"which bundle this site had last cannot be read: {error}",
-            where=str(file),
-            remedy="Look at the file; remove it if the bundle that is named is the one that is "
-            "meant.",
-        ) from error
-    if before is not None and is_older(stamp, before):
-        raise InputProblem(
-            f"it is older than the one that this site had: this is {stamp}, and it had {before}",
-            where=where,
-            remedy="Name the newer one. If the older one is meant, say so with --allow-older.",
-        )
-
-
 def remember_bundle(site: Site, found: Verified) -> None:
     """Note which bundle a site has now, for the next one to be compared with."""
     from bundles.age import stamp_of
-    from foundation.paths import write_private
 
     structure = found.structure
-    stamp = stamp_of(structure.index, structure.index_digest)
-    write_private(_memory(site), json.dumps(stamp.as_dict(), indent=1) + "\n")
+    remember(stamp_of(structure.index, structure.index_digest), _memory(site))
 
 
 def template_values(site: Site, supplied: Supplied | None) -> dict[str, Any]:

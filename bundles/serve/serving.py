@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,12 +69,14 @@ async def serve_bundle(
     tell: Tell | None = None,
     progress: Progress | None = None,
     bounds: Bounds | None = None,
+    accept: Callable[[Verified], None] | None = None,
 ) -> AsyncIterator[Served]:
     """Verify a bundle, signature first, and serve it; raises BundleProblem, InputProblem.
 
     `tls`: True makes an authority and a certificate, False is plain HTTP. `names` are further
     names and addresses under which machines reach it; the first one is used in the addresses.
-    `tell` is called in the event loop. Port 0 takes any free port.
+    `tell` is called in the event loop. `accept` may refuse what was verified, by raising, before
+    anything listens. Port 0 takes any free port.
     """
     reached = _reached(address, names)
     loop = asyncio.get_running_loop()
@@ -89,6 +91,8 @@ async def serve_bundle(
         # What the files look like is noted before they are read, so nothing slips in between.
         unchanged = await asyncio.to_thread(Unchanged, opened)
         verified = await asyncio.to_thread(verify_open, opened, signers, progress=progress)
+        if accept is not None:
+            accept(verified)
         catalogue = await asyncio.to_thread(Catalogue, opened, verified.structure)
         offer, source = await offer_of(catalogue, folder)
         identity = new_identity([*reached], lifetime) if tls is True else tls or None

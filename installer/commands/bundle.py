@@ -243,9 +243,16 @@ def _push(options: argparse.Namespace) -> int:
     signers = _signers(options)
     from bundles.contents import human_size
     from bundles.verify import verify_bundle
+    from installer.bundle_order import GivenOut
 
     verified = verify_bundle(options.bundle, signers, progress=line.bytes)
     line.end()
+    target = options.target.rstrip("/").lower()
+    order = GivenOut(
+        verified, f"pushed to {target}", f"{target} (as this machine remembers it)",
+        allow_older=options.allow_older,
+    )  # fmt: skip
+    order.begun()
     say = narrator(options)
     pushed = asyncio.run(_pushed(options, verified, say))
     result = {

@@ -133,6 +133,9 @@ def _push(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-registry", action="store_true", help="keep docker.io and the like in the names"
     )
+    parser.add_argument(
+        "--allow-older", action="store_true", help="an older bundle than was pushed before is meant"
+    )
     _registry(parser)
     _keys(parser)
     _short_output(parser)

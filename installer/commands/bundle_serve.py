@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bundles.serve.certificates import Identity
     from bundles.serve.events import ServeEvent
     from bundles.signers import Signer
+    from bundles.verify import Verified
     from installer.commands.bundle_progress import ProgressLine
 
 _LONGEST_MINUTES = 7 * 24 * 60
@@ -56,6 +57,9 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain-http", action="store_true", help="without encryption; only where nobody listens"
     )
+    parser.add_argument(
+        "--allow-older", action="store_true", help="an older bundle than was served before is meant"
+    )
     parser.add_argument("--json-lines", action="store_true", help="events as lines of JSON")
     parser.add_argument("--quiet", action="store_true", help="no line for each request")
 
@@ -70,11 +74,18 @@ async def _serve(
 ) -> int:
     from bundles.serve import serve_bundle
     from bundles.serve.serving import LIFETIME
+    from installer.bundle_order import GivenOut
 
     news = _News(json_lines=options.json_lines, quiet=options.quiet)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     lifetime = timedelta(minutes=options.minutes) if options.minutes else LIFETIME
+    order: list[GivenOut] = []
+
+    def accept(verified: Verified) -> None:
+        whose = "what was served from here before"
+        order.append(GivenOut(verified, "served", whose, allow_older=options.allow_older))
+
     async with serve_bundle(
         options.bundle,
         options.address,
@@ -85,8 +96,10 @@ async def _serve(
         lifetime=lifetime,
         tell=news,
         progress=line.bytes,
+        accept=accept,
     ) as served:
         line.end()
+        order[0].begun()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, ended.set)
         mirror = mirror_of(served)

@@ -13,6 +13,7 @@ from foundation.durations import duration
 from foundation.hosts.jobs_model import JobState
 from foundation.problems import InputProblem
 from foundation.sentences import Meaning, understood
+from installer.steps.earlier_undo import of_this_version
 from installer.steps.kind import SHOWN_LINES, Ended, StepContext, StepFailed
 from installer.steps.model import Probe, _Step
 
@@ -91,7 +92,7 @@ class Probed:
         undo = self.data(context).undo
         if undo is None:
             return False
-        await undo_by(context, undo)
+        await undo_by(context, of_this_version(undo))
         return True
 
 

@@ -19,6 +19,8 @@ from bundles.signature import load_signing_key
 from bundles.structure import read_structure
 from bundles.verify import verify_bundle
 from foundation.problems import InputProblem
+from installer.bundle_order import GivenOut
+from installer.cli import main
 from installer.site import Site
 from installer.supplies import read_supplies, remember_bundle
 from tests.bundles.conftest import Keys, file_recipe
@@ -123,6 +125,43 @@ def test_a_machine_remembers_after_an_undo_and_says_where_its_memory_is_damaged(
     assert "damaged" in said
     (store / "bundles.json").write_text('{"pm4ml": {"moment": "x"}}')
     assert place(old, store)[0] == 0
+
+
+def test_an_older_bundle_is_not_given_out_after_a_newer_one(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Served, or pushed: whoever fetches for itself compares nothing."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    old, new = map(verify_bundle, pair)
+    GivenOut(old, "served", "it", allow_older=False).begun()
+    GivenOut(new, "served", "it", allow_older=False).begun()
+    with pytest.raises(InputProblem, match="older than the one") as caught:
+        GivenOut(old, "served", "it", allow_older=False)
+    assert "--allow-older" in (caught.value.remedy or "")
+    # Elsewhere is another memory; a word is enough; what is refused is not remembered.
+    GivenOut(old, "pushed to r.example.org/../a", "it", allow_older=False)
+    GivenOut(new, "served", "it", allow_older=False)
+    GivenOut(old, "served", "it", allow_older=True).begun()
+    GivenOut(old, "served", "it", allow_older=False)
+
+
+@pytest.mark.parametrize("verb", ["serve", "push"])
+def test_the_commands_hold_that_order(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], verb: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    old, new = pair
+    way = "served" if verb == "serve" else "pushed to 127.0.0.1:1/x"
+    GivenOut(verify_bundle(new), way, "it", allow_older=False).begun()
+    where = ["--address", "127.0.0.1"] if verb == "serve" else ["127.0.0.1:1/x"]
+    if verb == "serve":
+        where += ["--port", "0", "--for", "0.0001"]
+    words = ["bundle", verb, str(old), *where, "--keys", str(keys.allowed)]
+    assert main(words) == 2
+    assert "--allow-older" in capsys.readouterr().err
+    if verb == "serve":
+        assert main([*words, "--allow-older"]) == 0
 
 
 def site_of(bundle: Path, keys: Keys, **more: str) -> Site:

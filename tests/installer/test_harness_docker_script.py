@@ -7,13 +7,16 @@ choice between them.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from installer.solution import load_solution
+from installer.solution import FOLDER, load_solution
+from installer.steps.earlier_undo import of_this_version
+from installer.steps.model import Probe
 from tests.bundles.places import need
 
 TOOLS = "sh sed sort comm mktemp cat rm mkdir head chmod grep sleep id tr cp"
@@ -103,3 +106,38 @@ def test_docker_s_own_packages_get_docker_s_own_compose(tmp_path: Path, system: 
     said, asked = installs(tmp_path, system, has=("git", "docker", "dockerd"), docker_ce=True)
     assert said == "docker-compose-plugin"
     assert "download" not in asked
+
+
+def test_a_run_of_an_earlier_version_is_taken_back_by_no_script_of_the_machine() -> None:
+    earlier = Probe(
+        script="sh /var/lib/sitewright/core-test-harness/undo-docker.sh", timeout_seconds=300
+    )
+    now = of_this_version(earlier)
+    assert "undo-docker.sh" not in now.script.replace("rm -f /var/lib", "").split("list=")[0]
+    assert "apt-get remove" in now.script
+    assert "Docker does not answer" in now.script
+    assert of_this_version(now) is now
+    other = Probe(script="sh /elsewhere/undo-docker.sh")
+    assert of_this_version(other) is other
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it installs as root only")
+def test_what_an_earlier_version_left_to_be_run_is_taken_away(tmp_path: Path) -> None:
+    left = tmp_path / "state/core-test-harness/undo-docker.sh"
+    left.parent.mkdir(parents=True)
+    left.write_text("echo of an earlier version\n")
+    installs(tmp_path, "debian 13")
+    assert not left.exists()
+
+
+def test_no_stage_runs_a_script_that_lies_on_a_machine() -> None:
+    """Its words come with the plan, which a person reviewed."""
+    begins = re.compile(r"(?:\bsh|\bbash|\bsource|^\s*\.)\s+[\"']?(?:\$state|/var/lib/sitewright)")
+    wrong = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted(FOLDER.rglob("*"))
+        if path.suffix in (".yaml", ".yml", ".sh")
+        for line in path.read_text("utf-8").splitlines()
+        if begins.search(line)
+    ]
+    assert wrong == []

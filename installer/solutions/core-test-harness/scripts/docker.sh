@@ -53,29 +53,8 @@ write_down() {
     rm -f "$before"
 }
 trap write_down EXIT
-cat > "$state/undo-docker.sh" <<'END'
-# Removes the packages that were installed for the harness, and nothing else.
-set -eu
-list=/var/lib/sitewright/core-test-harness/packages
-if [ ! -e "$list" ]; then echo "No package was installed for it."; exit 0; fi
-packages=$(sort -u "$list")
-if [ -z "$packages" ]; then echo "No package was installed for it."; exit 0; fi
-if command -v docker >/dev/null; then
-    # An engine that does not answer has not said that it has none.
-    if ! there=$(docker ps --all --quiet); then
-        echo "Docker does not answer, so whether it has containers cannot be told; nothing is" \
-            "removed. Start it (systemctl start docker), then undo again." >&2
-        exit 1
-    fi
-    if [ -n "$there" ]; then
-        echo "Docker has containers: remove them first, so that nothing is lost with it." >&2
-        exit 1
-    fi
-fi
-echo "Removing: $(echo $packages)"
-DEBIAN_FRONTEND=noninteractive apt-get remove -y -qq -o Dpkg::Use-Pty=0 $packages
-rm -f "$list"
-END
+# Earlier versions left a script there that took it back; nothing runs it any more.
+rm -f "$state/undo-docker.sh"
 
 if [ -n "$wanted" ]; then
     echo "Installing:$wanted"
