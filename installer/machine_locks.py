@@ -131,17 +131,21 @@ class MachineLocks:
                     self._taker = holder_from_json(held.text)
         return not self.lost
 
-    async def leave_mark(self, text: str) -> None:
-        """Leave a mark on each machine that is held and answers."""
+    async def leave_mark(self, text: str) -> frozenset[str]:
+        """Leave a mark on each machine that is held and answers; those that keep it now."""
+        kept: set[str] = set()
 
         async def one(host: Host) -> None:
             with contextlib.suppress(ConnectionProblem):
-                await machine_lock.leave_mark(await self._connect(host), self.token, text)
+                if await machine_lock.leave_mark(await self._connect(host), self.token, text):
+                    kept.add(host.name)
 
         if self._held and not self.lost:
-            await asyncio.wait(
-                [asyncio.create_task(one(host)) for host in self._held], timeout=_RELEASE_SECONDS
-            )
+            leaving = [asyncio.create_task(one(host)) for host in self._held]
+            _, late = await asyncio.wait(leaving, timeout=_RELEASE_SECONDS)
+            for task in late:  # one that is away must not leave an old mark over a newer one
+                task.cancel()
+        return frozenset(kept)
 
     async def release(self) -> None:
         """Give the locks back, where the machines answer; safe to call twice."""

@@ -35,7 +35,7 @@ END_THEIRS: Final = "--end-theirs"
 _PAUSE: Final = 2.0
 """Seconds between two looks at what others still do."""
 _SHOWN: Final = 4
-_CLOCKS_APART: Final = 3600.0
+CLOCKS_APART: Final = 3600.0
 """Seconds by which the clocks of two laptops may differ."""
 
 
@@ -130,7 +130,7 @@ def overtaken(
     others = [
         (name, one)
         for name, one in marks
-        if one.run != run and one.laptop != laptop and _left_after(one, began - _CLOCKS_APART)
+        if one.run != run and one.laptop != laptop and _left_after(one, began - CLOCKS_APART)
     ]
     if not others:
         return None

@@ -7,7 +7,10 @@ here too, beside the folders of the runs; and a run whose logs tell of work had 
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,13 +27,37 @@ ENDS: Final = "ends"
 HERE: Final = "this machine"
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
 _SITE: Final = re.compile(r"(.*-[0-9a-f]{10})(?:-([a-z-]+))?")
-_LARGEST: Final = 8192
+_LARGEST: Final = 1024 * 1024
+"""Bytes; a site of five thousand machines takes a tenth of it."""
 
 
-def note_end(run: Run, mark: Mark) -> None:
-    """Note how far the journal of a run is; raises OSError."""
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is noted here of a run."""
+
+    mark: Mark
+    """How far its journal was."""
+    kept: Mapping[str, int]
+    """The machines that took a mark of it, each with the lines that its journal had then."""
+
+
+def note_end(run: Run, mark: Mark, kept: Iterable[str] = ()) -> None:
+    """Note how far the journal of a run is, and which machines keep that; raises OSError."""
     folder = make_private(run.folder.parent / ENDS)
-    write_private(folder / f"{run.id}.json", mark.as_text() + "\n")
+    before = _noted(run)
+    machines = {**(before.kept if before else {}), **dict.fromkeys(sorted(kept), mark.events)}
+    value = {**json.loads(mark.as_text()), "kept": machines}
+    write_private(folder / f"{run.id}.json", json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def noted_of_site(run: Run) -> list[tuple[str, Noted]]:
+    """What is noted of a run, then of the others that worked on the same site, the latest first."""
+    found = _SITE.fullmatch(run.site_key)
+    others = [other for other in runs_of(run.site_key) if other.id != run.id]
+    if found is not None and found[2] and run.folder.parent.parent == runs_folder():
+        others += runs_of(found[1])
+    others.sort(key=lambda one: one.id, reverse=True)
+    return [(one.id, noted) for one in (run, *others) if (noted := _noted(one)) is not None]
 
 
 def check_record(run: Run, state: RunState | None = None) -> None:
@@ -43,17 +70,17 @@ def check_record(run: Run, state: RunState | None = None) -> None:
     noted = _noted(run)
     if not journal.is_file() or journal.stat().st_size == 0:
         worked = sorted(path.stem for path in _logs(run))
-        if not worked and (noted is None or noted.events == 0):
+        if not worked and (noted is None or noted.mark.events == 0):
             return
         gone = "is empty" if journal.is_file() else "is missing"
         known = (
             f"the logs tell of work on {', '.join(worked[:6])}"
             if worked
-            else f"{noted.events if noted is not None else 0} lines were noted of it"
+            else f"{noted.mark.events if noted is not None else 0} lines were noted of it"
         )
         raise BrokenJournal(f"it {gone}, and {known}", where=str(journal), remedy=_GONE)
     if noted is not None:
-        not_what_was_left(journal, [(HERE, noted)], run.id)
+        not_what_was_left(journal, [(HERE, noted.mark)], run.id)
     started = (state if state is not None else run.state()).started
     if started is None:
         raise BrokenJournal(
@@ -102,12 +129,17 @@ def changed_later(run: Run, since: float) -> list[str]:
     return told
 
 
-def _noted(run: Run) -> Mark | None:
+def _noted(run: Run) -> Noted | None:
     try:
         with (run.folder.parent / ENDS / f"{run.id}.json").open(encoding="utf-8") as file:
-            return mark_from_text(file.read(_LARGEST))
-    except (OSError, UnicodeDecodeError):
+            text = file.read(_LARGEST)
+        mark, value = mark_from_text(text), json.loads(text)
+    except (OSError, ValueError, RecursionError):
         return None
+    kept = value.get("kept") if isinstance(value, dict) else None
+    machines = kept if isinstance(kept, dict) else {}
+    numbers = {host: n for host, n in machines.items() if isinstance(n, int)}
+    return Noted(mark, numbers) if mark is not None else None
 
 
 def _logs(run: Run) -> list[Path]:

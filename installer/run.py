@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem, Problem, Refused
+from installer.anchors import Anchors, told_of_not_kept
 from installer.carried import check_kept, told_of_change
 from installer.control import Told
 from installer.events import Event, Json, Kind, Outcome
@@ -26,14 +27,11 @@ from installer.machine_locks import MachineLocks
 from installer.order import Order, Tools
 from installer.other_hands import (
     OtherHands,
-    changes_nothing,
     marks_of,
-    new_mark,
     not_what_was_left,
     overtaken,
 )
 from installer.programs import needed, ready
-from installer.record_check import note_end
 from installer.running.context import Shared
 from installer.running.earlier_secrets import remember
 from installer.running.login_jobs import docker_will_do
@@ -76,7 +74,7 @@ class Engine:
         self._hosts = self._find_hosts()
         self._how = How(
             self._hosts, max(1, order.at_once), order.interactive, tools.recheck, self._lost, run,
-            tools.looked,
+            tools.looked, self._anchor,
         )  # fmt: skip
         self._asked_for = stages_in_order(
             self.plan, until=order.until or None, only=order.only or None
@@ -88,6 +86,10 @@ class Engine:
         self._reaches: dict[str, Reach] = {}
         self._journal: Journal | None = None
         self._machine_locks: MachineLocks | None = None
+        self._learnt = False
+        """Whether the machines told who worked there, and nothing was against going on."""
+        self._told_first: list[str] = []
+        """What the machines told before anything was recorded of this session."""
         self._read = 0
         """Lines of the journal that were there when it was opened."""
 
@@ -141,7 +143,7 @@ class Engine:
         async with self._held(), self._opened() as stages:
             self._check_only(stages)
             await self._learn()
-            told = await self._programs_ready()
+            told = [*self._told_first, *await self._programs_ready()]
             if self.state.started is None:
                 await self._record(
                     Kind.RUN_STARTED, run=self.run_folder.id, solution=self.plan.solution,
@@ -149,13 +151,13 @@ class Engine:
                     until=self._order.until, only=self._order.only,
                 )  # fmt: skip
                 self.run_folder.note_begun()
-                await self._leave_mark()
             else:
                 await self._record(
                     Kind.RUN_RESUMED, by=self._by, until=self._order.until, only=self._order.only
                 )
             for text in (*told, *await asyncio.to_thread(self._tools.begun)):
                 await self._record(Kind.NOTE, text=text)
+            await self._anchor()
             # What was told before the beginning holds for the first step too.
             await self._take_told(stages)
             began = time.monotonic()
@@ -175,7 +177,10 @@ class Engine:
             raise InputProblem(f'the plan has no stage "{stage}"', where="--undo")
         async with self._held(), self._opened() as stages:
             await self._journal_told(Told("undo", by, reason, stage))
-            await self._learn()
+            await self._learn(takes_back=True)
+            for text in self._told_first:
+                await self._record(Kind.NOTE, text=text)
+            await self._anchor()
             return await self._watched(stages, self._alone_then(stages.undo(planned)))
 
     async def _watched(self, stages: Stages, body: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -229,8 +234,11 @@ class Engine:
             yield
         finally:
             try:
-                await self._leave_mark()
-            except (Problem, OSError):
+                # Who was refused says nothing of the machines: what they keep must be there for
+                # the next one too.
+                if self._learnt:
+                    await self._leave_mark()
+            except Problem:
                 log.exception("the end of the journal could not be noted")
             finally:
                 await locks.release()
@@ -256,11 +264,15 @@ class Engine:
             any(one is not None and one.taken_from is not None for one in locks),
         )  # fmt: skip
 
-    async def _learn(self) -> None:
-        """Learn from the machines who worked there; raises Overtaken and BrokenJournal."""
+    async def _learn(self, *, takes_back: bool = False) -> None:
+        """Learn from the machines who worked there, and whether they are as they were left.
+
+        Raises Overtaken, NotAsLeft and BrokenJournal.
+        """
         if self._order.dry or self._machine_locks is None:
             return
-        marks = marks_of(await self._other_hands().look())
+        seen = await self._other_hands().look()
+        marks = marks_of(seen)
         path = self.run_folder.journal
         await asyncio.to_thread(not_what_was_left, path, marks, self.run_folder.id)
         started = self.state.started
@@ -270,8 +282,12 @@ class Engine:
             if self._lock is None or not self._lock.take_over:
                 raise refused
             await self._record(Kind.NOTE, text=f"{refused.cause}. It is gone on with knowingly.")
-        if started is not None:
-            await self._leave_mark()
+        told = await asyncio.to_thread(
+            told_of_not_kept, seen, self.run_folder, goes_on=started is not None,
+            takes_back=takes_back,
+        )  # fmt: skip
+        self._told_first += told
+        self._learnt = True
 
     async def _alone_then(self, body: Coroutine[Any, Any, Outcome]) -> Outcome:
         """The work, once nobody else works on any of its machines."""
@@ -282,24 +298,21 @@ class Engine:
         finally:
             body.close()
 
-    async def _leave_mark(self) -> None:
-        """Leave on each machine that is held how far the journal is."""
+    async def _leave_mark(self) -> list[str]:
+        """Leave on each machine that is held how far the journal is; what went wrong with it."""
         locks, journal = self._machine_locks, self._journal
         if locks is None or journal is None:
-            return
-        journal.settle()
+            return []
         if self.state.started is None:
-            return  # what never began did nothing there
-        outcome, run = self.state.outcome, self.run_folder
+            return []  # what never began did nothing there
         by = (self._lock.by if self._lock is not None else "") or self._by
-        mark = new_mark(
-            this_holder(by), run.id, run.site_key,
-            outcome.value if outcome is not None else "",
-            self._read + journal.number, journal.last,
-        )  # fmt: skip
-        await asyncio.to_thread(note_end, run, mark)
-        if not changes_nothing(self.plan):
-            await locks.leave_mark(mark.as_text())
+        anchors = Anchors(self.run_folder, self.plan, this_holder(by), journal, self._read, locks)
+        return await anchors.leave(self.state.outcome)
+
+    async def _anchor(self) -> None:
+        """Leave how far the journal is while it is written on; raises JournalProblem."""
+        for text in await self._leave_mark():
+            self._writer.append(Event(Kind.NOTE, time.time(), data={"text": text}))
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncIterator[Stages]:

@@ -82,10 +82,10 @@ _LEAVE: Final = (
 held_by "$token" || exit 0
 t=$(mktemp "$f.XXXXXXXX") || exit 92
 trap 'rm -f "$t"' EXIT
-cat >"$t" && [ -s "$t" ] && mv -f "$t" {MARK}
+cat >"$t" && [ -s "$t" ] && mv -f "$t" {MARK} && echo left
 """
 )
-"""token; the mark by standard input. Left only by whom the machine is held."""
+"""token; the mark by standard input. Left only by whom the machine is held; "left" where it is."""
 
 # The patterns must not be found in the shell that looks for them.
 _AROUND: Final = rf"""
@@ -163,9 +163,11 @@ async def release(connection: Connection, token: str) -> None:
     await call(connection, _RELEASE, [token], become=Become.ROOT)
 
 
-async def leave_mark(connection: Connection, token: str, text: str) -> None:
-    """Leave a mark on a machine that the token holds; nothing where it does not."""
-    await call(connection, _LEAVE, [token], stdin=f"{text}\n".encode(), become=Become.ROOT)
+async def leave_mark(connection: Connection, token: str, text: str) -> bool:
+    """Leave a mark on a machine that the token holds; whether it keeps it now."""
+    mark = f"{text}\n".encode()
+    done = await call(connection, _LEAVE, [token], stdin=mark, become=Become.ROOT)
+    return done.status == 0 and done.stdout.strip() == b"left"
 
 
 async def around(connection: Connection) -> Around:

@@ -49,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
     plan = last.plan()
     check_record(last)
     if last.complete and options.only is None:
-        print("The last run of this site is complete; nothing is left to do.")
+        print(
+            "By its record the last run of this site is complete; nothing is left to do. The "
+            "machines were not asked: sitewright verify does."
+        )
         return ExitCode.DONE
     _as_it_was_begun(last.state(), plan, options)
     site_file = options.site or last.site_file

@@ -50,6 +50,8 @@ class How:
     """The folder of the run, beside those of the runs before it."""
     looked: float | None = None
     """The monotonic time at which all that is looked at again was found good; None where not."""
+    anchor: Callable[[], Awaitable[None]] | None = None
+    """Leaves on the machines how far the journal is; called at the end of each stage."""
 
     def just_looked(self, state: RunState) -> bool:
         """Whether it was looked at a moment ago, and nothing was done on any machine since."""
@@ -133,6 +135,8 @@ class Stages:
         await self._record(
             Kind.STAGE_FINISHED, stage=stage.id, outcome=outcome.value, seconds=round(seconds, 3)
         )
+        if self._how.anchor is not None:
+            await self._how.anchor()
 
     async def _recheck_stage(self, stage: PlannedStage) -> None:
         if self._how.recheck is None or not stage.recheck or self._shared.dry_run:

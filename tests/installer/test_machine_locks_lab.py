@@ -212,11 +212,12 @@ async def test_who_was_killed_learns_that_another_finished_meanwhile(
         with Lock("site", by="Ma Ma", take_over=True) as lock:
             assert await engine(OURS, pool=pool, lock=lock).run() is Outcome.DONE
     before = run.journal.read_bytes()
-    again = start_engine(run.folder, site.told(by="Ko Ko"), home=home)
-    output, _ = await asyncio.to_thread(again.communicate, timeout=60)
-    assert again.returncode == 7, output
-    assert "Ma Ma" in output
-    assert "which ended as done" in output
+    for _ in "ab":  # to be refused once must not make it right
+        again = start_engine(run.folder, site.told(by="Ko Ko"), home=home)
+        output, _ = await asyncio.to_thread(again.communicate, timeout=60)
+        assert again.returncode == 7, output
+        assert "Ma Ma" in output
+        assert "which ended as done" in output
     assert run.journal.read_bytes().startswith(before)
     assert site.effects() == [["a", "c"], ["a", "c"]]
     assert site.locked() == [False, False]
@@ -245,11 +246,12 @@ async def test_a_journal_is_held_against_the_hash_that_the_machines_keep(
             lines.append(encode(event, previous))
             previous = digest(lines[-1][:-1])
         run.journal.write_bytes(b"".join(lines))
-        with Lock("site", by="Ma Ma") as lock, pytest.raises(BrokenJournal) as broken:
-            await engine(THEIRS, run, pool=pool, lock=lock).run()
-    said = "its end is gone" if harm == "shortened" else "it is another's"
-    assert said in broken.value.cause
-    assert broken.value.cause.count("m1") + broken.value.cause.count("m2") == 1
+        for _ in "ab":  # to be refused once must not make it right
+            with Lock("site", by="Ma Ma") as lock, pytest.raises(BrokenJournal) as broken:
+                await engine(THEIRS, run, pool=pool, lock=lock).run()
+            said = "its end is gone" if harm == "shortened" else "it is another's"
+            assert said in broken.value.cause
+            assert broken.value.cause.count("m1") + broken.value.cause.count("m2") == 1
 
 
 TASKS = """\

@@ -1,0 +1,87 @@
+"""How far a journal is, is noted while it is written, and a machine that lost it is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from installer.anchors import NotKept, not_kept
+from installer.journal import read
+from installer.journal_lines import BrokenJournal
+from installer.other_hands import Mark
+from installer.record_check import Noted, check_record, note_end, noted_of_site
+from tests.installer.engine_site import new_run, plan, step
+from tests.installer.run_engine import run_engine
+from tests.installer.test_record_check import written
+
+AT = "2026-01-02T03:04:05+00:00"
+THEN = "2026-01-02T01:00:00+00:00"
+
+
+def mark(run: str = "ours", events: int = 20, time: str = AT) -> Mark:
+    """What a run leaves."""
+    return Mark(run, "site", "Ma Ma", "root", "laptop", "id", time, "", events, "0" * 64)
+
+
+def found(seen: Mapping[str, Mark | None], *left: tuple[str, Noted]) -> list[NotKept]:
+    return list(not_kept(seen, left))
+
+
+OURS = ("ours", Noted(mark(), {"m1": 20, "m2": 8}))
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (mark(), ""),
+        (mark(events=21), ""),  # it was left, and not noted any more
+        (mark("another", 3), ""),  # which worked there after us
+        (mark("another", 3, "no time"), ""),
+        (None, "m1 keeps nothing of it: it was installed anew"),
+        (mark(events=12), "m1 keeps its line 12, though its line 20 was left there"),
+        (mark("another", 99, THEN), "m1 keeps what the run another left there before it"),
+    ],
+)
+def test_what_a_machine_keeps_is_held_against_what_was_left_there(
+    kept: Mark | None, said: str
+) -> None:
+    told = found({"m1": kept}, OURS)
+    assert [one.sentence.startswith(said) for one in told] == ([True] if said else [])
+
+
+def test_a_machine_is_held_against_the_run_that_was_there_last() -> None:
+    before = ("before", Noted(mark("before", 99, THEN), {"m1": 99, "m3": 50}))
+    kept = {"m1": mark(), "m2": mark(events=8), "m3": mark("before", 50, THEN), "m4": None}
+    assert found(kept, OURS, before) == []
+    assert [one.host for one in found({"m3": None, "m4": None}, OURS, before)] == ["m3"]
+
+
+def test_what_each_machine_took_last_is_noted() -> None:
+    run = new_run(plan(step("a")))
+    note_end(run, mark(run.id, 3), ["m1", "m2"])
+    note_end(run, mark(run.id, 9), ["m2"])
+    note_end(run, mark(run.id, 12))
+    [(name, noted)] = noted_of_site(run)
+    assert (name, noted.mark.events, noted.kept) == (run.id, 12, {"m1": 3, "m2": 9})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
+def test_a_killed_journal_cannot_be_shortened_to_before_the_last_stage(tmp_path: Path) -> None:
+    made = plan(step("a", script="echo a"), step("b", stage="two", script="echo b"))
+    run = new_run(made)
+    told = {
+        "hosts": [{"name": "local", "address": "local"}], "by": "Ma Ma",
+        "die": {"kind": "step.started", "stage": "two"},
+    }  # fmt: skip
+    status, output = run_engine(run.folder, told)
+    assert status == -signal.SIGKILL, output
+    check_record(run)
+    events = list(read(run.journal))
+    end = next(n for n, one in enumerate(events) if one.kind.value == "stage.finished")
+    written(run, events[:end])
+    with pytest.raises(BrokenJournal, match="its end is gone"):
+        check_record(run)
