@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from shlex import quote
 from typing import Final
 
 
@@ -40,7 +41,7 @@ class Meaning:
 
 
 _SUDOERS: Final = (
-    "As root on the machine: echo '{user} ALL=(ALL) NOPASSWD: ALL' "
+    "As root on the machine: printf '%s\\n' '{sudoer} ALL=(ALL) NOPASSWD: ALL' "
     ">/etc/sudoers.d/90-sitewright && visudo -c; take it away after the installation"
 )
 
@@ -59,7 +60,7 @@ SENTENCES: Final = (
         r"is not allowed to (execute|run)",
         'sudo lets "{user}" run some commands only, and not this one',
         "Give the user the right to run everything for the time of the installation, in "
-        "/etc/sudoers.d: {user} ALL=(ALL) ALL",
+        "/etc/sudoers.d: {sudoer} ALL=(ALL) ALL",
         "sudo plugins/sudoers/logging.c",
         "Sorry, user anna is not allowed to execute '/bin/sh' as root on n1.",
     ),
@@ -67,7 +68,7 @@ SENTENCES: Final = (
         "sudo",
         r"must have a tty|a terminal is required to|no tty present",
         "sudo on this machine asks for a terminal (requiretty), which a program does not have",
-        "As root on the machine, in /etc/sudoers.d: Defaults:{user} !requiretty",
+        "As root on the machine, in /etc/sudoers.d: Defaults:{sudoer} !requiretty",
         "sudo src/tgetpass.c, plugins/sudoers/policy.c",
         "sudo: sorry, you must have a tty to run sudo",
     ),
@@ -549,7 +550,11 @@ def understood(
             return Meaning(
                 sentence.program,
                 sentence.meaning.replace('"{user}"' if not user else "{user}", who),
-                sentence.remedy.replace("{user}", user or "USER"),
+                sentence.remedy.replace("{user}", quote(user) if user else "USER").replace(
+                    # In a sudoers file a backslash is written twice.
+                    "{sudoer}",
+                    user.replace("\\", "\\\\") if user else "USER",
+                ),
             )
     return None
 

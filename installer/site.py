@@ -26,8 +26,8 @@ from foundation.hosts.inventory import (
     hidden_in,
     name_fault,
     split_endpoint,
-    user_fault,
 )
+from foundation.hosts.logins import user_fault
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
 from preflight.findings import Waiver

@@ -6,7 +6,6 @@ matters is told and the rest says why it is not.
 
 from __future__ import annotations
 
-import getpass
 import os
 import platform
 import socket
@@ -15,6 +14,7 @@ from typing import Final
 
 import psutil
 
+from foundation.hosts.logins import person_here
 from preflight.facts import (
     ABSENT,
     Address,
@@ -106,7 +106,7 @@ def _identity() -> IdentityFacts:
         fqdn=_NOT_LINUX,
         machine_id=ABSENT,
         product_uuid=_NOT_LINUX,
-        user=getpass.getuser(),
+        user=person_here(),
         uid=os.getuid(),
         groups=_NOT_LINUX,
         root=os.getuid() == 0,

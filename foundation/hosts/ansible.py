@@ -27,8 +27,8 @@ from foundation.hosts.inventory import (
     name_fault,
     port_from,
     split_endpoint,
-    user_fault,
 )
+from foundation.hosts.logins import user_fault
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem
 

@@ -17,7 +17,7 @@ _HONOURED: Final = frozenset(
         "identityfile", "kbdinteractiveauthentication", "kexalgorithms", "macs",
         "passwordauthentication", "port", "preferredauthentications", "pubkeyacceptedalgorithms",
         "pubkeyacceptedkeytypes", "pubkeyauthentication", "revokedhostkeys",
-        "serveraliveinterval", "user",
+        "user",
     )
 )  # fmt: skip
 _VERIFYING: Final = frozenset(
@@ -108,6 +108,8 @@ def _option(text: str, told: SshWords, refuse: Refuse) -> None:
     elif key in _NOTED:
         if note := note_on(key, value):
             told.notes.append(note.replace(" of the ssh config", ""))
+    elif key == "serveraliveinterval":
+        return  # for the connections of Ansible; ours ask every 15 s
     elif key not in NO_CONSEQUENCE or key in ("host", "match", "ignoreunknown"):
         raise refuse(
             f'the option "{found[1]}" of ssh is one that Sitewright does not go by',
@@ -170,7 +172,7 @@ def _bastion(command: str, told: SshWords) -> bool:
                 keys.append(said)
             elif key in _VERIFYING:
                 notes.append(f"{value[:60]}: {VERIFIED}")
-            elif key not in NO_CONSEQUENCE and key != "identitiesonly":
+            elif key not in (*NO_CONSEQUENCE, "identitiesonly", "serveraliveinterval"):
                 return False
     if not forwards or target is None or "%" in target or any("%" in key for key in keys):
         return False

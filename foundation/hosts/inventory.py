@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation.documents import read_text
+from foundation.hosts.logins import user_fault
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem
 
@@ -25,7 +26,6 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NAME_LENGTH: Final = 253
 _IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+)+\.?")
 _ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%:-]{0,252}|::[A-Fa-f0-9:.]*")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@$+-]{0,127}")
 
 
 _REMEDY: Final = "Write machines as user@address:port, [IPv6 address]:port or name=user@address."
@@ -132,11 +132,6 @@ def _quoted(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in text[:80]) + '"'
 
 
-def user_fault(user: str) -> str | None:
-    """What is wrong with the name of a login, as a clause; None if nothing."""
-    return None if _USER.fullmatch(user) else f"{_quoted(user)} is not a user name"
-
-
 def split_endpoint(
     text: str, *, where: str | None = None, line: int = 0
 ) -> tuple[str | None, str, int | None]:
@@ -146,8 +141,8 @@ def split_endpoint(
     where a port follows.
     """
     user, at, rest = text.rpartition("@")
-    if at and not _USER.fullmatch(user):
-        raise _wrong(f"{_quoted(user)} is not a user name", where=where, line=line)
+    if at and (fault := user_fault(user)):
+        raise _wrong(fault, where=where, line=line)
     port: int | None = None
     if rest.startswith("["):
         address, closed, tail = rest[1:].partition("]")

@@ -14,6 +14,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Final
 
+from foundation.hosts.logins import login_name
 from foundation.hosts.ssh_directives import UNTAKEN, notes_on
 from foundation.isolation import NOWHERE, environment
 from foundation.problems import InputProblem
@@ -292,15 +293,6 @@ def _tokens(settings: Settings, original: str) -> Callable[[str], str | None]:
         "C": sha1(f"{local}{settings.hostname}{port}{user}{jump}".encode()).hexdigest(),  # noqa: S324 - OpenSSH's own token, a name and no secret
     }  # fmt: skip
     return values.get
-
-
-def login_name() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "root"
 
 
 def _filled(text: str, tokens: Callable[[str], str | None]) -> str:

@@ -52,7 +52,7 @@ def as_problem(
             f"the server and Sitewright have no algorithm in common: {_told(error)}",
             where=where,
             remedy="The server's SSH is very old or very restricted. Update openssh-server on it, "
-            f"or allow a current algorithm there; see: ssh -vv {target.user}@{target.address}",
+            f"or allow a current algorithm there; see: ssh -vv {target.login}",
         )
     if isinstance(error, asyncssh.ChannelOpenError):
         return _tunnel(error, target)
@@ -63,7 +63,7 @@ def as_problem(
     return ConnectionProblem(
         f"the connection failed: {_told(error)}",
         where=where,
-        remedy=f"See what OpenSSH says: ssh -v {target.user}@{target.address}",
+        remedy=f"See what OpenSSH says: ssh -v {target.login}",
     )
 
 
@@ -345,7 +345,7 @@ def _login(target: Target, attempt: Attempt, told: str) -> LoginRefused:
         return LoginRefused(
             f'the password of "{target.user}" has expired and must be changed first',
             where=target.where,
-            remedy=f"Log in once by hand and set a new one: ssh {target.user}@{target.address}",
+            remedy=f"Log in once by hand and set a new one: ssh {target.login}",
         )
     tried = [f"the key {label}" for label in attempt.tried]
     if attempt.password_sent:
@@ -373,7 +373,7 @@ def _login_remedy(target: Target, attempt: Attempt) -> str:
     if "publickey" in attempt.methods:
         remedy = (
             f"Check the user name, and put your public key on the machine: "
-            f"ssh-copy-id {target.user}@{target.address}"
+            f"ssh-copy-id {target.login}"
         )
         if not attempt.password_sent and attempt.methods & {"password", "keyboard-interactive"}:
             remedy += "; or give the password"

@@ -89,7 +89,7 @@ class SshConnection:
             raise too_slow(
                 command, timeout, running[-1] if running else None, self._target.where,
                 "The machine may be overloaded or waiting for a disk or a network; look "
-                f"at it: ssh {self._target.user}@{self._target.address} uptime",
+                f"at it: ssh {self._target.login} uptime",
             ) from error  # fmt: skip
         except (OSError, asyncssh.Error) as error:
             raise self._lost(error, time.monotonic() - began) from error

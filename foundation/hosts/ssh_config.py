@@ -6,7 +6,6 @@ parser reads it, without the blocks that it cannot judge, and says which those a
 
 from __future__ import annotations
 
-import getpass
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from typing import Final
 from foundation.hosts import openssh
 from foundation.hosts.allowed import require_allowed
 from foundation.hosts.inventory import split_endpoint
+from foundation.hosts.logins import destination, login_name
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh import Settings
 from foundation.hosts.ssh_directives import NO_CONSEQUENCE
@@ -68,6 +68,11 @@ class Target:
         """`address:port` as connected to, with brackets round an IPv6 address."""
         address = f"[{self.address}]" if ":" in self.address else self.address
         return f"{address}:{self.port}"
+
+    @property
+    def login(self) -> str:
+        """`user@address` for a command that a person pastes."""
+        return destination(self.user, self.address)
 
     @property
     def where(self) -> str:
@@ -185,7 +190,7 @@ def resolve(host: Host, config: Config | Path | None) -> Target:
         host=host,
         address=settings.hostname,
         port=host.port if host.port != DEFAULT_PORT else settings.port or DEFAULT_PORT,
-        user=host.user or settings.user or _local_user(),
+        user=host.user or settings.user or login_name(),
         known_as=settings.host_key_alias or settings.hostname,
         bastion=bastion_host(host, jump) if jump else None,
         identity_files=tuple(
@@ -209,14 +214,6 @@ def _agent(value: str | None) -> str | None:
     if value.startswith("$"):
         return os.environ.get(value[1:].strip("{}"), "")
     return "" if value.lower() == "none" else str(Path(value).expanduser())
-
-
-def _local_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user without a name in passwd; the server will say whether it likes it.
-        return "root"
 
 
 def bastion_host(host: Host, jump: str) -> Host:

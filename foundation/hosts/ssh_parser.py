@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from asyncssh.config import ConfigParseError, SSHClientConfig
 
+from foundation.hosts.logins import login_name
 from foundation.hosts.model import Host
 from foundation.hosts.openssh import Settings, expanded, methods_of, refuse_what_forbids
 from foundation.hosts.ssh_directives import NO_CONSEQUENCE, OF_A_LOGIN, UNTAKEN, notes_on
@@ -140,7 +141,7 @@ def _unknown(line: Line) -> str | None:
 def _load(host: Host, lines: Sequence[Line]) -> Any:
     text = "".join(f"{line.keyword} {line.value}\n".lstrip() for line in lines)
     port: Any = host.port if host.port != 22 else ()
-    arguments: Any = (_local_user(), host.user or (), host.address, port)
+    arguments: Any = (login_name(), host.user or (), host.address, port)
     config: Any
     with tempfile.NamedTemporaryFile("w", suffix=".config", errors="surrogateescape") as file:
         file.write(text)
@@ -216,9 +217,3 @@ _WAYS_IN: Final = {
 
 def _word(value: Any) -> str | None:
     return None if value is None else "no" if value is False else str(value)
-
-
-def _local_user() -> str:
-    from foundation.hosts.openssh import login_name
-
-    return login_name()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from foundation.hosts.inventory import split_endpoint
+from foundation.hosts.logins import user_fault
 from foundation.hosts.model import Host
 from foundation.hosts.openssh import Settings
 from foundation.problems import InputProblem
@@ -118,7 +119,7 @@ def _host(host: Host, known_hosts: Sequence[Path | str], ssh_configs: str | None
         return f"{name} ansible_connection=local"
     words = [name, f"ansible_host={_word(host.address)}", f"ansible_port={host.port}"]
     if host.user:
-        words.append(f"ansible_user={_word(host.user)}")
+        words.append(f"ansible_user={_login(host.user)}")
     # Ansible would name its open connection by address, port and user, which two machines behind
     # different bastions may share: the tasks of one would run on the other.
     connection = hashlib.sha256(name.encode()).hexdigest()[:10]
@@ -154,6 +155,13 @@ def _word(text: str) -> str:
             remedy="Use names without blanks, quotes and other special characters.",
         )
     return text
+
+
+def _login(user: str) -> str:
+    """A login as a value of an inventory, where a backslash and a $ stay what they are."""
+    if fault := user_fault(user):
+        raise InputProblem(fault, where="the inventory")
+    return user if _PLAIN.fullmatch(user) else f"'{user}'"
 
 
 def _quoted(text: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from foundation.hosts.logins import person_here
 from foundation.problems import Refused
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TerminalAsker:
         by = self._by
         while yes and not by:
             by = (await _line("  Your name, for the record: ")).strip()
-        return Answer(by=by or getpass.getuser(), yes=yes, items=tuple(answers))
+        return Answer(by=by or person_here(), yes=yes, items=tuple(answers))
 
 
 async def _yes(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.hosts.logins import person_here
 from foundation.problems import ExitCode, InputProblem, Problem, Refused
 from foundation.secrets import Secret, secret_from_environment, secret_from_file
 from installer.commands.asking import TerminalAsker
@@ -202,7 +202,7 @@ async def _carry(
 
     order = Order(
         plan=work.plan,
-        by=options.by or getpass.getuser(),
+        by=options.by or person_here(),
         secrets=secrets,
         until=options.until or "",
         only=options.only or "",

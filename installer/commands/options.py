@@ -155,7 +155,7 @@ def read_targets(options: argparse.Namespace) -> Targets:
         inventory = Inventory(
             hosts=(Host(name=os.uname().nodename, address=LOCAL_ADDRESS),), source="this machine"
         )
-    from foundation.hosts.inventory import user_fault
+    from foundation.hosts.logins import user_fault
 
     if options.user is not None and (fault := user_fault(options.user)):
         raise InputProblem(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import sys
 from typing import TYPE_CHECKING
 
+from foundation.hosts.logins import person_here
 from foundation.problems import ExitCode, InputProblem, Refused
 from installer.commands.ending import tell_ending
 from installer.commands.install import Work, add_run_options, occasion_of, read_secrets
@@ -77,7 +77,7 @@ async def _undo(
     async def ask(question: Question) -> Answer:
         raise InputProblem(f"undoing asks nothing: {question.title}")
 
-    by = options.by or getpass.getuser()
+    by = options.by or person_here()
     order = Order(
         plan=work.plan,
         by=by,

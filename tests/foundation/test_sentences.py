@@ -16,7 +16,7 @@ def test_each_example_comes_to_its_own_meaning(sentence: Sentence) -> None:
     told = understood(f"an ordinary line\n{sentence.example}\nand one after it", user="anna")
     assert told is not None
     assert told.meaning == sentence.meaning.replace("{user}", "anna")
-    assert told.remedy == sentence.remedy.replace("{user}", "anna")
+    assert told.remedy == sentence.remedy.replace("{user}", "anna").replace("{sudoer}", "anna")
     assert "{" not in told.meaning + told.remedy
     assert sentence.source
     assert not told.meaning.endswith(".")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.documents import parse_yaml, validate
-from foundation.hosts.inventory import user_fault
+from foundation.hosts.logins import user_fault
 from foundation.hosts.model import Host
 from foundation.problems import ExitCode, InputProblem
 from installer.site import Site, check_against, dump_site, load_site
