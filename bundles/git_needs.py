@@ -74,43 +74,32 @@ def filters_of(attributes: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def needs_of(
-    tree: Sequence[Entry], contents: Mapping[str, bytes], modules: Mapping[str, str]
-) -> tuple[str, ...]:
-    """A sentence for each thing that a clone needs from elsewhere.
+def needs_of(tree: Sequence[Entry], contents: Mapping[str, bytes]) -> tuple[str, ...]:
+    """A sentence for each thing that no line of a recipe could bring.
 
-    `contents` are small files by the names of their objects: `.gitattributes`, links and whatever
-    may be a pointer of LFS; `modules` are the addresses of submodules by their paths.
+    `contents` are small files by the names of their objects: `.gitattributes`, and links.
     """
-    found = [*_large(tree, contents), *_filtered(tree, contents)]
-    for entry in tree:
-        if entry.is_submodule:
-            url = modules.get(entry.path)
-            place = f"{url} at {entry.object}" if url else f"no address; at {entry.object}"
-            found.append(
-                f"the submodule {entry.path} is not brought ({place}): whoever clones it with its "
-                "submodules asks that address; give it a line of its own under `git`, or put what "
-                "it holds into the repository"
-            )
-    return (*found, *_links(tree, contents))
+    return (*_filtered(tree, contents), *_links(tree, contents))
 
 
-def _large(tree: Sequence[Entry], contents: Mapping[str, bytes]) -> list[str]:
-    pointers: list[tuple[str, int]] = []
+def submodules_of(tree: Sequence[Entry], modules: Mapping[str, str]) -> tuple[str, ...]:
+    """Each submodule with its address and commit; `modules` are the addresses by their paths."""
+    return tuple(
+        f"{entry.path} ({modules.get(entry.path) or 'without an address'} at {entry.object})"
+        for entry in tree
+        if entry.is_submodule
+    )
+
+
+def large_files_of(tree: Sequence[Entry], contents: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Each file that lies in Git LFS, with its size."""
+    found = []
     for entry in tree:
         content = contents.get(entry.object, b"")
         if entry.is_file and is_pointer(content):
             size = _POINTED_SIZE.search(content)
-            pointers.append((entry.path, int(size[1]) if size else 0))
-    if not pointers:
-        return []
-    names = _names([f"{path} ({size} bytes)" for path, size in pointers])
-    count = "1 file lies" if len(pointers) == 1 else f"{len(pointers)} files lie"
-    sentence = (
-        f"{count} in Git LFS and only the pointer is brought: {names}; put what the site needs of "
-        "them under `files`, or keep them in the repository itself, without LFS"
-    )
-    return [sentence]
+            found.append(f"{entry.path} ({int(size[1]) if size else 0} bytes)")
+    return tuple(found)
 
 
 def _filtered(tree: Sequence[Entry], contents: Mapping[str, bytes]) -> list[str]:
@@ -120,7 +109,7 @@ def _filtered(tree: Sequence[Entry], contents: Mapping[str, bytes]) -> list[str]
             for name in filters_of(contents.get(entry.object, b"")):
                 places.setdefault(name, []).append(entry.path)
     return [
-        f"files go through the filter {name} ({_names(paths)}): they are brought as they are "
+        f"files go through the filter {name} ({some_names(paths)}): they are brought as they are "
         "stored, and a machine needs that program and its keys to read them"
         for name, paths in places.items()
         if name != "lfs"
@@ -141,15 +130,18 @@ def _links(tree: Sequence[Entry], contents: Mapping[str, bytes]) -> list[str]:
     found = []
     if annexed:
         found.append(
-            f"files lie in git-annex and only links to them are brought: {_names(annexed)}; put "
-            "what the site needs of them under `files`"
+            f"files lie in git-annex and only links to them are brought: {some_names(annexed)}; "
+            "put what the site needs of them under `files`"
         )
     if outside:
-        found.append(f"links lead out of the repository, to what is not brought: {_names(outside)}")
+        found.append(
+            f"links lead out of the repository, to what is not brought: {some_names(outside)}"
+        )
     return found
 
 
-def _names(names: Sequence[str]) -> str:
+def some_names(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
     shown = ", ".join(names[:_MOST_NAMED])
     more = len(names) - _MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown

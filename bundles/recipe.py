@@ -25,7 +25,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -64,6 +64,10 @@ _Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-
 _Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
 
 
+_LATER: Final = frozenset({"lfs", "submodules"})
+"""Keys that lines had not at first: where they say nothing, a line is the one that locks name."""
+
+
 class Wanted(BaseModel):
     """One line of a recipe."""
 
@@ -75,7 +79,9 @@ class Wanted(BaseModel):
     @property
     def key(self) -> str:
         """The digest of what is wanted, under which finished work is kept."""
-        return digest_of(canonical_json([type(self).__name__, self.model_dump(mode="json")]))
+        said = self.model_dump(mode="json")
+        said = {name: value for name, value in said.items() if value or name not in _LATER}
+        return digest_of(canonical_json([type(self).__name__, said]))
 
 
 class ImageWanted(Wanted):
@@ -193,6 +199,10 @@ class GitWanted(Wanted):
     """Images that they name and this site does without."""
     platforms: tuple[_Platform, ...] = ()
     """Of those images, instead of the recipe's."""
+    lfs: Literal["leave"] | None = None
+    """`leave`: its files in Git LFS are left where they are, and only their pointers brought."""
+    submodules: Literal["leave"] | None = None
+    """`leave`: its submodules are left where they are."""
 
 
 class FileWanted(Wanted):
@@ -276,8 +286,14 @@ class Recipe(BaseModel):
         return (*heavy, *self.git, *self.files, *self.sitewright)
 
     def together_with(self, other: Recipe) -> Recipe:
-        """This recipe and the lines of another, such as what a site adds to a solution."""
+        """This recipe and the lines of another, such as what a site adds to a solution.
+
+        A repository that both name (by name and address) is brought as the other one says.
+        """
         lines = {name: (*getattr(self, name), *getattr(other, name)) for name in _LINES}
+        named = {(line.name, line.url) for line in other.git}
+        kept = (line for line in self.git if (line.name, line.url) not in named)
+        lines["git"] = (*kept, *other.git)
         return self.model_copy(update=lines)
 
     def doing_without(self, patterns: Sequence[str]) -> Recipe:

@@ -182,7 +182,7 @@ ABOUT: Final = {
     "inside": "Enter lists every item with version, size, origin and hash.",
     "missing": "What the recipe of the solution asks for and the bundle has not. Enter lists it.",
     "untold": "What was seen when the bundle was made and could not be brought or understood: "
-    "images whose names are computed, files in Git LFS, submodules. Enter lists it.",
+    "images whose names are computed, files behind filters of git. Enter lists it.",
     "keys": "The file of those who may have made it (allowed_signers), which came another way "
     "than the bundle. Enter names it.",
     "unsigned": "Without the makers' file nothing is installed from a bundle, unless you accept "

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
 
 from bundles import budgets, media
-from bundles.git_needs import POINTER_LIMIT, Entry, filters_of, needs_of
+from bundles.git_needs import (
+    POINTER_LIMIT,
+    Entry,
+    filters_of,
+    large_files_of,
+    needs_of,
+    some_names,
+    submodules_of,
+)
 from bundles.gitops import MANIFESTS, ChartNamed
 from bundles.layout import Item
 from bundles.problems import SourceProblem
@@ -39,7 +48,7 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
             commit = await repository.fetch()
             tree = await repository.tree(commit)
             if not locked:
-                await _tell_needs(shop, repository, tree, commit)
+                await _judge_needs(shop, repository, tree, commit)
             looked_at = wanted.images and not locked
             rendered = Rendered()
             if looked_at:
@@ -64,18 +73,63 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
     return [item, *await _named(shop, wanted, rendered, locked)]
 
 
-async def _tell_needs(
+async def _judge_needs(
     shop: Workshop, repository: Repository, tree: Sequence[Entry], commit: str
 ) -> None:
+    """Tell what a clone needs from elsewhere; raises SourceProblem where the recipe can say it."""
+    wanted = repository.wanted
     attributes = [e for e in tree if e.is_file and e.path.rpartition("/")[2] == ".gitattributes"]
     links = [e for e in tree if e.is_link]
     contents = await repository.contents(e.object for e in (*attributes, *links))
+    of = f"the repository {wanted.name}"
+    for sentence in needs_of(tree, contents):
+        shop.tell(of, sentence)
     if any("lfs" in filters_of(contents.get(e.object, b"")) for e in attributes):
         small = [e.object for e in tree if e.is_file and e.size < POINTER_LIMIT]
         contents |= await repository.contents(small)
     modules = await repository.modules(commit) if any(e.is_submodule for e in tree) else {}
-    for sentence in needs_of(tree, contents, modules):
-        shop.tell(f"the repository {repository.wanted.name}", sentence)
+    refused = []
+    for things, left, kind in (
+        (large_files_of(tree, contents), wanted.lfs, _LARGE_FILES),
+        (submodules_of(tree, modules), wanted.submodules, _SUBMODULES),
+    ):
+        if things and left:
+            shop.tell(of, f"{kind.left}, as the recipe says: {some_names(things)}", "note")
+        elif things:
+            refused.append((f"{kind.refused}: {some_names(things)}", kind))
+    if refused:
+        raise SourceProblem(
+            "; ".join(cause for cause, _ in refused),
+            where=address(wanted.url),
+            remedy=" ".join(kind.remedy for _, kind in refused)
+            + " The line of a solution's own recipe is replaced by one with the same name and url "
+            "in a file for --with.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """What a clone fetches from elsewhere, in the words for it."""
+
+    left: str
+    refused: str
+    remedy: str
+
+
+_LARGE_FILES: Final = _Elsewhere(
+    "files in Git LFS are left out and only their pointers are brought",
+    "it has files in Git LFS, which a bundle cannot bring",
+    "Write `lfs: leave` on its line of the recipe where the site does without these files, and "
+    "what it needs of them under `files`; or keep them in the repository itself (in a clone of it: "
+    "git lfs migrate export --everything --include='*').",
+)
+_SUBMODULES: Final = _Elsewhere(
+    "submodules are left out",
+    "it has submodules, which a bundle cannot bring with it",
+    "Write `submodules: leave` on its line of the recipe, and give each that the site needs a line "
+    "of its own under `git` (url and commit as above); there `git submodule set-url PATH ADDRESS` "
+    "names where it is served.",
+)
 
 
 async def _manifests(repository: Repository, tree: Sequence[Entry]) -> dict[str, bytes]:

@@ -175,11 +175,10 @@ def test_a_bundle_of_a_solution_that_nobody_knows_needs_its_recipe(tmp_path: Pat
 def test_what_cannot_be_told_is_printed_repeated_and_strictly_a_failure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file in Git LFS stands for whatever was seen and is not in the bundle."""
+    """A filter of git stands for whatever was seen and is not in the bundle."""
     (source := tmp_path / "source").mkdir()
-    (source / ".gitattributes").write_text("*.bin filter=lfs\n")
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n"
-    (source / "a.bin").write_text(pointer)
+    (source / ".gitattributes").write_text("*.bin filter=git-crypt\n")
+    (source / "a.bin").write_text("a")
     for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "one")):
         identity = ("-c", "user.name=T", "-c", "user.email=t@example.org")
         subprocess.run(["git", *identity, *words], cwd=source, check=True)
@@ -190,7 +189,7 @@ def test_what_cannot_be_told_is_printed_repeated_and_strictly_a_failure(
     assert sitewright_bundle(*create) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "1 cannot be told, so it may be missing:" in lines
-    assert "the repository site: 1 file lies in Git LFS" in lines[-1]
+    assert "the repository site: files go through the filter git-crypt" in lines[-1]
     assert sitewright_bundle(*create, "--strict") == 3
     capsys.readouterr()
     assert sitewright_bundle(*create, "--format", "json") == 0
@@ -200,7 +199,7 @@ def test_what_cannot_be_told_is_printed_repeated_and_strictly_a_failure(
     assert sitewright_bundle(*check) == 0
     out = capsys.readouterr().out
     assert "Nothing is missing." in out
-    assert "lies in Git LFS" in out
+    assert "the filter git-crypt" in out
     assert sitewright_bundle(*check, "--strict", "--format", "json") == 3
     assert json.loads(capsys.readouterr().out)["untold"] == [entry]
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from bundles.create import Created
-from bundles.git_needs import Entry, filters_of, is_pointer, needs_of
+from bundles.git_needs import Entry, filters_of, is_pointer, large_files_of, some_names
 from bundles.problems import SourceProblem
-from bundles.recipe import GitWanted
+from bundles.recipe import GitWanted, Recipe
 from bundles.sources.git_repository import open_repository
 from bundles.sources.surroundings import own_environment
+from bundles.strict_json import canonical_json, digest_of
 from bundles.verify import verify_bundle
 from tests.bundles.test_sources import again, create
 
@@ -57,22 +58,54 @@ def sentences(made: Created) -> list[str]:
     return [str(one) for one in made.lock.all_untold]
 
 
+LFS_FILES = {
+    ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+    "logos/big.bin": POINTER,
+    "small.bin": "this one is no pointer\n",
+    "pod.yaml": "a: 1\n",
+}
+
+
+def test_files_in_lfs_are_refused_by_name_and_size(tmp_path: Path) -> None:
+    source = repository(tmp_path / "source", LFS_FILES)
+    with pytest.raises(SourceProblem, match="files in Git LFS") as caught:
+        create(tmp_path / "bundle", git=[line(source)])
+    assert caught.value.cause == (
+        "it has files in Git LFS, which a bundle cannot bring: logos/big.bin (12345 bytes)"
+    )
+    assert "`lfs: leave`" in caught.value.remedy
+
+
 @pytest.mark.parametrize("images", [False, True])
-def test_files_in_lfs_are_told_by_name_and_size(images: bool, tmp_path: Path) -> None:
-    files = {
-        ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
-        "logos/big.bin": POINTER,
-        "small.bin": "this one is no pointer\n",
-        "pod.yaml": "a: 1\n",
-    }
-    source = repository(tmp_path / "source", files)
-    made = create(tmp_path / "bundle", git=[line(source, images=images)])
-    (sentence,) = sentences(made)
-    assert sentence.startswith(
-        "the repository site: 1 file lies in Git LFS and only the pointer is brought: "
-        "logos/big.bin (12345 bytes)"
+def test_files_in_lfs_are_left_where_the_recipe_says_so(images: bool, tmp_path: Path) -> None:
+    source = repository(tmp_path / "source", LFS_FILES)
+    made = create(tmp_path / "bundle", git=[line(source, images=images, lfs="leave")])
+    (entry,) = made.lock.all_untold
+    assert entry.kind == "note"
+    assert str(entry) == (
+        "the repository site: files in Git LFS are left out and only their pointers are brought, "
+        "as the recipe says: logos/big.bin (12345 bytes)"
     )
     assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+
+
+def test_keys_that_came_later_leave_old_locks_as_they_are() -> None:
+    """A lock names its lines by a digest that was made before there were these keys."""
+    wanted = GitWanted.model_validate({"name": "site", "url": "https://git.example.org/s.git"})
+    said = wanted.model_dump(mode="json", exclude={"lfs", "submodules"})
+    assert wanted.key == digest_of(canonical_json(["GitWanted", said]))
+    assert wanted.key != wanted.model_copy(update={"lfs": "leave"}).key
+
+
+def test_a_second_recipe_says_how_a_repository_is_brought(tmp_path: Path) -> None:
+    ours = Recipe.model_validate(
+        {"solution": "a", "version": "1", "git": [line(tmp_path), {**line(tmp_path), "name": "b"}]}
+    )
+    more = ours.model_copy(
+        update={"git": (GitWanted.model_validate(line(tmp_path, submodules="leave")),)}
+    )
+    both = ours.together_with(more)
+    assert [(one.name, one.submodules) for one in both.git] == [("b", None), ("site", "leave")]
 
 
 def test_the_makers_filters_and_configuration_are_not_run(
@@ -131,7 +164,7 @@ def test_a_half_made_bundle_of_a_foreign_medium_configures_nothing(tmp_path: Pat
     assert verify_bundle(tmp_path / "bundle").structure.index.of_kind("git")
 
 
-def test_submodules_filters_annexes_and_links_are_told(tmp_path: Path) -> None:
+def test_submodules_are_refused_or_left_and_the_rest_is_told(tmp_path: Path) -> None:
     below = repository(tmp_path / "below", {"b": "1\n"})
     files = {"secrets/.gitattributes": "*.key filter=git-crypt diff=git-crypt\n", "a": "1\n"}
     source = repository(tmp_path / "source", files)
@@ -142,10 +175,15 @@ def test_submodules_filters_annexes_and_links_are_told(tmp_path: Path) -> None:
         cwd=source)  # fmt: skip
     git("add", ".", cwd=source)
     git("commit", "-q", "-m", "two", cwd=source)
-    made = create(tmp_path / "bundle", git=[line(source)])
-    told = "\n".join(sentences(made))
     head = git("rev-parse", "HEAD", cwd=below).strip()
-    assert f"the submodule deep/below is not brought ({below} at {head})" in told
+    with pytest.raises(SourceProblem) as caught:
+        create(tmp_path / "none", git=[line(source)])
+    assert caught.value.cause == (
+        f"it has submodules, which a bundle cannot bring with it: deep/below ({below} at {head})"
+    )
+    made = create(tmp_path / "bundle", git=[line(source, submodules="leave")])
+    told = "\n".join(sentences(made))
+    assert f"submodules are left out, as the recipe says: deep/below ({below} at {head})" in told
     assert "through the filter git-crypt (secrets/.gitattributes)" in told
     assert "git-annex and only links to them are brought: annexed" in told
     assert "links lead out of the repository, to what is not brought: passwd -> /etc/passwd" in told
@@ -208,9 +246,9 @@ def test_filters_are_read_from_attributes() -> None:
 
 def test_many_names_are_counted() -> None:
     tree = [Entry("100644", str(n), len(POINTER), f"{n}.bin") for n in range(8)]
-    (sentence,) = needs_of(tree, {str(n): POINTER.encode() for n in range(8)}, {})
-    assert sentence.startswith("8 files lie in Git LFS")
-    assert "4.bin (12345 bytes) and 3 more" in sentence
+    large = large_files_of(tree, {str(n): POINTER.encode() for n in range(8)})
+    assert len(large) == 8
+    assert some_names(large).endswith("4.bin (12345 bytes) and 3 more")
 
 
 def test_git_is_let_in_as_the_build_server_says(
