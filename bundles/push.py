@@ -18,6 +18,7 @@ from bundles.layout import (
 )
 from bundles.opened import Bundle, read_small
 from bundles.problems import CorruptBundle, SourceProblem
+from bundles.read_back import NotKept, ReadBack
 from bundles.reference import Reference, parse_reference
 from bundles.registry import Endpoint, Registries
 from bundles.strict_json import canonical_json, digest_of
@@ -36,6 +37,8 @@ class Pushed:
     target: Reference
     sent: int
     """Bytes that went over the network for it."""
+    read_back: bool = True
+    """Whether the registry was asked for it afterwards; False where this login may not pull."""
 
 
 def target_of(item: Item, target: str, *, keep_registry: bool = False) -> Reference:
@@ -59,7 +62,9 @@ async def push_bundle(
     parallel: int = 8,
     done: Callable[[Pushed], None] | None = None,
 ) -> list[Pushed]:
-    """Push images, then charts; raises SourceProblem, InputProblem.
+    """Push images, then charts; raises SourceProblem, InputProblem, and NotKept of read_back.
+
+    What the registry says it took is asked for before it is called pushed.
 
     The bundle must have been verified. An image goes with its tag and by its digest; the index
     that its maker published goes as well where every manifest that it names is in the bundle.
@@ -83,7 +88,7 @@ async def push_bundle(
         place = target_of(item, target, keep_registry=keep_registry)
         # Where an image has several platforms, the tag belongs to its index.
         sent = await work.item(item, place, tagged=platforms[item.name] == 1)
-        pushed = Pushed(item, place, sent)
+        pushed = Pushed(item, place, sent, work.back.may_not.isdisjoint({place.repository}))
         if done:
             done(pushed)
         return pushed
@@ -105,6 +110,7 @@ class _Pushing:
         self._bundle = bundle
         self._registries = registries
         self._parallel = parallel
+        self.back = ReadBack(registries.web, bundle)
         self._have: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -181,6 +187,9 @@ class _Pushing:
                 authorize=self._authorize(endpoint, place),
             ) as response:
                 await expect(response, 200, 201, 202, tried=self._tried(endpoint, place))
+            await self.back.manifest(
+                endpoint, place, selector, (media_type, raw), self._authorize(endpoint, place)
+            )
 
     async def _blob(self, place: Reference, digest: str, size: int) -> int:
         async with self._locks.setdefault(digest, asyncio.Lock()), self._parallel:
@@ -192,7 +201,22 @@ class _Pushing:
             url = endpoint.url(place.repository, "blobs", digest)
             async with self._registries.web.answer("HEAD", url, authorize=authorize) as response:
                 there = response.status_code == 200
-            sent = 0 if there else await self._send(endpoint, place, digest, size, known)
+            if there:
+                try:
+                    await self.back.blob(endpoint, place, digest, size, authorize)
+                except NotKept:
+                    there = False  # it says that it has it, and it has not
+            sent = 0
+            if not there:
+                sent = await self._send(endpoint, place, digest, size, known)
+                try:
+                    await self.back.blob(endpoint, place, digest, size, authorize)
+                except NotKept:
+                    if sent or not known:
+                        raise
+                    # It was to take it over from another repository, said so, and did not.
+                    sent = await self._send(endpoint, place, digest, size, None)
+                    await self.back.blob(endpoint, place, digest, size, authorize)
             self._have[digest] = place.repository
             return sent
 

@@ -258,7 +258,13 @@ def _push(options: argparse.Namespace) -> int:
     result = {
         "schema": "sitewright.bundle-pushed/1",
         "images": [
-            {"name": p.item.name, "target": str(p.target), "digest": p.item.digest, "sent": p.sent}
+            {
+                "name": p.item.name,
+                "target": str(p.target),
+                "digest": p.item.digest,
+                "sent": p.sent,
+                "read_back": p.read_back,
+            }
             for p in pushed
         ],
     }
@@ -267,6 +273,12 @@ def _push(options: argparse.Namespace) -> int:
     text = f"{len(pushed)} images and charts pushed, {human_size(sent)} sent" + (
         f"; {left} other items belong in no registry" if left else ""
     )
+    unread = sum(not p.read_back for p in pushed)
+    if unread:
+        text += (
+            f"\nOf {unread} of them the registry was not asked whether it has them: this login may "
+            "push and not pull."
+        )
     return _tell(options, result, text)
 
 

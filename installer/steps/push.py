@@ -74,6 +74,10 @@ class Push(Probed):
             record = [*_WRITE, _record(context), _mark(items)]
             written = await context.change("note what was pushed", record, label="record")
             must_be_good(context, written, "noting what was pushed")
+        unread = sum(not one.read_back for one in pushed)
+        if unread:
+            text = f"Of {unread} the registry was not asked whether it has them: it allows no pull."
+            context.emit(Kind.NOTE, text=text)
         sent = sum(one.sent for one in pushed)
         return f"{len(pushed)} images and charts are there; {human_size(sent)} were sent now."
 
