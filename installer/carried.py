@@ -94,10 +94,14 @@ def check_kept(plan: Plan, run: Path) -> None:
             )
 
 
-def told_of_change(plan: Plan) -> list[str]:
-    """Sentences on what became of the playbooks since the plan was made, for a run gone on with."""
+def told_of_change(plan: Plan, *, undo: bool = False) -> list[str]:
+    """Sentences on what became of the playbooks since the plan was made, for a run gone on with.
+
+    `undo` says that a stage is taken back: which playbooks do that, `to_take_back` knows, and says
+    it of those of the solution.
+    """
     told = []
-    for _, origin, pinned in plan.carries:
+    for name, origin, pinned in plan.carries:
         folder = Path(origin)
         if not folder.is_dir():
             what = "are no longer there"
@@ -105,10 +109,17 @@ def told_of_change(plan: Plan) -> list[str]:
             what = "were changed since"
         else:
             continue
-        told.append(
-            f"The playbooks in {origin} {what}: this run goes on with the copy of those that were "
-            "reviewed. A new run (sitewright install) takes what is there now."
+        if undo and name == SOLUTION:
+            continue
+        does = "what is taken back is taken back" if undo else "this run goes on"
+        text = (
+            f"The playbooks in {origin} {what}: {does} with the copy of those that were reviewed."
         )
+        if not undo:
+            text += " A new run (sitewright install) takes what is there now."
+        if name == SOLUTION:
+            text += " What takes a step back is played as this version of Sitewright has it."
+        told.append(text)
     plays = any(step.kind == "playbook" for stage in plan.stages for step in stage.steps)
     if plays and not plan.carries:
         told.append(

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from foundation.durations import steady
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem, Problem, Refused
 from installer.anchors import Anchors, told_of_not_kept
@@ -160,9 +161,9 @@ class Engine:
             await self._anchor()
             # What was told before the beginning holds for the first step too.
             await self._take_told(stages)
-            began = time.monotonic()
+            began = steady()
             outcome = await self._watched(stages, self._alone_then(stages.run(self._asked_for)))
-            seconds = round(time.monotonic() - began, 3)
+            seconds = round(steady() - began, 3)
             await self._record(Kind.RUN_FINISHED, outcome=outcome.value, seconds=seconds)
             return outcome
 
@@ -175,7 +176,7 @@ class Engine:
         planned = next((s for s in self.plan.stages if s.id == stage), None)
         if planned is None:
             raise InputProblem(f'the plan has no stage "{stage}"', where="--undo")
-        async with self._held(), self._opened() as stages:
+        async with self._held(), self._opened(undo=True) as stages:
             await self._journal_told(Told("undo", by, reason, stage))
             await self._learn(takes_back=True)
             for text in self._told_first:
@@ -315,7 +316,7 @@ class Engine:
             self._writer.append(Event(Kind.NOTE, time.time(), data={"text": text}))
 
     @contextlib.asynccontextmanager
-    async def _opened(self) -> AsyncIterator[Stages]:
+    async def _opened(self, *, undo: bool = False) -> AsyncIterator[Stages]:
         """The journal open, replayed and subscribed to, for the time of the run."""
         path = self.run_folder.journal
         journal = await self._open_journal()
@@ -337,7 +338,9 @@ class Engine:
             if journal.cut:
                 text = f"A torn last record of {journal.cut} bytes was cut off the journal."
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
-            told = await asyncio.to_thread(told_of_change, self.plan) if started else []
+            told: list[str] = []
+            if started is not None:
+                told = await asyncio.to_thread(told_of_change, self.plan, undo=undo)
             if self._order.secrets and not self._order.dry:
                 told += await asyncio.to_thread(
                     told_of_other_secrets, self.run_folder, self._order.secrets

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from foundation.durations import duration
+from foundation.durations import duration, took
 from installer.ansible.told import is_echo
 from installer.events import Event, Kind, Outcome
 from screens.plan_words import HERE
@@ -115,7 +115,7 @@ def progress_sentence(
 ) -> str:
     """How far the whole run is, in one line."""
     done = done_of(progress)
-    taken = duration(progress.elapsed)
+    taken = took(progress.elapsed, at_least=progress.at_least)
     if outcome is not None:
         text = ENDED[outcome]
         skipped = sum(stand.outcome is Outcome.SKIPPED for stand in state.steps.values())

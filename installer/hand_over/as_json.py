@@ -31,6 +31,7 @@ def as_dict(report: HandOver) -> dict[str, object]:
         "began": _moment(report.began),
         "ended": _moment(report.ended),
         "seconds": round(report.seconds, 3),
+        "seconds_at_least": report.at_least,
         "by": report.by,
         "plan_sha256": report.plan_sha256,
         "supplies": report.supplies,

@@ -91,6 +91,7 @@ def gather(run: Run) -> HandOver:
         began=started.time if started else None,
         ended=state.last_time if started else None,
         seconds=progress.elapsed,
+        at_least=progress.at_least,
         by=str(started.data.get("by") or "") if started else "",
         plan_sha256=plan.sha256,
         version=__version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from foundation.durations import took
 from installer.events import Outcome
 from preflight.findings import Waiver
 
@@ -119,6 +120,8 @@ class HandOver:
     began: float | None
     ended: float | None
     seconds: float
+    at_least: bool
+    """Whether it took longer than `seconds`, by a time that is not known."""
     by: str
     plan_sha256: str
     version: str
@@ -147,6 +150,11 @@ class HandOver:
         # Out of an archive the site file must be taken first; its text stands in the report.
         site_file = "site.yaml" if name.endswith(".gz") else f"{name}/site.yaml"
         return replace(self, record=record, site_file=site_file)
+
+    @property
+    def took(self) -> str:
+        """How long it took, for people."""
+        return took(self.seconds, at_least=self.at_least)
 
     @property
     def checks(self) -> tuple[StepReport, ...]:

@@ -92,7 +92,7 @@ def _cover(report: HandOver) -> str:
         (
             ("Begun", safe(began)),
             ("Last at work", safe(when(report.ended))),
-            ("It took", safe(duration(report.seconds)) if report.began else ""),
+            ("It took", safe(report.took) if report.began else ""),
             ("Software", safe(report.supplies)),
             ("Secrets", safe(", ".join(report.secrets) + " (names only; their values stand in no "
                                                          "file)") if report.secrets else ""),

@@ -38,7 +38,7 @@ def report_lines(report: HandOver, width: int = WIDTH) -> list[str]:
     lines = [report.sentence, title(report)]
     if report.began is not None:
         by = report.by or "somebody"
-        lines.append(f"Begun {when(report.began)} by {by}, {duration(report.seconds)}.")
+        lines.append(f"Begun {when(report.began)} by {by}, {report.took}.")
     if report.supplies:
         lines.append(report.supplies)
     if report.record.problem:

@@ -57,6 +57,8 @@ class Progress:
     total: int
     elapsed: float
     """Seconds from the first start to the last event or now; with the pauses between resumes."""
+    at_least: bool
+    """Whether a part of that is not known, because the laptop's clock was put back."""
     expected: float
     left: float
 
@@ -71,13 +73,12 @@ def progress_of(
 ) -> Progress:
     """How far the run of a plan is; `expected` has seconds by (stage, step) where known better."""
     stages = tuple(_stage(stage, state, expected, now) for stage in plan.stages)
-    started = state.started.time if state.started else now
-    ended = state.last_time if state.outcome is not None else now
     return Progress(
         stages=stages,
         done=sum(stage.done for stage in stages),
         total=sum(stage.total for stage in stages),
-        elapsed=max(0.0, ended - started),
+        elapsed=state.clock.elapsed(now if state.outcome is None else None),
+        at_least=state.clock.at_least,
         expected=sum(stage.expected for stage in stages),
         left=sum(stage.left for stage in stages),
     )

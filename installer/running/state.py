@@ -15,6 +15,7 @@ from typing import Final
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal_lines import Record, broken, records
 from installer.plan import Plan
+from installer.running.run_clock import RunClock
 from installer.running.standing_on import Changes
 
 Key = tuple[str, str, str]
@@ -109,6 +110,8 @@ class RunState:
         """Questions that nobody has answered yet."""
         self.events = 0
         self.last_time = 0.0
+        self.clock = RunClock()
+        """How long it took."""
         self.changed: set[str] = set()
         """Machines on which something was begun that may have changed them."""
 
@@ -151,6 +154,7 @@ class RunState:
         if event.kind is Kind.LINE:
             self._line(event)
             return
+        self.clock.tick(event)
         match event.kind:
             case Kind.RUN_STARTED:
                 self.started = event

@@ -210,11 +210,19 @@ def test_what_takes_back_is_played_as_this_version_has_it(
     [place], told = to_take_back(made, run.folder)
     assert place.folder == ours
     assert "as this version of Sitewright has it" in told
+    # Who takes a stage back is not told the contrary beside it; who goes on is told both.
+    assert told_of_change(made, undo=True) == []
+    [both] = told_of_change(made)
+    assert "this run goes on with the copy" in both
+    assert "What takes a step back is played as this version of Sitewright has it" in both
     [kept] = places(made, run.folder)
     assert kept.folder == run.folder / KEPT / SOLUTION
     theirs = carried(folder)
     run = create_run("site", theirs)
     assert to_take_back(theirs, run.folder) == (places(theirs, run.folder), "")
+    write(folder, "newer")
+    [said] = told_of_change(theirs, undo=True)
+    assert "is taken back with the copy of those that were reviewed" in said
 
 
 @pytest.mark.processes
