@@ -51,9 +51,12 @@ class RunClock:
         self._doubt = False
 
     def elapsed(self, now: float | None = None) -> float:
-        """Seconds from the start to the last event, or to now while it runs."""
-        since = 0.0 if now is None or self._last is None else max(0.0, now - self._last)
-        return self.before + self.session + since
+        """Seconds from the start to the last event, or to now while it runs.
+
+        `now` may lie before the last event: since when a person is waited for.
+        """
+        since = 0.0 if now is None or self._last is None else now - self._last
+        return self.before + max(0.0, self.session + (max(0.0, since) if self._doubt else since))
 
     @property
     def at_least(self) -> bool:

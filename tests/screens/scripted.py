@@ -100,7 +100,7 @@ def finished() -> list[Event]:
     script.ended("finish", "agree", "control", "done", "Confirmed by Thiri Aung.")
     script.ended("finish", "second", "box1", "skipped", "Skipped by Thiri Aung: not wanted here")
     script.say(Kind.STAGE_FINISHED, "finish", outcome="done", seconds=61.0)
-    script.say(Kind.RUN_FINISHED, outcome="done", seconds=101.0)
+    script.say(Kind.RUN_FINISHED, outcome="done", seconds=78.0)
     return script.events
 
 
