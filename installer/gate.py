@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.hosts.connection import Become
@@ -29,8 +30,19 @@ class NotReady(Problem):
     exit_code = ExitCode.NOT_READY
 
 
-async def look_at(pool: Pool, site: Site, solution: Solution) -> Assessment:
-    """A whole preflight of a site over connections that stay open for the run."""
+async def look_at(
+    pool: Pool,
+    site: Site,
+    solution: Solution,
+    *,
+    base: Path | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Assessment:
+    """A whole preflight of a site over connections that stay open for the run.
+
+    With `base`, the folder of the site's file, what the run fetches from outside is tried too;
+    `tell` hears how far that is.
+    """
     from preflight.survey import SurveyOptions, survey
 
     hosts = list(pool.inventory)
@@ -44,9 +56,17 @@ async def look_at(pool: Pool, site: Site, solution: Solution) -> Assessment:
     seen.sort(key=lambda entry: order[entry.host.name])
     needs = solution.needs(site.environment, site.sizing)
     roles = {host.name: tuple(host.roles) for host in site.hosts}
-    now = datetime.now(UTC)
+    today = datetime.now(UTC).astimezone().date()
+    egress = None
+    if base is not None:
+        from installer.outside import try_outside
+
+        egress = await try_outside(
+            pool, seen, needs, solution=solution, roles=roles, waivers=site.waivers, site=site,
+            base=base, today=today, tell=tell,
+        )  # fmt: skip
     return assess(
-        seen, needs, roles=roles, waivers=site.waivers, today=now.astimezone().date(), mesh=None
+        seen, needs, roles=roles, waivers=site.waivers, today=today, mesh=None, egress=egress
     )
 
 

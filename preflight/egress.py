@@ -38,6 +38,10 @@ class Destination:
 
     kind: InternetKind
     url: str
+    soft: bool = False
+    """Whether an installation may do without it, so that it only warns."""
+    roles: tuple[str, ...] = ()
+    """Roles whose machines fetch from it; empty means every machine."""
 
     @property
     def host(self) -> str:
@@ -98,14 +102,19 @@ class Egress:
 
     attempts: tuple[Attempt, ...] = ()
     skipped: str = ""
-    """A sentence where nothing was tried: a bundle brings all."""
+    """A sentence where nothing, or not all, was tried because a bundle brings it."""
+    untried: str = ""
+    """A sentence where what is fetched could not be told, or a person did not want it tried."""
 
 
 def destinations(needs: SolutionNeeds) -> tuple[Destination, ...]:
     """What a solution fetches from, each place once."""
+    platform = needs.platform
     return tuple(
         dict.fromkeys(
-            Destination(kind, url) for kind, urls in needs.platform.internet.items() for url in urls
+            Destination(kind, url, roles=platform.internet_roles.get(kind, ()))
+            for kind, urls in platform.internet.items()
+            for url in urls
         )
     )
 
@@ -122,20 +131,33 @@ def bypasses(host: str, no_proxy: Iterable[str]) -> bool:
 
 def judge_egress(egress: Egress) -> tuple[Finding, ...]:
     """One finding for each kind of destination, however many machines and places it is about."""
+    found: list[Finding] = []
     if egress.skipped:
-        return (
+        found.append(
             Say("egress.skipped", None).at(
                 PASS,
                 egress.skipped,
                 expected="what is fetched can be fetched",
                 actual="not tried",
                 source=SOURCE,
-            ),
+            )
+        )
+    if egress.untried:
+        found.append(
+            Say("egress.untried", None).at(
+                WARN,
+                egress.untried,
+                expected="what is fetched can be fetched",
+                actual="not tried",
+                source=SOURCE,
+                evidence="sitewright preflight --egress",
+                remedy="Have it tried: sitewright preflight --egress, or r on the wizard's step.",
+            )
         )
     by_kind: dict[InternetKind, list[Attempt]] = defaultdict(list)
     for attempt in egress.attempts:
         by_kind[attempt.destination.kind].append(attempt)
-    return tuple(_judged(kind, attempts) for kind, attempts in by_kind.items())
+    return (*found, *(_judged(kind, attempts) for kind, attempts in by_kind.items()))
 
 
 def severity_of(attempt: Attempt) -> Severity:
@@ -144,7 +166,7 @@ def severity_of(attempt: Attempt) -> Severity:
         return PASS
     if attempt.met is Met.NOT_TOLD:
         return UNKNOWN
-    return WARN if attempt.machine == HERE else FAIL
+    return WARN if attempt.machine == HERE or attempt.destination.soft else FAIL
 
 
 _ORDER: Final = (PASS, WARN, UNKNOWN, FAIL)

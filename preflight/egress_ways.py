@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -25,6 +25,8 @@ from preflight.parse.text import plain
 DIAL_SECONDS: Final = 5.0
 ATTEMPT_SECONDS: Final = 15.0
 """For one destination from one machine, all of it."""
+WHOLE_SECONDS: Final = 90.0
+"""For all of it; what was not asked by then is told so."""
 PER_MACHINE: Final = 4
 IN_ALL: Final = 64
 _HEAD_LIMIT: Final = 65536
@@ -79,14 +81,18 @@ async def measure(
     hosts: Sequence[Host],
     places: Sequence[Destination],
     *,
+    roles: Mapping[str, tuple[str, ...]] | None = None,
     ways: Mapping[str, Way] | None = None,
     trust: ssl.SSLContext | None = None,
     here: bool = True,
+    whole: float = WHOLE_SECONDS,
+    count: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Egress:
     """Try every destination from every machine, side by side; a machine's problem is its result.
 
     `ways` are by the machine's name, "here" among them; `trust` is whom to believe certificates,
-    this machine's authorities where it is left out.
+    this machine's authorities where it is left out. `roles` say which machine fetches what, and
+    `count` hears how far it is. After `whole` seconds it ends, whatever is still open.
     """
     context = trust or ssl.create_default_context()
     at_once = asyncio.Semaphore(IN_ALL)
@@ -114,8 +120,53 @@ async def measure(
     if here and not any(host.local for host in hosts):
         everyone.append(None)
     # Machines take turns, so that one which hangs does not hold all places.
-    work = [attempt(host, place) for place in places for host in everyone]
-    return Egress(tuple(await asyncio.gather(*work)))
+    work = {
+        asyncio.create_task(attempt(host, place)): (host, place)
+        for place in places
+        for host in everyone
+        if host is None or _fetches(host, place, roles or {})
+    }
+    await _in_time(work, whole, count)
+    return Egress(
+        tuple(
+            task.result()
+            if task.done() and not task.cancelled()
+            else Attempt(
+                host.name if host is not None else HERE,
+                place,
+                Met.NOT_TOLD,
+                f"all of it took longer than {whole:g} s, and this was not asked to its end",
+            )
+            for task, (host, place) in work.items()
+        )
+    )
+
+
+def _fetches(host: Host, place: Destination, roles: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a machine fetches from a place; one without a known role may."""
+    own = roles.get(host.name) or host.roles
+    return not place.roles or not own or bool(set(own) & set(place.roles))
+
+
+async def _in_time(
+    tasks: Collection[asyncio.Task[Attempt]], seconds: float, count: Callable[[int, int], None]
+) -> None:
+    """Wait for tasks, counting how far they are, and end what is left after some seconds."""
+    until = asyncio.get_running_loop().time() + seconds
+    left = set(tasks)
+    try:
+        while left:
+            time = until - asyncio.get_running_loop().time()
+            done, left = await asyncio.wait(
+                left, timeout=max(time, 0.0), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return
+            count(len(tasks) - len(left), len(tasks))
+    finally:
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _tried(

@@ -314,7 +314,11 @@ class PlatformNeeds(_Data):
     """Whether the installation needs root or sudo on the machines."""
     root_source: str = ""
     internet: dict[InternetKind, tuple[InternetUrl, ...]] = {}
-    """What it fetches from when there is no bundle, by kind; tried by `preflight --egress`."""
+    """What it fetches from when there is no bundle, by kind; tried before anything starts."""
+    internet_roles: dict[InternetKind, tuple[str, ...]] = {}
+    """Roles whose machines fetch a kind; every machine where none is named."""
+    internet_settings: dict[str, InternetKind] = {}
+    """Settings that name another place of a kind, which is then asked instead of those above."""
 
 
 class Beside(_Data):

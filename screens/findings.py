@@ -81,7 +81,8 @@ class FindingsScreen(Dialog[None]):
 
     def _title(self) -> str:
         if self.host_name is None:
-            return "Between the machines"
+            many = len(self.wizard.memory.seen) > 1
+            return "Between the machines" if many else "Around the machine"
         result = self.step_screen.results.get(self.host_name)
         if result is None:
             return self.host_name

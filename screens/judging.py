@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from foundation.problems import InputProblem
+from foundation.problems import InputProblem, Problem
 from screens.answers import Answers
 from screens.memory import Memory
 from screens.services import Access, Question, Services
@@ -59,11 +59,13 @@ async def assess_site(
     services: Services,
     access: Access,
     tell: Callable[[str], None],
+    count: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> tuple[Question, Assessment] | None:
     """The whole site judged, with roles for the machines that have none; None if some is unseen.
 
-    `tell` hears what is done meanwhile. The memory keeps the roles and what the machines reach of
-    one another, which a second judgement does not need to find out again.
+    `tell` hears what is done meanwhile, `count` how far that is. The memory keeps the roles, what
+    the machines reach of one another and of the places that are fetched from, which a second
+    judgement does not need to find out again.
     """
     question = memory.question
     seen = [memory.seen[host.name] for host in hosts if host.name in memory.seen]
@@ -82,7 +84,37 @@ async def assess_site(
         ):
             tell("Trying the ports between the machines")
             memory.mesh = await services.measure(access, question, seen)
-    return question, await services.assess(seen, question, memory.mesh)
+        if memory.egress_of != fetched_by(answers) and answers.facts_file is None:
+            of = fetched_by(answers)
+            tell("Trying what is fetched")
+            memory.egress = await services.fetch(access, question, seen, answers, count)
+            memory.egress_of = of
+    return question, await services.assess(seen, question, memory.mesh, memory.egress)
+
+
+def fetched_by(answers: Answers) -> object:
+    """What says what is fetched, and by which way: two that are equal need no second try."""
+    parts = (answers.solution, answers.environment, answers.site_file)
+    mappings = (answers.supplies, answers.settings, answers.way_out)
+    accepted = any(one.check.startswith("egress.") for one in answers.waivers)
+    return (*parts, *(dict(part) for part in mappings), accepted)
+
+
+def stands_against(answers: Answers, memory: Memory) -> tuple[Problem, ...]:
+    """What of the judgement stands against beginning.
+
+    What was tried for other supplies or settings says nothing of these; before a run begins it
+    is tried again.
+    """
+    from installer.gate import objections
+
+    assessment = memory.assessment
+    if assessment is None:
+        return ()
+    if memory.egress_of != fetched_by(answers):
+        kept = tuple(one for one in assessment.findings if one.area != "egress")
+        assessment = replace(assessment, findings=kept)
+    return objections(assessment)
 
 
 def with_settled_roles(answers: Answers, memory: Memory) -> Answers:

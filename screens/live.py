@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -23,7 +23,7 @@ from foundation.problems import Problem
 from screens.answers import Answers
 from screens.live_bundles import LiveBundles
 from screens.live_guide import LiveGuide, this_host
-from screens.live_install import CONNECT_TIMEOUT, LiveInstallation, written
+from screens.live_install import CONNECT_TIMEOUT, LiveInstallation, base_of, site_of, written
 from screens.services import (
     Access,
     Assigned,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from foundation.hosts.ssh_files import Program
     from installer.site import Site
     from preflight.assessment import Assessment, HostResult, Seen
+    from preflight.egress import Egress
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
 
@@ -161,6 +162,35 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
         measured: Mesh = await mesh.measure(pool, hosts, question.roles or {}, question.needs)
         return measured
 
+    async def fetch(
+        self,
+        access: Access,
+        question: Question,
+        seen: Sequence[Seen],
+        answers: Answers,
+        count: Callable[[int, int], None],
+    ) -> Egress | None:
+        """What the solution fetches, tried through the shared pool, and from here."""
+        outside = await _import("installer.outside")
+        pool = await self._pool_of(access)
+        base = base_of(answers)
+        solution, site = await asyncio.to_thread(
+            lambda: (self._solution(answers), site_of(answers))
+        )
+        tried: Egress | None = await outside.try_outside(
+            pool,
+            seen,
+            question.needs,
+            solution=solution,
+            roles=question.roles or {},
+            waivers=question.waivers,
+            site=site,
+            base=base,
+            today=self.now().date(),
+            count=count,
+        )
+        return tried
+
     async def _pool_of(self, access: Access) -> Pool:
         async with self._opening:
             if self._pool is None or self._pool_for != access:
@@ -197,7 +227,11 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
         return await asyncio.to_thread(work)
 
     async def assess(
-        self, seen: Sequence[Seen], question: Question, mesh: Mesh | None
+        self,
+        seen: Sequence[Seen],
+        question: Question,
+        mesh: Mesh | None,
+        egress: Egress | None = None,
     ) -> Assessment:
         """The whole site judged, off the event loop."""
         now = self.now()
@@ -218,6 +252,7 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
                     waivers=question.waivers,
                     today=now.date(),
                     mesh=mesh,
+                    egress=egress,
                 )
             extra = {**assessment.extra, "version": __version__}
             return replace(assessment, made_at=now.astimezone(UTC), extra=extra)

@@ -69,15 +69,15 @@ class LiveInstallation:
             from installer.planning import make_plan
             from installer.supplies import read_supplies
 
-            site = _site(answers)
-            supplied = read_supplies(site, _base(answers))
+            site = site_of(answers)
+            supplied = read_supplies(site, base_of(answers))
             return make_plan(
                 self._solution(answers),
                 site,
                 (),
                 playbooks=answers.playbooks,
                 supplied=supplied,
-                base=_base(answers),
+                base=base_of(answers),
             )
 
         return await asyncio.to_thread(make)
@@ -100,7 +100,7 @@ class LiveInstallation:
         from installer.running import begin
         from installer.runs import Run
 
-        base = _base(order.answers)
+        base = base_of(order.answers)
         asked = Asked(
             plan=order.plan,
             by=order.by,
@@ -109,7 +109,7 @@ class LiveInstallation:
             take_over=order.take_over,
         )
         occasion = begin.Occasion(
-            site=_site(order.answers),
+            site=site_of(order.answers),
             base=base,
             solution=self._solution(order.answers),
             inventory=order.access.inventory,
@@ -220,15 +220,15 @@ async def written(write: Callable[[], None], path: Path) -> None:
         ) from error
 
 
-def _base(answers: Answers) -> Path:
+def base_of(answers: Answers) -> Path:
     """The folder that paths in the site are relative to."""
     return answers.site_file.absolute().parent if answers.site_file else Path.cwd()
 
 
-def _site(answers: Answers) -> Site:
+def site_of(answers: Answers) -> Site:
     from screens.site_answers import site_from_answers
 
-    return site_from_answers(answers, _base(answers) / "site.yaml")
+    return site_from_answers(answers, base_of(answers) / "site.yaml")
 
 
 def _unfinished() -> Unfinished | None:

@@ -21,6 +21,8 @@ BETWEEN: Final = "\0between"
 """The key of the row for what no machine can tell alone; no machine can have such a name."""
 
 BETWEEN_WORDS: Final = "between them"
+AROUND_WORDS: Final = "around it"
+"""The same row where there is one machine alone."""
 
 NARROW: Final = (
     Area("CPU", "CPU", ("cpu", "architecture")),
@@ -36,7 +38,7 @@ NARROW: Final = (
             "kernel", "module", "sysctl", "cgroup", "security", "limits",
         ),
     ),
-    Area("network", "net", ("network", "route", "dns", "firewall", "mesh", "internet", "proxy")),
+    Area("network", "net", ("network", "route", "dns", "firewall", "mesh", "egress")),
     Area("time", "time", ("time", "clock")),
 )  # fmt: skip
 """The columns where there is little room, in the same order; a last one has what none gathers."""
@@ -123,7 +125,7 @@ def result_row(result: HostResult, shape: Shape) -> Row:
     return Row(name, (*first, *_cells(result.findings, shape)))
 
 
-def between_row(findings: Sequence[Finding], shape: Shape) -> Row:
+def between_row(findings: Sequence[Finding], shape: Shape, *, alone: bool = False) -> Row:
     """What no machine can tell alone, in one line."""
     mark = worst(mark_of(finding) for finding in findings)
     word, tone = WORDS[mark]
@@ -131,7 +133,8 @@ def between_row(findings: Sequence[Finding], shape: Shape) -> Row:
     about = {Mark.OK: "nothing to mend", Mark.NONE: "nothing to compare"}.get(
         mark, f"{word} {number}: {next((f.title for f in findings if mark_of(f) is mark), '')}"
     )
-    return Row(BETWEEN, (Cell(BETWEEN_WORDS, "strong"), Cell(clean(about), tone)))
+    words = AROUND_WORDS if alone else BETWEEN_WORDS
+    return Row(BETWEEN, (Cell(words, "strong"), Cell(clean(about), tone)))
 
 
 def _cells(findings: Sequence[Finding], shape: Shape) -> list[Cell]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from foundation.secrets import Secret
     from installer.plan import Plan
     from preflight.assessment import Assessment, Seen
+    from preflight.egress import Egress
     from preflight.mesh import Mesh
     from screens.bundle_seen import BundleSeen
     from screens.services import Assigned, Installing, Order, Question, SolutionChoice, Tried
@@ -80,6 +81,10 @@ class Memory:
     """Whether the goal is chosen from the list instead of the map."""
     question: Question | None = None
     mesh: Mesh | None = None
+    egress: Egress | None = None
+    """Whether what is fetched can be fetched, tried for `egress_of`."""
+    egress_of: object = None
+    """The answers that say what is fetched, as they were when it was tried; None where not."""
     assigned: Assigned | None = None
     assessment: Assessment | None = None
     secrets: dict[str, Secret] = field(default_factory=dict)
@@ -119,5 +124,6 @@ class Memory:
         """Drop what was judged, and keep what was seen."""
         self.question = None
         self.mesh = None
+        self.egress_of = self.egress = None
         self.assigned = None
         self.assessment = None

@@ -63,7 +63,7 @@ def preflight(wizard: PlainWizard) -> StepId | None:
             if wizard.answers.facts_file is not None:
                 talk.say("These facts come from a file; there is no machine to look at again.")
                 continue
-            memory.assigned = memory.mesh = None
+            memory.assigned = memory.mesh = memory.egress = memory.egress_of = None
             _look(wizard, hosts)
             assessment = _assess(wizard, hosts)
         elif answer == "export":
@@ -127,18 +127,24 @@ def _table(wizard: PlainWizard, assessment: Assessment) -> int:
         word = VERDICT_WORDS[host.verdict]
         talk.say(f"{number}. {host.seen.host.name}{roles}: {word}; {host_sentence(host)}")
     count = len(assessment.hosts)
-    if count > 1:
-        mend = to_mend(assessment.findings)
+    mend = to_mend(assessment.findings)
+    if count > 1 or mend:
+        word = _around(assessment)
         count += 1
-        talk.say(f"{count}. Between them: {len(mend) or 'nothing'} to look at")
+        talk.say(f"{count}. {word}: {len(mend) or 'nothing'} to look at")
     return count
+
+
+def _around(assessment: Assessment) -> str:
+    """What to call the findings that are no machine's own."""
+    return "Between them" if len(assessment.hosts) > 1 else "Around it"
 
 
 def _findings(assessment: Assessment, number: int) -> tuple[str, list[Finding]]:
     if number <= len(assessment.hosts):
         host = assessment.hosts[number - 1]
         return host.seen.host.name, by_weight(host.findings)
-    return "Between them", by_weight(assessment.findings)
+    return _around(assessment), by_weight(assessment.findings)
 
 
 def _open(
@@ -164,7 +170,7 @@ def _open(
                 everything = not everything
             elif answer == "again":
                 chosen = [host for host in hosts if host.name == name] or list(hosts)
-                memory.assigned = memory.mesh = None
+                memory.assigned = memory.mesh = memory.egress = memory.egress_of = None
                 _look(wizard, chosen)
                 assessment = _assess(wizard, hosts)
             else:
@@ -318,7 +324,7 @@ def _change_roles(wizard: PlainWizard, assessment: Assessment) -> None:
     given = {**wizard.answers.roles, host.seen.host.name: roles}
     wizard.answers = replace(wizard.answers, roles=given)
     wizard.keep_place()
-    memory.assigned = memory.mesh = None
+    memory.assigned = memory.mesh = memory.egress = memory.egress_of = None
     _assess(wizard, tuple(wizard.answers.inventory()))
 
 

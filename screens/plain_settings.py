@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from foundation.durations import duration
 from installer.review import beside_the_steps
 from screens.dialogue import BackWanted
-from screens.judging import with_settled_roles
+from screens.judging import stands_against, with_settled_roles
 from screens.plan_words import (
     final_steps,
     not_ready,
@@ -153,10 +153,8 @@ def _show(talk: Dialogue, made: Plan) -> None:
 
 def _order(wizard: PlainWizard, made: Plan) -> Order | None:
     """The confirmed order, or None where something stands against it or the person says no."""
-    from installer.gate import objections
-
     talk, memory = wizard.dialogue, wizard.memory
-    against = objections(memory.assessment) if memory.assessment is not None else ()
+    against = stands_against(wizard.answers, memory)
     if against:
         talk.problem(not_ready(against))
         return None

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from foundation.durations import duration
-from screens.judging import with_settled_roles
+from screens.judging import stands_against, with_settled_roles
 from screens.plan_words import (
     about_step,
     not_ready,
@@ -66,10 +66,7 @@ class PlanScreen(StepScreen):
 
     def _tell_objections(self) -> bool:
         """Say what stands against beginning; False where nothing does."""
-        from installer.gate import objections
-
-        assessment = self.memory.assessment
-        against = objections(assessment) if assessment is not None else ()
+        against = stands_against(self.answers, self.memory)
         self.set_class(bool(against), "-refused")
         if against:
             self.show_problem(not_ready(against))

@@ -212,6 +212,7 @@ class PreflightScreen(StepScreen):
             services=self.services,
             access=self.access,
             tell=self._progress,
+            count=lambda done, all_: self._progress(f"Trying what is fetched: {done} of {all_}"),
         )
         if judged is None or number != self.assess_number or self.looking:
             return
@@ -284,8 +285,10 @@ class PreflightScreen(StepScreen):
             if self.only_open and result is not None and not to_mend(result.findings):
                 continue
             rows.append(self._row(host.name, shape))
-        if self.between is not None and len(self.hosts) > 1:
-            row = between_row(self.between, shape)
+        alone = len(self.hosts) == 1
+        # Of one machine alone there is nothing to compare, and yet its way out may be closed.
+        if self.between is not None and (not alone or to_mend(self.between)):
+            row = between_row(self.between, shape, alone=alone)
             # What fails between them concerns all, and must not stand below sixty machines.
             failing = any(mark_of(finding) is Mark.FAIL for finding in self.between)
             rows.insert(0 if failing else len(rows), row)
@@ -302,7 +305,8 @@ class PreflightScreen(StepScreen):
         name = self._under_cursor()
         text: Content | str = ""
         if name == BETWEEN:
-            text = glance("Between the machines", self.between or ())
+            title = "Between the machines" if len(self.hosts) > 1 else "Around the machine"
+            text = glance(title, self.between or ())
         elif name is not None and (result := self.results.get(name)) is not None:
             problem = result.seen.problem
             text = glance(name, result.findings, problem)
@@ -346,6 +350,7 @@ class PreflightScreen(StepScreen):
             # What one machine tells anew can change who plays which role, and who reaches whom.
             self.memory.assigned = None
             self.memory.mesh = None
+            self.memory.egress_of = self.memory.egress = None
         self._look([host for host in self.hosts if host.name in names])
         return True
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from installer.steps.kind import Asker
     from installer.steps.model import Settings
     from preflight.assessment import Assessment, HostResult, Seen
+    from preflight.egress import Egress
     from preflight.findings import Waiver
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
@@ -233,9 +234,23 @@ class Services(Protocol):
         """Which machine could play which role."""
 
     async def assess(
-        self, seen: Sequence[Seen], question: Question, mesh: Mesh | None
+        self,
+        seen: Sequence[Seen],
+        question: Question,
+        mesh: Mesh | None,
+        egress: Egress | None = None,
     ) -> Assessment:
         """The whole site judged."""
+
+    async def fetch(
+        self,
+        access: Access,
+        question: Question,
+        seen: Sequence[Seen],
+        answers: Answers,
+        count: Callable[[int, int], None],
+    ) -> Egress | None:
+        """Whether what the solution fetches can be fetched; None where it fetches nothing."""
 
     async def load_facts(self, path: Path) -> tuple[Seen, ...]:
         """What `sitewright facts` or an export saved."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import Problem
-from screens.judging import with_settled_roles
+from screens.judging import stands_against, with_settled_roles
 from screens.wizard import StepId, installs
 
 if TYPE_CHECKING:
@@ -16,10 +16,8 @@ OFFER: Final = "Nothing more must be answered. F9 shows the plan; it begins when
 
 async def nothing_is_asked(screen: StepScreen) -> bool:
     """Whether a plan can be made with the answers as they are, and nothing stands against it."""
-    from installer.gate import objections
-
-    assessment = screen.memory.assessment
-    if not installs(screen.answers) or assessment is None or objections(assessment):
+    answers, memory = screen.answers, screen.memory
+    if not installs(answers) or memory.assessment is None or stands_against(answers, memory):
         return False
     try:
         plan = await screen.services.plan(with_settled_roles(screen.answers, screen.memory))

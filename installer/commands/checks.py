@@ -14,7 +14,11 @@ from preflight.findings import Severity
 
 _OTHERS = (
     ("mesh.reach", "A port that another machine needs is reached", "pass, warn, fail, unknown"),
-    ("egress.*", "What is fetched can be fetched (--egress)", "pass, warn, fail, unknown"),
+    (
+        "egress.*",
+        "What is fetched can be fetched (--egress; before a run)",
+        "pass, warn, fail, unknown",
+    ),
     ("mesh.closed", "A port is closed to machines that have no business there", "pass, warn"),
     ("host.reachable", "The machine was seen", "unknown"),
 )

@@ -46,6 +46,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
     add_run_options(parser)
     parser.add_argument(
+        "--no-egress", action="store_true", help="do not try what is fetched before it begins"
+    )
+    parser.add_argument(
         "--allow-older", action="store_true", help="an older bundle than the site had is meant"
     )
     parser.add_argument("--dry-run", action="store_true", help="show, and change nothing")
@@ -237,6 +240,7 @@ def occasion_of(work: Work, options: argparse.Namespace) -> Occasion:
         run=work.run,
         errand=work.errand,
         operation=work.operation,
+        fetches=not getattr(options, "no_egress", False),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,13 +26,10 @@ from installer.commands.options import (
 from preflight.findings import Verdict
 
 if TYPE_CHECKING:
-    import ssl
-
     from foundation.hosts.pool import Pool
     from installer.site import Site
-    from installer.way_out import WayOut
     from preflight.assessment import Assessment, Seen
-    from preflight.egress import Destination, Egress
+    from preflight.egress import Egress
     from preflight.findings import Waiver
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
@@ -237,65 +233,38 @@ async def _look(
             reachable = [entry.host for entry in seen if entry.reachable]
             mesh = await between.measure(pool, reachable, roles, question.needs)
         if options.egress:
-            egress = await _egress(pool, targets.site, options.site, seen, question, say)
+            base = options.site.absolute().parent if options.site is not None else None
+            egress = await _egress(pool, targets, base, seen, question, say, progress)
+            progress.end()
     return seen, mesh, egress
-
-
-def _way_out(site: Site, site_file: Path) -> tuple[WayOut, ssl.SSLContext]:
-    from installer.way_out import trusting, way_out_of
-
-    out = way_out_of(site, site_file.absolute().parent)
-    return out, trusting(out)
-
-
-def _of_settings(question: Question, site: Site | None) -> list[Destination]:
-    """The places that the site's own settings name: its Git repository, a chart repository."""
-    from installer.settings import load_settings
-    from installer.solution import load_solution
-    from preflight.egress import Destination
-
-    given = site.settings if site is not None else {}
-    found = []
-    for setting in load_settings(load_solution(question.needs.solution)).settings:
-        url = str(given.get(setting.name) or setting.default or "")
-        if setting.type == "url" and url.startswith(("https://", "http://")):
-            place = Destination("git" if url.endswith(".git") else "charts", url)
-            if place.host:
-                found.append(place)
-    return found
 
 
 async def _egress(
     pool: Pool,
-    site: Site | None,
-    site_file: Path | None,
+    targets: Targets,
+    base: Path | None,
     seen: Sequence[Seen],
     question: Question,
     say: Narrator,
-) -> Egress:
-    """What the installation fetches, tried; nothing where a bundle brings it."""
-    from preflight.egress import HERE, Egress, destinations
-    from preflight.egress_ways import Way, endpoint_of, measure, way_of
+    progress: Progress,
+) -> Egress | None:
+    """What the installation fetches, tried; what a bundle brings is not."""
+    from installer.outside import try_outside
+    from installer.solution import load_solution
 
-    if site is not None and site.supplies.bundle is not None:
-        return Egress(skipped="What is fetched was not tried: the site's bundle brings it.")
-    places = tuple(dict.fromkeys((*destinations(question.needs), *_of_settings(question, site))))
-    hosts = [entry.host for entry in seen if entry.reachable]
-    say(f"Trying {len(places)} places from {len(hosts)} machines …")
-    ways = {
-        entry.host.name: way_of(entry.facts.identity.proxies)
-        for entry in seen
-        if entry.facts is not None
-    }
-    ways[HERE] = way_of(os.environ)
-    trust = None
-    if site is not None and site_file is not None:
-        out, trust = await asyncio.to_thread(_way_out, site, site_file)
-        if out.proxy:
-            # The plan gives it to the machines, which do not have it yet.
-            way = Way(endpoint_of(out.proxy), no_proxy=out.no_proxy)
-            ways = dict.fromkeys(ways, way)
-    return await measure(pool, hosts, places, ways=ways, trust=trust)
+    return await try_outside(
+        pool,
+        seen,
+        question.needs,
+        solution=load_solution(question.needs.solution),
+        roles=question.roles or {},
+        waivers=question.waivers,
+        site=targets.site,
+        base=base,
+        today=datetime.now(UTC).astimezone().date(),
+        tell=say,
+        count=progress.tried,
+    )
 
 
 def _assigned_roles(seen: Sequence[Seen], question: Question) -> Mapping[str, tuple[str, ...]]:
@@ -408,8 +377,13 @@ class Progress:
 
     def end(self) -> None:
         """Clear the line."""
-        if self.terminal and self.total > 1:
+        if self.terminal:
             rewritten("", sys.stderr)
+
+    def tried(self, done: int, total: int) -> None:
+        """Count attempts at what is fetched."""
+        if self.terminal:
+            rewritten(f"Trying what is fetched: {done} of {total} …", sys.stderr)
 
     def _show(self) -> None:
         failed = f", {self.failed} without an answer" if self.failed else ""

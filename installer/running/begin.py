@@ -90,6 +90,8 @@ class Occasion:
     errand: Errand = Errand.INSTALL
     operation: str = ""
     """Which operation; it has runs of its own."""
+    fetches: bool = True
+    """Whether what the installation fetches is tried before it begins."""
 
     @property
     def key(self) -> str:
@@ -229,7 +231,14 @@ class _Beginning:
         if occasion.run is not None or occasion.errand not in (Errand.INSTALL, Errand.VERIFY):
             return "", None
         looked = time.monotonic()
-        assessment = await look_at(pool, occasion.site, occasion.solution)
+        fetches = occasion.errand is Errand.INSTALL and occasion.fetches
+        assessment = await look_at(
+            pool,
+            occasion.site,
+            occasion.solution,
+            base=occasion.base.absolute() if fetches else None,
+            tell=self.tell,
+        )
         against = objections(assessment)
         if occasion.errand is Errand.VERIFY:
             against = tuple(one for one in against if isinstance(one, ConnectionProblem))

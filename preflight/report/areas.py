@@ -31,7 +31,7 @@ AREAS = (
     Area("ports", "port", ("port",)),
     Area("OS", "OS", ("os", "host")),
     Area("kernel", "kern", ("kernel", "limits")),
-    Area("network", "net", ("network", "firewall", "mesh")),
+    Area("network", "net", ("network", "firewall", "mesh", "egress")),
     Area("time", "time", ("time",)),
     Area("software", "soft", ("software", "docker")),
     Area("site", "site", ("unique", "consistency", "waiver")),

@@ -160,7 +160,9 @@ def test_the_experimenter_s(lab: Lab, tmp_path: Path) -> None:
                 # This machine is the lab's box, and nobody sits there.
                 "single-box local": f"single-box ubuntu@{machine.address}",
                 f"install {solution}":
+                    # No registry of the internet is reached from here.
                     f"install {solution} --machine box=ubuntu@{machine.address} --yes --by A"
+                    " --no-egress"
                     f" --set commit={harness.commit} --set source=http://127.0.0.1:8418/release.git",
                 f"verify {solution}": f"verify {solution} --yes --by A",
                 f"stop {solution}": f"stop {solution} --yes --by A",

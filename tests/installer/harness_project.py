@@ -220,7 +220,7 @@ def site_text(lab: Lab, machine: Machine, harness: Harness, settings: str = "") 
     """A site file whose machine is the lab's; what the lab's machines are not is waived."""
     areas = (
         "machine cpu memory disk nic software kernel limits os role host unique consistency time"
-        " network firewall port"
+        " network firewall port egress"
     )
     waivers = "".join(
         f"  - {{check: '{area}.*', by: A. Tester, reason: the lab, until: 2099-01-01}}\n"

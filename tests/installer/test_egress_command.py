@@ -19,8 +19,8 @@ def test_what_does_not_answer_is_a_finding_of_the_report(
 ) -> None:
     """Nothing listens on port 1; the places of the solution itself are never asked by a test."""
     place = Destination("registry", "https://localhost:1/v2/")
-    monkeypatch.setattr("preflight.egress.destinations", lambda _: (place,))
-    monkeypatch.setattr("installer.commands.preflight._of_settings", lambda *_: [])
+    monkeypatch.setattr("installer.outside.destinations", lambda _: (place,))
+    monkeypatch.setattr("installer.outside._named_by_settings", lambda *_: [])
     main([*HARNESS, "--egress"])
     report = json.loads(capsys.readouterr().out)
     (found,) = [one for one in report["findings"] if one["id"] == "egress.registry"]
@@ -66,7 +66,7 @@ def test_the_places_that_the_site_s_settings_name_are_among_them(
         "settings: {source: 'https://git.invalid/harness.git'}\n"
         "proxy: http://127.0.0.1:1\nauthorities: ca/ca.pem\n"
     )
-    monkeypatch.setattr("preflight.egress.destinations", lambda _: ())
+    monkeypatch.setattr("installer.outside.destinations", lambda _: ())
     main(["preflight", "--site", str(site), "--egress", "--format", "json"])
     report = json.loads(capsys.readouterr().out)
     (found,) = [one for one in report["findings"] if one["id"] == "egress.git"]

@@ -399,7 +399,8 @@ def test_on_this_machine_by_a_user_who_has_no_sudo(site: Site) -> None:
     one = ("--solution", "core-test-harness")
     folder = "/home/plain/harness"
     settings = (f"commit={site.harness.commit}", "source=http://127.0.0.1:8418/release.git")
-    install = ["install", *one, *(w for text in settings for w in ("--set", text)), "--yes"]
+    install = ["install", *one, *(w for text in settings for w in ("--set", text)), "--yes",
+               "--no-egress"]  # fmt: skip
     refused = here(*install)
     assert refused.returncode != 0
     assert "FAILED: sudo was refused (box)" in refused.stdout, refused.stdout
@@ -431,7 +432,8 @@ def test_on_this_machine_without_ssh_by_a_user_with_sudo(site: Site) -> None:
 
     one = ("--solution", "core-test-harness")
     settings = (f"commit={site.harness.commit}", "source=http://127.0.0.1:8418/release.git")
-    install = ["install", *one, *(w for text in settings for w in ("--set", text)), "--yes"]
+    install = ["install", *one, *(w for text in settings for w in ("--set", text)), "--yes",
+               "--no-egress"]  # fmt: skip
     box.script("docker network create mojaloop-net >/dev/null")
     refused = here(*install)
     assert refused.returncode == 5, refused.stdout[-2000:] + refused.stderr

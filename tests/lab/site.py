@@ -25,7 +25,7 @@ ROLES: Mapping[str, str] = {
 
 _AREAS = (
     "machine cpu memory disk nic software kernel limits os role host unique consistency time"
-    " network firewall port"
+    " network firewall port egress"
 )
 
 

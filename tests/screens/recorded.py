@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,10 @@ from foundation.hosts.hostkeys import HostKeyOffer
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import ConnectTimeout, Problem, UnknownHostKey
 from preflight.assessment import Seen
+from preflight.egress import Egress
 from preflight.mesh import Mesh
 from preflight.recorded import load_facts
+from screens.answers import Answers
 from screens.live import LiveServices
 from screens.services import Access, Question, Tried
 
@@ -76,6 +78,10 @@ class RecordedServices(LiveServices):
     looks: list[str] = field(default_factory=list)
     """Every machine that was looked at, in order."""
     accesses: list[Access] = field(default_factory=list)
+    egress: Egress | None = None
+    """What an attempt at what is fetched would meet."""
+    fetched: list[Answers] = field(default_factory=list)
+    """The answers for which it was tried, in order."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -144,6 +150,18 @@ class RecordedServices(LiveServices):
     async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
         """Nothing was tried between recorded machines."""
         return Mesh()
+
+    async def fetch(
+        self,
+        access: Access,
+        question: Question,
+        seen: Sequence[Seen],
+        answers: Answers,
+        count: Callable[[int, int], None],
+    ) -> Egress | None:
+        """What a test says was met; nothing is fetched from recorded machines."""
+        self.fetched.append(answers)
+        return self.egress
 
     def _silence(self, host: Host) -> Problem:
         return ConnectTimeout(

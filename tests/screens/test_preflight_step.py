@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from preflight.egress import Attempt, Destination, Egress, Met
 from screens.app import SitewrightApp
 from screens.findings import FindingsScreen
+from screens.judging import stands_against
 from screens.matrix import BETWEEN
 from screens.waive import WaiveScreen
 from screens.widgets.board import Board
@@ -169,3 +173,29 @@ async def test_what_cannot_be_waived_says_so(services: RecordedServices) -> None
         findings.move_to(key)
         await pilot.press("w")
         await shows(pilot, "This cannot be waived")
+
+
+async def test_what_is_fetched_is_tried_by_itself_and_again_for_other_supplies(
+    services: RecordedServices,
+) -> None:
+    """What does not answer stands in the table, also of one machine alone, and in the plan's way.
+
+    With a bundle chosen since, it says nothing: it is tried again before the run begins.
+    """
+    place = Destination("registry", "https://quay.io/v2/")
+    services.egress = Egress((Attempt("m1", place, Met.SILENT),))
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_preflight(pilot, "m1=10.10.0.11")
+        await judged(pilot)
+        await shows(pilot, "around it", "FAIL")
+        assert app.memory.assessment is not None
+        found = {one.id for one in app.memory.assessment.findings}
+        assert "egress.registry" in found
+        assert len(services.fetched) == 1
+        before = [one.where for one in stands_against(app.answers, app.memory)]
+        supplied = replace(app.answers, supplies={"bundle": "x.bundle"})
+        after = [one.where for one in stands_against(supplied, app.memory)]
+        assert len(before) == len(after) + 1
+        await pilot.press("R")
+        await until(pilot, lambda: len(services.fetched) == 2)
