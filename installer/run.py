@@ -207,7 +207,9 @@ class Engine:
                 if holder is None and self._lock is not None and self._lock.lost:
                     holder = self._lock.taker()
                 raise Refused(
-                    "the site was taken over" + (f": {holder.sentence()}" if holder else ""),
+                    f"the site was taken over: {holder.sentence()}"
+                    if holder
+                    else "the site was taken over and given back, or its lock was removed",
                     where=self.run_folder.site_key,
                     remedy="Speak with them. What ran on the machines goes on there.",
                 )

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import getpass
 import json
+import logging
 import os
 import re
 import secrets
@@ -20,6 +21,8 @@ from foundation.hosts.output_lines import clean_line
 from foundation.paths import data_folder, make_private, write_private
 from foundation.problems import Refused
 from installer.runs import runs_folder
+
+log = logging.getLogger(__name__)
 
 _SIZE_LIMIT: Final = 64 * 1024
 _LAPTOP: Final = re.compile(r"[0-9a-f]{32}")
@@ -147,10 +150,15 @@ class Lock:
         """Give the lock back; safe to call twice."""
         if self._file < 0:
             return
-        if not self.lost:
-            self.path.unlink(missing_ok=True)
-        os.close(self._file)
-        self._file = -1
+        try:
+            if not self.lost:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            # The lock ends with the file all the same; what ended the run is what counts.
+            log.warning("the lock file stays where it is: %s", error)
+        finally:
+            os.close(self._file)
+            self._file = -1
 
     def __enter__(self) -> Self:
         return self.acquire()
@@ -241,8 +249,10 @@ def _read(file: int) -> Holder | None:
 def _is_at(file: int, path: Path) -> bool:
     try:
         there = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True  # a disk that fails is nobody who took it over
     ours = os.fstat(file)
     return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
 

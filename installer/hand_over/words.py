@@ -67,7 +67,10 @@ def outcome_sentence(state: RunState, plan: Plan) -> str:
 def _in_doubt(state: RunState, plan: Plan) -> str:
     """What was taken back, and what must be asked again since; empty where all of it holds."""
     back = {key[0]: 0 for key, one in state.steps.items() if one.outcome is Outcome.UNDONE}
-    again = sum(not state.holds(key) for key in state.steps)
+    again = sum(
+        one.outcome is not None and not one.running and not state.holds(key)
+        for key, one in state.steps.items()
+    )
     if not back and not again:
         return ""
     titles = [stage.title for stage in plan.stages if stage.id in back]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from foundation.problems import Problem
 from installer.events import Kind, Outcome
 from installer.journal import verify
+from installer.site_lock import Lock
 from tests.installer.deaths import die_everywhere, doomed, undisturbed
 from tests.installer.engine_site import (
     Watch,
@@ -63,9 +65,18 @@ async def test_a_journal_broken_in_the_middle_is_refused(tmp_path: Path) -> None
         await engine(made, run).run()
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "No space left"),
+        (errno.EDQUOT, "your quota on this machine's disk is used up"),
+        (errno.EROFS, "can only be read"),
+    ],
+)
 async def test_a_journal_that_cannot_be_written_ends_the_run_before_more_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
 ) -> None:
+    """The disk is a stand-in here; test_run_disk_lab.py has real ones, but for the quota."""
     log = tmp_path / "log"
     made = plan(step("a", **once(log, "a")), step("b", **once(log, "b")))
     run = new_run(made)
@@ -73,12 +84,20 @@ async def test_a_journal_that_cannot_be_written_ends_the_run_before_more_is_done
 
     def write(file: int, data: Any) -> int:
         if b'"step":"b"' in bytes(data):
-            raise OSError(28, "No space left on device")
+            raise OSError(number, os.strerror(number))
         return real(file, data)
 
+    unlinked = Path.unlink
+
+    def unlink(path: Path, *, missing_ok: bool = False) -> None:
+        if path.name == "lock":
+            raise OSError(number, os.strerror(number), str(path))
+        unlinked(path, missing_ok=missing_ok)
+
     monkeypatch.setattr("installer.journal.os.write", write)
-    with pytest.raises(Problem, match="No space left"):
-        await engine(made, run).run()
+    monkeypatch.setattr("installer.site_lock.Path.unlink", unlink)
+    with pytest.raises(Problem, match=said), Lock("site", by="Ma Ma") as lock:
+        await engine(made, run, lock=lock).run()
     assert words(log) == ["a"]
     monkeypatch.undo()
     assert await engine(made, run).run() is Outcome.DONE
