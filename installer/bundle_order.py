@@ -20,8 +20,22 @@ if TYPE_CHECKING:
 _LARGEST = 64 * 1024
 
 
+class OlderBundle(InputProblem):
+    """A bundle that is older than the one before it; a person may mean it."""
+
+    code = "older-bundle"
+
+    def __init__(self, this: Stamp, before: Stamp, where: str, whose: str) -> None:
+        super().__init__(
+            f"it is older than the one that {whose} had: this is {this}, and that was {before}",
+            where=where,
+            remedy="Name the newer one. If the older one is meant, say so with --allow-older.",
+        )
+        self.this, self.before = this, before
+
+
 def refuse_older(stamp: Stamp, memory: Path, where: str, whose: str) -> None:
-    """Raise InputProblem where a bundle is older than the one that the memory holds."""
+    """Raise OlderBundle where a bundle is older than the one that the memory holds."""
     from bundles.age import is_older, stamp_from
 
     try:
@@ -37,11 +51,7 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, whose: str) -> None:
             "meant.",
         ) from error
     if before is not None and is_older(stamp, before):
-        raise InputProblem(
-            f"it is older than the one that {whose} had: this is {stamp}, and that was {before}",
-            where=where,
-            remedy="Name the newer one. If the older one is meant, say so with --allow-older.",
-        )
+        raise OlderBundle(stamp, before, where, whose)
 
 
 def remember(stamp: Stamp, memory: Path) -> None:

@@ -6,7 +6,7 @@ run begins with the whole bundle verified, signature first, and with the same in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bundles.verify import Verified
     from installer.plan import Plan, PlannedStep
     from installer.site import Site
+
 
 ADDRESSES: Final = ("registry", "apt", "charts", "git", "files")
 """What the site may have of its own, or what serves the bundle; each an address, or empty."""
@@ -50,11 +51,14 @@ class Supplied:
         return self.structure.index_digest
 
 
-def read_supplies(site: Site, base: Path, *, allow_older: bool = False) -> Supplied | None:
+def read_supplies(
+    site: Site, base: Path, *, allow_older: bool | Collection[str] = False
+) -> Supplied | None:
     """The site's bundle, its index read and its signature checked; None where it has none.
 
-    `base` is the site file's folder. Raises BundleProblem, InputProblem. The bytes are verified
-    when a run begins.
+    `base` is the site file's folder; `allow_older` says that an older bundle than the site had is
+    meant, or names the indexes of those that are. Raises OlderBundle, BundleProblem, InputProblem.
+    The bytes are verified when a run begins.
     """
     path = site.bundle_path(base)
     if path is None:
@@ -68,7 +72,9 @@ def read_supplies(site: Site, base: Path, *, allow_older: bool = False) -> Suppl
         signer = signed_by(bundle, keys, own)
         structure = read_structure(bundle)
     made_for(site, structure, str(path))
-    if not allow_older:
+    digest = structure.index_digest
+    allowed = allow_older if isinstance(allow_older, bool) else digest in allow_older
+    if not allowed:
         stamp = stamp_of(structure.index, structure.index_digest)
         refuse_older(stamp, _memory(site), str(path), "this site")
     return Supplied(
@@ -78,7 +84,7 @@ def read_supplies(site: Site, base: Path, *, allow_older: bool = False) -> Suppl
         signer.name if signer else "",
         own_keys=own,
         unsigned=site.supplies.unsigned is not None,
-        older=allow_older,
+        older=allowed,
     )
 
 

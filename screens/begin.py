@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -34,9 +35,10 @@ class BeginScreen(Form[str]):
         Binding("n", "close", "Cancel", show=False),
     ]
 
-    def __init__(self, plan: Plan, person: str) -> None:
+    def __init__(self, plan: Plan, person: str, first_time: Sequence[str] = ()) -> None:
         super().__init__()
         self.plan = plan
+        self.first_time = first_time
         self.person = person
 
     def compose(self) -> ComposeResult:
@@ -52,7 +54,9 @@ class BeginScreen(Form[str]):
                 markup=False,
             )
             yield Static(size_sentence(self.plan), classes="paragraph", markup=False)
-            beside = clean_lines("\n".join(beside_the_steps(self.plan, notes=False)))
+            # What came from elsewhere comes first: it is what nobody has looked at yet.
+            told = (*self.first_time, *beside_the_steps(self.plan, notes=False))
+            beside = clean_lines("\n".join(told))
             if len(beside) > _BESIDE:
                 more = f"and {len(beside) - _BESIDE + 1} more, which the steps of playbooks show"
                 beside = [*beside[: _BESIDE - 1], more]

@@ -336,6 +336,10 @@ _TOPICS: Final = {
                 "Nothing is done before Begin was confirmed by name. It is refused while the "
                 "preflight has failures that nobody has mended or waived."
             ),
+            (
+                "A bundle that is older than the one that the site or a machine had is taken only "
+                "where a person typed that it is meant: o asks."
+            ),
         ),
         (("Enter", "open a step"), ("F10", "begin, after a last question")),
     ),

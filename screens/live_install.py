@@ -7,7 +7,7 @@ import contextlib
 import getpass
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,15 +62,15 @@ class LiveInstallation:
 
         return await asyncio.to_thread(read)
 
-    async def plan(self, answers: Answers) -> Plan:
-        """The plan of these answers."""
+    async def plan(self, answers: Answers, older: Collection[str] = ()) -> Plan:
+        """The plan of these answers; `older` names the indexes of older bundles that are meant."""
 
         def make() -> Plan:
             from installer.planning import make_plan
             from installer.supplies import read_supplies
 
             site = site_of(answers)
-            supplied = read_supplies(site, base_of(answers))
+            supplied = read_supplies(site, base_of(answers), allow_older=older)
             return make_plan(
                 self._solution(answers),
                 site,
@@ -81,6 +81,16 @@ class LiveInstallation:
             )
 
         return await asyncio.to_thread(make)
+
+    async def first_time(self, plan: Plan, answers: Answers) -> tuple[str, ...]:
+        """Sentences on what of a plan was never used here before."""
+
+        def read() -> tuple[str, ...]:
+            from installer.opened_before import first_time
+
+            return tuple(first_time(plan, answers.site_file))
+
+        return await asyncio.to_thread(read)
 
     @contextlib.asynccontextmanager
     async def installing(self, order: Order, ask: Asker) -> AsyncIterator[Installing]:

@@ -94,6 +94,10 @@ class Memory:
     bundle: BundleSeen | None = None
     """The bundle that was read last."""
     plan: Plan | None = None
+    first_time: tuple[str, ...] = ()
+    """Sentences on what of the plan was never used here before."""
+    older: set[str] = field(default_factory=set)
+    """Indexes of bundles that a person meant, knowing that they are older than what was here."""
     order: Order | None = None
     """The installation that was confirmed, or that is to be gone on with."""
     installed: Installing | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,13 @@ from screens.plan_words import (
 from screens.services import Order
 from screens.settings_form import Form
 from screens.wizard import StepId
+from screens.words import OLDER_WORD, older_lines
 
 if TYPE_CHECKING:
     from foundation.secrets import Secret
     from installer.plan import Plan
     from installer.steps.model import Setting
+    from screens.answers import Answers
     from screens.dialogue import Dialogue
     from screens.plain import PlainWizard
 
@@ -119,10 +122,11 @@ def plan(wizard: PlainWizard) -> StepId | None:
     if memory.assessment is None:
         return StepId.PREFLIGHT
     answers = with_settled_roles(wizard.answers, memory)
-    made = memory.plan = wizard.wait(wizard.services.plan(answers))
+    made = memory.plan = _planned(wizard, answers)
+    memory.first_time = wizard.wait(wizard.services.first_time(made, answers))
     steps = [(stage, step) for stage in made.stages for step in stage.steps]
     while True:
-        _show(talk, made)
+        _show(talk, made, memory.first_time)
         talk.say("A number opens a step: its commands and files. begin: begin.")
         answer = talk.ask_number("Number or word", len(steps), others=("begin",))
         if answer != "begin":
@@ -135,8 +139,26 @@ def plan(wizard: PlainWizard) -> StepId | None:
             return StepId.INSTALL
 
 
-def _show(talk: Dialogue, made: Plan) -> None:
+def _planned(wizard: PlainWizard, answers: Answers) -> Plan:
+    """The plan; an older bundle than the site had is taken on a person's word alone."""
+    from installer.bundle_order import OlderBundle
+
+    talk, memory = wizard.dialogue, wizard.memory
+    while True:
+        try:
+            return wizard.wait(wizard.services.plan(answers, memory.older))
+        except OlderBundle as problem:
+            for line in older_lines(str(problem.this), str(problem.before)):
+                talk.say(line)
+            if talk.ask(f"Install from it all the same? Type {OLDER_WORD}", "no") != OLDER_WORD:
+                raise
+            memory.older.add(problem.this.index)
+
+
+def _show(talk: Dialogue, made: Plan, first_time: Sequence[str]) -> None:
     talk.say(size_sentence(made))
+    for line in first_time:
+        talk.say(line)
     for line in beside_the_steps(made):
         talk.say(line)
     number = 0

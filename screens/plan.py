@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -26,6 +27,7 @@ from screens.widgets.keys import Key
 from screens.wizard import StepId
 
 if TYPE_CHECKING:
+    from installer.bundle_order import OlderBundle
     from installer.plan import Plan, PlannedStage, PlannedStep
 
 COLUMNS = (Column("step"), Column("machines", 12), Column("usually", 8), Column("undo", 7))
@@ -38,7 +40,22 @@ class PlanScreen(StepScreen):
     NEXT = "Begin"
     CSS_PATH = "plan.tcss"
     KEYS: ClassVar[tuple[Key, ...]] = (Key("Enter", "Open", "screen.open"),)
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Open", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open", show=False),
+        Binding("o", "older", "Allow an older bundle", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.too_old: OlderBundle | None = None
+        """Why there is no plan, where its bundle is older than the one that the site had."""
+
+    def step_keys(self) -> Sequence[Key]:
+        """The keys that mean something now."""
+        supplies = dict(self.memory.plan.supplies) if self.memory.plan is not None else {}
+        if self.too_old is None and (not supplies or supplies.get("older")):
+            return self.KEYS
+        return (*self.KEYS, Key("o", "Older bundle", "screen.older"))
 
     def compose_body(self) -> ComposeResult:
         """How much it is, the steps, the one under the cursor."""
@@ -58,11 +75,22 @@ class PlanScreen(StepScreen):
     async def _make(self) -> None:
         self.memory.plan = None  # what was planned before other answers must not be begun
         answers = with_settled_roles(self.answers, self.memory)
-        plan = await self.services.plan(answers)
+        from installer.bundle_order import OlderBundle
+
+        try:
+            plan = await self.services.plan(answers, self.memory.older)
+        except OlderBundle as problem:
+            self.too_old = problem
+            self.call_after_refresh(self.action_older)
+            raise
+        self.too_old = None
+        self.memory.first_time = await self.services.first_time(plan, answers)
         self.memory.plan = plan
         self.query_one("#size", Static).update(size_sentence(plan))
         self.query_one("#steps", Board).set_rows(_rows(plan))
-        self._tell_objections()
+        self.refresh_keys()
+        if not self._tell_objections():
+            self.say(" ".join(self.memory.first_time))
 
     def _tell_objections(self) -> bool:
         """Say what stands against beginning; False where nothing does."""
@@ -71,6 +99,32 @@ class PlanScreen(StepScreen):
         if against:
             self.show_problem(not_ready(against))
         return bool(against)
+
+    # ---- an older bundle
+
+    def _ask_older(self, this: str, before: str, index: str) -> None:
+        from screens.ask_older import OlderScreen
+
+        def take(sure: bool | None) -> None:
+            if sure:
+                self.memory.older.add(index)
+                self.say("")
+                self.run_quietly(self._make(), group="plan")
+
+        self.app.push_screen(OlderScreen(this, before), take)
+
+    def action_older(self) -> None:
+        """Take an older bundle than the site or its machines had, on a person's word."""
+        if self.too_old is not None:
+            old = self.too_old
+            self._ask_older(str(old.this), str(old.before), old.this.index)
+            return
+        supplies = dict(self.memory.plan.supplies) if self.memory.plan is not None else {}
+        if not supplies or supplies.get("older"):
+            self.say("Nothing of an older bundle waits for a word.", passing=True)
+            return
+        index = supplies["index"]
+        self._ask_older(f"{supplies['bundle']} ({index[7:19]})", "", index)
 
     # ---- reading it
 
@@ -133,7 +187,8 @@ class PlanScreen(StepScreen):
         if sure and self.memory.plan is not None:
             known = self.memory.person or self.services.person()
             person = known or self.memory.changed.by
-            self.app.push_screen(BeginScreen(self.memory.plan, person), self._begin)
+            screen = BeginScreen(self.memory.plan, person, self.memory.first_time)
+            self.app.push_screen(screen, self._begin)
 
     def _begin(self, by: str | None) -> None:
         plan = self.memory.plan

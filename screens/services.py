@@ -6,7 +6,7 @@ stand in for real ones. Methods raise Problem and nothing else; none blocks the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -271,8 +271,14 @@ class Services(Protocol):
     async def settings(self, answers: Answers) -> Settings:
         """What the solution asks of a site."""
 
-    async def plan(self, answers: Answers) -> Plan:
-        """What an installation would do; raises InputProblem. No machine is asked."""
+    async def plan(self, answers: Answers, older: Collection[str] = ()) -> Plan:
+        """What an installation would do; no machine is asked. Raises InputProblem.
+
+        OlderBundle where its bundle is older than the site's last, unless `older` has its index.
+        """
+
+    async def first_time(self, plan: Plan, answers: Answers) -> tuple[str, ...]:
+        """Sentences on the site file, playbooks and bundle that were never used here before."""
 
     def installing(self, order: Order, ask: Asker) -> AbstractAsyncContextManager[Installing]:
         """Hold the site's lock and everything an installation needs; raises Problem.

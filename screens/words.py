@@ -104,3 +104,18 @@ def verdict_sentence(assessment: Assessment) -> str:
     if by_waiver(assessment):
         word = f"{word}, by waiver"
     return f"{word[:1].upper()}{word[1:]}: {sentence(assessment)}"
+
+
+OLDER_WORD: Final = "older"
+"""What a person types who means an older bundle."""
+
+
+def older_lines(this: str, before: str) -> tuple[str, ...]:
+    """What a person reads before that word; `before` is empty where only machines may know it."""
+    had = f"This site had: {before}."
+    if not before:
+        had = "A machine that had a newer one refuses it, unless this tells it that it is meant."
+    warns = (
+        "An older bundle can bring back faults that the newer one mended; who sends it may mean "
+    )
+    return f"This bundle: {this}.", had, f"{warns}mean harm. The plan says that it was allowed."

@@ -19,7 +19,7 @@ from bundles.signature import load_signing_key
 from bundles.structure import read_structure
 from bundles.verify import verify_bundle
 from foundation.problems import InputProblem
-from installer.bundle_order import GivenOut
+from installer.bundle_order import GivenOut, OlderBundle
 from installer.cli import main
 from installer.site import Site
 from installer.supplies import read_supplies, remember_bundle
@@ -184,6 +184,10 @@ def test_a_site_refuses_an_older_bundle_than_it_had(
     allowed = read_supplies(site, tmp_path, allow_older=True)
     assert allowed is not None
     assert allowed.older
+    named = read_supplies(site, tmp_path, allow_older={allowed.index})
+    assert named == allowed
+    with pytest.raises(OlderBundle):
+        read_supplies(site, tmp_path, allow_older={"sha256:another"})
     assert read_supplies(site_of(new, keys), tmp_path) is not None
     # Another site has a memory of its own.
     assert read_supplies(site_of(old, keys, environment="development"), tmp_path) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -148,9 +148,9 @@ class ScriptedServices(RecordedServices):
     def person(self) -> str:
         return "Thiri Aung"
 
-    async def plan(self, answers: Answers) -> Plan:
+    async def plan(self, answers: Answers, older: Collection[str] = ()) -> Plan:
         """The plan, which must not name the folder of this test: its hash is shown."""
-        return replace(await super().plan(answers), playbooks="/srv/tiny/playbooks")
+        return replace(await super().plan(answers, older), playbooks="/srv/tiny/playbooks")
 
     @contextlib.asynccontextmanager
     async def installing(self, order: Order, ask: Asker) -> AsyncIterator[Installing]:
