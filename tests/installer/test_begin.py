@@ -130,7 +130,7 @@ class Watched:
         assert list(self.temporary.iterdir()) == []
 
 
-async def look_at_nothing(*_: object) -> Any:
+async def look_at_nothing(*_: object, **__: object) -> Any:
     """A stand-in for the preflight of machines that are all good."""
     return SimpleNamespace(hosts=[], all_findings=[])
 
@@ -294,7 +294,7 @@ from tests.installer import test_begin as t
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-async def nothing(*_):
+async def nothing(*_, **__):
     return t.SimpleNamespace(hosts=[], all_findings=[])
 
 t.begin.look_at = nothing
