@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import tarfile
 import threading
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from bundles.apt_signature import AptKey
 from bundles.layout import Item
 from bundles.opened import BlobReader, Bundle
 from bundles.problems import HostileBundle
+from bundles.tar_stream import Budget, members
 from foundation.isolation import environment
 from foundation.problems import InputProblem
 
@@ -154,13 +156,14 @@ def control_of(reader: BlobReader, *, where: str) -> str:
     name, raw = _control_archive(reader, where)
     packed = _unpacked(name, raw, where)
     try:
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as tar:
-            for member in tar:
+        budget = Budget(len(packed), budgets.DEB_FILES)
+        with members(io.BytesIO(packed), budget) as (tar, found):
+            for member in found:
                 if member.isreg() and member.name in ("control", "./control"):
                     file = tar.extractfile(member)
                     text = file.read(_CONTROL_LIMIT).decode("utf-8") if file else ""
                     return _checked(text, where)
-    except (tarfile.TarError, UnicodeDecodeError, EOFError) as error:
+    except (tarfile.TarError, UnicodeDecodeError, EOFError, ValueError) as error:
         raise HostileBundle(f"its control archive cannot be read: {error}", where=where) from error
     raise HostileBundle("it has no control file, so it is no Debian package", where=where)
 
@@ -212,7 +215,7 @@ def _unpacked(name: str, raw: bytes, where: str) -> bytes:
             return lzma.LZMADecompressor(memlimit=256 * 1024 * 1024).decompress(
                 raw, max_length=_CONTROL_LIMIT
             )
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise HostileBundle(f"its control archive is damaged: {error}", where=where) from error
     if suffix == ".zst":
         return _unzstd(raw, where)

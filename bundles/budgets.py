@@ -94,11 +94,17 @@ DEB_CONTROL_BYTES: Final = 4 * MIB
 """A package's control archive, packed and unpacked; those of Debian have about 10 kB."""
 LICENCE_BYTES: Final = 4 * MIB
 """A package's copyright file."""
+DEB_DATA_BYTES: Final = 8192 * MIB
+"""Of a package's files, unpacked, in which its copyright file is looked for."""
+DEB_FILES: Final = 1_000_000
+TAR_HEAD_BYTES: Final = MIB
+"""The head of one file in an archive, with a long name and what else stands there."""
 
 # Charts, manifests, repositories.
 CHART_BYTES: Final = 64 * MIB
 CHART_UNPACKED_BYTES: Final = 256 * MIB
 CHART_FILES: Final = 20_000
+"""With folders, and with those of the charts inside."""
 CHART_DEPTH: Final = 8
 """Charts inside charts."""
 CHART_METADATA_BYTES: Final = 4 * MIB
@@ -170,6 +176,8 @@ def table() -> tuple[tuple[str, str], ...]:
         ("pip's report; a wheel's metadata", sizes(PIP_REPORT_BYTES, WHEEL_METADATA_BYTES)),
         ("a key of a package source; a package's control archive, its copyright file",
          sizes(KEYRING_BYTES, DEB_CONTROL_BYTES, LICENCE_BYTES)),
+        ("looking for that file: bytes and files unpacked; the head of a file in an archive",
+         f"{sizes(DEB_DATA_BYTES)}, {DEB_FILES} files; {sizes(TAR_HEAD_BYTES)}"),
         ("a chart, unpacked, its metadata",
          sizes(CHART_BYTES, CHART_UNPACKED_BYTES, CHART_METADATA_BYTES)
          + f"; {CHART_FILES} files, {CHART_DEPTH} deep"),

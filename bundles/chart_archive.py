@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from bundles import budgets
 from bundles.problems import HostileBundle
+from bundles.tar_stream import Budget, TooMuch, members
 
 _MOST_BYTES: Final = budgets.CHART_UNPACKED_BYTES
 _MOST_FILES: Final = budgets.CHART_FILES
@@ -25,29 +26,30 @@ def unpack_chart(file: BinaryIO, where: str) -> dict[str, bytes]:
     Raises HostileBundle for an archive that no chart is.
     """
     files: dict[str, bytes] = {}
-    _unpack(file, files, "", where, depth=0)
+    budget = Budget(_MOST_BYTES, _MOST_FILES)
+    _unpack(file, files, "", where, budget, depth=0)
     return files
 
 
-def _unpack(file: Any, files: dict[str, bytes], prefix: str, where: str, *, depth: int) -> None:
+def _unpack(
+    file: Any, files: dict[str, bytes], prefix: str, where: str, budget: Budget, *, depth: int
+) -> None:
     try:
         # Helm writes an extra field into gzip's header, which tarfile's own reader stumbles over.
         with (
             gzip.GzipFile(fileobj=file, mode="rb") as unpacked,
-            tarfile.open(fileobj=unpacked, mode="r|") as tar,
+            members(unpacked, budget) as (tar, found),
         ):
-            used = sum(map(len, files.values()))
-            for member in tar:
+            for member in found:
                 parts = member.name.split("/")
                 if member.isdir():
                     continue
                 if not member.isreg() or member.name.startswith("/") or ".." in parts:
                     raise HostileBundle(f"{member.name[:100]!r} leaves the chart", where=where)
-                if used + member.size > _MOST_BYTES or len(files) >= _MOST_FILES:
+                if member.size > budget.bytes:
                     raise HostileBundle("unpacked it would be too large for a chart", where=where)
                 content = tar.extractfile(member)
                 raw = content.read() if content else b""
-                used += len(raw)
                 inner = prefix + member.name
                 if inner in files:
                     raise HostileBundle(f"{member.name[:100]!r} stands in it twice", where=where)
@@ -55,8 +57,10 @@ def _unpack(file: Any, files: dict[str, bytes], prefix: str, where: str, *, dept
                     if depth >= DEEPEST:
                         raise HostileBundle("charts are in charts without end", where=where)
                     folder = inner.rpartition("/")[0] + "/"
-                    _unpack(io.BytesIO(raw), files, folder, where, depth=depth + 1)
+                    _unpack(io.BytesIO(raw), files, folder, where, budget, depth=depth + 1)
                 elif inner.endswith(READ):
                     files[inner] = raw
+    except TooMuch as error:
+        raise HostileBundle(f"it is too large for a chart: {error}", where=where) from error
     except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError) as error:
         raise HostileBundle(f"it cannot be unpacked: {error}", where=where) from error

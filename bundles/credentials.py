@@ -20,6 +20,7 @@ from bundles.budgets import LOGIN_FILE_BYTES
 from bundles.credential_helper import Helped, ask_helper
 from bundles.reference import DOCKER_HUB
 from bundles.strict_json import parse_json
+from foundation import bounded_files
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
 
@@ -164,7 +165,7 @@ def read_logins(files: tuple[Path, ...] | None = None) -> Logins:
     missing = []
     for path in files if files is not None else login_files():
         try:
-            raw = path.read_bytes()
+            raw = bounded_files.read_bytes(path, LOGIN_FILE_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             if str(path) == os.environ.get("REGISTRY_AUTH_FILE"):
                 missing.append(f"REGISTRY_AUTH_FILE names {path}, which is not there")

@@ -14,6 +14,7 @@ from bundles.layout import Digest, Item, Printable, Size
 from bundles.recipe import Recipe
 from bundles.strict_json import canonical_json, parse_model
 from bundles.untold import Untold
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 SCHEMA: Final = "sitewright.bundle-lock/1"
@@ -132,8 +133,7 @@ def make_lock(recipe: Recipe, environment: str, created: str, gathered: Sequence
 def load_lock(path: Path) -> Lock:
     """A lock from its file; raises InputProblem."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(LOCK_LIMIT + 1)
+        raw = bounded_files.read_bytes(path, LOCK_LIMIT)
     except OSError as error:
         raise InputProblem(
             f"the lock cannot be read: {error.strerror or error}", where=str(path)

@@ -18,7 +18,9 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bundles import budgets
 from bundles.problems import SignatureProblem
+from foundation import bounded_files
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
 
@@ -44,7 +46,7 @@ def load_signing_key(path: Path, passphrase: Secret | None = None) -> Ed25519Pri
     from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
     try:
-        raw = path.read_bytes()
+        raw = bounded_files.read_bytes(path, budgets.LOGIN_FILE_BYTES)
         phrase = passphrase.reveal().encode() if passphrase else None
         key = load_ssh_private_key(raw, phrase)
     except OSError as error:

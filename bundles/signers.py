@@ -20,6 +20,7 @@ from typing import Final
 
 from bundles.budgets import SIGNERS_BYTES
 from bundles.signature import NAMESPACE
+from foundation import bounded_files
 from foundation.name_patterns import matches_list
 from foundation.problems import InputProblem
 
@@ -45,16 +46,13 @@ def read_signers(
     `told` hears of each line that is passed over because it is not as it should be.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(SIGNERS_BYTES + 1)
+        raw = bounded_files.read_bytes(path, SIGNERS_BYTES)
     except OSError as error:
         raise InputProblem(
             f"it cannot be read: {error.strerror or error}",
             where=str(path),
             remedy="Name the allowed_signers file of this site.",
         ) from error
-    if len(raw) > SIGNERS_BYTES:
-        raise InputProblem(f"it has more than {SIGNERS_BYTES} bytes", where=str(path))
     text = raw.decode("utf-8", "replace")
     return parse_signers(text, where=str(path), now=now or datetime.now(UTC), told=told)
 

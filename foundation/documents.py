@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import errno
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Final, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -109,14 +111,7 @@ _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _m
 def read_text(path: Path) -> str:
     """The text of a file that a person named; raises InputProblem with the reason if unreadable."""
     try:
-        size = path.stat().st_size
-        if size > SIZE_LIMIT:
-            raise InputProblem(
-                f"the file has {size} bytes; a file of answers has at most {SIZE_LIMIT}",
-                where=str(path),
-                remedy="Check that this is the file you meant.",
-            )
-        return path.read_text(encoding="utf-8")
+        return bounded_files.read_text(path, SIZE_LIMIT)
     except FileNotFoundError as error:
         raise InputProblem(
             "there is no such file", where=str(path), remedy="Check the name and the folder."
@@ -128,6 +123,12 @@ def read_text(path: Path) -> str:
             remedy="Save it as UTF-8 text, or check that this is the file you meant.",
         ) from error
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise InputProblem(
+                f"{error.strerror}; a file of answers has at most {SIZE_LIMIT}",
+                where=str(path),
+                remedy="Check that this is the file you meant.",
+            ) from error
         raise InputProblem(
             f"the file cannot be read: {error.strerror or error}",
             where=str(path),

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from foundation.documents import nearest
+from foundation import bounded_files
+from foundation.documents import SIZE_LIMIT, nearest
 from foundation.problems import InputProblem
 from installer import carried
 from installer.events import Json
@@ -393,7 +394,7 @@ class _Planner:
             return ((step.file, str(spec["script"])),)
         if isinstance(step, PlaybookStep):
             path = self._folder(step.playbook) / step.playbook
-            return ((step.playbook, path.read_text(encoding="utf-8")),)
+            return ((step.playbook, bounded_files.read_text(path, SIZE_LIMIT)),)
         return ()
 
     def _delivered(

@@ -15,6 +15,7 @@ from typing import Final
 
 import yaml
 
+from foundation import bounded_files
 from foundation.problems import InputProblem
 from installer.carried import files_of
 
@@ -81,7 +82,7 @@ def _leaves(name: str, value: str) -> bool:
 def _paths_in(path: Path) -> Iterator[tuple[int, str, str]]:
     """Line, key and path of each plain path with `../` in it; tags are not looked at."""
     try:
-        text = path.read_text("utf-8")
+        text = bounded_files.read_text(path, _LARGEST)
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader)) if "../" in text else []
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return  # Ansible says better than we what is wrong with it

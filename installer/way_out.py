@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
@@ -99,12 +100,9 @@ def read_authorities(path: Path) -> str:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST + 1)
+        data = bounded_files.read_bytes(path, _MOST)
     except OSError as error:
         raise _wrong(path, f"it cannot be read: {error.strerror}") from error
-    if len(data) > _MOST:
-        raise _wrong(path, f"it has more than {_MOST // 1024} kB")
     if b"PRIVATE KEY" in data:
         raise _wrong(path, "there is a private key in it, which must not leave its machine")
     try:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from foundation import problems
+from foundation import bounded_files, problems
 from foundation.hosts.model import Host
 from foundation.paths import write_whole
 from foundation.problems import ConnectionProblem, InputProblem, Problem
@@ -72,8 +72,7 @@ def save_facts(path: Path, seen: Sequence[Seen]) -> None:
 def load_facts(path: Path) -> list[Seen]:
     """The machines of a file of recorded facts; raises InputProblem with the reason and place."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_LIMIT + 1)
+        raw = bounded_files.read_bytes(path, FILE_LIMIT)
     except OSError as error:
         raise InputProblem(
             f"the file cannot be read: {error.strerror or error}",

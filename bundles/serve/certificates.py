@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bundles import budgets
+from foundation import bounded_files
 from foundation.paths import write_whole
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
@@ -147,7 +149,7 @@ def load_identity(certificate: Path, key: Path, authority: Path | None = None) -
     texts = []
     for path in (certificate, authority or certificate):
         try:
-            texts.append(path.read_text("ascii"))
+            texts.append(bounded_files.read_text(path, budgets.LOGIN_FILE_BYTES, encoding="ascii"))
         except (OSError, UnicodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no PEM file"
             raise InputProblem(f"it cannot be read: {reason}", where=str(path)) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bundles import budgets
+from bundles.tar_stream import Budget, members
 from foundation.isolation import environment
 
 _COPYRIGHT: Final = re.compile(r"\./usr/share/doc/[^/]+/copyright")
@@ -52,8 +53,9 @@ def _copyright_in(path: Path) -> str | None:
         return None
     with process:
         try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
-                for member in tar:
+            budget = Budget(budgets.DEB_DATA_BYTES, budgets.DEB_FILES)
+            with members(process.stdout, budget) as (tar, found):
+                for member in found:
                     if member.isreg() and _COPYRIGHT.fullmatch(member.name):
                         file = tar.extractfile(member)
                         raw = file.read(_LIMIT) if file else b""

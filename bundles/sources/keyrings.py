@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bundles import budgets
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 _LARGEST: Final = budgets.KEYRING_BYTES
@@ -47,9 +48,12 @@ def keyring_folder(root: Path) -> Iterator[Path]:
 def place_keyring(keyring: Path, folder: Path) -> Path:
     """A copy of a key file under a name that says its form; raises InputProblem."""
     try:
-        with keyring.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
+        raw = bounded_files.read_bytes(keyring, _LARGEST)
     except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            raise InputProblem(
+                f"the keyring cannot be read: {error.strerror or error}", where=str(keyring)
+            ) from error
         raise InputProblem(
             "there is no such keyring to check the source's signature with",
             where=str(keyring),

@@ -14,6 +14,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
+from foundation import bounded_files
 from foundation.documents import read_text
 from foundation.problems import InputProblem
 
@@ -75,9 +76,7 @@ class Sources:
 def _text_of(path: Path) -> str:
     """The text of a file of variables; raises UnicodeDecodeError where it is none."""
     try:
-        if path.stat().st_size > BYTES_LIMIT:
-            raise InputProblem("the file is too large for variables", where=str(path))
-        return path.read_text("utf-8")
+        return bounded_files.read_text(path, BYTES_LIMIT)
     except OSError as error:
         raise InputProblem(
             f"the file cannot be read: {error.strerror or error}",
@@ -132,8 +131,7 @@ def _entries(folder: Path) -> list[Path]:
 
 def _inventory(sources: Sources, path: Path, name: str) -> None:
     try:
-        with path.open("rb") as file:
-            begins = file.read(2)
+        begins = bounded_files.read_bytes(path, BYTES_LIMIT)[:2]
     except OSError:
         begins = b""  # read_text says why
     if begins == b"#!" and os.access(path, os.X_OK):

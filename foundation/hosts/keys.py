@@ -13,6 +13,7 @@ import asyncssh
 from asyncssh.agent import SSHAgentClient, SSHAgentKeyPair
 from asyncssh.public_key import SSHKeyPair, load_certificates
 
+from foundation import bounded_files
 from foundation.problems import KeyProblem
 from foundation.secrets import Secret
 
@@ -195,8 +196,8 @@ def _public_beside(file: Path) -> bytes | None:
     """The public half that lies beside a private key, or in its place, if there is one."""
     for candidate in (file.with_name(file.name + ".pub"), file):
         try:
-            if candidate.stat().st_size <= _SIZE_LIMIT:
-                return asyncssh.import_public_key(candidate.read_bytes()).public_data
+            raw = bounded_files.read_bytes(candidate, _SIZE_LIMIT)
+            return asyncssh.import_public_key(raw).public_data
         except (OSError, ValueError):
             continue
     return None
@@ -209,13 +210,8 @@ def _problem(cause: str, file: Path, remedy: str) -> KeyProblem:
 def _read(file: Path, passphrase: Secret | None) -> Identity:
     """The private key of a file; raises KeyProblem that says what is wrong with it."""
     try:
-        with file.open("rb") as opened:
-            status = os.fstat(opened.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise _problem("it is not a file", file, "Name the file of the private key.")
-            if status.st_size > _SIZE_LIMIT:
-                raise _problem("it is far too large to be a key", file, "Name a private key.")
-            data = opened.read()
+        data = bounded_files.read_bytes(file, _SIZE_LIMIT)
+        status = file.stat()
     except FileNotFoundError as error:
         raise _problem(
             "there is no such key file", file, "Check the name, or make a key: ssh-keygen"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from foundation import bounded_files
 from foundation.hosts.ssh_directives import KNOWN
 from foundation.problems import InputProblem
 
@@ -99,12 +100,7 @@ def read_lines(file: Path, *, inside: Path | None = None) -> list[Line]:
 
 def _read(file: Path, lines: list[Line], depth: int, inside: Path | None) -> None:
     try:
-        if file.stat().st_size > _SIZE_LIMIT:
-            raise InputProblem(
-                f"the ssh config is larger than {_SIZE_LIMIT} bytes", where=str(file),
-                remedy="Check that this is the file you meant.",
-            )  # fmt: skip
-        text = file.read_bytes().decode("utf-8", "surrogateescape")
+        text = bounded_files.read_bytes(file, _SIZE_LIMIT).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise InputProblem(
             f"the ssh config cannot be read: {error.strerror or error}",

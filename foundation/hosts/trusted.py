@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncssh import SSHKey, import_public_key
 
+from foundation import bounded_files
 from foundation.hosts.hostkeys import HostKeyOffer, ShownKey, host_pattern
 from foundation.name_patterns import matches_list
 from foundation.problems import HostKeyProblem, InputProblem
@@ -85,13 +86,7 @@ class TrustedKeys:
     def _read(self, file: Path) -> None:
         self._stamps[file] = _stamp(file)
         try:
-            if file.stat().st_size > SIZE_LIMIT:
-                raise InputProblem(
-                    f"the file of known host keys is larger than {SIZE_LIMIT} bytes",
-                    where=str(file),
-                    remedy="Check that this is the file you meant.",
-                )
-            text = file.read_bytes().decode("utf-8", "replace")
+            text = bounded_files.read_bytes(file, SIZE_LIMIT).decode("utf-8", "replace")
         except FileNotFoundError:
             return
         except OSError as error:
@@ -193,7 +188,7 @@ def revoked_keys(file: Path) -> list[SSHKey]:
     """
     remedy = "Give a list of public keys there, one a line; none is trusted before it can be read."
     try:
-        data = file.read_bytes()
+        data = bounded_files.read_bytes(file, SIZE_LIMIT)
     except OSError as error:
         raise InputProblem(
             f"the list of revoked host keys cannot be read: {error.strerror or error}",

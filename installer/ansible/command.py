@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from foundation import bounded_files
 from foundation.hosts.hostkeys import host_pattern, known_hosts_files
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh import Settings
+from foundation.hosts.trusted import SIZE_LIMIT as KEYS_LIMIT
 from foundation.isolation import ISOLATED
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
@@ -194,7 +196,7 @@ def _known_hosts(run: PlaybookRun, *, here: bool) -> str:
     parts = []
     for file in known_hosts_files(run.inventory):
         try:
-            parts.append(file.read_text("utf-8", "replace"))
+            parts.append(bounded_files.read_text(file, KEYS_LIMIT, errors="replace"))
         except FileNotFoundError:
             continue
         except OSError as error:
