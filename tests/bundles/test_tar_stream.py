@@ -95,7 +95,7 @@ def test_what_was_seen_of_an_archive_is_not_kept() -> None:
     raw = io.BytesIO(head("a", 0) * 2000 + bytes(1024))
     with members(raw, Budget(1 << 30, 5000)) as (tar, found):
         assert sum(1 for _ in found) == 2000
-        assert len(tar.members) <= 1
+        assert len(vars(tar)["members"]) <= 1
 
 
 def deb(control: bytes, name: str = "control.tar.gz") -> bytes:
