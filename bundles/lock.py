@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bundles import budgets
 from bundles.layout import Digest, Item, Printable, Size
-from bundles.recipe import Recipe
+from bundles.recipe import Recipe, without_logins
 from bundles.strict_json import canonical_json, parse_model
 from bundles.untold import Untold
 from foundation import bounded_files
@@ -67,7 +67,7 @@ class Lock(BaseModel):
     def as_bytes(self) -> bytes:
         """The file; the same bundle has the same lock."""
         value = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        value["recipe"] = self.recipe.model_dump(mode="json", exclude_defaults=True)
+        value["recipe"] = without_logins(self.recipe.model_dump(mode="json", exclude_defaults=True))
         if not self.untold:
             del value["untold"]
         return canonical_json(value)

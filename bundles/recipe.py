@@ -46,10 +46,26 @@ from foundation.problems import InputProblem
 
 RECIPE_NAME: Final = "bundle.yaml"
 
+
+def _plain_address(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    host = rest.removeprefix("//").partition("/")[0].rpartition("@")[2].lstrip("[")
+    if rest.startswith(":") or (rest.startswith("//") and host.startswith("-")):
+        # The address is not repeated: it may hold a login.
+        raise ValueError(f"this {scheme} address is no plain one of a server or a file")
+    return text
+
+
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@~-]{0,199}$")]
-_Url = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$")]
+_LOGIN: Final = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<login>[^/?#]*)@", re.I)
+# `word::` is git's for a program that speaks to a server, and a host with a dash an option of one.
+_Url = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$"),
+    AfterValidator(_plain_address),
+]
 _Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$")]
 _Package = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$")
@@ -68,6 +84,23 @@ _LATER: Final = frozenset({"lfs", "submodules"})
 """Keys that lines had not at first: where they say nothing, a line is the one that locks name."""
 
 
+def without_logins(value: Any) -> Any:
+    """Plain values in which no address holds a login; the user of an ssh address is no secret.
+
+    A lock is given to every site, and a login is its maker's.
+    """
+    if isinstance(value, str):
+        return _LOGIN.sub(_bare, value)
+    if isinstance(value, dict):
+        return {name: without_logins(part) for name, part in value.items()}
+    return [without_logins(part) for part in value] if isinstance(value, list) else value
+
+
+def _bare(found: re.Match[str]) -> str:
+    user = found["login"].partition(":")[0]
+    return found["scheme"] + (f"{user}@" if "ssh" in found["scheme"] and user else "")
+
+
 class Wanted(BaseModel):
     """One line of a recipe."""
 
@@ -81,6 +114,7 @@ class Wanted(BaseModel):
         """The digest of what is wanted, under which finished work is kept."""
         said = self.model_dump(mode="json")
         said = {name: value for name, value in said.items() if value or name not in _LATER}
+        said = without_logins(said)
         return digest_of(canonical_json([type(self).__name__, said]))
 
 

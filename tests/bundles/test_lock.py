@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bundles.create import CreateOptions, create_bundle
-from bundles.lock import Lock, load_lock, parse_lock
+from bundles.lock import Lock, load_lock, make_lock, parse_lock
 from bundles.problems import WrongContent
+from bundles.recipe import Recipe
 from bundles.web import Patience
 from foundation.problems import InputProblem
 from tests.bundles.conftest import MOMENT, file_recipe
@@ -53,3 +55,39 @@ def test_a_lock_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_lock_is_refused(raw: bytes) -> None:
     with pytest.raises(InputProblem):
         parse_lock(raw, where="x")
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("https://user:pass-word-1@git.example.org/env.git", "https://git.example.org/env.git"),
+        ("https://ghp_token-of-mine@git.example.org/env.git", "https://git.example.org/env.git"),
+        ("ssh://git@git.example.org/env.git", "ssh://git@git.example.org/env.git"),
+        ("ssh://git:pass-word-1@git.example.org/x", "ssh://git@git.example.org/x"),
+        ("https://git.example.org/a@b/env.git", "https://git.example.org/a@b/env.git"),
+    ],
+)
+def test_a_lock_that_every_site_is_given_holds_no_login_of_its_maker(
+    address: str, kept: str
+) -> None:
+    line = {"name": "env", "url": address}
+    recipe = Recipe.model_validate({"solution": "x", "version": "1", "git": [line]})
+    raw = make_lock(recipe, "default", "2027-01-01T00:00:00Z", ()).as_bytes()
+    assert json.loads(raw)["recipe"]["git"][0]["url"] == kept
+    again = parse_lock(raw, where="lock")
+    # It is the same line with and without the login, so that nothing seems to lack.
+    assert again.recipe.lines[0].key == recipe.lines[0].key
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["fd::17", "ext::sh -c x", "file::ext::sh", "transport::x", "ssh://-oProxyCommand=x/y",
+     "ssh://u@-h/x", "ssh://[-oX]/x", "https::https://h/x", "-oX:y"],
+)  # fmt: skip
+def test_an_address_is_that_of_a_server_or_a_file_and_no_option(address: str) -> None:
+    for line in ({"git": [{"name": "x", "url": address}]},
+                 {"files": [{"name": "x", "url": address, "sha256": "0" * 64}]},
+                 {"charts": [{"name": "x", "repository": address, "version": "1.0.0"}]}):  # fmt: skip
+        with pytest.raises(ValidationError) as caught:
+            Recipe.model_validate({"solution": "x", "version": "1", **line})
+        assert "plain" in str(caught.value) or "pattern" in str(caught.value)
