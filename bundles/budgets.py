@@ -141,6 +141,8 @@ HEAD_BYTES: Final = 16 * KIB
 HEAD_SECONDS: Final = 20.0
 FETCH_REQUEST_BYTES: Final = 16 * MIB
 """What a Git client says that it has, unpacked."""
+FETCH_REQUEST_SECONDS: Final = 300.0
+"""For all of it to come."""
 LOST_MACHINE_SECONDS: Final = 120.0
 """For a machine that was lost to come back, counted from the last byte."""
 PLACE_SECONDS: Final = 4 * HOUR
@@ -194,7 +196,7 @@ def table() -> tuple[tuple[str, str], ...]:
          f"{CONNECTIONS}; {CONNECTIONS_PER_ADDRESS}"),
         ("a handshake; the head of a request; what a Git client says",
          f"{HANDSHAKE_SECONDS:.0f} s; {sizes(HEAD_BYTES)} in {HEAD_SECONDS:.0f} s; "
-         + sizes(FETCH_REQUEST_BYTES)),
+         + sizes(FETCH_REQUEST_BYTES) + f" in {FETCH_REQUEST_SECONDS:.0f} s"),
         ("a machine that was lost; placing what was delivered",
          f"{LOST_MACHINE_SECONDS:.0f} s; {PLACE_SECONDS / HOUR:.0f} h"),
     )  # fmt: skip

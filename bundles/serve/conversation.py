@@ -52,6 +52,8 @@ class Bounds:
     per_address: int = budgets.CONNECTIONS_PER_ADDRESS
     head_seconds: float = budgets.HEAD_SECONDS
     """From the first byte of a request to the end of its head."""
+    body_seconds: float = budgets.FETCH_REQUEST_SECONDS
+    """From the end of the head to the end of what is sent along, however it drips."""
     idle_seconds: float = 75.0
     piece_seconds: float = 60.0
     """For one piece of an answer (1 MiB) to be taken by the client."""
@@ -237,7 +239,10 @@ class Conversation:
             self._write(self._http.send(go_on) or b"")
         unpacker = zlib.decompressobj(wbits=31) if packed else None
         size = 0
-        while isinstance(got := self._next(self._bounds.idle_seconds), h11.Data):
+        until = time.monotonic() + self._bounds.body_seconds
+        while isinstance(
+            got := self._next(min(self._bounds.idle_seconds, until - time.monotonic())), h11.Data
+        ):
             raw = bytes(got.data)
             if unpacker is not None:
                 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -85,9 +86,12 @@ def test_a_lock_that_every_site_is_given_holds_no_login_of_its_maker(
      "ssh://u@-h/x", "ssh://[-oX]/x", "https::https://h/x", "-oX:y"],
 )  # fmt: skip
 def test_an_address_is_that_of_a_server_or_a_file_and_no_option(address: str) -> None:
-    for line in ({"git": [{"name": "x", "url": address}]},
-                 {"files": [{"name": "x", "url": address, "sha256": "0" * 64}]},
-                 {"charts": [{"name": "x", "repository": address, "version": "1.0.0"}]}):  # fmt: skip
+    lines: list[dict[str, Any]] = [
+        {"git": [{"name": "x", "url": address}]},
+        {"files": [{"name": "x", "url": address, "sha256": "0" * 64}]},
+        {"charts": [{"name": "x", "repository": address, "version": "1.0.0"}]},
+    ]
+    for line in lines:
         with pytest.raises(ValidationError) as caught:
             Recipe.model_validate({"solution": "x", "version": "1", **line})
         assert "plain" in str(caught.value) or "pattern" in str(caught.value)
