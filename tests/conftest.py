@@ -52,6 +52,9 @@ _MINUTES = {
 }
 """What a file of the lab takes, roughly. The longest begin first, so that none is left alone."""
 
+_LAB_SECONDS = 1200
+"""No test of the lab is given up sooner: how busy the machine is says nothing about our code."""
+
 _ROOT = Path(__file__).parent
 
 
@@ -99,6 +102,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         in_lab = item.get_closest_marker("lab") is not None
         if in_lab and not _of_lab(place):
             raise pytest.UsageError(f"{place} has a test of the lab: name it in {__file__}")
+        if in_lab:
+            own = item.get_closest_marker("timeout")
+            if own is None or own.args[0] < _LAB_SECONDS:
+                item.add_marker(pytest.mark.timeout(_LAB_SECONDS))
         if not in_lab and place.endswith("_lab.py") and place not in _LAB_TOO:
             raise pytest.UsageError(f"{item.nodeid} lies in a file of the lab and is none of it")
     if config.getoption("part") == "lab":

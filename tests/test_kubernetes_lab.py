@@ -77,7 +77,7 @@ def test_a_custom_resource_is_kept_and_merged(kubernetes: Plane) -> None:
             },
         }
     )
-    wait = ["wait", "--for=condition=Established", "--timeout=60s"]
+    wait = ["wait", "--for=condition=Established", "--timeout=300s"]
     kubernetes.kubectl(*wait, "crd/tills.lab.example.org")
     till = {"apiVersion": "lab.example.org/v1", "kind": "Till", "metadata": {"name": "one"}}
     for money in (1, 2):
@@ -140,7 +140,7 @@ def _reached(name: str) -> dict[str, object]:
 def test_real_nodes_run_pods_that_reach_each_other_and_survive_a_death(lab: Lab) -> None:
     with nodes.cluster(lab, "k1", "k2") as cluster:
         cluster.apply(_served("shop"), _reached("shop"))
-        cluster.kubectl("rollout", "status", "daemonset/shop", "--timeout=120s")
+        cluster.kubectl("rollout", "status", "daemonset/shop", "--timeout=300s")
         pods = cluster.read("pods")["items"]
         assert {pod["spec"]["nodeName"] for pod in pods} == {"k1", "k2"}
         here, there = pods
@@ -154,6 +154,6 @@ def test_real_nodes_run_pods_that_reach_each_other_and_survive_a_death(lab: Lab)
                 assert answer.status == 200
         worker = cluster.machines[1]
         worker.kill()
-        cluster.kubectl("wait", "--for=condition=Ready=Unknown", "--timeout=90s", "node/k2")
+        cluster.kubectl("wait", "--for=condition=Ready=Unknown", "--timeout=300s", "node/k2")
         worker.start()
-        cluster.kubectl("wait", "--for=condition=Ready", "--timeout=90s", "node/k2")
+        cluster.kubectl("wait", "--for=condition=Ready", "--timeout=300s", "node/k2")

@@ -219,4 +219,4 @@ def test_nothing_is_left_when_a_lab_ends(number: signal.Signals) -> None:
         key = Path(described["key"])
         return described["lab"] not in machines + networks and not key.exists()
 
-    wait_until(gone, "the end of the lab", seconds=15)
+    wait_until(gone, "the end of the lab")

@@ -27,7 +27,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import LabMachines, MachineFactory
 from tests.lab.machine import Machine
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 
 MIB = 1024 * 1024
 ORDER = Order(("files:*",), "folder", "delivered-folder")
@@ -83,7 +83,7 @@ async def test_twelve_machines_of_which_some_are_in_trouble(
 
     with open_bundle(bundle) as opened:
         index = read_structure(opened).index
-        async with Pool(site(lab, machines), connect_timeout=5.0) as pool:
+        async with Pool(site(lab, machines), connect_timeout=15.0) as pool:
             delivery = Delivery(opened, index, pool, parallel=12, patience=25.0, listener=hear)
             hosts = list(pool.inventory)
             results = {

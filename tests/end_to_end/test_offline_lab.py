@@ -27,7 +27,7 @@ from tests.stand_ins.install import install
 
 __all__ = ["keys"]
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.lab
 
 STORE = "/var/lib/sitewright/supplies"
 ROLES = {"m1": "[master, worker]", "lb1": "[load-balancer]"}

@@ -18,7 +18,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.recipe import UBUNTU_24_04
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(500)]
+pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = {

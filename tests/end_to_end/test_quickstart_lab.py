@@ -12,13 +12,21 @@ from pathlib import Path
 import pytest
 
 from tests.bundles.offline import debian_line, file_line
+from tests.bundles.snap_store import SnapStoreStandIn, running, usual
 from tests.end_to_end.pm4ml_lab_site import WAIVED
-from tests.end_to_end.quickstart import Home, commands_of
+from tests.end_to_end.quickstart import (
+    Home,
+    commands_of,
+    one_line,
+    repository,
+    without_sitewright,
+)
 from tests.installer.harness_project import prepare
 from tests.lab.lab import Lab
+from tests.lab.leaving import count_what_leaves, tried_to_leave
 from tests.lab.lending import MachineFactory
 from tests.lab.recipe import DOCKER, UBUNTU_24_04
-from tests.stand_ins.install import install
+from tests.stand_ins.install import calls, install
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
@@ -29,20 +37,36 @@ WAIVERS = "waivers:\n" + "".join(
 """A lab machine's hardware is that of the machine it runs on."""
 CANNOT_SET_CLOCKS = "--skip prepare/host-preparation='no time servers in the lab'"
 NOT_READY = 3
+STORE = "/var/lib/sitewright/supplies"
+PACKAGES = ("chrony", "haproxy", "nftables", "curl", "python3-apt")
+WITH_STORE = """\
+import sys
+from bundles.sources import snap_store
+from installer.cli import main
+address = snap_store.StoreAddress({0.url!r}, {0.root_key!r})
+snap_store.StoreAddress = lambda _: address
+sys.exit(main([*sys.argv[1:], "--snap-store", address.url]))
+"""
+"""The command, with the key of a store that is a stand-in: none but Canonical's can be named."""
 
 
 def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_path: Path) -> None:
-    """From an empty home to the hand-over; the bundle is made, signed and verified on the way."""
+    """From an empty home to the hand-over, with a bundle that is made, signed and installed from.
+
+    Nothing gets out of the machines once they have the bundle's line in their site file. The snap
+    store is a stand-in, trusted by its own key; the packages are Debian's, named for the release
+    that the machines say they are.
+    """
     roles = {"m1": "master", "w1": "worker", "lb1": "load-balancer"}
     machines = {name: machine_factory(name, stand_in=UBUNTU_24_04) for name in roles}
     for machine in machines.values():
         install(machine)
-    machines["m1"].write_file("/root/argocd.yaml", "apiVersion: v1\n")
     recipe = {
         "solution": "pm4ml",
         "version": "1",
         "files": [file_line(tmp_path / "f", "argocd-v2.14.20.yaml", b"apiVersion: v1\n")],
-        "debs": [debian_line("chrony", "haproxy", "nftables", "curl", release="noble")],
+        "debs": [debian_line(*PACKAGES, release="noble")],
+        "snaps": [{"name": "microk8s", "channel": "1.31/stable"}],
     }
     home = Home(
         tmp_path / "home",
@@ -56,7 +80,8 @@ def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_pat
                 f"install --site site.yaml --yes --by 'A. Tester' {CANNOT_SET_CLOCKS}",
             "verify --site site.yaml": "verify --site site.yaml --yes --by 'A. Tester'",
             # No registry and no snap store is reached from here: a recipe of what a lab has.
-            "bundle create --solution pm4ml --site site.yaml": "bundle create --recipe lab.json",
+            "sitewright bundle create --solution pm4ml --site site.yaml":
+                "python with_store.py bundle create --recipe lab.json",
         },
     )  # fmt: skip
     home.folder.mkdir()
@@ -71,11 +96,18 @@ def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_pat
     )
     (home.folder / "consoles.txt").write_text(consoles)
     site = home.folder / "site.yaml"
+    supplies = one_line("field-engineer", r"`(supplies: \{.*\})`")
     for command in commands_of("field-engineer"):
         codes: tuple[int, ...] = (0,)
         if command.startswith("sitewright preflight"):
             codes = (0, NOT_READY)
-        said = home.type(command, *codes)
+        with running(SnapStoreStandIn(*usual())) as store:
+            (home.folder / "with_store.py").write_text(WITH_STORE.format(store.address))
+            said = home.type(command, *codes)
+        if command.startswith("sitewright bundle verify"):
+            site.write_text(f"{site.read_text()}{supplies}\n")
+            for machine in machines.values():
+                count_what_leaves(machine, lab)
         if command.startswith("sitewright init"):
             assert "settings.domain" in said
             fill_in(site, lab, roles)
@@ -87,6 +119,10 @@ def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_pat
     assert lb1.exec(["systemctl", "is-active", "haproxy"]).stdout.strip() == "active"
     nodes = machines["m1"].exec(["microk8s", "kubectl", "get", "nodes", "-o", "name"]).stdout
     assert nodes.split() == ["node/m1", "node/w1"]
+    assert f"file:{STORE}/apt" in lb1.script("apt-cache policy haproxy")
+    assert f"snap ack {STORE}/snaps/microk8s_7394.assert" in calls(machines["m1"])
+    for name, machine in machines.items():
+        assert (name, tried_to_leave(machine)) == (name, {})
     assert "HAProxy" in (home.folder / "hand-over.html").read_text()
 
 
@@ -108,7 +144,6 @@ def fill_in(site: Path, lab: Lab, roles: dict[str, str]) -> None:
         "ceph": "no",
         "applications": "no",
         "internal_ingress": "no",
-        "argocd_manifest": "/root/argocd.yaml",
     }
     for name, value in values.items():
         line = f"  {name}: {value}" if value else ""
@@ -149,7 +184,11 @@ def test_the_support_desk_s(lab: Lab, machine_factory: MachineFactory, tmp_path:
 
 
 def test_the_experimenter_s(lab: Lab, tmp_path: Path) -> None:
-    """The same without the wizard: one box, its images and the release from the lab."""
+    """Cloned and installed, and then without the wizard: one box of the lab.
+
+    The repository's host is a folder here; the packages come from this machine's index. Without a
+    terminal `install.sh` ends in the preflight of this machine where the page has the wizard.
+    """
     machine = lab.machine("box", recipe=DOCKER)
     try:
         harness = prepare(machine)
@@ -157,6 +196,7 @@ def test_the_experimenter_s(lab: Lab, tmp_path: Path) -> None:
         home = Home(
             tmp_path / "home",
             {
+                "<this repository>": repository(tmp_path / "host"),
                 # This machine is the lab's box, and nobody sits there.
                 "single-box local": f"single-box ubuntu@{machine.address}",
                 f"install {solution}":
@@ -175,10 +215,11 @@ def test_the_experimenter_s(lab: Lab, tmp_path: Path) -> None:
         (home.folder / ".ssh/id_ed25519").write_bytes(lab.key.read_bytes())
         (home.folder / ".ssh/id_ed25519").chmod(0o600)
         (home.folder / ".ssh/known_hosts").write_bytes(lab.known_hosts.read_bytes())
+        home.path = without_sitewright()
         for command in commands_of("experimenter"):
-            if not command.startswith("sitewright"):
-                continue  # git clone and ./install.sh: tests/test_install_script.py
-            home.type(command, *((0, NOT_READY) if "preflight" in command else (0,)))
+            looks = "preflight" in command or command == "./install.sh"
+            home.type(command, *((0, NOT_READY) if looks else (0,)))
         assert home.used == set(home.substitutions)
+        assert (home.folder / "sitewright/.venv/bin/sitewright").exists()
     finally:
         lab.discard(machine)

@@ -106,7 +106,7 @@ def _service(
         test = f"wget -q http://127.0.0.1:{port}/health -O /dev/null || exit 1"
         # Failures of the first seconds do not count: these machines may be busy.
         lines += [
-            f"    healthcheck: {{test: '{test}', interval: 1s, timeout: 5s, retries: 3,",
+            f"    healthcheck: {{test: '{test}', interval: 2s, timeout: 60s, retries: 3,",
             "                  start_period: 8s}",
         ]
     return "\n".join(lines) + (f"\n{more}" if more else "") + "\n"

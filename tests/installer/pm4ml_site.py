@@ -129,7 +129,7 @@ class LabSite:
         playbook: str,
         *options: str,
         secrets: Mapping[str, str] | None = None,
-        timeout: float = 300,
+        timeout: float = 900,
         extra: Mapping[str, object] | None = None,
     ) -> Played:
         """Run a playbook as a person would, from its folder."""

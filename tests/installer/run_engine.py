@@ -152,7 +152,7 @@ def start_engine(
     )
 
 
-def run_engine(folder: Path, told: dict[str, Any], *, seconds: float = 60) -> tuple[int, str]:
+def run_engine(folder: Path, told: dict[str, Any], *, seconds: float = 300) -> tuple[int, str]:
     """Run such a process to its end: its return code (-9 where it was killed) and output."""
     process = start_engine(folder, told)
     try:

@@ -17,7 +17,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import LabMachines
 from tests.screens.tiny import SIZING, SOLUTION
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.lab
 
 STAGES = {
     "10-prepare": """

@@ -25,7 +25,7 @@ from tests.installer.run_engine import run_engine
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.lab
 
 KEYS = "/home/ubuntu/.ssh/authorized_keys"
 SHOWN = ["stat", "-c", "%a %U %G", KEYS]

@@ -27,7 +27,7 @@ from tests.lab.machine import Machine
 
 __all__ = ["keys"]
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.lab
 
 STORE = "/var/lib/sitewright/supplies"
 PAGE = "it came from the bundle"

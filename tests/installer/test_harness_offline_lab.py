@@ -25,7 +25,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.recipe import DOCKER
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.lab
 
 
 def applets_layer() -> bytes:

@@ -63,7 +63,7 @@ def test_argo_cd_the_applications_and_the_hub_s_secret(
     site = make(lab, machine_factory, tmp_path, m1="master")
     (m1,) = site.roles
     m1.write_file("/root/install.yaml", "apiVersion: v1\n")
-    m1.script(REPOSITORY, timeout=200)
+    m1.script(REPOSITORY, timeout=600)
     site.settings = {
         "argocd_manifest": "/root/install.yaml",
         "git_url": f"http://{m1.address}:8000/site.git",

@@ -39,7 +39,7 @@ def test_three_masters_and_a_worker_become_a_cluster(
     site.settings = {"api_name": "k8s.test.example", "registry_mirror": "http://10.1.1.1:5000"}
     order(m1, expired_token=1)
     order(m2, too_early=1)
-    first = site.play("1.microk8s_setup.yml", timeout=500)
+    first = site.play("1.microk8s_setup.yml", timeout=900)
     assert first.status == 0, first.output
     assert nodes(m1) == {f"node/{m.name}" for m in (m1, m2, m3, w1)}
     status = m1.exec(["microk8s", "status"]).stdout
@@ -89,7 +89,7 @@ def test_three_masters_and_a_worker_become_a_cluster(
         assert "--authorization-mode=RBAC,Node" in arguments
     assert "10.152.183.10" in w1.exec(["cat", "/var/snap/microk8s/current/args/kubelet"]).stdout
 
-    again = site.play("1.microk8s_setup.yml", timeout=500)
+    again = site.play("1.microk8s_setup.yml", timeout=900)
     assert again.status == 0, again.output
     assert set(again.changed.values()) == {0}, again.output
 
@@ -265,6 +265,6 @@ def test_a_time_server_that_does_not_answer_is_told(
     """With its name, and what breaks without the right time."""
     site = make(lab, machine_factory, tmp_path, m1="master")
     site.settings = {"ntp_servers": lab.dead_address()}
-    played = site.play("host_preparation.yml", timeout=200)
+    played = site.play("host_preparation.yml")
     assert played.status != 0
     assert f"cannot reach any of its time servers ({site.settings['ntp_servers']})" in played.flat

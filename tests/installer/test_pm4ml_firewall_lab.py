@@ -14,7 +14,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(500)]
+pytestmark = pytest.mark.lab
 
 ROLES = {"m1": "master", "w1": "worker", "lb1": "load-balancer", "s1": "storage"}
 PROGRAM = "/usr/local/sbin/sitewright-firewall"
@@ -144,7 +144,7 @@ def test_rules_that_nobody_confirms_are_taken_back(site: LabSite) -> None:
     )
     w1.exec([PROGRAM, "apply", "/root/lockout.nft", "3"])
     assert not w1.speaks_ssh()
-    wait_until(w1.speaks_ssh, "SSH again", seconds=20)
+    wait_until(w1.speaks_ssh, "SSH again")
     listing = w1.exec(["nft", "list", "table", "inet", "sitewright"]).stdout
     assert "chain nodeports" in listing
     late = w1.exec([PROGRAM, "confirm"], check=False)
@@ -181,6 +181,6 @@ def test_rules_that_lock_the_installer_out_are_taken_back_by_the_machine(
     assert (
         "so it takes them back by itself within 30 seconds and is as it was before" in played.flat
     )
-    wait_until(w1.speaks_ssh, "SSH again", seconds=60)
+    wait_until(w1.speaks_ssh, "SSH again")
     assert w1.exec(["nft", "list", "tables"]).stdout.strip() == ""
     assert site.play("host_firewall.yml").status == 0

@@ -16,7 +16,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.lab
 
 NEVER_USED = """\
 apt-get remove -y -qq python3-yaml >/dev/null 2>&1 || true
@@ -47,7 +47,7 @@ def test_a_machine_that_was_never_used_finds_its_packages(
     """And again: nothing is changed, and no source is asked."""
     m1 = machine_factory("m1")
     site = LabSite(lab, tmp_path, {m1: ("master",)})
-    m1.script(NEVER_USED, timeout=120)
+    m1.script(NEVER_USED)
     assert not installed(m1)
     played = site.play("checklist.yml")
     assert played.status == 0, played.output
@@ -64,7 +64,7 @@ def test_a_lock_that_somebody_holds_is_waited_for(
     """Who holds it is said by the run, whatever its steps are (test_run_faults_lab.py)."""
     m1 = machine_factory("m1")
     site = LabSite(lab, tmp_path, {m1: ("master",)})
-    m1.script(NEVER_USED, timeout=120)
+    m1.script(NEVER_USED)
     m1.write_file("/root/hold.py", HOLD)
     m1.exec(["systemd-run", "--quiet", "--unit=daily-upgrade", "python3", "/root/hold.py"])
     wait_until(lambda: m1.exec(["test", "-e", "/run/held"], check=False).returncode == 0, "lock")
@@ -75,7 +75,6 @@ def test_a_lock_that_somebody_holds_is_waited_for(
         wait_until(
             lambda: m1.exec(["sh", "-c", at_work], check=False).returncode == 0 or playing.done(),
             "the module of apt",
-            seconds=120,
         )
         assert not playing.done()
         assert not installed(m1)

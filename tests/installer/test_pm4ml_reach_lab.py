@@ -18,7 +18,7 @@ from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 from tests.stand_ins.install import begin_gateways, install
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(500)]
+pytestmark = pytest.mark.lab
 
 USERSPACE = """\
 apt-get update -qq
@@ -48,7 +48,7 @@ def test_administrators_come_in_through_wireguard(
     """With their key and no other; to the private network beyond it; again: no change; undone."""
     bastion, m1, laptop = (machine_factory(name) for name in ("b1", "m1", "laptop"))
     for machine in (bastion, laptop):
-        machine.script(USERSPACE, timeout=200)
+        machine.script(USERSPACE, timeout=600)
     site = LabSite(lab, tmp_path, {bastion: ("bastion",), m1: ("master",)})
     key = laptop.exec(["wg", "genkey"]).stdout.strip()
     public = laptop.exec(["wg", "pubkey"], stdin=key).stdout.strip()

@@ -105,7 +105,7 @@ def test_only_a_real_no_lets_a_removal_pass(tmp_path: Path) -> None:
         assert "OWN job.batch/shop,persistentvolumeclaim/data. WHY ." in said
         kubernetes.kubectl("apply", "-f", "-", stdin=json.dumps(DEFINITION))
         kubernetes.kubectl(
-            "wait", "--for=condition=Established", "crd/applications.argoproj.io", "--timeout=60s"
+            "wait", "--for=condition=Established", "crd/applications.argoproj.io", "--timeout=300s"
         )
         assert "HOLDS nothing." in ask(kubernetes, tmp_path / "2", str(asked)).said
         kubernetes.kubectl("apply", "-f", "-", stdin=json.dumps(VOLUME))

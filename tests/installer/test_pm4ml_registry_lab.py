@@ -21,7 +21,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(500)]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 from foundation.hosts.pool import Pool
 from installer.events import Kind, Outcome
 from installer.journal import verify
-from tests.installer.engine_site import Watch, engine, new_run
+from tests.installer.engine_site import Watch, engine, new_run, when
 from tests.installer.playbook_site import Site
 from tests.lab.host import wait_until
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +126,7 @@ async def test_who_holds_the_package_lock_is_said_and_waited_for(
 
     async with Pool(site.inventory) as pool:
         running = asyncio.create_task(engine(made, run, pool=pool, watch=watch).run())
-        async with asyncio.timeout(60):
-            while not said("daily-upgrade.service"):  # noqa: ASYNC110 - of another task
-                await asyncio.sleep(0.05)
+        await when(lambda: said("daily-upgrade.service"))
         assert not running.done()
         held.exec(["systemctl", "stop", "daily-upgrade.service"])
         assert await running is Outcome.DONE, watch.of(Kind.PROBLEM)

@@ -183,7 +183,7 @@ async def test_a_connection_that_is_silent_for_a_while_costs_nothing(
 ) -> None:
     """Every packet vanishes for longer than the connection is thought to be alive."""
     run, watch = new_run(ONE_STEP), Watch()
-    async with Pool(site(lab, machine), connect_timeout=2.0) as pool:
+    async with Pool(site(lab, machine), connect_timeout=10.0) as pool:
         running = asyncio.create_task(engine(ONE_STEP, run, pool=pool, watch=watch).run())
         await when(lambda: len(watch.lines()) >= 5)
         machine.drop_port(22)
@@ -202,7 +202,7 @@ async def test_a_machine_that_restarts_is_asked_before_anything_is_done_again(
     script = f"echo a >> {LOG}; sync; echo written; sleep 300"
     made = plan(step("a", "m1", script=script, done={"script": f"grep -qx a {LOG}"}))
     run, watch = new_run(made), Watch()
-    async with Pool(site(lab, machine), connect_timeout=3.0) as pool:
+    async with Pool(site(lab, machine), connect_timeout=10.0) as pool:
         running = asyncio.create_task(engine(made, run, pool=pool, watch=watch).run())
         await when(lambda: watch.lines() == ["written"])
         await asyncio.to_thread(machine.restart)
@@ -223,7 +223,7 @@ async def test_a_machine_that_restarted_before_the_effect_does_the_step_again(
 ) -> None:
     made = plan(step("a", "m1", **once(LOG, "a", body=SECOND_TIME_LUCKY)))
     run, watch = new_run(made), Watch()
-    async with Pool(site(lab, machine), connect_timeout=3.0) as pool:
+    async with Pool(site(lab, machine), connect_timeout=10.0) as pool:
         running = asyncio.create_task(engine(made, run, pool=pool, watch=watch).run())
         await when(lambda: watch.lines() == ["begun"])
         await asyncio.to_thread(machine.restart)

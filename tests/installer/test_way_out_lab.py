@@ -21,7 +21,7 @@ from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 from tests.preflight.egress_servers import Proxy, authority, site
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 
 DOCKER = r"""
 printf '[Service]\nExecStart=/bin/sh -c "env >/run/docker-env; exec sleep infinity"\n' \

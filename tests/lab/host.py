@@ -27,6 +27,10 @@ _PREFIX = 22
 """Bits of a lab network: about a thousand addresses, so that none is used twice in a session."""
 
 
+PATIENCE = 180.0
+"""Seconds after which something that takes one on an idle machine is taken for lost."""
+
+
 class LabError(RuntimeError):
     """Something the lab needs is missing, failed, or would have left this machine."""
 
@@ -36,7 +40,7 @@ def run(
     *,
     stdin: str | None = None,
     check: bool = True,
-    timeout: float = 60.0,
+    timeout: float = PATIENCE,
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of this host and return what it printed.
 
@@ -65,7 +69,7 @@ def run(
 
 
 def wait_until(
-    condition: Callable[[], bool], what: str, *, seconds: float = 60.0, every: float = 0.05
+    condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE, every: float = 0.05
 ) -> None:
     """Poll `condition` until it is true; after `seconds` raise a LabError that names `what`."""
     deadline = time.monotonic() + seconds

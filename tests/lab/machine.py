@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.lab import delay
-from tests.lab.host import LabError, check_route, run, wait_until
+from tests.lab.host import PATIENCE, LabError, check_route, run, wait_until
 from tests.lab.recipe import FULL, Recipe, StandIn
 
 _PODMAN = ("podman", "--runtime", "runc")  # crun refuses hybrid cgroups
@@ -93,12 +93,12 @@ class Machine:
         self.wait_for_ssh()
         self._read_host_keys(setup)
 
-    def wait_for_ssh(self, seconds: float = 30.0) -> None:
+    def wait_for_ssh(self, seconds: float = PATIENCE) -> None:
         """Wait until sshd says its banner."""
         check_route(self.address, self.place.bridge)
         wait_until(self.speaks_ssh, f"the SSH banner of {self.name}", seconds=seconds)
 
-    def wait_for_boot(self, seconds: float = 30.0) -> None:
+    def wait_for_boot(self, seconds: float = PATIENCE) -> None:
         """Wait until systemd has finished starting; sshd answers a little earlier."""
 
         def booted() -> bool:
@@ -156,7 +156,7 @@ class Machine:
         *,
         stdin: str | None = None,
         check: bool = True,
-        timeout: float = 60.0,
+        timeout: float = PATIENCE,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside as root, without SSH."""
         keep_stdin = ["--interactive"] if stdin is not None else []
@@ -167,7 +167,7 @@ class Machine:
             timeout=timeout,
         )
 
-    def script(self, text: str, *, timeout: float = 60.0) -> str:
+    def script(self, text: str, *, timeout: float = PATIENCE) -> str:
         """Run a POSIX script inside as root, given over standard input; what it printed."""
         return self.exec(["sh", "-eus"], stdin=text, timeout=timeout).stdout
 

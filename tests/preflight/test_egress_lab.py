@@ -15,7 +15,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.preflight.egress_servers import Proxy, authority, site
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.lab
 
 NAME = "registry.egress.test"
 

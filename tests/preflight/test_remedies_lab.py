@@ -23,7 +23,7 @@ from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 from tests.preflight.facts_factory import case, changed, needs, platform, role, worker_facts
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 
 SPOILED = r"""
 apt-get update -qq
@@ -68,7 +68,7 @@ def state(machine: Machine) -> dict[str, str]:
 
 def test_the_printed_remedies_outlive_the_next_start(machine_factory: MachineFactory) -> None:
     machine = machine_factory("w1")
-    machine.script(SPOILED, timeout=200)
+    machine.script(SPOILED, timeout=600)
     machine.restart()
     machine.wait_for_boot()
     spoiled = {

@@ -27,7 +27,7 @@ from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 from tests.preflight.facts_factory import case, changed, needs, role
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 
 ORIGINS = r"""
 for name in swapon swapoff; do

@@ -17,7 +17,7 @@ from tests.foundation.sshd import keygen
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 
 
 def test_a_machine_with_no_way_out_installs_from_what_is_served(

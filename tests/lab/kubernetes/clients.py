@@ -73,7 +73,7 @@ class Api:
 
     def wait_until_ready(self) -> None:
         """Wait until the API is ready."""
-        wait_until(self.ready, "the Kubernetes API", seconds=120)
+        wait_until(self.ready, "the Kubernetes API", seconds=300)
 
 
 def kubeconfig(

@@ -127,7 +127,7 @@ def cluster(lab: Lab, *names: str) -> Iterator[Cluster]:
             _import(machine, archive)
             machine.exec(["systemctl", "enable", "--quiet", "--now", "kubelet", "kube-proxy"])
         running.wait_until_ready()
-        wait_until(lambda: _joined(running, len(machines)), "the nodes", seconds=120)
+        wait_until(lambda: _joined(running, len(machines)), "the nodes", seconds=300)
         wanted = [f"node/{machine.name}" for machine in machines]
         running.kubectl("wait", "--for=condition=Ready", "--timeout=120s", *wanted)
         yield running

@@ -90,7 +90,7 @@ def plane(*nodes: str) -> Iterator[Plane]:
             running.start("kube-controller-manager")
             running.start("kube-scheduler")
             running.start("kwok")
-            wait_until(lambda: _has_account(running), "the default account", seconds=120)
+            wait_until(lambda: _has_account(running), "the default account", seconds=300)
             running.add_nodes(*nodes)
             yield running
         finally:
