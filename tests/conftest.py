@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
 # How long examples take to make says how busy the machine is, and nothing about our code.
 settings.register_profile("sitewright", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,15 +43,28 @@ _LAB_TOO = (
 """Files with tests of the lab beside those whose name ends in `_lab.py`."""
 
 _MINUTES = {
-    "end_to_end/test_install_lab.py": 5,
-    "installer/test_pm4ml_cluster_lab.py": 6,
-    "installer/test_pm4ml_argocd_lab.py": 3,
-    "installer/test_pm4ml_reach_lab.py": 2,
+    "end_to_end/test_install_lab.py": 6,
+    "end_to_end/test_quickstart_lab.py": 3,
+    "test_kubernetes_lab.py": 5,
+    "installer/test_pm4ml_real_api_lab.py": 4,
+    "installer/test_harness_lab.py": 5,
+    "installer/test_pm4ml_argocd_lab.py": 4,
     "installer/test_pm4ml_haproxy_lab.py": 3,
+    "installer/test_pm4ml_cluster_lab.py": 2,
+    "installer/test_pm4ml_reach_lab.py": 2,
     "installer/test_pm4ml_firewall_lab.py": 2,
-    "installer/test_harness_lab.py": 2,
+    "installer/test_run_lab.py": 2,
 }
-"""What a file of the lab takes, roughly. The longest begin first, so that none is left alone."""
+"""What a file of the lab takes, roughly; of those below, each test. The longest begin first, so
+that none is left alone at the end."""
+
+_APART = (
+    "end_to_end/test_quickstart_lab.py",
+    "installer/test_pm4ml_cluster_lab.py",
+    "installer/test_pm4ml_haproxy_lab.py",
+    "installer/test_pm4ml_firewall_lab.py",
+)
+"""Long files of the lab whose tests share no machines: each test is a piece of work of its own."""
 
 _LAB_SECONDS = 1200
 """No test of the lab is given up sooner: how busy the machine is says nothing about our code."""
@@ -89,6 +103,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """What was read by now stays to the end: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives out a file's tests together, and those of a file that is apart one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file.removeprefix("tests/") in _APART else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _ByFile | None:
+    """How the lab's tests are shared out among its workers."""
+    return _ByFile(config, log) if config.getoption("part") == "lab" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

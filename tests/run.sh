@@ -103,7 +103,7 @@ if [ "$what" = all ] || [ "$what" = lab ]; then
         cat "$built"
         [ "$made" = 0 ] || exit "$made"
     fi
-    # Three labs side by side: a good part of a lab test is waiting. The longest files come first,
-    # in the order of tests/conftest.py.
+    # Three labs side by side: a good part of a lab test is waiting. What belongs together, and what
+    # begins first, is said in tests/conftest.py.
     pytest --part lab -m lab -n 3 --dist loadfile --no-loadscope-reorder
 fi

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bundles.offline import debian_line, file_line
+from tests.bundles.offline import IMAGE, debian_line, file_line, push_image
+from tests.bundles.places import RunningRegistry, start_registry
 from tests.bundles.snap_store import SnapStoreStandIn, running, usual
 from tests.end_to_end.pm4ml_lab_site import WAIVED
 from tests.end_to_end.quickstart import (
@@ -50,7 +52,17 @@ sys.exit(main([*sys.argv[1:], "--snap-store", address.url]))
 """The command, with the key of a store that is a stand-in: none but Canonical's can be named."""
 
 
-def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_path: Path) -> None:
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[RunningRegistry]:
+    """A registry on the loopback, for the side with the internet."""
+    running_one = start_registry(tmp_path / "registry")
+    yield running_one
+    running_one.stop()
+
+
+def test_the_field_engineer_s(
+    lab: Lab, machine_factory: MachineFactory, tmp_path: Path, registry: RunningRegistry
+) -> None:
     """From an empty home to the hand-over, with a bundle that is made, signed and installed from.
 
     Nothing gets out of the machines once they have the bundle's line in their site file. The snap
@@ -67,7 +79,9 @@ def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_pat
         "files": [file_line(tmp_path / "f", "argocd-v2.14.20.yaml", b"apiVersion: v1\n")],
         "debs": [debian_line(*PACKAGES, release="noble")],
         "snaps": [{"name": "microk8s", "channel": "1.31/stable"}],
+        "images": [IMAGE],
     }
+    push_image(registry, tmp_path / "layout", "a page")
     home = Home(
         tmp_path / "home",
         {
@@ -81,7 +95,8 @@ def test_the_field_engineer_s(lab: Lab, machine_factory: MachineFactory, tmp_pat
             "verify --site site.yaml": "verify --site site.yaml --yes --by 'A. Tester'",
             # No registry and no snap store is reached from here: a recipe of what a lab has.
             "sitewright bundle create --solution pm4ml --site site.yaml":
-                "python with_store.py bundle create --recipe lab.json",
+                f"python with_store.py bundle create --recipe lab.json"
+                f" --mirror docker.io={registry.host} --plain-http {registry.host}",
         },
     )  # fmt: skip
     home.folder.mkdir()
