@@ -26,9 +26,9 @@ from bundles.opened import open_bundle
 from bundles.recipe import Recipe
 from bundles.structure import read_structure
 from bundles.untold import told
+from tests.bundles.creating import chart, create
 from tests.bundles.places import Layout, RunningRegistry, layer
 from tests.bundles.servers import serving
-from tests.bundles.test_sources import chart, create
 
 DIGEST = "sha256:" + "a" * 64
 

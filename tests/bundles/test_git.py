@@ -17,7 +17,7 @@ from bundles.sources.git_repository import open_repository
 from bundles.sources.surroundings import own_environment
 from bundles.strict_json import canonical_json, digest_of
 from bundles.verify import verify_bundle
-from tests.bundles.test_sources import again, create
+from tests.bundles.creating import again, create
 
 POINTER = (
     "version https://git-lfs.github.com/spec/v1\n"

@@ -13,9 +13,9 @@ from bundles.gitops import FromOutside, read_manifests
 from bundles.problems import SourceProblem
 from bundles.verify import verify_bundle
 from bundles.yaml_documents import is_bomb
+from tests.bundles.creating import again, chart, create
 from tests.bundles.places import Layout, RunningRegistry, layer
 from tests.bundles.servers import serving
-from tests.bundles.test_sources import again, chart, create
 
 DEPLOYMENT = b"""\
 apiVersion: apps/v1

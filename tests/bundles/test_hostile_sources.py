@@ -19,7 +19,7 @@ from bundles.problems import BundleProblem, SourceProblem
 from bundles.sources.assertions import ROOT_KEY, check_chain, read_assertions
 from bundles.sources.deb_licence import licences_in
 from bundles.sources.snap_store import Release
-from tests.bundles.test_sources import chart
+from tests.bundles.creating import chart
 
 ROOT = (Path(__file__).parent / "data" / "canonical-root.account-key").read_bytes()
 NOW = datetime(2027, 1, 31, tzinfo=UTC)

@@ -23,11 +23,11 @@ from bundles.sources import renderers
 from bundles.sources.renderers import Renderers, RenderFailed, unwrapped
 from bundles.structure import read_structure
 from tests.bundles.conftest import MOMENT
+from tests.bundles.creating import QUICK, again, chart, create
 from tests.bundles.places import Layout, RunningRegistry, layer
 from tests.bundles.servers import serving
 from tests.bundles.test_git import line as git_line
 from tests.bundles.test_git import repository
-from tests.bundles.test_sources import QUICK, again, chart, create
 from tests.lab.kubernetes import programs
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n"

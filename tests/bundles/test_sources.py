@@ -1,57 +1,27 @@
-"""Debian packages, wheels, Git and charts, each from a real source on the loopback."""
+"""Debian packages, wheels and Git, each from a real source on the loopback."""
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
-import io
 import json
-import subprocess
 import sys
-import tarfile
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bundles.chart_images import read_chart
 from bundles.contents import sbom
-from bundles.create import Created, CreateOptions, create_bundle
-from bundles.problems import HostileBundle, SourceProblem
-from bundles.recipe import AptSource, Recipe
+from bundles.create import CreateOptions
+from bundles.problems import SourceProblem
+from bundles.recipe import AptSource
 from bundles.sources import debs
 from bundles.verify import verify_bundle
-from bundles.web import Patience
 from tests.bundles.conftest import MOMENT
-from tests.bundles.places import Layout, RunningRegistry, layer, need
+from tests.bundles.creating import again, create, run
+from tests.bundles.places import need
 from tests.bundles.servers import serving
 from tests.lab.recipe import mirror as debian_mirror
-
-QUICK = Patience(attempts=2, first_pause=0.001, longest_pause=0.002)
-
-
-def create(folder: Path, options: CreateOptions | None = None, **parts: Any) -> Created:
-    recipe = Recipe.model_validate({"solution": "test", "version": "1", **parts})
-    # Whatever this machine has, charts are only read; tests that render name their program.
-    made = options or CreateOptions(created=MOMENT, patience=QUICK, programs="")
-    return asyncio.run(create_bundle(recipe, folder, made))
-
-
-def again(made: Created, folder: Path) -> bytes:
-    """The index of the same bundle, made a second time from its lock."""
-    options = CreateOptions(lock=made.lock, patience=QUICK, programs="")
-    asyncio.run(create_bundle(made.lock.recipe, folder, options))
-    return (folder / "index.json").read_bytes()
-
-
-def run(*words: str | Path, cwd: Path) -> str:
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
 
 # Debian packages
 
@@ -321,182 +291,3 @@ def test_a_transport_that_runs_programs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceProblem):
         create(tmp_path / "bundle", git=[line])
     assert not (tmp_path / "ran").exists()
-
-
-# Helm charts
-
-TAGGED = (
-    'image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"\n'
-)
-
-
-def chart(name: str, version: str, files: dict[str, str]) -> bytes:
-    packed = io.BytesIO()
-    head = f"apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: '7.0'\n"
-    head += "annotations: {artifacthub.io/license: MIT}\n"
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for path, content in {"Chart.yaml": head, **files}.items():
-            info = tarfile.TarInfo(f"{name}/{path}")
-            info.size = len(content.encode())
-            tar.addfile(info, io.BytesIO(content.encode()))
-    return packed.getvalue()
-
-
-def test_a_chart_comes_with_the_images_that_it_names(
-    registry: RunningRegistry, tmp_path: Path
-) -> None:
-    layout = Layout(tmp_path / "layout")
-    for name, tag in (("server", "7.0"), ("sidecar", "2"), ("sub", "1.1"), ("job", "3")):
-        layout.name(layout.image([layer(name=name.encode())]), name)
-        layout.push(name, f"{registry.host}/charted/{name}:{tag}")
-    values = (
-        f"image: {{repository: {registry.host}/charted/server, pullPolicy: Always}}\n"
-        f"sidecar:\n  image: {{registry: '{registry.host}', repository: charted/sidecar, tag: 2}}\n"
-        "source: {repository: https://example.org/x.git, tag: main}\n"
-    )
-    sub = "apiVersion: v2\nname: sub\nversion: '1'\nappVersion: '1.1'\n"
-    raw = chart(
-        "app",
-        "0.3.1",
-        {
-            "values.yaml": values,
-            "templates/job.yaml": f'      - image: "{registry.host}/charted/job:3"\n',
-            "templates/deployment.yaml": TAGGED,
-            "charts/sub/Chart.yaml": sub,
-            "charts/sub/templates/deployment.yaml": TAGGED,
-            "charts/sub/values.yaml": (
-                f"image: {{repository: {registry.host}/charted/sub, tag: ''}}\n"
-            ),
-        },
-    )
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www" / "app-0.3.1.tgz").write_bytes(raw)
-    entry = {
-        "name": "app",
-        "version": "0.3.1",
-        "urls": ["app-0.3.1.tgz"],
-        "digest": (digest := hashlib.sha256(raw).hexdigest()),
-    }
-    index = {"apiVersion": "v1", "entries": {"app": [entry]}}
-    (tmp_path / "www" / "index.yaml").write_text(json.dumps(index))
-    with serving(tmp_path / "www") as url:
-        line = {"name": "app", "repository": url, "version": "0.3.1"}
-        made = create(tmp_path / "bundle", charts=[line])
-        assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
-        with pytest.raises(SourceProblem, match=r"no version 9\.9"):
-            create(tmp_path / "none", charts=[{**line, "version": "9.9"}])
-    found = verify_bundle(tmp_path / "bundle").structure.index
-    (item,) = found.of_kind("chart")
-    assert item.content == f"sha256:{digest}"
-    assert item.licence == "MIT"
-    names = {i.name.removeprefix(f"{registry.host}/charted/") for i in found.of_kind("image")}
-    assert names == {"server:7.0", "sidecar:2", "sub:1.1", "job:3"}
-    assert {item.licence for item in found.of_kind("image")} == {"Apache-2.0"}
-
-
-def test_a_chart_as_helm_packs_it_is_read(tmp_path: Path) -> None:
-    """Helm writes an extra field and a comment into gzip's header (its chartutil/save.go)."""
-    values = "image: {repository: quay.io/a/b, tag: v1}\n"
-    raw = gzip.decompress(chart("app", "1", {"values.yaml": values}))
-    extra = b"+aHR0cHM6Ly95b3V0dS5iZS96OVV6MWljandyTQo="
-    head = b"\x1f\x8b\x08\x14" + bytes(5) + b"\xff" + len(extra).to_bytes(2, "little")
-    packed = zlib.compress(raw)[2:-4]
-    tail = zlib.crc32(raw).to_bytes(4, "little") + len(raw).to_bytes(4, "little")
-    (tmp_path / "app.tgz").write_bytes(head + extra + b"Helm\x00" + packed + tail)
-    assert read_chart(tmp_path / "app.tgz", where="x").images == ("quay.io/a/b:v1",)
-
-
-def test_values_decide_which_images_of_a_chart_count(tmp_path: Path) -> None:
-    head = (
-        "apiVersion: v2\nname: app\nversion: '1'\ndependencies:\n"
-        "- {name: store, alias: cache, condition: cache.enabled}\n"
-        "- {name: store, alias: ledger}\n"
-        "- {name: extra, condition: extra.enabled}\n"
-    )
-    values = (
-        "metrics: {enabled: false, image: {repository: q.io/m, tag: 1}}\n"
-        "cache: {enabled: true, image: {tag: new}}\n"
-        "extra: {enabled: false}\n"
-    )
-    files = {
-        "Chart.yaml": head,
-        "values.yaml": values,
-        "charts/store/Chart.yaml": "name: store\nversion: '2'\n",
-        "charts/store/values.yaml": "image: {repository: q.io/store, tag: old}\n",
-        "charts/extra/Chart.yaml": "name: extra\nversion: '2'\n",
-        "charts/extra/values.yaml": "image: {repository: q.io/extra, tag: '1'}\n",
-        "charts/extra/templates/pod.yaml": "  image: q.io/literal:1\n",
-    }
-    path = tmp_path / "app.tgz"
-    path.write_bytes(chart("app", "1", files))
-    assert read_chart(path, where="x").images == ("q.io/store:new", "q.io/store:old")
-    given = {"extra": {"enabled": True}, "cache": {"image": {"repository": "r.io/s"}}}
-    assert read_chart(path, where="x", values=given).images == (
-        "q.io/extra:1",
-        "q.io/literal:1",
-        "q.io/store:old",
-        "r.io/s:new",
-    )
-
-
-def test_a_manifest_comes_with_the_images_that_it_names(
-    registry: RunningRegistry, tmp_path: Path
-) -> None:
-    layout = Layout(tmp_path / "layout")
-    layout.name(layout.image([layer(server=b"x")]), "server")
-    layout.push("server", f"{registry.host}/manifested/server:1")
-    text = (
-        "kind: Deployment\nspec:\n  containers:\n"
-        f"  - image: {registry.host}/manifested/server:1\n    name: s\n"
-        "---\nschema:\n  image:\n    type: string\n"
-    )
-    (tmp_path / "install.yaml").write_text(text)
-    line = {
-        "name": "install.yaml",
-        "url": (tmp_path / "install.yaml").as_uri(),
-        "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "images": True,
-    }
-    made = create(tmp_path / "bundle", files=[line])
-    assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
-    index = verify_bundle(tmp_path / "bundle").structure.index
-    assert [i.name for i in index.of_kind("image")] == [f"{registry.host}/manifested/server:1"]
-    assert [i.name for i in index.of_kind("file")] == ["install.yaml"]
-
-
-def test_an_image_that_the_site_does_without_is_not_looked_for(tmp_path: Path) -> None:
-    values = "image: {repository: 127.0.0.1:9/withdrawn/thing, tag: 1}\n"
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www" / "app-1.tgz").write_bytes(chart("app", "1", {"values.yaml": values}))
-    entries = {"app": [{"version": "1", "urls": ["app-1.tgz"]}]}
-    (tmp_path / "www" / "index.yaml").write_text(json.dumps({"entries": entries}))
-    with serving(tmp_path / "www") as url:
-        line = {"name": "app", "repository": url, "version": "1"}
-        create(tmp_path / "b", charts=[{**line, "without": ["127.0.0.1:9/withdrawn/*"]}])
-    index = verify_bundle(tmp_path / "b").structure.index
-    assert index.of_kind("image") == ()
-
-
-def test_an_image_that_a_chart_names_and_nobody_has_is_told_with_the_chart(
-    registry: RunningRegistry, tmp_path: Path
-) -> None:
-    values = f"image: {{repository: {registry.host}/charted/nobody, tag: 1}}\n"
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www" / "app-1.tgz").write_bytes(chart("app", "1", {"values.yaml": values}))
-    entries = {"app": [{"version": "1", "urls": ["app-1.tgz"]}]}
-    (tmp_path / "www" / "index.yaml").write_text(json.dumps({"entries": entries}))
-    with serving(tmp_path / "www") as url, pytest.raises(SourceProblem, match="chart app names"):
-        create(tmp_path / "b", charts=[{"name": "app", "repository": url, "version": "1"}])
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
-def test_a_chart_with_links_or_devices_is_refused(kind: bytes, tmp_path: Path) -> None:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        info = tarfile.TarInfo("app/Chart.yaml")
-        info.type = kind
-        info.linkname = "/etc/passwd"
-        tar.addfile(info)
-    (tmp_path / "app.tgz").write_bytes(packed.getvalue())
-    with pytest.raises(HostileBundle, match="leaves the chart"):
-        read_chart(tmp_path / "app.tgz", where="x")
