@@ -263,7 +263,9 @@ async def test_a_program_that_ends_before_ssh_is_told_with_its_own_words(
                 assert "ended before SSH was spoken" in caught.value.cause
                 assert "no way to 10.0.0.1" in caught.value.cause
                 assert "fail2ban" not in (caught.value.remedy or "")
-    assert not caplog.records
+    # asyncio may tell here of a program of the test before, whose loop is gone.
+    told = [record.getMessage() for record in caplog.records]
+    assert not [text for text in told if "that handles pid" not in text]
 
 
 async def test_a_program_that_stays_silent_is_not_told_as_a_silent_machine(tmp_path: Path) -> None:
