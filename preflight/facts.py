@@ -323,6 +323,17 @@ class FirewallFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeSource:
+    """One time server, or clock, that a time service asks."""
+
+    name: str
+    answers: bool | None = None
+    """Whether it answered lately; None where the time service does not tell."""
+    chosen: bool = False
+    """Whether the clock follows it."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeFacts:
     """The machine's clock against ours."""
 
@@ -334,6 +345,11 @@ class TimeFacts:
     """chrony, systemd-timesyncd, ntpd…; absent where none runs."""
     synchronized: Fact[bool] = NOT_ASKED
     servers: Fact[tuple[str, ...]] = NOT_ASKED
+    """Those of the configuration."""
+    sources: Fact[tuple[TimeSource, ...]] = NOT_ASKED
+    """Those that the time service asks, as it tells itself."""
+    kept_offset_seconds: Fact[float] = NOT_ASKED
+    """How far the time service says that the clock is from its sources."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -704,15 +704,23 @@ about_clock() {
   [ -e /run/systemd/timesync/synchronized ] && printf 'synchronized\n'
   end 0
   case $daemon in
-  systemd-timesyncd) return ;;
+  systemd-timesyncd)
+    ask timesync timedatectl show-timesync -p SystemNTPServers -p LinkNTPServers \
+      -p FallbackNTPServers -p ServerName -p ServerAddress -p NTPMessage
+    return
+    ;;
   ntpd)
     ask ntpq ntpq -c rv
+    ask ntppeers ntpq -pn
     return
     ;;
   esac
   if [ "$daemon" = chrony ] || has chronyc; then
     ask chronyc chronyc -n tracking
-    [ "$status" = 0 ] && return
+    if [ "$status" = 0 ]; then
+      ask chronysources chronyc -n sources
+      return
+    fi
   fi
   # This wakes a service of systemd for a moment, so it is asked only where nothing else can tell.
   [ -d /run/systemd/system ] && ask timedatectl timedatectl show -p NTPSynchronized

@@ -24,6 +24,9 @@ BETWEEN_WORDS: Final = "between them"
 AROUND_WORDS: Final = "around it"
 """The same row where there is one machine alone."""
 
+NOTES: Final = "\0notes"
+"""The key of the row for what the tables say and no check can tell."""
+
 NARROW: Final = (
     Area("CPU", "CPU", ("cpu", "architecture")),
     Area("memory", "mem", ("memory", "swap")),
@@ -135,6 +138,18 @@ def between_row(findings: Sequence[Finding], shape: Shape, *, alone: bool = Fals
     )
     words = AROUND_WORDS if alone else BETWEEN_WORDS
     return Row(BETWEEN, (Cell(words, "strong"), Cell(clean(about), tone)))
+
+
+def notes_row(notes: Sequence[str]) -> Row:
+    """How much the tables say, and that it can be read."""
+    number = f"{len(notes)} note{'' if len(notes) == 1 else 's'} that no check can tell"
+    return Row(NOTES, (Cell("tables", "strong"), Cell(f"{number}; Enter reads them", "muted")))
+
+
+def notes_glance(notes: Sequence[str]) -> Content:
+    """The notes, one a line."""
+    parts = [f"- {clean(note)}\n" for note in notes]
+    return Content.assemble(("What the tables say\n", "bold"), *parts)
 
 
 def _cells(findings: Sequence[Finding], shape: Shape) -> list[Cell]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.problems import InputProblem
-from preflight.report.words import is_waived
-from preflight.sizing import shape_words
+from preflight.report.words import clean, is_waived
+from preflight.sizing import shape_words, table_notes
 from preflight.waivers import waivable
 from screens.dialogue import BackWanted
 from screens.file_words import (
@@ -56,6 +56,11 @@ def preflight(wizard: PlainWizard) -> StepId | None:
         rows = _table(wizard, assessment)
         words = ["again", "export", "go"]
         talk.say("A number opens it. again: look at all again. export: write a file. go: go on.")
+        question = memory.question
+        notes = () if question.carries_for else table_notes(question.needs)
+        if notes:
+            talk.say(f"notes: {len(notes)} that the tables have and no check can tell.")
+            words.append("notes")
         answer = talk.ask_number("Number or word", rows, others=("", *words))
         if answer in ("", "go"):
             return None
@@ -68,6 +73,9 @@ def preflight(wizard: PlainWizard) -> StepId | None:
             assessment = _assess(wizard, hosts)
         elif answer == "export":
             _export(wizard, assessment)
+        elif answer == "notes":
+            for note in notes:
+                talk.say(f"- {clean(note)}")
         else:
             assessment = _open(wizard, hosts, assessment, int(answer))
 

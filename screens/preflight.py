@@ -273,7 +273,7 @@ class PreflightScreen(StepScreen):
     def _show(self, keep: str | None = None) -> None:
         """Draw every row anew, with the columns that fit."""
         from preflight.report.areas import Mark, mark_of
-        from screens.matrix import between_row
+        from screens.matrix import between_row, notes_row
         from screens.words import to_mend
 
         shape = self.shape = self._shape()
@@ -292,21 +292,33 @@ class PreflightScreen(StepScreen):
             # What fails between them concerns all, and must not stand below sixty machines.
             failing = any(mark_of(finding) is Mark.FAIL for finding in self.between)
             rows.insert(0 if failing else len(rows), row)
+        if notes := self._notes():
+            rows.append(notes_row(notes))
         board.set_rows(rows, keep=keep)
         self._glance()
+
+    def _notes(self) -> tuple[str, ...]:
+        """What the tables say that no check can tell, once a solution is judged for."""
+        from preflight.sizing import table_notes
+
+        question = self.memory.question
+        judged = question is not None and self.between is not None and not question.carries_for
+        return table_notes(question.needs) if question is not None and judged else ()
 
     def on_board_highlighted(self, _event: Board.Highlighted) -> None:
         """Say what is to mend on the machine under the cursor, where there is room for it."""
         self._glance()
 
     def _glance(self) -> None:
-        from screens.matrix import BETWEEN, glance
+        from screens.matrix import BETWEEN, NOTES, glance, notes_glance
 
         name = self._under_cursor()
         text: Content | str = ""
         if name == BETWEEN:
             title = "Between the machines" if len(self.hosts) > 1 else "Around the machine"
             text = glance(title, self.between or ())
+        elif name == NOTES:
+            text = notes_glance(self._notes())
         elif name is not None and (result := self.results.get(name)) is not None:
             problem = result.seen.problem
             text = glance(name, result.findings, problem)
@@ -331,10 +343,14 @@ class PreflightScreen(StepScreen):
     def action_open(self) -> None:
         """Open the machine under the cursor."""
         from screens.findings import FindingsScreen
-        from screens.matrix import BETWEEN
+        from screens.matrix import BETWEEN, NOTES
+        from screens.notes_panel import NotesPanel
 
         name = self._under_cursor()
         if name is None:
+            return
+        if name == NOTES:
+            self.app.push_screen(NotesPanel(self._notes()))
             return
         if name != BETWEEN and name not in self.results:
             self.say(f"{name} is still being looked at.")
@@ -356,11 +372,11 @@ class PreflightScreen(StepScreen):
 
     def action_again(self) -> None:
         """Look at the machine under the cursor again."""
-        from screens.matrix import BETWEEN
+        from screens.matrix import BETWEEN, NOTES
 
         name = self._under_cursor()
         self.memory.programs_left.clear()
-        if name == BETWEEN:
+        if name in (BETWEEN, NOTES):
             self.action_again_all()
         elif name is not None:
             self.again([name])

@@ -8,7 +8,7 @@ from typing import Final
 
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed, plain
+from preflight.checks.wording import listed, plain, shortened
 from preflight.facts import ABSENT, known, why_unknown
 from preflight.findings import Finding, Severity
 
@@ -86,6 +86,51 @@ def daemon(case: Case, say: Say) -> Iterator[Finding]:
         remedy=CHRONY,
         undo=UNDO_CHRONY,
     )
+
+
+_NO_TIME: Final = (
+    "Have UDP 123 let through from this machine to its time servers, or name one that it reaches"
+    f" (the site's own). {CHRONY}"
+)
+
+
+@check("time.sources", title="Time servers answer", severities=(PASS, WARN))
+def sources(case: Case, say: Say) -> Iterator[Finding]:
+    """Whether what a time service asks for the time answers; it says so itself."""
+    asked = known(case.facts.time.sources)
+    name = known(case.facts.time.daemon)
+    if asked is None or name is None:
+        return
+    answering = [one for one in asked if one.answers]
+    silent = [one.name for one in asked if one.answers is False]
+    chosen = next((one.name for one in answering if one.chosen), "")
+    far = known(case.facts.time.kept_offset_seconds)
+    told = [f"answering: {shortened([one.name for one in answering])}"] if answering else []
+    told += [f"silent: {shortened(silent)}"] if silent else []
+    told += [f"it follows {chosen}"] if chosen else []
+    told += [f"its clock is {_seconds(abs(far))} from it"] if far is not None and chosen else []
+    if not asked:
+        title = f"{name} on {case.name} has no time server to ask."
+    elif answering:
+        title = f"Of the time servers that {name} on {case.name} asks, {_answer(len(answering))}."
+    elif silent:
+        title = f"No time server that {name} on {case.name} asks answers: {shortened(silent)}."
+    else:
+        return
+    yield say.at(
+        PASS if answering else WARN,
+        title,
+        expected="one answers",
+        actual="; ".join(told) or "none is named",
+        source="Sitewright: a clock that nobody sets drifts, and certificates and logs go by it",
+        evidence="chronyc -n sources; ntpq -pn; timedatectl timesync-status",
+        remedy=_NO_TIME,
+        undo=UNDO_CHRONY,
+    )
+
+
+def _answer(number: int) -> str:
+    return f"{number} answer{'s' if number == 1 else ''}"
 
 
 def _seconds(value: float) -> str:

@@ -74,6 +74,7 @@ CHECKS: Final[tuple[Check[Case], ...]] = (
     clock.synchronized,
     clock.daemon,
     clock.offset,
+    clock.sources,
     clock.zone,
     software.conflicts,
     software.commands,

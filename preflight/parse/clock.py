@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from preflight.facts import ABSENT, Fact, TimeFacts, Unknown
+from preflight.facts import ABSENT, Fact, TimeFacts, TimeSource, Unknown
 from preflight.parse.frames import Answer
 from preflight.parse.software import unit_active
 from preflight.parse.text import plain, real, unique
@@ -55,6 +55,8 @@ def parse_clock(answer: Answer, timing: Timing | None) -> TimeFacts:
         daemon=daemon,
         synchronized=_synchronized(answer, daemon),
         servers=_servers(answer),
+        sources=_sources(answer),
+        kept_offset_seconds=_kept_offset(answer),
     )
 
 
@@ -147,3 +149,71 @@ def _servers(answer: Answer) -> Fact[tuple[str, ...]]:
             if len(words) >= 2 and words[0] in {"server", "pool", "peer", "refclock"}:
                 found.append(" ".join(words[1:3]) if words[0] == "refclock" else words[1])
     return unique(plain(name, 100) for name in found[:100])
+
+
+_MOST_SOURCES: Final = 50
+_CHRONY_SOURCE: Final = re.compile(r"^([\^=#])([*+?x~ -]) (\S{1,100}) +\d+ +-?\d+ +([0-7]{1,3}) ")
+_NTPQ_PEER: Final = re.compile(
+    r"^([ x.\-+#*o])(\S{1,100}) +(\S{1,40}) +\d+ +([a-zA-Z]) +\S+ +\S+ +([0-7]{1,3}) "
+)
+
+
+def _sources(answer: Answer) -> Fact[tuple[TimeSource, ...]]:
+    """The sources as the time service tells them; the register of answers is in octal."""
+    if "chronysources" in answer.sections:
+        if not answer.succeeded("chronysources"):
+            return answer.why_not("chronysources", "chronyc")
+        found = [
+            TimeSource(plain(match[3], 100), int(match[4], 8) > 0, match[2] == "*")
+            for line in answer.lines("chronysources")
+            if (match := _CHRONY_SOURCE.match(f"{line} "))
+        ]
+        return tuple(found[:_MOST_SOURCES])
+    if "ntppeers" in answer.sections:
+        if not answer.succeeded("ntppeers"):
+            return answer.why_not("ntppeers", "ntpq")
+        found = [
+            TimeSource(plain(match[2], 100), int(match[5], 8) > 0, match[1] in "*o")
+            for line in answer.lines("ntppeers")
+            # What stands for a whole pool is no server that could answer.
+            if (match := _NTPQ_PEER.match(f"{line} ")) and match[3] != ".POOL."
+        ]
+        return tuple(found[:_MOST_SOURCES])
+    if "timesync" in answer.sections:
+        if not answer.succeeded("timesync"):
+            return answer.why_not("timesync", "timedatectl")
+        return _timesync(answer)
+    return Unknown("no time service tells whom it asks")
+
+
+def _timesync(answer: Answer) -> tuple[TimeSource, ...]:
+    """systemd-timesyncd asks one server at a time, and speaks of that one alone."""
+    told = dict(line.split("=", 1) for line in answer.lines("timesync") if "=" in line)
+    packets = re.search(r"\bPacketCount=(\d{1,12})", told.get("NTPMessage", ""))
+    answers = packets is not None and int(packets[1]) > 0
+    now = told.get("ServerName", "").strip() or told.get("ServerAddress", "").strip()
+    named = f"{told.get('SystemNTPServers', '')} {told.get('LinkNTPServers', '')}".split()
+    names = named or told.get("FallbackNTPServers", "").split()
+    if now and now not in names:
+        names.insert(0, now)
+    return tuple(
+        TimeSource(plain(name, 100), answers if name == now else None, answers and name == now)
+        for name in names[:_MOST_SOURCES]
+    )
+
+
+def _kept_offset(answer: Answer) -> Fact[float]:
+    """The distance from its sources that chrony or ntpd itself tells, seconds."""
+    if answer.succeeded("chronyc"):
+        match = re.search(
+            r"^System time\s*: ([0-9.]{1,30}) seconds (fast|slow)", answer.text("chronyc"), re.M
+        )
+        value = real(match[1]) if match else None
+        if match and value is not None:
+            return value if match[2] == "fast" else -value
+        return Unknown("chronyc tells no distance")
+    if answer.succeeded("ntpq"):
+        match = re.search(r"\boffset=([+-]?[0-9.]{1,30})", answer.text("ntpq"))
+        value = real(match[1]) if match else None
+        return value / 1000 if value is not None else Unknown("ntpq tells no distance")
+    return Unknown("no time service tells how far it is")

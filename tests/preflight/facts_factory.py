@@ -32,6 +32,7 @@ from preflight.facts import (
     Socket,
     Software,
     TimeFacts,
+    TimeSource,
 )
 from preflight.findings import Finding, Severity
 from preflight.needs import (
@@ -165,6 +166,8 @@ def worker_facts() -> Facts:
             daemon="chrony",
             synchronized=True,
             servers=("10.10.0.5",),
+            sources=(TimeSource("10.10.0.5", True, True), TimeSource("10.10.0.6", False)),
+            kept_offset_seconds=0.0004,
         ),
         software=(Software("snapd", "2.63", "/usr/bin/snap", active=True),),
         commands=frozenset({"snap", "python3", "docker"}),

@@ -19,6 +19,7 @@ from preflight.facts import (
     Route,
     Socket,
     Software,
+    TimeSource,
     Unknown,
 )
 from preflight.findings import Finding, Severity
@@ -293,6 +294,10 @@ OUTCOMES = (
     Outcome("time.daemon", PASS, {"time": {"daemon": ABSENT}}, "yet its clock is synchronised"),
     Outcome("time.daemon", WARN, {"time": {"daemon": ABSENT, "synchronized": False}}),
     Outcome("time.daemon", UNKNOWN, {"time": {"daemon": WHY}}),
+    Outcome("time.sources", PASS, {}, "1 answers"),
+    Outcome("time.sources", WARN, {"time": {"sources": ()}}, "no time server"),
+    Outcome("time.sources", WARN,
+            {"time": {"sources": (TimeSource("192.0.2.1", False),)}}, "192.0.2.1"),
     Outcome("time.offset", PASS, {}, "3 ms ahead of ours (± 12 ms)"),
     Outcome("time.offset", WARN, {"time": {"offset_seconds": -9.0}}, "9 s behind ours"),
     Outcome("time.offset", UNKNOWN, {"time": {"offset_seconds": 5.2,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from textual.widgets import Static
+
 from preflight.egress import Attempt, Destination, Egress, Met
+from preflight.sizing import table_notes
 from screens.app import SitewrightApp
 from screens.findings import FindingsScreen
 from screens.judging import stands_against
-from screens.matrix import BETWEEN
+from screens.matrix import BETWEEN, NOTES
+from screens.notes_panel import NotesPanel
 from screens.waive import WaiveScreen
 from screens.widgets.board import Board
 from screens.widgets.field import Line
@@ -199,3 +203,24 @@ async def test_what_is_fetched_is_tried_by_itself_and_again_for_other_supplies(
         assert len(before) == len(after) + 1
         await pilot.press("R")
         await until(pilot, lambda: len(services.fetched) == 2)
+
+
+async def test_what_the_tables_say_and_no_check_can_tell_is_there_to_read(
+    services: RecordedServices,
+) -> None:
+    """As every report has it: two masters have no quorum, a document's figure is wrong."""
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_preflight(pilot, "m1=10.10.0.11")
+        await judged(pilot)
+        assert app.memory.question is not None
+        notes = table_notes(app.memory.question.needs)
+        assert notes
+        await shows(pilot, "tables", f"{len(notes)} notes that no check can tell")
+        app.screen.query_one("#machines", Board).move_to(NOTES)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, NotesPanel))
+        said = str(app.screen.query_one("#notes-text", Static).render())
+        assert all(" ".join(note.split()) in " ".join(said.split()) for note in notes)
+        await pilot.press("escape")
+        await on_step(pilot, StepId.PREFLIGHT)
