@@ -9,7 +9,9 @@ from typing import Literal
 
 from foundation.problems import InputProblem
 
-Action = Literal["pause", "continue", "finish", "stop", "end-jobs", "retry", "skip", "undo"]
+Action = Literal[
+    "pause", "continue", "finish", "stop", "end-jobs", "end-theirs", "retry", "skip", "undo"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Control:
         self.lost = False
         """Whether another laptop took the site over: what runs here for its machines is ended."""
         self.end_jobs = False
+        self.ending_theirs = False
+        """Whether what others began on the machines is to be ended, in place of waited for."""
         self._told: deque[Told] = deque()
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
@@ -67,6 +71,11 @@ class Control:
         self.end_jobs = self.end_jobs or end_jobs
         self._stop.set()
         self._tell(Told("end-jobs" if end_jobs else "stop", by))
+
+    def end_theirs(self, *, by: str) -> None:
+        """End what others began on the machines; else it is waited for."""
+        self.ending_theirs = True
+        self._tell(Told("end-theirs", by))
 
     def retry(self, *, by: str, stage: str, step: str, host: str = "") -> None:
         """Try a failed step again, on one machine or on all where it failed."""

@@ -4,7 +4,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +18,10 @@ from installer.running.reach import Connector
 from installer.running.stages import Recheck
 from installer.site_lock import Lock
 from installer.steps.kind import Asker
+
+Others = Callable[[str, Control], Awaitable[None]]
+"""Shows a person what others do on the machines, and tells the levers what the person wants: to
+wait, to end theirs, or to leave. It is cancelled where theirs ended meanwhile."""
 
 
 class Machines(Connector, Protocol):
@@ -73,3 +77,5 @@ class Tools:
     """Seconds of (stage, step) from earlier runs."""
     begun: Callable[[], list[str]] = list
     """Called once the journal says that the run began, or goes on; sentences for the record."""
+    others: Others | None = None
+    """Asks a person what to do about work of others; it is waited for meanwhile."""

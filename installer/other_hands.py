@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ from installer.steps.kind import CHANGES_NOTHING
 from installer.verification import STAGE as VERIFY
 
 END_THEIRS: Final = "--end-theirs"
+_OF_RUN: Final = re.compile(r"sw-(\d{8}-\d{6}-[0-9a-f]{4})-")
 _PAUSE: Final = 2.0
 """Seconds between two looks at what others still do."""
 _SHOWN: Final = 4
@@ -182,12 +184,16 @@ class OtherHands:
     status: Callable[[Connection, str], Awaitable[JobStatus]]
     stop: Callable[[Connection, str], Awaitable[None]]
     say: Callable[[Host, str], None]
-    end_theirs: bool = False
-    """Whether a person said that what others began is to be ended."""
+    end_theirs: Callable[[], bool] = lambda: False
+    """Whether a person said, by now, that what others began is to be ended."""
     runs_here: frozenset[str] = frozenset()
     """Ids of other runs of the same site: on this machine only their jobs are in the way."""
     taken_over: bool = False
     """Whether the site was taken over, so that a playbook of theirs may be in a task."""
+    held_before: Holder | None = None
+    """Who held the site before us, where that is known."""
+    found: Callable[[str], None] = lambda _: None
+    """Hears of work of others that is waited for: where, what, who began it and since when."""
 
     async def look(self) -> list[tuple[Host, Around]]:
         """What each machine tells; one that does not answer tells nothing yet."""
@@ -209,7 +215,7 @@ class OtherHands:
         began, told = loop.time(), ""
         while True:
             try:
-                theirs, tasks = await self._theirs(host)
+                theirs, tasks, mark = await self._theirs(host)
             except ConnectionProblem:
                 return  # its steps wait for it, and the lock's token starts no job of others
             if not theirs and not tasks:
@@ -218,22 +224,22 @@ class OtherHands:
                     self.say(host, f"Nothing of others runs on {host.name} any more ({waited}).")
                 return
             what = _what(theirs, tasks)
-            if theirs and self.end_theirs:
+            if theirs and self.end_theirs():
                 self.say(host, f"Ending on {host.name} what others began: {what}.")
                 connection = await self.connect(host)
                 for job in theirs:
                     await self.stop(connection, job)
             elif what != told:
                 more = f" To have it ended instead: {END_THEIRS}." if theirs else ""
-                self.say(
-                    host,
-                    f"On {host.name} runs what others began: {what}. Nothing is begun here before "
-                    f"it has ended.{more}",
-                )
+                begun = f"On {host.name} runs what others began: {what}. "
+                begun += begun_by(theirs, mark, self.held_before)
+                self.say(host, f"{begun} Nothing is begun here before it has ended.{more}")
+                if theirs:
+                    self.found(begun)
             told = what
             await asyncio.sleep(_PAUSE)
 
-    async def _theirs(self, host: Host) -> tuple[list[str], int]:
+    async def _theirs(self, host: Host) -> tuple[list[str], int, Mark | None]:
         connection = await self.connect(host)
         seen = await machine_lock.around(connection)
         mine = f"sw-{self.run.lower()}-"
@@ -248,7 +254,41 @@ class OtherHands:
                 running = True  # that it has ended was not said
             if running:
                 theirs.append(job)
-        return theirs, seen.tasks if self.taken_over and not host.local else 0
+        tasks = seen.tasks if self.taken_over and not host.local else 0
+        return theirs, tasks, mark_from_text(seen.mark)
+
+
+def begun_by(jobs: Sequence[str], mark: Mark | None, before: Holder | None) -> str:
+    """Who began some jobs, and since when they are at work, as far as anything tells: sentences.
+
+    A job carries the id of its run, which is the moment that it began; the mark of that run on the
+    machine names the person, as does the lock that we took over.
+    """
+    runs = sorted({found[1] for job in jobs if (found := _OF_RUN.match(job))})
+    said = []
+    for run in runs:
+        if mark is not None and mark.run.lower() == run:
+            who = f"{_named(mark.by, mark.user)} on {mark.host}"
+        elif before is not None:
+            who = f"probably {_named(before.by, before.user)} on {before.host}"
+        else:
+            who = "somebody of whom the machine knows no name"
+        said.append(f"It is of a run that {who} began at {_moment(run)}.")
+    if not said and before is not None:
+        said.append(f"It is probably of {_named(before.by, before.user)} on {before.host}.")
+    return " ".join(said) or "Who began it is not known."
+
+
+def _named(by: str, user: str) -> str:
+    return f"{by} ({user})" if by and by != user else user
+
+
+def _moment(run: str) -> str:
+    try:
+        began = datetime.strptime(run[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return "a time that is not known"
+    return f"{began:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _what(jobs: Sequence[str], tasks: int) -> str:

@@ -25,7 +25,7 @@ from installer.control import Told
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal import Journal, Subscriber
 from installer.machine_locks import MachineLocks
-from installer.order import Order, Tools
+from installer.order import Order, Others, Tools
 from installer.other_hands import (
     OtherHands,
     marks_of,
@@ -251,8 +251,9 @@ class Engine:
         named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
         return [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
 
-    def _other_hands(self) -> OtherHands:
-        locks = (self._lock, self._machine_locks)
+    def _other_hands(self, found: Callable[[str], None] = lambda _: None) -> OtherHands:
+        locks = [one for one in (self._lock, self._machine_locks) if one is not None]
+        before = [one.taken_from or one.stale for one in locks]
         others = self.run_folder.folder.parent.glob("[0-9]*-[0-9]*-*")
         here = frozenset(one.name.lower() for one in others) - {self.run_folder.id.lower()}
 
@@ -263,8 +264,10 @@ class Engine:
             # Here nothing of root's is looked for by who would have to ask sudo for it.
             [host for host in self._all_hosts() if not host.local or os.geteuid() == 0],
             self._machines.connect, self.run_folder.id, self._tools.jobs.status,
-            self._tools.jobs.stop, say, self._order.end_theirs, here,
-            any(one is not None and one.taken_from is not None for one in locks),
+            self._tools.jobs.stop, say,
+            lambda: self._order.end_theirs or self.control.ending_theirs, here,
+            any(one.taken_from is not None for one in locks),
+            next((holder for holder in before if holder is not None), None), found,
         )  # fmt: skip
 
     async def _learn(self, *, takes_back: bool = False) -> None:
@@ -296,10 +299,30 @@ class Engine:
         """The work, once nobody else works on any of its machines."""
         try:
             if not self._order.dry and self._machine_locks is not None:
-                await self._other_hands().alone()
+                await self._wait_for_others()
             return await body
         finally:
             body.close()
+
+    async def _wait_for_others(self) -> None:
+        """Wait until nobody else works on any machine; a person is asked meanwhile, once."""
+        asking: list[asyncio.Task[None]] = []
+
+        async def ask(others: Others, text: str) -> None:
+            try:
+                await others(text, self.control)
+            except Exception:
+                log.exception("the question about others could not be put")  # it is waited for
+
+        def found(text: str) -> None:
+            if self._tools.others is not None and not asking:
+                asking.append(asyncio.create_task(ask(self._tools.others, text)))
+
+        try:
+            await self._other_hands(found).alone()
+        finally:
+            for task in asking:
+                task.cancel()
 
     async def _leave_mark(self) -> list[str]:
         """Leave on each machine that is held how far the journal is; what went wrong with it."""

@@ -21,6 +21,7 @@ from screens.widgets.run_view import Standing
 from screens.wizard import StepId
 
 if TYPE_CHECKING:
+    from installer.control import Control
     from installer.events import Event
     from installer.steps.kind import Answer, Question
     from screens.answers import Answers
@@ -100,7 +101,7 @@ class InstallScreen(LeverScreen):
         from installer.site_lock import Locked
 
         try:
-            async with self.services.installing(order, self._ask) as work:
+            async with self.services.installing(order, self._ask, self._others) as work:
                 self.memory.installed = work
                 # Whatever comes, the next start goes on with this run, and takes nothing over.
                 self.memory.order = replace(order, run=work.run.folder, take_over=False)
@@ -191,6 +192,31 @@ class InstallScreen(LeverScreen):
                 self.app.screen.dismiss(None)
             if self.is_mounted:
                 self.draw()
+
+    async def _others(self, text: str, control: Control) -> None:
+        """Ask what to do about work of others; the panel goes where that ended by itself."""
+        from screens.ask_others import OthersScreen, Theirs
+
+        future: asyncio.Future[Theirs | None] = asyncio.get_running_loop().create_future()
+
+        def take(wanted: Theirs | None) -> None:
+            if not future.done():
+                future.set_result(wanted)
+
+        screen = OthersScreen(text)
+        self.app.push_screen(screen, take)
+        by = self.memory.order.by if self.memory.order is not None else self.memory.person
+        try:
+            wanted = await future
+        except asyncio.CancelledError:
+            screen.dismiss(None)
+            raise
+        if wanted is Theirs.END:
+            control.end_theirs(by=by)
+        elif wanted is Theirs.LEAVE:
+            control.stop(by=by)
+        else:
+            self.say("It is waited for. s stops; F1 says more.", passing=True)
 
     def action_answer(self) -> None:
         """Open the question that has waited longest."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from installer.events import Event
     from installer.hand_over.model import HandOver
     from installer.order import Order as Asked
+    from installer.order import Others
     from installer.plan import Plan
     from installer.running.begin import Occasion
     from installer.running.state import RunState
@@ -93,11 +94,13 @@ class LiveInstallation:
         return await asyncio.to_thread(read)
 
     @contextlib.asynccontextmanager
-    async def installing(self, order: Order, ask: Asker) -> AsyncIterator[Installing]:
+    async def installing(
+        self, order: Order, ask: Asker, others: Others | None = None
+    ) -> AsyncIterator[Installing]:
         """The lock, the connections, the run folder and an engine that is ready to run."""
         begin, asked = await asyncio.to_thread(self._asked, order)
         try:
-            async with begin.begun(*asked, ask) as ready:
+            async with begin.begun(*asked, ask, others=others) as ready:
                 yield Installing(order, ready.engine, ready.run, ready.expected)
         except begin.NotBegun as problem:
             from screens.plan_words import not_ready

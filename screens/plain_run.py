@@ -23,6 +23,7 @@ from screens.run_words import progress_sentence, said, shown_name, titles_of
 from screens.wizard import StepId
 
 if TYPE_CHECKING:
+    from installer.control import Control
     from installer.plan import Plan
     from installer.running.work import Failure
     from screens.plain import PlainWizard
@@ -126,6 +127,39 @@ class _Person:
             ticks.append(_yes(self.wizard, "Is it so"))
         by = ask_name(self.wizard)
         return Answer(by=by, yes=all(ticks), items=tuple(ticks) if question.items else ())
+
+    async def others(self, text: str, control: Control) -> None:
+        """Ask what to do about work of others on the machines.
+
+        A line that was asked for must be typed, or it would be taken for the next answer.
+        """
+        talk = self.wizard.dialogue
+
+        def ask() -> int:
+            from screens.ask_others import ABOUT, TITLE
+
+            for line in ("", TITLE.upper(), text, ABOUT):
+                talk.say(line)
+            talk.say("1. Wait until it has ended")
+            talk.say("2. End theirs")
+            talk.say("3. Leave: stop ours")
+            try:
+                return int(talk.ask_number("Your choice", 3))
+            except (BackWanted, LeaveWanted):
+                return 3
+
+        async with self.one:
+            asking = asyncio.ensure_future(_typed(ask))
+            try:
+                chosen = await asyncio.shield(asking)
+            except asyncio.CancelledError:
+                talk.say("It has ended meanwhile. 1 goes on.")
+                await asking
+                raise
+        if chosen == 2:
+            control.end_theirs(by=self.wizard.memory.person)
+        elif chosen == 3:
+            control.stop(by=self.wizard.memory.person)
 
     async def decide(self, work: Installing, failed: asyncio.Event) -> None:
         """Wait for failures, and ask what to do about each; ends with the run."""
@@ -235,7 +269,7 @@ async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
     talk, memory = wizard.dialogue, wizard.memory
     person = _Person(wizard)
     lines = _Lines(wizard, order.plan, person.one)
-    async with wizard.services.installing(order, person) as work:
+    async with wizard.services.installing(order, person, person.others) as work:
         memory.installed = work
         memory.order = replace(order, run=work.run.folder, take_over=False)
         before, memory.changed = memory.changed, Touched(Changed.NOW, order.by)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from installer.events import Event, Outcome
     from installer.guide import Map
     from installer.hand_over.model import HandOver
+    from installer.order import Others
     from installer.plan import Plan
     from installer.running.state import RunState
     from installer.running.work import Failure
@@ -280,8 +281,12 @@ class Services(Protocol):
     async def first_time(self, plan: Plan, answers: Answers) -> tuple[str, ...]:
         """Sentences on the site file, playbooks and bundle that were never used here before."""
 
-    def installing(self, order: Order, ask: Asker) -> AbstractAsyncContextManager[Installing]:
+    def installing(
+        self, order: Order, ask: Asker, others: Others | None = None
+    ) -> AbstractAsyncContextManager[Installing]:
         """Hold the site's lock and everything an installation needs; raises Problem.
+
+        `others` asks the person what to do about work of others on the machines.
 
         For a new run the machines are looked at once more first.
         """

@@ -47,6 +47,7 @@ _DONE: Final = {
     "finish": "let what ran end, and stopped the run",
     "stop": "stopped the run",
     "end-jobs": "stopped the run and what ran on the machines",
+    "end-theirs": "had what others began on the machines ended",
     "retry": "tried again",
     "skip": "skipped",
     "undo": "took the stage back",

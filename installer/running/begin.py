@@ -25,7 +25,7 @@ from foundation.problems import ConnectionProblem, ExitCode, Problem
 from installer.control import Control
 from installer.gate import NotReady, look_at, objections, recheck
 from installer.opened_before import remember
-from installer.order import Order, Tools
+from installer.order import Order, Others, Tools
 from installer.record_check import check_record
 from installer.room import short_of_room
 from installer.run import Engine
@@ -129,6 +129,7 @@ async def begun(
     ask: Asker,
     *,
     control: Control | None = None,
+    others: Others | None = None,
     tell: Callable[[str], None] = _nothing,
 ) -> AsyncIterator[Begun]:
     """Everything that a run needs, for the time of the block, and an engine that is ready to go.
@@ -138,7 +139,9 @@ async def begun(
     """
     async with contextlib.AsyncExitStack() as held:
         try:
-            work = await _Beginning(order, occasion, ask, control or Control(), tell).begin(held)
+            work = await _Beginning(order, occasion, ask, control or Control(), others, tell).begin(
+                held
+            )
         except OSError as error:
             if error.filename is None and error.errno not in ABOUT_FILES:
                 raise
@@ -152,6 +155,7 @@ class _Beginning:
     occasion: Occasion
     ask: Asker
     control: Control
+    others: Others | None
     tell: Callable[[str], None]
 
     async def begin(self, held: contextlib.AsyncExitStack) -> Begun:
@@ -182,6 +186,7 @@ class _Beginning:
             looked=looked,
             expected=expected,
             begun=lambda: self.noted(found),
+            others=self.others,
         )
         return Begun(Engine(order, run, tools), run, expected)
 

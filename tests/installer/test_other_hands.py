@@ -16,19 +16,21 @@ from foundation.hosts.jobs_model import JobStatus
 from foundation.hosts.machine_lock import around
 from foundation.hosts.model import Host
 from foundation.problems import MachineProblem
+from installer.control import Control
 from installer.events import Event, Kind
 from installer.journal import Journal, read
 from installer.journal_lines import FIRST, BrokenJournal, digest, encode, verify
 from installer.other_hands import (
     Mark,
     OtherHands,
+    begun_by,
     changes_nothing,
     mark_from_text,
     new_mark,
     not_what_was_left,
     overtaken,
 )
-from installer.site_lock import this_holder
+from installer.site_lock import Holder, this_holder
 from tests.installer.engine_site import plan, step
 
 
@@ -107,7 +109,58 @@ async def test_a_job_whose_state_is_not_told_is_taken_for_running() -> None:
         raise AssertionError
 
     hands = OtherHands([machine.host], connect, "r1", status, stop, lambda *_: None)
-    assert await hands._theirs(machine.host) == (["sw-x-1"], 0)
+    assert (await hands._theirs(machine.host))[:2] == (["sw-x-1"], 0)
+
+
+JOB = "sw-20261128-140012-ab12-prepare-first-w1-1"
+
+
+def test_who_began_what_runs_and_since_when() -> None:
+    """By the mark of that very run; by the lock that we took over; else that nobody knows."""
+    since = "2026-11-28 14:00:12 UTC"
+    theirs = replace(mark(3, "x"), run="20261128-140012-ab12", by="Ma Ma", user="root", host="lap2")
+    told = begun_by([JOB, JOB], theirs, None)
+    assert told == f"It is of a run that Ma Ma (root) on lap2 began at {since}."
+    holder = Holder("ko", "lap3", 7, "2026-11-28T13:00:00+00:00")
+    assert f"probably ko on lap3 began at {since}" in begun_by([JOB], mark(3, "x"), holder)
+    assert "knows no name" in begun_by([JOB], None, None)
+    assert begun_by(["other"], None, None) == "Who began it is not known."
+    assert begun_by([], None, holder) == "It is probably of ko on lap3."
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_theirs_is_ended_on_a_word_that_comes_while_it_is_waited_for(
+    ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("installer.other_hands._PAUSE", 0.01)
+    machine = Machine(0, f"job {JOB}\ntasks 0\nmark \n".encode())
+    control, stopped, told = Control(), list[str](), list[str]()
+
+    async def connect(_: Host) -> Connection:
+        return cast("Connection", machine)
+
+    async def status(*_: object) -> JobStatus:
+        raise MachineProblem("the state of a job could not be read", where="m1")
+
+    async def stop(_: Connection, job: str) -> None:
+        stopped.append(job)
+        machine.answer = Completed(0, b"tasks 0\nmark \n", b"", 0.0, 0.0)
+
+    def found(text: str) -> None:
+        told.append(text)
+        if ended:
+            control.end_theirs(by="Ma Ma")
+        else:
+            machine.answer = Completed(0, b"tasks 0\nmark \n", b"", 0.0, 0.0)
+
+    await OtherHands(
+        [machine.host], connect, "r1", status, stop, lambda *_: None,
+        lambda: control.ending_theirs, found=found,
+    ).alone()  # fmt: skip
+    assert stopped == ([JOB] if ended else [])
+    assert len(told) == 1
+    assert "2026-11-28 14:00:12 UTC" in told[0]
+    assert [one.action for one in control.take()] == (["end-theirs"] if ended else [])
 
 
 async def test_a_machine_that_does_not_say_what_runs_is_not_one_where_nothing_runs() -> None:

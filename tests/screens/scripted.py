@@ -14,6 +14,7 @@ from installer.control import Control
 from installer.events import Event, Json, Kind, Outcome
 from installer.hand_over.model import HandOver
 from installer.journal import Journal
+from installer.order import Others
 from installer.plan import Plan
 from installer.running.state import RunState
 from installer.running.work import Failure
@@ -153,7 +154,9 @@ class ScriptedServices(RecordedServices):
         return replace(await super().plan(answers, older), playbooks="/srv/tiny/playbooks")
 
     @contextlib.asynccontextmanager
-    async def installing(self, order: Order, ask: Asker) -> AsyncIterator[Installing]:
+    async def installing(
+        self, order: Order, ask: Asker, others: Others | None = None
+    ) -> AsyncIterator[Installing]:
         yield Installing(order, ScriptedEngine(order.plan, self.events, list(self.failures)), RUN)
 
     async def unfinished(self) -> Unfinished | None:
