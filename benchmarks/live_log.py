@@ -188,6 +188,7 @@ async def bare(engine: PouringEngine) -> None:
 
 async def with_screen(engine: PouringEngine) -> None:
     """The same, shown."""
+    from installer.site import Site
     from screens.answers import Answers
     from screens.app import SitewrightApp
     from screens.live import LiveServices
@@ -204,7 +205,7 @@ async def with_screen(engine: PouringEngine) -> None:
     async def drive() -> None:
         while not app.is_running or len(app.screen_stack) < 2:  # noqa: ASYNC110 - another's state
             await asyncio.sleep(0.05)
-        answers = Answers(solution="tiny", installable=True)
+        answers = Answers(site=Site(solution="tiny"), installable=True)
         app.memory.order = Order(answers, engine.plan, app.access(), {}, "bench")
         app.call_later(app.go, StepId.INSTALL, answers)
         while not engine.result and app.is_running:  # noqa: ASYNC110 - the same

@@ -30,6 +30,7 @@ from foundation.hosts.inventory import (
 from foundation.hosts.logins import user_fault
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
+from installer.site_paths import PATH, each_path, resolved_paths, whole_path, written_path
 from preflight.findings import Waiver
 
 Plain = str | int | float | bool | None
@@ -53,7 +54,9 @@ Url = Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, defer_build=True, ser_json_inf_nan="constants"
+    )
 
 
 def _as_tuple(value: Any) -> Any:
@@ -122,7 +125,9 @@ Variable = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100), AfterValidator(_variable)
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Paths = Annotated[tuple[Annotated[str, AfterValidator(_word)], ...], BeforeValidator(_as_tuple)]
+PathText = Annotated[str, AfterValidator(_word)]
+Paths = Annotated[tuple[PathText, ...], BeforeValidator(_as_tuple), PATH]
+OnePath = Annotated[PathText | None, PATH]
 Roles = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
 Bastion = Annotated[str, AfterValidator(_bastion)]
 
@@ -177,7 +182,7 @@ class Ssh(_Part):
     """Files of trusted host keys; new ones go to the first."""
     bastion: Bastion | None = None
     """`user@address:port` of the machine to go through; several, parted by commas, in order."""
-    config: str | bool | None = None
+    config: Annotated[str | bool | None, PATH] = None
     """An OpenSSH client configuration to honour instead of your own; false honours none."""
     port: Port | None = None
 
@@ -209,9 +214,9 @@ class SiteHost(_Part):
 class Supplies(_Part):
     """What is brought to a site without the internet."""
 
-    bundle: Annotated[str, AfterValidator(_word)] | None = None
+    bundle: OnePath = None
     """A folder or a file; relative paths count from the site file's folder."""
-    keys: Annotated[str, AfterValidator(_word)] | None = None
+    keys: OnePath = None
     """allowed_signers: who may have made it; Sitewright's own list, where it is, holds as well."""
     unsigned: Literal["accepted"] | None = None
     """That nobody is asked who made it, where neither list is there."""
@@ -221,6 +226,15 @@ class Supplies(_Part):
     charts: Url | None = None
     git: Url | None = None
     files: Url | None = None
+
+    def online(self) -> Supplies:
+        """What is brought where no bundle is: the site's own servers, if it names any."""
+        return self.model_copy(update={"bundle": None, "keys": None, "unsigned": None})
+
+    def from_bundle(self, bundle: Path, keys: Path | None, *, unsigned: bool) -> Supplies:
+        """What is brought with this bundle; `unsigned` where a person accepts that it is so."""
+        told = {"bundle": str(bundle), "keys": str(keys) if keys else None}
+        return self.model_copy(update={**told, "unsigned": "accepted" if unsigned else None})
 
 
 class Site(_Part):
@@ -235,7 +249,7 @@ class Site(_Part):
     """The machine on which Ansible, Helm and kubectl run; this one where none is named."""
     hosts: tuple[SiteHost, ...] = Field(default=(), max_length=HOST_LIMIT)
     settings: dict[Annotated[str, Field(min_length=1)], Plain] = {}
-    playbooks: Annotated[str, AfterValidator(_word)] | None = None
+    playbooks: OnePath = None
     """A folder of playbooks of your own that go before the solution's."""
     supplies: Supplies = Supplies()
     proxy: Proxy | None = None
@@ -243,7 +257,7 @@ class Site(_Part):
     no_proxy: PastTheProxy = Field(default=(), max_length=200)
     """Names, .domains, addresses and networks that are reached past it; the site's own machines
     and its cluster's networks are added."""
-    authorities: Annotated[str, AfterValidator(_word)] | None = None
+    authorities: OnePath = None
     """A PEM file of authorities that the machines are to believe; relative to the site file."""
     waivers: tuple[Waiver, ...] = ()
 
@@ -276,6 +290,12 @@ class Site(_Part):
             raise ValueError(f'the control host "{self.control}" is no machine of the site{hint}')
         return self
 
+    def without_lost_control(self) -> Site:
+        """The site, without a control host that is no machine of it any more."""
+        if self.control is None or any(host.name == self.control for host in self.hosts):
+            return self
+        return self.model_copy(update={"control": None})
+
     def inventory(self, base: Path, *, source: str | None = None) -> Inventory:
         """The machines with the site's defaults filled in; `base` is the site file's folder."""
         shared = self.ssh
@@ -296,7 +316,7 @@ class Site(_Part):
         return Inventory(
             hosts=hosts,
             known_hosts=resolved_paths(shared.known_hosts, base),
-            ssh_config=_path(shared.config, base) if isinstance(shared.config, str) else None,
+            ssh_config=whole_path(shared.config, base) if isinstance(shared.config, str) else None,
             use_ssh_config=shared.config is not False,
             config_of_site=isinstance(shared.config, str),
             source=source if source is not None else "the site file",
@@ -304,77 +324,29 @@ class Site(_Part):
 
     def playbooks_path(self, base: Path) -> Path | None:
         """Where your own playbooks lie, if the site names any."""
-        return _path(self.playbooks, base) if self.playbooks else None
+        return whole_path(self.playbooks, base) if self.playbooks else None
 
     def bundle_path(self, base: Path) -> Path | None:
         """Where the bundle lies, if the site names one; `base` is the site file's folder."""
-        return _path(self.supplies.bundle, base) if self.supplies.bundle else None
+        return whole_path(self.supplies.bundle, base) if self.supplies.bundle else None
 
     def authorities_path(self, base: Path) -> Path | None:
         """Where the authorities lie, if the site names a file of them."""
-        return _path(self.authorities, base) if self.authorities else None
+        return whole_path(self.authorities, base) if self.authorities else None
 
     def keys_path(self, base: Path) -> Path | None:
         """Where the keys of the bundle's makers lie, if the site names a file of them."""
-        return _path(self.supplies.keys, base) if self.supplies.keys else None
+        return whole_path(self.supplies.keys, base) if self.supplies.keys else None
 
 
 def resolved(site: Site, base: Path) -> Site:
     """The site with every path absolute, so that its file may lie in another folder."""
-    ssh, supplies = site.ssh, site.supplies
-    bundle, keys = site.bundle_path(base), site.keys_path(base)
-    playbooks = site.playbooks_path(base)
-    authorities = site.authorities_path(base)
-    return site.model_copy(
-        update={
-            "ssh": ssh.model_copy(
-                update={
-                    "identity_files": tuple(
-                        str(p) for p in resolved_paths(ssh.identity_files, base)
-                    ),
-                    "known_hosts": tuple(str(p) for p in resolved_paths(ssh.known_hosts, base)),
-                    "config": str(_path(ssh.config, base))
-                    if isinstance(ssh.config, str)
-                    else ssh.config,
-                }
-            ),
-            "hosts": tuple(
-                host.model_copy(
-                    update={
-                        "identity_files": tuple(
-                            str(p) for p in resolved_paths(host.identity_files, base)
-                        )
-                    }
-                )
-                for host in site.hosts
-            ),
-            "playbooks": str(playbooks) if playbooks else None,
-            "authorities": str(authorities) if authorities else None,
-            "supplies": supplies.model_copy(
-                update={
-                    "bundle": str(bundle) if bundle else None,
-                    "keys": str(keys) if keys else None,
-                }
-            ),
-        }
-    )
+    return each_path(site, lambda text: str(whole_path(text, base)))
 
 
-def _path(text: str, base: Path) -> Path:
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError:  # "~name" of a user who does not exist here
-        path = Path(text)
-    return path if path.is_absolute() else base / path
-
-
-def resolved_paths(texts: Iterable[str], base: Path) -> tuple[Path, ...]:
-    """Paths of a site file whose folder is `base`."""
-    return tuple(_path(text, base) for text in texts)
-
-
-def _texts(texts: Iterable[str], base: Path) -> tuple[str, ...]:
-    return tuple(str(path) for path in resolved_paths(texts, base))
+def beside(site: Site, base: Path) -> Site:
+    """The site with its whole paths as a person would write them in a file of this folder."""
+    return each_path(site, lambda text: written_path(text, base))
 
 
 def load_site(path: Path) -> Site:

@@ -1,4 +1,5 @@
-"""Answers: what a person has told the wizard so far, and the file in which the place is kept.
+"""Answers: the site that a person has told the wizard so far, the place where the person stands,
+and the file in which both are kept.
 
 The file holds no secret: passwords and passphrases are asked for again after a restart.
 """
@@ -9,17 +10,17 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from foundation.hosts.model import Host, Inventory
 from foundation.paths import wizard_file, write_private
 from foundation.problems import InputProblem
+from installer.site import Site, SiteHost
+from preflight.findings import Waiver
 
-if TYPE_CHECKING:
-    from preflight.findings import Waiver
-
-SCHEMA: Final = "sitewright.wizard/1"
+SCHEMA: Final = "sitewright.wizard/2"
 SIZE_LIMIT: Final = 4 * 1024 * 1024
 """Bytes; ten thousand machines stay below it."""
 
@@ -37,42 +38,80 @@ class Login:
     """Whether to look with root's rights where sudo allows it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answers:
-    """Everything the wizard asked for, step by step; nothing in it is secret."""
+    """A site, and where the person stands in it; nothing in it is secret."""
 
+    site: Site = field(default_factory=Site)
+    """All that was said of the installation, its paths whole: what its site file will hold."""
     step: str = "welcome"
     """Where the person is."""
     furthest: str = "welcome"
     """The last step that was reached, so that the rail can say what is done."""
     carry: bool = False
     """Whether the question is what this machine can carry, instead of one solution."""
-    solution: str | None = None
-    environment: str | None = None
-    sizing: str | None = None
     installable: bool = False
     """Whether Sitewright can install the solution, rather than only judge machines for it."""
-    machines: tuple[Host, ...] = ()
-    login: Login = Login()
+    sudo: bool = True
+    """Whether to look with root's rights where sudo allows it."""
     facts_file: Path | None = None
     """A file of facts that is judged instead of machines."""
-    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Machine -> roles, where a person or a site file set them."""
-    waivers: tuple[Waiver, ...] = ()
-    settings: Mapping[str, object] = field(default_factory=dict)
-    supplies: Mapping[str, object] = field(default_factory=dict)
-    """The parts of a site file that no step here asks about; they are written back as they were."""
-    way_out: Mapping[str, object] = field(default_factory=dict)
-    """`proxy`, `no_proxy` and `authorities` of the site file, written back as they were."""
-    playbooks: Path | None = None
-    """The customer's own folder of playbooks, where the site file names one; it goes first."""
-    ssh_config: Path | bool | None = None
-    """`ssh.config` of the site file: a file in place of the person's own, or False for none."""
-    control: str | None = None
-    """The machine on which Ansible runs, where the site file names one; else this one."""
+    recorded: tuple[Host, ...] = ()
+    """The machines of that file."""
+    idle: frozenset[str] = frozenset()
+    """The machines of which a person said that they have no role, rather than left it open."""
     site_file: Path | None = None
     """Where the site file was read from or written to."""
     saved_at: datetime | None = None
+
+    # ---- the site, as the screens speak of it
+
+    @property
+    def solution(self) -> str | None:
+        """The id of the solution, once one was chosen."""
+        return self.site.solution
+
+    @property
+    def environment(self) -> str | None:
+        """The id of its environment."""
+        return self.site.environment
+
+    @property
+    def sizing(self) -> str | None:
+        """The id of the sizing table, where it is not the solution's default."""
+        return self.site.sizing
+
+    @cached_property
+    def machines(self) -> tuple[Host, ...]:
+        """The machines, each with what it says itself; `inventory` fills in the rest."""
+        if self.facts_file is not None:
+            return self.recorded
+        return tuple(_host(machine) for machine in self.site.hosts)
+
+    @property
+    def login(self) -> Login:
+        """How to log in where a machine itself says nothing else."""
+        ssh = self.site.ssh
+        return Login(
+            user=ssh.user,
+            port=ssh.port,
+            identity_files=tuple(map(Path, ssh.identity_files)),
+            bastion=ssh.bastion,
+            known_hosts=tuple(map(Path, ssh.known_hosts)),
+            sudo=self.sudo,
+        )
+
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Machine -> roles, where a person or a file said them."""
+        return {
+            host.name: host.roles for host in self.machines if host.roles or host.name in self.idle
+        }
+
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """What was waived, and by whom."""
+        return self.site.waivers
 
     @property
     def name(self) -> str:
@@ -97,28 +136,71 @@ class Answers:
         """The machine of a name, or None."""
         return next((host for host in self.machines if host.name == name), None)
 
+    def inventory(self) -> Inventory:
+        """The machines with the shared login filled in where they say nothing themselves."""
+        base = Path.cwd()  # every path is whole
+        found = self.site.inventory(base, source="the wizard")
+        hosts = found.hosts if self.facts_file is None else self.recorded
+        return replace(
+            found,
+            # This machine itself is reached without a login.
+            hosts=tuple(
+                plain if plain.local else host
+                for plain, host in zip(self.machines, hosts, strict=True)
+            ),
+            hosts_by_name={},
+        )
+
+    # ---- what a person says
+
+    def saying(self, **keys: Any) -> Answers:
+        """These answers with other values under keys of the site file."""
+        return replace(self, site=self.site.model_copy(update=keys))
+
+    def with_machines(self, hosts: Iterable[Host]) -> Answers:
+        """These answers with these machines; one that is on the list already stays as it is."""
+        there = {machine.name: machine for machine in self.site.hosts}
+        machines = tuple(_machine(host, there.get(host.name)) for host in hosts)
+        names = {machine.name for machine in machines}
+        return replace(self.saying(hosts=machines), idle=self.idle & names)
+
+    def with_login(self, login: Login) -> Answers:
+        """These answers with another shared login."""
+        ssh = self.site.ssh.model_copy(
+            update={
+                "user": login.user,
+                "port": login.port,
+                "identity_files": _texts(login.identity_files),
+                "bastion": login.bastion,
+                "known_hosts": _texts(login.known_hosts),
+            }
+        )
+        return replace(self.saying(ssh=ssh), sudo=login.sudo)
+
+    def with_roles(self, roles: Mapping[str, tuple[str, ...]]) -> Answers:
+        """These answers with these roles and no others; a machine that is not named is open."""
+        idle = frozenset(name for name, found in roles.items() if not found)
+        if self.facts_file is not None:
+            recorded = tuple(
+                replace(host, roles=roles.get(host.name, ())) for host in self.recorded
+            )
+            return replace(self, recorded=recorded, idle=idle)
+        machines = tuple(
+            machine.model_copy(update={"roles": roles.get(machine.name, ())})
+            for machine in self.site.hosts
+        )
+        return replace(self.saying(hosts=machines), idle=idle)
+
     def carrying(self, this_machine: Host) -> Answers:
         """These answers with the question what one machine can carry."""
-        return replace(
-            self,
-            carry=True,
-            solution=None,
-            environment=None,
-            sizing=None,
-            machines=(this_machine,) if self.facts_file is None else self.machines,
-        )
+        there = self if self.facts_file is not None else self.with_machines((this_machine,))
+        return replace(there.saying(solution=None, environment=None, sizing=None), carry=True)
 
     def aiming_at(self, solution: str, environment: str) -> Answers:
         """These answers with a solution; table and roles stay only if it is the same one."""
         same = (self.solution, self.environment) == (solution, environment)
-        return replace(
-            self,
-            carry=False,
-            solution=solution,
-            environment=environment,
-            sizing=self.sizing if same else None,
-            roles=self.roles if same else {},
-        )
+        there = self if same else self.saying(sizing=None).with_roles({})
+        return replace(there.saying(solution=solution, environment=environment), carry=False)
 
     def standing_on(self, this_machine: Host) -> Answers:
         """These answers with this machine, where none is named and no facts are judged.
@@ -127,37 +209,37 @@ class Answers:
         """
         if self.machines or self.facts_file is not None:
             return self
-        return replace(self, machines=(this_machine,))
+        return self.with_machines((this_machine,))
 
-    def with_site(self, site: Answers) -> Answers:
+    def with_site(self, other: Answers) -> Answers:
         """These answers with what a site file says besides its goal and its machines."""
-        return replace(
-            self,
-            sizing=site.sizing if self.aims_as(site) and site.sizing else self.sizing,
-            login=site.login,
-            roles={**self.roles, **site.roles},
-            waivers=(*self.waivers, *(w for w in site.waivers if w not in self.waivers)),
-            settings={**self.settings, **site.settings},
-            supplies={**self.supplies, **site.supplies},
-            way_out={**self.way_out, **site.way_out},
-            playbooks=site.playbooks or self.playbooks,
-            ssh_config=self.ssh_config if site.ssh_config is None else site.ssh_config,
-            control=site.control or self.control,
-        )
+        told: dict[str, Any] = {}
+        for key in type(self.site).model_fields.keys() - _NOT_TAKEN:
+            old, new = getattr(self.site, key), getattr(other.site, key)
+            told[key] = _together(old, new)
+        ssh = told["ssh"] = other.site.ssh
+        if ssh.config is None:
+            told["ssh"] = ssh.model_copy(update={"config": self.site.ssh.config})
+        if self.aims_as(other) and other.sizing:
+            told["sizing"] = other.sizing
+        return replace(self.saying(**told), sudo=other.sudo, idle=self.idle | other.idle)
 
     def renamed(self, old: str, new: str) -> Answers:
         """These answers where what is said of a machine by its name follows it to another name."""
         if old == new:
             return self
-        return replace(
-            self,
-            roles={new if name == old else name: roles for name, roles in self.roles.items()},
+        there = self.saying(
+            hosts=tuple(
+                machine.model_copy(update={"name": new}) if machine.name == old else machine
+                for machine in self.site.hosts
+            ),
             waivers=tuple(
                 waiver.model_copy(update={"host": new}) if waiver.host == old else waiver
                 for waiver in self.waivers
             ),
-            control=new if self.control == old else self.control,
+            control=new if self.site.control == old else self.site.control,
         )
+        return replace(there, idle=frozenset(new if one == old else one for one in self.idle))
 
     def aims_as(self, other: Answers) -> bool:
         """Whether both ask the same question of the machines."""
@@ -167,31 +249,57 @@ class Answers:
             other.environment,
         )
 
-    def inventory(self) -> Inventory:
-        """The machines with the shared login filled in where they say nothing themselves."""
-        login = self.login
-        hosts = tuple(
-            host
-            if host.local
-            else replace(
-                host,
-                user=host.user or login.user,
-                port=login.port if login.port and host.port == 22 else host.port,
-                identity_files=host.identity_files or login.identity_files,
-                bastion=host.bastion or login.bastion,
-            )
-            for host in self.machines
-        )
-        config = self.ssh_config
-        return Inventory(
-            hosts=hosts,
-            known_hosts=login.known_hosts,
-            ssh_config=config if isinstance(config, Path) else None,
-            use_ssh_config=config is not False,
-            # It is the site file's word and nobody else's: it starts no program here unasked.
-            config_of_site=isinstance(config, Path),
-            source="the wizard",
-        )
+
+_NOT_TAKEN: Final = {"solution", "environment", "sizing", "hosts"}
+"""What a site file that is read for its machines does not change: the goal that was chosen."""
+
+
+def _together(old: Any, new: Any) -> Any:
+    """What was said before with what a file says: it wins, and takes nothing away."""
+    if isinstance(new, dict):
+        return {**old, **new}
+    if isinstance(new, tuple) and all(isinstance(part, Waiver) for part in new):
+        return (*old, *(part for part in new if part not in old))
+    if hasattr(new, "model_fields_set"):
+        said = {key: getattr(new, key) for key in type(new).model_fields}
+        return old.model_copy(update={key: value for key, value in said.items() if value})
+    return new or old
+
+
+def _host(machine: SiteHost) -> Host:
+    return Host(
+        name=machine.name,
+        address=machine.address,
+        port=machine.port or 22,
+        user=machine.user,
+        roles=machine.roles,
+        identity_files=tuple(map(Path, machine.identity_files)),
+        bastion=machine.bastion,
+        machine=machine.machine,
+        variables=tuple(machine.variables.items()),
+    )
+
+
+def _machine(host: Host, before: SiteHost | None) -> SiteHost:
+    """A machine as the site says it; what it did not say before it does not say now."""
+    if before is not None and _host(before) == host:
+        return before
+    usual = host.port == 22 and (before is None or before.port is None)
+    return SiteHost.model_construct(
+        name=host.name,
+        address=host.address,
+        port=None if usual else host.port,
+        user=host.user,
+        roles=host.roles,
+        identity_files=_texts(host.identity_files),
+        bastion=host.bastion,
+        machine="vm" if host.machine == "vm" else "physical" if host.machine else None,
+        variables=dict(host.variables),
+    )
+
+
+def _texts(paths: Iterable[Path]) -> tuple[str, ...]:
+    return tuple(map(str, paths))
 
 
 def joined(there: Sequence[Host], new: Iterable[Host]) -> tuple[Host, ...]:
@@ -242,7 +350,7 @@ def load_answers(file: Path | None = None) -> Saved:
         value = json.loads(raw)
     except (ValueError, RecursionError):
         return Saved(sentence=f"The saved place ({path}) is damaged, {start_again}.")
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA or _kept_too_little(value):
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         return Saved(
             sentence=f"The saved place ({path}) is of another version of Sitewright, {start_again}."
         )
@@ -252,14 +360,6 @@ def load_answers(file: Path | None = None) -> Saved:
     if answers is None:
         return Saved(sentence=f"The saved place ({path}) does not make sense, {start_again}.")
     return Saved(answers=answers)
-
-
-def _kept_too_little(value: Mapping[str, object]) -> bool:
-    """Whether it is of a version that kept only a part of the site file that it had opened.
-
-    To go on with it would plan without the customer's playbooks, and write the file without them.
-    """
-    return bool(value.get("site_file")) and "playbooks" not in value
 
 
 def forget_answers(file: Path | None = None) -> None:

@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from foundation.hosts.inventory import checked_address
+from foundation.hosts.inventory import checked_address, name_fault
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem
 from screens.dialog import Buttons, Form
-from screens.login_words import checked_bastion, key_file, port_of, words_of
+from screens.login_words import checked_bastion, key_file, port_of, user_name, words_of
 from screens.widgets.field import Field, Line
 
 
@@ -60,8 +60,10 @@ class ChangeScreen(Form[Host]):
 
     def _host(self) -> Host:
         name = self._text("name")
-        if not name or any(c.isspace() or not c.isprintable() for c in name):
-            raise InputProblem("a machine needs a name without spaces", remedy="Write one word.")
+        if fault := name_fault(name):
+            raise InputProblem(
+                f"this cannot be the name of a machine: {fault}", remedy="Write one word."
+            )
         if name in self.others:
             raise InputProblem(f'another machine is called "{name}"', remedy="Choose another.")
         bastion = self._text("bastion") or None
@@ -71,7 +73,7 @@ class ChangeScreen(Form[Host]):
             self.host,
             name=name,
             address=checked_address(self._text("address").strip("[]")),
-            user=self._text("user") or None,
+            user=user_name(self._text("user")),
             port=port_of(self._text("port")) or 22,
             identity_files=tuple(key_file(word) for word in words_of(self._text("key"))),
             bastion=bastion,

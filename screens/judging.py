@@ -121,7 +121,7 @@ def with_settled_roles(answers: Answers, memory: Memory) -> Answers:
     """The answers with the roles that were proposed and not changed, as a plan needs them."""
     question = memory.question
     roles = question.roles if question is not None and question.roles else answers.roles
-    return replace(answers, roles=dict(roles))
+    return answers.with_roles(roles)
 
 
 def _with_roles(seen: Seen, roles: tuple[str, ...] | None) -> Seen:

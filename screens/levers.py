@@ -195,7 +195,7 @@ class LeverScreen(RunStepScreen):
     def _take_login(self, answer: LoginAnswer | None) -> None:
         if answer is not None:
             self.memory.credentials = answer.credentials
-            self.wizard.answers = replace(self.answers, login=answer.login)
+            self.wizard.answers = self.answers.with_login(answer.login)
 
     # ---- failures
 

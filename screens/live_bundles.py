@@ -131,7 +131,7 @@ class LiveBundles:
         environment = solution.environment(answers.environment).id
         if not (solution.folder / RECIPE_NAME).is_file():
             return None, solution.folder, environment
-        given = {name: _given(value) for name, value in answers.settings.items()}
+        given = {name: _given(value) for name, value in answers.site.settings.items()}
         values = recipe_values(solution, given, where="the settings")
         recipe = load_recipe(solution.folder, values, environment=environment)
         return recipe, solution.folder, environment

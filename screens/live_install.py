@@ -76,7 +76,7 @@ class LiveInstallation:
                 self._solution(answers),
                 site,
                 (),
-                playbooks=answers.playbooks,
+                playbooks=site.playbooks_path(_base(answers)),
                 supplied=supplied,
                 base=base_of(answers),
             )
@@ -154,7 +154,9 @@ class LiveInstallation:
             # The copy in the run's folder is a record, and no file to be written to. Where it names
             # no environment, the plan knows which was meant.
             return (
-                replace(answers, environment=plan.environment, installable=True, site_file=None),
+                replace(
+                    answers.saying(environment=plan.environment), installable=True, site_file=None
+                ),
                 plan,
             )
 

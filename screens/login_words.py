@@ -13,20 +13,27 @@ def login_from(
     *, user: str, port: str, keys: str, bastion: str, known_hosts: str, sudo: str
 ) -> Login:
     """The shared login; raises InputProblem for a line that cannot be used."""
-    if any(c.isspace() or c in "@:" or not c.isprintable() for c in user):
-        raise InputProblem(f'"{user}" is not a user name', remedy="Write the name alone.")
     if bastion:
         checked_bastion(bastion)
     if sudo.lower() not in ("", "yes", "y", "no", "n"):
         raise InputProblem("use sudo is yes or no", remedy="Write one of them.")
     return Login(
-        user=user or None,
+        user=user_name(user),
         port=port_of(port),
         identity_files=tuple(key_file(word) for word in words_of(keys)),
         bastion=bastion or None,
         known_hosts=tuple(Path(word).expanduser() for word in words_of(known_hosts)),
         sudo=sudo.lower() not in ("no", "n"),
     )
+
+
+def user_name(text: str) -> str | None:
+    """The name of a login, or None where the line is empty; raises InputProblem."""
+    from foundation.hosts.inventory import user_fault
+
+    if text and (fault := user_fault(text)):
+        raise InputProblem(fault, remedy="Write the name alone.")
+    return text or None
 
 
 def checked_bastion(text: str) -> str:

@@ -140,11 +140,10 @@ class MachinesScreen(StepScreen):
             for host in hosts:
                 if host.name in tried:
                     self.memory.tried.setdefault(host.name, tried[host.name])
+            site = answers.site
             self.wizard.answers = replace(
-                self.answers,
-                roles=answers.roles,
-                waivers=answers.waivers,
-                control=answers.control,
+                self.answers.saying(hosts=site.hosts, waivers=site.waivers, control=site.control),
+                idle=answers.idle,
             )
             self._show()
             self._keep()
@@ -221,9 +220,7 @@ class MachinesScreen(StepScreen):
         was judged is judged again.
         """
         before = self.answers
-        names = {host.name for host in self.hosts}
-        roles = {name: found for name, found in before.roles.items() if name in names}
-        answers = replace(before, machines=tuple(self.hosts), login=self.login, roles=roles)
+        answers = before.with_machines(self.hosts).with_login(self.login)
         if answers.inventory() != before.inventory() or answers.login != before.login:
             known = {host.name: host for host in before.inventory()}
             for host in answers.inventory():
@@ -306,7 +303,7 @@ class MachinesScreen(StepScreen):
 
     def _try(self, hosts: Iterable[Host]) -> None:
         wanted = {host.name for host in hosts}
-        inventory = replace(self.answers, machines=tuple(self.hosts), login=self.login).inventory()
+        inventory = self.answers.with_machines(self.hosts).with_login(self.login).inventory()
         access = replace(self.access, inventory=inventory)
         for host in inventory:
             if host.name in wanted:

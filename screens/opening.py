@@ -38,10 +38,10 @@ async def open_file(path: Path, memory: Memory, services: Services) -> tuple[Ste
         memory.forget_results()
         memory.seen = {entry.host.name: entry for entry in seen}
         hosts = tuple(entry.host for entry in seen)
-        return StepId.GOAL, Answers(facts_file=path, machines=hosts)
+        return StepId.GOAL, Answers(facts_file=path, recorded=hosts)
     file = await services.machine_file(path)
     memory.forget_results()
-    answers = file.answers or Answers(machines=file.hosts)
+    answers = file.answers or Answers().with_machines(file.hosts)
     if not memory.solutions:
         # Whether the solution can be installed is its own word, and decides which steps there are.
         memory.solutions = await services.solutions()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,7 @@ def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
 
 
 def _add(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
-    wizard.answers = replace(wizard.answers, machines=joined(wizard.answers.machines, hosts))
+    wizard.answers = wizard.answers.with_machines(joined(wizard.answers.machines, hosts))
     wizard.memory.forget_judgement()
     wizard.keep_place()
     try_machines(wizard, hosts)
@@ -99,11 +98,7 @@ def _remove(wizard: PlainWizard) -> None:
         return
     number = wizard.dialogue.ask_number("Number of the machine to remove", len(hosts))
     gone = hosts[int(number) - 1]
-    wizard.answers = replace(
-        wizard.answers,
-        machines=tuple(host for host in hosts if host != gone),
-        roles={n: r for n, r in wizard.answers.roles.items() if n != gone.name},
-    )
+    wizard.answers = wizard.answers.with_machines(host for host in hosts if host != gone)
     wizard.memory.tried.pop(gone.name, None)
     wizard.memory.seen.pop(gone.name, None)
     wizard.memory.forget_judgement()
@@ -132,7 +127,7 @@ def _login(wizard: PlainWizard) -> None:
         passphrase=talk.ask_secret("Passphrase of the key") or old.passphrase,
         sudo_password=talk.ask_secret("Password for sudo") or old.sudo_password,
     )
-    wizard.answers = replace(wizard.answers, login=new)
+    wizard.answers = wizard.answers.with_login(new)
     wizard.memory.forget_results()
     wizard.keep_place()
     try_machines(wizard, wizard.answers.machines)

@@ -215,7 +215,7 @@ def _one(
         talk.say(NOT_WAIVABLE)
         return assessment
     waiver = _ask_waiver(wizard, finding)
-    wizard.answers = replace(wizard.answers, waivers=(*wizard.answers.waivers, waiver))
+    wizard.answers = wizard.answers.saying(waivers=(*wizard.answers.waivers, waiver))
     wizard.keep_place()
     if wizard.memory.question is not None:
         wizard.memory.question = with_answers(wizard.memory.question, wizard.answers)
@@ -330,7 +330,7 @@ def _change_roles(wizard: PlainWizard, assessment: Assessment) -> None:
         talk.say(f'There is no role "{wrong[0]}"; the roles are {", ".join(known)}.')
         return
     given = {**wizard.answers.roles, host.seen.host.name: roles}
-    wizard.answers = replace(wizard.answers, roles=given)
+    wizard.answers = wizard.answers.with_roles(given)
     wizard.keep_place()
     memory.assigned = memory.mesh = memory.egress = memory.egress_of = None
     _assess(wizard, tuple(wizard.answers.inventory()))
@@ -344,8 +344,8 @@ def _write_site(wizard: PlainWizard) -> None:
         return
     path = Path(name).expanduser()
     question = memory.question
-    roles = dict(question.roles) if question and question.roles else dict(answers.roles)
-    new = replace(answers, site_file=path, roles=roles)
+    roles = dict(question.roles) if question and question.roles else answers.roles
+    new = replace(answers.with_roles(roles), site_file=path)
     try:
         wizard.wait(wizard.services.write_site(new, path))
     except InputProblem as problem:

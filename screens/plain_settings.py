@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foundation.durations import duration
@@ -37,7 +36,7 @@ def settings(wizard: PlainWizard) -> StepId | None:
     """Ask for what has no default, then show what else there is until the person goes on."""
     talk, memory = wizard.dialogue, wizard.memory
     asked = wizard.wait(wizard.services.settings(wizard.answers))
-    form, strangers = Form.filled(asked, wizard.answers.settings, memory.secrets)
+    form, strangers = Form.filled(asked, wizard.answers.site.settings, memory.secrets)
     for name in strangers:
         talk.say(f'The site file gives "{name}", which is no setting here; it is left out.')
     everything = False
@@ -67,9 +66,9 @@ def settings(wizard: PlainWizard) -> StepId | None:
 
 def _keep(wizard: PlainWizard, form: Form) -> None:
     given = form.given()
-    if given != wizard.answers.settings:
+    if given != wizard.answers.site.settings:
         wizard.memory.plan = None
-        wizard.answers = replace(wizard.answers, settings=given)
+        wizard.answers = wizard.answers.saying(settings=given)
         wizard.keep_place()
 
 

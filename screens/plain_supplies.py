@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -60,22 +59,18 @@ def supplies(wizard: PlainWizard) -> StepId | None:
     talk.say("1. Online: each machine fetches what it needs itself")
     talk.say("2. From a bundle: machines need no way out")
     talk.say("3. Make a bundle here, to be carried to the site")
-    bundle = wizard.answers.supplies.get("bundle")
+    before = wizard.answers.site.supplies
+    bundle = before.bundle
     choice = talk.ask_number("Your choice", 3, default=2 if bundle else 1)
-    own = ("bundle", "keys", "unsigned")
-    given = {k: v for k, v in wizard.answers.supplies.items() if k not in own}
+    given = before.online()
     if choice == 3:
         bundle = str(_make(wizard))
     if choice != 1:
         seen, unsigned = _named(wizard, str(bundle or ""))
-        given["bundle"] = str(seen.path)
-        if unsigned:
-            given["unsigned"] = "accepted"
-        if seen.keys is not None:
-            given["keys"] = str(seen.keys)
-    if given != wizard.answers.supplies:
+        given = given.from_bundle(seen.path, seen.keys, unsigned=unsigned)
+    if given != before:
         wizard.memory.plan = None
-    wizard.answers = replace(wizard.answers, supplies=given)
+    wizard.answers = wizard.answers.saying(supplies=given)
     return None
 
 

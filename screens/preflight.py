@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
@@ -415,7 +414,7 @@ class PreflightScreen(StepScreen):
         self.slip("", lambda: self._take_waivers(before))
 
     def _take_waivers(self, waivers: tuple[Waiver, ...]) -> None:
-        self.wizard.answers = replace(self.answers, waivers=waivers)
+        self.wizard.answers = self.answers.saying(waivers=waivers)
         self.wizard.keep_place()
         self._refresh_question()
         self.assess()

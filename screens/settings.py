@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -84,7 +83,7 @@ class SettingsScreen(StepScreen):
 
     async def _read(self) -> None:
         settings = await self.services.settings(self.answers)
-        given, secrets = self.answers.settings, self.memory.secrets
+        given, secrets = self.answers.site.settings, self.memory.secrets
         self.form, strangers = Form.filled(settings, given, secrets)
         if strangers:
             these = ", ".join(f'"{name}"' for name in strangers)
@@ -316,9 +315,9 @@ class SettingsScreen(StepScreen):
 
     def _answers(self, form: Form) -> Answers:
         given = form.given()
-        if given != self.answers.settings:
+        if given != self.answers.site.settings:
             self.memory.plan = None
-        return replace(self.answers, settings=given)
+        return self.answers.saying(settings=given)
 
     def action_back(self) -> None:
         """Back, with what was given so far and can stand."""

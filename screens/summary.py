@@ -202,7 +202,7 @@ class SummaryScreen(StepScreen):
         self.slip("", lambda: self._give_roles(before))
 
     def _give_roles(self, given: Mapping[str, tuple[str, ...]]) -> None:
-        self.wizard.answers = replace(self.answers, roles=dict(given))
+        self.wizard.answers = self.answers.with_roles(given)
         self.wizard.keep_place()
         # Other machines may take over other roles, and ports matter between roles.
         self.memory.assigned = None
@@ -254,7 +254,7 @@ class SummaryScreen(StepScreen):
     async def _write_site(self, path: Path) -> None:
         question = self.memory.question
         roles = dict(question.roles) if question and question.roles else self.answers.roles
-        answers: Answers = replace(self.answers, site_file=path, roles=roles)
+        answers: Answers = replace(self.answers.with_roles(roles), site_file=path)
         await self.services.write_site(answers, path)
         self.wizard.answers = answers
         self.wizard.site_written = True

@@ -54,12 +54,13 @@ class SuppliesScreen(StepScreen):
         """Show the choice so far, and read the bundle that was named before."""
         answers = self.answers
         self.state.made_of = answers.name
-        bundle, keys = answers.supplies.get("bundle"), answers.supplies.get("keys")
-        self.state.keys = Path(str(keys)) if keys else None
-        self.state.unsigned = answers.supplies.get("unsigned") == "accepted"
+        before = answers.site.supplies
+        bundle, keys = before.bundle, before.keys
+        self.state.keys = Path(keys) if keys else None
+        self.state.unsigned = before.unsigned == "accepted"
         remembered = self.memory.bundle
         if bundle:
-            self.state.chosen, self.state.path = "bundle", self._absolute(str(bundle))
+            self.state.chosen, self.state.path = "bundle", self._absolute(bundle)
             if remembered is not None and remembered.path == self.state.path:
                 self.state.bundle, self.state.keys = remembered, remembered.keys
             else:
@@ -251,8 +252,7 @@ class SuppliesScreen(StepScreen):
 
     def collect(self) -> Answers:
         """The answers with the choice; raises Problem where a bundle is meant and none is read."""
-        own = ("bundle", "keys", "unsigned")
-        given = {k: v for k, v in self.answers.supplies.items() if k not in own}
+        given = self.answers.site.supplies.online()
         if self.state.chosen == "bundle":
             seen = self.state.bundle
             if seen is None:
@@ -265,11 +265,8 @@ class SuppliesScreen(StepScreen):
                 raise InputProblem(
                     f"it is still {self.working}", where="bundle", remedy="Wait, or stop it by Del."
                 )
-            given["bundle"] = str(seen.path)
-            if seen.keys is not None:
-                given["keys"] = str(seen.keys)
-            if self.state.unsigned and not seen.signer:
-                given["unsigned"] = "accepted"
-        if given != self.answers.supplies:
+            accepted = self.state.unsigned and not seen.signer
+            given = given.from_bundle(seen.path, seen.keys, unsigned=accepted)
+        if given != self.answers.site.supplies:
             self.memory.plan = None
-        return replace(self.answers, supplies=given)
+        return self.answers.saying(supplies=given)

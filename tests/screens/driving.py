@@ -15,6 +15,7 @@ from screens.app import SitewrightApp
 from screens.widgets.board import Board
 from screens.wizard import INSTALLING, StepId
 from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.saying import said
 
 Found = TypeVar("Found", bound=Screen[object])
 
@@ -127,7 +128,7 @@ async def answered(pilot: Pilot[int], *machines: str) -> Answers:
     await on_step(pilot, StepId.WELCOME)
     app = wizard(pilot)
     hosts = await app.services.hosts_from_text("\n".join(machines)) if machines else ()
-    return Answers(solution="pm4ml", environment="production", machines=hosts)
+    return said(solution="pm4ml", environment="production", machines=hosts)
 
 
 async def to_machines(pilot: Pilot[int], *machines: str) -> None:

@@ -28,11 +28,11 @@ from textual.geometry import Size
 
 from foundation.problems import InputProblem
 from screens import crash
-from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.services import Order, Services
 from screens.wizard import StepId
 from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, ScriptedServices, finished, scripted, under_way
 
 NAMED_KEYS: Final = (
@@ -139,7 +139,7 @@ async def begin_at(app: SitewrightApp, step: StepId) -> None:
         hosts = await app.services._inner.hosts_from_text(  # type: ignore[attr-defined]
             "m1=10.10.0.11\nw1=ops@10.10.0.14\nw3=10.10.0.16\nlb2=10.10.0.22"
         )
-        answers = Answers(solution="pm4ml", environment="production", machines=hosts)
+        answers = said(solution="pm4ml", environment="production", machines=hosts)
     if step in (StepId.INSTALL, StepId.VERIFY, StepId.HAND_OVER) and answers is SITE:
         made = await app.services._inner.plan(SITE)  # type: ignore[attr-defined]
         app.memory.order = Order(SITE, made, app.access(), {}, "Thiri Aung")

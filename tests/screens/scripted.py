@@ -25,6 +25,7 @@ from screens.answers import Answers
 from screens.services import Installing, Order, Unfinished
 from screens.site_answers import site_from_answers
 from tests.screens.recorded import NOW, RecordedServices
+from tests.screens.saying import said
 from tests.screens.tiny import write_solution
 
 RUN = Run(
@@ -32,7 +33,7 @@ RUN = Run(
 )
 NAMES = ("box1", "box2", "box3")
 HOSTS = tuple(Host(name, f"10.10.0.1{n}") for n, name in enumerate(NAMES, 1))
-SITE = Answers(
+SITE = said(
     solution="tiny",
     environment="single-box",
     installable=True,

@@ -12,16 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foundation.hosts.connection import Credentials
+from foundation.hosts.inventory import name_fault
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
 from preflight.findings import Waiver
-from screens.answers import Answers, Login, joined, load_answers, save_answers
+from screens.answers import Login, joined, load_answers, save_answers
 from screens.memory import Memory
 from screens.saved_state import from_json, to_json
 from screens.wizard import StepId
+from tests.screens.saying import said
 
-FULL = Answers(
+FULL = said(
     step="preflight",
     furthest="summary",
     solution="pm4ml",
@@ -42,20 +44,21 @@ FULL = Answers(
     saved_at=datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
 )  # fmt: skip
 
-words = st.text(
+names = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20
-)
+).filter(lambda name: name_fault(name) is None)
+words = st.text("abz019", min_size=1, max_size=8).map("a{}".format)
 hosts = st.lists(
     st.builds(
         Host,
-        name=words,
+        name=names,
         address=words,
         port=st.integers(1, 65535),
         user=st.none() | words,
         roles=st.lists(words, max_size=3).map(tuple),
     ),
     max_size=5,
-    unique_by=lambda host: host.name,
+    unique_by=(lambda host: host.name, lambda host: host.address),
 ).map(tuple)
 
 
@@ -67,7 +70,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
 
 @given(hosts, st.sampled_from(list(StepId)))
 def test_any_machines_survive_the_file(machines: tuple[Host, ...], step: StepId) -> None:
-    answers = Answers(step=step.value, furthest=step.value, machines=machines)
+    answers = said(step=step.value, furthest=step.value, machines=machines)
     assert from_json(json.loads(to_json(answers))) == answers
 
 
@@ -99,7 +102,8 @@ def test_no_file_is_no_news(tmp_path: Path) -> None:
         ("{", "damaged"),
         ("[]", "another version"),
         ('{"schema": "sitewright.wizard/0"}', "another version"),
-        ('{"schema": "sitewright.wizard/1"}', "does not make sense"),
+        ('{"schema": "sitewright.wizard/1"}', "another version"),
+        ('{"schema": "sitewright.wizard/2"}', "does not make sense"),
         (to_json(FULL).replace('"preflight"', '"no-such-step"'), "does not make sense"),
         (to_json(FULL).replace('"port": 2222', '"port": 99999'), "does not make sense"),
         (to_json(FULL).replace('"w1"', '"m1"'), "does not make sense"),
@@ -141,7 +145,7 @@ def test_no_value_at_all_breaks_the_reading(value: object) -> None:
 
 
 def test_the_shared_login_fills_in_what_a_machine_leaves_open() -> None:
-    answers = Answers(
+    answers = said(
         machines=(Host("a", "10.0.0.1"), Host("b", "10.0.0.2", port=2022, user="root")),
         login=Login(user="ubuntu", port=2222, bastion="b@h"),
     )

@@ -8,7 +8,6 @@ import pytest
 from textual.pilot import Pilot
 
 from installer.guide import Map
-from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.goal_map import Branch
 from screens.look import Look
@@ -29,6 +28,7 @@ from tests.screens.driving import (
     wizard,
 )
 from tests.screens.recorded import RecordedServices
+from tests.screens.saying import said
 from tests.screens.test_plain import flat, talk
 
 pytestmark = pytest.mark.screens
@@ -182,7 +182,7 @@ async def test_the_goal_of_before_is_under_the_cursor(services: RecordedServices
     app = SitewrightApp(services)
     async with app.run_test(size=SMALL) as pilot:
         await on_step(pilot, StepId.WELCOME)
-        wizard(pilot).go(StepId.GOAL, Answers(solution="mosip", environment="production"))
+        wizard(pilot).go(StepId.GOAL, said(solution="mosip", environment="production"))
         await on_step(pilot, StepId.GOAL)
         await mapped(pilot, "private-cloud", "mosip-on-premises/production")
         await until(pilot, lambda: ways(pilot).key == "mosip-on-premises/production")

@@ -14,7 +14,6 @@ from installer.events import Kind, Outcome
 from installer.journal import read, verify
 from installer.run import Engine
 from installer.runs import all_sites, open_run
-from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.ask_person import QuestionScreen, SkipScreen, SureScreen
 from screens.ask_secrets import SecretsScreen
@@ -28,6 +27,7 @@ from screens.widgets.field import Line
 from screens.widgets.log_panel import LogPanel
 from screens.wizard import StepId
 from tests.screens.driving import judged, on_step, shows, text, types, until, wizard
+from tests.screens.saying import said
 from tests.screens.tiny import TinyServices, write_solution
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
@@ -47,7 +47,7 @@ async def to_settings(pilot: Pilot[int]) -> None:
     app = wizard(pilot)
     await pilot.pause()
     machine = app.services.this_machine()
-    answers = Answers(solution="tiny", environment="single-box", machines=(machine,))
+    answers = said(solution="tiny", environment="single-box", machines=(machine,))
     app.go(StepId.PREFLIGHT, answers)
     await on_step(pilot, StepId.PREFLIGHT)
     await judged(pilot)
@@ -128,7 +128,7 @@ async def test_settings_are_checked_as_they_are_typed(app: SitewrightApp) -> Non
         await types(pilot, "tiny.example.org")
         await pilot.press("f10")
         await on_step(pilot, StepId.SUPPLIES)
-        assert app.answers.settings == {"domain": "tiny.example.org"}
+        assert app.answers.site.settings == {"domain": "tiny.example.org"}
 
 
 async def test_a_setting_appears_when_another_calls_for_it(app: SitewrightApp) -> None:
@@ -146,7 +146,7 @@ async def test_a_setting_appears_when_another_calls_for_it(app: SitewrightApp) -
         await shows(pilot, "[rich]")
         await pilot.press("escape")
         await on_step(pilot, StepId.SUMMARY)
-        assert app.answers.settings == {"mirror": True, "flavour": "rich"}
+        assert app.answers.site.settings == {"mirror": True, "flavour": "rich"}
 
 
 async def test_a_secret_is_typed_unseen_and_stands_in_no_file(

@@ -26,6 +26,7 @@ from tests.screens.driving import (
     until,
 )
 from tests.screens.recorded import RecordedServices
+from tests.screens.saying import said
 
 SMALL = (80, 24)
 
@@ -213,7 +214,7 @@ async def test_what_is_said_of_a_machine_follows_its_name_and_comes_back(
     async with app.run_test(size=(80, 24)) as pilot:
         await to_machines(pilot, "m1=10.10.0.11")
         screen = app.screen
-        given = replace(
+        given = said(
             app.answers,
             machines=(replace(app.answers.machines[0], variables=(("rack", "R1"),)),),
             control="m1",
@@ -225,10 +226,10 @@ async def test_what_is_said_of_a_machine_follows_its_name_and_comes_back(
         await until(pilot, lambda: isinstance(app.screen, ChangeScreen))
         app.screen.query_one("#name", Line).value = "first"
         await pilot.press("f10")
-        await until(pilot, lambda: app.answers.control == "first")
+        await until(pilot, lambda: app.answers.site.control == "first")
         assert [(host.name, host.variables) for host in app.answers.machines] == [
             ("first", (("rack", "R1"),))
         ]
         await pilot.press("z")
         await until(pilot, lambda: app.answers.machines == given.machines)
-        assert app.answers.control == "m1"
+        assert app.answers.site.control == "m1"

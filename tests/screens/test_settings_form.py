@@ -9,7 +9,6 @@ from textual.widgets import Static
 
 from installer.settings import load_settings
 from installer.solution import load_solution
-from screens.answers import Answers
 from screens.app import SitewrightApp
 from screens.settings import FOLD
 from screens.settings_form import NEEDED, Form
@@ -17,6 +16,7 @@ from screens.widgets.board import Board
 from screens.wizard import StepId
 from tests.screens.driving import on_step, shows, until
 from tests.screens.recorded import RecordedServices
+from tests.screens.saying import said
 
 PM4ML = load_settings(load_solution("pm4ml"))
 
@@ -60,7 +60,7 @@ async def test_a_long_form_fits_the_screen_and_unfolds(
         await on_step(pilot, StepId.WELCOME)
         await pilot.pause()
         hosts = await services.hosts_from_text("m1=10.10.0.11")
-        app.go(StepId.SETTINGS, Answers(solution="pm4ml", environment="production", machines=hosts))
+        app.go(StepId.SETTINGS, said(solution="pm4ml", environment="production", machines=hosts))
         await on_step(pilot, StepId.SETTINGS)
         board = app.screen.query_one("#settings", Board)
         await until(pilot, lambda: len(board.rows) > 8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,6 +33,7 @@ from tests.screens.driving import (
     wizard,
 )
 from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, finished, scripted, under_way
 from tests.screens.scripted import SITE as SITE_OF_THREE
 
@@ -152,7 +152,7 @@ async def plan(pilot: Pilot[int]) -> None:
     await pilot.pause()
     app = wizard(pilot)
     assert isinstance(app.services, RecordedServices)
-    one = replace(SITE_OF_THREE, machines=SITE_OF_THREE.machines[:1])
+    one = said(SITE_OF_THREE, machines=SITE_OF_THREE.machines[:1])
     app.services.trusted += [offer_of(host) for host in one.machines]
     app.go(StepId.PREFLIGHT, one)
     await on_step(pilot, StepId.PREFLIGHT)

@@ -33,6 +33,7 @@ from screens.wizard import StepId
 from tests.foundation.sshd import keygen
 from tests.screens.bundles import RECIPE, small_bundle
 from tests.screens.driving import on_step, shows, text, until, wizard
+from tests.screens.saying import said
 from tests.screens.scripted import SITE, ScriptedServices, scripted
 
 SIZE = (80, 24)
@@ -95,13 +96,13 @@ async def test_a_bundle_is_named_verified_and_stands_in_the_site_file(
         await press_on(pilot, "bytes")
         await until(pilot, lambda: row(pilot, "bytes") == "every byte is right")
         answers = pilot.app.screen.collect()  # type: ignore[attr-defined] # a step screen
-        assert answers.supplies == {"bundle": str(bundle)}
+        assert answers.site.supplies.model_dump(exclude_none=True) == {"bundle": str(bundle)}
         site = site_from_answers(answers, tmp_path / "site.yaml")
         assert site.supplies.bundle == "site.bundle"
         assert site.bundle_path(tmp_path) == bundle
         await press_on(pilot, "online")
         assert row(pilot, "online").startswith("(*)")
-        assert pilot.app.screen.collect().supplies == {}  # type: ignore[attr-defined] # a step
+        assert pilot.app.screen.collect().site.supplies.model_dump(exclude_none=True) == {}  # type: ignore[attr-defined] # a step
 
 
 async def test_the_maker_is_named_where_keys_are_given(
@@ -132,7 +133,7 @@ async def test_a_byte_that_is_wrong_takes_the_bundle_away(
 ) -> None:
     largest = max((bundle / "blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
     largest.write_bytes(b"K" + largest.read_bytes()[1:])
-    answers = replace(SITE, supplies={"bundle": str(bundle)})
+    answers = said(SITE, supplies={"bundle": str(bundle)})
     async with supplies(services, answers) as pilot:
         await until(pilot, lambda: row(pilot, "bytes"))
         await press_on(pilot, "bytes")
@@ -155,7 +156,7 @@ async def test_a_bundle_of_another_solution_and_a_path_to_nothing_are_refused(
 async def test_everything_inside_is_listed_and_filtered(
     services: ScriptedServices, bundle: Path
 ) -> None:
-    answers = replace(SITE, supplies={"bundle": str(bundle)})
+    answers = said(SITE, supplies={"bundle": str(bundle)})
     async with supplies(services, answers) as pilot:
         await until(pilot, lambda: row(pilot, "inside"))
         await press_on(pilot, "inside")
@@ -181,12 +182,12 @@ UNTOLD = (
 async def test_what_could_not_be_told_is_shown_where_there_is_any(
     services: ScriptedServices, bundle: Path, tmp_path: Path
 ) -> None:
-    answers = replace(SITE, supplies={"bundle": str(bundle)})
+    answers = said(SITE, supplies={"bundle": str(bundle)})
     async with supplies(services, answers) as pilot:
         await until(pilot, lambda: row(pilot, "inside"))
         assert row(pilot, "untold") == ""
     doubtful = small_bundle(tmp_path / "doubtful.bundle", untold=UNTOLD)
-    answers = replace(SITE, supplies={"bundle": str(doubtful)})
+    answers = said(SITE, supplies={"bundle": str(doubtful)})
     async with supplies(services, answers) as pilot:
         await until(pilot, lambda: row(pilot, "untold").startswith("1 thing could not be told"))
         await press_on(pilot, "untold")
@@ -301,7 +302,7 @@ async def test_nothing_at_a_path_is_a_problem(services: ScriptedServices, tmp_pa
 async def chosen(pilot: Pilot[int], bundle: Path) -> None:
     await on_step(pilot, StepId.WELCOME)
     await pilot.pause()
-    wizard(pilot).go(StepId.SUPPLIES, replace(SITE, supplies={"bundle": str(bundle)}))
+    wizard(pilot).go(StepId.SUPPLIES, said(SITE, supplies={"bundle": str(bundle)}))
     await on_step(pilot, StepId.SUPPLIES)
     await until(pilot, lambda: row(pilot, "inside"))
     wizard(pilot).step_screen.query_one("#supplies", Board).move_to("missing")
@@ -359,7 +360,7 @@ def test_plain_lines_take_a_bundle_after_looking_at_it(
     answers, said = plainly(
         services, SITE, "2", tmp_path / "no", "-", bundle, "-", "2", "3", "image", "4", "1"
     )
-    assert answers.supplies == {"bundle": str(bundle)}
+    assert answers.site.supplies.model_dump(exclude_none=True) == {"bundle": str(bundle)}
     for words in (
         "Nothing is there",
         "NOT checked",
@@ -370,7 +371,7 @@ def test_plain_lines_take_a_bundle_after_looking_at_it(
         "ml-api-adapter:v16.5.0",
     ):
         assert "".join(words.split()) in "".join(said.split())
-    assert plainly(services, answers, "1")[0].supplies == {}
+    assert plainly(services, answers, "1")[0].site.supplies.model_dump(exclude_none=True) == {}
     doubtful = small_bundle(tmp_path / "doubtful.bundle", untold=UNTOLD)
     _, said = plainly(services, SITE, "2", doubtful, "-", "4", "1")
     assert "1thingcouldnotbetold" in "".join(said.split())
@@ -382,7 +383,7 @@ def test_plain_lines_make_one_and_join_volumes(
 ) -> None:
     split_bundle(bundle, tmp_path / "media", 2 * 1024 * 1024)
     answers, said = plainly(services, SITE, "2", tmp_path / "media", "-", tmp_path / "joined", "1")
-    assert answers.supplies == {"bundle": str(tmp_path / "joined")}
+    assert answers.site.supplies.bundle == str(tmp_path / "joined")
     assert "volumes lie there" in said
     assert services.folder is not None
     (services.folder / "tiny" / "bundle.yaml").unlink()

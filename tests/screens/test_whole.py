@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from foundation.hosts.model import Host
 from foundation.paths import log_file, wizard_file
 from preflight.assessment import HostResult, Seen
-from screens.answers import Answers, load_answers
+from screens.answers import load_answers
 from screens.app import SitewrightApp
 from screens.help import HelpScreen
 from screens.help_texts import help_on
@@ -40,6 +39,7 @@ from tests.screens.driving import (
     until,
 )
 from tests.screens.recorded import RecordedServices
+from tests.screens.saying import said
 
 SMALL = (80, 24)
 
@@ -157,7 +157,7 @@ async def test_a_site_file_begins_the_wizard(services: RecordedServices, hermeti
         await until(pilot, lambda: "m1" in app.memory.tried)
         assert app.answers.solution == "pm4ml"
         assert app.answers.roles == {"m1": ("master",)}
-        assert app.answers.settings == {"domain": "example.org"}
+        assert app.answers.site.settings == {"domain": "example.org"}
         assert len(app.answers.waivers) == 1
 
 
@@ -420,7 +420,7 @@ async def test_five_hundred_machines_are_judged_and_scroll(services: RecordedSer
         await on_step(pilot, StepId.WELCOME)
         app.go(
             StepId.PREFLIGHT,
-            replace(Answers(), solution="pm4ml", environment="production", machines=machines),
+            said(solution="pm4ml", environment="production", machines=machines),
         )
         await on_step(pilot, StepId.PREFLIGHT)
         await judged(pilot)

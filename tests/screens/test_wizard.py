@@ -27,20 +27,21 @@ from screens.wizard import (
     position,
     resume_at,
 )
+from tests.screens.saying import said
 
 LOCAL = Host("here", LOCAL_ADDRESS)
 FAR = Host("m1", "10.0.0.1")
-SITE = Answers(solution="pm4ml", environment="production", machines=(FAR,))
+SITE = said(solution="pm4ml", environment="production", machines=(FAR,))
 
 any_answers = st.builds(
-    Answers,
+    said,
     step=st.sampled_from([step.value for step in StepId]),
     furthest=st.sampled_from([step.value for step in StepId]),
     carry=st.booleans(),
     installable=st.booleans(),
     solution=st.sampled_from([None, "pm4ml"]),
     machines=st.sampled_from([(), (LOCAL,), (FAR,), (LOCAL, FAR)]),
-    facts_file=st.sampled_from([None, "facts.json"]),
+    facts_file=st.sampled_from([None, Path("facts.json")]),
 )
 
 
@@ -74,18 +75,18 @@ def test_a_plan_is_gone_on_with_only_after_another_look(step: StepId) -> None:
 
 
 def test_only_this_machine_needs_no_trust() -> None:
-    answers = Answers(solution="miniloop", environment="single-box", machines=(LOCAL,))
+    answers = said(solution="miniloop", environment="single-box", machines=(LOCAL,))
     assert StepId.TRUST not in walk(answers)
     assert StepId.MACHINES in walk(answers)
 
 
 def test_the_question_what_this_machine_carries_needs_no_machines() -> None:
-    answers = Answers(carry=True, machines=(LOCAL,))
+    answers = said(carry=True, machines=(LOCAL,))
     assert walk(answers) == [StepId.WELCOME, StepId.GOAL, StepId.PREFLIGHT, StepId.SUMMARY]
 
 
 def test_saved_facts_need_neither_machines_nor_trust() -> None:
-    answers = Answers(solution="pm4ml", machines=(FAR,), facts_file=None).carrying(LOCAL)
+    answers = said(solution="pm4ml", machines=(FAR,), facts_file=None).carrying(LOCAL)
     assert needless(StepId.MACHINES, answers)
 
 
@@ -125,7 +126,7 @@ def test_the_rail_never_leads_past_the_furthest_step(
     ("step", "answers", "word"),
     [
         (StepId.GOAL, Answers(), "Choose"),
-        (StepId.MACHINES, Answers(solution="pm4ml"), "Name at least one machine"),
+        (StepId.MACHINES, said(solution="pm4ml"), "Name at least one machine"),
     ],
 )
 def test_next_says_what_is_missing(step: StepId, answers: Answers, word: str) -> None:
@@ -136,4 +137,4 @@ def test_next_says_what_is_missing(step: StepId, answers: Answers, word: str) ->
 
 def test_the_number_of_steps_leaves_out_those_not_needed() -> None:
     assert position(StepId.PREFLIGHT, SITE) == (5, 6)
-    assert position(StepId.PREFLIGHT, Answers(carry=True, machines=(LOCAL,))) == (3, 4)
+    assert position(StepId.PREFLIGHT, said(carry=True, machines=(LOCAL,))) == (3, 4)
