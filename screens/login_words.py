@@ -29,7 +29,7 @@ def login_from(
 
 def user_name(text: str) -> str | None:
     """The name of a login, or None where the line is empty; raises InputProblem."""
-    from foundation.hosts.inventory import user_fault
+    from foundation.hosts.logins import user_fault
 
     if text and (fault := user_fault(text)):
         raise InputProblem(fault, remedy="Write the name alone.")

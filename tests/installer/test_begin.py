@@ -39,11 +39,11 @@ from installer.runs import Run, create_run, latest_run, runs_folder, runs_of, si
 from installer.site import Site, SiteHost, load_site
 from installer.site_lock import Lock, holder_of
 from installer.solution import load_solution
-from screens.answers import Answers
 from screens.memory import Memory
 from screens.services import Access
 from screens.services import Order as Confirmed
 from tests.installer.engine_site import nobody, plan, step
+from tests.screens.saying import said
 from tests.screens.tiny import TinyServices, write_solution
 
 TEXT = "solution: pm4ml\nhosts: [{name: local, address: local, roles: [master]}]\n"
@@ -188,9 +188,9 @@ def operate(tmp_path: Path) -> int:
 
 def wizard_installs(tmp_path: Path, errand: Errand = Errand.INSTALL) -> int:
     services = TinyServices(write_solution(tmp_path / "solutions", tmp_path))
-    answers = Answers(solution="tiny", environment="single-box",
-                      machines=(services.this_machine(),),
-                      settings={"domain": "tiny.example.org"})  # fmt: skip
+    answers = said(solution="tiny", environment="single-box",
+                   machines=(services.this_machine(),),
+                   settings={"domain": "tiny.example.org"})  # fmt: skip
     order = Confirmed(
         answers, MADE, Access(Inventory(answers.machines)), {}, "Ma Ma", errand=errand
     )
