@@ -94,10 +94,11 @@ async def assess_site(
 
 def fetched_by(answers: Answers) -> object:
     """What says what is fetched, and by which way: two that are equal need no second try."""
-    parts = (answers.solution, answers.environment, answers.site_file)
-    mappings = (answers.supplies, answers.settings, answers.way_out)
-    accepted = any(one.check.startswith("egress.") for one in answers.waivers)
-    return (*parts, *(dict(part) for part in mappings), accepted)
+    site = answers.site
+    goal = (site.solution, site.environment, answers.site_file)
+    way = (site.proxy, site.no_proxy, site.authorities)
+    accepted = any(one.check.startswith("egress.") for one in site.waivers)
+    return (*goal, site.supplies, site.settings, *way, accepted)
 
 
 def stands_against(answers: Answers, memory: Memory) -> tuple[Problem, ...]:

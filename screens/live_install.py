@@ -76,7 +76,7 @@ class LiveInstallation:
                 self._solution(answers),
                 site,
                 (),
-                playbooks=site.playbooks_path(_base(answers)),
+                playbooks=site.playbooks_path(base_of(answers)),
                 supplied=supplied,
                 base=base_of(answers),
             )

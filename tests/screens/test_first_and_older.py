@@ -21,6 +21,7 @@ from screens.memory import Memory
 from screens.plain_settings import _planned
 from screens.widgets.field import Line
 from screens.wizard import StepId
+from tests.screens import saying
 from tests.screens.driving import on_step, shows, types, until
 from tests.screens.test_install import SMALL, TOKEN, to_settings
 from tests.screens.tiny import TinyServices, write_solution
@@ -108,9 +109,9 @@ class Plain:
 def test_the_plain_wizard_asks_likewise(word: str, hermetic: Path, tmp_path: Path) -> None:
     services = Older(write_solution(tmp_path / "solutions", hermetic))
     wizard: Any = Plain(word, services, asyncio.run)
-    answers = Answers(solution="tiny", environment="single-box",
-                      machines=(services.this_machine(),),
-                      settings={"domain": "tiny.example.org"})  # fmt: skip
+    answers = saying.said(solution="tiny", environment="single-box",
+                          machines=(services.this_machine(),),
+                          settings={"domain": "tiny.example.org"})  # fmt: skip
     if word == "older":
         assert dict(_planned(wizard, answers).supplies)["older"] == "allowed"
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from textual.widgets import Static
 
 from preflight.egress import Attempt, Destination, Egress, Met
@@ -28,6 +26,7 @@ from tests.screens.driving import (
     until,
 )
 from tests.screens.recorded import RecordedServices
+from tests.screens.saying import said
 
 SMALL = (80, 24)
 
@@ -198,7 +197,7 @@ async def test_what_is_fetched_is_tried_by_itself_and_again_for_other_supplies(
         assert "egress.registry" in found
         assert len(services.fetched) == 1
         before = [one.where for one in stands_against(app.answers, app.memory)]
-        supplied = replace(app.answers, supplies={"bundle": "x.bundle"})
+        supplied = said(app.answers, supplies={"bundle": "x.bundle"})
         after = [one.where for one in stands_against(supplied, app.memory)]
         assert len(before) == len(after) + 1
         await pilot.press("R")
