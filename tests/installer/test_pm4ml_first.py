@@ -273,3 +273,42 @@ def test_no_remedy_takes_microk8s_off_a_machine_that_has_peers() -> None:
             told = yaml.safe_dump(task, width=10000)
             if "ansible.builtin.assert" in task or "fail_msg" in told:
                 assert "remove --purge" not in told, (named(path), task["name"])
+
+
+RANKS: dict[str, tuple[Mapping[str, int | str], Mapping[str, int]]] = {
+    "new": ({"lb1": "none", "lb2": "none"}, {"lb1": 150, "lb2": 140}),
+    "as_before": ({"lb1": 150, "lb2": 140}, {"lb1": 150, "lb2": 140}),
+    "added_before": ({"a0": "none", "lb1": 150, "lb2": 140}, {"a0": 130, "lb1": 150, "lb2": 140}),
+    "made_anew": ({"lb1": "none", "lb2": 140}, {"lb1": 130, "lb2": 140}),
+    "of_others": ({"lb1": "theirs", "lb2": 140}, {"lb1": 130, "lb2": 140}),
+    "two_added": ({"a0": "none", "lb1": 20, "z9": "none"}, {"a0": 10, "lb1": 20, "z9": 1}),
+}  # fmt: skip
+
+
+def test_a_load_balancer_keeps_its_rank_whatever_the_names(tmp_path: Path) -> None:
+    """One that is added, or made anew, comes last: the address stays where it is well."""
+    plays: list[dict[str, Any]] = []
+    children: dict[str, Any] = {}
+    for case, (machines, _) in RANKS.items():
+        hosts: dict[str, Any] = {}
+        for name, says in machines.items():
+            file = tmp_path / f"{case}-{name}.conf"
+            if says != "none":
+                written = "# Written by Sitewright.\n" if says != "theirs" else ""
+                number = says if says != "theirs" else 250
+                file.write_text(f"{written}vrrp_instance x {{\n    priority {number}\n}}\n")
+            hosts[f"{case}.{name}"] = {**HERE, "vip_file": str(file)}
+        children[case] = {"hosts": hosts}
+        ranks = {"ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks/vip_rank.yml")}
+        tell = {
+            "ansible.builtin.debug": {"msg": "RANK {{ inventory_hostname }} {{ vip_priority }}!"}
+        }
+        plays.append(
+            {"name": case, "hosts": case, "gather_facts": False,
+             "tasks": [{"name": "Rank", **ranks}, {"name": "Tell", **tell}]}
+        )  # fmt: skip
+    (tmp_path / "ranks.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
+    said = run(tmp_path, str(tmp_path / "ranks.yml"), {"all": {"children": children}}, tmp_path)
+    for case, (_, expected) in RANKS.items():
+        for name, priority in expected.items():
+            assert f"RANK {case}.{name} {priority}!" in said, said

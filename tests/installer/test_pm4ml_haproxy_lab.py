@@ -167,6 +167,19 @@ def test_the_virtual_address_moves_when_its_holder_dies(site: LabSite) -> None:
     # HAProxy alone dies: the machine lives, and gives the address away.
     gone.exec(["systemctl", "stop", "haproxy.service"])
     until(lambda: holder() == [other] and said(address, 443) != [], "the other as holder")
+    # Made anew it takes nothing back, whatever its name; nor does a change give the address away.
+    conf = "/etc/keepalived/keepalived.conf"
+    gone.exec(["sh", "-c", f"systemctl start haproxy; systemctl stop keepalived; rm {conf}"])
+    other.exec(["sh", "-c", f"echo '# changed by hand' >>{conf}"])
+    played = site.play("3.haproxy_setup.yml")
+    assert played.status == 0, played.output
+    ranks = [int(m.exec(["sed", "-n", "s/^ *priority //p", conf]).stdout.split()[0])
+             for m in (other, gone)]  # fmt: skip
+    assert ranks[0] > ranks[1]
+    running = ["systemctl", "is-active", "keepalived"]
+    until(lambda: gone.exec(running, check=False).stdout.strip() == "active", "both run")
+    assert holder() == [other]
+    assert said(address, 443) != []
 
 
 def test_a_configuration_that_haproxy_refuses_never_takes_the_place_of_the_good_one(
