@@ -132,7 +132,20 @@ def must_be_good(
 
 
 _PROGRAMS: Final = frozenset(
-    {"kernel", "polkit", "systemd", "apt", "proxy", "tls", "dns", "git", "registry"}
+    {
+        "kernel",
+        "polkit",
+        "systemd",
+        "snapd",
+        "apt",
+        "proxy",
+        "tls",
+        "dns",
+        "git",
+        "registry",
+        "docker",
+        "kubernetes",
+    }
 )
 """Whose sentences a step's output is looked through for; a login was had already."""
 

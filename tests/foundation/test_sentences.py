@@ -46,6 +46,40 @@ def test_an_ordinary_line_is_no_known_sentence(line: str) -> None:
     assert understood(line) is None
 
 
+@pytest.mark.parametrize(
+    ("heard", "meaning"),
+    [
+        # sudo warns of its own machine's name, and then says what is really the matter.
+        ("sudo: unable to resolve host n1: Name or service not known\nsudo: a password is required",
+         "sudo asks for the password"),
+        (("bash: warning: setlocale: LC_ALL: cannot change locale (de_DE.UTF-8): No such file\n"
+         "E: Unable to locate package haproxy"), "no package source"),
+        (("Warning: Permanently added 'h' (ED25519) to the list of known hosts.\n"
+         "git@h: Permission denied (publickey)."), "takes none of the ssh keys"),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+         "shows another host key"),
+        ('cannot refresh "x": snap "x" has "auto-refresh" change in progress', "snapd is at work"),
+        ("x509: certificate is valid for a.example, not b.example", "for another name"),
+        (("E: Failed to fetch http://x/a.deb  404  Not Found [IP: 10.0.0.1 80]\n"
+         "E: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?"),
+         "older than the source"),
+        (("dpkg: error processing package x (--configure):\n installed x package post-installation "
+         "script subprocess returned error exit status 1\n"
+         "E: Sub-process /usr/bin/dpkg returned an error code (1)"), "own script failed"),
+        ("mkdir: No space left on device\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
+         "a disk of the machine is full"),
+    ],
+)  # fmt: skip
+def test_the_culprit_is_the_one_that_matters(heard: str, meaning: str) -> None:
+    told = understood(heard, user="anna")
+    assert told is not None
+    assert meaning in told.meaning
+
+
+def test_what_machines_say_that_are_well_is_no_reason() -> None:
+    assert understood("sudo: unable to resolve host n1: Name or service not known") is None
+
+
 @given(st.text(max_size=400))
 def test_any_text_is_looked_through(text: str) -> None:
     understood(text)
