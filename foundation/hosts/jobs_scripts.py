@@ -34,11 +34,14 @@ boot() { printf '%s.%s' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" \
 
 FENCE: Final = r"""
 fenced() {
-    [ -n "$1" ] && [ -e /var/lib/sitewright/lock ] &&
+    [ -n "$1" ] || return 1
+    if [ -e /var/lib/sitewright/lock ]; then
         ! head -n 1 /var/lib/sitewright/lock | grep -qxF -- "$1"
+    else grep -q -- "^$1 " /var/lib/sitewright/put-out 2>/dev/null; fi
 }
 """
-"""Whether the machine's lock (see `machine_lock`) is another's than that of the token."""
+"""Whether the machine's lock (see `machine_lock`) is another's than that of the token, or was taken
+over from it by one who has ended since."""
 
 # --- systemd ----------------------------------------------------------------------------------
 

@@ -24,11 +24,15 @@ HOLDER: Final = "/run/sitewright-holder"
 """The id of the run that holds the machine; its absence says nothing."""
 MARK: Final = "/var/lib/sitewright/last"
 """What the last run that changed the machine left there, as one line of JSON."""
+PUT_OUT: Final = "/var/lib/sitewright/put-out"
+"""Whom the machine was taken over from, one a line: the token, that of who took it over, and what
+they say of themselves. It outlives their lock, for who was asleep meanwhile."""
 UNKNOWN: Final = -1.0
 """In place of seconds that cannot be told: the last sign of life lies in the clock's future."""
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _TEXT_LIMIT: Final = 8192
 _MOST_JOBS: Final = 500
+_MOST_PUT_OUT: Final = 50
 _JOB: Final = re.compile(r"sw-[a-z0-9-]{1,197}")
 
 # The guard is held for the moment of looking and writing, where the machine has flock.
@@ -38,6 +42,7 @@ f={PATH} d=${{f%/*}} h={HOLDER} token=$1
 mkdir -p "$d" || exit 92
 exec 9>"$f.guard" || exit 92
 if command -v flock >/dev/null; then flock 9; fi
+p={PUT_OUT}
 held_by() {{ head -c {_TEXT_LIMIT} "$f" 2>/dev/null | head -n 1 | grep -qxF -- "$1"; }}
 shown_as() {{
     [ -z "$1" ] || ! (umask 022; printf '%s\n' "$1" >"$h.new") 2>/dev/null || mv -f "$h.new" "$h"
@@ -46,13 +51,19 @@ shown_as() {{
 
 _TAKE: Final = (
     _HEAD
-    + r"""
+    + rf"""
 instead=$2 run=$3
 t=$(mktemp "$f.XXXXXXXX") || exit 92
 trap 'rm -f "$t"' EXIT
 cat >"$t" && [ -s "$t" ] || exit 92
 if ln "$t" "$f" 2>/dev/null; then shown_as "$run"; echo taken; exit 0; fi
-if held_by "$token" || { [ -n "$instead" ] && held_by "$instead"; }; then
+if held_by "$token" || {{ [ -n "$instead" ] && held_by "$instead"; }}; then
+    # Before, so that there is no moment in which neither tells of it.
+    if [ -n "$instead" ] && held_by "$instead"; then
+        {{ tail -n {_MOST_PUT_OUT} "$p" 2>/dev/null
+          echo "$instead $token $(sed -n 2p "$t" | head -c {_TEXT_LIMIT})"; }} >"$p.new" &&
+            mv -f "$p.new" "$p" || exit 92
+    fi
     mv -f "$t" "$f" && shown_as "$run" && echo taken
     exit
 fi
@@ -66,14 +77,29 @@ _REFRESH: Final = (
     _HEAD
     + r"""
 if held_by "$token"; then touch "$f"; echo held; exit 0; fi
-[ -e "$f" ] || exit 0
+if [ ! -e "$f" ]; then
+    by=$(grep -m 1 -- "^$token " "$p" 2>/dev/null) || exit 0
+    by=${by#* }
+    printf 'held 0\n%s\n%s\n' "${by%% *}" "${by#* }"
+    exit 0
+fi
 echo "held $(($(date +%s) - $(stat -c %Y "$f")))"
 cat "$f"
 """
 )
-"""token: "held" where it is still ours, nothing where nobody holds it, else who does."""
+"""token: "held" where it is still ours, nothing where nobody holds it, else who does, or who took
+it over from us and has ended since."""
 
-_RELEASE: Final = _HEAD + 'if held_by "$token"; then rm -f "$f" "$h"; fi\nexit 0\n'
+# A playbook of whom we took it over from may be asleep: it reads who holds the machine.
+_RELEASE: Final = (
+    _HEAD
+    + r"""
+held_by "$token" || exit 0
+grep -q -- "^[0-9a-f]* $token " "$p" 2>/dev/null || rm -f "$h"
+rm -f "$f"
+exit 0
+"""
+)
 """token."""
 
 _LEAVE: Final = (
@@ -150,7 +176,7 @@ async def take(
 async def refresh(connection: Connection, token: str) -> HeldBy | None:
     """Give a sign of life; who holds the lock where it is no longer ours, else None.
 
-    A lock that is not there is nobody's: None.
+    A lock that is not there is nobody's: None, but for whom it was taken over from.
     """
     done = await call(connection, _REFRESH, [token], become=Become.ROOT)
     if done.status != 0 or done.stdout.strip() in (b"held", b""):

@@ -227,6 +227,39 @@ async def test_who_was_killed_learns_that_another_finished_meanwhile(
     assert site.effects() == [["a", "c", "b"], ["a", "c", "b"]]
 
 
+async def test_a_laptop_that_wakes_after_another_took_over_and_ended_begins_nothing_more(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other's lock is gone again, so that no lock tells of it."""
+    other, run = other_laptop(site, tmp_path / "other", THEIRS, monkeypatch)
+    try:
+        await when(site.begun)
+        other.send_signal(signal.SIGSTOP)
+        async with Pool(site.inventory) as pool:
+            with Lock("site", by="Ma Ma", take_over=True) as lock:
+                watch = Watch()
+                ours = asyncio.create_task(engine(OURS, pool=pool, lock=lock, watch=watch).run())
+                await when(lambda: len(told(watch, "runs what others began")) == 2)
+                for machine in site.machines:
+                    machine.exec(["touch", "/root/go"])
+                assert await ours is Outcome.DONE
+        assert site.locked() == [False, False]
+        other.send_signal(signal.SIGCONT)
+        output, _ = await asyncio.to_thread(other.communicate, timeout=60)
+        assert other.returncode == 7, output
+        assert "the site was taken over: Ma Ma" in output
+    finally:
+        other.kill()
+        other.communicate()
+    assert site.effects() == [["a", "c"], ["a", "c"]]
+    # Their next try is told too, before anything.
+    again = start_engine(run.folder, site.told(by="Ko Ko"), home=tmp_path / "other")
+    output, _ = await asyncio.to_thread(again.communicate, timeout=60)
+    assert again.returncode == 7, output
+    assert "Ma Ma" in output
+    assert site.effects() == [["a", "c"], ["a", "c"]]
+
+
 @pytest.mark.parametrize("harm", ["shortened", "another's"])
 async def test_a_journal_is_held_against_the_hash_that_the_machines_keep(
     site: Site, harm: str
