@@ -18,6 +18,7 @@ from shlex import quote
 from typing import Any, Final
 
 from foundation.hosts import ansible_process, ansible_ssh_args
+from foundation.hosts.ansible_cfg import notes_on_cfg
 from foundation.hosts.ansible_lines import SECRETS, Index, index_of, looks_like_ini, looks_like_yaml
 from foundation.hosts.ansible_process import Answer, Ask, Refused
 from foundation.hosts.ansible_sources import Source, Sources, gather
@@ -104,7 +105,7 @@ def read(path: Path, ask: Ask = ansible_process.ask) -> Read:
         answer = ansible_process.with_copy(files, sources.inventory, ask)
     except Refused as refused:
         raise _refused(str(refused), sources, path) from refused
-    return _machines(answer, index, path, sources.notes)
+    return _machines(answer, index, path, [*sources.notes, *notes_on_cfg(path)])
 
 
 def _saved_answer(sources: Sources) -> Answer | None:
