@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.paths import make_private, write_private
 from installer.journal_lines import BrokenJournal
 from installer.other_hands import Mark, mark_from_text, not_what_was_left
-from installer.runs import Run, runs_folder, runs_of
+from installer.runs import SITE_KEY, Run, runs_folder, runs_of
 
 if TYPE_CHECKING:
     from installer.running.state import RunState
@@ -26,7 +26,6 @@ ENDS: Final = "ends"
 """The folder of a site in which the ends of its journals are noted."""
 HERE: Final = "this machine"
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
-_SITE: Final = re.compile(r"(.*-[0-9a-f]{10})(?:-([a-z-]+))?")
 _LARGEST: Final = 1024 * 1024
 """Bytes; a site of five thousand machines takes a tenth of it."""
 
@@ -52,7 +51,7 @@ def note_end(run: Run, mark: Mark, kept: Iterable[str] = ()) -> None:
 
 def noted_of_site(run: Run) -> list[tuple[str, Noted]]:
     """What is noted of a run, then of the others that worked on the same site, the latest first."""
-    found = _SITE.fullmatch(run.site_key)
+    found = SITE_KEY.fullmatch(run.site_key)
     others = [other for other in runs_of(run.site_key) if other.id != run.id]
     if found is not None and found[2] and run.folder.parent.parent == runs_folder():
         others += runs_of(found[1])
@@ -108,12 +107,12 @@ _GONE: Final = (
 
 def changed_later(run: Run, since: float) -> list[str]:
     """Sentences on other runs of the same site that may have changed it after that moment."""
-    found = _SITE.fullmatch(run.site_key)
+    found = SITE_KEY.fullmatch(run.site_key)
     if found is None or run.folder.parent.parent != runs_folder():
         return []
     told = []
     for folder in sorted(runs_folder().glob(f"{found[1]}*")):
-        purpose = _SITE.fullmatch(folder.name)
+        purpose = SITE_KEY.fullmatch(folder.name)
         for other in runs_of(folder.name) if purpose is not None else ():
             if other.id == run.id:
                 continue

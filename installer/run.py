@@ -43,7 +43,6 @@ from installer.running.stages import CONTROL_HOST, How, Stages
 from installer.running.state import RunState, replay
 from installer.running.work import Failure
 from installer.runs import HostLogs, Run
-from installer.secrets_noted import told_of_other_secrets
 from installer.site_lock import laptop, this_holder
 
 log = logging.getLogger(__name__)
@@ -367,10 +366,8 @@ class Engine:
             if started is not None:
                 told = await asyncio.to_thread(told_of_change, self.plan, undo=undo)
             if self._order.secrets and not self._order.dry:
-                told += await asyncio.to_thread(
-                    told_of_other_secrets, self.run_folder, self._order.secrets
-                )
-                await asyncio.to_thread(remember, self.run_folder.folder, self._order.secrets)
+                folder = self.run_folder.folder
+                told += await asyncio.to_thread(remember, folder, self._order.secrets)
             for text in (*self._lock_notes(), *told):
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             # It asks sudo, which may take its time, and nothing waits for that on the screen.

@@ -47,6 +47,8 @@ UNBEGUN: Final = "not-begun"
 _FIRST_LINES: Final = 100
 """Lines of a journal among which it says that the run began: notes on locks come before."""
 _BEFORE_A_START: Final = (Kind.NOTE, Kind.CONTROL)
+SITE_KEY: Final = re.compile(r"(.*-[0-9a-f]{10})(?:-([a-z-]+))?")
+"""A site's key, and behind it the errand of runs that install nothing."""
 _FEWEST_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -283,6 +285,21 @@ def all_sites() -> tuple[str, ...]:
         return ()
     keys = [path.name for path in folder.iterdir() if path.is_dir() and runs_of(path.name)]
     return tuple(sorted(keys, key=lambda key: runs_of(key)[0].id, reverse=True))
+
+
+def installed_sites() -> tuple[str, ...]:
+    """The keys of all sites on which an installation was begun, the latest used first.
+
+    What verifies, stops or removes one has runs of its own, which are no installation to go on
+    with.
+    """
+    return tuple(key for key in all_sites() if not errand_of(key))
+
+
+def errand_of(key: str) -> str:
+    """What the runs under a key are for, where that is no installation: verify, stop, remove."""
+    found = SITE_KEY.fullmatch(key)
+    return (found[2] or "") if found is not None else ""
 
 
 def earlier_seconds(keys: Sequence[str] = (), *, at_most: int = 20) -> dict[tuple[str, str], float]:

@@ -249,11 +249,11 @@ def site_of(answers: Answers) -> Site:
 def _unfinished() -> Unfinished | None:
     from foundation.problems import Problem
     from installer.running.state import keys_of
-    from installer.runs import all_sites, latest_run
+    from installer.runs import installed_sites, latest_run
 
-    for key in all_sites():
+    for key in installed_sites():
         run = latest_run(key)
-        if run is None or key.endswith("-verify") or not run.site_file.is_file():
+        if run is None or not run.site_file.is_file():
             continue
         try:
             plan, state = run.plan(), run.state()

@@ -24,14 +24,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Attach to what still runs on the machines, repeat nothing, do what is left."""
     from installer.record_check import check_record
-    from installer.runs import all_sites, latest_run, site_key
+    from installer.runs import installed_sites, latest_run, site_key
     from installer.site import load_site
     from installer.solution import load_solution
 
     if options.site is not None:
         key = site_key(load_site(options.site))
     else:
-        sites = all_sites()
+        sites = installed_sites()
         if not sites:
             raise InputProblem(
                 "there is no run to go on with",

@@ -108,7 +108,6 @@ OWN = {
     "bundles/sources/wheels.py": 1,
     "installer/hand_over/gather.py": 1,
     "installer/site_lock.py": 1,
-    "installer/secrets_noted.py": 1,
     "installer/running/earlier_secrets.py": 1,
     "installer/steps/playbook.py": 1,
     "installer/support_bundle.py": 1,  # the end of our own log

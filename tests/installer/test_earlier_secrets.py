@@ -7,6 +7,7 @@ import json
 import stat
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from hypothesis import strategies as st
 from foundation import secrets
 from foundation.paths import data_folder
 from foundation.secrets import MASK, Secret, redact
-from installer.events import Outcome
+from installer.events import Kind, Outcome
 from installer.running.earlier_secrets import FILE, remember
 from tests.foundation.test_secrets import (
     encoded_in_the_ways_of_the_trade,
     written_in_ways_that_no_list_has,
 )
-from tests.installer.engine_site import engine, new_run, plan, step
+from tests.installer.engine_site import Watch, engine, new_run, plan, step
 
 
 @pytest.fixture(autouse=True)
@@ -153,3 +154,55 @@ async def test_a_resumed_run_masks_what_it_had_before(monkeypatch: pytest.Monkey
     forget(monkeypatch)
     await engine(made, run, secrets={"db": Secret("new-password-2")}).run()
     assert redact("db=old-password-1") == f"db={MASK}"
+
+
+# ---- whether a secret is another than before
+
+
+def test_only_another_value_of_the_same_name_is_told(tmp_path: Path) -> None:
+    first = {"token": Secret("s3cret-one"), "other": Secret("same")}
+    assert remember(tmp_path, first) == []
+    assert remember(tmp_path, first) == []
+    assert remember(tmp_path, {"token": Secret("s3cret-one")}) == []
+    [said] = remember(tmp_path, {**first, "token": Secret("s3cret-two")})
+    assert "The secret token is another" in said
+    # It is told once; from then on it is the one that the run works with.
+    assert remember(tmp_path, {**first, "token": Secret("s3cret-two")}) == []
+
+
+def test_the_folder_of_a_run_alone_tells_nothing_of_a_short_password(tmp_path: Path) -> None:
+    """Equal values of two names differ, and the key lies outside."""
+    remember(tmp_path, {"a": Secret("pw"), "b": Secret("pw")})
+    text = (tmp_path / FILE).read_text()
+    assert "pw" not in text
+    whole = json.loads(text)["whole"]
+    assert len(set(whole.values())) == 2
+    (tmp_path / FILE).write_text("[rubbish")
+    assert remember(tmp_path, {"a": Secret("pw")}) == []
+
+
+def test_the_hashes_of_a_run_of_an_earlier_version_count(tmp_path: Path) -> None:
+    """It kept them in a file of their own, beside marks without them."""
+    remember(tmp_path, {"token": Secret("s3cret-one")})
+    kept = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / "secrets.json").write_text(json.dumps(kept.pop("whole")))
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    assert remember(tmp_path, {"token": Secret("s3cret-one")}) == []
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    [said] = remember(tmp_path, {"token": Secret("s3cret-two")})
+    assert "The secret token is another" in said
+    for old in ("[", '{"token": 1}', "[" * 5000):
+        (tmp_path / "secrets.json").write_text(old)
+        (tmp_path / FILE).write_text(json.dumps(kept))
+        assert remember(tmp_path, {"token": Secret("s3cret-two")}) == []
+
+
+async def test_a_run_tells_it_in_its_record() -> None:
+    made = replace(plan(step("a", script="exit 0")), secrets=("token",))
+    run, watch = new_run(made), Watch()
+    for value in ("s3cret-one", "s3cret-two"):
+        given = {"token": Secret(value)}
+        await engine(made, run, secrets=given, watch=watch).run()
+    notes = [str(event.data["text"]) for event in watch.of(Kind.NOTE)]
+    assert sum("The secret token is another" in note for note in notes) == 1
+    assert "s3cret" not in run.journal.read_text()

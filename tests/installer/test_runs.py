@@ -21,7 +21,9 @@ from installer.runs import (
     all_sites,
     create_run,
     earlier_seconds,
+    errand_of,
     incomplete_run,
+    installed_sites,
     latest_run,
     log_line,
     open_run,
@@ -133,6 +135,16 @@ def test_the_latest_run_is_found_and_dry_runs_are_passed_over() -> None:
     assert all_sites() == ("site",)
     with pytest.raises(InputProblem):
         open_run(first.folder / "logs")
+
+
+def test_what_verifies_or_stops_is_no_installation_to_go_on_with() -> None:
+    """Whoever says `resume` means the installation, whatever was asked of it since."""
+    for key in ("pm4ml-production-0123456789", "pm4ml-production-0123456789-verify",
+                "pm4ml-production-0123456789-remove-with-data", "site"):  # fmt: skip
+        begin(create_run(key, PLAN))
+    assert set(installed_sites()) == {"pm4ml-production-0123456789", "site"}
+    assert errand_of("pm4ml-production-0123456789-remove-with-data") == "remove-with-data"
+    assert errand_of("pm4ml-production-0123456789") == errand_of("site") == ""
 
 
 def test_a_run_is_incomplete_until_every_step_is_finished_on_every_machine() -> None:
