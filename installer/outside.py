@@ -196,7 +196,9 @@ async def _measured(
     base: Path | None,
     count: Count,
 ) -> Egress:
-    from preflight.egress_ways import Way, endpoint_of, measure, way_of
+    from preflight.egress_ways import measure
+    from preflight.proxies import way_by, way_of
+    from preflight.trust_stores import stores_of
 
     ways = {
         entry.host.name: way_of(entry.facts.identity.proxies)
@@ -204,14 +206,20 @@ async def _measured(
         if entry.facts is not None
     }
     ways[HERE] = way_of(os.environ)
-    trust = None
+    # Its facts hide the login of its proxy; this machine's own environment has it.
+    ways.update({entry.host.name: ways[HERE] for entry in seen if entry.host.local})
+    trust, authorities = None, ""
     if site is not None and base is not None:
         from installer.way_out import trusting, way_out_of
 
         out = await asyncio.to_thread(way_out_of, site, base)
-        trust = await asyncio.to_thread(trusting, out)
+        trust, authorities = await asyncio.to_thread(trusting, out), out.authorities
         if out.proxy:
             # The plan gives it to the machines, which do not have it yet.
-            ways = dict.fromkeys(ways, Way(endpoint_of(out.proxy), no_proxy=out.no_proxy))
+            ways = dict.fromkeys(ways, way_by(out.proxy, out.no_proxy))
     hosts = [entry.host for entry in seen if entry.reachable]
-    return await measure(pool, hosts, places, roles=roles, ways=ways, trust=trust, count=count)
+    remote = [host for host in hosts if not host.local]
+    stores = await stores_of(pool, remote, authorities)
+    return await measure(
+        pool, hosts, places, roles=roles, ways=ways, trust=trust, stores=stores, count=count
+    )

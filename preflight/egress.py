@@ -7,7 +7,7 @@ through the proxy that is set. `judge_egress` is pure; `preflight.egress_ways` a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -77,6 +77,8 @@ class Met(StrEnum):
     NO_TLS = "no-tls"
     ISSUER = "issuer"
     """TLS stands, and its certificate is from somebody whom this machine does not trust."""
+    NO_AUTHORITIES = "no-authorities"
+    """It answers, and the machine has no authorities by which it could know that."""
     PROXY = "proxy"
     """The proxy did not let it through."""
     HTTP = "http"
@@ -119,16 +121,6 @@ def destinations(needs: SolutionNeeds) -> tuple[Destination, ...]:
     )
 
 
-def bypasses(host: str, no_proxy: Iterable[str]) -> bool:
-    """Whether a name is reached without the proxy, as curl and Go read no_proxy."""
-    name = host.lower().rstrip(".")
-    for entry in no_proxy:
-        one = entry.strip().lower().lstrip("*").lstrip(".")
-        if entry.strip() == "*" or (one and (name == one or name.endswith(f".{one}"))):
-            return True
-    return False
-
-
 def judge_egress(egress: Egress) -> tuple[Finding, ...]:
     """One finding for each kind of destination, however many machines and places it is about."""
     found: list[Finding] = []
@@ -166,7 +158,8 @@ def severity_of(attempt: Attempt) -> Severity:
         return PASS
     if attempt.met is Met.NOT_TOLD:
         return UNKNOWN
-    return WARN if attempt.machine == HERE or attempt.destination.soft else FAIL
+    soft = attempt.destination.soft or attempt.met is Met.NO_AUTHORITIES
+    return WARN if attempt.machine == HERE or soft else FAIL
 
 
 _ORDER: Final = (PASS, WARN, UNKNOWN, FAIL)
@@ -247,6 +240,7 @@ _WORDS: Final[Mapping[Met, str]] = {
     Met.UNREACHABLE: "there is no way to it",
     Met.NO_TLS: "TLS does not come about",
     Met.ISSUER: "its certificate is from somebody who is not trusted",
+    Met.NO_AUTHORITIES: "the machine has no authorities to believe",
     Met.PROXY: "the proxy does not let it through",
     Met.HTTP: "another than the place itself answers",
     Met.NOT_TOLD: "it cannot be told",
@@ -264,6 +258,8 @@ _REMEDIES: Final[Mapping[Met, str]] = {
     Met.ISSUER: "A proxy opens TLS and signs with an authority of its own, the one that is named:"
     " have these places excepted from that, or give its authority to the site (`authorities:` in"
     " the site file), from which every machine is given it.",
+    Met.NO_AUTHORITIES: "Give the machine the public authorities: `sudo apt-get update && sudo"
+    " apt-get install ca-certificates`.",
     Met.PROXY: "Have the proxy let these places through, and look at its login.",
     Met.HTTP: "Look at the page that answers: it is a portal's or a gateway's.",
 }

@@ -10,7 +10,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -19,8 +18,9 @@ from foundation.hosts.dialling import directly
 from foundation.hosts.forwarding import forwarded
 from foundation.hosts.model import Host
 from foundation.problems import Problem
-from preflight.egress import HERE, Attempt, Destination, Egress, Met, bypasses
+from preflight.egress import HERE, Attempt, Destination, Egress, Met
 from preflight.parse.text import plain
+from preflight.proxies import Proxy, Way
 
 DIAL_SECONDS: Final = 5.0
 ATTEMPT_SECONDS: Final = 15.0
@@ -32,41 +32,6 @@ IN_ALL: Final = 64
 _HEAD_LIMIT: Final = 65536
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How a machine gets out: by a proxy or directly."""
-
-    proxy: str = ""
-    """host:port; empty goes directly."""
-    login: str = ""
-    """The value of Proxy-Authorization; empty without one."""
-    no_proxy: tuple[str, ...] = ()
-
-    def by(self, destination: Destination) -> str:
-        """The proxy for a destination; empty where there is none to go through."""
-        return "" if bypasses(destination.host, self.no_proxy) else self.proxy
-
-
-def way_of(proxies: Mapping[str, str]) -> Way:
-    """The way out that a machine's own environment names, without the login in it."""
-    lower = {name.lower(): value for name, value in proxies.items()}
-    url = lower.get("https_proxy") or lower.get("http_proxy") or lower.get("all_proxy") or ""
-    return Way(endpoint_of(url), no_proxy=tuple(lower.get("no_proxy", "").split(",")))
-
-
-def endpoint_of(url: str) -> str:
-    """The host:port of a proxy's address; empty where it names none."""
-    if not url:
-        return ""
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        port = parts.port
-    except ValueError:
-        return ""
-    host = parts.hostname or ""
-    return f"{host}:{port or 3128}" if host else ""
 
 
 class Connector(Protocol):
@@ -84,6 +49,7 @@ async def measure(
     roles: Mapping[str, tuple[str, ...]] | None = None,
     ways: Mapping[str, Way] | None = None,
     trust: ssl.SSLContext | None = None,
+    stores: Mapping[str, ssl.SSLContext | None] | None = None,
     here: bool = True,
     whole: float = WHOLE_SECONDS,
     count: Callable[[int, int], None] = lambda _done, _all: None,
@@ -91,8 +57,9 @@ async def measure(
     """Try every destination from every machine, side by side; a machine's problem is its result.
 
     `ways` are by the machine's name, "here" among them; `trust` is whom to believe certificates,
-    this machine's authorities where it is left out. `roles` say which machine fetches what, and
-    `count` hears how far it is. After `whole` seconds it ends, whatever is still open.
+    this machine's authorities where it is left out, and `stores` whom each machine itself believes,
+    by its name, None where it has no authorities at all. `roles` say which machine fetches what,
+    and `count` hears how far it is. After `whole` seconds it ends, whatever is still open.
     """
     context = trust or ssl.create_default_context()
     at_once = asyncio.Semaphore(IN_ALL)
@@ -101,20 +68,22 @@ async def measure(
 
     async def attempt(host: Host | None, place: Destination) -> Attempt:
         name = host.name if host is not None else HERE
-        way = (ways or {}).get(name, Way())
-        proxy = way.by(place)
+        proxy = (ways or {}).get(name, Way()).by(place)
+        trusted = (stores or {}).get(name, context)
         async with bounds[name], at_once:
             try:
                 connection = None
                 if host is not None and not host.local:
                     connection = await pool.connect(host)
                 async with asyncio.timeout(ATTEMPT_SECONDS):
-                    met, detail = await _tried(connection, place, proxy, way.login, context)
+                    met, detail = await _tried(connection, place, proxy, trusted or context)
             except TimeoutError:
                 met, detail = Met.SILENT, f"no answer in {ATTEMPT_SECONDS:g} s"
             except Problem as problem:
                 met, detail = Met.NOT_TOLD, problem.cause
-        return Attempt(name, place, met, detail, proxy)
+        if trusted is None and place.tls and met is Met.ANSWERED:
+            met = Met.NO_AUTHORITIES
+        return Attempt(name, place, met, detail, proxy.at if proxy is not None else "")
 
     everyone: list[Host | None] = [*hosts]
     if here and not any(host.local for host in hosts):
@@ -172,26 +141,27 @@ async def _in_time(
 async def _tried(
     connection: Connection | None,
     place: Destination,
-    proxy: str,
-    login: str,
+    proxy: Proxy | None,
     context: ssl.SSLContext,
 ) -> tuple[Met, str]:
     host, port = place.host, place.port
-    if proxy:
-        host, _, text = proxy.rpartition(":")
-        port = int(text)
+    if proxy is not None:
+        if proxy.socks:
+            return Met.NOT_TOLD, f"its proxy {proxy.at} speaks {proxy.scheme}, which is not tried"
+        host, _, text = proxy.at.rpartition(":")
+        host, port = host.strip("[]"), int(text)
     dialled = await _dialled(connection, host, port)
     if dialled.state is not PortState.OPEN:
         met, detail = _met(dialled)
-        return met, f"the proxy {proxy}: {detail or met}" if proxy else detail
+        return met, f"the proxy {proxy.at}: {detail or met}" if proxy is not None else detail
     if dialled.via not in ("channel", "local"):
         # Without channels there is no TLS from here; that TCP opens is not yet an answer.
         return Met.NOT_TOLD, "TCP opens; its sshd forbids forwarding, so TLS was not tried"
     try:
-        return await _spoken(connection, (host, port), place, proxy, login, context)
+        return await _spoken(connection, (host, port), place, proxy, context)
     except ssl.SSLCertVerificationError as error:
         try:
-            return await _whose(connection, (host, port), place, proxy, login, error)
+            return await _whose(connection, (host, port), place, proxy, error)
         except (OSError, EOFError):
             return Met.NO_TLS, plain(error.verify_message)
     except ssl.SSLError as error:
@@ -241,30 +211,38 @@ async def _spoken(
     connection: Connection | None,
     at: tuple[str, int],
     place: Destination,
-    proxy: str,
-    login: str,
+    proxy: Proxy | None,
     context: ssl.SSLContext,
 ) -> tuple[Met, str]:
     """TLS and one question of HTTP over a connection that stands."""
     async with _streams(connection, at) as (reader, writer):
-        authorization = f"Proxy-Authorization: {login}\r\n" if login else ""
-        if proxy and place.tls:
-            status, said = await _through(reader, writer, place, authorization)
+        authorization = _authorization(proxy)
+        if proxy is not None:
+            try:
+                await _to_proxy(writer, proxy, context)
+            except ssl.SSLError as error:
+                return (
+                    Met.PROXY,
+                    f"TLS to the proxy itself does not come about: {_tls_words(error)}",
+                )
+        if proxy is not None and place.tls:
+            status, said, head = await _through(reader, writer, place, authorization)
             if status != 200:
-                return Met.PROXY, _proxy_words(status, said)
+                return _refused_by(proxy, status, said, head)
         if place.tls:
             await writer.start_tls(context, server_hostname=place.host)
         parts = urlsplit(place.url)
         path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        target = place.url if proxy and not place.tls else path
+        plainly = proxy is not None and not place.tls
+        target = place.url if plainly else path
         writer.write(
             f"HEAD {target} HTTP/1.1\r\nHost: {place.shown}\r\nUser-Agent: sitewright\r\n"
-            f"{authorization if proxy and not place.tls else ''}Connection: close\r\n\r\n".encode()
+            f"{authorization if plainly else ''}Connection: close\r\n\r\n".encode()
         )
         await writer.drain()
         status, said, head = await _answer(reader)
-        if status == 407:
-            return Met.PROXY, _proxy_words(status, said)
+        if status == 407 and proxy is not None:
+            return _refused_by(proxy, status, said, head)
         if status >= 500 or status < 100:
             return Met.HTTP, f"HTTP {status} {said}".strip()
         if not place.tls and status in (302, 303, 307) and _elsewhere(head, place):
@@ -281,12 +259,11 @@ async def _through(
     writer: asyncio.StreamWriter,
     place: Destination,
     authorization: str,
-) -> tuple[int, str]:
+) -> tuple[int, str, str]:
     at = f"{place.host}:{place.port}"
     writer.write(f"CONNECT {at} HTTP/1.1\r\nHost: {at}\r\n{authorization}\r\n".encode())
     await writer.drain()
-    status, said, _ = await _answer(reader)
-    return status, said
+    return await _answer(reader)
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, str, str]:
@@ -317,25 +294,54 @@ def _elsewhere(head: str, place: Destination) -> str:
     return ""
 
 
-def _proxy_words(status: int, said: str) -> str:
-    if status == 407:
-        return "it wants a login, or another one: HTTP 407"
-    return f"HTTP {status} {said}".strip()
+def _authorization(proxy: Proxy | None) -> str:
+    login = proxy.login if proxy is not None else ""
+    return f"Proxy-Authorization: {login}\r\n" if login else ""
+
+
+async def _to_proxy(writer: asyncio.StreamWriter, proxy: Proxy, context: ssl.SSLContext) -> None:
+    """TLS to the proxy itself, where that is how it is spoken to."""
+    if proxy.scheme == "https":
+        await writer.start_tls(context, server_hostname=proxy.at.rpartition(":")[0].strip("[]"))
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    said = getattr(error, "verify_message", "") or error.reason or str(error)
+    return plain(str(said).replace("_", " ").lower())
+
+
+def _refused_by(proxy: Proxy, status: int, said: str, head: str) -> tuple[Met, str]:
+    """What a proxy that does not let it through has said, with the logins that it takes."""
+    if status != 407:
+        return Met.PROXY, f"HTTP {status} {said}".strip()
+    if proxy.has_login:
+        return (
+            Met.NOT_TOLD,
+            "its proxy wants a login; the machine has one, which Sitewright does not read",
+        )
+    schemes = [
+        value.strip().split(" ", 1)[0]
+        for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])
+        if name.strip().lower() == "proxy-authenticate" and value.strip()
+    ]
+    takes = f" ({plain(', '.join(dict.fromkeys(schemes)), 60)})" if schemes else ""
+    other = ", or another one" if proxy.login else ""
+    return Met.PROXY, f"it wants a login{other}: HTTP 407{takes}"
 
 
 async def _whose(
     connection: Connection | None,
     at: tuple[str, int],
     place: Destination,
-    proxy: str,
-    login: str,
+    proxy: Proxy | None,
     error: ssl.SSLCertVerificationError,
 ) -> tuple[Met, str]:
     """Who issued a certificate that was not believed, asked once more and believing nobody."""
     async with _streams(connection, at) as (reader, writer):
-        if proxy:
-            authorization = f"Proxy-Authorization: {login}\r\n" if login else ""
-            await _through(reader, writer, place, authorization)
+        if proxy is not None:
+            context = ssl.create_default_context()
+            await _to_proxy(writer, proxy, context)
+            await _through(reader, writer, place, _authorization(proxy))
         # Only to read the certificate: nothing is sent over this connection.
         blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         blind.check_hostname = False

@@ -97,6 +97,21 @@ async def site(
         yield server.sockets[0].getsockname()[1]
 
 
+@asynccontextmanager
+async def silence() -> AsyncIterator[int]:
+    """A server that takes a connection and never says a word; its port."""
+    held: list[asyncio.StreamWriter] = []
+
+    async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        for writer in held:
+            writer.transport.abort()
+
+
 @dataclass
 class Proxy:
     """What the proxy does, and what it was asked."""
@@ -109,9 +124,11 @@ class Proxy:
     asked: list[str] = field(default_factory=list)
 
     @asynccontextmanager
-    async def running(self, address: str = "127.0.0.1") -> AsyncIterator[Proxy]:
-        """The proxy while it listens."""
-        server = await asyncio.start_server(self._serve, address, 0)
+    async def running(
+        self, address: str = "127.0.0.1", *, context: ssl.SSLContext | None = None
+    ) -> AsyncIterator[Proxy]:
+        """The proxy while it listens, over TLS of its own where a context is given."""
+        server = await asyncio.start_server(self._serve, address, 0, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield self

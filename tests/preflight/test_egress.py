@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from foundation.hosts.connection import Connection, Dialled, PortState
-from foundation.hosts.model import Host
+from foundation.hosts.model import LOCAL_ADDRESS, Host
 from installer.solution import load_solution, solution_ids
 from preflight.egress import (
     HERE,
@@ -17,13 +17,14 @@ from preflight.egress import (
     Destination,
     Egress,
     Met,
-    bypasses,
     destinations,
     judge_egress,
 )
-from preflight.egress_ways import Way, endpoint_of, measure, way_of
+from preflight.egress_ways import measure
 from preflight.findings import Severity
-from tests.preflight.egress_servers import Authority, Proxy, authority, site
+from preflight.proxies import Way, bypasses, proxy_of, way_by, way_of
+from preflight.trust_stores import context_of
+from tests.preflight.egress_servers import Authority, Proxy, authority, silence, site
 
 DIRECT = Way()
 
@@ -73,9 +74,9 @@ async def test_a_proxy_that_opens_tls_is_named_by_its_authority(
 ) -> None:
     corporate = authority(tmp_path, "ACME Inspection CA")
     async with site(own.server) as port, Proxy(opens=corporate.server).running() as proxy:
-        way = Way(f"127.0.0.1:{proxy.port}")
+        way = way_by(f"http://127.0.0.1:{proxy.port}")
         attempt = await tried(f"https://localhost:{port}/", trust=own.trusted(), way=way)
-        assert (attempt.met, attempt.proxy) == (Met.ISSUER, way.proxy)
+        assert (attempt.met, attempt.proxy) == (Met.ISSUER, f"127.0.0.1:{proxy.port}")
         assert "ACME Inspection CA" in attempt.detail
         # With its authority given to the site it is in order.
         again = await tried(f"https://localhost:{port}/", trust=corporate.trusted(), way=way)
@@ -85,7 +86,7 @@ async def test_a_proxy_that_opens_tls_is_named_by_its_authority(
 async def test_the_proxy_is_gone_through_and_no_proxy_is_heeded(own: Authority) -> None:
     async with site(own.server) as port, Proxy().running() as proxy:
         url = f"https://localhost:{port}/"
-        way = Way(f"127.0.0.1:{proxy.port}")
+        way = way_by(f"http://127.0.0.1:{proxy.port}")
         assert (await tried(url, trust=own.trusted(), way=way)).met is Met.ANSWERED
         assert proxy.asked == [f"CONNECT localhost:{port}"]
         past = Way(way.proxy, no_proxy=("localhost",))
@@ -98,7 +99,7 @@ async def test_the_proxy_is_gone_through_and_no_proxy_is_heeded(own: Authority) 
 )
 async def test_a_proxy_that_does_not_let_through_is_the_culprit(proxy: Proxy, words: str) -> None:
     async with proxy.running():
-        way = Way(f"127.0.0.1:{proxy.port}")
+        way = way_by(f"http://127.0.0.1:{proxy.port}")
         attempt = await tried("https://localhost:1/", way=way)
     assert attempt.met is Met.PROXY
     assert words in attempt.detail
@@ -178,9 +179,96 @@ def test_no_proxy_is_read_as_the_tools_read_it(
 
 def test_the_way_out_of_a_machine_is_read_from_its_environment() -> None:
     way = way_of({"HTTPS_PROXY": "http://u:p@proxy.example:8080/", "no_proxy": "a,.b"})
-    assert way == Way("proxy.example:8080", no_proxy=("a", ".b"))
-    assert endpoint_of("proxy.example") == "proxy.example:3128"
-    assert endpoint_of("http://[bad") == ""
+    secure, plainly = Destination("git", "https://x/"), Destination("packages", "http://x/")
+    by = way.by(secure)
+    assert by is not None
+    assert (by.at, by.login) == ("proxy.example:8080", "Basic dTpw")
+    assert "dTpw" not in repr(way)
+    assert way.by(plainly) is None, "https_proxy says nothing of http"
+    assert way.no_proxy == ("a", ".b")
+
+
+@pytest.mark.parametrize(
+    ("url", "at", "scheme", "has_login"),
+    [
+        ("proxy.example", "proxy.example:3128", "http", False),
+        ("http://***@proxy.example:8080", "proxy.example:8080", "http", True),
+        ("http://u:p@ss/w@proxy:81/", "proxy:81", "http", False),
+        ("socks5h://proxy.example", "proxy.example:1080", "socks5h", False),
+        ("https://proxy.example:8443", "proxy.example:8443", "https", False),
+        ("http://[fd00::1]:3128", "[fd00::1]:3128", "http", False),
+    ],
+)
+def test_a_proxy_s_address_in_every_form(url: str, at: str, scheme: str, has_login: bool) -> None:
+    proxy = proxy_of(url)
+    assert proxy is not None
+    assert (proxy.at, proxy.scheme, proxy.has_login) == (at, scheme, has_login)
+
+
+def test_what_is_no_address_of_a_proxy_names_none() -> None:
+    assert proxy_of("http://[bad") is None
+    assert proxy_of("") is None
+
+
+async def test_a_login_is_sent_and_never_shown(own: Authority) -> None:
+    async with site(own.server) as port, Proxy(login="u:p@ss").running() as proxy:
+        way = way_by(f"http://u:p%40ss@127.0.0.1:{proxy.port}")
+        attempt = await tried(f"https://localhost:{port}/", trust=own.trusted(), way=way)
+    assert attempt.met is Met.ANSWERED
+    assert "p@ss" not in repr(attempt)
+
+
+async def test_a_login_that_the_machine_keeps_to_itself_is_no_failure() -> None:
+    """Its facts hide it, so what the proxy says to somebody without one tells nothing."""
+    async with Proxy(login="u:p").running() as proxy:
+        way = way_by(f"http://***@127.0.0.1:{proxy.port}")
+        attempt = await tried("https://localhost:1/", way=way)
+    assert attempt.met is Met.NOT_TOLD
+    assert "the machine has one" in attempt.detail
+
+
+async def test_a_proxy_that_speaks_socks_is_told_and_not_spoken_to_in_http() -> None:
+    attempt = await tried("https://localhost:1/", way=way_by("socks5://127.0.0.1:1"))
+    assert attempt.met is Met.NOT_TOLD
+    assert "socks5" in attempt.detail
+
+
+async def test_a_proxy_is_spoken_to_over_tls_where_its_address_says_so(own: Authority) -> None:
+    """TLS within TLS; and a proxy's own certificate that nobody believes is the proxy's fault."""
+    async with site(own.server) as port, Proxy().running(context=own.server) as proxy:
+        way = way_by(f"https://localhost:{proxy.port}")
+        url = f"https://localhost:{port}/"
+        assert (await tried(url, trust=own.trusted(), way=way)).met is Met.ANSWERED
+        assert (await tried(url, way=way)).met is Met.PROXY
+
+
+async def test_each_machine_is_judged_by_its_own_authorities(own: Authority) -> None:
+    """One that has the corporate authority, one that has not, one that has none at all."""
+    hosts = [Host(name, LOCAL_ADDRESS) for name in ("has", "lacks", "bare")]
+    stores = {
+        "has": context_of(own.pem.read_bytes(), ""),
+        "lacks": ssl.create_default_context(),
+        "bare": None,
+    }
+    async with site(own.server) as port:
+        place = Destination("registry", f"https://localhost:{port}/")
+        egress = await measure(Nobody(), hosts, [place], trust=own.trusted(), stores=stores)
+    met = {attempt.machine: attempt.met for attempt in egress.attempts}
+    assert met == {"has": Met.ANSWERED, "lacks": Met.ISSUER, "bare": Met.NO_AUTHORITIES}
+    # What the site gives to its machines counts for each of them.
+    assert context_of(b"", own.pem.read_text()).get_ca_certs()
+    with pytest.raises(ValueError, match="no certificate"):
+        context_of(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "")
+
+
+async def test_it_ends_in_time_and_tells_what_was_not_asked(own: Authority) -> None:
+    """A server that never speaks: the whole ends, and nothing passes for it."""
+    async with silence() as port:
+        place = Destination("registry", f"https://localhost:{port}/")
+        egress = await measure(Nobody(), [], [place], whole=0.05)
+    (attempt,) = egress.attempts
+    assert attempt.met is Met.NOT_TOLD
+    assert "was not asked to its end" in attempt.detail
 
 
 @pytest.mark.parametrize("name", solution_ids())

@@ -9,8 +9,9 @@ import pytest
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from preflight.egress import Destination, Met, judge_egress
-from preflight.egress_ways import Way, measure
+from preflight.egress_ways import measure
 from preflight.findings import Severity
+from preflight.proxies import way_by
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.preflight.egress_servers import Proxy, authority, site
@@ -44,7 +45,7 @@ async def test_the_way_of_each_machine_is_its_own(
     ):
         places = [Destination("registry", f"https://{NAME}:{port}/v2/")]
         inside = [Destination("git", f"https://localhost:{port}/")]
-        ways = {shut.name: Way(f"{gateway}:{proxy.port}")}
+        ways = {shut.name: way_by(f"http://{gateway}:{proxy.port}")}
         trust = own.trusted()
         direct = await measure(pool, hosts, places, trust=trust, here=False)
         by_proxy = await measure(pool, [hosts[2]], inside, ways=ways, trust=trust, here=False)
