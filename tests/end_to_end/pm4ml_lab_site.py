@@ -123,7 +123,7 @@ def build(
     *machines, helper = lab.machines(names=[*table, "helper"], stand_in=UBUNTU_24_04)
     by_name = dict(zip(table, machines, strict=True))
     quarters = list(lab.subnet.subnets(2))
-    helper.script(_TIME_AND_GIT, timeout=200)
+    helper.script(_TIME_AND_GIT, timeout=600)
     for name, text in REPOSITORY.items():
         rendered = text.format(environment=environment, domain=DOMAIN)
         helper.write_file(f"/srv/checkout/apps/{name}", rendered)

@@ -275,7 +275,7 @@ git -C /srv/git/release.git update-server-info
 busybox httpd -p 127.0.0.1:8418 -h /srv/git
 git rev-parse HEAD >&3
 """,
-        timeout=120,
+        timeout=600,
     ).strip()
     # Nothing it pulls can come from anywhere else.
     machine.no_route()

@@ -301,7 +301,7 @@ def ensure(recipe: Recipe) -> str:
             if not tarball.exists():
                 _build(recipe, tarball)
             # An import is whole or absent: podman names the image last.
-            run(["podman", "import", "-q", str(tarball), recipe.image], timeout=300)
+            run(["podman", "import", "-q", str(tarball), recipe.image], timeout=1200)
     return recipe.image
 
 
@@ -337,7 +337,7 @@ def _build(recipe: Recipe, tarball: Path) -> None:
             ],
             timeout=1200,
         )
-        run([*alone, "chroot", str(root), "sh", "-s"], stdin=recipe.setup, timeout=120)
+        run([*alone, "chroot", str(root), "sh", "-s"], stdin=recipe.setup, timeout=600)
         for path in recipe.remove:
             (root / path.lstrip("/")).unlink(missing_ok=True)
         run(
@@ -345,7 +345,7 @@ def _build(recipe: Recipe, tarball: Path) -> None:
                 *("tar", "--numeric-owner", "--xattrs", "--xattrs-include=*"),
                 *("-C", str(root), "-cf", str(partial), "."),
             ],
-            timeout=300,
+            timeout=1200,
         )
         partial.replace(tarball)
     except LabError as error:

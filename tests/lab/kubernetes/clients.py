@@ -38,7 +38,7 @@ class Api:
             capture_output=True,
             text=True,
             check=False,
-            timeout=150,
+            timeout=400,
         )
         if check and done.returncode != 0:
             raise LabError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")

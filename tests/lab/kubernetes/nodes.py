@@ -129,7 +129,7 @@ def cluster(lab: Lab, *names: str) -> Iterator[Cluster]:
         running.wait_until_ready()
         wait_until(lambda: _joined(running, len(machines)), "the nodes", seconds=300)
         wanted = [f"node/{machine.name}" for machine in machines]
-        running.kubectl("wait", "--for=condition=Ready", "--timeout=120s", *wanted)
+        running.kubectl("wait", "--for=condition=Ready", "--timeout=300s", *wanted)
         yield running
     finally:
         for machine in machines:
@@ -291,5 +291,5 @@ def _import(machine: Machine, archive: bytes) -> None:
         input=archive,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )

@@ -73,7 +73,7 @@ class Plane(Api):
             node = {**_NODE, "metadata": {**_NODE["metadata"], "name": name}}
             self.kubectl("apply", "-f", "-", stdin=json.dumps(node))
         wanted = [f"node/{name}" for name in names]
-        self.kubectl("wait", "--for=condition=Ready", "--timeout=60s", *wanted)
+        self.kubectl("wait", "--for=condition=Ready", "--timeout=300s", *wanted)
 
 
 @contextmanager
