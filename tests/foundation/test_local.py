@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from foundation.hosts.local import LocalConnection
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import ConnectionProblem, ConnectTimeout, InputProblem
+from tests.foundation.processes import wait_until_gone
 from tests.foundation.sshd import free_port
 
 
@@ -23,14 +23,6 @@ from tests.foundation.sshd import free_port
 def here() -> LocalConnection:
     """This machine."""
     return LocalConnection(Host("here", "local"))
-
-
-def wait_until_gone(pid: int) -> None:
-    """Wait for a process to end, ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 async def test_the_pool_gives_this_machine_without_ssh() -> None:

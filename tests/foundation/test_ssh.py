@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import os
 import socket
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from foundation.problems import (
     InputProblem,
     Problem,
 )
+from tests.foundation.processes import wait_until_gone
 from tests.foundation.sshd import Sshd, StartSshd, free_port
 
 ENDLESS = ["sh", "-c", 'echo $$ >"$0"; while echo on; do sleep 0.02; done']
@@ -30,14 +30,6 @@ ENDLESS = ["sh", "-c", 'echo $$ >"$0"; while echo on; do sleep 0.02; done']
 sshd passes signals on only where the login is not root's (session_signal_req in session.c), and
 these tests may run as root; with the signal itself, see the tests on lab machines.
 """
-
-
-def wait_until_gone(pid: int) -> None:
-    """Wait for a process to end, ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def leftovers(folder: Path) -> list[Path]:
