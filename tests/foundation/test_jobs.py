@@ -114,7 +114,7 @@ async def test_a_program_that_there_is_not(connection: Connection, become: Becom
 
 
 async def test_the_machine_ends_what_takes_too_long(connection: Connection, become: Become) -> None:
-    spec = JobSpec(new_id(), ("sh", "-c", "echo begun; sleep 1000"), timeout=1.0)
+    spec = JobSpec(new_id(), ("sh", "-c", "echo begun; sleep 1000"), timeout=4.0)
     lines, status = await run_through(connection, spec, become)
     assert texts(lines) == ["begun"]
     assert status.state is JobState.TIMED_OUT
