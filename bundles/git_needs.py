@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bundles.untold import some_names
+
 POINTER_LIMIT: Final = 1024
 """Bytes: a pointer of Git LFS is smaller, by its specification."""
 _POINTER: Final = re.compile(
@@ -19,7 +21,6 @@ _POINTER: Final = re.compile(
 )
 _POINTED_SIZE: Final = re.compile(rb"^size ([0-9]{1,18})$", re.M)
 _FILTER: Final = re.compile(r"(?:^|\s)filter=([^\s]+)")
-_MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,3 @@ def _links(tree: Sequence[Entry], contents: Mapping[str, bytes]) -> list[str]:
             f"links lead out of the repository, to what is not brought: {some_names(outside)}"
         )
     return found
-
-
-def some_names(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    shown = ", ".join(names[:_MOST_NAMED])
-    more = len(names) - _MOST_NAMED
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -51,6 +51,9 @@ LAYERS: Final = {
 EMPTY: Final = b"{}"
 """The content of an empty configuration, as OCI 1.1 prescribes it."""
 
+FOREIGN: Final = ("nondistributable", "foreign")
+"""Words in the types of layers that registries need not have."""
+
 _IMAGE_LAYERS: Final = frozenset(
     {
         f"{base}{suffix}"

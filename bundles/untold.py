@@ -19,6 +19,7 @@ not know it. `note`: good to know."""
 
 _LONGEST: Final = 600
 _MOST_NAMED: Final = 8
+_SOME: Final = 5
 _HEADS: Final = {
     "untold": "cannot be told, so it may be missing",
     "perhaps": "perhaps needed, perhaps not",
@@ -64,6 +65,13 @@ def _shown(text: str) -> str:
 def serious(entries: Iterable[Untold]) -> tuple[Untold, ...]:
     """Those on which a strict run fails."""
     return tuple(entry for entry in entries if entry.kind == "untold")
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are, for a sentence of the list."""
+    shown = ", ".join(names[:_SOME])
+    more = len(names) - _SOME
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def untold_lines(entries: Sequence[Untold]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from bundles.layout import Item
 from bundles.problems import SourceProblem
 from bundles.recipe import AptSource, DebsWanted
 from bundles.sources.deb_licence import licence_of_deb
+from bundles.sources.deb_needs import fetches_of_deb, names_of, unmet
 from bundles.sources.keyrings import keyring_folder, place_keyring
 from bundles.sources.surroundings import own_environment
 from bundles.sources.way_out import apt_way_out
@@ -31,6 +32,7 @@ from bundles.sources.workshop import (
     pin,
     run_and_hear,
 )
+from bundles.untold import some_names
 from bundles.web_answers import shown
 
 _ATTEMPTS: Final = 3
@@ -39,6 +41,7 @@ _OWN_SETTINGS: Final = 'Dir::Etc::main "/dev/null";\nDir::Etc::parts "/dev/null"
 _SHIPPED: Final = Path(__file__).parent.parent / "keyrings"
 _SYSTEM: Final = Path("/usr/share/keyrings")
 _URI: Final = re.compile(r"'([^'\s]+)' (\S+) ([0-9]+) (\S*)")
+_FIELD: Final = re.compile(r"^([A-Za-z][A-Za-z-]*): (.*)$", re.M)
 _CONTROL: Final = re.compile(r"^(Package|Version|Architecture|SHA256|Filename|Size): (.+)$", re.M)
 
 
@@ -76,7 +79,18 @@ async def gather_debs(shop: Workshop, wanted: DebsWanted, locked: Locked) -> lis
     async def one(deb: _Deb) -> Item:
         blob = await shop.fetch_file([deb.url], deb.sha256, deb.size)
         async with shop.programs:
-            licence = await asyncio.to_thread(licence_of_deb, shop.store.path(blob.digest))
+            path = shop.store.path(blob.digest)
+            licence = await asyncio.to_thread(licence_of_deb, path)
+            fetches = None if pinned else await asyncio.to_thread(fetches_of_deb, path)
+        if fetches:
+            # A package that stands for a snap is nothing but its call of `snap install`.
+            script, program = fetches
+            shop.tell(
+                f"the package {deb.name} of {wanted.release}",
+                f"its {script} runs {program} when it is installed, which a machine without a way "
+                "out cannot",
+                "untold" if program == "snap install" else "perhaps",
+            )
         return shop.artifact(
             "deb",
             [(deb.file, blob)],
@@ -121,6 +135,7 @@ async def _solve(shop: Workshop, wanted: DebsWanted) -> list[_Deb]:
         if not found:
             raise SourceProblem("apt finds nothing to fetch", where=what)
         shown = await apt.ask("apt-cache", "show", "--", *(f"{n}={v}" for n, v in names))
+    _tell_what_is_left(shop, wanted, _records(shown))
     hashes = _hashes(shown)
     debs = []
     for url, file, size, name, version, architecture in found:
@@ -129,6 +144,37 @@ async def _solve(shop: Workshop, wanted: DebsWanted) -> list[_Deb]:
             raise SourceProblem(f"the source states no SHA-256 of {name} {version}", where=what)
         debs.append(_Deb(name, version, architecture, url, file, size, sha256))
     return debs
+
+
+def _tell_what_is_left(
+    shop: Workshop, wanted: DebsWanted, records: Sequence[Mapping[str, str]]
+) -> None:
+    """Say what packages name that is not brought with them."""
+    there = names_of(records)
+    asked = {re.split("[:=]", package)[0] for package in wanted.packages}
+    for record in records:
+        name = record.get("Package", "")
+        of = f"the package {name} of {wanted.release}"
+        needed = (
+            ()
+            if wanted.depends
+            else (*unmet(record, "Pre-Depends", there), *unmet(record, "Depends", there))
+        )
+        if needed:
+            shop.tell(
+                of,
+                f"it depends on {some_names(needed)}, left out as the recipe says "
+                "(depends: false); the machine must have it",
+                "perhaps",
+            )
+        wished = unmet(record, "Recommends", there) if name in asked else ()
+        if wished:
+            shop.tell(
+                of,
+                f"it recommends {some_names(wished)}, which is not brought; name it under "
+                "`packages` where the site uses it",
+                "note",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +272,11 @@ def silent_source(words: Sequence[str], what: str) -> SilentSource | None:
     if any(mark in line for line in words for mark in _OLD_INDEXES):
         return SilentSource(f"apt-get failed: {'; '.join(words)[:600]}", where=what)
     return None
+
+
+def _records(shown: str) -> list[dict[str, str]]:
+    """What apt-cache shows, a mapping for each package."""
+    return [dict(_FIELD.findall(record)) for record in shown.split("\n\n") if record.strip()]
 
 
 def _hashes(shown: str) -> dict[tuple[str, str, str], str]:

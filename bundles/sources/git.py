@@ -16,7 +16,6 @@ from bundles.git_needs import (
     filters_of,
     large_files_of,
     needs_of,
-    some_names,
     submodules_of,
 )
 from bundles.gitops import MANIFESTS, ChartNamed
@@ -28,6 +27,7 @@ from bundles.sources.git_rendering import Rendered, render_repository
 from bundles.sources.git_repository import Repository, long_names, open_repository
 from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.workshop import Locked, Workshop, address, only
+from bundles.untold import some_names
 
 _COMMIT_LENGTH: Final = 40
 """Signs of a commit's name by SHA-1."""

@@ -48,8 +48,13 @@ class Offers:
     """Everything that an index leads to."""
 
     images: list[Offer] = field(default_factory=list)
-    others: dict[str, None] = field(default_factory=dict)
-    """What is in it besides, in words."""
+    others: dict[str, bool] = field(default_factory=dict)
+    """What is in it besides, in words, and whether it is no image at all."""
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What says something of the images, or is something else: attestations, signatures."""
+        return tuple(words for words, is_none in self.others.items() if is_none)
 
     def best(self, wanted: str) -> tuple[Offer | None, list[Offer]]:
         """The image to take for a platform, and all that would run there; of equals the first."""
@@ -116,7 +121,7 @@ class Look:
                 inner = await self._get(child)
                 await self._index(inner, (*path, inner), platform)
             else:
-                self._other(_in_words(platform))
+                self._offers.others.setdefault(_in_words(platform), False)
         elif child.media_type not in media.MANIFESTS:
             self._other(f"a part of the type {child.media_type}")
         elif child.artifact_type is not None and child.artifact_type not in _IMAGE_TYPES:
@@ -152,7 +157,7 @@ class Look:
         return found
 
     def _other(self, words: str) -> None:
-        self._offers.others.setdefault(words[:160])
+        self._offers.others.setdefault(words[:160], True)
 
 
 _IMAGE_TYPES: Final = media.config_types(media.IMAGE)

@@ -18,6 +18,7 @@ from bundles.sources.image_index import Look, Offer, Offers, fetch_all, platform
 from bundles.sources.workshop import Locked, Workshop, only
 from bundles.store import Blob
 from bundles.strict_json import parse_json
+from bundles.untold import some_names
 
 
 async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> list[Item]:
@@ -48,6 +49,13 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
 
     offers = await Look(reference, fetch, config_of, wanted.platforms).offers(found)
     chosen = _choose(shop, offers, wanted.platforms, reference)
+    if offers.beside and not locked:
+        shop.tell(
+            f"the image {reference}",
+            f"its index also leads to {some_names(offers.beside)} (provenance, a list of contents, "
+            "a signature), which is not brought",
+            "note",
+        )
     manifests = await fetch_all(fetch, chosen, str(reference))
     items = await asyncio.gather(
         *(
@@ -170,7 +178,18 @@ async def _blob(shop: Workshop, reference: Reference, blob: Descriptor) -> None:
             reference, blob.digest, blob.size, shop.store, news=shop.tracker
         )
 
-    await shop.once(blob.digest, blob.size, fetch)
+    try:
+        await shop.once(blob.digest, blob.size, fetch)
+    except SourceProblem as problem:
+        if not any(word in blob.media_type for word in media.FOREIGN):
+            raise
+        raise SourceProblem(
+            f"a layer of it may be given out by its maker alone ({blob.media_type}), and the "
+            f"registry has it not: {problem.cause}",
+            where=str(reference),
+            remedy="Push the image with that layer to a registry of yours (docker's setting "
+            "allow-nondistributable-artifacts) and name it there, or take an image without it.",
+        ) from problem
 
 
 def _distinct(blobs: Sequence[Descriptor]) -> list[Descriptor]:

@@ -80,10 +80,16 @@ class Release(_Outside):
     @property
     def stands_on(self) -> tuple[str, ...]:
         """The snaps that it cannot run without: its base and the providers of shared content."""
-        found = dict.fromkeys(_providers(self.snap_yaml))
+        found = dict.fromkeys(_plugs(self.snap_yaml).providers)
         if self.type == "app":
             found[self.base or "core"] = None
-        return tuple(name for name in found if name not in ("none", "bare", self.name))
+        # `none` is no snap; `bare` is one, which snapd asks for as for any other base.
+        return tuple(name for name in found if name not in ("none", self.name))
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """A sentence for each thing that it may stand on and that nobody can say."""
+        return _plugs(self.snap_yaml).unresolved
 
 
 class _Offer(_Outside):
@@ -260,16 +266,37 @@ def _is_word(text: str) -> bool:
     return 0 < len(text) <= 128 and text.replace("-", "").replace("_", "").isalnum()
 
 
-def _providers(snap_yaml: str) -> list[str]:
-    """The snaps that provide content by default (snapd: NeededDefaultProviders)."""
+@dataclass(frozen=True, slots=True)
+class _Plugs:
+    """What a snap.yaml says of content that other snaps provide."""
+
+    providers: tuple[str, ...] = ()
+    """By default (snapd: NeededDefaultProviders)."""
+    unresolved: tuple[str, ...] = ()
+
+
+def _plugs(snap_yaml: str) -> _Plugs:
     if len(snap_yaml) > 1 << 20:
-        return []
-    plugs = read_documents(snap_yaml).mapping.get("plugs")
-    found = []
-    for plug in plugs.values() if isinstance(plugs, dict) else ():
-        provider = plug.get("default-provider") if isinstance(plug, dict) else None
-        if isinstance(provider, str) and plug.get("interface") == "content":
-            name = provider.partition(":")[0]
-            if _is_word(name):
-                found.append(name)
-    return found
+        return _Plugs(unresolved=("its snap.yaml is too long to be read",))
+    read = read_documents(snap_yaml)
+    if snap_yaml.strip() and not read.mapping:
+        unread = "its snap.yaml cannot be read, so who provides its content cannot be told"
+        return _Plugs(unresolved=(unread,))
+    plugs = read.mapping.get("plugs")
+    found, unresolved = [], []
+    for name, plug in plugs.items() if isinstance(plugs, dict) else ():
+        given = plug if isinstance(plug, dict) else {"interface": plug or name}
+        if given.get("interface", name) != "content":
+            continue
+        provider = given.get("default-provider")
+        snap = provider.partition(":")[0] if isinstance(provider, str) else ""
+        if _is_word(snap):
+            found.append(snap)
+        elif provider:
+            unresolved.append(f"its plug {name} names the provider {provider}, which is no snap")
+        else:
+            unresolved.append(
+                f"its plug {name} takes content of another snap and names none by default; if the "
+                "site connects one, give that snap a line of its own under `snaps`"
+            )
+    return _Plugs(tuple(found), tuple(unresolved))

@@ -92,6 +92,16 @@ async def _solve(shop: Workshop, store: SnapStore, wanted: SnapWanted) -> list[_
             size=release.download.size,
             sha3_384=release.download.sha3_384,
         )
+        for sentence in release.unresolved:
+            shop.tell(f"the snap {name}", sentence, "perhaps")
+        left = [one for one in release.stands_on if one not in wanted.beside]
+        if left and not wanted.needs:
+            shop.tell(
+                f"the snap {name}",
+                f"it stands on {', '.join(left)}, left out as the recipe says (needs: false); the "
+                "machine must have it",
+                "perhaps",
+            )
         # From the core20 base on snapd is a snap of its own, which snapd asks for.
         more = (*release.stands_on, "snapd") if wanted.needs else ()
         queue += [(one, "latest/stable", None) for one in more if one not in wanted.beside]

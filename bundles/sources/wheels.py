@@ -24,10 +24,21 @@ from bundles.lock import LockedItem
 from bundles.problems import SourceProblem
 from bundles.recipe import WheelsWanted
 from bundles.sources.way_out import pip_environment, pip_way_out
+from bundles.sources.wheel_needs import (
+    Solved,
+    environments_of,
+    holds,
+    lacking,
+    parsed,
+    without_marker,
+)
 from bundles.sources.workshop import Locked, Workshop, address, pin, run_and_hear
 from bundles.strict_json import digest_of, parse_model
+from bundles.untold import Kind
 from foundation.isolation import ISOLATED
 
+_NO_SUCH_EXTRA: Final = "does not provide the extra"
+"""pip's words where a package has nothing of the name in brackets; it then installs less."""
 _METADATA: Final = re.compile(r"[^/]+\.dist-info/METADATA")
 
 
@@ -47,6 +58,7 @@ class _Download(_Outside):
 class _Metadata(_Outside):
     name: Printable
     version: Printable
+    requires_dist: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
 
 
 class _Install(_Outside):
@@ -66,25 +78,50 @@ class Wheel:
     version: str
     url: str
     sha256: str
+    requires: tuple[str, ...] = ()
+    """As its metadata states it; empty where a lock names the wheel."""
 
 
 async def gather_wheels(shop: Workshop, wanted: WheelsWanted, locked: Locked) -> list[Item]:
     """Bring the wheels of one Python; raises SourceProblem, WrongContent."""
     pinned = [item for item in locked if item.kind == "wheel" and item.content]
+    found = locked_wheels(pinned) if pinned else await _solve(shop, wanted)
+    return await bring_wheels(shop, wanted.python, found)
+
+
+async def _solve(shop: Workshop, wanted: WheelsWanted) -> list[Wheel]:
+    """Everything that the requirements lead to on the target, whatever pip itself runs on."""
+    what = f"wheels for Python {wanted.python}"
     # pip compares what a package asks of Python with the Python that it runs on, even when it is
     # told of another; so for another it must not, and the wheels themselves are asked below.
     here = "{}.{}".format(*sys.version_info[:2]) == wanted.python
-    found = (
-        locked_wheels(pinned)
-        if pinned
-        else await solve_wheels(
-            shop,
-            wanted,
-            [*([] if here else ["--ignore-requires-python"]), "--", *wanted.requirements],
-            what=f"wheels for Python {wanted.python}",
-        )
-    )
-    return await bring_wheels(shop, wanted.python, found)
+    options = () if here else ("--ignore-requires-python",)
+    targets = environments_of(wanted.python, wanted.platforms)
+    asked = []
+    lines = []
+    for text in wanted.requirements:
+        one = parsed(text)
+        if one is None:
+            lines.append(text)
+        elif holds(one, targets):
+            asked.append(one)
+            lines.append(without_marker(one))
+        else:
+            shop.tell(what, f"{text} does not count there, by its own marker", "note")
+    if not lines:
+        raise SourceProblem("none of its requirements counts there, by their markers", where=what)
+    added: dict[str, str] = {}
+    while True:
+        found = await solve_wheels(shop, wanted, [*options, "--", *lines, *added], what=what)
+        solved = [Solved(one.name, one.version, one.requires) for one in found]
+        more = lacking(solved, asked, targets)
+        new = {text: by for text, by in more.items() if text not in added and parsed(text)}
+        for text, by in more.items():
+            if text not in new:
+                shop.tell(what, f"{by} requires {text}, and nobody can say what meets that")
+        if not new:
+            return found
+        added |= new
 
 
 def locked_wheels(pinned: Iterable[LockedItem]) -> list[Wheel]:
@@ -149,7 +186,8 @@ async def solve_wheels(
             cwd=shop.store.work,
         )
     for line in ran.complaints:
-        shop.tell(what, f"pip says: {line}", "note")
+        kind: Kind = "untold" if _NO_SUCH_EXTRA in line else "note"
+        shop.tell(what, f"pip says: {line}", kind)
     solved = parse_model(
         _Report, report.read_bytes(), where=what, limit=PIP_REPORT_BYTES, problem=SourceProblem
     )
@@ -162,7 +200,7 @@ async def solve_wheels(
             raise SourceProblem(
                 f"{metadata.name} cannot be had as a wheel with a SHA-256 hash", where=what
             )
-        found.append(Wheel(metadata.name, metadata.version, url, sha256))
+        found.append(Wheel(metadata.name, metadata.version, url, sha256, metadata.requires_dist))
     return found
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from bundles.create import Created
-from bundles.git_needs import Entry, filters_of, is_pointer, large_files_of, some_names
+from bundles.git_needs import Entry, filters_of, is_pointer, large_files_of
 from bundles.problems import SourceProblem
 from bundles.recipe import GitWanted, Recipe
 from bundles.sources.git_repository import open_repository
 from bundles.sources.surroundings import own_environment
 from bundles.strict_json import canonical_json, digest_of
+from bundles.untold import some_names
 from bundles.verify import verify_bundle
 from tests.bundles.creating import again, create
 

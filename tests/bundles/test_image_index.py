@@ -69,6 +69,9 @@ def test_an_index_of_indexes_is_followed_and_every_index_on_the_way_is_brought(
     structure = verify_bundle(tmp_path / "bundle").structure
     assert len(structure.index.of_kind("image-index")) == 2
     assert registry.tags["it"] in structure.blobs
+    (entry,) = made.lock.all_untold
+    assert entry.kind == "note"
+    assert entry.what.startswith("its index also leads to an attestation (provenance")
 
 
 def test_both_platforms_of_an_index_of_indexes_reach_a_registry_of_the_site(
@@ -246,3 +249,17 @@ def test_what_a_registry_gives_wrongly_is_never_told_as_a_bundle_that_is_wrong(
     )
     with pytest.raises(SourceProblem, match="JSON"):
         bring(registry, tmp_path / "bundle")
+
+
+def test_a_layer_that_only_its_maker_gives_out_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    registry = OddRegistry()
+    foreign = {
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "digest": f"sha256:{'a' * 64}", "size": 9, "urls": ["https://example.org/layer"],
+    }  # fmt: skip
+    value = json.loads(registry.manifests[registry.image("w")["digest"]][0])
+    value["layers"].append(foreign)
+    registry.tag("it", registry.manifest(value, media.OCI_MANIFEST))
+    with pytest.raises(SourceProblem, match="given out by its maker alone") as caught:
+        bring(registry, tmp_path / "bundle")
+    assert "allow-nondistributable-artifacts" in caught.value.remedy

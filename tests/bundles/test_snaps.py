@@ -138,6 +138,35 @@ def test_providers_of_content_are_brought_too(store: SnapStoreStandIn, tmp_path:
     assert "themes" in snaps_of(tmp_path / "b")
 
 
+def test_what_a_snap_stands_on_and_nobody_brings_is_told(
+    store: SnapStoreStandIn, tmp_path: Path
+) -> None:
+    plugs = "{themes: {interface: content}, content: {target: $SNAP/x, default-provider: '../x'}}"
+    store.snaps["microk8s"].snap_yaml = f"name: microk8s\nplugs: {plugs}\n"
+    made = create(tmp_path / "b", store, {**MICROK8S, "needs": False})
+    assert set(snaps_of(tmp_path / "b")) == {"microk8s"}
+    told = [(one.kind, one.of, one.what) for one in made.lock.all_untold]
+    assert {kind for kind, _, _ in told} == {"perhaps"}
+    assert {of for _, of, _ in told} == {"the snap microk8s"}
+    words = " | ".join(what for _, _, what in told)
+    assert "it stands on core20, left out as the recipe says (needs: false)" in words
+    assert "its plug themes takes content of another snap and names none by default" in words
+    assert "its plug content names the provider ../x, which is no snap" in words
+    store.snaps["microk8s"].snap_yaml = "no: [snap"
+    made = create(tmp_path / "unread", store, MICROK8S)
+    assert any("its snap.yaml cannot be read" in one.what for one in made.lock.all_untold)
+
+
+def test_the_base_that_is_called_bare_is_a_snap_as_any_other(
+    store: SnapStoreStandIn, tmp_path: Path
+) -> None:
+    """snapd asks for it before it installs themes, and refuses them without it."""
+    store.add_snap(Snap("bare", b"nearly nothing", type="base"))
+    store.snaps["microk8s"].base = "bare"
+    create(tmp_path / "b", store, MICROK8S)
+    assert set(snaps_of(tmp_path / "b")) == {"microk8s", "bare", "snapd"}
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ License: GPL-2+
 """
 
 
-def deb(pool: Path, name: str, version: str, depends: str = "") -> None:
+def deb(pool: Path, name: str, version: str, depends: str = "", script: str = "") -> None:
     folder = pool.parent / f"build-{name}-{version.replace(':', '_')}"
     (folder / "DEBIAN").mkdir(parents=True)
     fields = {
@@ -53,6 +54,11 @@ def deb(pool: Path, name: str, version: str, depends: str = "") -> None:
         "Maintainer": "Test <test@example.org>",
         "Description": "a test",
     } | ({"Depends": depends} if depends else {})
+    if name == "front":
+        fields["Recommends"] = "unrelated, some-data"
+    if script:
+        (folder / "DEBIAN" / "preinst").write_text(f"#!/bin/sh\n{script}\n")
+        (folder / "DEBIAN" / "preinst").chmod(0o755)
     (doc := folder / "usr/share/doc" / name).mkdir(parents=True)
     (doc / "copyright").write_text(COPYRIGHT if name == "front" else "Somebody's, all of it.\n")
     control = "".join(f"{key}: {value}\n" for key, value in fields.items())
@@ -70,6 +76,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deb(pool, "middle", "1:1.5-2", "data-of-it | some-data")
     deb(pool, "some-data", "3")
     deb(pool, "unrelated", "1")
+    deb(pool, "browser", "1:1snap1", script="if true; then\n  snap install browser\nfi")
     release = root / "dists" / "testing-release"
     (binary := release / "main" / "binary-amd64").mkdir(parents=True)
     packages = run("apt-ftparchive", "packages", "pool", cwd=root)
@@ -138,9 +145,23 @@ def test_a_package_that_is_not_there_is_named(mirror: Path, tmp_path: Path) -> N
 def test_packages_come_alone_where_that_is_wanted(mirror: Path, tmp_path: Path) -> None:
     with serving(mirror) as url:
         line = debs_of(url, mirror / "keyring.gpg", "front") | {"depends": False}
-        create(tmp_path / "bundle", debs=[line])
+        made = create(tmp_path / "bundle", debs=[line])
     found = verify_bundle(tmp_path / "bundle").structure.index.of_kind("deb")
     assert [item.name for item in found] == ["front"]
+    told = {(one.kind, str(one)) for one in made.lock.all_untold}
+    of = "the package front of testing-release: it"
+    needed = f"{of} depends on middle (>= 1:1.0), left out as the recipe says (depends: false); "
+    assert ("perhaps", f"{needed}the machine must have it") in told
+    assert any(one.startswith(f"{of} recommends unrelated, some-data, which") for _, one in told)
+
+
+def test_a_package_that_stands_for_a_snap_is_told(mirror: Path, tmp_path: Path) -> None:
+    """As Ubuntu's chromium-browser, firefox and thunderbird do."""
+    with serving(mirror) as url:
+        made = create(tmp_path / "b", debs=[debs_of(url, mirror / "keyring.gpg", "browser")])
+    (entry,) = made.lock.all_untold
+    assert entry.kind == "untold"
+    assert entry.what.startswith("its preinst runs snap install when it is installed")
 
 
 @pytest.mark.timeout(300)
@@ -201,7 +222,8 @@ def test_the_shipped_keyrings_are_the_archives_own() -> None:
 def wheel(folder: Path, name: str, version: str, requires: str = "", python: str = "") -> None:
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nLicense: Apache-2.0\n"
-    metadata += f"Requires-Dist: {requires}\n" if requires else ""
+    metadata += "".join(f"Requires-Dist: {one}\n" for one in requires.split(", ") if one)
+    metadata += "Provides-Extra: more\n"
     metadata += f"Requires-Python: {python}\n" if python else ""
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as packed:
         packed.writestr(f"{name}.py", "")
@@ -256,6 +278,55 @@ def test_a_wheel_that_does_not_run_on_the_target_is_told(
         create(tmp_path / "there", wheels=[{**line, "python": other}])
         with pytest.raises(SourceProblem, match=f"asks for Python >={other}, and 3.10 is meant"):
             create(tmp_path / "nowhere", wheels=[{**line, "python": "3.10"}])
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Gives a package index a wheel: its name, and what it requires."""
+
+    def offer(name: str, requires: str = "") -> None:
+        (tmp_path / "www" / "simple" / name).mkdir(parents=True)
+        wheel(tmp_path / "www" / "simple" / name, name, "1.2", requires)
+
+    (tmp_path / "www").mkdir()
+    with serving(tmp_path / "www") as url:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple/")
+        monkeypatch.setenv("PIP_TRUSTED_HOST", "127.0.0.1")
+        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+        yield offer
+
+
+def wheels_of(made: Created) -> set[str]:
+    return {item.name for item in made.structure.index.of_kind("wheel")}
+
+
+def test_markers_are_judged_for_the_target_and_not_for_the_makers_python(
+    tmp_path: Path, index: Callable[..., None]
+) -> None:
+    """pip judges them by the Python that it runs on, so an older one would lack its backports."""
+    backport = "backport>=1; python_version < '3.11'"
+    index("outer", f"{backport}, win; sys_platform == 'win32'")
+    index("backport")
+    line = {"requirements": ["outer==1.2"], "platforms": ["manylinux2014_x86_64"]}
+    made = create(tmp_path / "old", wheels=[{**line, "python": "3.10"}])
+    assert wheels_of(made) == {"outer", "backport"}
+    assert not made.lock.all_untold
+
+
+def test_extras_and_markers_of_a_recipe_are_brought_or_told(
+    tmp_path: Path, index: Callable[..., None]
+) -> None:
+    index("outer", "inner; extra == 'more' and python_version < '3.11'")
+    index("inner")
+    asked = ["outer[more,gone]==1.2", "inner; python_version >= '3.13'"]
+    made = create(tmp_path / "bundle", wheels=[{"requirements": asked, "python": "3.10"}])
+    assert wheels_of(made) == {"outer", "inner"}
+    told = {(one.kind, one.what) for one in made.lock.all_untold}
+    assert ("untold", "pip says: WARNING: outer 1.2 does not provide the extra 'gone'") in told
+    left = "inner; python_version >= '3.13' does not count there, by its own marker"
+    assert ("note", left) in told
+    with pytest.raises(SourceProblem, match="none of its requirements counts there"):
+        create(tmp_path / "none", wheels=[{"requirements": asked[1:], "python": "3.10"}])
 
 
 # Git
