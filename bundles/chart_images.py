@@ -53,6 +53,8 @@ class ChartContents:
     """Images to which only a guess leads."""
     tests: tuple[str, ...] = ()
     """Images of the hooks that `helm test` runs, and of nothing else."""
+    off: tuple[tuple[str, str], ...] = ()
+    """Images below what is turned off (`enabled: false`), each with its place in the values."""
     is_library: bool = False
     """Whether it is a library for other charts, and nothing that is installed."""
 
@@ -107,6 +109,7 @@ def read_chart_files(
         unread=tuple(found.untold),
         perhaps=tuple(sorted(found.perhaps)),
         tests=tuple(sorted(found.tests)),
+        off=tuple(sorted(found.off.items())),
         is_library=metadata.get("type") == "library",
     )
 
@@ -150,7 +153,10 @@ class _Reading:
         own = {key: value for key, value in values.items() if key not in names}
         self._own(folder, own, values, helm_text(described.get("appVersion")))
         for use in inside:
-            if not use.is_on(values, tags) or (self._fetched and not use.folder):
+            if not use.is_on(values, tags):
+                self._turned_off(use, values)
+                continue
+            if self._fetched and not use.folder:
                 continue
             if not use.folder:
                 self.found.open(
@@ -164,6 +170,14 @@ class _Reading:
             else:
                 passed = _as_mapping(values.get(use.name))
                 self.chart(use.folder, passed, values.get("global"), depth + 1, tags)
+
+    def _turned_off(self, use: Use, values: Mapping[str, Any]) -> None:
+        """Note the images that the values of a chart which is turned off name whole."""
+        own = self._mapping(f"{use.folder}values.yaml") if use.folder else {}
+        looking = _Values(frozenset(), "", "")
+        looking.look({use.name: laid_over(own, _as_mapping(values.get(use.name)))})
+        for path, image in looking.images:
+            self.found.turned_off(image, f"{path} of the values")
 
     def listed(self, metadata: Mapping[Any, Any]) -> None:
         """Note the images that the chart lists for those who look for it."""
@@ -205,6 +219,8 @@ class _Reading:
             self.found.image(image, f"values: {path}")
         for image in looking.perhaps:
             self.found.maybe(image, f"{_short(folder)}values.yaml")
+        for path, image in looking.below_off:
+            self.found.turned_off(image, f"{path} of {_short(folder)}values.yaml")
         for sentence in looking.untold:
             self.found.open(f"{_short(folder)}values.yaml: {sentence}")
         asked = Templates(below, lambda path: _at(values, path), version)
@@ -294,6 +310,8 @@ class _Values:
         """Paths of values that are images, whether or not they could be told."""
         self.off: set[str] = set()
         """Paths of what is turned off."""
+        self.below_off: list[tuple[str, str]] = []
+        """The images that stand there whole, with their paths."""
 
     def look(self, value: Any, path: str = "", depth: int = 0) -> None:
         """Note what stands in a value and below; what is turned off is only seen."""
@@ -301,9 +319,11 @@ class _Values:
             return
         if depth and isinstance(value, Mapping) and _truth(value.get("enabled")) is False:
             self.off.add(path)
-            off = _Values(frozenset({"{}"}), "off", "")
+            off = _Values(self._forms, self._app_version, self._registry)
             off.look({**value, "enabled": True}, path, depth)
             self.seen |= off.seen | {below for below, _ in off.images}
+            self.below_off += [*off.images, *off.below_off]
+            self.below_off += [(path, image) for image in off.perhaps]
             return
         if isinstance(value, str) and "\n" in value:
             # A piece of a template, such as containers that a chart takes in as they are written.

@@ -217,6 +217,7 @@ class _Reading:
                 dict.fromkeys(contents.images, by),
                 dict.fromkeys(contents.perhaps, by),
                 dict.fromkeys(contents.tests, by),
+                {image: f"{place} of {by}" for image, place in contents.off},
             )
             if not contents.is_library:
                 named.untold = [f"{by}: {sentence}" for sentence in contents.unread]

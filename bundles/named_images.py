@@ -20,6 +20,9 @@ from bundles.yaml_documents import helm_text, read_documents
 from foundation.problems import InputProblem
 
 _DEEPEST: Final = 60
+_LONGEST: Final = 500
+"""Characters of an image's name, with its digest."""
+_LONGEST_LIST: Final = 1 << 16
 _POD_LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
 _LISTS: Final = ("helm.sh/images", "artifacthub.io/images", "charts.openshift.io/images")
 _NAME_SIGNS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,400}")
@@ -49,6 +52,8 @@ class ImagesNamed:
     """Where only the looks of a text say that it is an image."""
     tests: dict[str, str] = field(default_factory=dict)
     """Of the hooks that `helm test` runs, and of nothing else."""
+    off: dict[str, str] = field(default_factory=dict)
+    """Of what is turned off, as far as nobody renders it: left out, and told."""
     untold: list[str] = field(default_factory=list)
     """What was seen and cannot be told, as a sentence each."""
 
@@ -59,6 +64,10 @@ class ImagesNamed:
     def maybe(self, text: str, where: str) -> None:
         """An image that is perhaps needed."""
         self._put(self.perhaps, text, where)
+
+    def turned_off(self, text: str, where: str) -> None:
+        """An image below something that is turned off."""
+        self._put(self.off, text, where)
 
     def open(self, sentence: str) -> None:
         """What cannot be told."""
@@ -71,6 +80,7 @@ class ImagesNamed:
             (self.images, other.images),
             (self.perhaps, other.perhaps),
             (self.tests, other.tests),
+            (self.off, other.off),
         ):
             for name, where in its.items():
                 mine.setdefault(name, where)
@@ -84,6 +94,8 @@ class ImagesNamed:
             self.tests.pop(name, None)
         for name in self.tests:
             self.perhaps.pop(name, None)
+        for name in (*self.images, *self.perhaps, *self.tests):
+            self.off.pop(name, None)
         return self
 
     def _put(self, into: dict[str, str], text: str, where: str) -> None:
@@ -161,6 +173,7 @@ class _Walk:
         elif isinstance(value, dict):
             if value.get("kind") == "CustomResourceDefinition":
                 return  # it describes objects, and is none that runs
+            self._package(value)
             self._mapping(value, depth)
 
     def _mapping(self, value: dict[Any, Any], depth: int) -> None:
@@ -195,7 +208,28 @@ class _Walk:
                 named = image_parts({"repository": one.get("name"), **one})
                 if named is not None and "repository" not in one:
                     self._parts(named)
+                elif named is None and self.kubernetes:
+                    self._half(one)
+            elif isinstance(one, list) and name.lower().endswith("images"):
+                for text in one:
+                    if isinstance(text, str):
+                        self._named(text, name, {})
+            elif isinstance(one, str) and self.kubernetes:
+                self._looks(one)
             self.walk(one, depth + 1)
+
+    def _package(self, value: Mapping[Any, Any]) -> None:
+        """Packages of operators, which are images, or lead to some that nobody can say here."""
+        api, kind, spec = str(value.get("apiVersion", "")), value.get("kind"), value.get("spec")
+        if not isinstance(spec, dict):
+            return
+        if api.startswith("pkg.crossplane.io/") and isinstance(spec.get("package"), str):
+            self._typed(spec["package"])
+        elif api.startswith("operators.coreos.com/") and kind == "Subscription":
+            self.found.open(
+                f"{self.where}: what the operator {str(spec.get('name'))[:100]} of the catalogue "
+                f"{str(spec.get('source'))[:100]} brings; name its images under `images`"
+            )
 
     def _containers(self, containers: list[Any], depth: int) -> None:
         for container in _mappings(containers):
@@ -235,6 +269,19 @@ class _Walk:
             )
         elif image_parts(beside) is None:
             self.found.maybe(text, self.where)
+
+    def _looks(self, text: str) -> None:
+        """A text under any other key, of which the looks alone say that it is an image."""
+        if text.startswith("docker://"):
+            self._typed(text.removeprefix("docker://"))
+        elif len(text) < _LONGEST and _WHOLE_WITH_HOST.fullmatch(text):
+            self.found.maybe(text, self.where)
+
+    def _half(self, value: Mapping[Any, Any]) -> None:
+        """An image's repository with nothing that says which of its images is meant."""
+        repository = value.get("repository")
+        if isinstance(repository, str) and "://" not in repository and repository:
+            self._named(repository, "repository", {})
 
     def _parts(self, parts: ImageParts) -> None:
         if parts.is_whole and self.kubernetes:
@@ -281,8 +328,11 @@ class _Walk:
                     self.found.image(value, self.where)
                 elif not _PICTURE.search(value):
                     self.found.open(f"{self.where}: which image is meant by {name}={value[:100]}")
-            elif _WHOLE_WITH_HOST.fullmatch(value):
-                self.found.maybe(value, self.where)
+            else:
+                # Also a list, or one a version: 3.9.0=quay.io/strimzi/kafka:0.45.0-kafka-3.9.0
+                for word in re.split(r"[\s,;=\"']+", value[:_LONGEST_LIST]):
+                    if _WHOLE_WITH_HOST.fullmatch(word):
+                        self.found.maybe(word, self.where)
 
     def _listed(self, text: str) -> None:
         """The list of images that an annotation holds as YAML."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx
@@ -17,6 +17,7 @@ from bundles.challenges import parse_challenges
 from bundles.credentials import PROGRAM_FAILED, Login, Logins, Sought
 from bundles.problems import SourceProblem, WrongContent
 from bundles.reference import DOCKER_HUB, Reference
+from bundles.registries_conf import entries_here, mirrors_of
 from bundles.store import Blob, Store
 from bundles.strict_json import digest_of, parse_json
 from bundles.web import Authorize, News, Web
@@ -75,12 +76,21 @@ class Registries:
         self._plain = plain_http
         self._authorizations: dict[tuple[str, str], Secret] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._podmans: tuple[Mapping[str, Any], ...] | None = None
         self._tried: dict[tuple[str, str], str] = {}
         """What was tried where a server asked for a login, for whoever is refused after it."""
 
     def endpoints(self, registry: str) -> tuple[Endpoint, ...]:
         """The servers to ask for a registry's images, mirrors first."""
         return tuple(self._endpoint(name) for name in (*self._mirrors.get(registry, ()), registry))
+
+    def passed_over(self, reference: Reference) -> tuple[str, ...]:
+        """Mirrors that podman would ask on this machine, and that nobody named here."""
+        if reference.registry in self._mirrors:
+            return ()
+        if self._podmans is None:
+            self._podmans = entries_here()
+        return mirrors_of(f"{reference.registry}/{reference.repository}", self._podmans)
 
     async def manifest(self, reference: Reference, selector: str | None = None) -> Found:
         """The manifest of a tag or a digest; raises SourceProblem, WrongContent.

@@ -40,6 +40,7 @@ def read_alone(contents: ChartContents) -> ImagesNamed:
         images=dict.fromkeys(contents.images, "its values and templates"),
         perhaps=dict.fromkeys(contents.perhaps, "its values and templates"),
         tests=dict.fromkeys(contents.tests, "its tests"),
+        off=dict(contents.off),
         untold=list(contents.unread),
     ).settle()
 

@@ -36,6 +36,7 @@ _OF_THE_NAME: Final = {
 }
 """What a tree brings about that no folder can hold; a full disk is no fault of the tree."""
 _MOST_NAMED: Final = 8
+_WITH_HELM: Final = ("helmCharts", "helmChartInflationGenerator")
 
 
 @dataclass(slots=True)
@@ -71,6 +72,10 @@ async def _render(
 ) -> None:
     folders = kustomizations(files)
     charts = chart_folders(files)
+    rendered.unasked += [
+        f"{folder} takes in {what}, so its kustomization is read without rendering it"
+        for folder, what in unrendered(files).items()
+    ]
     helm = await shop.renderers.program(shop, "helm") if charts else None
     kustomize = (
         await shop.renderers.program(shop, "kustomize")
@@ -162,11 +167,39 @@ async def _chart(
             rendered.failed.append(f"what Helm makes of {folder}: {_plain(failed, checkout)}")
 
 
+def unrendered(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The folders of Kustomize that take in what it fetches by the network, and what that is.
+
+    Their charts are brought and rendered by themselves; what lies elsewhere is told.
+    """
+    found = _kustomization_files(files)
+    return {
+        folder: "charts of Helm"
+        if any(key in document for key in _WITH_HELM)
+        else "what Helm or the network brings"
+        for folder, document in found.items()
+        if _needs_more(folder, found)
+    }
+
+
 def kustomizations(files: Mapping[str, bytes]) -> list[str]:
     """The folders that Kustomize renders by themselves: no other one takes them in.
 
     Those with charts are left out, since Kustomize renders them only with a plugin.
     """
+    found = _kustomization_files(files)
+    taken = {
+        posixpath.normpath(posixpath.join(folder, one))
+        for folder, document in found.items()
+        for key in ("resources", "bases", "components")
+        for one in _texts(document.get(key))
+    }
+    plain = {folder for folder in found if not _needs_more(folder, found)}
+    return [folder for folder in found if folder in plain and folder not in taken]
+
+
+def _kustomization_files(files: Mapping[str, bytes]) -> dict[str, dict[Any, Any]]:
+    """What the kustomization of each folder says."""
     found: dict[str, dict[Any, Any]] = {}
     for path in sorted(files):
         if posixpath.basename(path) in KUSTOMIZATIONS:
@@ -175,14 +208,7 @@ def kustomizations(files: Mapping[str, bytes]) -> list[str]:
                 document.get("apiVersion")
             ):
                 found[posixpath.dirname(path) or "."] = document
-    taken = {
-        posixpath.normpath(posixpath.join(folder, one))
-        for folder, document in found.items()
-        for key in ("resources", "bases", "components")
-        for one in _texts(document.get(key))
-    }
-    plain = {folder for folder, document in found.items() if not _needs_more(folder, found)}
-    return [folder for folder in found if folder in plain and folder not in taken]
+    return found
 
 
 def _needs_more(folder: str, found: Mapping[str, dict[Any, Any]], depth: int = 0) -> bool:
@@ -192,7 +218,7 @@ def _needs_more(folder: str, found: Mapping[str, dict[Any, Any]], depth: int = 0
              for one in _texts(document.get(key))]  # fmt: skip
     return (
         depth > 20
-        or any(key in document for key in ("helmCharts", "helmChartInflationGenerator"))
+        or any(key in document for key in _WITH_HELM)
         or any(is_remote(one) for one in below)
         or any(
             _needs_more(inner, found, depth + 1)

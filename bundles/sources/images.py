@@ -29,6 +29,14 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
     """
     reference = parse_reference(wanted.name)
     pinned = wanted.digest or reference.digest or _locked_digest(locked)
+    mirrors = () if locked else shop.registries.passed_over(reference)
+    if mirrors:
+        shop.tell(
+            f"images of {reference.registry}",
+            f"podman's registries.conf here leads to {some_names(mirrors)}, which was not asked; "
+            f"if it should be: --mirror {reference.registry}={mirrors[0]}",
+            "note",
+        )
     found = await shop.registries.manifest(reference, pinned)
     tag_digest = found.digest
     single = len(wanted.platforms) == 1

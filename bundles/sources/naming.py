@@ -55,6 +55,13 @@ async def gather_found(shop: Workshop, naming: Naming, named: ImagesNamed) -> li
     """
     for sentence in named.untold:
         shop.tell(naming.of, sentence)
+    for name in naming.lets(named.off):
+        shop.tell(
+            naming.of,
+            f"{name} stands below {named.off[name]}, which is turned off; it is not brought",
+            "perhaps",
+            image=name,
+        )
 
     async def needed(name: str, place: str) -> list[Item]:
         return await gather_named(

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from bundles.chart_images import ChartContents, read_chart
+from bundles.chart_images import ChartContents, read_chart, read_chart_files
 from bundles.chart_templates import app_version_forms
 from bundles.problems import HostileBundle
-from bundles.rendering import agree, rendered_images
+from bundles.rendering import agree, read_alone, rendered_images
 from tests.lab.kubernetes import programs
 
 HEAD = "apiVersion: v2\nname: c\nversion: 1.0.0\nappVersion: '2.3.4'\n"
@@ -447,3 +447,31 @@ def test_null_takes_a_value_away_as_in_helm(tmp_path: Path) -> None:
 def test_a_chart_that_describes_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HostileBundle, match="names no chart"):
         read(tmp_path, {"Chart.yaml": "a: b: c\n"})
+
+
+def test_images_below_what_is_turned_off_are_left_out_and_named() -> None:
+    """Without Helm nobody knows what else hangs on it; with Helm, Helm decides."""
+    files = {
+        "c/Chart.yaml": HEAD
+        + "dependencies: [{name: db, version: 1.0.0, alias: store, condition: store.enabled}]\n",
+        "c/values.yaml": "image: {repository: q.io/t/main, tag: '1'}\n"
+        "metrics: {enabled: false, image: {repository: q.io/t/metrics, tag: '2'}, "
+        "deeper: {enabled: false, sidecarImage: q.io/t/deep:3}}\n"
+        "store: {enabled: false, image: {tag: '9'}}\n",
+        "c/templates/a.yaml": pod("- name: a", f"  {PARTS.strip()}"),
+        "c/charts/db/Chart.yaml": SUB,
+        "c/charts/db/values.yaml": "image: {repository: q.io/t/db, tag: '8'}\n",
+    }
+    raw = {name: text.encode() for name, text in files.items()}
+    contents = read_chart_files(raw, where="c")
+    assert contents.images == ("q.io/t/main:1",)
+    assert dict(contents.off) == {
+        "q.io/t/metrics:2": "metrics.image of values.yaml",
+        "q.io/t/deep:3": "metrics.deeper.sidecarImage of values.yaml",
+        "q.io/t/db:9": "store.image of the values",
+    }
+    assert read_alone(contents).off == dict(contents.off)
+    on = read_chart_files(raw, where="c", values={"metrics": {"enabled": True}})
+    assert "q.io/t/metrics:2" in on.images
+    assert "q.io/t/metrics:2" not in dict(on.off)
+    assert not agree(contents, "").named.off

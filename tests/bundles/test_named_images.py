@@ -226,3 +226,46 @@ def test_a_template_is_searched_and_what_is_found_is_a_perhaps() -> None:
 @given(st.text(max_size=200))
 def test_any_text_names_something_or_nothing(text: str) -> None:
     images_of_text(text, "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "names"),
+    [
+        # As Strimzi's operator is told its images.
+        (
+            ("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: q.io/t/a:1\n    env:\n"
+            "    - name: STRIMZI_KAFKA_IMAGES\n      value: |\n"
+            "        3.8.0=q.io/t/kafka:3.8\n        3.9.0=q.io/t/kafka:3.9\n"),
+            "perhaps",
+            ["q.io/t/kafka:3.8", "q.io/t/kafka:3.9"],
+        ),
+        ("apiVersion: v1\nkind: ConfigMap\ndata: {base: q.io/t/plain:1}\n", "perhaps",
+         ["q.io/t/plain:1"]),
+        ("apiVersion: x/v1\nkind: X\nspec: {images: [q.io/t/one:1, t/two:2]}\n", "images",
+         ["docker.io/t/two:2", "q.io/t/one:1"]),
+        (("apiVersion: kubevirt.io/v1\nkind: VirtualMachine\n"
+         "spec: {source: {registry: {url: 'docker://q.io/t/disk:1'}}}\n"), "images",
+         ["q.io/t/disk:1"]),
+        ("apiVersion: pkg.crossplane.io/v1\nkind: Provider\nspec: {package: x.io/t/p:v1}\n",
+         "images", ["x.io/t/p:v1"]),
+    ],
+)  # fmt: skip
+def test_images_in_other_places_are_found(text: str, kind: str, names: list[str]) -> None:
+    found = images_of_text(text, "f.yaml")
+    assert sorted(getattr(found, kind)) == names
+    assert not found.untold
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("apiVersion: x/v1\nkind: X\nspec: {image: {repository: q.io/t/half}}\n",
+         "f.yaml: which image is meant by repository: q.io/t/half, which has no tag"),
+        (("apiVersion: operators.coreos.com/v1alpha1\nkind: Subscription\n"
+         "spec: {name: op, source: cat}\n"),
+         ("f.yaml: what the operator op of the catalogue cat brings; name its images under "
+         "`images`")),
+    ],
+)  # fmt: skip
+def test_what_leads_to_images_that_nobody_can_say_is_told(text: str, said: str) -> None:
+    assert images_of_text(text, "f.yaml").untold == [said]

@@ -20,6 +20,7 @@ from bundles.opened import open_bundle
 from bundles.problems import SourceProblem
 from bundles.recipe import FileWanted, Recipe
 from bundles.sources import renderers
+from bundles.sources.git_rendering import kustomizations, unrendered
 from bundles.sources.renderers import Renderers, RenderFailed, unwrapped
 from bundles.structure import read_structure
 from tests.bundles.conftest import MOMENT
@@ -442,3 +443,18 @@ def test_helm_renders_in_an_empty_folder_of_its_own(
             create(tmp_path / "b", rendering(), charts=[line])
     assert "rendered/default" in (caught.value.where or "")
     assert not ran.exists()
+
+
+def test_folders_of_kustomize_that_are_only_read_are_told_with_the_reason() -> None:
+    files = {
+        "a/kustomization.yaml": b"helmCharts: [{name: x, repo: https://c.example.org, version: 1}]",
+        "b/kustomization.yaml": b"resources: [https://github.com/a/b//c?ref=v1]",
+        "c/kustomization.yaml": b"resources: [../a]",
+        "d/kustomization.yaml": b"resources: [x.yaml]",
+    }
+    assert unrendered(files) == {
+        "a": "charts of Helm",
+        "b": "what Helm or the network brings",
+        "c": "what Helm or the network brings",
+    }
+    assert kustomizations(files) == ["d"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundles.contents import sbom
-from bundles.create import CreateOptions
+from bundles.create import Created, CreateOptions
 from bundles.problems import SourceProblem
 from bundles.recipe import AptSource
 from bundles.sources import debs
