@@ -176,7 +176,7 @@ class _Reading:
         own = self._mapping(f"{use.folder}values.yaml") if use.folder else {}
         looking = _Values(frozenset(), "", "")
         looking.look({use.name: laid_over(own, _as_mapping(values.get(use.name)))})
-        for path, image in looking.images:
+        for path, image in (*looking.images, *looking.below_off):
             self.found.turned_off(image, f"{path} of the values")
 
     def listed(self, metadata: Mapping[Any, Any]) -> None:
