@@ -35,6 +35,8 @@ _CHARTS_NAMED: Final = re.compile(
     r"^kind:[ \t]*[\"']?(Application|ApplicationSet|HelmRelease|HelmChart)[\"']?[ \t\r]*(?:#.*)?$",
     re.M,
 )
+_SCHEMA_ELSEWHERE: Final = re.compile(r'"\$ref"\s*:\s*"(https?://(?!json-schema\.org/)[^"#\s]+)')
+"""Not the schema of schemas, which Helm has in itself."""
 _NO_BOOL: Final = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 """Words that Helm's YAML takes for a truth value."""
 
@@ -55,6 +57,8 @@ class ChartContents:
     """Images of the hooks that `helm test` runs, and of nothing else."""
     off: tuple[tuple[str, str], ...] = ()
     """Images below what is turned off (`enabled: false`), each with its place in the values."""
+    reaches: tuple[str, ...] = ()
+    """What Helm fetches from elsewhere when the chart is installed, as a sentence each."""
     is_library: bool = False
     """Whether it is a library for other charts, and nothing that is installed."""
 
@@ -110,6 +114,7 @@ def read_chart_files(
         perhaps=tuple(sorted(found.perhaps)),
         tests=tuple(sorted(found.tests)),
         off=tuple(sorted(found.off.items())),
+        reaches=_reaches(files),
         is_library=metadata.get("type") == "library",
     )
 
@@ -370,6 +375,20 @@ def _registry(values: Mapping[str, Any], templates: Mapping[str, str]) -> str:
     if not isinstance(wanted, str) or not wanted:
         return ""
     return wanted if any("imageRegistry" in text for text in templates.values()) else ""
+
+
+def _reaches(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The addresses that schemas of values lead to: Helm asks them before it installs anything."""
+    found: dict[str, None] = {}
+    for name, raw in sorted(files.items()):
+        if name.rpartition("/")[2] == "values.schema.json":
+            for url in _SCHEMA_ELSEWHERE.findall(raw.decode("utf-8", "replace")):
+                found.setdefault(f"{_short(name)} names {url[:200]}")
+    return tuple(
+        f"{one}, which Helm fetches when the chart is installed; without a way out it needs "
+        "--skip-schema-validation (Argo CD: skipSchemaValidation)"
+        for one in found
+    )
 
 
 def _short(name: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urljoin, urlsplit
 
 from bundles import budgets, media
 from bundles.chart_images import ChartContents, read_chart
@@ -23,6 +24,7 @@ from bundles.store import Blob
 from bundles.strict_json import canonical_json
 from bundles.web_answers import expect, read_bounded, shown
 from bundles.yaml_documents import read_documents
+from foundation.problems import InputProblem
 
 _INDEX_LIMIT: Final = budgets.CHART_INDEX_BYTES
 _INDEX_VALUES: Final = budgets.CHART_INDEX_VALUES
@@ -32,7 +34,7 @@ _CHART_LIMIT: Final = budgets.CHART_BYTES
 async def gather_chart(shop: Workshop, wanted: ChartWanted, locked: Locked) -> list[Item]:
     """Bring one chart, and its images where that is wanted; raises SourceProblem, WrongContent."""
     if wanted.repository.startswith("oci://"):
-        chart, item = await _from_registry(shop, wanted, locked)
+        chart, item = await _from_registry(shop, wanted, locked, _reference(wanted))
     else:
         chart, item = await _from_repository(shop, wanted, locked)
     contents = await asyncio.to_thread(_read, shop, chart, wanted)
@@ -41,6 +43,8 @@ async def gather_chart(shop: Workshop, wanted: ChartWanted, locked: Locked) -> l
             f"the chart says that it is {contents.name} {contents.version}",
             where=f"{wanted.name} {wanted.version} of {shown_repository(wanted)}",
         )
+    for sentence in () if locked else contents.reaches:
+        shop.tell(f"the chart {wanted.name}", sentence)
     images = await _images(shop, wanted, chart, contents, locked) if wanted.images else []
     return [replace(item, licence=_licence(contents)), *images]
 
@@ -67,6 +71,11 @@ async def _from_repository(
         sha256: str | None = pinned.content.removeprefix("sha256:")
     else:
         url, sha256 = await _find(shop, wanted)
+    if url.startswith("oci://"):
+        # Bitnami's repository, for one, is a list of what lies in a registry.
+        blob, item = await _from_registry(shop, wanted, locked, _listed_reference(url, wanted))
+        pins = {**item.pins, "url": url, "repository": shown(wanted.repository)}
+        return blob, replace(item, pins=pins)
     if wanted.sha256 and sha256 and wanted.sha256 != sha256:
         raise WrongContent(
             f"the repository now states the hash {sha256}", where=f"{wanted.name} {wanted.version}"
@@ -136,16 +145,48 @@ async def _find(shop: Workshop, wanted: ChartWanted) -> tuple[str, str | None]:
             continue
         urls = entry.get("urls")
         if isinstance(urls, list) and urls and isinstance(urls[0], str):
-            url = urls[0] if "://" in urls[0] else f"{base}/{urls[0]}"
+            url = _resolved(base, urls[0])
             digest = str(entry.get("digest") or "").removeprefix("sha256:")
             return url, digest if len(digest) == 64 and digest.isalnum() else None
     raise SourceProblem(f"there is no version {wanted.version} of {wanted.name}", where=where)
 
 
-async def _from_registry(shop: Workshop, wanted: ChartWanted, locked: Locked) -> tuple[Blob, Item]:
+def _resolved(base: str, url: str) -> str:
+    """An address in a repository's index, relative to the index as Helm resolves it."""
+    if "://" in url:
+        return url
+    joined = urljoin(f"{base.partition('?')[0]}/", url)
+    return joined if urlsplit(joined).netloc == urlsplit(base).netloc else f"{base}/{url}"
+
+
+def _tag(version: str) -> str:
+    """A version as a tag, which takes no plus sign: Helm writes it as an underscore."""
+    return version.replace("+", "_")
+
+
+def _reference(wanted: ChartWanted) -> Reference:
     base = parse_reference(f"{wanted.repository.removeprefix('oci://').rstrip('/')}/{wanted.name}")
-    # A tag takes no plus sign: Helm writes it as an underscore.
-    reference = Reference(base.registry, base.repository, wanted.version.replace("+", "_"))
+    return Reference(base.registry, base.repository, _tag(wanted.version))
+
+
+def _listed_reference(url: str, wanted: ChartWanted) -> Reference:
+    """Where an index says that a chart lies in a registry; raises SourceProblem."""
+    text = url.removeprefix("oci://")
+    try:
+        named = parse_reference(text)
+    except InputProblem as problem:
+        raise SourceProblem(
+            f"its index names {shown(url)}, where no chart can lie", where=shown_repository(wanted)
+        ) from problem
+    tagged = ":" in text.rpartition("/")[2]
+    return Reference(
+        named.registry, named.repository, named.tag if tagged else _tag(wanted.version)
+    )
+
+
+async def _from_registry(
+    shop: Workshop, wanted: ChartWanted, locked: Locked, reference: Reference
+) -> tuple[Blob, Item]:
     pinned = only(locked, media.CHART)
     found: Found = await shop.registries.manifest(reference, pinned.digest if pinned else None)
     manifest = parse_manifest(found.raw, where=str(reference))

@@ -475,3 +475,12 @@ def test_images_below_what_is_turned_off_are_left_out_and_named() -> None:
     assert "q.io/t/metrics:2" in on.images
     assert "q.io/t/metrics:2" not in dict(on.off)
     assert not agree(contents, "").named.off
+
+
+def test_a_schema_that_lies_elsewhere_is_told() -> None:
+    """Helm fetches it before it installs, so on a site without a way out nothing is installed."""
+    schema = '{"properties": {"a": {"$ref": "https://x.example.org/k8s.json#/definitions/a"}, '
+    schema += '"b": {"$ref": "#/definitions/b"}, "c": {"$ref": "http://json-schema.org/draft-07"}}}'
+    raw = {"c/Chart.yaml": HEAD.encode(), "c/values.schema.json": schema.encode()}
+    (sentence,) = read_chart_files(raw, where="c").reaches
+    assert sentence.startswith("values.schema.json names https://x.example.org/k8s.json, which")

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from bundles import media
 from bundles.chart_images import read_chart
 from bundles.problems import HostileBundle, SourceProblem
+from bundles.sources.charts import _resolved
 from bundles.verify import verify_bundle
 from tests.bundles.creating import again, chart, create
+from tests.bundles.odd_registry import OddRegistry, running
 from tests.bundles.places import Layout, RunningRegistry, layer
 from tests.bundles.servers import serving
 
@@ -182,3 +185,32 @@ def test_a_chart_with_links_or_devices_is_refused(kind: bytes, tmp_path: Path) -
     (tmp_path / "app.tgz").write_bytes(packed.getvalue())
     with pytest.raises(HostileBundle, match="leaves the chart"):
         read_chart(tmp_path / "app.tgz", where="x")
+
+
+def test_an_index_that_leads_to_a_registry_is_followed(tmp_path: Path) -> None:
+    """As that of Bitnami does: its addresses begin with oci://."""
+    odd = OddRegistry()
+    raw = chart("app", "0.3.1", {})
+    parts = [(media.HELM_CONFIG, b'{"name": "app", "version": "0.3.1"}'), (media.HELM_CHART, raw)]
+    config, packed = (
+        {"mediaType": kind, "digest": odd.blob(one), "size": len(one)} for kind, one in parts
+    )
+    value = {"schemaVersion": 2, "config": config, "layers": [packed]}
+    odd.tag("app", odd.manifest(value, media.OCI_MANIFEST))
+    (tmp_path / "www").mkdir()
+    with running(odd) as server, serving(tmp_path / "www") as url:
+        entry = {"version": "0.3.1", "urls": [f"oci://{server.host}/charts/app:0.3.1"]}
+        index = json.dumps({"entries": {"app": [entry]}})
+        (tmp_path / "www" / "index.yaml").write_text(index)
+        line = {"name": "app", "repository": url, "version": "0.3.1"}
+        made = create(tmp_path / "bundle", charts=[line])
+        assert again(made, tmp_path / "again") == (tmp_path / "bundle/index.json").read_bytes()
+    (item,) = made.structure.index.of_kind("chart")
+    assert item.content == packed["digest"]
+
+
+def test_addresses_in_an_index_are_resolved_as_helm_does() -> None:
+    assert _resolved("https://h.org/charts", "a.tgz") == "https://h.org/charts/a.tgz"
+    assert _resolved("https://h.org/charts", "/dl/a.tgz") == "https://h.org/dl/a.tgz"
+    assert _resolved("https://h.org/charts", "https://x.org/a.tgz") == "https://x.org/a.tgz"
+    assert _resolved("https://h.org/c", "//evil.org/a.tgz").startswith("https://h.org/")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bundles.contents import sbom
 from bundles.create import Created, CreateOptions
@@ -359,6 +360,6 @@ def test_a_repository_comes_as_one_file_that_git_clones(tmp_path: Path) -> None:
 
 def test_a_transport_that_runs_programs_is_refused(tmp_path: Path) -> None:
     line = {"name": "evil", "url": f"ext::sh%20-c%20touch%20{tmp_path}/ran"}
-    with pytest.raises(SourceProblem):
+    with pytest.raises(ValidationError, match="no plain one of a server"):
         create(tmp_path / "bundle", git=[line])
     assert not (tmp_path / "ran").exists()
