@@ -21,13 +21,16 @@ NOWHERE: Final = "/"
 """The folder in which commands run on this machine; one in which nobody but root writes."""
 
 _LEADS_AWAY: Final = re.compile(
-    r"PYTHON\w*|ANSIBLE_\w*|BASH_ENV|ENV|CDPATH|GLOBIGNORE|BASH_FUNC_.*"
+    r"PYTHON\w*|ANSIBLE_\w*|BASH_ENV|ENV|CDPATH|GLOBIGNORE|BASH_FUNC_.*|SHELLOPTS|BASHOPTS|PS4"
+    r"|PROMPT_COMMAND|PERL5\w*|RUBYOPT|RUBYLIB|NODE_OPTIONS|NODE_PATH|LESSOPEN|LESSCLOSE|HELM_\w*"
     r"|GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|NAMESPACE|OBJECT_DIRECTORY|EXEC_PATH|TEMPLATE_DIR"
     r"|ALTERNATE_OBJECT_DIRECTORIES|EXTERNAL_DIFF|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT"
-    r"|CONFIG_KEY_\d+|CONFIG_VALUE_\d+|CEILING_DIRECTORIES)"
+    r"|CONFIG_KEY_\d+|CONFIG_VALUE_\d+|CEILING_DIRECTORIES|CONFIG_GLOBAL|CONFIG_SYSTEM|TRACE\w*"
+    r"|PAGER|EDITOR|SEQUENCE_EDITOR|PROXY_COMMAND|SSL_NO_VERIFY|ALLOW_PROTOCOL)"
 )
 """Variables that lead a program to code or a configuration of somewhere else. Those by which a
-person logs in (GIT_ASKPASS, SSH_AUTH_SOCK, proxies) stay; a program that makes a
+person logs in (GIT_ASKPASS, SSH_AUTH_SOCK, proxies) stay, and so does
+what the machine's own loader needs (LD_*), since our Python may; a program that makes a
 bundle is given less (`bundles/sources/surroundings.py`), and git there its logins."""
 
 

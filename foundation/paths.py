@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import ClassVar, Final
@@ -114,6 +115,36 @@ def make_private(folder: Path) -> Path:
             if not above.is_dir():  # a file system may refuse what is there already in other words
                 raise
     return folder
+
+
+def check_own_folders() -> None:
+    """Raise FileProblem where another user may write into a folder of ours.
+
+    What lies there says whom we trust: host keys, signers, programs that were allowed. One of root
+    is as good as one's own, and so is, under sudo, that of whoever called it.
+    """
+    ours = {0, os.geteuid()}
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        ours.add(int(os.environ["SUDO_UID"]))
+    for folder in (config_folder(), state_folder(), data_folder()):
+        try:
+            found = folder.stat()
+        except OSError:
+            continue
+        name = shlex.quote(str(folder))
+        if found.st_uid not in ours:
+            back = f"sudo chown -R {os.geteuid()} {name}"
+        elif found.st_mode & 0o002:
+            back = f"chmod -R o-w {name}"
+        else:
+            continue
+        raise FileProblem(
+            "another user of this machine may write into it, and what lies there says whom "
+            "Sitewright trusts",
+            where=str(folder),
+            remedy=f"Look at what lies there: ls -lA {name}. If all of it is yours, run: {back}. "
+            "If not, move it away.",
+        )
 
 
 def _close_to_others(folder: Path) -> None:

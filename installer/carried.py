@@ -60,6 +60,23 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
+def told_in_numbers(folder: Path) -> str:
+    """How much a folder of playbooks is, for whoever reviews it: files, bytes, programs, links."""
+    from bundles.contents import human_size
+
+    size = programs = links = files = 0
+    for relative, path in files_of(folder):
+        found = path.stat()
+        files += 1
+        size += found.st_size
+        programs += bool(found.st_mode & 0o100)
+        links += folder.resolve() / relative != path
+    said = [f"{files} files", human_size(size)]
+    said += [f"{programs} may be run as programs"] if programs else []
+    said += [f"{links} are reached through links inside it"] if links else []
+    return f"The folder {folder} of playbooks has {', '.join(said)}; all of it is carried along."
+
+
 def keep(plan: Plan, run: Path) -> None:
     """Copy what a plan carries into the folder of its run; raises InputProblem, OSError.
 

@@ -112,7 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     # No package beside ours has a say in how files are read, and the search for one takes 20 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from foundation.paths import check_own_folders
+
     try:
+        check_own_folders()
         return int(_run(words))
     except Problem as problem:
         _tell(problem)

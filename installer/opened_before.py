@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation import bounded_files
 from foundation.paths import data_folder, state_folder, write_private
 from installer.carried import SITE
 
@@ -70,8 +71,7 @@ def _file() -> Path:
 
 def _read() -> dict[str, str]:
     try:
-        with _file().open(encoding="utf-8") as file:
-            value = json.loads(file.read(_LARGEST))
+        value = json.loads(bounded_files.read_bytes(_file(), _LARGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return {str(key): str(when) for key, when in value.items()} if isinstance(value, dict) else {}

@@ -128,6 +128,7 @@ def make_plan(
             if operation is None and settled.holds(page.when)
         ),
         notes=(
+            *(carried.told_in_numbers(folder) for folder in own),
             *(note for folder in own for note in reaching_out(folder)),
             *(_minds(solution, environment, site, settled) if operation is None else ()),
         ),

@@ -6,6 +6,8 @@ stands here, from the plan itself, and so under its hash.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from foundation.problems import Problem
 from installer.carried import SITE
 from installer.plan import Plan
@@ -39,8 +41,8 @@ def beside_the_steps(plan: Plan, *, full: bool = False, notes: bool = True) -> l
     supplies = dict(plan.supplies)
     if supplies:
         lines.append(
-            f"Supplied from {supplies['bundle']}, index {supplies['index'][7:19]}; "
-            f"{whose_word(plan)}."
+            f"Supplied from {supplies['bundle']}{_how_much(supplies)}, index "
+            f"{supplies['index'][7:19]}; {whose_word(plan)}."
         )
         if supplies.get("older"):
             lines.append("An older bundle than the site had is allowed (--allow-older).")
@@ -49,6 +51,14 @@ def beside_the_steps(plan: Plan, *, full: bool = False, notes: bool = True) -> l
         lines.append("Settings as they are used:")
         lines += [f"  {name} = {value}" for name, value in plan.settings if value]
     return lines
+
+
+def _how_much(supplies: Mapping[str, str]) -> str:
+    if not supplies.get("bytes", "").isdecimal():
+        return ""  # a plan of an earlier version does not say
+    from bundles.contents import human_size
+
+    return f" ({supplies['items']} items, {human_size(int(supplies['bytes']))})"
 
 
 def _of_roles(plan: Plan) -> frozenset[str]:

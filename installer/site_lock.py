@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from foundation import bounded_files
 from foundation.hosts.output_lines import clean_line
 from foundation.paths import data_folder, make_private, write_private
 from foundation.problems import Refused
@@ -213,7 +214,7 @@ def laptop() -> str:
     """
     path = data_folder() / "laptop"
     with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-        found = path.read_text("ascii").strip()
+        found = bounded_files.read_text(path, _SIZE_LIMIT, encoding="ascii").strip()
         if _LAPTOP.fullmatch(found):
             return found
     word = secrets.token_hex(16)

@@ -241,6 +241,8 @@ def as_plan(supplied: Supplied | None) -> tuple[tuple[str, str], ...]:
         ("signer", supplied.signer),
         ("unsigned", "accepted" if supplied.unsigned else ""),
         ("older", "allowed" if supplied.older else ""),
+        ("items", str(len(supplied.structure.index.items))),
+        ("bytes", str(supplied.structure.size)),
     )
 
 

@@ -144,7 +144,12 @@ def test_commands_here_have_a_folder_and_an_environment_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("PYTHONPATH", "ANSIBLE_CONFIG", "GIT_DIR", "BASH_ENV"):
+    for name in (
+        "PYTHONPATH", "PYTHONSTARTUP", "ANSIBLE_CONFIG", "GIT_DIR", "BASH_ENV", "PERL5OPT",
+        "PERL5LIB", "RUBYOPT", "NODE_OPTIONS", "PS4", "LESSOPEN", "HELM_PLUGINS", "GIT_TRACE",
+        "HELM_KUBECONTEXT", "GIT_TRACE_CURL", "GIT_CONFIG_GLOBAL", "GIT_SSL_NO_VERIFY",
+        "GIT_PAGER", "PROMPT_COMMAND",
+    ):  # fmt: skip
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from foundation import bounded_files
 from foundation.hosts.model import Inventory
 from foundation.hosts.ssh_files import Program, programs_in, read_lines
 from foundation.paths import make_private, state_folder, write_whole
@@ -84,7 +85,9 @@ def remember(programs: Sequence[Program]) -> None:
 
 def _remembered() -> set[str]:
     try:
-        value = json.loads((state_folder() / "allowed-programs.json").read_text("utf-8"))
+        value = json.loads(
+            bounded_files.read_bytes(state_folder() / "allowed-programs.json", 4 << 20)
+        )
     except (OSError, ValueError):
         return set()
     return {item for item in value if isinstance(item, str)} if isinstance(value, list) else set()

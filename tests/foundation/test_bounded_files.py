@@ -102,12 +102,10 @@ OWN = {
     # Files of ours below the data, state and cache folders, which nobody else may enter.
     "bundles/drafts.py": 2,
     "bundles/store.py": 3,
-    "foundation/hosts/allowed.py": 1,
     "foundation/hosts/ansible_process.py": 1,  # written under a limit of its size
     "foundation/hosts/hostkeys.py": 1,  # read by the bounded reader before it is written to
     "bundles/sources/wheels.py": 1,
     "installer/hand_over/gather.py": 1,
-    "installer/site_lock.py": 1,
     "installer/running/earlier_secrets.py": 1,
     "installer/steps/playbook.py": 1,
     "installer/support_bundle.py": 1,  # the end of our own log

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from foundation import paths
+from foundation.paths import FileProblem, check_own_folders
 
 
 def test_the_usual_places_lie_below_home(private_home: Path) -> None:
@@ -59,3 +60,37 @@ def test_a_planted_link_is_not_written_through(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="exists"):
         paths.write_private(tmp_path / "file", "theirs")
     assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("which", ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"])
+def test_a_folder_of_ours_that_others_may_write_into_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """What lies there says whom we trust: host keys, signers, programs that were allowed."""
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    folder = tmp_path / which / "sitewright"
+    folder.mkdir(parents=True, mode=0o700)
+    check_own_folders()
+    folder.chmod(0o777)
+    with pytest.raises(FileProblem, match="another user") as caught:
+        check_own_folders()
+    assert f"chmod -R o-w {folder}" in (caught.value.remedy or "")
+    folder.chmod(0o755)
+    check_own_folders()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to another")
+def test_a_folder_of_ours_that_is_another_s_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    folder = tmp_path / "sitewright"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 12345, 12345)
+    with pytest.raises(FileProblem, match="another user"):
+        check_own_folders()
+    # Under sudo it is the person's own.
+    monkeypatch.setenv("SUDO_UID", "12345")
+    check_own_folders()

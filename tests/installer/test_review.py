@@ -10,6 +10,7 @@ import pytest
 
 from foundation.paths import write_private
 from foundation.problems import InputProblem
+from installer.carried import told_in_numbers
 from installer.commands.plan import plan_text
 from installer.plan_files import plan_from_json
 from installer.planning import make_plan
@@ -121,6 +122,7 @@ def test_own_playbooks_and_what_to_mind_stand_in_the_review(tmp_path: Path) -> N
     told = "\n".join(beside_the_steps(plan, full=True))
     assert f"Playbooks of your own run, from {folder}" in told
     assert "ansible.cfg is not read" in told
+    assert f"The folder {folder} of playbooks has" in told
     assert "Group of w2, m2, m1, m3, w1 for playbooks: cluster" in told
 
 
@@ -131,4 +133,20 @@ def test_the_bundle_of_a_plan_is_shown_with_whose_word_counts() -> None:
     )
     (line,) = [line for line in beside_the_steps(plan) if line.startswith("Supplied from")]
     assert line.startswith("Supplied from site.bundle, index abababababab")
+    counted = replace(plan, supplies=(*plan.supplies, ("items", "41"), ("bytes", "3200000000")))
+    (line,) = [line for line in beside_the_steps(counted) if line.startswith("Supplied from")]
+    assert line.startswith("Supplied from site.bundle (41 items, 3.2 GB), index abababababab")
     assert "NOBODY's signature is asked for" in line
+
+
+def test_how_much_a_folder_of_playbooks_is_stands_in_the_review(tmp_path: Path) -> None:
+    folder = tmp_path / "pb"
+    (folder / "files").mkdir(parents=True)
+    (folder / "site.yml").write_bytes(b"x" * 1500)
+    (folder / "files/run.sh").write_bytes(b"y" * 500)
+    (folder / "files/run.sh").chmod(0o755)
+    (folder / "files/other.sh").symlink_to("run.sh")
+    assert told_in_numbers(folder) == (
+        f"The folder {folder} of playbooks has 3 files, 2.5 kB, 2 may be run as programs, "
+        "1 are reached through links inside it; all of it is carried along."
+    )
