@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from foundation import bounded_files
 from foundation.hosts import ansible_ssh_args
 
 _ABOVE: Final = 3
@@ -45,7 +46,7 @@ def notes_on_cfg(inventory: Path) -> Iterator[str]:
         return
     reader = configparser.ConfigParser(interpolation=None, strict=False, allow_no_value=True)
     try:
-        reader.read_string(file.read_bytes()[:_SIZE_LIMIT].decode("utf-8", "replace"))
+        reader.read_string(bounded_files.read_text(file, _SIZE_LIMIT, errors="replace"))
     except (OSError, configparser.Error) as error:
         yield f"{file} cannot be read ({' '.join(str(error).split())[:120]}), and is not gone by"
         return
