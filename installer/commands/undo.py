@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from foundation.hosts.logins import person_here
 from foundation.problems import ExitCode, InputProblem, Refused
+from installer.commands.asking import TerminalAsker
 from installer.commands.ending import tell_ending
 from installer.commands.install import Work, add_run_options, occasion_of, read_secrets
 from installer.commands.interrupts import heed_interrupts
@@ -72,11 +73,8 @@ async def _undo(
 ) -> int:
     from installer.order import Order
     from installer.running.begin import begun
-    from installer.steps.kind import Answer, Question
 
-    async def ask(question: Question) -> Answer:
-        raise InputProblem(f"undoing asks nothing: {question.title}")
-
+    ask = TerminalAsker(by=options.by, confirmed=options.confirm)
     by = options.by or person_here()
     order = Order(
         plan=work.plan,
@@ -90,7 +88,7 @@ async def _undo(
         engine = ready.engine
         narration = Narration(work.plan, json_lines=options.json_lines, quiet=options.quiet)
         engine.subscribe(narration)
-        heed_interrupts(engine.control, again=work.again)
+        heed_interrupts(engine.control, again=work.again, asking=lambda: ask.asking)
         outcome = await engine.undo(options.stage, by=by, reason=options.reason)
     for failure in engine.failures:
         print(f"{failure.host}: {failure.problem.cause}")

@@ -31,6 +31,8 @@ COMES_TO_THE_SAME: Final = frozenset(
 came before a machine was restarted."""
 MOST_RESTARTS: Final = 5
 """How often a machine may lose one step's command before a person must look."""
+_LOOK_SECONDS: Final = 1.0
+"""Between looks at what must end before a step is taken back."""
 _LONGEST_WAIT: Final = 120.0
 _UNDOING: Final = re.compile(r"-undo-\d+")
 
@@ -116,11 +118,8 @@ class Work:
     async def undo(self) -> Outcome:
         """Take the step back; raises JournalProblem only."""
         began = time.monotonic()
-        standing = self._state.of(self.key)
         try:
-            context = self._new(standing.attempt + 1)
-            await self._start(context, f"{TAKE_BACK}{self._step.title}")
-            undone = await self._kind.undo(context)
+            undone = await self._kind.undo(await self._to_take_back())
         except JournalProblem:
             raise
         except Problem as problem:
@@ -130,6 +129,36 @@ class Work:
             Outcome.UNDONE if undone else Outcome.DONE, sentence, time.monotonic() - began
         )
         return Outcome.UNDONE if undone else Outcome.DONE
+
+    async def _to_take_back(self) -> Context:
+        """The try that takes the step back: the one that is under way already, or a new one.
+
+        Nothing is taken back while what the step itself began still works on the machine, and what
+        a restart cut off in the middle of it begins again on a person's word.
+        """
+        standing = self._state.of(self.key)
+        if standing.running and standing.jobs:
+            context = self._context_for(standing.attempt, resumed=True)
+            undoing = _UNDOING.search(standing.jobs[-1].job) is not None
+            job = await context.last_job()
+            if job is not None and undoing and job.state is not JobState.GONE:
+                self._note(context, f"Attached again to what runs on {self._host.name}.")
+                return context
+            if job is not None and undoing and context.restarted_since(job):
+                if self._step.kind not in COMES_TO_THE_SAME:
+                    await self._may_begin_again(context, back=True)
+            elif job is not None and job.state is JobState.RUNNING:
+                self._note(
+                    context,
+                    f"What this step began still runs on {self._host.name}; it is taken back when "
+                    "that has ended.",
+                )
+                while job is not None and job.state is JobState.RUNNING:
+                    await asyncio.sleep(_LOOK_SECONDS)
+                    job = await context.last_job()
+        context = self._new(standing.attempt + 1)
+        await self._start(context, f"{TAKE_BACK}{self._step.title}")
+        return context
 
     # -- tries --------------------------------------------------------------------------------
 
@@ -215,13 +244,15 @@ class Work:
         await self._kind.verify(context)
         return Outcome.DONE, sentence
 
-    async def _may_begin_again(self, context: Context) -> None:
+    async def _may_begin_again(self, context: Context, *, back: bool = False) -> None:
         """Let a person decide on what a restart cut off and nobody can ask; raises CutOff."""
         key = self._step.key
+        did = "was taken back" if back else "ran"
         cause = (
-            f"{self._host.name} was restarted while this step ran, and the step cannot be asked "
+            f"{self._host.name} was restarted while this step {did}, and the step cannot be asked "
             "how far it came"
         )
+        again = f"sitewright undo {self._step.stage}" if back else "sitewright resume"
         try:
             answer = await context.ask(
                 f"{cause}. Look at the machine first. May it be begun again, from its start "
@@ -231,15 +262,17 @@ class Work:
             raise CutOff(
                 f"{cause}; {problem.cause}",
                 where=self._host.name,
-                remedy="Look at the machine. If it may be begun again from its start: sitewright "
-                f'resume --by "A. Name" --confirm {key}',
+                remedy="Look at the machine. If it may be begun again from its start: "
+                f'{again} --by "A. Name" --confirm {key}',
             ) from problem
         if not answer.yes:
             raise CutOff(
                 f"{cause}; {answer.by or 'nobody'} did not let it begin again"
                 + (f": {answer.note}" if answer.note else ""),
                 where=self._host.name,
-                remedy="Finish by hand what it left half done, then pass it over: sitewright "
+                remedy=f"Finish by hand what it left half done; or {again}, and let it begin again."
+                if back
+                else "Finish by hand what it left half done, then pass it over: sitewright "
                 f"resume --skip {key}=REASON; or resume, and let it begin again.",
             )
 

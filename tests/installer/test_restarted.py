@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,9 +16,22 @@ from foundation.hosts.connection import Connection
 from foundation.hosts.jobs_model import JobLine, JobSpec, JobState, JobStatus
 from foundation.problems import ExitCode, Refused
 from installer.commands.install import _watched
+from installer.control import Control
 from installer.events import Kind, Outcome
+from installer.plan import Plan
 from installer.running import work
-from tests.installer.engine_site import Person, Watch, engine, new_run, once, plan, step, words
+from installer.runs import Run
+from tests.installer.engine_site import (
+    Person,
+    Watch,
+    engine,
+    new_run,
+    once,
+    plan,
+    step,
+    when,
+    words,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
 
@@ -152,3 +166,80 @@ async def test_the_command_ends_with_7_for_it_and_with_5_for_every_other_failure
         run = new_run(made)
         failing = engine(made, run, jobs=RestartedJobs() if made is cut_off else jobs)
         assert await _watched(failing, options, run, "sitewright resume") == code
+
+
+# ---- taking back
+
+
+def slow(tmp_path: Path) -> dict[str, Any]:
+    """A step that ends when a file is there, and an undo that fails before the step has ended."""
+    wait = f"until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+    return {
+        "script": f"echo begun >> {tmp_path}/log\n{wait}\necho ended >> {tmp_path}/log\n",
+        "undo": {"script": f"grep -q ended {tmp_path}/log && rm {tmp_path}/log"},
+    }
+
+
+async def left_running(tmp_path: Path) -> tuple[Plan, Run]:
+    """A run that was stopped, and whose step goes on on its machine."""
+    made = plan(step("a", **slow(tmp_path)))
+    run, control = new_run(made), Control()
+    running = asyncio.create_task(engine(made, run, control=control).run())
+    await when(lambda: words(tmp_path / "log"))
+    control.stop(by="Ma Ma")
+    assert await running is Outcome.STOPPED
+    return made, run
+
+
+async def test_nothing_is_taken_back_while_the_step_still_works(tmp_path: Path) -> None:
+    made, run = await left_running(tmp_path)
+    watch = Watch()
+    undoing = asyncio.create_task(engine(made, run, watch=watch).undo("one", by="Ma Ma"))
+    await when(lambda: any("still runs" in str(e.data["text"]) for e in watch.of(Kind.NOTE)))
+    (tmp_path / "go").touch()
+    assert await undoing is Outcome.UNDONE
+    assert not (tmp_path / "log").exists()
+
+
+async def test_an_undo_that_is_under_way_is_attached_to(tmp_path: Path) -> None:
+    """Who says undo again, after the laptop died in it, does not begin a second one beside it."""
+    log = tmp_path / "log"
+    undo = f"echo undo >> {log}; until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+    made = plan(step("a", **{**once(log, "a"), "undo": {"script": undo}}))
+    run, control = new_run(made), Control()
+    assert await engine(made, run).run() is Outcome.DONE
+    first = asyncio.create_task(engine(made, run, control=control).undo("one", by="Ma Ma"))
+    await when(lambda: words(log) == ["a", "undo"])
+    control.stop(by="Ma Ma")
+    assert await first is Outcome.STOPPED
+    second = asyncio.create_task(engine(made, run).undo("one", by="Ma Ma"))
+    (tmp_path / "go").touch()
+    assert await second is Outcome.UNDONE
+    assert words(log) == ["a", "undo"]
+
+
+@pytest.mark.parametrize("says", [True, False])
+async def test_an_undo_that_a_restart_cut_off_begins_again_on_a_word(
+    says: bool, tmp_path: Path
+) -> None:
+    log, person = tmp_path / "log", Person(says=says)
+    undo = f"echo undo >> {log}; [ -e {tmp_path}/go ] || sleep 60"
+    made = plan(step("a", **{**once(log, "a"), "undo": {"script": undo}}))
+    run, control = new_run(made), Control()
+    assert await engine(made, run).run() is Outcome.DONE
+    first = asyncio.create_task(engine(made, run, control=control).undo("one", by="Ma Ma"))
+    await when(lambda: words(log) == ["a", "undo"])
+    control.stop(by="Ma Ma", end_jobs=True)
+    assert await first is Outcome.STOPPED
+    (tmp_path / "go").touch()
+    restarted = RestartedJobs()
+    restarted._followed = True
+    again = engine(made, run, ask=person, jobs=restarted)
+    outcome = await again.undo("one", by="Ma Ma")
+    if not person.asked:
+        pytest.fail(f"nobody was asked: {outcome} {again.failures}")
+    assert "was restarted while this step was taken back" in person.asked[0].text
+    assert outcome is (Outcome.UNDONE if says else Outcome.FAILED)
+    assert words(log) == ["a", "undo", *(["undo"] if says else [])]
+    if not says:
+        assert "sitewright undo one" in again.failures[0].problem.remedy
