@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -42,3 +43,16 @@ def test_who_reports_finds_the_page_and_the_page_who_reports() -> None:
     assert "docs/security.md" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     assert "SECURITY.md" in PAGE
     assert "docs/security.md" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_bounds_of_the_page_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \| `([a-z_.]+)\.(\w+)` \|$", PAGE, re.M)
+    assert len(rows) > 20
+    wrong = []
+    for said, module, name in rows:
+        value = getattr(importlib.import_module(module), name)
+        number, _, unit = said.partition(" ")
+        times = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
+        if float(number) * times != value:
+            wrong.append(f"{module}.{name} is {value}, and the page says {said}")
+    assert wrong == []
