@@ -271,6 +271,14 @@ def media_type_of(stated: str, raw: bytes, where: str) -> str:
 
     Raises SourceProblem where the two differ, or where it is of a kind that is not supported.
     """
+    if raw.lstrip()[:1] in (b"<", b""):
+        what = "a web page" if raw.strip() else "nothing"
+        raise SourceProblem(
+            f"{what} came where a manifest is due",
+            where=where,
+            remedy="A proxy or a portal may be answering in the registry's place: look at the "
+            "address with curl from this machine, and let its name past the proxy (NO_PROXY).",
+        )
     value = parse_json(raw, where=where, limit=MANIFEST_BYTES, problem=SourceProblem)
     document = value if isinstance(value, dict) else {}
     if document.get("schemaVersion") == 1 or stated in media.SCHEMA_1:
@@ -297,6 +305,12 @@ def media_type_of(stated: str, raw: bytes, where: str) -> str:
             "supported",
             where=where,
             remedy="Only images and image indexes of OCI and of Docker (schema 2) can be brought.",
+        )
+    if found == media.OCI_MANIFEST and document.get("artifactType") and "config" not in document:
+        raise SourceProblem(
+            f"it is an artefact of the type {document['artifactType']!s:.100} and no container image",
+            where=where,
+            remedy="Helm charts are wanted under `charts`; leave other artefacts out.",
         )
     index = "manifests" in document
     image = "layers" in document or "config" in document

@@ -46,6 +46,8 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
             raise SourceProblem(
                 f"the image is for {platform} and {', '.join(wanted.platforms)} is wanted",
                 where=str(reference),
+                remedy="Name a tag that has this platform, or the image's own (platforms: […] "
+                "beside the image) where machines of that kind use it.",
             )
         return [await _image(shop, reference, found, platform, tag_digest, named=True)]
 
@@ -141,6 +143,14 @@ async def _image(
         (manifest.config, media.config_types(media.IMAGE)),
         *((layer, media.layer_types(media.IMAGE)) for layer in manifest.layers),
     ):
+        if blob.media_type.endswith("+encrypted"):
+            raise SourceProblem(
+                f"a layer of it is encrypted ({blob.media_type}), and nothing at the site could "
+                "run it without its key",
+                where=where,
+                remedy="Decrypt it into a registry of yours (skopeo copy --decryption-key KEY "
+                "docker://FROM docker://TO) and name that one.",
+            )
         if blob.media_type not in allowed:
             raise SourceProblem(
                 f"it is an artefact and no container image: a part of it is of the type "

@@ -263,3 +263,30 @@ def test_a_layer_that_only_its_maker_gives_out_is_refused_in_one_sentence(tmp_pa
     with pytest.raises(SourceProblem, match="given out by its maker alone") as caught:
         bring(registry, tmp_path / "bundle")
     assert "allow-nondistributable-artifacts" in caught.value.remedy
+
+
+def test_an_encrypted_layer_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    registry = OddRegistry()
+    value = json.loads(registry.manifests[registry.image("w")["digest"]][0])
+    value["layers"][0]["mediaType"] += "+encrypted"
+    registry.tag("it", registry.manifest(value, media.OCI_MANIFEST))
+    with pytest.raises(SourceProblem, match="a layer of it is encrypted") as caught:
+        bring(registry, tmp_path / "bundle")
+    assert "--decryption-key" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"\n<!DOCTYPE html><html>Log in first</html>", "a web page came where a manifest is due"),
+        (b"", "nothing came where a manifest is due"),
+        (
+            b'{"schemaVersion": 2, "artifactType": "application/x", "layers": [], '
+            b'"mediaType": "application/vnd.oci.image.manifest.v1+json"}',
+            "an artefact of the type application/x and no container image",
+        ),
+    ],
+)
+def test_what_comes_in_the_place_of_a_manifest_is_named(raw: bytes, words: str) -> None:
+    with pytest.raises(SourceProblem, match=words):
+        media_type_of("text/html", raw, "here")
