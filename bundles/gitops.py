@@ -22,8 +22,10 @@ from bundles.gitops_forms import (
     as_list,
     as_mapping,
     as_mappings,
+    fetched_at_the_site,
     is_remote,
     normal_path,
+    objects_in,
     plain_text,
     rendered_name,
     value_at,
@@ -241,7 +243,13 @@ class _Reading:
 
     def references(self, document: dict[Any, Any], path: str) -> None:
         """What one document says of charts and repositories elsewhere."""
+        for one in objects_in(document):
+            self._reference(one, path)
+
+    def _reference(self, document: dict[Any, Any], path: str) -> None:
         name = PurePosixPath(path).name
+        for sentence in fetched_at_the_site(document):
+            self.found.named.open(f"{path}: {sentence}")
         api, kind = str(document.get("apiVersion", "")), document.get("kind")
         spec = as_mapping(document.get("spec"))
         if name in KUSTOMIZATIONS or kind in ("Kustomization", "HelmChartInflationGenerator"):
@@ -262,8 +270,21 @@ class _Reading:
             self._elsewhere(helm_text(spec.get("url")), path)
         if name == "Chart.yaml":
             self._umbrella(document, path)
+        if name == "fleet.yaml":
+            self._fleet(as_mapping(document.get("helm")), path)
         if name.startswith("helmfile.") and "releases" in document:
             self.found.named.open(f"{path}: what helmfile installs; name its charts under `charts`")
+
+    def _fleet(self, helm: Mapping[Any, Any], path: str) -> None:
+        """Rancher's Fleet: a chart with its values; one that lies here is read as any other."""
+        name, repository = helm_text(helm.get("chart")), helm_text(helm.get("repo"))
+        if name.startswith("oci://"):
+            repository, _, name = name.rstrip("/").rpartition("/")
+        if repository and name:
+            files = as_list(helm.get("valuesFiles"))
+            values = self._given(files, PurePosixPath(path).parent, path)
+            values = laid_over(values, as_mapping(helm.get("values")))
+            self._chart(name, repository, helm.get("version"), values, path)
 
     def _kustomization(self, document: dict[Any, Any], path: str) -> None:
         spec = as_mapping(document.get("spec"))
@@ -374,11 +395,9 @@ class _Reading:
 
     def _helm_repositories(self) -> Iterable[tuple[tuple[str, str], tuple[str, str]]]:
         for path in sorted(self._files):
-            for document in self._read(path).values:
-                if isinstance(document, dict) and document.get("kind") in (
-                    "HelmRepository",
-                    "OCIRepository",
-                ):
+            listed = (one for one in self._read(path).values if isinstance(one, dict))
+            for document in (one for whole in listed for one in objects_in(whole)):
+                if document.get("kind") in ("HelmRepository", "OCIRepository"):
                     name = helm_text(as_mapping(document.get("metadata")).get("name"))
                     spec = as_mapping(document.get("spec"))
                     ref = as_mapping(spec.get("ref"))

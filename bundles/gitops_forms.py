@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
+
+from bundles.yaml_documents import helm_text
 
 KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -92,3 +94,42 @@ def as_mapping(value: Any) -> dict[Any, Any]:
 def as_mappings(value: Any) -> list[dict[Any, Any]]:
     """The mappings of a list, whatever stands there."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def objects_in(document: dict[Any, Any], depth: int = 0) -> Iterator[dict[Any, Any]]:
+    """An object, and where it is a list of objects each of them."""
+    yield document
+    if str(document.get("kind", "")).endswith("List") and depth < 5:
+        for one in as_mappings(document.get("items")):
+            yield from objects_in(one, depth + 1)
+
+
+def fetched_at_the_site(document: Mapping[Any, Any]) -> list[str]:
+    """What an object of Flux or Argo CD takes in from a place that no line of a recipe brings."""
+    api, kind = str(document.get("apiVersion", "")), document.get("kind")
+    spec = as_mapping(document.get("spec"))
+    found = []
+    if api.startswith("source.toolkit.fluxcd.io/") and kind == "Bucket":
+        found.append(
+            f"what the bucket {helm_text(spec.get('bucketName'))[:100]} of "
+            f"{helm_text(spec.get('endpoint'))[:200]} holds"
+        )
+    ref = as_mapping(spec.get("sourceRef"))
+    if api.startswith("kustomize.toolkit.fluxcd.io/") and ref.get("kind") == "OCIRepository":
+        found.append(
+            f"what the OCIRepository {helm_text(ref.get('name'))[:100]} holds, which Flux fetches "
+            "at the site; name its images under `images`"
+        )
+    if api.startswith("argoproj.io/"):
+        if kind == "ApplicationSet":
+            if spec.get("templatePatch"):
+                found.append("what its templatePatch changes")
+            spec = as_mapping(as_mapping(spec.get("template")).get("spec"))
+        for source in (as_mapping(spec.get("source")), *as_mappings(spec.get("sources"))):
+            address = helm_text(source.get("repoURL"))
+            if address.startswith("oci://") and not source.get("chart"):
+                found.append(
+                    f"what {address[:300]} holds, which Argo CD fetches at the site; name its "
+                    "images under `images`"
+                )
+    return found

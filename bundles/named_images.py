@@ -214,6 +214,10 @@ class _Walk:
                 for text in one:
                     if isinstance(text, str):
                         self._named(text, name, {})
+            elif name == "imageRepository" and isinstance(one, str) and self.kubernetes:
+                self.found.open(
+                    f"{self.where}: which images of {one[:100]} are meant (imageRepository)"
+                )
             elif isinstance(one, str) and self.kubernetes:
                 self._looks(one)
             self.walk(one, depth + 1)

@@ -308,7 +308,8 @@ def media_type_of(stated: str, raw: bytes, where: str) -> str:
         )
     if found == media.OCI_MANIFEST and document.get("artifactType") and "config" not in document:
         raise SourceProblem(
-            f"it is an artefact of the type {document['artifactType']!s:.100} and no container image",
+            f"it is an artefact of the type {document['artifactType']!s:.100} and no container "
+            "image",
             where=where,
             remedy="Helm charts are wanted under `charts`; leave other artefacts out.",
         )

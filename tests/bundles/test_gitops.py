@@ -398,3 +398,57 @@ def test_a_broken_document_is_told_and_those_behind_it_are_read() -> None:
     assert found.unread == [
         "x.yaml: line 5 is no YAML (mapping values are not allowed in this context)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            (
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+                "spec: {sourceRef: {kind: OCIRepository, name: o}}\n"
+            ),
+            "what the OCIRepository o holds, which Flux fetches",
+        ),
+        (
+            (
+                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: Bucket\n"
+                "spec: {endpoint: minio.example.org, bucketName: b}\n"
+            ),
+            "what the bucket b of minio.example.org holds",
+        ),
+        (
+            (
+                "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+                "spec: {source: {repoURL: 'oci://reg.example.org/m', path: .}}\n"
+            ),
+            "what oci://reg.example.org/m holds, which Argo CD fetches",
+        ),
+        (
+            "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nspec: {templatePatch: x}\n",
+            "what its templatePatch changes",
+        ),
+        (
+            "apiVersion: x/v1\nkind: KubeadmControlPlane\nspec: {imageRepository: q.io/t/k8s}\n",
+            "which images of q.io/t/k8s are meant",
+        ),
+    ],
+)
+def test_what_is_fetched_at_the_site_is_told(text: str, said: str) -> None:
+    (sentence,) = read_manifests({"a.yaml": text.encode()}).unread
+    assert sentence.startswith(f"a.yaml: {said}")
+
+
+def test_charts_in_a_list_of_objects_and_of_fleet_are_found() -> None:
+    listed = (
+        b"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: argoproj.io/v1alpha1, "
+        b"kind: Application, spec: {source: {repoURL: https://c.example.org/r, chart: inside, "
+        b"targetRevision: 1.0.0}}}\n"
+    )
+    fleet = b"helm: {chart: 'oci://reg.example.org/c/f', version: 2.0.0, values: {a: 1}}\n"
+    found = read_manifests({"list.yaml": listed, "x/fleet.yaml": fleet})
+    assert [(one.name, one.repository, one.version) for one in found.charts] == [
+        ("inside", "https://c.example.org/r", "1.0.0"),
+        ("f", "oci://reg.example.org/c", "2.0.0"),
+    ]
+    assert found.charts[1].values == {"a": 1}

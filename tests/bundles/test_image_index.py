@@ -247,7 +247,7 @@ def test_what_a_registry_gives_wrongly_is_never_told_as_a_bundle_that_is_wrong(
     registry.habits["it"] = lambda asked, answer: Answer(
         200, b"<html>log in to the hotel</html>", {"Content-Type": "text/html"}
     )
-    with pytest.raises(SourceProblem, match="JSON"):
+    with pytest.raises(SourceProblem, match="a web page came"):
         bring(registry, tmp_path / "bundle")
 
 
@@ -281,8 +281,10 @@ def test_an_encrypted_layer_is_refused_in_one_sentence(tmp_path: Path) -> None:
         (b"\n<!DOCTYPE html><html>Log in first</html>", "a web page came where a manifest is due"),
         (b"", "nothing came where a manifest is due"),
         (
-            b'{"schemaVersion": 2, "artifactType": "application/x", "layers": [], '
-            b'"mediaType": "application/vnd.oci.image.manifest.v1+json"}',
+            (
+                b'{"schemaVersion": 2, "artifactType": "application/x", "layers": [], '
+                b'"mediaType": "application/vnd.oci.image.manifest.v1+json"}'
+            ),
             "an artefact of the type application/x and no container image",
         ),
     ],
