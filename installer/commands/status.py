@@ -98,6 +98,8 @@ def _text(key: str, last: Run, progress: Progress, how: str, *, cut_off: bool) -
     lines = [f"{key}  run {last.id}: {left}", f"  {last.folder}"]
     if how:
         lines.append(f"  {how}")
+    if last.complete:
+        lines.append("  By its record: the machines were not asked; sitewright verify does.")
     width = max((len(stage.id) for stage in progress.stages), default=0)
     lines += [
         f"  {stage.id:<{width}}  {stage.done:>3} of {stage.total:<3} {_stand(stage, cut_off)}"
