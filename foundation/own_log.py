@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+import warnings
+from typing import Final, TextIO
 
 from foundation.paths import log_file, make_private
 from foundation.secrets import redact
@@ -43,6 +44,21 @@ class OwnLog(logging.Handler):
 
 
 def keep_own_log() -> None:
-    """Let everything that nobody else takes care of go to the log, with no traceback shown."""
+    """Let everything that nobody else takes care of go to the log, with no traceback shown.
+
+    So do warnings of libraries, which would be written over a screen that is drawn.
+    """
     logging.raiseExceptions = False
     logging.lastResort = OwnLog(logging.WARNING)
+    warnings.showwarning = _keep_warning
+
+
+def _keep_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    note(f"{category.__name__}: {message} ({filename}:{lineno})")

@@ -89,6 +89,9 @@ class _Client(asyncssh.SSHClient):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._connection is not None:
             self._attempt.version = self._connection.get_extra_info("server_version") or ""
+            self._attempt.host_key_algorithms = self._attempt.host_key_algorithms or _listed_by(
+                self._connection
+            )
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
@@ -254,7 +257,11 @@ def other_types(attempt: Attempt) -> list[str]:
 def _listed_by(connection: asyncssh.SSHClientConnection | None) -> tuple[str, ...]:
     """The host key algorithms in a server's first message (RFC 4253, 7.1), empty if unreadable."""
     # asyncssh keeps the message for the exchange hash and has no other name for it.
-    message: bytes = getattr(connection, "_server_kexinit", b"")
+    return host_keys_in(getattr(connection, "_server_kexinit", b""))
+
+
+def host_keys_in(message: bytes) -> tuple[str, ...]:
+    """The host key algorithms in a SSH_MSG_KEXINIT; empty if it is unreadable."""
     try:
         packet = SSHPacket(message)
         packet.get_bytes(1 + 16)

@@ -12,10 +12,10 @@ from typing import Final
 import asyncssh
 
 from foundation.hosts.hostkeys import console_command, host_pattern
-from foundation.hosts.login import Attempt
+from foundation.hosts.login import Attempt, host_key_algorithms, host_keys_in
 from foundation.hosts.output_lines import clean_line
 from foundation.hosts.ssh_config import Target
-from foundation.hosts.trusted import TrustedKeys, fingerprint, public_line
+from foundation.hosts.trusted import NOTHING_KNOWN, TrustedKeys, fingerprint, public_line
 from foundation.problems import (
     ChangedHostKey,
     ConnectionLost,
@@ -30,6 +30,7 @@ from foundation.secrets import redact
 from foundation.sentences import understood
 
 _LOOK_SECONDS: Final = 2.0
+_KEXINIT_LIMIT: Final = 16 * 1024
 _DISC_TOO_MANY: Final = re.compile(r"(?i)too many authentication failures")
 _NO_ROUTE: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
@@ -154,6 +155,9 @@ def _system(error: OSError, target: Target, attempt: Attempt) -> ConnectionProbl
             remedy=f"Check the address, and that TCP port {target.port} is let through.",
         )
     if numbers & {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}:
+        if attempt.version:
+            # It spoke SSH, and ended the login: that it did not is another culprit.
+            return _of_old(attempt.host_key_algorithms, target) or _lost(target, _told(error))
         return _closed_early(target, attempt)
     return Unreachable(
         f"{target.endpoint} cannot be connected to: {error.strerror or _told(error)}",
@@ -183,17 +187,25 @@ async def looked_closer(problem: ConnectionProblem, target: Target) -> Connectio
     """A server that never said it speaks SSH is asked once more what it does say."""
     if isinstance(problem, ConnectTimeout):
         return problem
-    first = b""
-    with contextlib.suppress(OSError, TimeoutError):
+    first, began = b"", b""
+    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
         async with asyncio.timeout(_LOOK_SECONDS):
             reader, writer = await asyncio.open_connection(target.address, target.port)
             try:
                 writer.write(b"SSH-2.0-Sitewright\r\n")
                 first = await reader.read(255)
+                if first.startswith(b"SSH-"):
+                    # Its greeting ends a line; its first message has a length before it.
+                    _line, _, rest = first.partition(b"\n")
+                    rest += await reader.readexactly(max(0, 5 - len(rest)))
+                    length = min(int.from_bytes(rest[:4]), _KEXINIT_LIMIT)
+                    began = rest[5:] + await reader.readexactly(max(0, 4 + length - len(rest)))
             finally:
                 writer.transport.abort()
     if first and not first.startswith(b"SSH-"):
         return not_ssh(target, first.decode("ascii", "replace"))
+    if (offered := host_keys_in(began)) and (old := _of_old(offered, target)) is not None:
+        return old
     return problem
 
 
@@ -212,6 +224,27 @@ def not_ssh(target: Target, first: str) -> Unreachable:
         f'what listens on {target.endpoint} does not speak SSH; it says "{shown}"',
         where=target.where,
         remedy="Check the port: SSH's own is 22.",
+    )
+
+
+def _lost(target: Target, told: str) -> ConnectionLost:
+    return ConnectionLost(
+        f"the server ended the connection during the login: {told}",
+        where=target.where,
+        remedy="Look on the machine at: journalctl -u ssh -n 20",
+    )
+
+
+def _of_old(offered: tuple[str, ...], target: Target) -> ConnectionProblem | None:
+    """The problem with a server that has no host key of a kind that is taken here."""
+    if not offered or set(offered) & set(host_key_algorithms(NOTHING_KNOWN)):
+        return None
+    return ConnectionProblem(
+        "the server has host keys only of a kind that is no longer safe, or that Sitewright does "
+        f"not have: {', '.join(offered)[:200]}",
+        where=target.where,
+        remedy="Give it a current one, on its console: ssh-keygen -A; see HostKey and "
+        "HostKeyAlgorithms in /etc/ssh/sshd_config, then: systemctl restart ssh",
     )
 
 
@@ -238,12 +271,10 @@ def _ended(error: asyncssh.DisconnectError, target: Target, attempt: Attempt) ->
             where=target.where,
             remedy=known.remedy,
         )
+    if (old := _of_old(attempt.host_key_algorithms, target)) is not None:
+        return old
     if isinstance(error, asyncssh.ConnectionLost):
-        return ConnectionLost(
-            f"the server ended the connection during the login: {told}",
-            where=target.where,
-            remedy="Look on the machine at: journalctl -u ssh -n 20",
-        )
+        return _lost(target, told)
     return ConnectionProblem(
         f"the server ended the login: {told}",
         where=target.where,
@@ -375,6 +406,11 @@ def _login_remedy(target: Target, attempt: Attempt) -> str:
             f"Check the user name, and put your public key on the machine: "
             f"ssh-copy-id {target.login}"
         )
+        if attempt.tried:
+            remedy += (
+                "; if it is there, sshd itself may keep the user out (PermitRootLogin, AllowUsers, "
+                "a second factor), which it says on the machine: journalctl -u ssh -n 20"
+            )
         if not attempt.password_sent and attempt.methods & {"password", "keyboard-interactive"}:
             remedy += "; or give the password"
         return remedy

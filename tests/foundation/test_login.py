@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import subprocess
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from foundation.hosts import refusals
 from foundation.hosts.connection import Connection, Credentials
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.hosts.ssh import SshConnection
+from foundation.own_log import keep_own_log
+from foundation.paths import log_file
 from foundation.problems import (
     ChangedHostKey,
     ConnectionProblem,
@@ -435,3 +440,27 @@ async def test_the_fast_cipher_is_preferred_and_others_are_taken(
     ciphers = ["chacha20-poly1305@openssh.com"]
     async with peers.ssh_peer(tmp_path, Restricted, encryption_algs=ciphers) as (peer, _):
         await works(peer.inventory(), Credentials(password=Secret(PASSWORD)))
+
+
+async def test_a_server_with_host_keys_of_old_alone_is_told_as_that(
+    start_sshd: StartSshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "_LOOK_SECONDS", 30.0)
+    keygen(tmp_path / "rsa", kind="rsa")
+    sshd = start_sshd(f"HostKey {tmp_path / 'rsa'}", "HostKeyAlgorithms ssh-rsa")
+    async with Pool(sshd.inventory()) as pool:
+        with pytest.raises(ConnectionProblem, match=r"no longer safe.*: ssh-rsa") as caught:
+            await pool.connect(sshd.host())
+    assert "ssh-keygen -A" in (caught.value.remedy or "")
+
+
+def test_a_warning_of_a_library_goes_to_the_log_and_not_over_the_screen(
+    private_home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warnings.showwarning", warnings.showwarning)
+    monkeypatch.setattr("logging.lastResort", logging.lastResort)
+    monkeypatch.setattr("logging.raiseExceptions", logging.raiseExceptions)
+    keep_own_log()
+    warnings.showwarning("FFDH is deprecated", UserWarning, "dh.py", 30)
+    assert "FFDH is deprecated" in log_file().read_text()
+    assert capfd.readouterr() == ("", "")
