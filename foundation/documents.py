@@ -31,6 +31,43 @@ SIZE_LIMIT = 4 * 1024 * 1024
 class _StrictLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
     """The safe loader, which also refuses a key given twice."""
 
+    def get_single_node(self) -> yaml.Node | None:
+        """The one document; refused where its aliases stand for more than a file can mean."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _bounded(node)
+        return node
+
+
+_MOST_NODES: Final = 200_000
+"""What a document may stand for with every alias written out; a file of 4 MB has fewer."""
+
+
+def _bounded(top: yaml.Node) -> None:
+    """Refuse aliases of aliases, which a few lines make into more than any memory holds."""
+    sizes: dict[int, int] = {}
+    waiting: list[tuple[yaml.Node, bool]] = [(top, False)]
+    while waiting:
+        node, ready = waiting.pop()
+        if id(node) in sizes and not ready:
+            continue
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            children = [one for pair in node.value for one in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            children = list(node.value)
+        if ready:
+            # One that holds itself is not finished yet, and is refused when it is made.
+            sizes[id(node)] = 1 + sum(max(sizes.get(id(one), 0), 0) for one in children)
+            if sizes[id(node)] > _MOST_NODES:
+                raise yaml.constructor.ConstructorError(
+                    None, None, "its aliases stand for more than a file can mean", node.start_mark
+                )
+            continue
+        sizes[id(node)] = -1
+        waiting.append((node, True))
+        waiting.extend((one, False) for one in children)
+
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: dict[Any, int] = {}
@@ -46,8 +83,15 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
                 key_node.start_mark,
             )
         seen[key_node.value] = line
+    merges = any(key.tag.endswith(":merge") for key, _ in node.value)
     loader.flatten_mapping(node)
-    return dict(yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True))
+    # In a merge the later of two keys is meant to win; elsewhere one of them would be lost.
+    made = dict(yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True))
+    if not merges and len(made) < len(node.value):
+        raise yaml.constructor.ConstructorError(
+            None, None, "two of its keys are the same value in other words", node.start_mark
+        )
+    return made
 
 
 _CORE: Final[tuple[tuple[str, str, str], ...]] = (
@@ -82,6 +126,11 @@ def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int | str:
     return text if len(text.lstrip("-")) > _MOST_DIGITS else int(text, 0)
 
 
+def _merge_word(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
+    """`<<` merges as a key; anywhere else it is the text that was typed."""
+    return str(loader.construct_scalar(node))
+
+
 def _real(loader: _StrictLoader, node: yaml.ScalarNode) -> float | str:
     text = str(loader.construct_scalar(node))
     if not text[-1:].isdigit():
@@ -105,6 +154,7 @@ for _name, _pattern, _letters in _CORE:
         )
 _StrictLoader.add_constructor(_YAML + "int", _integer)
 _StrictLoader.add_constructor(_YAML + "float", _real)
+_StrictLoader.add_constructor(_YAML + "merge", _merge_word)
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
@@ -138,25 +188,59 @@ def read_text(path: Path) -> str:
 
 def parse_yaml(text: str, *, where: str) -> Any:
     """The value of a YAML text; `where` names it in problems."""
+    if found := _BREAKS_OF_OLD.search(text):
+        number = text.count("\n", 0, found.start()) + 1
+        raise InputProblem(
+            f"line {number}: it has the sign U+{ord(found[0]):04X}, which ends a line in YAML 1.1"
+            " and is text in 1.2",
+            where=where,
+            remedy="Take that sign out; an editor shows it as a blank, or not at all.",
+        )
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise InputProblem(
-            f"{line}{error.problem or error.context or 'it is not YAML'}",
+            f"{line}{_in_words(error)}",
             where=where,
             remedy="Mend that line; indentation is two spaces, never a tab.",
         ) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except RecursionError as error:
         raise InputProblem(
-            f"it is not YAML: {error}", where=where, remedy="Check that this is the file you meant."
+            "it is not YAML of ours: it is nested too deep",
+            where=where,
+            remedy="Check that this is the file you meant.",
         ) from error
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError, TypeError) as error:
+        # The last three are what the library raises for a tag that its value does not fit.
+        known = isinstance(error, (yaml.YAMLError, ValueError))
+        why = str(error) if known else "a tag and its value differ"
+        raise InputProblem(
+            f"it is not YAML: {why}", where=where, remedy="Check that this is the file you meant."
+        ) from error
+
+
+_BREAKS_OF_OLD: Final = re.compile("[\u0085\u2028\u2029]")
+
+
+def _in_words(error: yaml.MarkedYAMLError) -> str:
+    said = error.problem or error.context or "it is not YAML"
+    if said == "but found another document":
+        return "a second document begins there, and the file is read as one"
+    return str(said)
 
 
 def dump_yaml(value: Any, **style: Any) -> str:
     """A value as YAML that `parse_yaml`, and a reader of YAML 1.1, read as the same value."""
-    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **style))
+
+    def dumped(*, as_it_is: bool) -> str:
+        return str(
+            yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=as_it_is, **style)
+        )
+
+    text = dumped(as_it_is=True)
+    return dumped(as_it_is=False) if _BREAKS_OF_OLD.search(text) else text
 
 
 def _node_at(text: str, location: Sequence[int | str]) -> tuple[yaml.Node | None, int | None]:

@@ -116,7 +116,10 @@ def test_a_deep_document_is_refused_and_does_not_break() -> None:
     laughs = "a: &a [x, x]\n" + "".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20)
     )
-    value: Any = parse_yaml(laughs, where="x")
+    with pytest.raises(InputProblem, match="stand for more"):
+        parse_yaml(laughs, where="x")
+    # Fewer of them are read, and told in few words.
+    value: Any = parse_yaml("\n".join(laughs.split("\n")[:14]), where="x")
     with pytest.raises(InputProblem) as caught:
         validate(Document, value, where="x", text=laughs)
     assert len(caught.value.cause) < 10_000
@@ -163,3 +166,69 @@ def test_a_text_of_digits_where_a_number_is_meant_is_decimal(tmp_path: Path) -> 
     file.write_text("name: a\ndisks: [{size: 0122}]\n")
     assert load_yaml(Document, file).disks == [Disk(size=122)]
     assert "true" in mistake(tmp_path, "name: true\n").cause.lower()
+
+
+def bomb(first: str, line: str, levels: int) -> str:
+    """Aliases of aliases, ten at each level."""
+    lines = [f"a0: &a0 {first}"]
+    for level in range(1, levels):
+        lines.append(f"a{level}: &a{level} " + line.format(", ".join([f"*a{level - 1}"] * 10)))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text", [bomb("[x]", "[{}]", 12), bomb("{k: 1}", "{{<<: [{}]}}", 12)], ids=["lists", "merges"]
+)
+def test_aliases_of_aliases_are_refused_at_once(text: str) -> None:
+    """A few lines of merges took minutes; of lists, whatever looked into them did."""
+    with pytest.raises(InputProblem, match="stand for more than a file can mean"):
+        parse_yaml(text, where="site.yaml")
+
+
+def test_what_holds_itself_is_refused() -> None:
+    with pytest.raises(InputProblem, match="recursive"):
+        parse_yaml("a: &a [*a]\n", where="site.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1: a\n0x1: b\n",
+        "true: 1\nTrue: 2\n",
+        "~: 1\nnull: 2\n",
+        "1: x\n1.0: y\n",
+        "1: x\ntrue: y\n",
+    ],
+)
+def test_two_keys_of_one_value_are_refused_and_none_is_lost(text: str) -> None:
+    with pytest.raises(InputProblem, match="same value in other words"):
+        parse_yaml(text, where="site.yaml")
+
+
+def test_a_merge_still_gives_way_to_what_stands_beside_it() -> None:
+    text = "x: &x {a: 1, b: 1}\ny: {<<: *x, b: 2}\nz: {<<: [*x, *x], c: 3}\n"
+    value = parse_yaml(text, where="site.yaml")
+    assert (value["y"], value["z"]) == ({"a": 1, "b": 2}, {"a": 1, "b": 1, "c": 3})
+
+
+def test_the_words_of_a_merge_are_text_where_they_are_no_key() -> None:
+    assert parse_yaml("a: <<\nb: [<<, =]\n", where="x") == {"a": "<<", "b": ["<<", "="]}
+
+
+@pytest.mark.parametrize("text", ["a: !!bool maybe\n", "a: !!timestamp x\n", "a: !!int 0255\n"])
+def test_a_tag_that_its_value_does_not_fit_is_a_problem_and_no_traceback(text: str) -> None:
+    with pytest.raises(InputProblem, match="not YAML"):
+        parse_yaml(text, where="site.yaml")
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
+def test_the_line_ends_of_yaml_1_1_are_told_and_made_nothing_of(sign: str) -> None:
+    """The library ends a line there, so that a text became another, or a second key."""
+    with pytest.raises(InputProblem, match=f"line 2: it has the sign U.{ord(sign):04X}"):
+        parse_yaml(f"a: 1\nb: x{sign}c: 2\n", where="site.yaml")
+    assert parse_yaml(dump_yaml({"a": f"x{sign}y"}), where="x") == {"a": f"x{sign}y"}
+
+
+def test_a_second_document_is_told() -> None:
+    with pytest.raises(InputProblem, match="line 2: a second document begins there"):
+        parse_yaml("a: 1\n---\nb: 2\n", where="site.yaml")
