@@ -15,9 +15,9 @@ from preflight.findings import Finding, Severity
 OFFSET_LIMIT: Final = 5.0
 """Seconds between a machine's clock and ours; ours may be the wrong one, so it only warns."""
 CHRONY: Final = (
-    "Install a time service: `sudo apt-get install chrony`, name the site's time server in"
-    " /etc/chrony/chrony.conf (`server ADDRESS iburst`), start it now and at every start:"
-    " `sudo systemctl enable chrony && sudo systemctl restart chrony`, and wait until"
+    "Install a time service: `sudo apt-get update && sudo apt-get install chrony`, name the site's"
+    " time server in /etc/chrony/chrony.conf (`server ADDRESS iburst`), start it now and at"
+    " every start: `sudo systemctl enable chrony && sudo systemctl restart chrony`, and wait until"
     " `chronyc tracking` says Leap status: Normal."
 )
 UNDO_CHRONY: Final = "sudo apt-get remove chrony, which brings systemd-timesyncd back."

@@ -57,7 +57,8 @@ def engine(case: Case, say: Say) -> Iterator[Finding]:
             source="Docker documentation, rootless mode: known limitations",
             evidence=_ENGINE_EVIDENCE,
             remedy="Rootless Docker limits networks and files of containers. Use the system's: "
-            "`dockerd-rootless-setuptool.sh uninstall`, then `sudo apt-get install docker.io`.",
+            "`dockerd-rootless-setuptool.sh uninstall`, then `sudo apt-get update && sudo apt-get"
+            " install docker.io`.",
             undo="dockerd-rootless-setuptool.sh install",
         )
         return

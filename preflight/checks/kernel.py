@@ -66,7 +66,7 @@ def _module(case: Case, say: Say, need: ModuleNeed, *, there: bool, could: bool)
         source=need.source,
         evidence=f"lsmod | grep {name.replace('-', '_')}; modinfo -F filename {name}",
         remedy=f"{need.reason} Install the modules that the running kernel lacks and load it:"
-        " `sudo apt-get install linux-modules-extra-$(uname -r)`,"
+        " `sudo apt-get update && sudo apt-get install linux-modules-extra-$(uname -r)`,"
         f" `{load_for_good(name)}`."
         " In a container, load it on the container's host.".lstrip(),
         undo=f"sudo rm /etc/modules-load.d/{name}.conf && sudo modprobe -r {name}",

@@ -146,10 +146,9 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
         source=source,
         evidence=evidence,
         remedy=f"Put the right line into /etc/hosts in place of 127.0.1.1, on every machine of the"
-        f" cluster: `sudo sed -i.before-site -E '/[[:space:]]{safe}([[:space:]]|$)/d' /etc/hosts"
-        f" && echo {word(f'{goal} {safe}')} | sudo tee -a /etc/hosts`. Where cloud-init writes"
-        " that file at every start (its first lines say so), put the line into"
-        " /etc/cloud/templates/hosts.debian.tmpl too.",
+        f" cluster: `{without_name(safe)} && echo {word(f'{goal} {safe}')} | sudo tee -a"
+        " /etc/hosts`. Where cloud-init writes that file at every start (its first"
+        " lines say so), put the line into /etc/cloud/templates/hosts.debian.tmpl too.",
         undo="sudo mv /etc/hosts.before-site /etc/hosts",
     )
 
@@ -207,6 +206,20 @@ def _cluster_network(case: Case, say: Say, text: str, source: str, evidence: str
         " CALICO_IPV4POOL_CIDR in cni.yaml, `--service-cluster-ip-range`), or give the machine"
         f" addresses outside {text}.",
         undo="Put the default networks back in the same files before the first start.",
+    )
+
+
+def without_name(name: str) -> str:
+    """The command that takes a name out of /etc/hosts, and leaves the other names of its line.
+
+    A line of 127.0.1.1 is the name's own and goes whole; "127.0.0.1 localhost NAME" keeps
+    localhost, without which much does not work.
+    """
+    one = f"{name.replace('.', '[.]')}([[:space:]]|$)"
+    own = f"/^127[.]0[.]1[.]1[[:space:]](.*[[:space:]])?{one}/d"
+    return (
+        f"sudo sed -i.before-site -E -e '{own}' -e '/^[^#]/s/[[:space:]]+{one}/\\1/'"
+        " -e '/^[0-9a-fA-F.:]+[[:space:]]*$/d' /etc/hosts"
     )
 
 

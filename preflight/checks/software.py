@@ -176,7 +176,8 @@ def docker_snap(case: Case, say: Say) -> Iterator[Finding]:
         actual=path or _described(found),
         source="MicroK8s inspect.sh and Docker's documentation: the snap is confined",
         evidence="command -v docker; snap list docker",
-        remedy="Replace it by the package: `sudo snap remove docker && sudo apt-get install"
-        " docker.io docker-compose-v2`. Save its volumes first.",
+        remedy="Its containers, images and volumes go with it: save them first. Then replace it by"
+        " the package: `sudo apt-get update && sudo snap remove docker && sudo apt-get install"
+        " docker.io docker-compose-v2`.",
         undo="sudo apt-get remove docker.io docker-compose-v2 && sudo snap install docker",
     )
