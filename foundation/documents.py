@@ -364,13 +364,17 @@ def _kind(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
+_NO_SUCH_KEY: Final = ("extra_forbidden", "unexpected_keyword_argument")
+"""As pydantic calls it, of a model and of a dataclass."""
+
+
 def _sentence(model: type[BaseModel], item: Any) -> str:
     # A key that is refused is told by its own name.
     location = [part for part in item["loc"] if part != "[key]"]
     path = ""
     for part in location:
         path += f"[{part + 1}]" if isinstance(part, int) else (f".{part}" if path else str(part))
-    if item["type"] == "extra_forbidden" or _is_of_a_few(item):
+    if item["type"] in _NO_SUCH_KEY or _is_of_a_few(item):
         word = str(location[-1])
         allowed = _fields_at(model, location[:-1]) or _words_of(item)
         close = nearest(word, allowed)

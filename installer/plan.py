@@ -8,16 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Final, Literal
 
 from installer.events import Json
+
+SCHEMA: Final = "sitewright.plan/1"
+
+# How a field is written; `plan_files` reads by the same marks.
+AS_MAP: Final[Mapping[str, bool]] = {"map": True}
+"""Names and values in their order: written as one record."""
+LATER: Final[Mapping[str, bool]] = {"later": True}
+"""Left out where there is nothing, so that a plan of an earlier version stays the same."""
+FROM_STAGE: Final[Mapping[str, bool]] = {"from stage": True}
+"""Not written: it stands in the stage round it."""
+
+Whose = Literal["solution", "site"]
+Carry = tuple[Whose, str, str]
+"""Whose folder of playbooks, the folder, and what tells it from others."""
+
+_STRICT: Final[dict[str, str]] = {"extra": "forbid"}
+"""For pydantic, which reads a plan back into these very types."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
     """One step on one set of machines, rendered."""
 
-    stage: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    stage: str = field(metadata=FROM_STAGE)
     id: str
     kind: str
     title: str
@@ -40,6 +61,8 @@ class PlannedStep:
 class PlannedStage:
     """A stage with its steps."""
 
+    __pydantic_config__: ClassVar = _STRICT
+
     id: str
     title: str
     why: str
@@ -58,12 +81,14 @@ class PlannedStage:
 class Plan:
     """Everything that an installation will do."""
 
+    __pydantic_config__: ClassVar = _STRICT
+
     solution: str
     environment: str
     stages: tuple[PlannedStage, ...]
     hosts: tuple[tuple[str, tuple[str, ...]], ...]
     """Machine and roles, in the order of the site file."""
-    settings: tuple[tuple[str, str], ...]
+    settings: tuple[tuple[str, str], ...] = field(metadata=AS_MAP)
     """Settings as used, secrets left out."""
     secrets: tuple[str, ...] = ()
     """Names of the secrets that must be given before it runs."""
@@ -73,67 +98,47 @@ class Plan:
     """Variables of single machines in the inventory."""
     playbooks: str = ""
     """The folder of playbooks: the solution's own, or the customer's repository."""
-    carries: tuple[tuple[str, str, str], ...] = ()
+    carries: tuple[Carry, ...] = field(default=(), metadata=LATER)
     """Folders of playbooks of which the run keeps a copy: name, folder, what tells it from others;
     see installer.carried. Empty in a plan of an earlier version."""
-    control: str = ""
+    control: str = field(default="", metadata=LATER)
     """The machine on which Ansible, Helm and kubectl run; "" for this one."""
-    supplies: tuple[tuple[str, str], ...] = ()
+    supplies: tuple[tuple[str, str], ...] = field(default=(), metadata={**AS_MAP, **LATER})
     """The bundle, the keys of its makers, and the digest of its index; empty without one."""
-    pages: tuple[tuple[str, str], ...] = ()
+    pages: tuple[tuple[str, str], ...] = field(default=(), metadata=LATER)
     """What can be opened afterwards: title and address."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), metadata=LATER)
     """What was seen in the making and a person should know, a sentence each."""
-    ways: tuple[str, ...] = ()
+    ways: tuple[str, ...] = field(default=(), metadata=LATER)
     """How the machines are reached, as far as the site says; see installer.ways."""
 
     def as_json(self) -> dict[str, Json]:
         """The plan as plain values, the same for the same plan."""
-        return {
-            "schema": "sitewright.plan/1",
-            "solution": self.solution,
-            "environment": self.environment,
-            "hosts": [[name, list(roles)] for name, roles in self.hosts],
-            "settings": dict(self.settings),
-            "secrets": list(self.secrets),
-            "groups": [[name, list(hosts)] for name, hosts in self.groups],
-            "variables": [[name, dict(values)] for name, values in self.variables],
-            "playbooks": self.playbooks,
-            # Left out where there is none, so that a plan of an earlier version stays the same.
-            **({"carries": [list(one) for one in self.carries]} if self.carries else {}),
-            **({"control": self.control} if self.control else {}),
-            **({"supplies": dict(self.supplies)} if self.supplies else {}),
-            **({"pages": [[title, url] for title, url in self.pages]} if self.pages else {}),
-            **({"notes": list(self.notes)} if self.notes else {}),
-            **({"ways": list(self.ways)} if self.ways else {}),
-            "stages": [
-                {
-                    "id": stage.id,
-                    "title": stage.title,
-                    "why": stage.why,
-                    "source": stage.source,
-                    "needs": list(stage.needs),
-                    "recheck": list(stage.recheck),
-                    "steps": [
-                        {
-                            "id": step.id,
-                            "kind": step.kind,
-                            "title": step.title,
-                            "hosts": list(step.hosts),
-                            "spec": step.spec,
-                            "files": [[name, text] for name, text in step.files],
-                            "irreversible": step.irreversible,
-                            "expected_seconds": step.expected_seconds,
-                        }
-                        for step in stage.steps
-                    ],
-                }
-                for stage in self.stages
-            ],
-        }
+        return {"schema": SCHEMA, **_written(self)}
 
     @property
     def sha256(self) -> str:
         """What tells this plan from every other."""
         text = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _written(part: Plan | PlannedStage | PlannedStep) -> dict[str, Json]:
+    """A part under the names of its fields, each as its mark says."""
+    written: dict[str, Json] = {}
+    for one in fields(part):
+        value, marks = getattr(part, one.name), one.metadata.keys()
+        if FROM_STAGE.keys() <= marks or (LATER.keys() <= marks and not value):
+            continue
+        written[one.name] = dict(value) if AS_MAP.keys() <= marks else _plain(value)
+    return written
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, PlannedStage | PlannedStep):
+        return _written(value)
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value

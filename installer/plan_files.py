@@ -3,58 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from foundation.documents import read_text, validate
 from foundation.problems import InputProblem
-from installer.plan import Plan, PlannedStage, PlannedStep
+from installer.plan import AS_MAP, SCHEMA, Plan
 
 
-class _Part(BaseModel):
+class _File(BaseModel):
+    """A plan in the very types that it has in memory, so that no field is listed twice."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-
-class _Step(_Part):
-    id: str
-    kind: str
-    title: str
-    hosts: tuple[str, ...]
-    spec: dict[str, JsonValue]
-    files: tuple[tuple[str, str], ...]
-    irreversible: str
-    expected_seconds: int | float
-
-
-class _Stage(_Part):
-    id: str
-    title: str
-    why: str
-    source: str
-    needs: tuple[str, ...]
-    recheck: tuple[str, ...]
-    steps: tuple[_Step, ...]
-
-
-class _Plan(_Part):
-    schema_: str = Field(alias="schema")
-    solution: str
-    environment: str
-    hosts: tuple[tuple[str, tuple[str, ...]], ...]
-    settings: dict[str, str]
-    secrets: tuple[str, ...]
-    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    variables: tuple[tuple[str, dict[str, str]], ...] = ()
-    playbooks: str
-    carries: tuple[tuple[Literal["solution", "site"], str, str], ...] = ()
-    control: str = ""
-    supplies: dict[str, str] = {}
-    pages: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
-    ways: tuple[str, ...] = ()
-    stages: tuple[_Stage, ...]
+    plan: Plan
 
 
 def plan_from_json(path: Path) -> Plan:
@@ -66,51 +31,41 @@ def plan_from_json(path: Path) -> Plan:
         raise InputProblem(
             f"it is not JSON: {error}", where=str(path), remedy="Check that this is a plan."
         ) from error
-    if not isinstance(value, dict) or value.get("schema") != "sitewright.plan/1":
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise InputProblem(
             "it is no plan that this version can read",
             where=str(path),
-            remedy='A plan is a JSON file whose "schema" is "sitewright.plan/1".',
+            remedy=f'A plan is a JSON file whose "schema" is "{SCHEMA}".',
         )
-    read = validate(_Plan, value, where=str(path))
-    return Plan(
-        solution=read.solution,
-        environment=read.environment,
-        stages=tuple(
-            PlannedStage(
-                id=stage.id,
-                title=stage.title,
-                why=stage.why,
-                source=stage.source,
-                needs=stage.needs,
-                recheck=stage.recheck,
-                steps=tuple(
-                    PlannedStep(
-                        stage=stage.id,
-                        id=step.id,
-                        kind=step.kind,
-                        title=step.title,
-                        hosts=step.hosts,
-                        spec=dict(step.spec),
-                        files=step.files,
-                        irreversible=step.irreversible,
-                        expected_seconds=step.expected_seconds,
-                    )
-                    for step in stage.steps
-                ),
+    plan = validate(_File, {"plan": _as_held(value)}, where=str(path)).plan
+    for stage in plan.stages:
+        if any(step.stage != stage.id for step in stage.steps):
+            raise InputProblem(
+                f'a step in the stage "{stage.id}" says that it is of another',
+                where=str(path),
+                remedy="Make the plan again: `sitewright plan`.",
             )
-            for stage in read.stages
-        ),
-        hosts=read.hosts,
-        settings=tuple(read.settings.items()),
-        secrets=read.secrets,
-        groups=read.groups,
-        variables=read.variables,
-        playbooks=read.playbooks,
-        carries=read.carries,
-        control=read.control,
-        supplies=tuple(read.supplies.items()),
-        pages=read.pages,
-        notes=read.notes,
-        ways=read.ways,
-    )
+    return plan
+
+
+def _as_held(value: dict[str, Any]) -> dict[str, Any]:
+    """The plain values in the form in which a plan holds them; what misfits is left to be told."""
+    held = {key: part for key, part in value.items() if key != "schema"}
+    for one in fields(Plan):
+        if AS_MAP.keys() <= one.metadata.keys() and isinstance(held.get(one.name), dict):
+            held[one.name] = list(held[one.name].items())
+    if isinstance(held.get("stages"), list):
+        held["stages"] = [_with_stage(stage) for stage in held["stages"]]
+    return held
+
+
+def _with_stage(stage: Any) -> Any:
+    """A stage each of whose steps says of which stage it is."""
+    if not isinstance(stage, dict) or not isinstance(stage.get("steps"), list):
+        return stage
+    steps = [
+        {**step, "stage": stage.get("id")} if isinstance(step, dict) and "stage" not in step
+        else step
+        for step in stage["steps"]
+    ]  # fmt: skip
+    return {**stage, "steps": steps}

@@ -17,7 +17,7 @@ from foundation.documents import SIZE_LIMIT, nearest
 from foundation.problems import InputProblem
 from installer import carried
 from installer.events import Json
-from installer.plan import Plan, PlannedStage, PlannedStep
+from installer.plan import Carry, Plan, PlannedStage, PlannedStep, Whose
 from installer.playbooks_reach import reaching_out
 from installer.rendering import Renderer
 from installer.settings import Answers, answers, load_settings
@@ -150,13 +150,13 @@ def _minds(solution: Solution, environment: str, site: Site, settled: Answers) -
 
 def _carries(
     solution: Solution, playbooks: Path | None, stages: Sequence[PlannedStage]
-) -> tuple[tuple[str, str, str], ...]:
+) -> tuple[Carry, ...]:
     """The folders whose playbooks the plan names: the solution's where the name is a whole path."""
     named = {
         str(step.spec["playbook"]) for s in stages for step in s.steps if step.kind == "playbook"
     }
     own = solution.folder / "playbooks"
-    folders = []
+    folders: list[tuple[Whose, Path]] = []
     if playbooks is not None and not all(Path(name).is_absolute() for name in named):
         folders.append((carried.SITE, playbooks))
     if named if playbooks is None else any(Path(name).is_absolute() for name in named):

@@ -23,7 +23,7 @@ from installer.carried import (
     told_of_change,
 )
 from installer.events import Kind, Outcome
-from installer.plan import Plan
+from installer.plan import Plan, Whose
 from installer.planning import make_plan
 from installer.runs import create_run, runs_of
 from installer.solution import load_solution
@@ -58,7 +58,7 @@ def write(folder: Path, word: str) -> None:
     (folder / "files" / "word").write_text(word)
 
 
-def carried(folder: Path, name: str = SITE, **more: object) -> Plan:
+def carried(folder: Path, name: Whose = SITE, **more: object) -> Plan:
     """A plan of a step before the playbook, and the playbook, in stages of their own."""
     made = plan(
         step("before", **once(folder.parent / "log", "before")),

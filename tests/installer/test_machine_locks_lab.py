@@ -20,7 +20,7 @@ from installer.carried import digest as carried_digest
 from installer.events import Kind, Outcome
 from installer.journal import read
 from installer.journal_lines import FIRST, BrokenJournal, digest, encode
-from installer.plan import Plan
+from installer.plan import Carry, Plan
 from installer.runs import Run
 from installer.site_lock import Lock, Locked
 from tests.installer.engine_site import Watch, engine, new_run, plan, step, when
@@ -311,8 +311,8 @@ async def test_a_playbook_ends_before_its_next_task_when_the_site_is_taken_over(
         (folder / "x.yml").write_text(TASKS.format(word=word, log=LOG))
         play = step("play", *BOTH, kind="playbook", playbook="x.yml")
         made = plan(play, playbooks=str(folder))
-        carries = (("site", str(folder), carried_digest(folder)),)
-        plans[word] = replace(made, carries=carries)
+        carry: Carry = ("site", str(folder), carried_digest(folder))
+        plans[word] = replace(made, carries=(carry,))
     other, _ = other_laptop(site, tmp_path / "other", plans["a"], monkeypatch)
     try:
         await when(site.begun)
