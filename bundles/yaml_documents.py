@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from bundles import budgets
+from foundation.yaml_depth import Shallow
 
 _TAG: Final = "tag:yaml.org,2002:"
 MOST_VALUES: Final = budgets.YAML_VALUES
@@ -32,7 +33,7 @@ _GENERAL: Final = 6
 """Digits before the point from which on Go's %v writes an exponent."""
 
 
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
+class _Loader(Shallow, yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
     """The safe loader with the schema that Kubernetes' own programs use."""
 
 

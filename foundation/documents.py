@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
+from foundation.yaml_depth import Shallow
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -28,7 +29,7 @@ SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes; a file of answers larger than this is something else."""
 
 
-class _StrictLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
+class _StrictLoader(Shallow, yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
     """The safe loader, which also refuses a key given twice."""
 
     def get_single_node(self) -> yaml.Node | None:

@@ -19,6 +19,7 @@ import yaml
 from foundation.hosts.ansible_sources import Source, Sources
 from foundation.hosts.inventory import HOST_LIMIT, name_fault, split_endpoint
 from foundation.problems import InputProblem
+from foundation.yaml_depth import Shallow
 
 SECRETS: Final = frozenset(
     {
@@ -246,7 +247,7 @@ _RANGE_SHOWN: Final = 64
 """Machines of one range for which the line of each variable is kept one by one."""
 
 
-class _Nodes(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
+class _Nodes(Shallow, yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
     """Composes nodes and constructs nothing: what a tag means is Ansible's matter."""
 
 

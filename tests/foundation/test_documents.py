@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +234,34 @@ def test_the_line_ends_of_yaml_1_1_are_told_and_made_nothing_of(sign: str) -> No
 def test_a_second_document_is_told() -> None:
     with pytest.raises(InputProblem, match="line 2: a second document begins there"):
         parse_yaml("a: 1\n---\nb: 2\n", where="site.yaml")
+
+
+READ_BOTH = """
+import sys
+from bundles.yaml_documents import read_documents
+from foundation.documents import parse_yaml
+from foundation.problems import Problem
+
+text = sys.stdin.read()
+assert read_documents(text).broken
+try:
+    parse_yaml(text, where="x")
+except Problem as problem:
+    print(problem)
+"""
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "a: {" * 100_000, "? " * 200_000])
+def test_a_text_that_goes_too_deep_is_a_problem_and_ends_no_process(text: str) -> None:
+    """In a process of its own: what is held here is that it goes on."""
+    said = subprocess.run(
+        [sys.executable, "-c", READ_BOTH], input=text, capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr[-400:]
+    assert "not YAML" in said.stdout or "line 1" in said.stdout
+
+
+def test_a_text_of_many_brackets_that_is_not_deep_is_read() -> None:
+    assert parse_yaml("[" + "[1]," * 1000 + "]", where="x") == [[1]] * 1000
+    assert parse_yaml("x: " + "[" * 150 + "]" * 150, where="x")["x"]
