@@ -364,8 +364,9 @@ def with_docker(
 
 def test_docker_is_not_removed_while_it_does_not_answer(tmp_path: Path) -> None:
     """A stopped engine has containers all the same."""
-    script = (load_solution("core-test-harness").folder / "scripts/docker.sh").read_text()
-    undo = script.partition("<<'END'\n")[2].partition("\nEND\n")[0]
+    stage = load_solution("core-test-harness").folder / "stages/10-docker.yaml"
+    (step,) = yaml.safe_load(stage.read_text())["stage"]["steps"]
+    undo = step["undo"]["script"]
     undo = undo.replace("/var/lib/sitewright/core-test-harness", str(tmp_path))
     (tmp_path / "packages").write_text("docker.io\n")
     said, asked = with_docker(tmp_path, undo, silent=True)
