@@ -35,6 +35,15 @@ _RAID_VOLUME: Final = re.compile(
     r"PERC|MegaRAID|LOGICAL|Smart.?Array|RAID|AVAGO|\bMR9|\bBOSS\b|ServeRAID|VROC", re.IGNORECASE
 )
 
+_DISK_MODEL: Final = re.compile(
+    r"(^|\s)(ST\d{2,5}[A-Z]|WDC?\b|WD\d|WUS|HGST|HU[HSC]\d|HITACHI|SAMSUNG|MZ[A-Z0-9-]{3}|TOSHIBA"
+    r"|MG\d{2}|KPM|KIOXIA|KXD|INTEL|SSDSC|MICRON|MTFD|CRUCIAL|CT\d{3}|SANDISK|SOLIDIGM|KINGSTON"
+    r"|SEAGATE|XS\d{3})",
+    re.IGNORECASE,
+)
+"""Models by which makers of disks name them. A controller that passes a disk on, and shows no link
+to it, gives the disk's own model; to a volume of its own it gives another."""
+
 VIRTUAL_MAKERS: Final[Mapping[str, str]] = {
     "1af4": "QEMU", "1b36": "QEMU", "15ad": "VMware", "80ee": "VirtualBox", "1414": "Microsoft",
     "5853": "Xen", "1ab8": "Parallels", "fb5d": "bhyve", "1d0f": "Amazon", "1ae0": "Google",
@@ -116,6 +125,9 @@ def disk_kind(
         return DiskKind.UNKNOWN, f'a RAID controller shows a volume, "{plain(model, 60)}"'
     if transport not in {"sata", "sas"} and not pci_address(behind.path):
         return DiskKind.UNKNOWN, "the kernel does not show what it hangs on"
+    if transport not in {"sata", "sas"} and not _DISK_MODEL.search(model):
+        # A RAID controller gives its volumes any name, and shows no link with a disk at its end.
+        return DiskKind.UNKNOWN, "its controller shows no link to a disk, as one of RAID does"
     if rotational == "1":
         return DiskKind.HDD, "rotational flag is 1"
     if rotational == "0":

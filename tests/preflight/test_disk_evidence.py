@@ -7,6 +7,7 @@ import pytest
 from preflight.checks.disk_matching import Fit, distinct, match_disks
 from preflight.facts import ABSENT, Disk, DiskKind, known
 from preflight.needs import DiskNeed
+from preflight.parse.disk_evidence import Behind, disk_kind
 from preflight.parse.disks import parse_disks
 from tests.preflight.probe_answers import answer_of
 
@@ -238,3 +239,17 @@ def test_paths_that_the_multipath_daemon_has_joined_are_one_disk() -> None:
     )
     assert list(found) == ["sda"]
     assert found["sda"].controller is ABSENT
+
+
+@pytest.mark.parametrize("model", ["INSPUR", "ARC-1882-VOL#00", "9750-4i    DISK", "STORE VOL"])
+def test_a_controller_that_shows_no_link_to_a_disk_is_no_evidence_of_one(model: str) -> None:
+    """Volumes of RAID have any name; by none of them may one pass for a disk of a kind."""
+    path = "/devices/pci0000:00/0000:00:14.0/0000:03:00.0/host0/target0:2:0/0:2:0:0/block/sda"
+    found = {
+        transport: disk_kind("sda", transport, model, "sd", "0", Behind(path, "1000"))[0]
+        for transport in ("", "sas", "sata")
+    }
+    assert found == {"": DiskKind.UNKNOWN, "sas": DiskKind.SSD, "sata": DiskKind.SSD}
+    # One that is passed on has its own maker's name.
+    passed_on = disk_kind("sda", "", "ATA SAMSUNG MZ7LH960", "sd", "0", Behind(path, "1000"))
+    assert passed_on[0] is DiskKind.SSD
