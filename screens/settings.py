@@ -65,6 +65,8 @@ class SettingsScreen(StepScreen):
         """The setting whose value stands in the line."""
         self.unfolded: set[str] = set()
         """The sections whose defaults are shown."""
+        self.remembered: Setting | None = None
+        """The setting whose value before this visit can be put back already."""
 
     def compose_body(self) -> ComposeResult:
         """The settings, the line, and what the setting is for."""
@@ -203,6 +205,7 @@ class SettingsScreen(StepScreen):
         """Ask for a setting: by typing, or by choosing."""
         form, field = self.form, self.query_one(".field", Field)
         self.current = setting
+        self.remembered = None
         if form is None or setting is None:
             field.display = False
             return
@@ -250,7 +253,8 @@ class SettingsScreen(StepScreen):
         event.stop()
         if self.form is None or self.current is None or self.form.options(self.current):
             return
-        if self.current.type != "secret":
+        if self.current.type != "secret" and self.line.value != self.form.text(self.current):
+            self._remember(self.form, self.current)
             self.form.take(self.current, self.line.value)
             self._draw()
         self._explain()
@@ -274,6 +278,7 @@ class SettingsScreen(StepScreen):
             return
         typed = self.line.value
         if typed and not _secret_wrong(setting, typed):
+            self._remember_secret(self.form, setting)
             self.memory.secrets[setting.name] = Secret(typed)
             self.form.known_secrets.add(setting.name)
             self.line.value = ""
@@ -294,9 +299,60 @@ class SettingsScreen(StepScreen):
 
     def _choose(self, option: str) -> None:
         if self.form is not None and self.current is not None:
+            if option != self.form.text(self.current):
+                self._remember(self.form, self.current)
             self.form.take(self.current, option)
             self._draw()
             self._explain()
+
+    # ---- slips
+
+    def _remember(self, form: Form, setting: Setting) -> None:
+        """Keep what held before this visit to a setting; its keys are one change together."""
+        if self.remembered is setting:
+            return
+        self.remembered = setting
+        before = form.typed.get(setting.name)
+
+        def back() -> None:
+            if before is None:
+                form.typed.pop(setting.name, None)
+            else:
+                form.typed[setting.name] = before
+            self._go_to(setting)
+
+        self.slip(f"Changed {setting.title}", back, quiet=True)
+
+    def _remember_secret(self, form: Form, setting: Setting) -> None:
+        """Keep the secret that was given before, so that it holds again."""
+        before = self.memory.secrets.get(setting.name)
+
+        def back() -> None:
+            if before is None:
+                self.memory.secrets.pop(setting.name, None)
+                form.known_secrets.discard(setting.name)
+            else:
+                self.memory.secrets[setting.name] = before
+            self._go_to(setting)
+
+        self.slip(f"Changed {setting.title}", back, quiet=True)
+
+    def _go_to(self, setting: Setting) -> None:
+        """Show a setting whose value was put back; it may have been hidden by another's."""
+        board = self.query_one("#settings", Board)
+        self._draw()
+        board.move_to(setting.name)
+        if board.key == setting.name:
+            self._show_line(setting)
+        self.remembered = None
+
+    def action_undo(self) -> None:
+        """Take back the last change; a secret that is being typed is emptied first."""
+        if self.current is not None and self.current.type == "secret" and self.line.value:
+            self.line.value = ""
+            self.say("The line is empty again; what was given before holds.")
+        else:
+            super().action_undo()
 
     # ---- the answer
 

@@ -159,11 +159,14 @@ class StepScreen(LastingScreen[None]):
 
     # ---- slips
 
-    def slip(self, text: str, back: Callable[[], None]) -> None:
-        """Remember how to take back what was just done, as long as this step is open; say it."""
+    def slip(self, text: str, back: Callable[[], None], *, quiet: bool = False) -> None:
+        """Remember how to take back what was just done, as long as this step is open; say it.
+
+        A `quiet` one, such as typing, is named only when it is put back.
+        """
         self.slips.append((text, back))
         self.refresh_keys()
-        if text:
+        if text and not quiet:
             self.say(f"{text}. z puts it back.")
 
     def take_back(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +21,7 @@ from screens.bundle_make import MakeScreen
 from screens.bundle_seen import ABOUT, TITLES, BundleSeen, Going, Rows, ToMake, going_words
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
-from screens.widgets.keys import Key, KeyLine
+from screens.widgets.keys import Key
 from screens.wizard import StepId
 
 _WORK = "bundle"
@@ -92,6 +93,11 @@ class SuppliesScreen(StepScreen):
         """Say what the row is for."""
         self.query_one("#about-text", Static).update(ABOUT[event.key])
 
+    def step_keys(self) -> Sequence[Key]:
+        """Those of the list, and while a bundle is worked on the one that stops that."""
+        more = (Key("Del", "Stop", "screen.stop"),) if self.working else ()
+        return (*self.KEYS, *more)
+
     def _goes(self, going: Going) -> None:
         bar, words = going_words(self.working, going)
         self.query_one("#bar", Static).update(bar)
@@ -102,8 +108,7 @@ class SuppliesScreen(StepScreen):
     def _busy(self, what: str) -> None:
         self.working = what
         self.set_class(bool(what), "-busy")
-        more = (Key("Del", "Stop", "screen.stop"),) if what else ()
-        self.query_one("#step-keys", KeyLine).show((*self.KEYS, *more))
+        self.refresh_keys()
         if not what:
             self.query_one("#bar", Static).update("")
             self.query_one("#going", Static).update("")
@@ -123,10 +128,12 @@ class SuppliesScreen(StepScreen):
             return
         seen = self.state.bundle
         match key:
-            case "online":
+            case "online" if self.state.chosen != "online":
+                self._remember("Chose online")
                 self.state.chosen = "online"
                 self._draw()
             case "bundle" if seen is not None and self.state.chosen != "bundle":
+                self._remember("Chose the bundle")
                 self.state.chosen = "bundle"
                 self._draw()
             case "bundle":
@@ -134,6 +141,7 @@ class SuppliesScreen(StepScreen):
             case "keys" | "signed":
                 self._ask_keys()
             case "unsigned":
+                self._remember("Changed whether a signature is asked for")
                 self.state.unsigned = not self.state.unsigned
                 self._draw()
             case "bytes" if seen is not None:
@@ -146,6 +154,16 @@ class SuppliesScreen(StepScreen):
                 self.app.push_screen(untold_screen(seen))
             case "make":
                 self.app.push_screen(MakeScreen(self.answers.name), self._make)
+
+    def _remember(self, text: str) -> None:
+        """Keep what is chosen as it is, so that what comes now can be taken back."""
+        before, bundle = replace(self.state), self.memory.bundle
+
+        def back() -> None:
+            self.state, self.memory.bundle = before, bundle
+            self._draw()
+
+        self.slip(text, back, quiet=True)
 
     def action_stop(self) -> None:
         """Stop the work on a bundle; what is there already is kept."""
@@ -162,6 +180,7 @@ class SuppliesScreen(StepScreen):
 
     def _take_bundle(self, path: Path | None) -> None:
         if path is not None:
+            self._remember("Named another bundle")
             self._read(path.absolute())
 
     def _ask_keys(self) -> None:
@@ -173,6 +192,7 @@ class SuppliesScreen(StepScreen):
     def _take_keys(self, path: Path | None) -> None:
         if path is None:
             return
+        self._remember("Named other keys")
         self.state.keys = path.absolute()
         self._draw()
         if self.state.path is not None:

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+
+import pytest
 
 from foundation.problems import InputProblem
 from preflight.findings import Waiver
 from screens.app import SitewrightApp
 from screens.findings import FindingsScreen
 from screens.run_words import why_and_do
+from screens.settings import SettingsScreen
+from screens.supplies import SuppliesScreen
 from screens.tidings import notification, title_sequence
 from screens.waive import WaiveScreen
 from screens.widgets.board import Board
 from screens.widgets.field import Line
-from tests.screens.driving import judged, shows, to_machines, to_preflight, until
+from screens.wizard import StepId
+from tests.screens.driving import (
+    judged,
+    on_step,
+    shows,
+    to_machines,
+    to_preflight,
+    types,
+    until,
+)
 from tests.screens.recorded import RecordedServices
+from tests.screens.scripted import SITE, scripted
+from tests.screens.test_install import to_settings
+from tests.screens.tiny import TinyServices, write_solution
+
+
+@pytest.fixture
+def tiny(hermetic: Path, tmp_path: Path) -> SitewrightApp:
+    """The wizard over the tiny solution."""
+    return SitewrightApp(TinyServices(write_solution(tmp_path / "solutions", hermetic)))
 
 
 async def test_a_machine_that_was_taken_off_comes_back(services: RecordedServices) -> None:
@@ -98,3 +121,89 @@ def test_what_goes_to_the_terminal_holds_no_sequence_of_others() -> None:
         assert told.count("\x1b") == 1
         assert told.count("\x07") == 1
     assert notification("x", {"TMUX": "1"}).startswith("\x1bPtmux;")
+
+
+async def test_what_was_typed_into_a_setting_is_put_back_as_long_as_the_step_is_open(
+    tiny: SitewrightApp,
+) -> None:
+    app = tiny
+    async with app.run_test(size=(80, 24)) as pilot:
+        await to_settings(pilot)
+        screen = app.step_screen
+        assert isinstance(screen, SettingsScreen)
+        form = screen.form
+        assert form is not None
+        line = screen.query_one("#value", Line)
+        board = screen.query_one("#settings", Board)
+        await types(pilot, "tiny.example.org")
+        await pilot.press("enter")
+        await until(pilot, lambda: board.key == "flavour")
+        await pilot.press("space")
+        await until(pilot, lambda: form.typed["flavour"] == "rich")
+        board.move_to("domain")
+        await until(pilot, lambda: line.has_focus)
+        # A slip: the whole line is gone, and something else stands there.
+        await pilot.press("ctrl+u", *"zz")
+        await until(pilot, lambda: form.typed["domain"] == "zz")
+        await pilot.press("ctrl+z")
+        await shows(pilot, "Put back as it was before: Changed Domain of the installation")
+        assert form.typed["domain"] == line.value == "tiny.example.org"
+        # The next key after that is another change.
+        await pilot.press("x", "ctrl+z")
+        await until(pilot, lambda: line.value == "tiny.example.org")
+        # Those before it are taken back in their order, each at its own setting.
+        board.move_to("mirror")
+        await until(pilot, lambda: board.has_focus)
+        await pilot.press("z")
+        await until(pilot, lambda: "flavour" not in form.typed)
+        assert board.key == "flavour"
+        await pilot.press("z")
+        await until(pilot, lambda: "domain" not in form.typed)
+        assert board.key == "domain"
+        assert line.value == ""
+        await pilot.press("ctrl+z")
+        await shows(pilot, "There is nothing to take back on this step.")
+
+
+async def test_a_secret_that_was_overwritten_by_a_slip_holds_again(tiny: SitewrightApp) -> None:
+    app = tiny
+    async with app.run_test(size=(80, 24)) as pilot:
+        await to_settings(pilot)
+        board = app.screen.query_one("#settings", Board)
+        line = app.screen.query_one("#value", Line)
+
+        async def give(words: str) -> None:
+            board.move_to("token")
+            await until(pilot, lambda: line.password and line.has_focus)
+            await types(pilot, words)
+            board.move_to("tiny_version")
+            await until(pilot, lambda: not line.password)
+
+        await give("the-first")
+        await give("the-second")
+        assert app.memory.secrets["token"].reveal() == "the-second"
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: app.memory.secrets["token"].reveal() == "the-first")
+        assert board.key == "token"
+        assert line.value == ""
+        # What is being typed is emptied before anything that was given is taken back.
+        await types(pilot, "half")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: line.value == "")
+        assert app.memory.secrets["token"].reveal() == "the-first"
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: "token" not in app.memory.secrets)
+
+
+async def test_a_choice_of_supplies_is_taken_back(tmp_path: Path) -> None:
+    app = SitewrightApp(scripted(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.go(StepId.SUPPLIES, SITE)
+        await on_step(pilot, StepId.SUPPLIES)
+        screen = app.step_screen
+        assert isinstance(screen, SuppliesScreen)
+        screen._take_keys(tmp_path / "signers")
+        await until(pilot, lambda: screen.state.keys is not None)
+        await pilot.press("z")
+        await until(pilot, lambda: screen.state.keys is None)
