@@ -7,6 +7,7 @@ title and the exit code; the instance carries what is particular to it.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import ClassVar
 
@@ -184,3 +185,15 @@ class Interrupted(Problem):
     code = "interrupted"
     title = "Interrupted"
     exit_code = ExitCode.INTERRUPTED
+
+
+_A_NAME = re.compile(r"""[\d.:/_@"'`-]""")
+"""What no plain word at the beginning of a sentence holds, and many a name of a machine does."""
+
+
+def as_sentence(text: str) -> str:
+    """A phrase as the beginning of a sentence: a name at its head keeps its small letters."""
+    words = text.split(maxsplit=1)
+    if not words or _A_NAME.search(words[0]):
+        return text
+    return text[:1].upper() + text[1:]

@@ -17,6 +17,7 @@ from screens.dialog import Buttons, Form, Sure
 from screens.plan_words import HERE, counted
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
+from screens.widgets.keys import Key
 from screens.widgets.press import Press
 
 
@@ -24,6 +25,11 @@ class QuestionScreen(Form[Answer]):
     """A confirmation or a checklist, answered by name; Esc leaves it unanswered."""
 
     HELP = "install"
+    KEYS = (
+        Key("Space", "Tick", "screen.tick"),
+        Key("y", "Yes", "screen.do"),
+        Key("n", "No", "screen.answer(False)"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", "Tick", show=False),
         # Where the cursor is in the name, these are letters of it.

@@ -15,6 +15,7 @@ from preflight.report.words import clean_lines
 from screens.dialog import Buttons, Form
 from screens.plan_words import counted, final_steps, size_sentence, touched
 from screens.widgets.field import Field, Line
+from screens.widgets.keys import Key
 
 if TYPE_CHECKING:
     from installer.plan import Plan
@@ -29,6 +30,7 @@ class BeginScreen(Form[str]):
 
     HELP = "plan"
     GRAVE = True
+    KEYS = (Key("y", "Begin", "screen.do"), Key("n", "Cancel", "screen.close"))
     BINDINGS: ClassVar[list[BindingType]] = [
         # Where the cursor is in the name, these are letters of it.
         Binding("y", "do", "Begin", show=False),

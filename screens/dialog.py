@@ -18,9 +18,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
+from screens.hints import hints, seek_in
 from screens.late import LastingScreen
 from screens.widgets.field import Line
-from screens.widgets.keys import Key
+from screens.widgets.keys import Key, KeyLine
 from screens.widgets.press import Press
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Buttons(Horizontal):
         self.third = third
 
     def compose(self) -> ComposeResult:
-        """Cancel first, what it is for last."""
+        """The keys that are on no button, cancel, and last what the panel is for."""
         do, cancel = self.words
+        yield KeyLine((), id="dialog-keys")
         yield Press(f"{cancel} Esc", id="cancel", action="screen.close")
         if self.third is not None:
             yield self.third
@@ -65,6 +67,25 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
     """The answer with which it was closed; None while it is open."""
     _opened = 0.0
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
+
+    def on_descendant_focus(self) -> None:
+        """The keys are those that work where the cursor is."""
+        self.refresh_keys()
+
+    def on_board_sifted(self) -> None:
+        """While the filter of a list is typed, letters belong to it."""
+        self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """Say anew which keys mean something, in panels that name them."""
+        buttons = bool(self.query(Buttons))
+        keys = tuple(key for key in self.KEYS if not buttons or key.label != "Esc")
+        for line in self.query("#dialog-keys").results(KeyLine):
+            line.show(hints(self, keys))
+
+    def action_seek(self) -> None:
+        """/: the rows alone that hold some words."""
+        seek_in(self)
 
     @property
     def wizard(self) -> SitewrightApp:
@@ -143,6 +164,10 @@ class Form(Dialog[Answer]):
 class Sure(Dialog[bool]):
     """A question that yes or no answers, where nothing is typed."""
 
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("y", "Yes", "screen.do"),
+        Key("n", "No", "screen.close"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "do", "Yes", show=False),
         Binding("n", "close", "No", show=False),

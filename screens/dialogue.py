@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final, TextIO
 
-from foundation.problems import Problem
+from foundation.problems import Problem, as_sentence
 from foundation.secrets import Secret, redact
 from foundation.terminal import visible
 
@@ -74,7 +74,7 @@ class Dialogue:
     def problem(self, problem: Problem) -> None:
         """A problem: what, where, why, and what to do."""
         place = f" ({problem.where})" if problem.where else ""
-        cause = problem.cause[:1].upper() + problem.cause[1:]
+        cause = as_sentence(problem.cause)
         self.say(f"Problem: {problem.title}{place}. {cause.rstrip('.')}.")
         if problem.remedy:
             self.say(f"Do: {problem.remedy}")

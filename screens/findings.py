@@ -35,7 +35,6 @@ class FindingsScreen(Dialog[None]):
         Key("r", "Again", "screen.again"),
         Key("w", "Waive", "screen.waive"),
         Key("f", "To mend", "screen.filter"),
-        Key("/", "Filter", "screen.seek"),
         Key("Esc", "Close", "screen.close"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -212,10 +211,6 @@ class FindingsScreen(Dialog[None]):
         self.step_screen.waive(answer.check, answer.host, answer)
         until = answer.until.isoformat()
         self._say(f"Waived until {until}; it stands in every report. z takes it back.")
-
-    def action_seek(self) -> None:
-        """/: the findings alone that hold some words."""
-        self.query_one("#findings", Board).action_seek()
 
     def action_undo(self) -> None:
         """Take back what was done last on this step."""

@@ -40,7 +40,6 @@ class GoalScreen(StepScreen):
         Key("Enter", "Choose", "screen.next"),
         Key("Space", "About", "screen.about"),
         Key("L", "List or map", "screen.swap"),
-        Key("/", "Filter", "screen.seek"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "swap", "List", show=False),

@@ -370,6 +370,7 @@ _TOPICS: Final = {
             ("r, R", "retry the failure shown; retry it on all machines"),
             ("k, u, x", "skip it; undo its stage; the next failure"),
             ("F2", "login, before going on"),
+            ("F3", "to the setting that a failure names; it stops first, and asks"),
         ),
     ),
     "verify": Help(

@@ -144,6 +144,9 @@ class InstallScreen(LeverScreen):
             if words not in self.memory.last_words:
                 self.memory.last_words.append(words)
         self.draw()
+        if self.mends:
+            self.memory.setting, self.mends = self.mends, ""
+            self.call_after_refresh(self.wizard.go, StepId.SETTINGS, self.answers)
 
     def draw(self) -> None:
         """Everything but the lines, and the keys that mean something now."""

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from foundation.problems import InputProblem
 from screens.ask_person import NameScreen, Skip, SkipScreen, SureScreen
 from screens.run_step import RunStepScreen
+from screens.run_words import MEND_KEY
 from screens.widgets.keys import Key
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ LEVER_BINDINGS: Final[list[BindingType]] = [
     Binding("g", "go_on", "Go on", show=False),
     Binding("t", "take_over", "Take over", show=False),
     Binding("f2", "login", "Login", show=False),
+    Binding("f3", "mend", "Settings", show=False),
     Binding("r", "retry(False)", "Retry", show=False),
     Binding("R", "retry(True)", "Retry all", show=False),
     Binding("k", "skip", "Skip", show=False),
@@ -38,6 +40,7 @@ LOG_KEYS: Final = (
     Key("v", "Save", "screen.save_lines"),
     Key("y", "Copy path", "screen.copy_path"),
     Key("e", "End", "screen.follow"),
+    Key("n N", "Next found", "screen.find_next(-1)"),
 )
 
 
@@ -48,6 +51,8 @@ class LeverScreen(RunStepScreen):
         super().__init__()
         self.locked: Locked | None = None
         """Why the last start was refused, where another holds the site."""
+        self.mends = ""
+        """The setting to which the person goes as soon as the run has stopped."""
 
     def start(self, order: Order) -> None:
         """Begin the run, or go on with it."""
@@ -60,12 +65,14 @@ class LeverScreen(RunStepScreen):
             if self.failures:
                 others = len(self.failures) > 1
                 return (
+                    *((Key(MEND_KEY, "Settings", "screen.mend"),) if self._named else ()),
                     Key("r", "Retry", "screen.retry(False)"),
                     *((Key("R", "All", "screen.retry(True)"),) if others else ()),
                     Key("k", "Skip", "screen.skip"),
                     Key("u", "Undo", "screen.undo"),
                     *((Key("x", "Other", "screen.next_failure"),) if others else ()),
                     Key("s", "Stop", "screen.stop"),
+                    *LOG_KEYS,
                 )
             paused = work is not None and work.engine.control.paused
             return (
@@ -79,7 +86,7 @@ class LeverScreen(RunStepScreen):
             return (
                 Key("g", "Go on", "screen.go_on"),
                 Key("F2", "Login", "screen.login"),
-                *LOG_KEYS[:2],
+                *LOG_KEYS,
             )
         return LOG_KEYS
 
@@ -198,6 +205,35 @@ class LeverScreen(RunStepScreen):
             self.wizard.answers = self.answers.with_login(answer.login)
 
     # ---- failures
+
+    @property
+    def _named(self) -> str:
+        """The setting that the failure in front names; empty where it names none."""
+        from screens.run_words import named_setting
+
+        failure, work = self._failure(), self.work
+        if failure is None or work is None:
+            return ""
+        return named_setting(failure.problem, dict(work.engine.plan.settings))
+
+    def action_mend(self) -> None:
+        """Stop, and go to the setting that the failure names."""
+        name = self._named
+        if not name:
+            self.say("No setting is named by a failure here.")
+            return
+        about = (
+            "The run stops: nothing more is begun, and what is done stays done. Then the setting "
+            f"{name} is open, and the plan is made anew with it; what holds is found and not "
+            "done twice."
+        )
+
+        def take(sure: bool | None) -> None:
+            if sure:
+                self.mends = name
+                self.stop_engine()
+
+        self.app.push_screen(SureScreen("Stop, and change the setting?", about, "Stop"), take)
 
     def _failure(self) -> Failure | None:
         failures = self.failures if self.running else ()

@@ -36,7 +36,7 @@ class LookScreen(Dialog[None]):
         ]
         with Vertical(classes="dialog -wide"):
             yield Static("How should it look?", classes="dialog-title", markup=False)
-            yield Board((Column("", 14), Column("")), rows, header=False, filters=False, id="looks")
+            yield Board((Column("", 14), Column("")), rows, header=False, id="looks")
             yield Buttons("Take it")
 
     def on_mount(self) -> None:

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from foundation.hosts.model import Host
-from foundation.problems import InputProblem, Problem
+from foundation.problems import InputProblem, Problem, as_sentence
 from screens.answers import Answers, Login, joined
 from screens.ask_programs import ask_about_programs
 from screens.machine_words import tried_words
@@ -79,9 +79,8 @@ class MachinesScreen(StepScreen):
         if self.query("#machines:focus"):
             return (
                 Key("Enter", "Change", "screen.change"),
-                Key("Del", "Take off", "screen.drop"),
+                Key("Del d", "Take off", "screen.drop"),
                 Key("r", "Again", "screen.retry"),
-                Key("/", "Filter", "screen.seek"),
                 *self.KEYS,
             )
         return self.KEYS
@@ -360,7 +359,7 @@ class MachinesScreen(StepScreen):
             problem = tried.problem
             text = Content.assemble(
                 (f"{tried.host.name}: {problem.title}. ", "bold"),
-                f"{problem.cause[:1].upper()}{problem.cause[1:]}. {problem.remedy}",
+                f"{as_sentence(problem.cause)}. {problem.remedy}",
             )
         for note in tried.notes if tried is not None else ():
             text = Content.assemble(text, "\n" if text else "", ("Note: ", "bold"), f"{note}.")

@@ -89,6 +89,8 @@ class Memory:
     assessment: Assessment | None = None
     secrets: dict[str, Secret] = field(default_factory=dict)
     """By name: the secrets that the solution asks for."""
+    setting: str = ""
+    """The setting that a person was led to, until the step of the settings shows it."""
     person: str = ""
     """Who sits here, for the record of an installation."""
     bundle: BundleSeen | None = None

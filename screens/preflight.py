@@ -49,7 +49,6 @@ class PreflightScreen(StepScreen):
         Key("r", "Again", "screen.again"),
         Key("f", "To mend", "screen.filter"),
         Key("e", "Export", "screen.export"),
-        Key("/", "Filter", "screen.seek"),
         Key("R", "All again", "screen.again_all"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [

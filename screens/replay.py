@@ -24,6 +24,7 @@ from installer.runs import Run
 from installer.steps.kind import StepFailed
 from screens.crash import own_error
 from screens.face import FaceApp, run_face
+from screens.hints import hints
 from screens.late import LastingScreen, drop, is_gone
 from screens.levers import LOG_KEYS
 from screens.log_actions import LOG_BINDINGS, LogActions
@@ -160,6 +161,10 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         self.set_interval(FLUSH_SECONDS, self._turn)
         self.set_interval(1.0, self._draw)
         self._draw()
+
+    def on_descendant_focus(self) -> None:
+        """The keys are those that work where the cursor is."""
+        self.query_one("#keys", KeyLine).show(hints(self, self.KEYS))
 
     def _turn(self) -> None:
         try:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from preflight.sizing import shape_words
 from screens.dialog import Buttons, Dialog
 from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.keys import Key
 
 if TYPE_CHECKING:
     from preflight.needs import SolutionNeeds
@@ -21,9 +22,9 @@ class RolesScreen(Dialog[tuple[str, ...]]):
     """Every role of the table, with what it asks for."""
 
     HELP = "summary"
+    KEYS = (Key("Space", "Tick", "screen.tick"),)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", "Tick", show=False),
-        Binding("f10,ctrl+n", "take", "Take it", show=False, priority=True),
     ]
 
     def __init__(self, name: str, roles: tuple[str, ...], needs: SolutionNeeds) -> None:
@@ -43,9 +44,7 @@ class RolesScreen(Dialog[tuple[str, ...]]):
                 header=False,
                 id="roles",
             )
-            yield Static(
-                "Space ticks a role. Everything is judged again at once.", classes="dialog-note"
-            )
+            yield Static("Everything is judged again at once.", classes="dialog-note")
             yield Buttons("Take it")
 
     def _rows(self) -> list[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -306,6 +306,24 @@ def places(failure: Failure, tasks: MachineTasks) -> str:
 _SENTENCE: Final = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
 
 
+MEND_KEY: Final = "F3"
+"""Leads from a failure to the setting that it names."""
+
+
+def _settings_in(text: str, settings: Iterable[str]) -> list[str]:
+    return [name for name in settings if re.search(rf"\b{re.escape(name)}\b", text)]
+
+
+def named_setting(problem: Problem, settings: Iterable[str]) -> str:
+    """The first setting that a failure names, in what to do or in why; empty without one."""
+    known = list(settings)
+    for text in (problem.remedy, problem.cause):
+        found = _settings_in(text, known)
+        if found:
+            return min(found, key=text.index)
+    return ""
+
+
 def why_and_do(problem: Problem, settings: Mapping[str, str]) -> tuple[str, str]:
     """Why it failed, and what to do: a sentence that names a setting is a thing to do.
 
@@ -315,15 +333,13 @@ def why_and_do(problem: Problem, settings: Mapping[str, str]) -> tuple[str, str]
     remedy = problem.remedy.replace(": sitewright resume", "").strip()
     text = " ".join((problem.cause.strip().splitlines() or [""])[0].split())
     sentences = _SENTENCE.split(text)
-    named = {
-        sentence: [name for name in settings if re.search(rf"\b{re.escape(name)}\b", sentence)]
-        for sentence in sentences[1:]
-    }
+    named = {sentence: _settings_in(sentence, settings) for sentence in sentences[1:]}
     first = next((place for place, one in enumerate(sentences) if named.get(one)), len(sentences))
     why, told = " ".join(sentences[:first]), " ".join(sentences[first:])
     names = list(dict.fromkeys(name for found in named.values() for name in found))
+    names = names or _settings_in(remedy, settings)
     now = ", ".join(f"{name} (now: {settings[name] or 'empty'})" for name in names)
-    way = f"To change {now}: s stops, then Esc leads back to Settings; nothing is done twice."
+    way = f"{MEND_KEY} leads to {now}: the run stops, and nothing is done twice."
     return why, " ".join(part for part in (told, way if names else "", remedy) if part)
 
 

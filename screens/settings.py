@@ -97,8 +97,17 @@ class SettingsScreen(StepScreen):
         self._fit_columns(board)
         board.set_rows(rows)
         wrong = self.form.first_wrong()
-        if wrong is not None:
-            self.query_one("#settings", Board).move_to(wrong.name)
+        wanted, self.memory.setting = self.memory.setting, ""
+        if wanted or wrong is not None:
+            self._find(self.form, wanted or (wrong.name if wrong else ""))
+
+    def _find(self, form: Form, name: str) -> None:
+        """Put the cursor on a setting, unfolding the section in which it is."""
+        for group in form.groups(self.unfolded):
+            if any(setting.name == name for setting in group.folded):
+                self.unfolded.add(group.title)
+                self._draw()
+        self.query_one("#settings", Board).move_to(name)
 
     # ---- the list
 
@@ -292,6 +301,12 @@ class SettingsScreen(StepScreen):
         elif self.form is not None and self.current is not None and self.form.options(self.current):
             self._choose(self.form.other(self.current, by))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """y and n belong to questions of yes or no."""
+        if action == "say_yes":
+            return self.current is not None and self.current.type == "yes-no"
+        return super().check_action(action, parameters)
+
     def action_say_yes(self, word: str) -> None:
         """y or n, where the question is yes or no."""
         if self.current is not None and self.current.type == "yes-no":
@@ -365,7 +380,7 @@ class SettingsScreen(StepScreen):
             raise _refused(self.current, _secret_wrong(self.current, self.line.value))
         wrong = self.form.first_wrong()
         if wrong is not None:
-            self.query_one("#settings", Board).move_to(wrong.name)
+            self._find(self.form, wrong.name)
             raise _refused(wrong, self.form.wrong(wrong))
         return self._answers(self.form)
 

@@ -13,10 +13,10 @@ from textual.worker import Worker, WorkerState
 
 from foundation.problems import Problem
 from screens.answers import Answers
+from screens.hints import hints, seek_in, seeks, working
 from screens.late import LastingScreen
 from screens.memory import Memory, Touched
 from screens.services import Access, Services
-from screens.widgets.board import Board
 from screens.widgets.headline import Headline
 from screens.widgets.keys import Key, KeyLine
 from screens.widgets.press import Press
@@ -34,7 +34,7 @@ COMMON_KEYS = (
     Key("F4", "Look", "app.look"),
     Key("Esc ^P", "Back", "screen.back"),
     Key("F10 ^N", "Next", "screen.next"),
-    Key("^Q", "Quit", "app.leave"),
+    Key("q ^Q", "Quit", "app.leave"),
 )
 
 
@@ -51,6 +51,7 @@ class StepScreen(LastingScreen[None]):
         Binding("z,ctrl+z", "undo", "Take back the last", show=False),
         Binding("f10,ctrl+n", "next", "Next", show=False, priority=True),
         Binding("q", "app.leave", "Quit", show=False),
+        Binding("slash", "seek", "Filter", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual-height"), (34, "-high")]  # noqa: RUF012 - Textual's own type
@@ -144,18 +145,25 @@ class StepScreen(LastingScreen[None]):
         """The keys are those that work where the cursor is."""
         self.refresh_keys()
 
+    def on_board_sifted(self) -> None:
+        """While the filter of a list is typed, letters belong to it."""
+        self.refresh_keys()
+
     def refresh_keys(self) -> None:
         """Say anew which keys mean something."""
-        slip = (Key("z", "Take back", "screen.undo"),) if self.slips else ()
+        slip = (Key("z ^Z", "Take back", "screen.undo"),) if self.slips else ()
         for line in self.query("#step-keys").results(KeyLine):
-            line.show((*self.step_keys(), *slip))
+            line.show(hints(self, (*self.step_keys(), *slip)))
+        for line in self.query("#keys").results(KeyLine):
+            line.show(tuple(working(self, COMMON_KEYS)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing is filtered where there is no list."""
+        return seeks(self) if action == "seek" else super().check_action(action, parameters)
 
     def action_seek(self) -> None:
         """/: the rows alone that hold some words, in the list with the cursor or the first one."""
-        boards = [board for board in self.query(Board) if board.filters and board.display]
-        for board in sorted(boards, key=lambda one: not one.has_focus)[:1]:
-            board.focus()
-            board.action_seek()
+        seek_in(self)
 
     # ---- slips
 

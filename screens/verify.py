@@ -16,7 +16,7 @@ from foundation.problems import InputProblem
 from installer.running.errand import Errand
 from screens.step import StepScreen
 from screens.widgets.board import Board
-from screens.widgets.keys import Key, KeyLine
+from screens.widgets.keys import Key
 from screens.widgets.quiet import put
 from screens.wizard import StepId
 
@@ -99,7 +99,7 @@ class VerifyScreen(StepScreen):
         else:
             board.update_rows(rows)
         self._explain(board.key)
-        self.query_one("#step-keys", KeyLine).show(self.step_keys())
+        self.refresh_keys()
 
     def on_board_highlighted(self, event: Board.Highlighted) -> None:
         """Say what the check saw."""

@@ -96,6 +96,17 @@ class Board(ScrollView, can_focus=True):
             """The board it came from."""
             return self.board
 
+    @dataclass
+    class Sifted(Message):
+        """The filter began, or ended, to take the keys."""
+
+        board: Board
+
+        @property
+        def control(self) -> Board:
+            """The board it came from."""
+            return self.board
+
     def __init__(
         self,
         columns: Sequence[Column],
@@ -119,6 +130,7 @@ class Board(ScrollView, can_focus=True):
         """Whether keys are letters of what is sought."""
         self._places: dict[str, int] = {row.key: n for n, row in enumerate(self.rows)}
         self._told: str | None = None
+        self._told_typing = False
 
     def on_mount(self) -> None:
         """Begin on the first row that is not a heading."""
@@ -201,11 +213,18 @@ class Board(ScrollView, can_focus=True):
 
     def on_blur(self, _event: events.Blur) -> None:
         """What is typed elsewhere is no part of the filter."""
-        self.typing = False
+        self.typing = self._told_typing = False
         self.refresh()
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether a key is a letter of the filter, and no binding's."""
+        return self.typing and character is not None and character.isprintable()
 
     def _sift(self, words: str) -> None:
         self.sought = words
+        if self.typing is not self._told_typing:
+            self._told_typing = self.typing
+            self.post_message(self.Sifted(self))
         self.set_rows(self.all_rows)
         self.refresh(layout=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from foundation.problems import Problem
+from foundation.problems import Problem, as_sentence
 from foundation.secrets import redact
 
 
@@ -56,5 +56,5 @@ class ProblemPanel(Static):
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    text = text[:1].upper() + text[1:]
+    text = as_sentence(text)
     return text if text.endswith((".", "!", "?")) else text + "."

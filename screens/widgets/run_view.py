@@ -73,7 +73,7 @@ class RunView(Container):
         yield Static("", id="far", markup=False)
         with Container(id="run"):
             with Vertical(id="left"):
-                yield Board(STAGE_COLUMNS, header=False, filters=False, id="stages")
+                yield Board(STAGE_COLUMNS, header=False, id="stages")
                 with VerticalScroll(id="machines", can_focus=False):
                     yield Static("", id="grid", markup=False)
             with Vertical(id="right"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from foundation.problems import InputProblem
+from installer.steps.kind import StepFailed
 from preflight.findings import Waiver
 from screens.app import SitewrightApp
 from screens.findings import FindingsScreen
@@ -28,10 +30,11 @@ from tests.screens.driving import (
     types,
     until,
 )
-from tests.screens.recorded import RecordedServices
-from tests.screens.scripted import SITE, scripted
+from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.scripted import FAILURE, SITE, scripted, under_way
 from tests.screens.test_install import to_settings
 from tests.screens.tiny import TinyServices, write_solution
+from tests.screens.walking import scripted_step
 
 
 @pytest.fixture
@@ -207,3 +210,23 @@ async def test_a_choice_of_supplies_is_taken_back(tmp_path: Path) -> None:
         await until(pilot, lambda: screen.state.keys is not None)
         await pilot.press("z")
         await until(pilot, lambda: screen.state.keys is None)
+
+
+async def test_a_failure_that_names_a_setting_leads_to_it(tmp_path: Path) -> None:
+    problem = StepFailed(
+        "The name does not resolve. Write one that does into domain.", where="box1"
+    )
+    services = scripted(tmp_path, under_way(failed=True), (replace(FAILURE, problem=problem),))
+    services.trusted += [offer_of(host) for host in SITE.machines]
+    app = SitewrightApp(services)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        await scripted_step(pilot, StepId.INSTALL)
+        await shows(pilot, "F3 Settings", "F3 leads to domain (now:")
+        await pilot.press("f3")
+        await shows(pilot, "Stop, and change the setting?")
+        await pilot.press("y")
+        await on_step(pilot, StepId.SETTINGS)
+        board = app.screen.query_one("#settings", Board)
+        await until(pilot, lambda: board.rows and board.key == "domain")
+        assert app.screen.query_one("#value", Line).has_focus
