@@ -44,7 +44,8 @@ async def test_every_step_keeps_its_frame_in_sight(
             await on_step(pilot, step)
             lines = text(pilot).splitlines()
             assert lines[0].endswith("Nothing has been changed on any machine")
-            assert lines[size[1] - 1].startswith(" F1 ") and "Help" in lines[size[1] - 1]
+            assert lines[size[1] - 1].startswith(" F1 ")
+            assert "Help" in lines[size[1] - 1]
             assert "Back" in lines[size[1] - 2]
             assert app.screen.query_one("#body").size.width >= 62
             if step is not StepId.WELCOME:
