@@ -40,9 +40,11 @@ class GoalScreen(StepScreen):
         Key("Enter", "Choose", "screen.next"),
         Key("Space", "About", "screen.about"),
         Key("L", "List or map", "screen.swap"),
+        Key("s", "Site file", "screen.site_file"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "swap", "List", show=False),
+        Binding("s", "site_file", "Site file", show=False),
         Binding("space", "about", "About", show=False),
     ]
 
@@ -152,6 +154,16 @@ class GoalScreen(StepScreen):
         from screens.option_panel import OptionPanel
 
         self.app.push_screen(OptionPanel(self.chart, ranked.option))
+
+    def action_site_file(self) -> None:
+        """Write a commented site file for the goal under the cursor."""
+        from screens.new_site import ask_new_site
+
+        try:
+            goal = self._chosen() or ""
+        except InputProblem:
+            goal = ""
+        ask_new_site(self, goal)
 
     # ---- the list
 

@@ -397,6 +397,22 @@ _TOPICS: Final = {
         ),
         (("e", "write it: text, HTML to print, JSON, JUnit"), ("Up, Down", "scroll")),
     ),
+    "new-site": Help(
+        "A site file",
+        (
+            (
+                "The file holds every machine that the goal asks for and every setting of its "
+                "installation, each with its meaning and its default. What only a person can know "
+                "is FILL-IN."
+            ),
+            (
+                "It is the same file as that of the command: sitewright init --solution ID. "
+                "Nothing is written over, and no machine is asked."
+            ),
+            "Fill it in with any editor; then open it here, or: sitewright preflight --site FILE.",
+        ),
+        (("Enter", "from the goal to the name"), ("F10", "write it"), ("o", "open it here")),
+    ),
     "replay": Help(
         "A run shown again",
         (

@@ -21,8 +21,11 @@ from screens.services import Export, Installing, Order, Unfinished
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from foundation.hosts.model import Host
     from installer.events import Event
     from installer.hand_over.model import HandOver
+    from installer.kept_runs import KeptRuns
+    from installer.new_site_file import NewSite
     from installer.order import Order as Asked
     from installer.order import Others
     from installer.plan import Plan
@@ -161,6 +164,30 @@ class LiveInstallation:
             )
 
         return await asyncio.to_thread(read)
+
+    async def kept_runs(self) -> KeptRuns:
+        """Read off the event loop: records may be long."""
+
+        def read() -> KeptRuns:
+            from installer.kept_runs import kept_runs
+
+            return kept_runs()
+
+        return await asyncio.to_thread(read)
+
+    async def new_site(
+        self, solution: str, environment: str, hosts: Sequence[Host], path: Path
+    ) -> NewSite:
+        """Written by the same function as that of the command."""
+
+        def write() -> NewSite:
+            from installer.new_site_file import write_new_site
+            from installer.solution import load_solution
+
+            found = load_solution(solution, self.folder)
+            return write_new_site(found, found.needs(environment), hosts, path)
+
+        return await asyncio.to_thread(write)
 
     async def touched(self, addresses: Sequence[str]) -> Touched:
         """The last change in the runs of this computer, read off the event loop."""

@@ -19,12 +19,14 @@ from screens.dialogue import BackWanted, LeaveWanted
 from screens.file_words import HAND_OVER, shown_path, stem
 from screens.memory import Changed, Touched
 from screens.plain_settings import ask_name, ask_secrets
-from screens.run_words import progress_sentence, said, shown_name, titles_of
+from screens.run_lines import RunLines
+from screens.run_words import progress_sentence, shown_name, titles_of
 from screens.wizard import StepId
 
 if TYPE_CHECKING:
     from installer.control import Control
     from installer.plan import Plan
+    from installer.running.progress import Progress
     from installer.running.work import Failure
     from screens.plain import PlainWizard
     from screens.services import Driven, Installing, Order
@@ -42,22 +44,23 @@ class _Lines:
         self._asking = asking
         self._kept: list[str] = []
         self._say = wizard.dialogue.say
-        self._stages = {stage.id: (n, stage) for n, stage in enumerate(plan.stages, 1)}
-        self._width = max([len(name) for name, _ in plan.hosts] + [4])
+        self.state: Callable[[float], Progress | None] = lambda _: None
+        """How far the run is at a moment."""
+        width = max([len(name) for name, _ in plan.hosts] + [4])
+        self._lines = RunLines(plan, width, self._how_far)
         self.failed = asyncio.Event()
+
+    def _how_far(self, now: float) -> Progress | None:
+        return self.state(now)
 
     def __call__(self, events: Sequence[Event]) -> None:
         """A subscriber of the engine."""
         for event in events:
-            if event.kind is Kind.STAGE_STARTED:
-                number, stage = self._stages[event.stage]
-                self._tell(f"\nStage {number} of {len(self._stages)}: {stage.title}")
-                continue
             if event.kind is Kind.STEP_FINISHED and event.data.get("outcome") == "failed":
                 self.failed.set()
-            line = said(event, self._width)
-            if line is not None:
-                self._tell(line.text)
+            for line in self._lines.of(event):
+                begin = "\n" if event.kind is Kind.STAGE_STARTED else ""
+                self._tell(f"{begin}{line.text}")
 
     def _tell(self, text: str) -> None:
         if self._asking.locked():
@@ -266,6 +269,8 @@ def _carried(wizard: PlainWizard, order: Order) -> Outcome | None:
 
 
 async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
+    from installer.running.progress import progress_of
+
     talk, memory = wizard.dialogue, wizard.memory
     person = _Person(wizard)
     lines = _Lines(wizard, order.plan, person.one)
@@ -275,6 +280,9 @@ async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
         before, memory.changed = memory.changed, Touched(Changed.NOW, order.by)
         talk.say(f"The record of the installation: {shown_path(work.run.folder)}")
         talk.say("Ctrl-C stops it; what runs on machines goes on there and is found again.")
+        lines.state = lambda now: progress_of(
+            work.engine.plan, work.engine.state, work.expected, now=now
+        )
         work.engine.subscribe(lines)
         deciding = asyncio.create_task(person.decide(work, lines.failed))
         try:

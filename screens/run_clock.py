@@ -32,4 +32,7 @@ def waits_since(state: RunState) -> float | None:
 
 def at(moment: float, zone: tzinfo | None = None) -> str:
     """A moment as the clock on the wall has it: 14:57."""
-    return f"{datetime.fromtimestamp(moment).astimezone(zone):%H:%M}"
+    try:
+        return f"{datetime.fromtimestamp(moment).astimezone(zone):%H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return "??:??"  # a record may hold a time that no calendar has

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from installer.events import Event, Outcome
     from installer.guide import Map
     from installer.hand_over.model import HandOver
+    from installer.kept_runs import KeptRuns
+    from installer.new_site_file import NewSite
     from installer.order import Others
     from installer.plan import Plan
     from installer.running.state import RunState
@@ -296,6 +298,14 @@ class Services(Protocol):
 
     async def reopen(self, run: Path) -> tuple[Answers, Plan]:
         """The answers and the plan of a run, to go on with it."""
+
+    async def kept_runs(self) -> KeptRuns:
+        """The runs of every site that lie on this computer, by their records alone."""
+
+    async def new_site(
+        self, solution: str, environment: str, hosts: Sequence[Host], path: Path
+    ) -> NewSite:
+        """Write a commented site file, as `sitewright init`; raises InputProblem."""
 
     async def touched(self, addresses: Sequence[str]) -> Touched:
         """What the record here says was done to machines; to any, where none is named."""

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.widgets import Static
 
 from screens.answers import Answers, Saved
-from screens.memory import Touched
 from screens.opening import is_recording, open_file
-from screens.services import Access, Order, Unfinished
+from screens.services import Access, Export, Order, Unfinished
 from screens.step import StepScreen
-from screens.welcome_words import said_when, saved_words, unfinished_words
+from screens.welcome_words import runs_words, said_when, saved_words, unfinished_words
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
 from screens.wizard import StepId, resume_at
+
+if TYPE_CHECKING:
+    from installer.kept_runs import KeptRuns
+    from screens.runs_list import Wanted
 
 
 class WelcomeScreen(StepScreen):
@@ -33,7 +36,7 @@ class WelcomeScreen(StepScreen):
         super().__init__()
         self.saved = Saved()
         self.unfinished: Unfinished | None = None
-        self.last = Touched()
+        self.kept: KeptRuns | None = None
 
     def compose_body(self) -> ComposeResult:
         """The choices, and a line for a file."""
@@ -47,11 +50,8 @@ class WelcomeScreen(StepScreen):
         if unfinished is not None:
             words = unfinished_words(unfinished)
             rows.append(Row("run", (Cell("Installation", "strong"), Cell(words))))
-        last = self.last.run
-        if last is not None and unfinished is None:
-            when = f"{self.last.short.partition(' on ')[2] or 'under way'}"
-            by = f", by {self.last.by}" if self.last.by else ""
-            rows.append(Row("last", (Cell("Last run", "strong"), Cell(f"{when}{by}: seen again"))))
+        if self.kept is not None and self.kept.runs:
+            rows.append(Row("runs", (Cell("Runs", "strong"), Cell(runs_words(self.kept)))))
         if saved is not None:
             rows.append(Row("resume", (Cell("Go on", "strong"), Cell(saved_words(saved)))))
         rows += [
@@ -67,6 +67,13 @@ class WelcomeScreen(StepScreen):
                 (
                     Cell("Open a file", "strong"),
                     Cell("a site file, facts, a run or a support bundle", "muted"),
+                ),
+            ),
+            Row(
+                "file",
+                (
+                    Cell("Site file", "strong"),
+                    Cell("write one with every setting explained, to fill in", "muted"),
                 ),
             ),
         ]
@@ -92,7 +99,7 @@ class WelcomeScreen(StepScreen):
         board = self.query_one("#choices", Board)
         board.set_rows(self._rows(), keep="resume" if saved.answers else None)
         self.unfinished = await self.services.unfinished()
-        self.last = await self.services.touched(())
+        self.kept = await self.services.kept_runs()
         rows = self._rows()
         board.styles.height = len(rows)
         if [row.key for row in rows] != [row.key for row in board.rows]:
@@ -122,8 +129,11 @@ class WelcomeScreen(StepScreen):
             "open": "Type the name of a file and press Enter. A site file repeats its answers. "
             "Facts that were saved are judged again, without any machine. A run or a support "
             "bundle is shown again as it happened.",
-            "last": "What was done to machines last, from its record: stages, failures and the "
-            "log, as they were. Nothing runs.",
+            "runs": "Every run of every site that is kept on this computer: watch it again as it "
+            "was, write its report, open its site, or go on with it. Nothing runs meanwhile.",
+            "file": "The same file as `sitewright init` writes: the machines that a goal needs and "
+            "every setting, each with its meaning and its default. It is filled in with an editor, "
+            "and opened here or by the command.",
         }
         self.query_one(".field", Field).display = key == "open"
         self.query_one("#about", Static).update(texts.get(key, ""))
@@ -145,8 +155,12 @@ class WelcomeScreen(StepScreen):
             case "resume" if self.saved.answers is not None:
                 answers = self.saved.answers
                 self.wizard.go(resume_at(answers), answers)
-            case "last" if self.last.run is not None:
-                self.run_quietly(self._show_again(self.last.run), group="open")
+            case "runs" if self.kept is not None:
+                self._list_runs(self.kept)
+            case "file":
+                from screens.new_site import ask_new_site
+
+                ask_new_site(self)
             case "open":
                 line = self.query_one("#file", Line)
                 text = line.value.strip()
@@ -158,6 +172,54 @@ class WelcomeScreen(StepScreen):
             case _:
                 self.memory.forget_results()
                 self.wizard.go_next(Answers())
+
+    def _list_runs(self, kept: KeptRuns) -> None:
+        from screens.runs_list import RunsScreen
+
+        self.app.push_screen(RunsScreen(kept, self.services.now()), self._do_wanted)
+
+    def _do_wanted(self, wanted: Wanted | None) -> None:
+        """What a person wants of one of the runs."""
+        from screens.runs_list import Wish
+
+        if wanted is None:
+            return
+        folder = wanted.run.folder
+        match wanted.wish:
+            case Wish.GO_ON:
+                work = self._reopen(folder)
+            case Wish.OPEN:
+                work = self._open_site(folder)
+            case Wish.REPORT:
+                work = self._report(folder)
+            case _:
+                work = self._show_again(folder)
+        self.run_quietly(work, group="open")
+
+    async def _open_site(self, run: Path) -> None:
+        """The answers of a run, from its machines on; they are looked at again."""
+        answers, _ = await self.services.reopen(run)
+        self.memory.forget_results()
+        self.wizard.go(StepId.MACHINES, answers)
+
+    async def _report(self, run: Path) -> None:
+        """The hand-over report of a run, in one of its forms."""
+        from screens.export import ExportScreen
+        from screens.file_words import HAND_OVER, shown_path
+
+        report = await self.services.hand_over(run)
+
+        async def write(kind: Export, path: Path) -> None:
+            await self.services.write_hand_over(kind, path, report)
+            self.memory.last_words.append(f"The hand-over report: {shown_path(path)}")
+            self.say(f"Written: {shown_path(path)}")
+
+        def take(answer: tuple[Export, Path] | None) -> None:
+            if answer is not None:
+                self.run_quietly(write(*answer), group="report")
+
+        stem = f"{report.solution}-{report.environment}"
+        self.app.push_screen(ExportScreen(stem, HAND_OVER, "Write the report of this run"), take)
 
     async def _reopen(self, run: Path) -> None:
         """An unfinished installation, as its own folder tells it; it is not begun again yet."""
@@ -183,7 +245,13 @@ class WelcomeScreen(StepScreen):
             raise
         screen = ReplayScreen(found, plan, name, FIRST_SPEED, 2.0)
         screen.back = True
-        self.app.push_screen(screen, lambda _: kept.close())
+
+        def back(_: None) -> None:
+            kept.close()
+            if self.kept is not None and any(run.folder == path for run in self.kept.runs):
+                self._list_runs(self.kept)
+
+        self.app.push_screen(screen, back)
 
     async def _open(self, path: Path) -> None:
         """A file of facts, a site file, or a run: what is in it decides."""

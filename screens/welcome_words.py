@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from preflight.checks.wording import counted
 from screens.answers import Answers
 from screens.services import Unfinished
 from screens.wizard import resume_at, step_of
+
+if TYPE_CHECKING:
+    from installer.kept_runs import KeptRuns
 
 
 def saved_words(answers: Answers) -> str:
     """A saved place in a few words: which site, how many machines, which step."""
     count = len(answers.machines)
-    machines = "" if answers.only_this_machine or answers.carry else f", {count} machines"
-    if count == 1 and machines:
-        machines = ", 1 machine"
+    alone = answers.only_this_machine or answers.carry
+    machines = "" if alone else f", {counted(count, 'machine')}"
     word = step_of(resume_at(answers)).word.lower()
     return f"{answers.name}{machines if count else ''}, at {word}"
 
@@ -22,6 +26,15 @@ def saved_words(answers: Answers) -> str:
 def unfinished_words(run: Unfinished) -> str:
     """An unfinished installation in a few words."""
     return f"go on with {run.name}, {run.done} of {run.total} steps done"
+
+
+def runs_words(kept: KeptRuns) -> str:
+    """The runs that are kept here, in a few words."""
+    sites = {run.site for run in kept.runs}
+    count = counted(len(kept.runs) + kept.more, "run")
+    opened = sum(run.open for run in kept.runs)
+    more = f", {opened} not finished" if opened else ""
+    return f"{count} of {counted(len(sites), 'site')}{more}"
 
 
 def said_when(then: datetime | None, now: datetime) -> str:

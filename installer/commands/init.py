@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from shlex import quote
@@ -32,9 +31,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file, which must not be there, and tell what is left to be filled in."""
-    from installer.new_site import new_site_text, refuse_words_for_ssh
-    from installer.opened_before import remember_own
-    from installer.site import load_site_text, unfilled
+    from installer.new_site import refuse_words_for_ssh
+    from installer.new_site_file import write_new_site
     from installer.solution import load_solution
 
     if options.machines and options.inventory:
@@ -57,33 +55,10 @@ def run(options: argparse.Namespace) -> int:
         from foundation.hosts.inventory import hosts_from_arguments
 
         hosts = list(hosts_from_arguments(options.machines))
-    text = new_site_text(solution, needs, hosts)
-    left = unfilled(load_site_text(text, str(options.output)))
-    _write_new(options.output, text)
-    remember_own(options.output)
+    left = write_new_site(solution, needs, hosts, options.output).left
     file = quote(str(options.output))
     print(f"{options.output} was written.")
     if left:
         print(f"What only you can know is to be filled in: {', '.join(left)}.")
     print(f"Then: sitewright trust --site {file}; sitewright preflight --site {file}")
     return ExitCode.DONE
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet; raises InputProblem, and never writes over anything."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise InputProblem(
-            "there is something with this name already, and it is left as it is",
-            where=str(path),
-            remedy="Name a new file: --output FILE.",
-        ) from error
-    except OSError as error:
-        raise InputProblem(
-            f"the file cannot be written: {error.strerror or error}",
-            where=str(path),
-            remedy="Name a file in a folder that exists and that you may write to.",
-        ) from error

@@ -86,7 +86,8 @@ class Narration:
     def sentence(self, event: Event) -> str | None:
         """An event as a line, or None where it is not worth one."""
         data = event.data
-        host = f"  {event.host:<{self._width}} "
+        name = "here" if event.host == "control" else event.host  # as the wizard calls it
+        host = f"  {name:<{self._width}} "
         match event.kind:
             case Kind.STAGE_STARTED:
                 number, stage = self._stages[event.stage]

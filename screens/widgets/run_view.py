@@ -16,13 +16,15 @@ from screens.machine_tasks import MachineTasks
 from screens.widgets.board import Board
 from screens.widgets.log_panel import LogPanel
 from screens.widgets.quiet import put
-from screens.widgets.run_log import AT_A_TIME, MOST_LINES
+from screens.widgets.run_log import AT_A_TIME, MOST_LINES, Said
 
 if TYPE_CHECKING:
     from installer.events import Event, Outcome
     from installer.plan import Plan
+    from installer.running.progress import Progress
     from installer.running.state import RunState
     from installer.running.work import Failure
+    from screens.run_lines import RunLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class RunView(Container):
         self.place = 0
         """Which of the failures is shown."""
         self.name_width = 4
+        self.lines: RunLines | None = None
+        """Events as lines; None before the plan is known."""
         self.titles: dict[str, str] = {}
         self.standing: Standing | None = None
         """What was drawn last."""
@@ -83,16 +87,29 @@ class RunView(Container):
 
     def begin(self, plan: Plan) -> None:
         """The plan whose run is shown."""
+        from screens.run_lines import RunLines
         from screens.run_words import titles_of
 
         self.titles = titles_of(plan)
         self.name_width = max([len(name) for name, _ in plan.hosts] + [4])
+        self.lines = RunLines(plan, self.name_width, self._progress)
+
+    def _progress(self, now: float) -> Progress | None:
+        """How far the run is that was drawn last; nothing before."""
+        from installer.running.progress import progress_of
+
+        standing = self.standing
+        if standing is None:
+            return None
+        return progress_of(standing.plan, standing.state, standing.expected, now=now)
 
     def start_anew(self) -> None:
         """Forget everything that was shown."""
         self.arrived.clear()
         self.tasks = MachineTasks()
         self.place = self.passed = 0
+        if self.standing is not None:
+            self.begin(self.standing.plan)
         self.log_panel.log_view.empty()
 
     def say_far(self, text: str) -> None:
@@ -115,16 +132,14 @@ class RunView(Container):
     def flush(self) -> bool:
         """Put what arrived into the log; whether anything but lines of output was among it."""
         from installer.events import Kind
-        from screens.run_words import said
 
-        lines = []
+        lines: list[Said] = []
         more = False
         for _ in range(min(len(self.arrived), AT_A_TIME)):
             event = self.arrived.popleft()
             more = more or event.kind is not Kind.LINE
-            line = said(event, self.name_width)
-            if line is not None:
-                lines.append(line)
+            if self.lines is not None:
+                lines += self.lines.of(event)
         panel = self.log_panel
         panel.log_view.missed += self.passed
         self.passed = 0

@@ -26,7 +26,7 @@ ONLY_WHEN: Final = {
     "s",
     "g",
     "t",
-    "f2",
+    "f2", "f3",
     "r",
     "R",
     "k",

@@ -46,6 +46,7 @@ PLACES: Final = {
     "goal-options": Place(StepId.GOAL, ("right",), kind="recorded"),
     "goal-list": Place(StepId.GOAL, ("l",), kind="recorded"),
     "option": Place(StepId.GOAL, ("right", "space"), "OptionPanel", kind="recorded"),
+    "new-site": Place(StepId.GOAL, ("s",), "NewSiteScreen", kind="recorded"),
     "machines": Place(StepId.MACHINES, kind="recorded"),
     "machines-list": Place(StepId.MACHINES, kind="recorded", before="machines"),
     "login": Place(StepId.MACHINES, ("f2",), "LoginScreen", kind="recorded"),

@@ -1,0 +1,56 @@
+"""A site file with every setting explained, written in the wizard as by `sitewright init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from installer.new_site import new_site_text
+from installer.solution import load_solution
+from screens.app import SitewrightApp
+from screens.new_site import NewSiteScreen, WrittenScreen
+from screens.widgets.board import Board
+from screens.widgets.field import Line
+from screens.wizard import StepId
+from tests.screens.driving import on_step, shows, to_goal, until
+from tests.screens.recorded import RecordedServices
+
+
+async def test_it_is_written_from_welcome_shown_and_opened(
+    services: RecordedServices, hermetic: Path
+) -> None:
+    app = SitewrightApp(services)
+    path = hermetic / "dodoma.yaml"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.screen.query_one("#choices", Board).move_to("file")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, NewSiteScreen))
+        app.screen.query_one("#goals", Board).move_to("pm4ml/production")
+        app.screen.query_one("#name", Line).value = str(path)
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(app.screen, WrittenScreen))
+        await shows(pilot, "Written:", "dodoma.yaml", "What only you can know", "o Open it here")
+        solution = load_solution("pm4ml")
+        assert path.read_text() == new_site_text(solution, solution.needs("production"))
+        await pilot.press("o")
+        await on_step(pilot, StepId.MACHINES)
+        assert (app.answers.solution, app.answers.environment) == ("pm4ml", "production")
+
+
+async def test_nothing_is_written_over_and_the_goal_brings_its_own(
+    services: RecordedServices, hermetic: Path
+) -> None:
+    app = SitewrightApp(services)
+    path = hermetic / "site.yaml"
+    path.write_text("mine\n")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await to_goal(pilot)
+        await pilot.press("l")
+        app.screen.query_one("#list", Board).move_to("pm4ml/staging")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, NewSiteScreen))
+        assert app.screen.query_one("#goals", Board).key == "pm4ml/staging"
+        app.screen.query_one("#name", Line).value = str(path)
+        await pilot.press("f10")
+        await shows(pilot, "already, and it is left as it is")
+        assert path.read_text() == "mine\n"

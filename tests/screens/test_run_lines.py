@@ -1,0 +1,118 @@
+"""The log of a run: each thing once, with its time, its stage and how far the whole is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from installer.events import Event, Kind
+from installer.kept_runs import kept_runs
+from installer.running.progress import progress_of
+from installer.running.state import RunState
+from installer.runs import Run, runs_folder
+from screens.run_clock import at
+from screens.run_lines import RunLines
+from screens.runs_list import RunsScreen, run_rows
+from screens.widgets.board import Board
+from screens.wizard import StepId
+from tests.installer.told_run import PLAN, told, write_run
+from tests.screens.driving import on_step, shows, until
+from tests.screens.recorded import RecordedServices
+
+
+def lines_of(events: list[Event]) -> list[str]:
+    state = RunState(PLAN)
+    lines = RunLines(PLAN, 4, lambda now: progress_of(PLAN, state, {}, now=now))
+    found = []
+    for event in events:
+        state.apply(event)
+        found += [said.text for said in lines.of(event)]
+    return found
+
+
+def test_a_stage_says_its_number_and_how_far_the_whole_is() -> None:
+    lines = lines_of(told())
+    stages = [line for line in lines if " == [" in line]
+    assert len(stages) >= len(PLAN.stages)
+    assert all("% done, about" in line for line in stages)
+    assert all(line[2] == ":" and line[:2].isdigit() for line in lines)
+
+
+def test_skipped_tasks_are_counted_and_a_minute_says_how_far_it_is() -> None:
+    stage = PLAN.stages[0].id
+    begin = told()[0].time
+
+    def task(at_second: float, status: str) -> Event:
+        data: dict[str, Any] = {"status": status, "task": f"task at {at_second:g}"}
+        return Event(Kind.TASK, begin + at_second, stage, "x", "m1", data)
+
+    lines = lines_of(
+        [
+            Event(Kind.STAGE_STARTED, begin, stage, "", "", {"title": "First"}),
+            task(1, "skipped"), task(2, "skipped"), task(3, "changed"), task(70, "ok"),
+        ]
+    )  # fmt: skip
+    assert [line[6:].split(":")[0].strip() for line in lines] == [
+        f"== [1/{len(PLAN.stages)}] First",
+        "2 skipped",
+        "m1   . changed task at 3",
+        f"== [1/{len(PLAN.stages)}]",
+        "m1   . ok      task at 70",
+    ]
+
+
+def test_a_time_that_no_calendar_has_breaks_nothing() -> None:
+    assert at(1e300) == "??:??"
+
+
+def kept(folder: Path) -> list[Path]:
+    """Two sites with runs, as they lie in the data folder."""
+    made = []
+    for site in ("pm4ml-production-aaaaaaaaaa", "tiny-single-box-bbbbbbbbbb"):
+        place = runs_folder() / site
+        place.mkdir(parents=True)
+        run = write_run(folder / site)
+        target = place / run.id
+        run.folder.rename(target)
+        made.append(target)
+    return made
+
+
+def test_the_runs_of_every_site_are_read_from_their_records(hermetic: Path) -> None:
+    made = kept(hermetic)
+    found = kept_runs()
+    assert {run.folder for run in found.runs} == set(made)
+    assert all(run.total and run.when for run in found.runs)
+    assert kept_runs(at_most=1).more == 1
+    Run(made[0]).journal.write_text("broken\n")
+    broken = next(run for run in kept_runs().runs if run.folder == made[0])
+    assert broken.stands == "its record is broken"
+    assert not broken.open
+    rows = run_rows(found.runs, datetime.now(UTC))
+    assert [row.heading for row in rows] == [True, False, True, False]
+
+
+async def test_a_run_is_watched_from_the_list_and_the_list_comes_back(
+    services: RecordedServices, hermetic: Path
+) -> None:
+    from screens.app import SitewrightApp
+    from screens.replay import ReplayScreen
+
+    kept(hermetic)
+    app = SitewrightApp(services)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        await shows(pilot, "2 runs of 2 sites")
+        app.screen.query_one("#choices", Board).move_to("runs")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("slash", *"tiny", "enter")
+        board = app.screen.query_one("#runs", Board)
+        await until(pilot, lambda: len(board.rows) < 4)
+        await pilot.press("escape", "escape")
+        await on_step(pilot, StepId.WELCOME)
