@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from foundation.counting import counted
 from foundation.durations import duration
 from foundation.hosts import machine_lock
 from foundation.hosts.connection import Connection
@@ -163,7 +164,8 @@ def not_what_was_left(path: Path, marks: Iterable[tuple[str, Mark]], run: str) -
     for events, (name, mark) in wanted.items():
         if events > number:
             raise BrokenJournal(
-                f"it has {number} lines, and {name} knows that it had {events}: its end is gone",
+                f"it has {counted(number, 'line')}, and {name} knows that it had {events}: "
+                "its end is gone",
                 where=str(path),
             )
         if seen.get(events) != mark.sha256:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from foundation.counting import counted
 from foundation.hosts.connection import Become
 from foundation.hosts.transfer import SPARE, SUPPLIES, Blob, MachineFull, look
 from foundation.problems import Problem
@@ -55,7 +56,7 @@ def objection(name: str, blobs: Mapping[str, Blob], needed: int, room: int) -> P
     if not needed or needed + SPARE <= room:
         return None
     return MachineFull(
-        f"the bundle brings it {human_size(needed)} ({len(blobs)} blobs) to {SUPPLIES}, "
+        f"the bundle brings it {human_size(needed)} ({counted(len(blobs), 'blob')}) to {SUPPLIES}, "
         f"{human_size(SPARE)} must stay free, and {human_size(room)} are",
         where=name,
         remedy=f"Make room on its disk, or make {SUPPLIES} a link to a folder on a larger one.",

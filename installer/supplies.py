@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from foundation.counting import counted
 from foundation.hosts.transfer import SUPPLIES
 from foundation.problems import InputProblem, Problem
 from installer.bundle_order import refuse_older, remember
@@ -283,7 +284,7 @@ def delivery_words(step: PlannedStep) -> str:
     from bundles.contents import human_size
 
     count = sum(text.count("\n") for _, text in step.files)
-    return f"{count} items, {human_size(size)} to each machine that lacks them"
+    return f"{counted(count, 'item')}, {human_size(size)} to each machine that lacks them"
 
 
 def verify_for(

@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from foundation.counting import counted
+
 if TYPE_CHECKING:
     from installer.advice import Advice, Ranked
     from installer.guide import Map
@@ -62,7 +64,7 @@ def here_words(one: Ranked) -> tuple[str, str]:
     number = needs.machines_in_all
     if number == 1:
         return ("not known yet" if needs.single_machine else "1 machine"), "muted"
-    return f"{number} machines", "muted"
+    return counted(number, "machine"), "muted"
 
 
 def _fits(one: Ranked) -> bool:

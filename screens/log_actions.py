@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from foundation.counting import counted
 from foundation.problems import Problem
 from screens.ask_file import FileScreen
 from screens.ask_person import Only, OnlyScreen
@@ -103,8 +104,8 @@ class LogActions:
         """Write the lines that the filter lets through to a file."""
         lines = self.log_panel.log_view.lines
         about = (
-            f"The {len(lines)} lines that are shown, as they are filtered now. All lines of the "
-            f"run lie in {self.log_panel.path or 'its folder'}."
+            f"{counted(len(lines), 'line')} shown, as the filter lets them through now. All "
+            f"lines of the run lie in {self.log_panel.path or 'its folder'}."
         )
 
         async def take(path: Path | None) -> None:

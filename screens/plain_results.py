@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.counting import counted
 from foundation.problems import InputProblem
 from preflight.report.words import clean, is_waived
 from preflight.sizing import shape_words, table_notes
@@ -166,7 +167,8 @@ def _open(
         name, found = _findings(assessment, number)
         shown = found if everything else [f for f in found if f in to_mend(found) or is_waived(f)]
         talk.say()
-        talk.say(f"{name}: {len(to_mend(found)) or 'nothing'} to mend of {len(found)} findings.")
+        of = counted(len(found), "finding")
+        talk.say(f"{name}: {len(to_mend(found)) or 'nothing'} to mend of {of}.")
         for place, finding in enumerate(shown, 1):
             talk.say(f"{place}. {finding_word(finding)} {finding.id}: {finding.title}")
         talk.say("A number opens it. all: every finding. again: look again. Enter: the list.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from foundation.counting import counted
 from foundation.durations import duration
 from installer.review import beside_the_steps
 from screens.dialogue import BackWanted
@@ -183,7 +184,7 @@ def _order(wizard: PlainWizard, made: Plan) -> Order | None:
     if secrets is None:
         return None
     names = touched(made)
-    talk.say(f"{len(names)} machines will be changed: {', '.join(names)}.")
+    talk.say(f"{counted(len(names), 'machine')} will be changed: {', '.join(names)}.")
     for step in final_steps(made):
         talk.say(f"Cannot be taken back: {step.title}: {step.irreversible}")
     by = ask_name(wizard)

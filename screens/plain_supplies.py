@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation.counting import counted
 from foundation.problems import Problem
 from screens.bundle_seen import (
     BundleSeen,
@@ -97,7 +98,7 @@ def _named(wizard: PlainWizard, before: str) -> tuple[BundleSeen, bool]:
 
 def _joined(wizard: PlainWizard, path: Path, count: int) -> Path:
     talk = wizard.dialogue
-    talk.say(f"{count} volumes lie there; they are joined into one file first.")
+    talk.say(f"Volumes lie there, {count} of them; they are joined into one file first.")
     output = Path(talk.ask("File to write")).expanduser().absolute()
     lines = _Lines(wizard, "joining")
     for sentence in wizard.wait(wizard.services.join_volumes(path, output, lines)):
@@ -138,7 +139,7 @@ def _list(wizard: PlainWizard, seen: BundleSeen) -> None:
         talk.say(f"{item.kind} {item.name} {item.version}, {human(item.size)}")
         for label, text in about_item(item)[1:3]:
             talk.entry(label, text)
-    talk.say(f"{len(found)} of {len(seen.items)} items: {inside_words(seen)}")
+    talk.say(f"{len(found)} of {counted(len(seen.items), 'item')}: {inside_words(seen)}")
 
 
 def _make(wizard: PlainWizard) -> Path:

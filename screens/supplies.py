@@ -221,7 +221,7 @@ class SuppliesScreen(StepScreen):
         self._draw()
 
     def _ask_output(self, path: Path, count: int) -> None:
-        about = f"{count} volumes lie there. They are joined into one file, repaired where need be."
+        about = f"Volumes lie there, {count} of them. They are joined, and repaired if need be."
         base = path if path.is_dir() else path.parent
         value = str(Path.cwd() / f"{base.name or 'site'}.bundle")
         screen = FileScreen("Join the volumes", about, value=value)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.bundle_options import add_bundle_options
 from installer.commands.bundle_progress import ProgressLine
@@ -98,7 +99,8 @@ def _create(options: argparse.Namespace) -> int:
         "untold": untold_dicts(untold := made.lock.all_untold),
     }
     text = (
-        f"{options.output}: {len(structure.index.items)} items, {human_size(structure.size)}, "
+        f"{options.output}: {counted(len(structure.index.items), 'item')}, "
+        f"{human_size(structure.size)}, "
         f"{'signed' if key else 'NOT signed (no --key)'}\n"
         f"index {structure.index_digest}"
     )
@@ -206,7 +208,10 @@ def _split(options: argparse.Namespace) -> int:
     result = {"schema": "sitewright.bundle-volumes-made/1", "volumes": [str(p) for p in paths]}
     parity = sum(".volumeP" in path.name for path in paths)
     text = "\n".join(
-        [*map(str, paths), f"{len(paths)} volumes, {parity} of them parity: carry all of them"]
+        [
+            *map(str, paths),
+            f"{counted(len(paths), 'volume')}, {parity} of them parity: carry all of them",
+        ]
     )
     return _tell(options, result, text)
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.bundle_recipe import add_value_options, given_by
 from installer.commands.options import write_result
@@ -137,7 +138,7 @@ def _as_text(path: Path, contents: Contents, gaps: Sequence[Gap], targets: Seque
     machines = ", ".join(
         one.name + (f" ({', '.join(kind)})" if (kind := _kind(one)) else "") for one in targets
     )
-    head = f"{path}: {index.solution} {index.version}, {len(index.items)} items"
+    head = f"{path}: {index.solution} {index.version}, {counted(len(index.items), 'item')}"
     lines = [head, f"machines: {machines or 'none were named (--facts FILE)'}", ""]
     if not gaps:
         lines.append("Nothing is missing.")

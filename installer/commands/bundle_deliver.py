@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.options import add_programs_option, narrator, settle_programs, write_result
 
@@ -270,7 +271,7 @@ def _text(delivered: Sequence[Delivered]) -> str:
     lines = []
     for one in delivered:
         words = (
-            f"{one.host:<{width}}  {one.items} items, {human_size(one.total)}; "
+            f"{one.host:<{width}}  {counted(one.items, 'item')}, {human_size(one.total)}; "
             f"{human_size(one.sent)} sent in {one.seconds:.1f} s"
         )
         if one.problem is None:

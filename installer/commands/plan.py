@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.counting import counted
 from foundation.durations import duration
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.options import (
@@ -124,7 +125,7 @@ def read_plan(
 def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:
     """The plan for reading: stages, steps, machines, what cannot be taken back, time."""
     total = sum(stage.expected_seconds for stage in plan.stages)
-    size = f"{len(plan.stages)} stages on {len(plan.hosts)} machines"
+    size = f"{counted(len(plan.stages), 'stage')} on {counted(len(plan.hosts), 'machine')}"
     lines = [
         f"{plan.solution}, {plan.environment}: {size}, usually {duration(total)}",
         f"plan {plan.sha256[:12]}",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
 from foundation.terminal import rewritten
 from installer.commands.options import (
@@ -140,7 +141,7 @@ def _question(options: argparse.Namespace, site: Site | None, names: Sequence[st
             )
         if len(names) != 1:
             raise InputProblem(
-                f"{len(names)} machines were named and no solution to judge them against",
+                f"{counted(len(names), 'machine')} named, and no solution to judge by",
                 where="the command line",
                 remedy="Add --solution, for example --solution pm4ml; see `sitewright solutions`.",
             )
@@ -387,5 +388,5 @@ class Progress:
 
     def _show(self) -> None:
         failed = f", {self.failed} without an answer" if self.failed else ""
-        text = f"Looking at {self.total} machines: {self.done} seen{failed} …"
+        text = f"Looking at {counted(self.total, 'machine')}: {self.done} seen{failed} …"
         rewritten(text, sys.stderr)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
 from foundation.secrets import secret_from_file
 
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         manifest = write_support_bundle(found, target)
     print(target)
     size = target.stat().st_size
-    print(f"{len(manifest.files)} files, {size / 1e6:.1f} MB packed:", file=sys.stderr)
+    print(f"{counted(len(manifest.files), 'file')}, {size / 1e6:.1f} MB packed:", file=sys.stderr)
     for entry in manifest.files:
         print(f"  {entry.bytes:>12,}  {entry.name}", file=sys.stderr)
     print(

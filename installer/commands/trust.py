@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.counting import counted
 from foundation.documents import read_text
 from foundation.problems import ExitCode, Problem, Refused
 from installer.commands.options import Targets, add_machine_options, read_targets
@@ -156,4 +157,4 @@ def _ask(unknown: list[HostKeyOffer]) -> list[HostKeyOffer]:
 
 
 def _keys(count: int) -> str:
-    return "1 key is" if count == 1 else f"{count} keys are"
+    return f"{counted(count, 'key')} {'is' if count == 1 else 'are'}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from foundation.counting import counted
+
 FORMAT: Final = (
     '{{index .Config.Labels "com.docker.compose.service"}}|{{slice .Name 1}}|{{.State.Status}}'
     "|{{.State.ExitCode}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}"
@@ -142,7 +144,7 @@ def _code(one: Container) -> str:
 
 
 def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
+    return "once" if number == 1 else counted(number, "time")
 
 
 def judge_all(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from foundation.counting import counted
 from foundation.hosts.connection import Become, Completed, Connection
 from foundation.hosts.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
 from foundation.hosts.model import Host, Inventory
@@ -414,8 +415,9 @@ class Context:
         ending = tuple(self._cap.ending())
         self.emit(
             Kind.NOTE,
-            text=f"{self._cap.left_out} lines ({self._cap.bytes_left_out / 1e6:.1f} MB) of its "
-            f"output are not kept here. On {self.host.name}: {where_it_lies(job_id, durable)}. "
+            text=f"{counted(self._cap.left_out, 'line')} "
+            f"({self._cap.bytes_left_out / 1e6:.1f} MB) of its output are not kept here. "
+            f"On {self.host.name}: {where_it_lies(job_id, durable)}. "
             "Its last lines follow.",
         )
         for line in ending:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from foundation.counting import counted
 from foundation.hosts.connection import PortState
 from installer.compose import scripts
 from installer.compose.containers import FORMAT, Stand, judge_all
@@ -69,7 +70,8 @@ class Compose(OfProject):
         )  # fmt: skip
         if not ended.good:
             raise await self._why(context, data, project, ended.exit_status, lines)
-        return f"The project {data.project} is up: {len(services)} services stand."
+        stand = "stands" if len(services) == 1 else "stand"
+        return f"The project {data.project} is up: {counted(len(services), 'service')} {stand}."
 
     async def verify(self, context: StepContext) -> None:
         """That the ports which the services publish are open, and the step's own `verify`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from foundation.counting import counted
 from installer.compose.objections import Objection, objections
 from installer.compose.surroundings import LOOK, MISSING, paths_of, surroundings_of
 from installer.events import Kind
@@ -52,8 +53,8 @@ class ComposeCheck(OfProject):
             raise _refused(context, against)
         without = sum(not service.health_check for service in project.services)
         return (
-            f"Nothing stands against it: {len(project.services)} services from "
-            f"{len(project.images)} images, {without} of them without a health check."
+            f"Nothing stands against it: {counted(len(project.services), 'service')} from "
+            f"{counted(len(project.images), 'image')}, {without} of them without a health check."
         )
 
 

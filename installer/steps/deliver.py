@@ -26,6 +26,7 @@ from bundles.opened import Bundle, open_bundle, read_document
 from bundles.problems import CorruptBundle
 from bundles.strict_json import digest_of
 from bundles.structure import read_structure
+from foundation.counting import counted
 from foundation.hosts.transfer import bring
 from foundation.problems import ConnectionLost, InputProblem
 from installer.events import Kind
@@ -131,8 +132,9 @@ class Deliver(Probed):
         if context.dry_run:
             context.emit(
                 Kind.NOTE,
-                text=f"Would bring {len(cargo.blobs)} blobs, {human_size(cargo.size)}, less what "
-                f"the machine has, and put them to {cargo.target}.",
+                text=f"Would bring {counted(len(cargo.blobs), 'blob')}, "
+                f"{human_size(cargo.size)}, less what the machine has, "
+                f"and put them to {cargo.target}.",
             )
             return "Nothing was copied."
         sent = await self._copy(context, cargo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from foundation.counting import are, counted
 from foundation.hosts.jobs_model import JobLine
 from installer.compose import scripts
 from installer.compose.pulling import Pulling, refusal
@@ -50,7 +51,7 @@ class Images(OfProject):
         project = await self.project(context, data)
         reader = _Reader(context, len(project.images))
         ended = await context.change(
-            f"pull {len(project.images)} images",
+            f"pull {counted(len(project.images), 'image')}",
             ("sh", "-c", scripts.PULL, "sh", data.registry, data.project, *project.images),
             on_line=reader,
         )
@@ -64,7 +65,7 @@ class Images(OfProject):
                 remedy=f"{why.remedy} Then: sitewright resume. What has come is kept.",
                 output=pulling.said if pulling else ended.tail, again=why.again,
             )  # fmt: skip
-        return f"{len(project.images)} images are on the machine."
+        return f"{counted(len(project.images), 'image')} {are(len(project.images))} on the machine."
 
     async def undo(self, context: StepContext) -> bool:
         """By the step's `undo`, else remove what was pulled for the project and nothing uses.

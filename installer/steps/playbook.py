@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from foundation.counting import counted
 from foundation.hosts import jobs
 from foundation.hosts.jobs_model import Fenced, JobLine, JobState
 from foundation.hosts.model import Host, Inventory
@@ -104,7 +105,8 @@ class Playbook(Probed):
         if stats is not None and not stats.stats:
             raise _nobody(context, data.playbook)
         changed = _changes(stats) if stats is not None else 0
-        return f"{data.playbook} ran on {len(context.hosts)} machines and changed {changed} things."
+        machines = counted(len(context.hosts), "machine")
+        return f"{data.playbook} ran on {machines} and changed {counted(changed, 'thing')}."
 
     async def _play(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from foundation.counting import counted
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.checks.wording import shortened
@@ -128,6 +129,7 @@ def let_in(case: Case, say: Say) -> Iterator[Finding]:
     rules = known(firewall.ufw_rules) or ()
     missing = [need for need in needs if not is_let_in(need, ports_let_in(rules))] if strict else []
     names = [f"{need.port}/{need.protocol}" for need in missing]
+    seen = counted(len(rules), "rule")
     title = f"The firewall of {case.name} lets in what its roles need."
     if missing:
         title = (
@@ -139,7 +141,7 @@ def let_in(case: Case, say: Say) -> Iterator[Finding]:
         WARN if missing else PASS,
         title,
         expected=expected,
-        actual=f"policy {policy or 'of ufw'}, {len(rules)} rules seen" if strict else "no filter",
+        actual=f"policy {policy or 'of ufw'}, {seen} seen" if strict else "no filter",
         source=source,
         evidence=evidence,
         remedy=f"Let them in, best from the site's own network only (`from NETWORK`): `{allow}`."
@@ -160,6 +162,7 @@ def pods(case: Case, say: Say) -> Iterator[Finding]:
     rules = known(case.facts.firewall.ufw_rules)
     if rules is None:
         return
+    seen = counted(len(rules), "rule")
     text = " ".join(rules).lower()
     missing = [name for name in ("vxlan.calico", "cali+") if name not in text]
     commands = " && ".join(
@@ -171,7 +174,7 @@ def pods(case: Case, say: Say) -> Iterator[Finding]:
         if missing
         else f"ufw on {case.name} lets the pod network pass.",
         expected="rules that allow vxlan.calico and cali+",
-        actual=f"{len(rules)} rules, none for {' and '.join(missing)}" if missing else "both there",
+        actual=f"{seen}, none for {' and '.join(missing)}" if missing else "both there",
         source="MicroK8s inspect.sh: ufw without rules for vxlan.calico and cali+",
         evidence="sudo ufw status verbose | grep -E 'vxlan.calico|cali'",
         remedy=f"Let them pass: `{commands}`.",

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from foundation.counting import counted
 from screens.file_words import home_path
 from screens.widgets.field import Field, Line
 from screens.widgets.quiet import put
@@ -141,7 +142,9 @@ class LogPanel(Vertical):
         """The lines in sight, whole, into the clipboard of the terminal."""
         lines = self.log_view.in_sight()
         self.app.copy_to_clipboard("\n".join(lines) + "\n")
-        self.post_message(self.Told(f"Copied {len(lines)} lines, where the terminal allows it."))
+        self.post_message(
+            self.Told(f"Copied {counted(len(lines), 'line')}, where the terminal allows it.")
+        )
 
     def copy_path(self) -> None:
         """The path, into the clipboard of the terminal."""

@@ -16,6 +16,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from foundation.counting import counted
+
 MOST_LINES: Final = 10_000
 """Lines that are kept to be shown; the disk has all of them."""
 AT_A_TIME: Final = 1_500
@@ -117,7 +119,8 @@ class RunLog(ScrollView, can_focus=True):
         waiting = self.waiting
         batch = [waiting.popleft() for _ in range(min(AT_A_TIME, len(waiting)))]
         if self.missed:
-            text = f"… {self.missed} lines came too fast to be shown here; the disk has them"
+            lines = counted(self.missed, "line")
+            text = f"… {lines} came too fast to be shown here; the disk has them"
             batch.insert(0, Said("", text, "muted"))
             self.missed = 0
         self.kept.extend(batch)
