@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from installer.running.state import RunState
     from installer.running.work import Failure
     from screens.run_lines import RunLines
+
+
+LAG_SECONDS: Final = 2.0
+"""So far the state of a run may be ahead of the line that is shown, and still be told beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ class RunView(Container):
         from installer.running.progress import progress_of
 
         standing = self.standing
-        if standing is None:
+        # Lines that come late belong to a moment that the state has left behind.
+        if standing is None or standing.state.last_time - now > LAG_SECONDS:
             return None
         return progress_of(standing.plan, standing.state, standing.expected, now=now)
 

@@ -234,7 +234,8 @@ async def test_the_log_is_filtered_folded_copied_and_saved(
         app.screen.query_one("#machines", Board).move_to("all")
         app.screen.query_one("#words", Line).value = "LINE 2"
         await pilot.press("f10")
-        await until(pilot, lambda: [line[6:] for line in log.lines] == ["box1 | line 2 of the first for tiny.example.org"])
+        line = "box1 | line 2 of the first for tiny.example.org"
+        await until(pilot, lambda: [shown[6:] for shown in log.lines] == [line])
         await shows(pilot, 'only lines with "line 2"')
         await pilot.press("c")
         await until(pilot, lambda: "line 2 of the first" in app.clipboard)
@@ -244,7 +245,7 @@ async def test_the_log_is_filtered_folded_copied_and_saved(
         saved = hermetic / "lines.log"
         await until(pilot, saved.exists)
         await shows(pilot, "Written:")
-        assert saved.read_text()[6:] == "box1 | line 2 of the first for tiny.example.org\n"
+        assert saved.read_text()[6:] == f"{line}\n"
         await pilot.press("w")
         assert log.wrapped
         screen.stop_engine()
