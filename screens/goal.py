@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
@@ -17,12 +18,12 @@ from textual.worker import Worker
 from foundation.problems import InputProblem
 from preflight.sizing import machines_needed
 from screens.answers import Answers
-from screens.goal_map import MapPane, places_of
+from screens.goal_map import LEGEND, MapPane, places_of
 from screens.goal_words import CARRY, asks_text, carry_text, without_goal
 from screens.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key
-from screens.wizard import StepId
+from screens.wizard import StepId, step_of
 
 if TYPE_CHECKING:
     from installer.advice import Wishes
@@ -67,6 +68,15 @@ class GoalScreen(StepScreen):
         self.set_class(self.memory.goal_list, "-list")
         self._focus()
         self.run_quietly(self._read(), group="solutions")
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Another width may need the signs, or have room for words."""
+        self.call_after_refresh(self._tell_why)
+
+    def _tell_why(self) -> None:
+        """What the signs mean, where there are any; else why the step is there."""
+        signs = not self.listed and self.pane.signs
+        self.query_one("#why", Static).update(LEGEND if signs else step_of(self.STEP).why)
 
     @property
     def pane(self) -> MapPane:
@@ -172,6 +182,7 @@ class GoalScreen(StepScreen):
         self.memory.goal_list = not self.memory.goal_list
         self.set_class(self.memory.goal_list, "-list")
         self._focus()
+        self._tell_why()
 
     def _focus(self) -> None:
         (self.query_one("#list", Board) if self.listed else self.pane.cases).focus()

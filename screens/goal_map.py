@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.console import Group
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -43,7 +42,10 @@ MIDDLE: Final = 76
 BY_US, BY_HAND, NO_FIT = "●", "○", "✗"
 """Before a name where there is no column for it: Sitewright installs it; a person does, by hand; it
 does not fit here, which matters more."""
-LEGEND: Final = f"{BY_US} Sitewright installs it, {BY_HAND} by hand, {NO_FIT} does not fit here."
+LEGEND: Final = (
+    f"{BY_US} by Sitewright  {BY_HAND} by hand  {NO_FIT} does not fit  {RECOMMENDED} recommended"
+)
+"""What the signs mean, in one line that stands beside them in the smallest window."""
 
 
 class Branch(Widget):
@@ -198,6 +200,11 @@ class MapPane(Container):
         self.call_after_refresh(self._join)
 
     @property
+    def signs(self) -> bool:
+        """Whether signs stand before the names, because there is no column for what they say."""
+        return self._parts < 4
+
+    @property
     def _parts(self) -> int:
         """In how many columns the options are told."""
         width = self.size.width
@@ -276,8 +283,7 @@ class MapPane(Container):
             text = carry_text(advice, self.machine)
         else:
             text = about_case(self.chart.use_case(self.case), advice, self.machine)
-        legend = () if self._parts == 4 or not self.advice else (Text(LEGEND),)
-        self.query_one("#about-text", Static).update(Group(text, *legend))
+        self.query_one("#about-text", Static).update(text)
         self.query_one("#about", VerticalScroll).scroll_home(animate=False)
         self.call_after_refresh(self._tell_more)
 

@@ -59,14 +59,14 @@ class NewSiteScreen(Form[Asked]):
                 classes="paragraph",
                 markup=False,
             )
-            yield Board((Column("", 40), Column("")), rows, header=False, id="goals")
+            yield Board((Column("", 40), Column("")), rows, header=False, id="site-goals")
             yield Field("File", id="name", value="site.yaml")
             yield Static("", classes="dialog-error", id="wrong", markup=False)
             yield Buttons("Write")
 
     def on_mount(self) -> None:
         """On the goal that was under the cursor before."""
-        board = self.query_one("#goals", Board)
+        board = self.query_one("#site-goals", Board)
         board.move_to(self.goal)
         board.focus()
 
@@ -77,7 +77,7 @@ class NewSiteScreen(Form[Asked]):
 
     def action_take(self) -> None:
         """Close with the goal and the name."""
-        key = self.query_one("#goals", Board).key
+        key = self.query_one("#site-goals", Board).key
         name = self.query_one("#name", Line).value.strip()
         if not key:
             self.wrong("Choose for what it is to be written.")

@@ -73,7 +73,7 @@ class WelcomeScreen(StepScreen):
                 "file",
                 (
                     Cell("Site file", "strong"),
-                    Cell("write one with every setting explained, to fill in", "muted"),
+                    Cell("write one to fill in, every setting explained", "muted"),
                 ),
             ),
         ]

@@ -25,7 +25,7 @@ async def test_it_is_written_from_welcome_shown_and_opened(
         app.screen.query_one("#choices", Board).move_to("file")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, NewSiteScreen))
-        app.screen.query_one("#goals", Board).move_to("pm4ml/production")
+        app.screen.query_one("#site-goals", Board).move_to("pm4ml/production")
         app.screen.query_one("#name", Line).value = str(path)
         await pilot.press("f10")
         await until(pilot, lambda: isinstance(app.screen, WrittenScreen))
@@ -49,7 +49,7 @@ async def test_nothing_is_written_over_and_the_goal_brings_its_own(
         app.screen.query_one("#list", Board).move_to("pm4ml/staging")
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, NewSiteScreen))
-        assert app.screen.query_one("#goals", Board).key == "pm4ml/staging"
+        assert app.screen.query_one("#site-goals", Board).key == "pm4ml/staging"
         app.screen.query_one("#name", Line).value = str(path)
         await pilot.press("f10")
         await shows(pilot, "already, and it is left as it is")
