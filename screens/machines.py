@@ -96,6 +96,15 @@ class MachinesScreen(StepScreen):
             raise InputProblem(
                 "what is typed is not on the list yet", where=typed, remedy="Press Enter first."
             )
+        unfilled = [host.name for host in self.hosts if is_unfilled(host)]
+        if unfilled:
+            self.query_one("#machines", Board).move_to(unfilled[0])
+            self.query_one("#machines", Board).focus()
+            raise InputProblem(
+                "no address was filled in yet",
+                where=listed(unfilled[:6]),
+                remedy="Press Enter on each, or fill them in in the site file and open it again.",
+            )
         self._keep()
         return self.answers
 
@@ -305,7 +314,7 @@ class MachinesScreen(StepScreen):
         inventory = self.answers.with_machines(self.hosts).with_login(self.login).inventory()
         access = replace(self.access, inventory=inventory)
         for host in inventory:
-            if host.name in wanted:
+            if host.name in wanted and not is_unfilled(host):
                 self.attempt += 1
                 self.trying[host.name] = self.attempt
                 self.run_quietly(
@@ -325,7 +334,9 @@ class MachinesScreen(StepScreen):
 
     def _row(self, host: Host) -> Row:
         tried = self.memory.tried.get(host.name)
-        if host.name in self.trying:
+        if is_unfilled(host):
+            state = Cell("its address is to be filled in: Enter", "warn")
+        elif host.name in self.trying:
             state = Cell("trying", "muted")
         elif tried is None:
             state = Cell("not tried yet", "muted")
@@ -366,3 +377,10 @@ class MachinesScreen(StepScreen):
         state = self.query_one("#state", Static)
         state.update(text)
         state.display = bool(text)
+
+
+def is_unfilled(host: Host) -> bool:
+    """Whether a new site file left the address to a person, who has not given it yet."""
+    from installer.site import FILL_IN
+
+    return FILL_IN in host.address

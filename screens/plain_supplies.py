@@ -98,7 +98,7 @@ def _named(wizard: PlainWizard, before: str) -> tuple[BundleSeen, bool]:
 
 def _joined(wizard: PlainWizard, path: Path, count: int) -> Path:
     talk = wizard.dialogue
-    talk.say(f"Volumes lie there, {count} of them; they are joined into one file first.")
+    talk.say(f"{counted(count, 'volume')} lie there; they are joined into one file first.")
     output = Path(talk.ask("File to write")).expanduser().absolute()
     lines = _Lines(wizard, "joining")
     for sentence in wizard.wait(wizard.services.join_volumes(path, output, lines)):

@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
+from foundation.counting import counted
 from foundation.problems import InputProblem, Problem
 from screens.answers import Answers
 from screens.ask_file import FileScreen
@@ -87,7 +88,7 @@ class SuppliesScreen(StepScreen):
             board.update_rows(rows)
         else:
             board.set_rows(rows)
-            board.styles.height = len(rows)
+            board.styles.max_height = len(rows)  # less where something must be said beneath
 
     def on_board_highlighted(self, event: Board.Highlighted) -> None:
         """Say what the row is for."""
@@ -221,7 +222,7 @@ class SuppliesScreen(StepScreen):
         self._draw()
 
     def _ask_output(self, path: Path, count: int) -> None:
-        about = f"Volumes lie there, {count} of them. They are joined, and repaired if need be."
+        about = f"{counted(count, 'volume')} lie there. They are joined, and repaired if need be."
         base = path if path.is_dir() else path.parent
         value = str(Path.cwd() / f"{base.name or 'site'}.bundle")
         screen = FileScreen("Join the volumes", about, value=value)

@@ -35,6 +35,11 @@ async def test_it_is_written_from_welcome_shown_and_opened(
         await pilot.press("o")
         await on_step(pilot, StepId.MACHINES)
         assert (app.answers.solution, app.answers.environment) == ("pm4ml", "production")
+        # Nobody looks for a machine of the name FILL-IN.
+        await shows(pilot, "its address is to be filled in: Enter")
+        assert not app.memory.tried
+        await pilot.press("f10")
+        await shows(pilot, "No address was filled in yet")
 
 
 async def test_nothing_is_written_over_and_the_goal_brings_its_own(
