@@ -20,6 +20,7 @@ from screens.wizard import StepId
 from tests.screens.bundles import RECIPE, small_bundle
 from tests.screens.driving import judged, on_step, until
 from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, finished, scripted, under_way
 
 Going = Callable[[Pilot[int]], Awaitable[None]]
@@ -138,9 +139,7 @@ async def recorded_step(pilot: Pilot[int], services: RecordedServices, step: Ste
     if step is StepId.WELCOME:
         return
     hosts = await services.hosts_from_text("m1=10.10.0.11\nw1=ops@10.10.0.14")
-    from screens.answers import Answers
-
-    answers = Answers(solution="pm4ml", environment="production", machines=hosts)
+    answers = said(solution="pm4ml", environment="production", machines=hosts)
     if step not in (StepId.MACHINES, StepId.TRUST):
         services.trusted += [offer_of(host) for host in hosts]
     if step in (StepId.GOAL, StepId.MACHINES, StepId.TRUST):
