@@ -78,7 +78,7 @@ def to_the_question(terminal: Terminal) -> None:
     terminal.send("begin\n")
     terminal.wait_for("Secret token (unseen")
     terminal.send(f"{TOKEN}\n")
-    terminal.wait_for("1 machines will be changed: box1.")
+    terminal.wait_for("1 machine will be changed: box1.")
     terminal.send("\n")
     terminal.wait_for("Begin? Type yes")
     terminal.send("yes\n")
