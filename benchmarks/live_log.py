@@ -205,7 +205,7 @@ async def with_screen(engine: PouringEngine) -> None:
     async def drive() -> None:
         while not app.is_running or len(app.screen_stack) < 2:  # noqa: ASYNC110 - another's state
             await asyncio.sleep(0.05)
-        answers = Answers(site=Site(solution="tiny"), installable=True)
+        answers = Answers(told=Site(solution="tiny"), installable=True)
         app.memory.order = Order(answers, engine.plan, app.access(), {}, "bench")
         app.call_later(app.go, StepId.INSTALL, answers)
         while not engine.result and app.is_running:  # noqa: ASYNC110 - the same

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.model import Host, Inventory
 from foundation.paths import wizard_file, write_private
 from foundation.problems import InputProblem
-from installer.site import Site, SiteHost
-from preflight.findings import Waiver
+
+if TYPE_CHECKING:
+    from installer.site import Site, SiteHost
+    from preflight.findings import Waiver
 
 SCHEMA: Final = "sitewright.wizard/2"
 SIZE_LIMIT: Final = 4 * 1024 * 1024
@@ -42,8 +44,8 @@ class Login:
 class Answers:
     """A site, and where the person stands in it; nothing in it is secret."""
 
-    site: Site = field(default_factory=Site)
-    """All that was said of the installation, its paths whole: what its site file will hold."""
+    told: Site | None = None
+    """All that was said of the installation, its paths whole; None before anything was."""
     step: str = "welcome"
     """Where the person is."""
     furthest: str = "welcome"
@@ -66,15 +68,24 @@ class Answers:
 
     # ---- the site, as the screens speak of it
 
+    @cached_property
+    def site(self) -> Site:
+        """All that was said of the installation, its paths whole: what its site file will hold."""
+        if self.told is not None:
+            return self.told
+        from installer.site import Site  # its model is not waited for by the first screen
+
+        return Site()
+
     @property
     def solution(self) -> str | None:
         """The id of the solution, once one was chosen."""
-        return self.site.solution
+        return None if self.told is None else self.told.solution
 
     @property
     def environment(self) -> str | None:
         """The id of its environment."""
-        return self.site.environment
+        return None if self.told is None else self.told.environment
 
     @property
     def sizing(self) -> str | None:
@@ -86,7 +97,7 @@ class Answers:
         """The machines, each with what it says itself; `inventory` fills in the rest."""
         if self.facts_file is not None:
             return self.recorded
-        return tuple(_host(machine) for machine in self.site.hosts)
+        return () if self.told is None else tuple(_host(machine) for machine in self.told.hosts)
 
     @property
     def login(self) -> Login:
@@ -155,7 +166,7 @@ class Answers:
 
     def saying(self, **keys: Any) -> Answers:
         """These answers with other values under keys of the site file."""
-        return replace(self, site=self.site.model_copy(update=keys))
+        return replace(self, told=self.site.model_copy(update=keys))
 
     def with_machines(self, hosts: Iterable[Host]) -> Answers:
         """These answers with these machines; one that is on the list already stays as it is."""
@@ -258,7 +269,7 @@ def _together(old: Any, new: Any) -> Any:
     """What was said before with what a file says: it wins, and takes nothing away."""
     if isinstance(new, dict):
         return {**old, **new}
-    if isinstance(new, tuple) and all(isinstance(part, Waiver) for part in new):
+    if isinstance(new, tuple) and any(hasattr(part, "check") for part in new):  # waivers
         return (*old, *(part for part in new if part not in old))
     if hasattr(new, "model_fields_set"):
         said = {key: getattr(new, key) for key in type(new).model_fields}
@@ -284,6 +295,8 @@ def _machine(host: Host, before: SiteHost | None) -> SiteHost:
     """A machine as the site says it; what it did not say before it does not say now."""
     if before is not None and _host(before) == host:
         return before
+    from installer.site import SiteHost
+
     usual = host.port == 22 and (before is None or before.port is None)
     return SiteHost.model_construct(
         name=host.name,

@@ -95,7 +95,7 @@ def from_json(value: Mapping[str, object]) -> Answers | None:
     except (ValidationError, RecursionError):
         return None
     return Answers(
-        site=state.site,
+        told=state.site,
         step=state.step,
         furthest=state.furthest,
         carry=state.carry,

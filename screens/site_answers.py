@@ -38,7 +38,7 @@ def answers_from_site(site: Site, file: Path) -> Answers:
     playbooks = site.playbooks_path(file.resolve().parent)
     if playbooks is not None:
         whole = whole.model_copy(update={"playbooks": str(playbooks)})
-    return Answers(site=whole, site_file=file)
+    return Answers(told=whole, site_file=file)
 
 
 def site_from_answers(answers: Answers, file: Path) -> Site:

@@ -137,7 +137,7 @@ async def test_a_damaged_place_is_told_and_the_wizard_begins_afresh(
     services: RecordedServices,
 ) -> None:
     wizard_file().parent.mkdir(parents=True)
-    wizard_file().write_text('{"schema": "sitewright.wizard/1", "step": "nowhere"}')
+    wizard_file().write_text('{"schema": "sitewright.wizard/2", "step": "nowhere"}')
     app = SitewrightApp(services)
     async with app.run_test(size=SMALL) as pilot:
         await shows(pilot, "does not make sense", "starts afresh")
