@@ -425,9 +425,9 @@ async def test_five_hundred_machines_are_judged_and_scroll(services: RecordedSer
         await on_step(pilot, StepId.PREFLIGHT)
         await judged(pilot)
         board = app.screen.query_one("#machines", Board)
-        assert len(board.rows) == 501
+        assert len(board.rows) == 502
         await pilot.press("end")
-        assert board.cursor == 500
+        assert board.cursor == 501
         await shows(pilot, "w599")
         # What fails between them stands first, and not below five hundred machines.
         await pilot.press("home")
