@@ -91,6 +91,11 @@ class Release(_Outside):
         """A sentence for each thing that it may stand on and that nobody can say."""
         return _plugs(self.snap_yaml).unresolved
 
+    @property
+    def unread(self) -> str:
+        """Why nobody can say what it stands on, as a sentence; "" where it was read."""
+        return _plugs(self.snap_yaml).unread
+
 
 class _Offer(_Outside):
     architecture: Printable
@@ -273,15 +278,16 @@ class _Plugs:
     providers: tuple[str, ...] = ()
     """By default (snapd: NeededDefaultProviders)."""
     unresolved: tuple[str, ...] = ()
+    unread: str = ""
 
 
 def _plugs(snap_yaml: str) -> _Plugs:
     if len(snap_yaml) > 1 << 20:
-        return _Plugs(unresolved=("its snap.yaml is too long to be read",))
+        return _Plugs(unread="its snap.yaml is too long to be read")
     read = read_documents(snap_yaml)
     if snap_yaml.strip() and not read.mapping:
         unread = "its snap.yaml cannot be read, so who provides its content cannot be told"
-        return _Plugs(unresolved=(unread,))
+        return _Plugs(unread=unread)
     plugs = read.mapping.get("plugs")
     found, unresolved = [], []
     for name, plug in plugs.items() if isinstance(plugs, dict) else ():

@@ -92,6 +92,8 @@ async def _solve(shop: Workshop, store: SnapStore, wanted: SnapWanted) -> list[_
             size=release.download.size,
             sha3_384=release.download.sha3_384,
         )
+        if release.unread:
+            shop.tell(f"the snap {name}", release.unread)
         for sentence in release.unresolved:
             shop.tell(f"the snap {name}", sentence, "perhaps")
         left = [one for one in release.stands_on if one not in wanted.beside]

@@ -154,7 +154,8 @@ def test_what_a_snap_stands_on_and_nobody_brings_is_told(
     assert "its plug content names the provider ../x, which is no snap" in words
     store.snaps["microk8s"].snap_yaml = "no: [snap"
     made = create(tmp_path / "unread", store, MICROK8S)
-    assert any("its snap.yaml cannot be read" in one.what for one in made.lock.all_untold)
+    unread = [one for one in made.lock.all_untold if "its snap.yaml cannot be read" in one.what]
+    assert [one.kind for one in unread] == ["untold"]
 
 
 def test_the_base_that_is_called_bare_is_a_snap_as_any_other(
