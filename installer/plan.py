@@ -16,6 +16,9 @@ from installer.events import Json
 
 SCHEMA: Final = "sitewright.plan/1"
 
+CONTROL_HOST: Final = "control"
+"""What plans, journals and stage files call the machine on which Ansible, Helm and kubectl run."""
+
 # How a field is written; `plan_files` reads by the same marks.
 AS_MAP: Final[Mapping[str, bool]] = {"map": True}
 """Names and values in their order: written as one record."""

@@ -17,7 +17,7 @@ from foundation.documents import SIZE_LIMIT, nearest
 from foundation.problems import InputProblem
 from installer import carried
 from installer.events import Json
-from installer.plan import Carry, Plan, PlannedStage, PlannedStep, Whose
+from installer.plan import CONTROL_HOST, Carry, Plan, PlannedStage, PlannedStep, Whose
 from installer.playbooks_reach import reaching_out
 from installer.rendering import Renderer
 from installer.settings import Answers, answers, load_settings
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from preflight.assessment import Seen
 
 __all__ = ["load_settings", "make_plan"]
-
-CONTROL: Final = "control"
-"""The control host: where Ansible, Helm and kubectl run."""
 
 BUNDLE: Final = "bundle"
 """In a `when`: whether the site has a bundle."""
@@ -405,7 +402,7 @@ class _Planner:
         from bundles.deliver.selection import check_target, select
 
         assert self.supplied is not None  # noqa: S101 - left out of the plan without a bundle
-        if CONTROL in hosts:
+        if CONTROL_HOST in hosts:
             raise InputProblem(
                 "a bundle is delivered to machines, and the step names none",
                 where=where,
@@ -423,22 +420,22 @@ class _Planner:
     def _hosts(self, step: Step, where: str) -> tuple[str, ...]:
         """The machines of a step in the site's order; the control host where it names none."""
         if not step.on:
-            return (CONTROL,)
+            return (CONTROL_HOST,)
         chosen: set[str] = set()
         for word in step.on:
             chosen.update(self._named(word, where))
-        order = [CONTROL, *(machine.name for machine in self.machines)]
+        order = [CONTROL_HOST, *(machine.name for machine in self.machines)]
         return tuple(name for name in order if name in chosen)
 
     def _named(self, word: str, where: str) -> list[str]:
-        if word == CONTROL:
-            return [CONTROL]
+        if word == CONTROL_HOST:
+            return [CONTROL_HOST]
         if word == _WHOLE_SITE:
             return [m.name for m in self.machines if not _NOBODY_LOGS_IN.issuperset(m.roles)]
         first, role = word.startswith("first:"), word.removeprefix("first:")
         roles = [each.id for each in self.solution.roles]
         if role not in roles:
-            raise _unknown("role", role, [*roles, CONTROL, _WHOLE_SITE], where=where)
+            raise _unknown("role", role, [*roles, CONTROL_HOST, _WHOLE_SITE], where=where)
         names = [machine.name for machine in self.machines if role in machine.roles]
         if first and not names:
             raise InputProblem(

@@ -21,6 +21,7 @@ from foundation.hosts.connection import Become, Connection
 from foundation.hosts.output_lines import clean_line
 from foundation.hosts.transfer import Blob, bring
 from foundation.problems import Refused
+from installer.plan import CONTROL_HOST
 
 if TYPE_CHECKING:
     from bundles.opened import Bundle
@@ -35,7 +36,6 @@ NAMES: Final = {"helm": "helm", "kubectl": "kubectl"}
 """The kind of step that needs each. A step that names another program minds it by itself."""
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _CHUNK: Final = 1024 * 1024
-_CONTROL: Final = "control"
 
 _FIND: Final = r"""
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:$1
@@ -98,7 +98,7 @@ def needed(stages: Sequence[PlannedStage]) -> tuple[str, ...]:
         for stage in stages
         for step in stage.steps
         if step.kind in NAMES
-        and _CONTROL in (step.hosts or (_CONTROL,))
+        and CONTROL_HOST in (step.hosts or (CONTROL_HOST,))
         and step.spec.get("program", [step.kind]) == [step.kind]
     }
     return tuple(sorted(found))

@@ -32,6 +32,7 @@ from installer.other_hands import (
     not_what_was_left,
     overtaken,
 )
+from installer.plan import CONTROL_HOST
 from installer.programs import needed, ready
 from installer.running.context import Shared
 from installer.running.earlier_secrets import remember
@@ -39,7 +40,7 @@ from installer.running.login_jobs import docker_will_do
 from installer.running.ordering import check_before, stages_in_order
 from installer.running.progress import Progress, progress_of
 from installer.running.reach import Reach
-from installer.running.stages import CONTROL_HOST, How, Stages
+from installer.running.stages import How, Stages
 from installer.running.state import RunState, replay
 from installer.running.work import Failure
 from installer.runs import HostLogs, Run

@@ -11,10 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
+from installer.plan import CONTROL_HOST
 from installer.steps.kind import Answer, Question
 from preflight.report.words import clean_lines
 from screens.dialog import Buttons, Form, Sure
-from screens.plan_words import HERE, counted
+from screens.plan_words import counted
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
@@ -48,7 +49,7 @@ class QuestionScreen(Form[Answer]):
     def compose(self) -> ComposeResult:
         """The text, the lines to tick, the name, the buttons."""
         question = self.question
-        place = "" if question.host in ("", HERE) else f" ({question.host})"
+        place = "" if question.host in ("", CONTROL_HOST) else f" ({question.host})"
         with Vertical(classes="dialog -wide"):
             title = f"{question.title}{place}"
             if self.others:
@@ -245,7 +246,7 @@ class OnlyScreen(Form[Only]):
         """The machines with their state, and a line for words."""
         rows = [Row("all", (Cell("every machine", "strong"),))]
         rows += [
-            Row(f"={name}", (Cell("here" if name == HERE else name), Cell(stand, "muted")))
+            Row(f"={name}", (Cell("here" if name == CONTROL_HOST else name), Cell(stand, "muted")))
             for name, stand in self.states.items()
         ]
         with Vertical(classes="dialog"):

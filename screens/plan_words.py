@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Final
 from foundation.durations import duration
 from foundation.problems import ConnectionProblem, Problem
 from installer.gate import NotReady
+from installer.plan import CONTROL_HOST
 from installer.running.state import keys_of
 
 if TYPE_CHECKING:
     from installer.plan import Plan, PlannedStage, PlannedStep
-
-HERE: Final = "control"
-"""What a plan calls the machine that Ansible, Helm and kubectl run on."""
 
 
 def counted(number: int, thing: str) -> str:
@@ -52,7 +50,7 @@ def size_sentence(plan: Plan) -> str:
 
 def where(step: PlannedStep) -> str:
     """The machines of a step, as many as a column can hold."""
-    names = ["here" if name == HERE else name for name in step.hosts] or ["here"]
+    names = ["here" if name == CONTROL_HOST else name for name in step.hosts] or ["here"]
     return ", ".join(names) if len(names) < 3 else f"{len(names)} machines"
 
 
@@ -66,7 +64,7 @@ def undo_word(step: PlannedStep) -> str:
 
 def about_step(stage: PlannedStage, step: PlannedStep) -> list[tuple[str, str]]:
     """A step in a few lines: (label, text)."""
-    hosts = ", ".join("this machine" if name == HERE else name for name in step.hosts)
+    hosts = ", ".join("this machine" if name == CONTROL_HOST else name for name in step.hosts)
     lines = [("", step.title), ("on", hosts or "this machine")]
     from installer.supplies import delivery_words
 

@@ -13,7 +13,8 @@ from textual.content import Content
 from foundation.durations import duration, took
 from installer.ansible.told import is_echo
 from installer.events import Event, Kind, Outcome
-from screens.plan_words import HERE
+from installer.plan import CONTROL_HOST
+from installer.steps.kind import KINDS, runs_once
 from screens.run_clock import at
 from screens.widgets.board import Cell, Column, Row, cut_end, cut_middle
 from screens.widgets.run_log import Said
@@ -39,8 +40,6 @@ _SIGNS: Final = {
 _LAST_LINES: Final = 6
 _BAR: Final = 10
 """Characters of a bar; plain ones, so that it is the same in every look."""
-ONCE: Final = ("playbook", "confirm")
-"""Kinds of step that run once for all their machines."""
 
 
 def rail_rows(progress: Progress, state: RunState, now: float) -> list[Row]:
@@ -190,11 +189,7 @@ def task_of(step: PlannedStep, standing: Standing) -> str:
 
 def copying(step: PlannedStep, standing: Standing) -> str:
     """How far a delivery to a machine is: a bar, and its words; empty where none is under way."""
-    if (
-        step.kind not in ("deliver", "push")
-        or standing.progress is None
-        or not standing.progress[1]
-    ):
+    if not KINDS[step.kind].counts_bytes or standing.progress is None or not standing.progress[1]:
         return ""
     done, total, text = standing.progress
     filled = min(_BAR, int(_BAR * done / total))
@@ -210,18 +205,18 @@ def machine_states(plan: Plan, state: RunState) -> dict[str, str]:
 
 
 def _runs_on(step: PlannedStep, name: str) -> str:
-    return HERE if step.kind in ONCE or not step.hosts else name
+    return CONTROL_HOST if runs_once(step) else name
 
 
 def _stands(plan: Plan, state: RunState) -> dict[str, list[tuple[str, PlannedStep]]]:
     """How each machine stands in each step that concerns it."""
     stands: dict[str, list[tuple[str, PlannedStep]]] = {name: [] for name, _ in plan.hosts}
-    stands.setdefault(HERE, [])
+    stands.setdefault(CONTROL_HOST, [])
     for stage in plan.stages:
         for step in stage.steps:
-            once = step.kind in ONCE or not step.hosts
-            for name in dict.fromkeys((*step.hosts, HERE) if once else step.hosts):
-                key = (step.stage, step.id, HERE if once else name)
+            once = runs_once(step)
+            for name in dict.fromkeys((*step.hosts, CONTROL_HOST) if once else step.hosts):
+                key = (step.stage, step.id, CONTROL_HOST if once else name)
                 standing = state.steps.get(key) if state.holds(key) else None
                 stand = "waiting"
                 if standing is not None and standing.running:
@@ -229,7 +224,7 @@ def _stands(plan: Plan, state: RunState) -> dict[str, list[tuple[str, PlannedSte
                 elif standing is not None and standing.outcome is not None:
                     stand = "done" if standing.finished else standing.outcome.value
                 # That a play failed is the word of the machine it ran on.
-                if stand == "failed" and once and name != HERE:
+                if stand == "failed" and once and name != CONTROL_HOST:
                     stand = "waiting"
                 stands.setdefault(name, []).append((stand, step))
     return {name: found for name, found in stands.items() if found}
@@ -286,19 +281,19 @@ def machine_lines(rows: Sequence[MachineRow], width: int) -> Content:
 
 def shown_name(host: str) -> str:
     """A machine's name on the screen: the one that everything is run from is "here"."""
-    return "here" if host == HERE else host
+    return "here" if host == CONTROL_HOST else host
 
 
 def places(failure: Failure, tasks: MachineTasks) -> str:
     """Where something failed: the machines whose tasks failed, else the failure's own."""
     found = tasks.machines_of(failure.stage, failure.step)
-    if found and failure.host == HERE:
+    if found and failure.host == CONTROL_HOST:
         return (
             ", ".join(found)
             if len(found) < 7
             else f"{', '.join(found[:5])} and {len(found) - 5} more"
         )
-    if failure.host == HERE:
+    if failure.host == CONTROL_HOST:
         return "here, where Sitewright runs"
     return failure.host or failure.problem.where or "the site"
 
@@ -388,7 +383,7 @@ def said(event: Event, width: int) -> Said | None:
     match event.kind:
         case Kind.LINE:
             text = str(data.get("text"))
-            if name == HERE and is_echo(text):
+            if name == CONTROL_HOST and is_echo(text):
                 return None  # the same comes as a task of the machine itself
             unit = f"{data.get('unit')}: " if data.get("unit") else ""
             return Said(name, f"{host}| {unit}{text}")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from installer.events import Outcome
-from screens.run_words import ONCE, shown_name
+from installer.plan import CONTROL_HOST
+from installer.steps.kind import done_on
+from screens.run_words import shown_name
 from screens.widgets.board import Cell, Column, Row
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def check_rows(plan: Plan, state: RunState) -> list[Row]:
     rows = []
     for stage in plan.stages:
         for step in stage.steps:
-            for host in ("control",) if step.kind in ONCE or not step.hosts else step.hosts:
+            for host in done_on(step):
                 key = (step.stage, step.id, host)
                 # What was changed since is to be asked again.
                 word, tone = _stand(state.steps.get(key) if state.holds(key) else None)
@@ -34,7 +36,7 @@ def check_rows(plan: Plan, state: RunState) -> list[Row]:
 
 
 def _where(step: PlannedStep, host: str) -> str:
-    if host == "control" and step.hosts:
+    if host == CONTROL_HOST and step.hosts:
         names = step.hosts
         return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
     return shown_name(host)

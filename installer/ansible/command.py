@@ -28,6 +28,7 @@ from installer.ansible.inventory import (
     ssh_config,
     variable_files,
 )
+from installer.plan import CONTROL_HOST
 
 FLOOR: Final = (2, 18)
 """The oldest ansible-core that playbooks are written for."""
@@ -94,7 +95,7 @@ def payload(run: PlaybookRun, control: Host) -> bytes:
 
 
 def _told(run: PlaybookRun, control: Host) -> dict[str, object]:
-    hosts = [host for host in run.inventory if host.name != "control"]
+    hosts = [host for host in run.inventory if host.name != CONTROL_HOST]
     folder = _folder_word(run)
     secrets = [*run.secrets.values(), run.become_password, run.connection_password]
     files = {

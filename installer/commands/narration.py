@@ -11,7 +11,7 @@ from typing import Final
 from foundation.durations import duration
 from installer.ansible.told import is_echo
 from installer.events import Event, Kind
-from installer.plan import Plan
+from installer.plan import CONTROL_HOST, Plan
 from installer.running.progress import progress_of
 from installer.running.state import RunState
 
@@ -38,7 +38,7 @@ class Narration:
         self._state = state or (lambda: self._own)
         self._stages = {stage.id: (n, stage) for n, stage in enumerate(plan.stages, 1)}
         self._width = max((len(name) for name, _ in plan.hosts), default=7)
-        self._width = max(self._width, len("control"))
+        self._width = max(self._width, len(CONTROL_HOST))
         self._skipped = 0
         """Tasks that were skipped since the last line."""
         self._told = 0.0
@@ -86,7 +86,7 @@ class Narration:
     def sentence(self, event: Event) -> str | None:
         """An event as a line, or None where it is not worth one."""
         data = event.data
-        name = "here" if event.host == "control" else event.host  # as the wizard calls it
+        name = "here" if event.host == CONTROL_HOST else event.host  # as the wizard calls it
         host = f"  {name:<{self._width}} "
         match event.kind:
             case Kind.STAGE_STARTED:

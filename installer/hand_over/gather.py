@@ -36,6 +36,7 @@ from installer.running.progress import StageProgress, progress_of
 from installer.running.state import RunState
 from installer.runs import Run
 from installer.site import Site, load_site
+from installer.steps.kind import done_on
 from preflight.assessment import Seen
 from preflight.facts import known
 
@@ -221,9 +222,8 @@ def _stage(stage: PlannedStage, progress: StageProgress, state: RunState) -> Sta
 
 
 def _step(step: PlannedStep, state: RunState) -> StepReport:
-    once = step.kind in ("playbook", "confirm") or not step.hosts
     results = []
-    for host in ("control",) if once else step.hosts:
+    for host in done_on(step):
         key = (step.stage, step.id, host)
         standing = state.steps.get(key)
         if standing is None:

@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from installer.events import Outcome
+from installer.plan import CONTROL_HOST
 
 if TYPE_CHECKING:
     from installer.hand_over.model import Decision, HandOver, Result, StageReport
     from installer.plan import Plan
     from installer.running.state import RunState
     from installer.site import Site
-
-HERE: Final = "control"
-"""What a plan calls the machine that everything was run from."""
 
 _SENTENCES: Final = {
     Outcome.DONE: "Installed: every step was done and verified.",
@@ -92,12 +90,12 @@ def supplies_sentence(site: Site | None) -> str:
 
 def place(host: str) -> str:
     """Where a step was, to follow its title; empty for the machine that everything was run from."""
-    return "" if host in ("", HERE) else f" on {host}"
+    return "" if host in ("", CONTROL_HOST) else f" on {host}"
 
 
 def shown(host: str) -> str:
     """A machine's name for people."""
-    return "the control host" if host == HERE else host
+    return "the control host" if host == CONTROL_HOST else host
 
 
 def when(time: float | None) -> str:

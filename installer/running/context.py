@@ -22,7 +22,7 @@ from foundation.secrets import Secret
 from installer.events import KINDS, Event, Json, Kind
 from installer.journal import Journal
 from installer.machine_locks import MachineLocks
-from installer.plan import Plan, PlannedStep
+from installer.plan import CONTROL_HOST, Plan, PlannedStep
 from installer.programs import FOLDER
 from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
 from installer.running.output_cap import OUTPUT_CAP, OutputCap, where_it_lies
@@ -127,7 +127,7 @@ class Context:
         self.jobs_begun: list[str] = []
         """Ids of the jobs on the machine, to be forgotten when the journal has the result."""
         self._follow = tuple(follow)
-        as_login = runs_as_login(host, "control") or (host.local and shared.docker_will_do)
+        as_login = runs_as_login(host, CONTROL_HOST) or (host.local and shared.docker_will_do)
         self._jobs: Jobs = LoginJobs() if as_login else shared.jobs
         self._become = Become.LOGIN if as_login else Become.ROOT
         self._environment = {

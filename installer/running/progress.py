@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from installer.plan import Plan, PlannedStage, PlannedStep
 from installer.running.state import RunState, Standing
+from installer.steps.kind import done_on
 
 Stand = Literal["waiting", "running", "done", "already", "failed", "skipped", "stopped", "undone"]
 
@@ -110,9 +111,7 @@ def _step(
     step: PlannedStep, state: RunState, expected: Mapping[tuple[str, str], float], now: float
 ) -> StepProgress:
     known = [host for (stage, name, host) in state.steps if (stage, name) == (step.stage, step.id)]
-    hosts = step.hosts
-    if not hosts or step.kind in ("playbook", "confirm"):
-        hosts = ("control",)
+    hosts = done_on(step)
     standings = {host: state.steps.get((step.stage, step.id, host)) for host in hosts}
     for host in hosts:
         # What no longer holds waits, as if it had never been done.

@@ -17,9 +17,8 @@ from installer.running.context import Context, Shared, forget_jobs
 from installer.running.state import DECIDED, Key, RunState
 from installer.running.work import Failure, Work
 from installer.runs import Run, done_before
-from installer.steps.kind import CHANGES_NOTHING, step_kind
+from installer.steps.kind import CHANGES_NOTHING, done_on, step_kind
 
-CONTROL_HOST: Final = "control"
 _FORGET_SECONDS: Final = 15.0
 STILL_SO: Final = 60.0
 """Seconds for which what preflight saw is believed without another look, where nothing was done."""
@@ -157,8 +156,7 @@ class Stages:
 
     def _step_hosts(self, step: PlannedStep) -> tuple[Host, ...]:
         """The machines on which the step is carried out one by one."""
-        names = (CONTROL_HOST,) if step_kind(step.kind).once or not step.hosts else step.hosts
-        return tuple(self._hosts[name] for name in names)
+        return tuple(self._hosts[name] for name in done_on(step))
 
     async def _step(self, step: PlannedStep) -> None:
         """A step on all its machines, until each has it done or skipped; raises _StageStopped."""

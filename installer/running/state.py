@@ -7,7 +7,7 @@ undo, a stage done anew) is no answer any more, and its step waits to be asked a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from installer.journal_lines import Record, broken, records
 from installer.plan import Plan
 from installer.running.run_clock import RunClock
 from installer.running.standing_on import Changes
+from installer.steps.kind import done_on
 
 Key = tuple[str, str, str]
 """Stage, step, machine."""
@@ -257,17 +258,16 @@ class RunState:
         standing.cursors[event.host] = str(event.data.get("cursor", ""))
         standing.tail.append(str(event.data.get("text", "")))
 
-    def complete(self, plan: Plan, *, once: Iterable[str] = ("playbook", "confirm")) -> bool:
+    def complete(self, plan: Plan) -> bool:
         """Whether every step of a plan is finished on every one of its machines."""
-        return all(self.finished(key) for key in keys_of(plan, once=once))
+        return all(self.finished(key) for key in keys_of(plan))
 
 
-def keys_of(plan: Plan, *, once: Iterable[str] = ("playbook", "confirm")) -> Iterator[Key]:
+def keys_of(plan: Plan) -> Iterator[Key]:
     """Every step of a plan on every machine, in order; steps that run once are on "control"."""
     for stage in plan.stages:
         for step in stage.steps:
-            hosts = ("control",) if step.kind in once or not step.hosts else step.hosts
-            for host in hosts:
+            for host in done_on(step):
                 yield stage.id, step.id, host
 
 

@@ -20,7 +20,7 @@ from foundation.hosts.model import Host
 from foundation.problems import ExitCode, InputProblem, Problem
 from foundation.secrets import Secret
 from installer.events import Json, Kind
-from installer.plan import Plan, PlannedStep
+from installer.plan import CONTROL_HOST, Plan, PlannedStep
 from installer.steps.model import Probe
 
 SHOWN_LINES: Final = 20
@@ -233,36 +233,54 @@ class StepKind(Protocol):
         """Take it back; False where the step does not say how."""
 
 
-KINDS: Final[Mapping[str, str]] = {
-    "script": "installer.steps.script",
-    "playbook": "installer.steps.playbook",
-    "file": "installer.steps.file",
-    "helm": "installer.steps.helm",
-    "kubectl": "installer.steps.kubectl",
-    "compose": "installer.steps.compose",
-    "compose-check": "installer.steps.compose_check",
-    "compose-down": "installer.steps.compose_down",
-    "compose-run": "installer.steps.compose_run",
-    "compose-status": "installer.steps.compose_status",
-    "images": "installer.steps.images",
-    "wait": "installer.steps.wait",
-    "checklist": "installer.steps.checklist",
-    "confirm": "installer.steps.confirm",
-    "deliver": "installer.steps.deliver",
-    "push": "installer.steps.push",
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a kind of step without its module: the one place that says it."""
+
+    module: str
+    """Of `installer.steps`; it has a constant `KIND`, imported when a plan first needs it."""
+    once: bool = False
+    """Whether it is done once, on the control host, for all machines of the step together."""
+    changes: bool = True
+    """Whether it leaves anything on a machine that could be taken back."""
+    knows_undo: bool = False
+    """Whether it can be taken back without a step that says how."""
+    counts_bytes: bool = False
+    """Whether it tells how many bytes went, of how many."""
+
+
+KINDS: Final[Mapping[str, Traits]] = {
+    "script": Traits("script"),
+    "playbook": Traits("playbook", once=True),
+    "file": Traits("file", knows_undo=True),
+    "helm": Traits("helm", knows_undo=True),
+    "kubectl": Traits("kubectl"),
+    "compose": Traits("compose", knows_undo=True),
+    "compose-check": Traits("compose_check", changes=False),
+    "compose-down": Traits("compose_down"),
+    "compose-run": Traits("compose_run", knows_undo=True),
+    "compose-status": Traits("compose_status", changes=False),
+    "images": Traits("images", knows_undo=True),
+    "wait": Traits("wait", changes=False),
+    "checklist": Traits("checklist", changes=False),
+    "confirm": Traits("confirm", once=True, changes=False),
+    "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
+    "push": Traits("push", knows_undo=True, counts_bytes=True),
 }
-"""The module of each kind; each has a constant `KIND`, imported when a plan first needs it."""
 
-
-CHANGES_NOTHING: Final = frozenset(
-    {"wait", "checklist", "confirm", "compose-check", "compose-status"}
-)
+CHANGES_NOTHING: Final = frozenset(name for name, kind in KINDS.items() if not kind.changes)
 """Kinds that leave nothing on a machine that could be taken back."""
 
-KNOWS_HOW: Final = frozenset(
-    {"file", "helm", "compose", "compose-run", "images", "deliver", "push"}
-)
-"""Kinds that can be taken back without a step that says how."""
+
+def runs_once(step: PlannedStep) -> bool:
+    """Whether a step is done once, on the control host, rather than on each of its machines."""
+    kind = KINDS.get(step.kind)
+    return not step.hosts or (kind is not None and kind.once)
+
+
+def done_on(step: PlannedStep) -> tuple[str, ...]:
+    """Where a step is done: on each of its machines, or once on the control host."""
+    return (CONTROL_HOST,) if runs_once(step) else step.hosts
 
 
 def taken_back(step: PlannedStep) -> Literal["never", "nothing", "yes", "by hand"]:
@@ -271,18 +289,20 @@ def taken_back(step: PlannedStep) -> Literal["never", "nothing", "yes", "by hand
         return "never"
     if step.kind in CHANGES_NOTHING:
         return "nothing"
-    return "yes" if step.spec.get("undo") or step.kind in KNOWS_HOW else "by hand"
+    kind = KINDS.get(step.kind)
+    return "yes" if step.spec.get("undo") or (kind and kind.knows_undo) else "by hand"
 
 
 def step_kind(name: str) -> StepKind:
     """The kind of step by its name; raises InputProblem for one that there is not."""
-    module = KINDS.get(name)
-    if module is None:
+    traits = KINDS.get(name)
+    if traits is None:
         raise InputProblem(
             f'there is no kind of step "{name}"',
             where="the plan",
             remedy=f"The kinds are {', '.join(KINDS)}.",
         )
+    module = f"installer.steps.{traits.module}"
     try:
         kind: StepKind = importlib.import_module(module).KIND
     except ModuleNotFoundError as error:

@@ -30,6 +30,7 @@ from installer.ansible.on_control_host import FENCED_OUT, NEEDS
 from installer.ansible.told import Told, parse
 from installer.carried import SITE, SOLUTION, Place, places, to_take_back
 from installer.events import Kind
+from installer.plan import CONTROL_HOST
 from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
 from installer.steps.model import PlaybookStep
 from installer.steps.probed import LATE, Probed, parsed, undo_by, why
@@ -260,7 +261,7 @@ def _inventory(context: StepContext) -> Inventory:
     known = getattr(context, "inventory", None)
     if isinstance(known, Inventory):
         return known
-    return Inventory(hosts=tuple(host for host in context.hosts if host.name != "control"))
+    return Inventory(hosts=tuple(host for host in context.hosts if host.name != CONTROL_HOST))
 
 
 def _word(context: StepContext) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foundation.hosts.jobs_model import JobState
-from installer.steps.kind import CHANGES_NOTHING, KINDS, KNOWS_HOW, Ended, step_kind, taken_back
+from installer.steps.kind import CHANGES_NOTHING, KINDS, Ended, step_kind, taken_back
 from installer.steps.probed import Probed, meant, why
 from tests.installer.engine_site import step
 
@@ -51,8 +51,9 @@ def test_a_long_line_is_cut() -> None:
 def test_the_kinds_that_take_themselves_back_are_those_that_know_how() -> None:
     """A kind that learns it must be put into the list; kubectl and playbooks need a word."""
     own = {name for name in KINDS if getattr(type(step_kind(name)), "undo", None) != Probed.undo}
-    assert own - {"kubectl", "playbook"} == KNOWS_HOW
-    assert not KNOWS_HOW & CHANGES_NOTHING
+    knowing = {name for name, traits in KINDS.items() if traits.knows_undo}
+    assert own - {"kubectl", "playbook"} == knowing
+    assert not knowing & CHANGES_NOTHING
 
 
 @pytest.mark.parametrize(

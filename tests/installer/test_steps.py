@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from installer.events import Kind, Outcome
 from installer.steps import file
 from installer.steps.kind import KINDS, step_kind
 from tests.installer.engine_site import Watch, engine, new_run, plan, step
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="steps run as root; this is not root")
 
@@ -208,8 +211,22 @@ async def test_manifests_are_applied_where_they_differ(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_kind_is_stands_in_one_place() -> None:
+    """A kind that is new is one file and one line: no list of kinds, no second control host."""
+    lists = re.compile(r"step\.kind (?:not )?in [(\[{]|\bhost(?:\.name)? [!=]= \"control\"")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for folder in ("installer", "screens")
+        for path in (ROOT / folder).rglob("*.py")
+        if "solutions" not in path.parts
+        for line in path.read_text().splitlines()
+        if lists.search(line)
+    ]
+    assert not found
+
+
 def test_every_kind_of_step_can_be_had() -> None:
-    for name in KINDS:
-        assert isinstance(step_kind(name).once, bool)
+    for name, traits in KINDS.items():
+        assert step_kind(name).once == traits.once
     with pytest.raises(InputProblem, match="no kind of step"):
         step_kind("magic")
