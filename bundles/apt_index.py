@@ -7,23 +7,20 @@ made here; the packages themselves are blobs of the bundle, and are named by dig
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import io
 import lzma
 import os
 import re
-import shutil
-import subprocess
+import sys
 import tarfile
-import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import IO, Final
+from typing import Final
 
 from bundles import budgets
 from bundles.apt_signature import AptKey
@@ -31,11 +28,10 @@ from bundles.layout import Item
 from bundles.opened import BlobReader, Bundle
 from bundles.problems import HostileBundle
 from bundles.tar_stream import Budget, members
-from foundation.isolation import environment
-from foundation.problems import InputProblem
 
 COMPONENT: Final = "main"
 _CONTROL_LIMIT: Final = budgets.DEB_CONTROL_BYTES
+_WINDOW_LOG: Final = 26  # 64 MiB, more than any packer of packages asks for
 """Bytes of a package's control archive, packed and unpacked; those of Debian have about 10 kB."""
 _AR_MAGIC: Final = b"!<arch>\n"
 _AR_HEADER: Final = 60
@@ -223,38 +219,16 @@ def _unpacked(name: str, raw: bytes, where: str) -> bytes:
 
 
 def _unzstd(raw: bytes, where: str) -> bytes:
-    # Python has zstd from 3.14 on; Ubuntu, whose packages are packed so, has the program.
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
-    except ModuleNotFoundError:
-        pass
+    if sys.version_info >= (3, 14):
+        from compression import zstd
     else:
-        return bytes(zstd.ZstdDecompressor().decompress(raw, max_length=_CONTROL_LIMIT))
-    program = shutil.which("zstd")
-    if program is None:
-        raise InputProblem(
-            "the program zstd is needed to look into packages of Ubuntu, and is not on this "
-            "machine",
-            where=where,
-            remedy="Install it: apt-get install zstd",
-        )
-    with subprocess.Popen(
-        [program, "-dc", "--memory=64MB"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, env=environment(),
-    ) as process:  # fmt: skip
-        assert process.stdin is not None  # noqa: S101 - asked for above
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        feeding = threading.Thread(target=_feed, args=(process.stdin, raw))
-        feeding.start()
-        packed = process.stdout.read(_CONTROL_LIMIT + 1)
-        process.stdout.close()
-        feeding.join()
-    # One that unpacks to more than the limit is cut off by the closed pipe.
-    if process.returncode or len(packed) > _CONTROL_LIMIT:
+        from backports import zstd
+    bounds = {int(zstd.DecompressionParameter.window_log_max): _WINDOW_LOG}
+    try:
+        with zstd.ZstdFile(io.BytesIO(raw), options=bounds) as file:
+            packed = file.read(_CONTROL_LIMIT + 1)
+    except (zstd.ZstdError, EOFError) as error:
+        raise HostileBundle(f"its control archive is damaged: {error}", where=where) from error
+    if len(packed) > _CONTROL_LIMIT:
         raise HostileBundle("its control archive is damaged", where=where)
     return packed
-
-
-def _feed(pipe: IO[bytes], raw: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError), pipe:
-        pipe.write(raw)
