@@ -122,11 +122,6 @@ def pip_settings(mirror: Mirror) -> str:
     return "\n".join([*lines, "disable-pip-version-check = true", ""])
 
 
-def git_settings(mirror: Mirror) -> str:
-    """A part of gitconfig: the authority for the mirror's repositories."""
-    return f'[http "{_url(mirror.git)}"]\n\tsslCAInfo = {_path(mirror.authority)}\n'
-
-
 def settings_files(mirror: Mirror, *, containerd: str = CONTAINERD_FOLDER) -> Mapping[str, str]:
     """Every settings file by its path on a machine; Docker's is left out, since it is merged."""
     hosts = containerd_hosts(mirror) if mirror.registries else {}

@@ -1,4 +1,4 @@
-"""Runs: the folder of each run, and the lock that lets one run at a time work on a site.
+"""Runs: the folder of each run, which site it is of, and how long its steps took before.
 
 $XDG_DATA_HOME/sitewright/runs/<site key>/
     lock                  who is working on the site now
@@ -270,12 +270,6 @@ def done_before(run: Run) -> frozenset[Key]:
             elif standing.outcome in DECIDED:
                 decided.setdefault(key, standing.outcome)
     return frozenset(key for key, outcome in decided.items() if outcome is not Outcome.UNDONE)
-
-
-def incomplete_run(key: str) -> Run | None:
-    """The last run of a site if something is left to do in it, else None."""
-    run = latest_run(key)
-    return run if run is not None and not run.complete else None
 
 
 def all_sites() -> tuple[str, ...]:

@@ -373,8 +373,3 @@ def load_answers(file: Path | None = None) -> Saved:
     if answers is None:
         return Saved(sentence=f"The saved place ({path}) does not make sense, {start_again}.")
     return Saved(answers=answers)
-
-
-def forget_answers(file: Path | None = None) -> None:
-    """Remove the saved place; a missing file is fine."""
-    (file or wizard_file()).unlink(missing_ok=True)

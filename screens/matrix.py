@@ -12,7 +12,7 @@ from textual.content import Content
 from foundation.problems import Problem
 from preflight.assessment import HostResult
 from preflight.findings import Finding
-from preflight.report.areas import AREAS, Area, Mark, area_rank, mark_of, worst
+from preflight.report.areas import AREAS, Area, Mark, mark_of, worst
 from preflight.report.words import clean, is_waived
 from screens.widgets.board import Cell, Column, Row
 from screens.words import by_weight, finding_word, to_mend
@@ -167,11 +167,6 @@ def _cells(findings: Sequence[Finding], shape: Shape) -> list[Cell]:
 def _cell(marks: Iterable[Mark]) -> Cell:
     word, tone = WORDS[worst(marks)]
     return Cell(word, tone)
-
-
-def area_order(finding: Finding) -> int:
-    """Where a finding stands among findings of equal weight."""
-    return area_rank(finding.area)
 
 
 def glance(title: str, findings: Iterable[Finding], problem: Problem | None = None) -> Content:

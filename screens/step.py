@@ -221,10 +221,6 @@ class StepScreen(LastingScreen[None]):
         event.stop()
         self.wizard.jump(event.step)
 
-    def rename_site(self) -> None:
-        """Show the site's name in the headline, after an answer changed it."""
-        self.query_one(Headline).show(site=self.answers.name, short=self.answers.short_name)
-
     def tell_changed(self, changed: Touched) -> None:
         """Say in the headline what has been changed on machines."""
         self.memory.changed = changed

@@ -14,7 +14,7 @@ from foundation.hosts.jobs_model import JobState
 from foundation.problems import InputProblem
 from foundation.sentences import Meaning, understood
 from installer.steps.earlier_undo import of_this_version
-from installer.steps.kind import SHOWN_LINES, Ended, StepContext, StepFailed
+from installer.steps.kind import Ended, StepContext, StepFailed
 from installer.steps.model import Probe, _Step
 
 SCRIPT: Final = ("sh", "-c", 'script=$(cat) && exec </dev/null && set -eu && eval "$script"')
@@ -224,8 +224,3 @@ def parsed(context: StepContext, model: type[Data]) -> Data:
 def text_of(context: StepContext, name: str, given: str) -> str:
     """A rendered text: of the file of that name that the step brings, else the text itself."""
     return dict(context.step.files).get(name, given) if name else given
-
-
-def last_lines(output: tuple[str, ...]) -> str:
-    """The last lines of an output, to be shown below a failure."""
-    return "\n".join(output[-SHOWN_LINES:])

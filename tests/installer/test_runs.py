@@ -22,7 +22,6 @@ from installer.runs import (
     create_run,
     earlier_seconds,
     errand_of,
-    incomplete_run,
     installed_sites,
     latest_run,
     log_line,
@@ -151,9 +150,9 @@ def test_a_run_is_incomplete_until_every_step_is_finished_on_every_machine() -> 
     run = create_run("site", PLAN)
     finished(run, "one", "a", "local")
     finished(run, "two", "b", "w1")
-    assert incomplete_run("site") == run
+    assert not run.state().complete(PLAN)
     finished(run, "two", "b", "w2")
-    assert incomplete_run("site") is None
+    assert run.state().complete(PLAN)
 
 
 def test_earlier_runs_tell_how_long_a_step_takes() -> None:
