@@ -78,6 +78,7 @@ SLOWEST: Final = Pace(300.0, 64.0)
 
 # Logins.
 LOGIN_FILE_BYTES: Final = MIB
+REGISTRIES_CONF_BYTES: Final = MIB
 HELPER_BYTES: Final = 256 * KIB
 """What a docker-credential-* program may write."""
 HELPER_SECONDS: Final = 60.0
@@ -171,6 +172,7 @@ def table() -> tuple[tuple[str, str], ...]:
         ("a small answer's body", f"{ANSWER_SECONDS:.0f} s"),
         ("a download", f"{slow}; {ATTEMPTS} breaks in a row that gain less than "
          + sizes(SMALLEST_GAIN)),
+        ("a file of mirrors (registries.conf)", sizes(REGISTRIES_CONF_BYTES)),
         ("a file of logins; a docker-credential-* program",
          f"{sizes(LOGIN_FILE_BYTES)}; {HELPER_SECONDS:.0f} s, {sizes(HELPER_BYTES)}"),
         ("apt, pip, git, dpkg",

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bundles.budgets import REGISTRIES_CONF_BYTES
+
 _SYSTEM: Final = Path("/etc/containers/registries.conf")
-_LIMIT: Final = 1 << 20
 
 
 def mirrors_of(repository: str, entries: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ def entries_here(
     for path in (main, *more):
         try:
             with path.open("rb") as file:
-                read = tomllib.loads(file.read(_LIMIT).decode("utf-8"))
+                read = tomllib.loads(file.read(REGISTRIES_CONF_BYTES).decode("utf-8"))
         except (OSError, ValueError):
             continue
         listed = read.get("registry")

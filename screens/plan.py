@@ -52,10 +52,18 @@ class PlanScreen(StepScreen):
 
     def step_keys(self) -> Sequence[Key]:
         """The keys that mean something now."""
+        return (
+            (*self.KEYS, Key("o", "Older bundle", "screen.older")) if self._older() else self.KEYS
+        )
+
+    def _older(self) -> bool:
+        """Whether an older bundle could be allowed: one waits for it, or the plan has a bundle."""
         supplies = dict(self.memory.plan.supplies) if self.memory.plan is not None else {}
-        if self.too_old is None and (not supplies or supplies.get("older")):
-            return self.KEYS
-        return (*self.KEYS, Key("o", "Older bundle", "screen.older"))
+        return self.too_old is not None or bool(supplies and not supplies.get("older"))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """An older bundle is allowed where there is one."""
+        return self._older() if action == "older" else super().check_action(action, parameters)
 
     def compose_body(self) -> ComposeResult:
         """How much it is, the steps, the one under the cursor."""
@@ -120,9 +128,6 @@ class PlanScreen(StepScreen):
             self._ask_older(str(old.this), str(old.before), old.this.index)
             return
         supplies = dict(self.memory.plan.supplies) if self.memory.plan is not None else {}
-        if not supplies or supplies.get("older"):
-            self.say("Nothing of an older bundle waits for a word.", passing=True)
-            return
         index = supplies["index"]
         self._ask_older(f"{supplies['bundle']} ({index[7:19]})", "", index)
 
