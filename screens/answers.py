@@ -223,11 +223,13 @@ class Answers:
         return self.with_machines((this_machine,))
 
     def with_site(self, other: Answers) -> Answers:
-        """These answers with what a site file says besides its goal and its machines."""
+        """These answers with what a site file says besides its goal, and with its machines."""
         told: dict[str, Any] = {}
         for key in type(self.site).model_fields.keys() - _NOT_TAKEN:
             old, new = getattr(self.site, key), getattr(other.site, key)
             told[key] = _together(old, new)
+        names = {machine.name for machine in other.site.hosts}
+        told["hosts"] = (*(m for m in self.site.hosts if m.name not in names), *other.site.hosts)
         ssh = told["ssh"] = other.site.ssh
         if ssh.config is None:
             told["ssh"] = ssh.model_copy(update={"config": self.site.ssh.config})
@@ -260,6 +262,10 @@ class Answers:
             other.environment,
         )
 
+
+_NO_LOGIN: Final = Login()
+_FILL_IN: Final = "FILL-IN"
+"""An address that a person is still to fill in; see installer.site."""
 
 _NOT_TAKEN: Final = {"solution", "environment", "sizing", "hosts"}
 """What a site file that is read for its machines does not change: the goal that was chosen."""
@@ -312,23 +318,36 @@ def _machine(host: Host, before: SiteHost | None) -> SiteHost:
 
 
 def _texts(paths: Iterable[Path]) -> tuple[str, ...]:
-    return tuple(map(str, paths))
+    """Whole ones: the site may be written to another folder than the one that we run in."""
+    return tuple(str(path.absolute()) for path in paths)
 
 
-def joined(there: Sequence[Host], new: Iterable[Host]) -> tuple[Host, ...]:
-    """Machines with others added; raises InputProblem for a name or an address that is there."""
-    names = {host.name: host for host in there}
-    ends = {(host.address.lower(), host.port, host.bastion): host for host in there}
-    added = tuple(new)
-    for host in added:
-        twin = names.get(host.name) or ends.get((host.address.lower(), host.port, host.bastion))
+def joined(
+    there: Sequence[Host], new: Iterable[Host], login: Login = _NO_LOGIN
+) -> tuple[Host, ...]:
+    """Machines with others added; raises InputProblem for a name or an address that is there.
+
+    Two machines have one address where port and bastion are one, with the shared login filled in.
+    """
+    found: list[Host] = []
+    names: dict[str, Host] = {}
+    ends: dict[tuple[str, int, str | None], Host] = {}
+    for host in (*there, *new):
+        port = login.port if login.port and host.port == 22 else host.port
+        end = (host.address.lower(), port, host.bastion or login.bastion)
+        twin = names.get(host.name) or ends.get(end)
         if twin is not None:
             raise InputProblem(
                 f'"{twin.name}" ({twin.endpoint}) is on the list already',
                 where=host.name,
-                remedy="A second machine needs a name of its own: name=user@address.",
+                remedy="A second machine needs a name and an address of its own: "
+                "name=user@address.",
             )
-    return (*there, *added)
+        names[host.name] = host
+        if host.address != _FILL_IN:
+            ends[end] = host
+        found.append(host)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,7 +270,9 @@ def base_of(answers: Answers) -> Path:
 def site_of(answers: Answers) -> Site:
     from screens.site_answers import site_from_answers
 
-    return site_from_answers(answers, base_of(answers) / "site.yaml")
+    file = answers.site_file or Path.cwd() / "site.yaml"
+    said_in = str(answers.site_file) if answers.site_file else "what the wizard was told"
+    return site_from_answers(answers, file, where=said_in)
 
 
 def _unfinished() -> Unfinished | None:

@@ -162,7 +162,7 @@ class MachinesScreen(StepScreen):
     def _add(self, hosts: Iterable[Host]) -> None:
         """Take machines onto the list; raises InputProblem for a name or address twice."""
         new = tuple(hosts)
-        wanted = list(joined(self.hosts, new))
+        wanted = list(joined(self.hosts, new, self.login))
         if new:
             self._remember("Added " + listed([host.name for host in new]))
         self.hosts = wanted
@@ -215,6 +215,8 @@ class MachinesScreen(StepScreen):
     async def _read_file(self, path: Path) -> None:
         file: MachineFile = await self.services.machine_file(path)
         if file.answers is not None:
+            # What cannot be taken whole is not taken in part.
+            joined(self.hosts, file.hosts, file.answers.login)
             self.wizard.answers = self.answers.with_site(file.answers)
             self.login = file.answers.login
         self._add(file.hosts)
@@ -252,6 +254,11 @@ class MachinesScreen(StepScreen):
         from screens.login import LoginAnswer
 
         if isinstance(answer, LoginAnswer):
+            try:
+                joined((), self.hosts, answer.login)
+            except InputProblem as problem:
+                self.show_problem(problem)
+                return
             self._remember("Changed the login")
             self.login = answer.login
             self.memory.credentials = answer.credentials
@@ -271,6 +278,11 @@ class MachinesScreen(StepScreen):
 
     def _replace(self, old: Host, new: Host | None) -> None:
         if new is None or new == old or old not in self.hosts:
+            return
+        try:
+            joined([host for host in self.hosts if host != old], (new,), self.login)
+        except InputProblem as problem:
+            self.show_problem(problem)
             return
         self._remember(f"Changed {old.name}")
         self.hosts[self.hosts.index(old)] = new

@@ -75,8 +75,9 @@ def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
         wizard.dialogue.say(remedy)
 
 
-def _add(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
-    wizard.answers = wizard.answers.with_machines(joined(wizard.answers.machines, hosts))
+def _add(wizard: PlainWizard, hosts: Sequence[Host], there: Sequence[Host] | None = None) -> None:
+    before = wizard.answers.machines if there is None else there
+    wizard.answers = wizard.answers.with_machines(joined(before, hosts, wizard.answers.login))
     wizard.memory.forget_judgement()
     wizard.keep_place()
     try_machines(wizard, hosts)
@@ -85,9 +86,12 @@ def _add(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
 
 def _read_file(wizard: PlainWizard, path: Path) -> None:
     file = wizard.wait(wizard.services.machine_file(path))
+    there = wizard.answers.machines
     if file.answers is not None:
+        # What cannot be taken whole is not taken in part.
+        joined(there, file.hosts, file.answers.login)
         wizard.answers = wizard.answers.with_site(file.answers)
-    _add(wizard, file.hosts)
+    _add(wizard, file.hosts, there)
     for note in file.notes:
         wizard.dialogue.say(f"{note}.")
 
@@ -127,6 +131,7 @@ def _login(wizard: PlainWizard) -> None:
         passphrase=talk.ask_secret("Passphrase of the key") or old.passphrase,
         sudo_password=talk.ask_secret("Password for sudo") or old.sudo_password,
     )
+    joined((), wizard.answers.machines, new)
     wizard.answers = wizard.answers.with_login(new)
     wizard.memory.forget_results()
     wizard.keep_place()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from foundation.hosts.model import Host
-from installer.site import Site
+from installer.site import Site, SiteHost
 from screens.answers import SCHEMA, Answers
 from screens.wizard import StepId
 
@@ -36,6 +36,23 @@ class _Recorded(_State):
     roles: Words = ()
 
 
+class _SavedSite(Site):
+    """A site on the way: what does not go together yet is told where it is used, and is kept."""
+
+    hosts: tuple[SiteHost, ...] = Field(default=(), max_length=10000)
+
+    @model_validator(mode="after")
+    def _each_machine_once(self) -> Self:
+        names = [host.name for host in self.hosts]
+        if len(set(names)) != len(names):
+            raise ValueError("two machines have one name")
+        return self
+
+    def as_it_is(self) -> Site:
+        """The site that was saved."""
+        return Site.model_construct(**{key: getattr(self, key) for key in Site.model_fields})
+
+
 class _Wizard(_State):
     schema_: Literal["sitewright.wizard/2"] = Field(default="sitewright.wizard/2", alias="schema")
     step: StepId
@@ -46,7 +63,7 @@ class _Wizard(_State):
     facts_file: Text | None = None
     recorded: Annotated[tuple[_Recorded, ...], Field(max_length=10000)] = ()
     idle: Annotated[tuple[Word, ...], Field(max_length=10000)] = ()
-    site: Site = Site()
+    site: _SavedSite = _SavedSite()
     site_file: Text | None = None
     saved_at: datetime | None = None
 
@@ -81,7 +98,7 @@ def to_json(answers: Answers) -> str:
             for host in answers.recorded
         ),
         idle=tuple(sorted(answers.idle)),
-        site=answers.site.without_lost_control(),
+        site=_SavedSite.model_construct(**dict(answers.site.without_lost_control())),
         site_file=str(answers.site_file) if answers.site_file else None,
         saved_at=answers.saved_at,
     )
@@ -95,7 +112,7 @@ def from_json(value: Mapping[str, object]) -> Answers | None:
     except (ValidationError, RecursionError):
         return None
     return Answers(
-        told=state.site,
+        told=state.site.as_it_is(),
         step=state.step,
         furthest=state.furthest,
         carry=state.carry,

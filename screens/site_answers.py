@@ -41,12 +41,12 @@ def answers_from_site(site: Site, file: Path) -> Answers:
     return Answers(told=whole, site_file=file)
 
 
-def site_from_answers(answers: Answers, file: Path) -> Site:
+def site_from_answers(answers: Answers, file: Path, *, where: str | None = None) -> Site:
     """The site of these answers; paths beside the file are written relative to it.
 
-    Raises InputProblem where what was said does not go together.
+    Raises InputProblem, naming the file or `where`, if what was said does not go together.
     """
     from foundation.documents import validate
 
     site = beside(answers.site, file.absolute().parent).without_lost_control()
-    return validate(Site, site.model_dump(), where=str(file))
+    return validate(Site, site.model_dump(), where=where or str(file))

@@ -23,7 +23,7 @@ from installer.commands.plan import read_plan
 from installer.site import Site, SiteHost, Ssh, Supplies, dump_site, load_site, resolved
 from installer.solution import load_solution
 from preflight.findings import Waiver
-from screens.answers import Answers, Login, load_answers
+from screens.answers import Answers, Login, joined, load_answers
 from screens.live import LiveServices
 from screens.saved_state import from_json, to_json
 from screens.services import Access
@@ -275,6 +275,17 @@ def test_a_site_file_that_is_read_on_the_machines_screen_is_taken_whole() -> Non
     assert site.ssh.config == "/srv/sites/one/cfg"
     assert site.proxy == "http://proxy.example:3128"
     assert site.no_proxy == ("one.example", "two.example")
+
+
+def test_a_port_that_a_machine_says_itself_is_kept_when_its_file_is_read_among_others() -> None:
+    """22 beside a shared 2222: what the file says, not what is left when it is passed on."""
+    text = {"ssh": {"port": 2222}, "hosts": [
+        {"name": "a", "address": "10.0.0.1", "port": 22}, {"name": "b", "address": "10.0.0.2"},
+    ]}  # fmt: skip
+    read = answers_from_site(Site.model_validate(text), BASE / "site.yaml")
+    taken = Answers().with_site(read)
+    taken = taken.with_machines(joined((), read.machines, read.login))
+    assert [host.port for host in through(taken).inventory()] == [22, 2222]
 
 
 # ---- the ssh configuration of a site file
