@@ -7,19 +7,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, RootModel
 
 from foundation.documents import read_text, validate
 from foundation.problems import InputProblem
 from installer.plan import AS_MAP, SCHEMA, Plan
 
 
-class _File(BaseModel):
+class _File(RootModel[Plan]):
     """A plan in the very types that it has in memory, so that no field is listed twice."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    plan: Plan
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 def plan_from_json(path: Path) -> Plan:
@@ -37,7 +35,7 @@ def plan_from_json(path: Path) -> Plan:
             where=str(path),
             remedy=f'A plan is a JSON file whose "schema" is "{SCHEMA}".',
         )
-    plan = validate(_File, {"plan": _as_held(value)}, where=str(path)).plan
+    plan = validate(_File, _as_held(value), where=str(path)).root
     for stage in plan.stages:
         if any(step.stage != stage.id for step in stage.steps):
             raise InputProblem(
