@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
@@ -304,6 +304,8 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
 def _fields_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """The keys that would have been right at a place, as far as the models tell."""
+    if issubclass(model, RootModel):
+        return []  # what it is made of is no model
     current: Any = model
     for part in location:
         if isinstance(part, int):
