@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from foundation.problems import Problem
+from installer.running.errand import Errand
 from installer.running.state import keys_of
-from installer.runs import Run, all_sites, runs_of
+from installer.runs import SITE_KEY, Run, all_sites, errand_of, runs_of
 from installer.site_lock import holder_of
 
 MOST: Final = 60
 """Runs that are read: each record is read whole, and some are long."""
-_VERIFY: Final = "-verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class KeptRun:
     by: str = ""
     open: bool = False
     """Whether something is left to do in it, so that it can be gone on with."""
-    verification: bool = False
-    """Whether it only asked whether what was installed works."""
+    errand: str = ""
+    """What it is for, where that is no installation: verify, stop, remove."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +54,37 @@ class KeptRuns:
 
 def kept_runs(at_most: int = MOST) -> KeptRuns:
     """The runs of all sites; the latest of each site are read before the older ones of any."""
-    by_site = {key: runs_of(key) for key in all_sites()}
+    by_key = {key: runs_of(key) for key in all_sites()}
+    sites = list(dict.fromkeys(map(_site_of, by_key)))
     order = sorted(
         (
             (place, n, run)
-            for n, runs in enumerate(by_site.values())
+            for n, runs in enumerate(by_key.values())
             for place, run in enumerate(runs)
         ),
         key=lambda one: one[:2],
     )
-    chosen = sorted(order[:at_most], key=lambda one: (one[1], one[0]))
+    chosen = sorted(order[:at_most], key=lambda one: one[2].id, reverse=True)
+    chosen.sort(key=lambda one: sites.index(_site_of(one[2].site_key)))
     found = tuple(_read(run, latest=place == 0) for place, _, run in chosen)
     return KeptRuns(found, len(order) - len(chosen))
 
 
+def _site_of(key: str) -> str:
+    """The key of the site itself: what verifies, stops or removes it has runs of its own."""
+    found = SITE_KEY.fullmatch(key)
+    return found[1] if found is not None else key
+
+
 def _read(run: Run, *, latest: bool) -> KeptRun:
-    site = run.site_key.removesuffix(_VERIFY)
-    verification = run.site_key.endswith(_VERIFY)
+    site, errand = _site_of(run.site_key), errand_of(run.site_key)
     try:
         plan, state = run.plan(), run.state()
     except (Problem, OSError):
-        return KeptRun(run.folder, site, site, "its record is broken", verification=verification)
+        return KeptRun(run.folder, site, site, "its record is broken", errand=errand)
     keys = list(keys_of(plan))
     left = state.started is not None and not state.complete(plan)
-    at_work = latest and holder_of(run.site_key) is not None
+    at_work = latest and _is_at_work(run, state.last_time)
     stands = "interrupted" if state.outcome is None else state.outcome.value
     if state.started is None:
         stands = "not begun"
@@ -93,6 +100,24 @@ def _read(run: Run, *, latest: bool) -> KeptRun:
         total=len(keys),
         when=datetime.fromtimestamp(state.last_time, UTC) if state.last_time else None,
         by=by,
-        open=latest and left and not verification and not at_work and run.site_file.is_file(),
-        verification=verification,
+        open=latest and left and not errand and not at_work and run.site_file.is_file(),
+        errand=errand,
     )
+
+
+def _is_at_work(run: Run, last_time: float) -> bool:
+    """Whether somebody works on a run now, as far as its lock tells.
+
+    A verification has a lock of its own. What stops or removes a site takes that of the site, which
+    an installation of today may hold where such a run was cut off yesterday.
+    """
+    errand = errand_of(run.site_key)
+    if errand in ("", Errand.VERIFY):
+        return holder_of(run.site_key) is not None
+    holder = holder_of(_site_of(run.site_key))
+    if holder is None:
+        return False
+    try:
+        return datetime.fromisoformat(holder.since).timestamp() <= last_time
+    except ValueError:
+        return True

@@ -132,7 +132,8 @@ def run_rows(runs: Sequence[KeptRun], now: datetime) -> list[Row]:
         if run.site != site:
             site = run.site
             rows.append(Row(f"site {site}", (Cell(f"{run.name}   {site}"),), heading=True))
-        what = f"{run.by or 'not told'}{', verification' if run.verification else ''}"
+        errand = "verification" if run.errand == "verify" else run.errand.replace("-", " ")
+        what = ", ".join(filter(None, (run.by or "not told", errand)))
         rows.append(
             Row(
                 str(run.folder),

@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from installer.events import Event, Kind
 from installer.kept_runs import kept_runs
 from installer.running.progress import progress_of
 from installer.running.state import RunState
 from installer.runs import Run, runs_folder
+from installer.site_lock import Lock
 from screens.run_clock import at
 from screens.run_lines import RunLines
 from screens.runs_list import RunsScreen, run_rows
@@ -91,6 +94,42 @@ def test_the_runs_of_every_site_are_read_from_their_records(hermetic: Path) -> N
     assert not broken.open
     rows = run_rows(found.runs, datetime.now(UTC))
     assert [row.heading for row in rows] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("errand", ["", "verify", "stop", "remove", "remove-with-data"])
+def test_only_a_half_done_installation_is_one_to_go_on_with(errand: str, hermetic: Path) -> None:
+    """What verifies, stops or removes a site has runs of its own, under the site's name."""
+    site = "tiny-single-box-bbbbbbbbbb"
+    key = f"{site}-{errand}" if errand else site
+    (runs_folder() / key).mkdir(parents=True)
+    run = write_run(hermetic / "made", told()[:6])
+    run.folder.rename(runs_folder() / key / run.id)
+    [found] = kept_runs().runs
+    assert (found.site, found.errand, found.stands) == (site, errand, "interrupted")
+    assert found.open is (not errand)
+    with Lock(key if errand == "verify" else site, by="Ma Ma"):
+        [found] = kept_runs().runs
+        assert not found.open
+        # An operation that was cut off before its site's lock was taken is not the one at work.
+        assert found.stands == ("under way" if errand in ("", "verify") else "interrupted")
+
+
+def test_the_runs_of_a_site_stand_together_the_latest_first(hermetic: Path) -> None:
+    for site in ("tiny-bbbbbbbbbb", "tiny-bbbbbbbbbb-stop", "pm4ml-aaaaaaaaaa"):
+        for second in range(2):
+            (runs_folder() / site).mkdir(parents=True, exist_ok=True)
+            run = write_run(hermetic / site)
+            ids = {"tiny-bbbbbbbbbb": 0, "tiny-bbbbbbbbbb-stop": 1, "pm4ml-aaaaaaaaaa": 2}
+            name = f"20260102-03040{3 * second + ids[site]}-aaaa"
+            run.folder.rename(runs_folder() / site / name)
+    found = kept_runs().runs
+    assert [(run.site[:5], run.folder.name[14]) for run in found] == [
+        ("pm4ml", "5"), ("pm4ml", "2"), ("tiny-", "4"), ("tiny-", "3"), ("tiny-", "1"),
+        ("tiny-", "0"),
+    ]  # fmt: skip
+    rows = run_rows(found, datetime.now(UTC))
+    assert sum(row.heading for row in rows) == 2
+    assert sum("stop" in row.cells[-1].text for row in rows) == 2
 
 
 async def test_a_run_is_watched_from_the_list_and_the_list_comes_back(
