@@ -56,7 +56,7 @@ def not_kept(
 
     `seen` is what each machine that answered keeps; `left` each run of the site with what was noted
     of it, the one that goes on first and the others from the latest: a machine is held against the
-    first that left something there.
+    first that left something there, and against the moment at which that was left on it.
     """
     for host, mark in seen.items():
         run, noted = next(((run, one) for run, one in left if host in one.kept), ("", None))
@@ -67,7 +67,7 @@ def not_kept(
             what = "keeps nothing of it"
         elif mark.run == run and mark.events < lines:
             what = f"keeps its line {mark.events}, though its line {lines} was left there"
-        elif mark.run != run and _moment(mark.time) < _moment(noted.mark.time) - CLOCKS_APART:
+        elif mark.run != run and _long_before(mark.time, noted.left_at(host)):
             what = f"keeps what the run {mark.run} left there before it"
         else:
             continue
@@ -78,11 +78,16 @@ def not_kept(
         )
 
 
+def _long_before(text: str, left: str) -> bool:
+    """Whether a mark was left before the one of ours; what does not say when is held to be new."""
+    return bool(left) and _moment(text) < _moment(left) - CLOCKS_APART
+
+
 def _moment(text: str) -> float:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        return float("inf")  # what does not say when is held to be new
+        return float("inf")
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +27,7 @@ ENDS: Final = "ends"
 HERE: Final = "this machine"
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
 _LARGEST: Final = 1024 * 1024
-"""Bytes; a site of five thousand machines takes a tenth of it."""
+"""Bytes; a site of five thousand machines takes a third of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,23 @@ class Noted:
     """How far its journal was."""
     kept: Mapping[str, int]
     """The machines that took a mark of it, each with the lines that its journal had then."""
+    times: Mapping[str, str] = field(default_factory=dict)
+    """When each of them took it: UTC, ISO 8601; an earlier version noted none."""
+
+    def left_at(self, host: str) -> str:
+        """When a machine took its mark; "" where that is not known."""
+        last = self.kept.get(host) == self.mark.events
+        return self.times.get(host, self.mark.time if last else "")
 
 
 def note_end(run: Run, mark: Mark, kept: Iterable[str] = ()) -> None:
     """Note how far the journal of a run is, and which machines keep that; raises OSError."""
     folder = make_private(run.folder.parent / ENDS)
     before = _noted(run)
-    machines = {**(before.kept if before else {}), **dict.fromkeys(sorted(kept), mark.events)}
-    value = {**json.loads(mark.as_text()), "kept": machines}
+    now = sorted(kept)
+    machines = {**(before.kept if before else {}), **dict.fromkeys(now, mark.events)}
+    times = {**(before.times if before else {}), **dict.fromkeys(now, mark.time)}
+    value = {**json.loads(mark.as_text()), "kept": machines, "times": times}
     write_private(folder / f"{run.id}.json", json.dumps(value, ensure_ascii=False) + "\n")
 
 
@@ -135,10 +144,16 @@ def _noted(run: Run) -> Noted | None:
         mark, value = mark_from_text(text), json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
-    kept = value.get("kept") if isinstance(value, dict) else None
+    if mark is None:
+        return None
+    kept, times = (value.get(name) for name in ("kept", "times"))
     machines = kept if isinstance(kept, dict) else {}
-    numbers = {host: n for host, n in machines.items() if isinstance(n, int)}
-    return Noted(mark, numbers) if mark is not None else None
+    moments = times if isinstance(times, dict) else {}
+    return Noted(
+        mark,
+        {host: n for host, n in machines.items() if isinstance(n, int)},
+        {host: moment for host, moment in moments.items() if isinstance(moment, str)},
+    )
 
 
 def _logs(run: Run) -> list[Path]:

@@ -69,6 +69,29 @@ def test_what_each_machine_took_last_is_noted() -> None:
     assert (name, noted.mark.events, noted.kept) == (run.id, 12, {"m1": 3, "m2": 9})
 
 
+BEFORE = "2026-01-01T00:00:00+00:00"
+DAYS = [f"2026-01-0{day}T03:04:05+00:00" for day in (1, 2, 3)]
+
+
+def test_a_machine_that_was_off_is_held_against_its_own_mark() -> None:
+    """A stop worked on m1 the day after; the run went on the day after that, while m1 was off."""
+    run = new_run(plan(step("a")))
+    note_end(run, mark(run.id, 20, DAYS[0]), ["m1", "m2"])
+    note_end(run, mark(run.id, 30, DAYS[2]), ["m2"])
+    left = noted_of_site(run)
+    assert found({"m1": mark("stop", 5, DAYS[1])}, *left) == []
+    # What is older than its own mark is told all the same, and on m2 the last one counts.
+    assert [one.host for one in found({"m1": mark("b", 5, BEFORE)}, *left)]
+    assert [one.host for one in found({"m2": mark("stop", 5, DAYS[1])}, *left)] == ["m2"]
+
+
+def test_a_note_without_times_judges_by_the_last_mark_alone() -> None:
+    """As an earlier version left it: when m2 took its mark is not known."""
+    late = ("ours", Noted(mark(time=DAYS[2]), {"m1": 20, "m2": 8}))
+    seen = {name: mark("stop", 5, DAYS[1]) for name in ("m1", "m2")}
+    assert [one.host for one in found(seen, late)] == ["m1"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
 def test_a_killed_journal_cannot_be_shortened_to_before_the_last_stage(tmp_path: Path) -> None:
     made = plan(step("a", script="echo a"), step("b", stage="two", script="echo b"))
