@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from foundation.hosts.connection import Become
 from foundation.problems import ExitCode, Problem
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from installer.plan import PlannedStage
     from installer.site import Site
     from installer.solution import Solution
+
+
+_ABOUT_NONE: Final = {"egress": "outside"}
+"""Where a finding is about that is of no machine, by its area."""
 
 
 class NotReady(Problem):
@@ -80,7 +84,7 @@ def objections(assessment: Assessment) -> tuple[Problem, ...]:
 def _problem(finding: Finding) -> NotReady:
     return NotReady(
         finding.title.rstrip("."),
-        where=finding.host or "between the machines",
+        where=finding.host or _ABOUT_NONE.get(finding.area, "between the machines"),
         remedy=finding.remedy,
     )
 

@@ -171,6 +171,8 @@ def test_an_installation_is_refused_and_told_what_to_do(
     err = capsys.readouterr().err
     assert "nothing was changed on any machine" in err
     assert "localhost:1 cannot be used from box: the connection is refused" in err
+    assert "outside: localhost:1" in err
+    assert "between the machines" not in err
 
 
 @pytest.mark.parametrize(("word", "asked"), [("--quiet", True), ("--no-egress", False)])
