@@ -13,9 +13,10 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from foundation.problems import Problem
-from preflight.egress import HERE, Destination, Egress, destinations
+from preflight.egress import HERE, Destination, Egress, destinations, is_loopback
 
 if TYPE_CHECKING:
     from bundles.completeness import Gap
@@ -107,7 +108,7 @@ def _named_by_settings(
             continue
         if kind is None:
             kind = "git" if text.endswith(".git") else "charts"
-        place = Destination(kind, _address(kind, text))
+        place = Destination(kind, _address(kind, text), soft=_may_be_plain(kind, text))
         if place.url.startswith(("https://", "http://")) and place.host:
             found.append((setting.name, place))
     return found
@@ -122,8 +123,15 @@ def _address(kind: InternetKind, text: str) -> str:
     """Where to ask: a registry by its API, whatever form the setting has."""
     if kind != "registry":
         return text
-    url = text if "://" in text else f"https://{text}"
+    own = urlsplit(f"//{text}").hostname or ""
+    # Docker asks its own machine without TLS too, and a server with TLS answers that with an error.
+    url = text if "://" in text else f"{'http' if is_loopback(own) else 'https'}://{text}"
     return f"{url.rstrip('/')}/v2/"
+
+
+def _may_be_plain(kind: InternetKind, text: str) -> bool:
+    """Whether it is a registry of which nobody says that it speaks TLS: Docker may know better."""
+    return kind == "registry" and "://" not in text
 
 
 def beyond_the_bundle(

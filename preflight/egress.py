@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -107,6 +108,16 @@ class Egress:
     """A sentence where nothing, or not all, was tried because a bundle brings it."""
     untried: str = ""
     """A sentence where what is fetched could not be told, or a person did not want it tried."""
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name means the machine itself that asks."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def destinations(needs: SolutionNeeds) -> tuple[Destination, ...]:
@@ -265,6 +276,16 @@ _REMEDIES: Final[Mapping[Met, str]] = {
 }
 
 
+_PLAIN_REGISTRY: Final = (
+    "A registry of the site's own that speaks plain HTTP is named to Docker on each machine that"
+    " pulls: `insecure-registries` in /etc/docker/daemon.json."
+)
+
+
+def _may_be_plain(place: Destination) -> bool:
+    return place.kind == "registry" and place.soft
+
+
 def _why(bad: Sequence[Attempt]) -> str:
     kinds = dict.fromkeys(one.met for one in bad if one.met is not Met.NOT_TOLD)
     issuers = dict.fromkeys(one.detail for one in bad if one.met is Met.ISSUER and one.detail)
@@ -274,6 +295,8 @@ def _why(bad: Sequence[Attempt]) -> str:
 
 def _remedy(bad: Sequence[Attempt]) -> str:
     texts = [_REMEDIES[met] for met in dict.fromkeys(one.met for one in bad) if met in _REMEDIES]
+    if any(one.met is Met.NO_TLS and _may_be_plain(one.destination) for one in bad):
+        texts.append(_PLAIN_REGISTRY)
     return (
         f"{' '.join(texts)} Where a site has no way out, a bundle brings everything: sitewright"
         " bundle create."

@@ -18,7 +18,7 @@ from foundation.hosts.dialling import directly
 from foundation.hosts.forwarding import forwarded
 from foundation.hosts.model import Host
 from foundation.problems import Problem
-from preflight.egress import HERE, Attempt, Destination, Egress, Met
+from preflight.egress import HERE, Attempt, Destination, Egress, Met, is_loopback
 from preflight.parse.text import plain
 from preflight.proxies import Proxy, Way
 
@@ -93,7 +93,7 @@ async def measure(
         asyncio.create_task(attempt(host, place)): (host, place)
         for place in places
         for host in everyone
-        if host is None or _fetches(host, place, roles or {})
+        if (_fetches(host, place, roles or {}) if host is not None else _from_here(place, hosts))
     }
     await _in_time(work, whole, count)
     return Egress(
@@ -109,6 +109,11 @@ async def measure(
             for task, (host, place) in work.items()
         )
     )
+
+
+def _from_here(place: Destination, hosts: Sequence[Host]) -> bool:
+    """Whether this machine asks too: what means the machine that fetches is not here."""
+    return not hosts or not is_loopback(place.host)
 
 
 def _fetches(host: Host, place: Destination, roles: Mapping[str, tuple[str, ...]]) -> bool:

@@ -75,6 +75,31 @@ def test_a_registry_named_without_a_scheme_is_asked_by_its_api() -> None:
     assert urls(places, "registry") == ["https://mirror.site:5000/v2/"]
 
 
+@pytest.mark.parametrize(
+    ("named", "asked"),
+    [
+        ("mirror.site:5000", "https://mirror.site:5000/v2/"),
+        ("localhost:5000", "http://localhost:5000/v2/"),
+        ("127.0.0.1:5001", "http://127.0.0.1:5001/v2/"),
+    ],
+)
+def test_a_registry_without_tls_stands_against_nothing(named: str, asked: str) -> None:
+    """Docker pulls from it where it is an insecure registry, which it knows and we do not."""
+    site = of(f"solution: core-test-harness\nsettings: {{image_registry: '{named}'}}\n")
+    [place] = [
+        one for one in places_of(HARNESS.needs(None), HARNESS, site) if one.kind == "registry"
+    ]
+    assert place.url == asked
+    [finding] = judge_egress(Egress((Attempt("box", place, Met.NO_TLS),)))
+    assert finding.severity is Severity.WARN
+    assert "insecure-registries" in finding.remedy
+    [public] = judge_egress(
+        Egress((Attempt("box", Destination("registry", "https://quay.io/v2/"), Met.NO_TLS),))
+    )
+    assert public.severity is Severity.FAIL
+    assert "insecure-registries" not in public.remedy
+
+
 def test_with_a_bundle_only_what_it_lacks_is_asked_and_warns() -> None:
     places = places_of(PM4ML.needs("production"), PM4ML, None)
     gaps = [Gap("image", "x:1", "the recipe", ""), Gap("space", "1", "w1", "")]

@@ -10,6 +10,7 @@ import pytest
 
 from foundation.hosts.connection import Connection, Dialled, PortState
 from foundation.hosts.model import LOCAL_ADDRESS, Host
+from foundation.problems import ConnectTimeout
 from installer.solution import load_solution, solution_ids
 from preflight.egress import (
     HERE,
@@ -259,6 +260,22 @@ async def test_each_machine_is_judged_by_its_own_authorities(own: Authority) -> 
     assert context_of(b"", own.pem.read_text()).get_ca_certs()
     with pytest.raises(ValueError, match="no certificate"):
         context_of(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "")
+
+
+class Unreachable:
+    """A pool whose machines do not answer."""
+
+    async def connect(self, host: Host) -> Connection:
+        raise ConnectTimeout("it does not answer", where=host.name)
+
+
+async def test_what_means_the_machine_itself_is_not_asked_from_here() -> None:
+    places = [
+        Destination("registry", "http://localhost:1/v2/"),
+        Destination("git", "http://[::1]:1/"),
+    ]
+    egress = await measure(Unreachable(), [Host("m1", "10.0.0.1")], places)
+    assert [one.machine for one in egress.attempts] == ["m1", "m1"]
 
 
 async def test_it_ends_in_time_and_tells_what_was_not_asked(own: Authority) -> None:
