@@ -61,7 +61,8 @@ if held_by "$token" || {{ [ -n "$instead" ] && held_by "$instead"; }}; then
     # Before, so that there is no moment in which neither tells of it.
     if [ -n "$instead" ] && held_by "$instead"; then
         {{ tail -n {_MOST_PUT_OUT} "$p" 2>/dev/null
-          echo "$instead $token $(sed -n 2p "$t" | head -c {_TEXT_LIMIT})"; }} >"$p.new" &&
+          printf '%s %s %s\n' "$instead" "$token" "$(sed -n 2p "$t" | head -c {_TEXT_LIMIT})"
+        }} >"$p.new" &&
             mv -f "$p.new" "$p" || exit 92
     fi
     mv -f "$t" "$f" && shown_as "$run" && echo taken

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+from dataclasses import asdict, replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.hosts import machine_lock
 from foundation.hosts.machine_lock import HeldBy
 from installer.machine_locks import silence
 from installer.site_lock import Holder, Locked, holder_from_json, laptop, this_holder
@@ -52,3 +58,29 @@ def test_a_name_in_a_lock_cannot_write_to_the_terminal(name: str, pid: float | N
     found = holder_from_json(text)
     told = "" if found is None else found.sentence()
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in told)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_who_was_put_out_learns_by_whom_whatever_their_login_is(shell: str, tmp_path: Path) -> None:
+    """dash's echo reads backslashes, and a login of a domain has one."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not here")
+
+    def ask(script: str, token: str, *more: str, text: str = "") -> bytes:
+        for path in (machine_lock.PATH, machine_lock.PUT_OUT, machine_lock.HOLDER):
+            script = script.replace(path, str(tmp_path / Path(path).name))
+        words = [shell, "-c", script, "sh", token, *more]
+        return subprocess.run(words, input=text.encode(), capture_output=True, check=True).stdout
+
+    def taken(token: str, holder: Holder, instead: str = "") -> None:
+        text = f"{token}\n{json.dumps(asdict(holder))}\n"
+        assert ask(machine_lock._TAKE, token, instead, "", text=text).strip() == b"taken"
+
+    theirs, ours = "a" * 32, "b" * 32
+    taker = replace(this_holder('Ma "Ma" \\n'), user="DOMAIN\\tun")
+    taken(theirs, this_holder("Ko Ko"))
+    taken(ours, taker, instead=theirs)
+    ask(machine_lock._RELEASE, ours)
+    told = machine_lock._held(ask(machine_lock._REFRESH, theirs))
+    assert told.token == ours
+    assert holder_from_json(told.text) == taker
