@@ -91,7 +91,7 @@ def _named_by_settings(
     solution: Solution, site: Site | None, kinds: Mapping[str, InternetKind]
 ) -> list[tuple[str, Destination]]:
     """The places that the settings in use name: a Git repository, a mirror, a chart repository."""
-    from installer.settings import applies, load_settings, typed_value
+    from installer.settings import applies, load_settings, objection, typed_value
 
     given = site.settings if site is not None else {}
     values: dict[str, str | int | bool] = {}
@@ -102,7 +102,9 @@ def _named_by_settings(
             value = "yes" if value else "no"
         text = str(setting.default or "" if value is None else value).strip()
         wanted = applies(setting, values)
-        values[setting.name] = typed_value(setting, text) if _is_number(setting.type, text) else ""
+        # A mistyped number is told elsewhere.
+        mistyped = setting.type == "number" and objection(setting, text)
+        values[setting.name] = "" if mistyped else typed_value(setting, text)
         kind = kinds.get(setting.name)
         if not wanted or not text or (setting.type != "url" and kind is None):
             continue
@@ -112,11 +114,6 @@ def _named_by_settings(
         if place.url.startswith(("https://", "http://")) and place.host:
             found.append((setting.name, place))
     return found
-
-
-def _is_number(kind: str, text: str) -> bool:
-    """Whether a value can be read as its type says; a mistyped number is told elsewhere."""
-    return kind != "number" or text.lstrip("-").isdecimal() or not text
 
 
 def _address(kind: InternetKind, text: str) -> str:

@@ -17,6 +17,7 @@ from installer.cli import main
 from installer.gate import look_at
 from installer.outside import beyond_the_bundle, places_of, try_outside
 from installer.running import begin
+from installer.settings import load_settings
 from installer.site import Site, load_site_text
 from installer.solution import load_solution
 from preflight.assessment import Seen
@@ -59,6 +60,15 @@ def test_a_setting_that_does_not_apply_names_no_place() -> None:
     assert set(urls(withal, "charts")) - set(urls(without, "charts")) == {
         "https://ceph.github.io/csi-charts"
     }
+
+
+@pytest.mark.parametrize("typed", ["--5", "-", "5-", "five", "\u0665", "1e3"])
+def test_a_mistyped_number_breaks_nothing(typed: str) -> None:
+    """It is told where the settings are read."""
+    numbers = [one for one in load_settings(PM4ML).settings if one.type == "number"]
+    site = of(f"solution: pm4ml\nsettings: {{{numbers[0].name}: '{typed}'}}\n")
+    needs = PM4ML.needs("production")
+    assert places_of(needs, PM4ML, site) == places_of(needs, PM4ML, of("solution: pm4ml\n"))
 
 
 def test_the_site_s_own_servers_are_asked_and_only_warn() -> None:
