@@ -339,6 +339,8 @@ class Stages:
                     self._forget_later,
                 )  # fmt: skip
                 undone = await work.undo()
+                if undone is Outcome.STOPPED:
+                    return Outcome.STOPPED
                 if undone is Outcome.FAILED:
                     self.failures += [work.failure] if work.failure else []
                     return Outcome.FAILED

@@ -116,10 +116,17 @@ class Work:
         return outcome
 
     async def undo(self) -> Outcome:
-        """Take the step back; raises JournalProblem only."""
+        """Take the step back; raises JournalProblem only.
+
+        STOPPED where a person ended the run while what the step began was waited for: nothing was
+        taken back, and it is as it was.
+        """
         began = time.monotonic()
         try:
-            undone = await self._kind.undo(await self._to_take_back())
+            context = await self._to_take_back()
+            if context is None:
+                return Outcome.STOPPED
+            undone = await self._kind.undo(context)
         except JournalProblem:
             raise
         except Problem as problem:
@@ -130,8 +137,10 @@ class Work:
         )
         return Outcome.UNDONE if undone else Outcome.DONE
 
-    async def _to_take_back(self) -> Context:
+    async def _to_take_back(self) -> Context | None:
         """The try that takes the step back: the one that is under way already, or a new one.
+
+        None where a person ends the run before it can begin.
 
         Nothing is taken back while what the step itself began still works on the machine, and what
         a restart cut off in the middle of it begins again on a person's word.
@@ -151,10 +160,12 @@ class Work:
                 self._note(
                     context,
                     f"What this step began still runs on {self._host.name}; it is taken back when "
-                    "that has ended.",
+                    f"that has ended. {_to_end(standing.jobs[-1].job)}",
                 )
                 while job is not None and job.state is JobState.RUNNING:
                     await asyncio.sleep(_LOOK_SECONDS)
+                    if self._control.finishing:
+                        return None
                     job = await context.last_job()
         context = self._new(standing.attempt + 1)
         await self._start(context, f"{TAKE_BACK}{self._step.title}")
@@ -349,6 +360,14 @@ class Work:
 
     def _note(self, context: Context, text: str) -> None:
         context.emit(Kind.NOTE, text=text)
+
+
+def _to_end(job: str) -> str:
+    """How a person ends a job on its machine, whichever way it was started there."""
+    return (
+        f"To end it now, there: sudo systemctl stop '{job}.*' (without systemd: sudo sh -c "
+        f"'kill -- -$(cat /var/lib/sitewright/jobs/{job}/pid)')."
+    )
 
 
 def may_retry(failure: StepFailed, retry: Retry, tries: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,28 @@ async def test_nothing_is_taken_back_while_the_step_still_works(tmp_path: Path) 
     (tmp_path / "go").touch()
     assert await undoing is Outcome.UNDONE
     assert not (tmp_path / "log").exists()
+
+
+async def test_who_waits_to_take_back_can_end_it_and_is_told_how_the_step_ends(
+    tmp_path: Path,
+) -> None:
+    made, run = await left_running(tmp_path)
+    watch, control = Watch(), Control()
+    undoing = asyncio.create_task(
+        engine(made, run, watch=watch, control=control).undo("one", by="Ma Ma")
+    )
+    await when(lambda: any("still runs" in str(e.data["text"]) for e in watch.of(Kind.NOTE)))
+    control.finish(by="Ctrl-C")
+    assert await asyncio.wait_for(undoing, 30) is Outcome.STOPPED
+    assert watch.outcomes() == []  # it is as it was: the next one waits again
+    note = next(t for e in watch.of(Kind.NOTE) if "still runs" in (t := str(e.data["text"])))
+    [job] = set(re.findall(r"sw-[a-z0-9-]+", note))
+    assert f"sudo systemctl stop '{job}.*'" in note
+    watch = Watch()
+    again = asyncio.create_task(engine(made, run, watch=watch).undo("one", by="Ma Ma"))
+    await when(lambda: any("still runs" in str(e.data["text"]) for e in watch.of(Kind.NOTE)))
+    (tmp_path / "go").touch()
+    assert await again is Outcome.UNDONE
 
 
 async def test_an_undo_that_is_under_way_is_attached_to(tmp_path: Path) -> None:
