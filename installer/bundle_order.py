@@ -25,17 +25,21 @@ class OlderBundle(InputProblem):
 
     code = "older-bundle"
 
-    def __init__(self, this: Stamp, before: Stamp, where: str, whose: str) -> None:
+    def __init__(self, this: Stamp, before: Stamp, where: str, other: str) -> None:
+        """`other` names the one before in words: "the one that this site had"."""
         super().__init__(
-            f"it is older than the one that {whose} had: this is {this}, and that was {before}",
+            f"it is older than {other}: this is {this}, and that was {before}",
             where=where,
             remedy="Name the newer one. If the older one is meant, say so with --allow-older.",
         )
         self.this, self.before = this, before
 
 
-def refuse_older(stamp: Stamp, memory: Path, where: str, whose: str) -> None:
-    """Raise OlderBundle where a bundle is older than the one that the memory holds."""
+def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
+    """Raise OlderBundle where a bundle is older than the one that the memory holds.
+
+    `other` names that one in words: "the one that this site had".
+    """
     from bundles.age import is_older, stamp_from
 
     try:
@@ -45,13 +49,13 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, whose: str) -> None:
         return
     except (OSError, ValueError, RecursionError) as error:
         raise InputProblem(
-            f"which bundle {whose} had last cannot be read: {error}",
+            f"what was noted of {other} cannot be read: {error}",
             where=str(memory),
             remedy="Look at the file; remove it if the bundle that is named is the one that is "
             "meant.",
         ) from error
     if before is not None and is_older(stamp, before):
-        raise OlderBundle(stamp, before, where, whose)
+        raise OlderBundle(stamp, before, where, other)
 
 
 def remember(stamp: Stamp, memory: Path) -> None:
@@ -64,8 +68,11 @@ def remember(stamp: Stamp, memory: Path) -> None:
 class GivenOut:
     """A bundle that is served or pushed from here, compared before the first byte is given."""
 
-    def __init__(self, verified: Verified, way: str, whose: str, *, allow_older: bool) -> None:
-        """`way` names where to it goes, and so whose memory it is. Raises InputProblem."""
+    def __init__(self, verified: Verified, way: str, other: str, *, allow_older: bool) -> None:
+        """`way` names where to it goes, and so whose memory it is; `other` the one before.
+
+        Raises InputProblem.
+        """
         from bundles.age import stamp_of
         from foundation.paths import state_folder
 
@@ -75,8 +82,11 @@ class GivenOut:
         name = quote(" ".join(words), safe=" ").replace(" ", "+")
         self._memory = state_folder() / "bundles" / f"{name[:200]}.json"
         if not allow_older:
-            refuse_older(self._stamp, self._memory, self._stamp.solution, whose)
+            refuse_older(self._stamp, self._memory, self._stamp.solution, other)
+        self._noted = False
 
     def begun(self) -> None:
         """It is given out now; what comes later is compared with it."""
-        remember(self._stamp, self._memory)
+        if not self._noted:
+            remember(self._stamp, self._memory)
+        self._noted = True

@@ -77,7 +77,7 @@ def read_supplies(
     allowed = allow_older if isinstance(allow_older, bool) else digest in allow_older
     if not allowed:
         stamp = stamp_of(structure.index, structure.index_digest)
-        refuse_older(stamp, _memory(site), str(path), "this site")
+        refuse_older(stamp, _memory(site), str(path), "the one that this site had")
     return Supplied(
         path.absolute(),
         keys,

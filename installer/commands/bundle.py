@@ -19,10 +19,12 @@ from installer.commands.options import ask_secret, narrator, write_result
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from bundles.push import Pushed
     from bundles.signers import Signer
     from bundles.sources.snap_store import StoreAddress
     from bundles.structure import Structure
     from bundles.verify import Verified
+    from installer.bundle_order import GivenOut
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -254,12 +256,11 @@ def _push(options: argparse.Namespace) -> int:
     line.end()
     target = options.target.rstrip("/").lower()
     order = GivenOut(
-        verified, f"pushed to {target}", f"{target} (as this machine remembers it)",
+        verified, f"pushed to {target}", f"the one that was pushed from here to {target} before",
         allow_older=options.allow_older,
     )  # fmt: skip
-    order.begun()
     say = narrator(options)
-    pushed = asyncio.run(_pushed(options, verified, say))
+    pushed = asyncio.run(_pushed(options, verified, say, order))
     result = {
         "schema": "sitewright.bundle-pushed/1",
         "images": [
@@ -300,13 +301,17 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 async def _pushed(
-    options: argparse.Namespace, verified: Verified, say: Callable[[str], None]
+    options: argparse.Namespace, verified: Verified, say: Callable[[str], None], order: GivenOut
 ) -> list[Any]:
     from bundles.credentials import read_logins
     from bundles.opened import open_bundle
     from bundles.push import push_bundle
     from bundles.registry import Registries
     from bundles.web import Web
+
+    def done(one: Pushed) -> None:
+        order.begun()  # what was refused at the login is nothing that the registry has
+        say(f"{one.target}")
 
     async with Web(parallel=options.parallel) as web:
         registries = Registries(web, logins=read_logins(), plain_http=frozenset(options.plain_http))
@@ -318,7 +323,7 @@ async def _pushed(
                 registries,
                 keep_registry=options.keep_registry,
                 parallel=options.parallel,
-                done=lambda one: say(f"{one.target}"),
+                done=done,
             )
 
 

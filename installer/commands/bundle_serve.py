@@ -83,8 +83,8 @@ async def _serve(
     order: list[GivenOut] = []
 
     def accept(verified: Verified) -> None:
-        whose = "what was served from here before"
-        order.append(GivenOut(verified, "served", whose, allow_older=options.allow_older))
+        other = "the one that was served from here before"
+        order.append(GivenOut(verified, "served", other, allow_older=options.allow_older))
 
     async with serve_bundle(
         options.bundle,

@@ -8,13 +8,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bundles import push
 from bundles.age import Stamp, is_older, stamp_from, stamp_of
 from bundles.create import CreateOptions, create_bundle
 from bundles.deliver.cargo import Cargo, load, place_command
-from bundles.opened import open_bundle
+from bundles.layout import Item
+from bundles.opened import Bundle, open_bundle
+from bundles.push import Pushed
+from bundles.reference import parse_reference
 from bundles.signature import load_signing_key
 from bundles.structure import read_structure
 from bundles.verify import verify_bundle
@@ -26,6 +31,7 @@ from installer.supplies import read_supplies, remember_bundle
 from tests.bundles.conftest import Keys, file_recipe
 
 OLD, NEW = "2027-01-01T00:00:00Z", "2027-06-01T00:00:00Z"
+SERVED = "the one that was served before"
 STAMP = Stamp("pm4ml", "default", "1", NEW, "sha256:" + "a" * 64)
 
 
@@ -133,16 +139,18 @@ def test_an_older_bundle_is_not_given_out_after_a_newer_one(
     """Served, or pushed: whoever fetches for itself compares nothing."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     old, new = map(verify_bundle, pair)
-    GivenOut(old, "served", "it", allow_older=False).begun()
-    GivenOut(new, "served", "it", allow_older=False).begun()
-    with pytest.raises(InputProblem, match="older than the one") as caught:
-        GivenOut(old, "served", "it", allow_older=False)
+    GivenOut(old, "served", SERVED, allow_older=False).begun()
+    GivenOut(new, "served", SERVED, allow_older=False).begun()
+    with pytest.raises(
+        InputProblem, match="older than the one that was served before: this"
+    ) as caught:
+        GivenOut(old, "served", SERVED, allow_older=False)
     assert "--allow-older" in (caught.value.remedy or "")
     # Elsewhere is another memory; a word is enough; what is refused is not remembered.
-    GivenOut(old, "pushed to r.example.org/../a", "it", allow_older=False)
-    GivenOut(new, "served", "it", allow_older=False)
-    GivenOut(old, "served", "it", allow_older=True).begun()
-    GivenOut(old, "served", "it", allow_older=False)
+    GivenOut(old, "pushed to r.example.org/../a", SERVED, allow_older=False)
+    GivenOut(new, "served", SERVED, allow_older=False)
+    GivenOut(old, "served", SERVED, allow_older=True).begun()
+    GivenOut(old, "served", SERVED, allow_older=False)
 
 
 @pytest.mark.parametrize("verb", ["serve", "push"])
@@ -153,15 +161,38 @@ def test_the_commands_hold_that_order(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     old, new = pair
     way = "served" if verb == "serve" else "pushed to 127.0.0.1:1/x"
-    GivenOut(verify_bundle(new), way, "it", allow_older=False).begun()
+    GivenOut(verify_bundle(new), way, SERVED, allow_older=False).begun()
     where = ["--address", "127.0.0.1"] if verb == "serve" else ["127.0.0.1:1/x"]
     if verb == "serve":
         where += ["--port", "0", "--for", "0.0001"]
     words = ["bundle", verb, str(old), *where, "--keys", str(keys.allowed)]
     assert main(words) == 2
-    assert "--allow-older" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--allow-older" in said
+    done = "served from here" if verb == "serve" else "pushed from here to 127.0.0.1:1/x"
+    assert f"it is older than the one that was {done} before: this is pm4ml" in said
     if verb == "serve":
         assert main([*words, "--allow-older"]) == 0
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_push_is_noted_when_the_registry_took_something(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch,
+    taken: bool,
+) -> None:  # fmt: skip
+    """The registry is a stand-in: it refuses the login, or breaks off after its first item."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    async def refused(bundle: Bundle, items: tuple[Item, ...], *_: object, **more: Any) -> None:
+        if taken:
+            target = parse_reference("127.0.0.1:1/x:1")
+            more["done"](Pushed(items[0], target, 1))
+        raise InputProblem("the registry refuses this login")
+
+    monkeypatch.setattr(push, "push_bundle", refused)
+    words = ["bundle", "push", str(pair[1]), "127.0.0.1:1/x", "--keys", str(keys.allowed)]
+    assert main(words) == 2
+    assert (tmp_path / "state/sitewright/bundles").is_dir() is taken
 
 
 def site_of(bundle: Path, keys: Keys, **more: str) -> Site:
