@@ -100,11 +100,13 @@ def told_of_not_kept(
     there. To take something back, or to begin anew, is right all the same.
     """
     kept = {host.name: mark_from_text(one.mark) for host, one in seen}
-    found = list(not_kept(kept, noted_of_site(run)))
+    left = noted_of_site(run)
+    found = list(not_kept(kept, left))
     if not found:
         return []
     if goes_on and not takes_back:
-        own = [one for one in found if (noted := _own(run)) is not None and one.host in noted.kept]
+        worked = {host for name, noted in left if name == run.id for host in noted.kept}
+        own = [one for one in found if one.host in worked]
         if own:
             raise NotAsLeft(
                 "; ".join(one.sentence for one in own), where=", ".join(one.host for one in own)
@@ -118,10 +120,6 @@ def told_of_not_kept(
         )
         for one in found
     ]
-
-
-def _own(run: Run) -> Noted | None:
-    return next((noted for name, noted in noted_of_site(run) if name == run.id), None)
 
 
 @dataclass(slots=True)

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from installer.anchors import NotKept, not_kept
+from foundation.hosts.machine_lock import Around
+from foundation.hosts.model import Host
+from installer import anchors
+from installer.anchors import NotAsLeft, NotKept, not_kept, told_of_not_kept
 from installer.journal import read
 from installer.journal_lines import BrokenJournal
 from installer.other_hands import Mark
 from installer.record_check import Noted, check_record, note_end, noted_of_site
+from installer.runs import Run
 from tests.installer.engine_site import new_run, plan, step
 from tests.installer.run_engine import run_engine
 from tests.installer.test_record_check import written
@@ -83,6 +87,26 @@ def test_a_machine_that_was_off_is_held_against_its_own_mark() -> None:
     # What is older than its own mark is told all the same, and on m2 the last one counts.
     assert [one.host for one in found({"m1": mark("b", 5, BEFORE)}, *left)]
     assert [one.host for one in found({"m2": mark("stop", 5, DAYS[1])}, *left)] == ["m2"]
+
+
+def test_what_is_noted_is_read_once_however_many_machines_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = new_run(plan(step("a")))
+    names = [f"m{n}" for n in range(30)]
+    note_end(run, mark(run.id, 20), names)
+    read: list[str] = []
+
+    def counting(one: Run) -> list[tuple[str, Noted]]:
+        read.append(one.id)
+        return noted_of_site(one)
+
+    monkeypatch.setattr(anchors, "noted_of_site", counting)
+    seen = [(Host(name, "10.0.0.1"), Around()) for name in names]
+    with pytest.raises(NotAsLeft):
+        told_of_not_kept(seen, run, goes_on=True, takes_back=False)
+    assert len(told_of_not_kept(seen, run, goes_on=True, takes_back=True)) == 30
+    assert len(read) == 2
 
 
 def test_a_note_without_times_judges_by_the_last_mark_alone() -> None:
