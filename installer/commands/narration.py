@@ -38,7 +38,7 @@ class Narration:
         self._state = state or (lambda: self._own)
         self._stages = {stage.id: (n, stage) for n, stage in enumerate(plan.stages, 1)}
         self._width = max((len(name) for name, _ in plan.hosts), default=7)
-        self._width = max(self._width, len(CONTROL_HOST))
+        self._width = max(self._width, len(plan.control), len(CONTROL_HOST))
         self._skipped = 0
         """Tasks that were skipped since the last line."""
         self._told = 0.0
@@ -86,7 +86,8 @@ class Narration:
     def sentence(self, event: Event) -> str | None:
         """An event as a line, or None where it is not worth one."""
         data = event.data
-        name = "here" if event.host == CONTROL_HOST else event.host  # as the wizard calls it
+        # As the wizard calls it, but where the site names another machine to run from.
+        name = (self._plan.control or "here") if event.host == CONTROL_HOST else event.host
         host = f"  {name:<{self._width}} "
         match event.kind:
             case Kind.STAGE_STARTED:

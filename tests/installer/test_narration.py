@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from installer.commands.narration import Narration
 from installer.events import Event, Json, Kind
 from installer.plan import Plan, PlannedStage, PlannedStep
@@ -32,6 +34,14 @@ def test_what_the_control_host_says_of_a_task_is_not_said_twice() -> None:
     )
     assert len([line for line in lines if "Put it back" in line]) == 1
     assert ". changed Put it back" in lines[-1]
+
+
+def test_the_machine_that_the_site_names_to_run_from_is_called_by_its_name() -> None:
+    line = event(0, Kind.LINE, "control", text="a line of helm")
+    assert said(line)[0].split()[1] == "here"
+    narration = Narration(replace(plan(), control="a-bastion-of-the-site"), json_lines=False)
+    [told] = list(narration.lines(line))
+    assert told.split()[1] == "a-bastion-of-the-site"
 
 
 def test_skipped_tasks_are_counted() -> None:
