@@ -163,6 +163,8 @@ def _of_entity(found: re.Match[str]) -> str | None:
 def _of_backslash(found: re.Match[str]) -> str:
     text = found[0]
     bare = text.lstrip("\\")
+    if text.endswith("\n"):
+        return ""  # the line goes on
     if len(text) == 2:
         return _NAMED.get(bare, bare) if bare else "\\"
     if bare.startswith("x"):

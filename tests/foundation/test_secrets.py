@@ -56,6 +56,15 @@ class Holder:
     secret: Secret
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_secret_that_goes_on_on_the_next_line_is_hidden(end: str) -> None:
+    """As a shell reads it: a backslash before the end of a line takes both away."""
+    Secret("pa$$!word-of-the-site")
+    hidden = redact(f"said: pa$$!\\{end}word-of-the-site .")
+    assert "word-of-the-site" not in hidden
+    assert MASK in hidden
+
+
 def test_no_text_form_shows_the_value() -> None:
     secret = Secret(VALUE)
     shown = [str(secret), repr(secret), f"{secret}", f"{secret:>40}", f"{secret!s} {secret!r}"]
