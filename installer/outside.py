@@ -179,7 +179,13 @@ async def try_outside(
     hosts = [entry.host for entry in seen if entry.reachable]
     who = f"{len(hosts)} machine{'' if len(hosts) == 1 else 's'}"
     tell(f"Trying {len(places)} places that are fetched from, from {who} and from here …")
-    measured = await _measured(pool, seen, places, roles=roles, site=site, base=base, count=count)
+    try:
+        measured = await _measured(
+            pool, seen, places, roles=roles, site=site, base=base, count=count
+        )
+    except (Problem, OSError) as problem:
+        why = problem.cause if isinstance(problem, Problem) else str(problem)
+        return Egress(skipped=skipped, untried=f"What is fetched could not be tried: {why}.")
     return replace(measured, skipped=skipped)
 
 

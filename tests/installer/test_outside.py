@@ -157,6 +157,15 @@ async def test_a_bundle_that_cannot_be_read_is_told_and_is_no_pass(tmp_path: Pat
     assert (finding.id, finding.severity) == ("egress.untried", Severity.WARN)
 
 
+async def test_authorities_that_cannot_be_read_are_told_and_are_no_pass(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    egress = await asked(of("solution: core-test-harness\nauthorities: ./ca.pem\n"), tmp_path)
+    assert egress is not None
+    assert "no certificate in it" in egress.untried
+    (finding,) = judge_egress(egress)
+    assert (finding.id, finding.severity) == ("egress.untried", Severity.WARN)
+
+
 async def test_the_gate_asks_and_what_does_not_answer_stands_against_beginning(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
