@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation.counting import are, counted
 from foundation.paths import make_private
 from foundation.problems import InputProblem, Refused
 from installer.solution import FOLDER
@@ -71,9 +72,9 @@ def told_in_numbers(folder: Path) -> str:
         size += found.st_size
         programs += bool(found.st_mode & 0o100)
         links += folder.resolve() / relative != path
-    said = [f"{files} files", human_size(size)]
-    said += [f"{programs} may be run as programs"] if programs else []
-    said += [f"{links} are reached through links inside it"] if links else []
+    said = [counted(files, "file"), human_size(size)]
+    said += [f"{counted(programs, 'program')} among them"] if programs else []
+    said += [f"{links} {are(links)} reached through links inside it"] if links else []
     return f"The folder {folder} of playbooks has {', '.join(said)}; all of it is carried along."
 
 

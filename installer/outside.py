@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from foundation.counting import are, counted
 from foundation.problems import Problem
 from preflight.egress import HERE, Destination, Egress, destinations, is_loopback
 
@@ -177,8 +178,8 @@ async def try_outside(
         if not places:
             return Egress(skipped=skipped)
     hosts = [entry.host for entry in seen if entry.reachable]
-    who = f"{len(hosts)} machine{'' if len(hosts) == 1 else 's'}"
-    tell(f"Trying {len(places)} places that are fetched from, from {who} and from here …")
+    what = f"{counted(len(places), 'place')} that {are(len(places))} fetched from"
+    tell(f"Trying {what}, from {counted(len(hosts), 'machine')} and from here …")
     try:
         measured = await _measured(
             pool, seen, places, roles=roles, site=site, base=base, count=count

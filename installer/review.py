@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from foundation.counting import counted
 from foundation.problems import Problem
 from installer.carried import SITE
 from installer.plan import Plan
@@ -54,11 +55,11 @@ def beside_the_steps(plan: Plan, *, full: bool = False, notes: bool = True) -> l
 
 
 def _how_much(supplies: Mapping[str, str]) -> str:
-    if not supplies.get("bytes", "").isdecimal():
+    if not all(supplies.get(name, "").isdecimal() for name in ("items", "bytes")):
         return ""  # a plan of an earlier version does not say
     from bundles.contents import human_size
 
-    return f" ({supplies['items']} items, {human_size(int(supplies['bytes']))})"
+    return f" ({counted(int(supplies['items']), 'item')}, {human_size(int(supplies['bytes']))})"
 
 
 def _of_roles(plan: Plan) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foundation.counting import counted
+from foundation.counting import are, counted
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.bundle_options import add_bundle_options
 from installer.commands.bundle_progress import ProgressLine
@@ -276,8 +276,8 @@ def _push(options: argparse.Namespace) -> int:
     }
     sent = sum(p.sent for p in pushed)
     left = len(verified.structure.index.items) - len(pushed)
-    text = f"{len(pushed)} images and charts pushed, {human_size(sent)} sent" + (
-        f"; {left} other items belong in no registry" if left else ""
+    text = f"{counted(len(pushed), 'item')} pushed (images and charts), {human_size(sent)} sent" + (
+        f"; {counted(left, 'other item')} {are(left)} for no registry" if left else ""
     )
     unread = sum(not p.read_back for p in pushed)
     if unread:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from foundation.counting import are, counted
 from foundation.problems import ExitCode
 from installer.events import Outcome
 
@@ -66,9 +67,8 @@ def _done(outcome: Outcome, plan: Plan, state: RunState, go_on: str) -> str:
 
 def _dry(state: RunState) -> str:
     would, already = _count(state, Outcome.SKIPPED), _count(state, Outcome.ALREADY)
-    steps = "1 step would" if would == 1 else f"{would} steps would"
-    are = "is" if already == 1 else "are"
-    return f"Dry run: nothing was changed. {steps} be done, {already} {are} done already."
+    said = f"{counted(would, 'step')} would be done, {already} {are(already)} done already"
+    return f"Dry run: nothing was changed. {said}."
 
 
 def _were(count: int) -> str:

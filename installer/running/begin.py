@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation.counting import counted
 from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Inventory
 from foundation.hosts.pool import Pool
@@ -61,7 +62,7 @@ class NotBegun(NotReady):
             places.setdefault(one.cause.rstrip("."), []).append(one.where or "the site")
         super().__init__(
             "; ".join(f"{', '.join(where)}: {cause}" for cause, where in places.items()),
-            where=f"{len(against)} objection{'s' * (len(against) != 1)}",
+            where=counted(len(against), "objection"),
             remedy=" ".join(remedies),
         )
 

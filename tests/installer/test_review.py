@@ -147,6 +147,6 @@ def test_how_much_a_folder_of_playbooks_is_stands_in_the_review(tmp_path: Path) 
     (folder / "files/run.sh").chmod(0o755)
     (folder / "files/other.sh").symlink_to("run.sh")
     assert told_in_numbers(folder) == (
-        f"The folder {folder} of playbooks has 3 files, 2.5 kB, 2 may be run as programs, "
-        "1 are reached through links inside it; all of it is carried along."
+        f"The folder {folder} of playbooks has 3 files, 2.5 kB, 2 programs among them, "
+        "1 is reached through links inside it; all of it is carried along."
     )
