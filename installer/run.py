@@ -240,7 +240,8 @@ class Engine:
                 # Who was refused says nothing of the machines: what they keep must be there for
                 # the next one too.
                 if self._learnt:
-                    await self._leave_mark()
+                    for text in await self._leave_mark():
+                        log.warning("%s", text)  # the journal is closed by now
             except Problem:
                 log.exception("the end of the journal could not be noted")
             finally:

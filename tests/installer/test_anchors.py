@@ -18,7 +18,8 @@ from installer.journal_lines import BrokenJournal
 from installer.other_hands import Mark
 from installer.record_check import Noted, check_record, note_end, noted_of_site
 from installer.runs import Run
-from tests.installer.engine_site import new_run, plan, step
+from installer.site_lock import Lock
+from tests.installer.engine_site import engine, new_run, plan, step
 from tests.installer.run_engine import run_engine
 from tests.installer.test_record_check import written
 
@@ -114,6 +115,31 @@ def test_a_note_without_times_judges_by_the_last_mark_alone() -> None:
     late = ("ours", Noted(mark(time=DAYS[2]), {"m1": 20, "m2": 8}))
     seen = {name: mark("stop", 5, DAYS[1]) for name in ("m1", "m2")}
     assert [one.host for one in found(seen, late)] == ["m1"]
+
+
+async def test_what_could_not_be_left_at_the_end_of_a_session_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The locks of the machines are a stand-in; the journal is closed, so that the log has it."""
+
+    class Locks:
+        def __init__(self, *_: object, **__: object) -> None:
+            """It holds nothing."""
+
+        async def acquire(self) -> None:
+            """Taken."""
+
+        release = acquire
+
+    async def left() -> list[str]:
+        return ["How far the journal is could not be noted beside the runs: No space left."]
+
+    monkeypatch.setattr("installer.run.MachineLocks", Locks)
+    made = engine(plan(step("a")), lock=Lock("site-aaaaaaaaaa"))
+    monkeypatch.setattr(made, "_leave_mark", left)
+    async with made._held():
+        made._learnt = True
+    assert "could not be noted beside the runs: No space left." in caplog.text
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
