@@ -26,6 +26,7 @@ SENTENCES: Final = (
     *network.SENTENCES,
     *sources.SENTENCES,
     *shells.SENTENCES,
+    *packages.LAST,
 )
 """Every sentence that is known."""
 

@@ -68,10 +68,10 @@ SENTENCES: Final = (
     ),
     Sentence(
         "apt",
-        r"^(E|Err|W): ?.{0,300}\b404\s+not found|unable to fetch some archives",
+        r"^(E|Err|W): ?.{0,300}\b404\s+not found",
         "a package is not at its source any more: the machine's lists are older than the source",
         "Get the lists anew, and go on: apt-get update",
-        "apt methods/http.cc, apt-private/private-install.cc",
+        "apt methods/http.cc",
         "E: Failed to fetch http://x/a_1.0_amd64.deb  404  Not Found [IP: 10.0.0.1 80]",
     ),
     Sentence(
@@ -192,3 +192,15 @@ SENTENCES: Final = (
         "E: Sub-process /usr/bin/dpkg returned an error code (1)",
     ),
 )
+
+LAST: Final = (
+    Sentence(
+        "apt",
+        r"unable to fetch some archives",
+        "apt could not fetch some of the packages; its lines above this one say which, and why",
+        "See whether the machine reaches its package sources: apt-get update",
+        "apt apt-private/private-install.cc",
+        "E: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?",
+    ),
+)
+"""How apt ends after any fetch that failed: asked last of all, for the reason stands before it."""

@@ -76,6 +76,27 @@ def test_the_culprit_is_the_one_that_matters(heard: str, meaning: str) -> None:
     assert meaning in told.meaning
 
 
+@pytest.mark.parametrize(
+    ("reason", "meaning"),
+    [
+        ("E: Failed to fetch http://x/a.deb  404  Not Found [IP: 10.0.0.1 80]", "older than"),
+        ("E: Failed to fetch http://x/a.deb  Temporary failure resolving 'x'", "does not resolve"),
+        ("E: Failed to fetch http://x/a.deb  Hash Sum mismatch", "is not what its list says"),
+        ("E: Failed to fetch http://x/a.deb  407  Proxy Authentication Required", "proxy wants"),
+        ("E: Failed to fetch http://x/a.deb  Could not connect to x:80, connection timed out",
+         "say which, and why"),
+    ],
+)  # fmt: skip
+def test_how_apt_ends_is_not_why_it_ends(reason: str, meaning: str) -> None:
+    """It says the same last line after each download that failed."""
+    told = understood(
+        f"{reason}\nE: Unable to fetch some archives, maybe run apt-get update or try with "
+        "--fix-missing?"
+    )
+    assert told is not None
+    assert meaning in told.meaning
+
+
 def test_what_machines_say_that_are_well_is_no_reason() -> None:
     assert understood("sudo: unable to resolve host n1: Name or service not known") is None
 
