@@ -194,21 +194,25 @@ def revoked_keys(file: Path) -> list[SSHKey]:
             f"the list of revoked host keys cannot be read: {error.strerror or error}",
             where=str(file), remedy=remedy,
         ) from error  # fmt: skip
-    if data.startswith(b"SSHKRL\n\0") or len(data) > SIZE_LIMIT:
+    if data.startswith(b"SSHKRL\n\0"):
         raise InputProblem(
-            "the list of revoked host keys is a KRL, which Sitewright cannot read"
-            if len(data) <= SIZE_LIMIT
-            else f"the list of revoked host keys is larger than {SIZE_LIMIT} bytes",
+            "the list of revoked host keys is a KRL, which Sitewright cannot read",
             where=str(file),
             remedy=remedy,
         )
     found = []
-    for line in data.decode("utf-8", "replace").splitlines():
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
                 found.append(import_public_key(line.strip()))
             except Exception as error:
-                log.warning("%s holds a line that is no key: %s", file, error)
+                # Whatever the parser raises: a line passed over would be a revoked key taken.
+                raise InputProblem(
+                    f"line {number} of the list of revoked host keys is no public key: {error}",
+                    where=str(file),
+                    remedy="Write the key alone in that line: its type and its base64, with no "
+                    "name or marker before them. OpenSSH takes no host key before that either.",
+                ) from error
     return found
 
 

@@ -24,7 +24,14 @@ from foundation.hosts.hostkeys import (
 from foundation.hosts.login import host_key_algorithms
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from foundation.hosts.trusted import Known, TrustedKeys, fingerprint, lines_about, public_line
+from foundation.hosts.trusted import (
+    Known,
+    TrustedKeys,
+    fingerprint,
+    lines_about,
+    public_line,
+    revoked_keys,
+)
 from foundation.paths import known_hosts_file
 from foundation.problems import HostKeyProblem, InputProblem, UnknownHostKey, Unreachable
 from tests.foundation.sshd import Sshd, StartSshd, free_port, keygen
@@ -278,6 +285,21 @@ async def test_a_changed_key_is_offered_with_the_old_one_and_is_not_trusted(
         trust([offer], tmp_path / "kh")
     assert "changed" in caught.value.cause
     assert not (tmp_path / "kh").exists()
+
+
+def test_a_list_of_revoked_keys_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
+    """OpenSSH takes no host key where one line of the list is none."""
+    file = tmp_path / "revoked"
+    file.write_text(f"# gone\n\n  {line_of(KEY)} of n1\r\n{line_of(OTHER)}\n")
+    assert [public_line(key) for key in revoked_keys(file)] == [line_of(KEY), line_of(OTHER)]
+    for wrong in (f"revoked {line_of(KEY)}", f"@revoked * {line_of(KEY)}", "ssh-ed25519 AAA", "x"):
+        file.write_text(f"{line_of(OTHER)}\n# next\n{wrong}\n")
+        with pytest.raises(InputProblem, match="line 3 of the list of revoked host keys") as caught:
+            revoked_keys(file)
+        assert caught.value.where == str(file)
+    file.write_bytes(b"SSHKRL\n\0" + bytes(8))
+    with pytest.raises(InputProblem, match="KRL"):
+        revoked_keys(file)
 
 
 async def test_a_revoked_key_is_not_offered(sshd: Sshd) -> None:
