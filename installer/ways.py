@@ -1,12 +1,14 @@
 """Ways: how a site's machines are reached, as lines of its plan: logins, bastions, an ssh config.
 
 What a site's own ssh config says is told line by line, with the programs that it would start, so
-that it is reviewed with the rest and stands under the plan's hash. What stands in the operator's
-own ~/.ssh/config is theirs and no part of a plan.
+that it is reviewed with the rest and stands under the plan's hash. A plan is shown, kept and
+sent on, so a password in such a line is masked. What stands in the operator's own ~/.ssh/config is
+theirs and no part of a plan.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +16,33 @@ from foundation.hosts.model import Host, Inventory
 from foundation.hosts.ssh_directives import NO_CONSEQUENCE
 from foundation.hosts.ssh_files import Line, programs_in, read_lines
 from foundation.problems import InputProblem
+from foundation.secrets import MASK
 from installer.site import Site
 
 _MOST: Final = 40
 """Lines of an ssh config; the rest is counted."""
 _LENGTH: Final = 300
+
+_PIECE: Final = r"""\\.|[^\s"'\\]"""
+_VALUE: Final = rf"""(?:"[^"]*"?|'[^']*'?|{_PIECE})(?:"[^"]*"|'[^']*'|{_PIECE})*"""
+_NAMES: Final = (
+    r"(?:password|passwd|passphrase|pass|pwd|pw|secret|token|auth|creds?|credentials?|api[-_]?key"
+    r"|proxy-?user|remproxyauth|userpwd)"
+)
+_PASSWORDS: Final = tuple(
+    re.compile(f"(?P<before>{before}){value}", re.IGNORECASE)
+    for before, value in (
+        # An option or a variable that is named for it: --proxy-auth u:p, -pw p, PASSWORD=p.
+        (rf"(?<![\w-])(?:-[\w-]*?{_NAMES}\s+|[\w-]*?{_NAMES}=)", _VALUE),
+        # Options of one letter: curl -U u:p, proxytunnel -P u:p; not a port or a forwarding.
+        (r"(?<!\S)-[uUPR]\s*[\"']?[^\s\"':/%0-9][^\s\"':/]{0,255}:", r"[^\s\"':]+(?![^\s\"'])"),
+        (r"\bsshpass\s+-p\s*", _VALUE),
+        (r"\bauthorization:\s*(?:basic|bearer|digest|ntlm)\s+", r"[^\s\"']+"),
+        # A login of which the password stands in quotes, or the whole, with blanks in it.
+        (r":(?=([\"'])[^\"']*\2@)", _VALUE),
+        (r"[\"'](?:[a-z0-9+]{1,16}://)?[^\s\"':@/]{0,256}:(?!//)", r"[^\"']*(?=@)"),
+    )
+)
 
 
 def ways_of(site: Site, base: Path) -> tuple[str, ...]:
@@ -61,10 +85,10 @@ def _of_config(inventory: Inventory) -> list[str]:
         return [f"The ssh config of the site is meant, {file}, and cannot be used: {problem.cause}"]
     told = [f"The ssh config of the site is honoured in place of yours, {file}:"]
     started = programs_in(lines)
-    told += [f"  STARTS ON THIS MACHINE: {_shown(program.whole)}" for program in started]
+    told += [f"  STARTS ON THIS MACHINE: {_shown(_masked(program.whole))}" for program in started]
     programs = {program.place for program in started}
     said = [line for line in lines if line.place not in programs and _tells(line)]
-    told += [f"  {line.keyword} {_shown(line.value)}" for line in said[:_MOST]]
+    told += [f"  {line.keyword} {_shown(_value(line))}" for line in said[:_MOST]]
     if len(said) > _MOST:
         told.append(f"  and {len(said) - _MOST} more lines")
     return told
@@ -74,6 +98,27 @@ def _tells(line: Line) -> bool:
     return line.number > 0 and (
         line.keyword in ("host", "match") or line.keyword not in NO_CONSEQUENCE
     )
+
+
+def _value(line: Line) -> str:
+    # A row of bastions holds no password, and looks like one: h1:22,ops@h2.
+    return line.value if line.keyword == "proxyjump" else _masked(line.value)
+
+
+def _masked(text: str) -> str:
+    """A line with the passwords that its form gives away as stars."""
+    for pattern in _PASSWORDS:
+        text = pattern.sub(lambda found: found["before"] + MASK, text)
+    return re.sub(r"(?:\\.|\S)+", lambda found: _without_login(found[0]), text)
+
+
+def _without_login(word: str) -> str:
+    """One word with the password of `name:password@` masked, up to its last "@"."""
+    scheme = word.find("://")
+    begin = scheme + 3 if scheme >= 0 else 0
+    colon, at = word.find(":", begin), word.rfind("@")
+    named = word.find("@", begin)  # of `name@host:22` nothing is a password
+    return f"{word[: colon + 1]}{MASK}{word[at:]}" if begin <= colon < named else word
 
 
 def _shown(text: str) -> str:

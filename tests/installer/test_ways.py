@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.secrets import MASK
 from installer.cli import main
 from installer.commands.plan import plan_text
 from installer.plan_files import plan_from_json
@@ -45,6 +46,62 @@ def test_each_line_of_the_sites_ssh_config_is_told_and_programs_first(tmp_path: 
     assert starts == "  STARTS ON THIS MACHINE: ProxyCommand nc %h 22 ?[2J"
     assert (first, second) == ("  host *", "  hostkeyalias al")
     assert "cannot be used" in of({"config": "none-such"}, tmp_path)[-1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "connect -H user:PW@proxy:3128 %h %p",
+        "connect -S socks5://user:PW@proxy:1080 %h %p",
+        "connect -H user:x@PW@proxy:3128 %h %p",
+        "connect -H 'user:x PW@proxy:3128' %h %p",
+        'connect -H user:"x PW"@proxy:3128 %h %p',
+        "connect -H user:x\\ PW@proxy:3128 %h %p",
+        "sh -c 'connect -H user:PW@proxy:3128 %h %p'",
+        "env CONNECT_PASSWORD=PW connect -H user@proxy:3128 %h %p",
+        "env HTTP_PROXY_PASSWORD='x PW' connect -H proxy:3128 %h %p",
+        "ncat --proxy proxy:3128 --proxy-auth user:PW %h %p",
+        "ncat --proxy proxy:3128 --proxy-auth=user:PW %h %p",
+        "socat - PROXY:proxy:%h:%p,proxyport=3128,proxyauth=user:PW",
+        "proxytunnel -p proxy:3128 -P user:PW -d %h:%p",
+        "proxytunnel -p proxy:3128 -H 'Proxy-Authorization: Basic PW' -d %h:%p",
+        "curl -U user:PW -x proxy:3128 telnet://%h:%p",
+        "sshpass -p PW ssh -W %h:%p ops@bastion",
+        "sshpass -pPW ssh -W %h:%p ops@bastion",
+        "plink -pw PW -nc %h:%p ops@bastion",
+        "tool --api-key PW --token 'PW x' %h",
+        'tool --password="x"PW --token x\\ PW %h',
+        "sh -c 'tool --password \"x PW\" %h'",
+    ],
+)
+def test_a_password_in_a_program_is_masked_in_the_plan(command: str, tmp_path: Path) -> None:
+    (tmp_path / "cfg").write_text(f"Host *\n  ProxyCommand {command}\n  SetEnv TOKEN=PW\n")
+    told = "\n".join(of({"config": "cfg"}, tmp_path))
+    assert f"STARTS ON THIS MACHINE: ProxyCommand {command.split(maxsplit=1)[0]} " in told
+    assert MASK in told
+    assert "PW" not in told
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ssh -W %h:%p ops@bastion",
+        "ssh -i ~/.ssh/key -p 2222 -W [%h]:%p ops@[2001:db8::1]",
+        "sh -c 'ssh -W %h:%p ops@bastion'",
+        "ssh -o PasswordAuthentication=no -o PreferredAuthentications=publickey b nc %h %p",
+        "ssh -R 8080:localhost:80 -P 22 b",
+        "env SSH_AUTH_SOCK=/run/agent ssh b nc %h %p",
+        "cloudflared access ssh --hostname %h",
+        "nc -X connect -x proxy:3128 -P anna %h %p",
+        "aws ssm start-session --target %h --document-name AWS-StartSSHSession",
+    ],
+)
+def test_what_is_no_password_stands_as_it_is(command: str, tmp_path: Path) -> None:
+    jump = "h1:22,ops@h2:2201"
+    (tmp_path / "cfg").write_text(f"Host *\n  ProxyCommand {command}\n  ProxyJump {jump}\n")
+    told = of({"config": "cfg"}, tmp_path)
+    assert f"  STARTS ON THIS MACHINE: ProxyCommand {command}" in told
+    assert f"  proxyjump {jump}" in told
 
 
 def test_they_stand_in_the_plan_under_its_hash(tmp_path: Path) -> None:
