@@ -41,7 +41,7 @@ def test_each_line_of_the_sites_ssh_config_is_told_and_programs_first(tmp_path: 
     (tmp_path / "cfg").write_text(
         "Host *\n  ControlPersist 5\n  HostKeyAlias al\n  ProxyCommand nc %h 22 \x1b[2J\n"
     )
-    *_, head, starts, first, second = of({"config": "cfg"}, tmp_path)
+    *_, head, starts, first, second, _ = of({"config": "cfg"}, tmp_path)
     assert "honoured in place of yours" in head
     assert starts == "  STARTS ON THIS MACHINE: ProxyCommand nc %h 22 ?[2J"
     assert (first, second) == ("  host *", "  hostkeyalias al")
@@ -102,6 +102,27 @@ def test_what_is_no_password_stands_as_it_is(command: str, tmp_path: Path) -> No
     told = of({"config": "cfg"}, tmp_path)
     assert f"  STARTS ON THIS MACHINE: ProxyCommand {command}" in told
     assert f"  proxyjump {jump}" in told
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"ProxyCommand nc {'a' * 400} x", f"ProxyCommand nc {'a' * 400} y"),
+        ("ProxyCommand nc --password=a %h 22", "ProxyCommand nc --password=$(b) %h 22"),
+        ("\n".join(f"IdentityFile k{n}" for n in range(50)),
+         "\n".join(f"IdentityFile k{n}" for n in range(49)) + "\nIdentityFile other"),
+    ],
+    ids=["cut", "masked", "counted"],
+)  # fmt: skip
+def test_what_is_not_shown_is_told_by_a_digest(tmp_path: Path, before: str, after: str) -> None:
+    told = []
+    for text in (before, after, f"ControlPersist 5\n{before}"):
+        (tmp_path / "cfg").write_text(f"Host *\n{text}\n")
+        told.append(of({"config": "cfg"}, tmp_path))
+    assert told[0][:-1] == told[1][:-1]
+    assert "digest" in told[0][-1]
+    assert told[0] != told[1]
+    assert told[0] == told[2], "a line of no consequence changes no plan"
 
 
 def test_they_stand_in_the_plan_under_its_hash(tmp_path: Path) -> None:
