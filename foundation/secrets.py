@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from foundation.problems import InputProblem
-from foundation.secret_forms import base64_forms, forms
+from foundation.secret_forms import SHORTEST, base64_forms, forms
 from foundation.secret_views import View, opened, views
 
 MASK: Final = "******"
@@ -155,6 +155,7 @@ def redact(text: str) -> str:
             view.span(at, at + len(value))
             for view in views(text)
             for value in _known
+            if value in view.text
             for at in _places(value, view.text)
         ]
         text = _masked(text, hits)
@@ -179,10 +180,8 @@ def _cut_off(text: str) -> Iterator[tuple[int, int]]:
     if left_out := _LEFT_OUT.search(text):
         kept = text[: left_out.start()]
         for value in _known:
-            for length in range(len(value) - 1, 3, -1):
-                if kept.endswith(value[:length]):
-                    yield len(kept) - length, len(kept)
-                    break
+            if length := _begun_at_the_end(kept, value, SHORTEST):
+                yield len(kept) - length, len(kept)
     words = text.rsplit(None, 1)
     word = words[-1].strip(_BESIDE) if words else ""
     if len(word) < (_SHORTEST_PART if len(words) == 1 else _NARROWEST):
@@ -190,11 +189,39 @@ def _cut_off(text: str) -> Iterator[tuple[int, int]]:
     begin = text.rindex(word)
     end = begin + len(word)
     for value in _encoded:
-        for length in range(len(value) - 1, _SHORTEST_PART - 1, -1):
-            if len(word) >= _NARROWEST and word.endswith(value[:length]):
-                yield end - length, end
-            if len(words) == 1 and word.startswith(value[-length:]):
-                yield begin, begin + length
+        if len(word) >= _NARROWEST and (length := _begun_at_the_end(word, value, _SHORTEST_PART)):
+            yield end - length, end
+        if len(words) == 1 and (length := _ended_at_the_begin(word, value, _SHORTEST_PART)):
+            yield begin, begin + length
+
+
+def _begun_at_the_end(text: str, value: str, shortest: int) -> int:
+    """How much of a value's begin, and not the whole, the end of a text is; 0 where too little.
+
+    Only where the text's last characters stand in the value is there something to compare: this is
+    asked of each line for each form, and a secret may be a file of thousands of characters.
+    """
+    upto = min(len(value) - 1, len(text))
+    if upto < shortest:
+        return 0
+    while (at := value.rfind(text[-shortest:], 0, upto)) >= 0:
+        length = at + shortest
+        if text.endswith(value[:length]):
+            return length
+        upto = length - 1
+    return 0
+
+
+def _ended_at_the_begin(text: str, value: str, shortest: int) -> int:
+    """How much of a value's end, and not the whole, the begin of a text is; 0 where too little."""
+    if min(len(value) - 1, len(text)) < shortest:
+        return 0
+    at = max(1, len(value) - len(text))
+    while (at := value.find(text[:shortest], at)) >= 0:
+        if text.startswith(value[at:]):
+            return len(value) - at
+        at += 1
+    return 0
 
 
 def _places(value: str, text: str) -> Iterator[int]:

@@ -6,6 +6,7 @@ import ast
 import copy
 import json
 import pickle
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from foundation.problems import InputProblem
 from foundation.secrets import (
     MASK,
     Secret,
+    _begun_at_the_end,
+    _ended_at_the_begin,
     redact,
     secret_from_environment,
     secret_from_file,
@@ -288,6 +291,37 @@ def test_what_the_end_of_a_line_cuts_off_is_masked() -> None:
     only_known(VALUE)
     said = f"password={VALUE[:9]} … [1200 bytes more]"
     assert redact(said) == f"password={MASK} … [1200 bytes more]"
+
+
+@given(st.text("AB", min_size=1, max_size=14), st.text("AB", max_size=14), st.integers(1, 6))
+def test_the_longest_part_of_a_value_is_found(value: str, text: str, shortest: int) -> None:
+    lengths = range(shortest, min(len(value) - 1, len(text)) + 1)
+    begun = [length for length in lengths if text.endswith(value[:length])]
+    ended = [length for length in lengths if text.startswith(value[-length:])]
+    assert _begun_at_the_end(text, value, shortest) == max(begun, default=0)
+    assert _ended_at_the_begin(text, value, shortest) == max(ended, default=0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["downloading", "Q" * 60, 'a: "' + "Q" * 60 + '"', "a\\tb", "half a word … [9 bytes more]"],
+)
+def test_a_long_secret_is_not_taken_apart_for_each_line(line: str) -> None:
+    """What a line costs is counted in calls, and grows with a secret's forms, not its length."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    only_known("".join(chr(33 + n * n % 89) for n in range(6000)))
+    sys.setprofile(count)
+    try:
+        said = redact(line)
+    finally:
+        sys.setprofile(None)
+    assert said == line
+    assert calls < 20 * len(secrets._known)
 
 
 def test_what_says_nothing_else_than_it_seems_stays_as_it_is() -> None:
