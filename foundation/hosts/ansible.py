@@ -94,9 +94,12 @@ def is_inventory(path: Path, text: str) -> bool:
     )
 
 
-def read(path: Path, ask: Ask = ansible_process.ask) -> Read:
-    """The machines of an inventory, a file or a folder; raises InputProblem."""
-    sources = gather(path)
+def read(path: Path, ask: Ask = ansible_process.ask, *, text: str | None = None) -> Read:
+    """The machines of an inventory, a file (whose text may be at hand) or a folder.
+
+    Raises InputProblem.
+    """
+    sources = gather(path, text)
     if (saved := _saved_answer(sources)) is not None:
         return _machines(saved, Index(files={path}), path, [])
     index = index_of(sources)

@@ -54,9 +54,8 @@ class Sources:
     notes: list[str] = field(default_factory=list)
     size: int = 0
 
-    def add(self, path: Path, name: str, owner: str | None) -> None:
-        """Read one more file; raises InputProblem past the bounds."""
-        text = read_text(path) if owner is None else _text_of(path)
+    def add(self, path: Path, name: str, owner: str | None, text: str) -> None:
+        """Take one more file, whose text was read; raises InputProblem past the bounds."""
         self.size += len(text)
         if len(self.files) >= FILES_LIMIT or self.size > BYTES_LIMIT:
             raise InputProblem(
@@ -85,8 +84,11 @@ def _text_of(path: Path) -> str:
         ) from error
 
 
-def gather(path: Path) -> Sources:
-    """The files of an inventory; raises InputProblem for what would run and what is too much."""
+def gather(path: Path, text: str | None = None) -> Sources:
+    """The files of an inventory; raises InputProblem for what would run and what is too much.
+
+    `text` is that of the file where it was read: a pipe of the shell gives it only once.
+    """
     if path.is_dir():
         sources = Sources("")
         _folder(sources, path, "", 0)
@@ -98,7 +100,7 @@ def gather(path: Path) -> Sources:
         base = path
     else:
         sources = Sources(path.name)
-        _inventory(sources, path, path.name)
+        _inventory(sources, path, path.name, read_text(path) if text is None else text)
         base = path.parent
     for kind in ("group_vars", "host_vars"):
         folder = base / kind
@@ -117,7 +119,7 @@ def _folder(sources: Sources, folder: Path, prefix: str, depth: int) -> None:
         if entry.is_dir():
             _folder(sources, entry, name + "/", depth + 1)
         elif entry.is_file():
-            _inventory(sources, entry, name)
+            _inventory(sources, entry, name, read_text(entry))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -129,12 +131,8 @@ def _entries(folder: Path) -> list[Path]:
         ) from error
 
 
-def _inventory(sources: Sources, path: Path, name: str) -> None:
-    try:
-        begins = bounded_files.read_bytes(path, BYTES_LIMIT)[:2]
-    except OSError:
-        begins = b""  # read_text says why
-    if begins == b"#!" and os.access(path, os.X_OK):
+def _inventory(sources: Sources, path: Path, name: str, text: str) -> None:
+    if text.startswith("#!") and os.access(path, os.X_OK):
         raise InputProblem(
             "this inventory is a program, and Sitewright runs none to learn of machines",
             where=str(path),
@@ -147,14 +145,13 @@ def _inventory(sources: Sources, path: Path, name: str) -> None:
             remedy="Save it as YAML: " + RESOLVE.format(quote(str(path))),
         )
     before = len(sources.files)
-    sources.add(path, name, None)
+    sources.add(path, name, None, text)
     if len(sources.files) == before:
         raise InputProblem(
             "the inventory is encrypted as a whole",
             where=str(path),
             remedy=f"Save it without its secrets: ansible-vault view {quote(str(path))}",
         )
-    text = sources.files[-1].text
     if path.suffix in (".yml", ".yaml", "") and (plugin := _PLUGIN.search(text)):
         line = text.count("\n", 0, plugin.start()) + 1
         raise InputProblem(
@@ -175,7 +172,7 @@ def _variables(sources: Sources, folder: Path, kind: str) -> None:
         for file in _below(entry, 0):
             name = f"{kind}/{file.relative_to(folder)}"
             try:
-                sources.add(file, name, f"{kind[:-5]} {owner}")
+                sources.add(file, name, f"{kind[:-5]} {owner}", _text_of(file))
             except UnicodeError:
                 sources.notes.append(f"{file} is not text and was not read")
 

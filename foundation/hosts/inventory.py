@@ -315,6 +315,7 @@ def read_inventory_file(path: Path, *, ask: Ask | None = None) -> ReadInventory:
     Of an inventory Ansible itself is asked (`ask` in its place), in a process that takes about
     half a second: use a thread where a screen waits. Raises InputProblem.
     """
+    text = None
     if not path.is_dir():
         text = read_text(path)
         from foundation.hosts import ansible
@@ -323,7 +324,7 @@ def read_inventory_file(path: Path, *, ask: Ask | None = None) -> ReadInventory:
             return ReadInventory(hosts_from_text(text, where=str(path)))
     from foundation.hosts import ansible, ansible_process
 
-    found = ansible.read(path, ask or ansible_process.ask)
+    found = ansible.read(path, ask or ansible_process.ask, text=text)
     return ReadInventory(checked(found.machines, where=str(path)), tuple(found.notes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -337,6 +338,20 @@ def test_an_answer_that_does_not_come_is_a_problem(
     with pytest.raises(InputProblem) as caught:
         read_inventory_file(file)
     assert "did not say" in caught.value.cause
+
+
+@pytest.mark.parametrize(
+    "text", ["[a]\nn ansible_port=2201\n", "all:\n  hosts:\n    n: {ansible_port: 2201}\n"]
+)
+def test_an_inventory_that_a_shell_hands_over_is_read_once(text: str, asker: Asker) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, text.encode())
+    os.close(writing)
+    try:
+        read = read_inventory_file(Path(f"/dev/fd/{reading}"), ask=asker.ask)
+    finally:
+        os.close(reading)
+    assert [(host.name, host.port) for host in read.hosts] == [("n", 2201)]
 
 
 def test_plain_lists_ask_nobody(tmp_path: Path) -> None:
