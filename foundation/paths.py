@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import os
+import pwd
 import shlex
 import stat
 from pathlib import Path
@@ -121,7 +123,8 @@ def check_own_folders() -> None:
     """Raise FileProblem where another user may write into a folder of ours.
 
     What lies there says whom we trust: host keys, signers, programs that were allowed. One of root
-    is as good as one's own, and so is, under sudo, that of whoever called it.
+    is as good as one's own, and so is, under sudo, that of whoever called it. A group that is one
+    person's own may write there, as distributions make them; any other is of other users.
     """
     ours = {0, os.geteuid()}
     if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
@@ -132,19 +135,50 @@ def check_own_folders() -> None:
         except OSError:
             continue
         name = shlex.quote(str(folder))
+        by_group = bool(found.st_mode & 0o020) and not any(
+            _is_of_one(found.st_gid, uid) for uid in ours
+        )
+        wide = "g" * by_group + "o" * bool(found.st_mode & 0o002)
         if found.st_uid not in ours:
             back = f"sudo chown -R {os.geteuid()} {name}"
-        elif found.st_mode & 0o002:
-            back = f"chmod -R o-w {name}"
+        elif wide:
+            back = f"chmod -R {wide}-w {name}"
         else:
             continue
+        remedy = (
+            f"Look at what lies there: ls -lA {name}. If all of it is yours, run: {back}. "
+            "If not, move it away."
+        )
+        if found.st_uid not in ours and os.geteuid() == 0:
+            # Root is mostly here by `su`, with the folders of a user who is to keep them.
+            remedy = (
+                f"It is {_name_of(found.st_uid)}'s, and you are root: run Sitewright as that user, "
+                "or from a login of root's own, with root's folders: sudo -i"
+            )
         raise FileProblem(
             "another user of this machine may write into it, and what lies there says whom "
             "Sitewright trusts",
             where=str(folder),
-            remedy=f"Look at what lies there: ls -lA {name}. If all of it is yours, run: {back}. "
-            "If not, move it away.",
+            remedy=remedy,
         )
+
+
+def _is_of_one(gid: int, uid: int) -> bool:
+    """Whether a group is a user's own and nobody else's: it has their name, and no other member."""
+    try:
+        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return (
+        user.pw_gid == gid and group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
+    )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def _close_to_others(folder: Path) -> None:

@@ -112,10 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     # No package beside ours has a say in how files are read, and the search for one takes 20 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from foundation.paths import check_own_folders
-
     try:
-        check_own_folders()
         return int(_run(words))
     except Problem as problem:
         _tell(problem)
@@ -168,7 +165,11 @@ def _run(words: list[str]) -> int:
 
     keep_own_log()
     chosen = next((word for word in words if word in COMMANDS), None)
+    # Who asks for help is done here, and none of our folders was looked into.
     options = build_parser(chosen, alone=words[:1] == [chosen]).parse_args(words)
+    from foundation.paths import check_own_folders
+
+    check_own_folders()
     if options.command == "replay" and not (options.lines or options.json_lines) and _drawable():
         return _replay(options)
     if options.command is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from foundation import paths
 from foundation.paths import FileProblem, check_own_folders
+from foundation.problems import ExitCode
+from installer.cli import main
 
 
 def test_the_usual_places_lie_below_home(private_home: Path) -> None:
@@ -80,6 +84,39 @@ def test_a_folder_of_ours_that_others_may_write_into_is_not_used(
     check_own_folders()
 
 
+def test_a_group_may_write_there_only_where_it_is_one_persons_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group of the folder stands in for each kind of group that there is."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    folder = tmp_path / "sitewright"
+    folder.mkdir()
+    folder.chmod(0o775)
+    user = pwd.getpwuid(os.geteuid())
+    gid = folder.stat().st_gid
+
+    def a_group(name: str, members: list[str], *, primary: bool = True) -> None:
+        entry = grp.struct_group((name, "x", gid, members))
+        monkeypatch.setattr(grp, "getgrgid", lambda _: entry)
+        own = pwd.struct_passwd((user.pw_name, "x", user.pw_uid, gid + (not primary), "", "/", ""))
+        monkeypatch.setattr(pwd, "getpwuid", lambda _: own)
+
+    for members in ([], [user.pw_name]):
+        a_group(user.pw_name, members)
+        check_own_folders()
+    for name, members, primary in (
+        ("users", [], True), (user.pw_name, ["eve"], True), (user.pw_name, [], False),
+    ):  # fmt: skip
+        a_group(name, members, primary=primary)
+        with pytest.raises(FileProblem, match="another user") as caught:
+            check_own_folders()
+        assert f"chmod -R g-w {folder}" in (caught.value.remedy or "")
+    folder.chmod(0o777)
+    with pytest.raises(FileProblem, match="another user") as caught:
+        check_own_folders()
+    assert f"chmod -R go-w {folder}" in (caught.value.remedy or "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to another")
 def test_a_folder_of_ours_that_is_another_s_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -89,8 +126,16 @@ def test_a_folder_of_ours_that_is_another_s_is_not_used(
     folder = tmp_path / "sitewright"
     folder.mkdir(mode=0o700)
     os.chown(folder, 12345, 12345)
-    with pytest.raises(FileProblem, match="another user"):
+    with pytest.raises(FileProblem, match="another user") as caught:
         check_own_folders()
+    # Root is told no way to take it from its user.
+    assert "chown" not in (caught.value.remedy or "")
+    assert "user 12345's" in (caught.value.remedy or "")
+    # Help is given wherever one stands.
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "--help"])
+    assert ended.value.code == 0
+    assert main(["solutions"]) == ExitCode.USAGE
     # Under sudo it is the person's own.
     monkeypatch.setenv("SUDO_UID", "12345")
     check_own_folders()
