@@ -33,7 +33,7 @@ class _StrictLoader(Shallow, yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") el
     """The safe loader, which also refuses a key given twice."""
 
     def get_single_node(self) -> yaml.Node | None:
-        """The one document; refused where its aliases stand for more than a file can mean."""
+        """The one document; refused where it holds, or its aliases stand for, too many values."""
         node: yaml.Node | None = super().get_single_node()
         if node is not None:
             _bounded(node)
@@ -41,7 +41,11 @@ class _StrictLoader(Shallow, yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") el
 
 
 _MOST_NODES: Final = 200_000
-"""What a document may stand for with every alias written out; a file of 4 MB has fewer."""
+"""What a document may stand for with every alias written out."""
+
+
+class _TooMany(yaml.YAMLError):
+    """It holds more values than a file of answers does; the text is the sentence."""
 
 
 def _bounded(top: yaml.Node) -> None:
@@ -61,6 +65,9 @@ def _bounded(top: yaml.Node) -> None:
             # One that holds itself is not finished yet, and is refused when it is made.
             sizes[id(node)] = 1 + sum(max(sizes.get(id(one), 0), 0) for one in children)
             if sizes[id(node)] > _MOST_NODES:
+                if len(sizes) > _MOST_NODES:
+                    # So many stand in it as it is written, whatever its aliases add.
+                    raise _TooMany(f"it holds more than {_MOST_NODES} values")
                 raise yaml.constructor.ConstructorError(
                     None, None, "its aliases stand for more than a file can mean", node.start_mark
                 )
@@ -206,6 +213,10 @@ def parse_yaml(text: str, *, where: str) -> Any:
             f"{line}{_in_words(error)}",
             where=where,
             remedy="Mend that line; indentation is two spaces, never a tab.",
+        ) from error
+    except _TooMany as error:
+        raise InputProblem(
+            str(error), where=where, remedy="Check that this is the file you meant."
         ) from error
     except RecursionError as error:
         raise InputProblem(

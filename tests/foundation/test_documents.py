@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
+from foundation import documents
 from foundation.documents import (
     SIZE_LIMIT,
     dump_yaml,
@@ -185,6 +186,19 @@ def test_aliases_of_aliases_are_refused_at_once(text: str) -> None:
     """A few lines of merges took minutes; of lists, whatever looked into them did."""
     with pytest.raises(InputProblem, match="stand for more than a file can mean"):
         parse_yaml(text, where="site.yaml")
+
+
+def test_a_file_of_too_many_values_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is made small here, for the real one takes a second to reach."""
+    monkeypatch.setattr(documents, "_MOST_NODES", 50)
+    for text in ("- 1\n" * 51, "- &a 1\n- *a\n" + "- 1\n" * 60):
+        with pytest.raises(InputProblem) as caught:
+            parse_yaml(text, where="site.yaml")
+        assert caught.value.cause == "it holds more than 50 values"
+        assert "this is the file" in (caught.value.remedy or "")
+    assert len(parse_yaml("- 1\n" * 40 + "- &a 1\n- *a\n", where="site.yaml")) == 42
+    with pytest.raises(InputProblem, match="aliases stand for more"):
+        parse_yaml("- &a [1, 2, 3, 4, 5, 6, 7]\n" + "- *a\n" * 8, where="site.yaml")
 
 
 def test_what_holds_itself_is_refused() -> None:
