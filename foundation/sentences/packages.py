@@ -61,7 +61,8 @@ SENTENCES: Final = (
         "apt",
         r"trying to overwrite '[^']+', which is also in package",
         "two packages bring the same file, mostly one of a maker and one of the distribution",
-        "See whose it is: dpkg -S FILE; take the other package away: apt-get remove NAME",
+        "See whose it is: dpkg -S FILE; one of both has to go, and this says what would go with "
+        "it: apt-get remove --dry-run NAME",
         "dpkg src/main/archives.c",
         "dpkg: error processing archive /x.deb (--unpack): trying to overwrite "
         "'/usr/bin/x', which is also in package y 1.0",

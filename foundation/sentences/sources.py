@@ -73,8 +73,8 @@ SENTENCES: Final = (
         r"non-overlapping ipv4 address pool|all predefined address pools have been "
         r"fully subnetted",
         "Docker has no network left to give out that is free on the machine",
-        "See and take away what is not used: docker network ls; docker network prune; "
-        "a VPN may hold them all.",
+        "See which there are, and take away one that you know to be left over: docker network ls; "
+        "docker network rm NAME. A VPN may hold them all.",
         "moby libnetwork/ipam",
         "could not find an available, non-overlapping IPv4 address pool among the "
         "defaults to assign to the network",

@@ -152,7 +152,7 @@ def _remedy(words: str) -> str | None:
     if "no space left" in text:
         return (
             "The disk is full. See what takes the space: docker system df; df -h. Make room "
-            "(docker image prune takes away what no container uses), then: sitewright resume."
+            "(docker image prune takes away images without a name), then: sitewright resume."
         )
     if "port is already allocated" in text or "address already in use" in text:
         return (

@@ -23,6 +23,15 @@ def test_each_example_comes_to_its_own_meaning(sentence: Sentence) -> None:
     re.compile(sentence.words)
 
 
+def test_no_remedy_takes_away_what_nobody_looked_at() -> None:
+    """What is not used just now may be somebody's that is stopped; packages go with others."""
+    sweeping = re.compile(
+        r"\bprune\b|apt(?:-get)? (?:remove|purge|autoremove)(?! --dry-run)|kubectl delete|--volumes"
+        r"|rm -rf (?!/var/lib/apt/lists/)"
+    )
+    assert [one.remedy for one in SENTENCES if sweeping.search(one.remedy)] == []
+
+
 def test_without_a_name_a_sentence_still_reads() -> None:
     told = understood("anna is not in the sudoers file.")
     assert told is not None
