@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -20,6 +21,7 @@ Environment = Mapping[str, str]
 _MACHINE: Final = re.compile(r"(x86_64|amd64|aarch64|arm64|armv7l|i686|ppc64le|s390x|riscv64)$")
 _SYSTEMS: Final = {"win": ("nt", "win32", "Windows"), "macosx": ("posix", "darwin", "Darwin")}
 _LINUX: Final = ("posix", "linux", "Linux")
+_WHEEL: Final = re.compile(r"[^/]+-[^/]+\.whl")
 _LAST: Final = 99
 """A patch level that no Python of a kind has reached."""
 
@@ -73,6 +75,24 @@ def parsed(text: str) -> Requirement | None:
         return Requirement(text)
     except InvalidRequirement:
         return None
+
+
+def runs_code(text: str) -> bool:
+    """Whether pip would have to run what a requirement names, to learn what it is.
+
+    That is whatever it names by a place, a folder or a repository, unless the place is of a wheel:
+    `--only-binary` holds for what comes from an index alone.
+    """
+    one = parsed(text)
+    place = one.url if one is not None else text if re.search(r"[/\\:@]", text) else None
+    if place is None:
+        return False
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        return True
+    file = unquote(parts.path).rpartition("/")[2]
+    return parts.scheme not in {"http", "https"} or not _WHEEL.fullmatch(file)
 
 
 def without_marker(wanted: Requirement) -> str:

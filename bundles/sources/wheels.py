@@ -30,15 +30,33 @@ from bundles.sources.wheel_needs import (
     holds,
     lacking,
     parsed,
+    runs_code,
     without_marker,
 )
 from bundles.sources.workshop import Locked, Workshop, address, pin, run_and_hear
 from bundles.strict_json import digest_of, parse_model
 from bundles.untold import Kind
+from bundles.web_answers import shown
 from foundation.isolation import ISOLATED
 
 _NO_SUCH_EXTRA: Final = "does not provide the extra"
 """pip's words where a package has nothing of the name in brackets; it then installs less."""
+_WITHOUT_PROGRAMS: Final = """
+import runpy, sys
+
+def refuse(event, _):
+    if event == "subprocess.Popen" or event.startswith(("os.system", "os.exec", "os.posix_spawn",
+                                                        "os.spawn", "os.fork", "pty.spawn")):
+        raise PermissionError("only wheels are taken; to build another would run its code here")
+
+sys.addaudithook(refuse)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+"""pip, which may start no other program.
+
+What a package requires by an address, pip fetches and builds, and so runs the code that is there:
+`--only-binary` does not hold for addresses, and pip refuses them of packages from PyPI alone.
+"""
 _METADATA: Final = re.compile(r"[^/]+\.dist-info/METADATA")
 
 
@@ -101,6 +119,14 @@ async def _solve(shop: Workshop, wanted: WheelsWanted) -> list[Wheel]:
     lines = []
     for text in wanted.requirements:
         one = parsed(text)
+        if runs_code(text):
+            raise SourceProblem(
+                f"{one.name if one else shown(text)} names no wheel, and to build one would"
+                " run its code on this machine",
+                where=what,
+                remedy="Name it by its name and version as an index has it, or by the address of a "
+                "wheel: name @ https://host/name-1.0-py3-none-any.whl.",
+            )
         if one is None:
             lines.append(text)
         elif holds(one, targets):
@@ -115,9 +141,14 @@ async def _solve(shop: Workshop, wanted: WheelsWanted) -> list[Wheel]:
         found = await solve_wheels(shop, wanted, [*options, "--", *lines, *added], what=what)
         solved = [Solved(one.name, one.version, one.requires) for one in found]
         more = lacking(solved, asked, targets)
-        new = {text: by for text, by in more.items() if text not in added and parsed(text)}
+        named = {text for text in more if (one := parsed(text)) is not None and one.url is None}
+        new = {text: by for text, by in more.items() if text not in added and text in named}
         for text, by in more.items():
-            if text not in new:
+            if text not in named and parsed(text) is not None:
+                shop.tell(
+                    what, f"{by} requires {text}, which is not from the index: it is not followed"
+                )
+            elif text not in new:
                 shop.tell(what, f"{by} requires {text}, and nobody can say what meets that")
         if not new:
             return found
@@ -174,7 +205,7 @@ async def solve_wheels(
     async with shop.programs:
         ran = await run_and_hear(
             [
-                *(sys.executable, ISOLATED, "-m", "pip", "install"),
+                *(sys.executable, ISOLATED, "-c", _WITHOUT_PROGRAMS, "install"),
                 *("--dry-run", "--ignore-installed"),
                 *("--quiet", "--disable-pip-version-check", "--no-input"),
                 *("--only-binary", ":all:", "--implementation", "cp"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundles.sources.deb_needs import fetches_in, names_of, unmet
-from bundles.sources.wheel_needs import Solved, environments_of, lacking, parsed
+from bundles.sources.wheel_needs import Solved, environments_of, lacking, parsed, runs_code
 
 OUTER = Solved(
     "Outer.Pkg",
@@ -45,6 +45,27 @@ def test_what_counts_on_the_target_and_was_not_chosen(
 def test_a_requirement_that_is_none_is_not_passed_over() -> None:
     targets = environments_of("3.12", ["any"])
     assert lacking([Solved("a", "1", ("b (>>1)",))], [], targets) == {"b (>>1)": "a"}
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("outer[more]==1.2; python_version < '3.13'", False),
+        ("x @ https://host.example/x-1.0-py3-none-any.whl#sha256=aa", False),
+        ("https://host.example/x-1.0%2Bcu1-py3-none-any.whl", False),
+        ("x @ https://host.example/x-1.0.tar.gz", True),
+        ("x @ https://host.example/x-1.0.tar.gz?as=x-1.0.whl", True),
+        ("x @ https://host.example/.whl", True),
+        ("x @ https://host.example/x-%2F.whl", True),
+        ("x @ git+https://host.example/x-1.0-py3-none-any.whl", True),
+        ("x @ file:///srv/x", True),
+        ("x @ https://[bad/x-1.0-py3-none-any.whl", True),
+        ("https://host.example/x.zip", True),
+        ("folder/below", True),
+    ],
+)
+def test_what_pip_would_have_to_build_is_known_by_its_place(text: str, *, runs: bool) -> None:
+    assert runs_code(text) is runs
 
 
 def test_relations_are_met_by_any_alternative_and_by_what_provides_a_name() -> None:

@@ -330,6 +330,34 @@ def test_extras_and_markers_of_a_recipe_are_brought_or_told(
         create(tmp_path / "none", wheels=[{"requirements": asked[1:], "python": "3.10"}])
 
 
+@pytest.mark.parametrize("marker", ["", "; python_version == '3.10'"])
+def test_no_code_of_a_package_runs_where_a_bundle_is_made(
+    marker: str, tmp_path: Path, index: Callable[..., None]
+) -> None:
+    """Where the address counts for pip's own Python, pip follows it itself; and where it does not,
+    it is told and not followed."""
+    ran = tmp_path / "ran"
+    (evil := tmp_path / "evil").mkdir()
+    (evil / "pyproject.toml").write_text(
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        "[project]\nname = 'evil'\nversion = '1'\n"
+    )
+    (evil / "backend.py").write_text(f"open({str(ran)!r}, 'w').write('ran')\n")
+    index("outer", f"evil @ {evil.as_uri()} {marker}")
+    line = {"python": "3.10", "requirements": ["outer==1.2"]}
+    if marker:
+        made = create(tmp_path / "bundle", wheels=[line])
+        assert wheels_of(made) == {"outer"}
+        (told,) = made.lock.all_untold
+        assert (told.kind, "which is not from the index" in told.what) == ("untold", True)
+    else:
+        with pytest.raises(SourceProblem, match="only wheels are taken"):
+            create(tmp_path / "bundle", wheels=[line])
+    with pytest.raises(SourceProblem, match="names no wheel"):
+        create(tmp_path / "own", wheels=[{"requirements": [f"evil @ {evil.as_uri()}"]}])
+    assert not ran.exists()
+
+
 # Git
 
 
