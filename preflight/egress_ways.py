@@ -30,6 +30,9 @@ WHOLE_SECONDS: Final = 90.0
 PER_MACHINE: Final = 4
 IN_ALL: Final = 64
 _HEAD_LIMIT: Final = 65536
+_UNREAD: Final = (
+    "no_proxy has it by a network or a port, which Git and apt do not read: name it there itself"
+)
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -68,7 +71,8 @@ async def measure(
 
     async def attempt(host: Host | None, place: Destination) -> Attempt:
         name = host.name if host is not None else HERE
-        proxy = (ways or {}).get(name, Way()).by(place)
+        way = (ways or {}).get(name, Way())
+        proxy = way.by(place)
         trusted = (stores or {}).get(name, context)
         async with bounds[name], at_once:
             try:
@@ -83,6 +87,8 @@ async def measure(
                 met, detail = Met.NOT_TOLD, problem.cause
         if trusted is None and place.tls and met is Met.ANSWERED:
             met = Met.NO_AUTHORITIES
+        if met is not Met.ANSWERED and way.unread(place):
+            detail = "; ".join(filter(None, (detail, _UNREAD)))
         return Attempt(name, place, met, detail, proxy.at if proxy is not None else "")
 
     everyone: list[Host | None] = [*hosts]

@@ -6,6 +6,14 @@ import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -17,14 +25,57 @@ _HIDDEN: Final = "***"
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]{0,20})://")
 
 
-def bypasses(host: str, no_proxy: Iterable[str]) -> bool:
-    """Whether a name is reached without the proxy, as curl and Go read no_proxy."""
+_PORT: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:]+):([0-9]{1,5})")
+"""An entry of no_proxy that holds for one port."""
+_BY_NAME: Final = frozenset({"git", "packages"})
+"""What is fetched by Git and apt, for which of no_proxy only names and addresses hold."""
+
+
+def bypasses(
+    host: str, no_proxy: Iterable[str], port: int | None = None, *, by_name: bool = False
+) -> bool:
+    """Whether a name or an address is reached without the proxy, as curl and Go read no_proxy.
+
+    An address is matched by itself and by networks; an entry with a port holds for that port. With
+    `by_name` neither networks nor ports count, as Git and apt have it.
+    """
     name = host.lower().rstrip(".")
-    for entry in no_proxy:
-        one = entry.strip().lower().lstrip("*").lstrip(".")
-        if entry.strip() == "*" or (one and (name == one or name.endswith(f".{one}"))):
+    address = _address(name)
+    for entry in map(str.strip, no_proxy):
+        text = entry.lower()
+        with_port = _PORT.fullmatch(text)
+        if by_name and (with_port or "/" in text):
+            continue
+        if with_port:
+            if int(with_port[2]) != port:
+                continue
+            text = with_port[1]
+        if text == "*":
+            return True
+        if address is not None:
+            network = _network(text)
+            if network is not None and address in network:
+                return True
+            continue
+        one = text.lstrip("*").lstrip(".").rstrip(".")
+        if one and (name == one or name.endswith(f".{one}")):
             return True
     return False
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    """An address or a network in CIDR form; None for what is neither."""
+    try:
+        return ip_network(text.replace("[", "").replace("]", ""), strict=False)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +111,18 @@ class Way:
 
     def by(self, destination: Destination) -> Proxy | None:
         """The proxy for a destination; None where there is none to go through."""
-        if bypasses(destination.host, self.no_proxy):
+        by_name = destination.kind in _BY_NAME
+        if bypasses(destination.host, self.no_proxy, destination.port, by_name=by_name):
             return None
         if destination.tls:
             return self.proxy
         return self.plain or (None if self.plain_direct else self.proxy)
+
+    def unread(self, destination: Destination) -> bool:
+        """Whether no_proxy names a destination, and in a way that its own tools do not read."""
+        return self.by(destination) is not None and bypasses(
+            destination.host, self.no_proxy, destination.port
+        )
 
 
 def way_by(url: str, no_proxy: Iterable[str] = ()) -> Way:

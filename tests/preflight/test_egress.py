@@ -170,12 +170,55 @@ def test_a_site_with_a_bundle_says_that_nothing_was_tried() -> None:
         ("badexample.org", ("example.org",), False),
         ("quay.io", ("*",), True),
         ("quay.io", ("",), False),
+        ("10.1.2.3", ("10.0.0.0/8",), True),
+        ("10.1.2.3", ("10.1.2.99/24",), True),
+        ("10.1.2.3", ("10.1.2.3",), True),
+        ("10.1.2.3", ("2.3", "10.2.0.0/16", "fd00::/8", "10.1.2.0/33", "a/b"), False),
+        ("fd00::7", ("FD00::/8",), True),
+        ("fd00::7", ("[fd00::7]",), True),
+        ("fd00::7", ("[fd00::7]:8443",), True),
+        ("git.x", ("git.x:8443",), True),
+        ("a.git.x", (".git.x:8443",), True),
+        ("10.1.2.3", ("10.1.2.3:8443",), True),
+        ("git.x", ("git.x:443", "x:"), False),
     ],
 )
 def test_no_proxy_is_read_as_the_tools_read_it(
     host: str, no_proxy: tuple[str, ...], *, past: bool
 ) -> None:
-    assert bypasses(host, no_proxy) is past
+    assert bypasses(host, no_proxy, 8443) is past
+
+
+def test_git_and_apt_are_judged_by_what_they_read_of_no_proxy() -> None:
+    """Networks and ports hold for what Go and curl fetch, and not for these two."""
+    way = way_by("http://proxy.example:3128", ("10.0.0.0/8", "git.x:443", "10.1.2.4"))
+    for host in ("10.1.2.3", "git.x"):
+        assert way.by(Destination("registry", f"https://{host}/v2/")) is None
+        for one in (
+            Destination("git", f"https://{host}/"),
+            Destination("packages", f"https://{host}/ubuntu/"),
+        ):
+            assert way.by(one) is not None
+            assert way.unread(one)
+    itself = Destination("git", "https://10.1.2.4/x.git")
+    assert way.by(itself) is None
+    assert not way.unread(itself)
+    assert not way.unread(Destination("git", "https://elsewhere.example/x.git"))
+
+
+async def test_a_network_in_no_proxy_is_heeded_and_told_where_the_tool_does_not_read_it(
+    own: Authority,
+) -> None:
+    async with site(own.server) as port, Proxy(refused=True).running() as proxy:
+        way = way_by(f"http://127.0.0.1:{proxy.port}", ("127.0.0.0/8",))
+        url = f"https://127.0.0.1:{port}/"
+        places = [Destination("registry", url), Destination("git", url)]
+        egress = await measure(Nobody(), [], places, ways={HERE: way}, trust=own.trusted())
+    registry, git = egress.attempts
+    # It is reached, though its certificate is of the name localhost.
+    assert (registry.met, registry.proxy) == (Met.ISSUER, "")
+    assert (git.met, git.proxy) == (Met.PROXY, f"127.0.0.1:{proxy.port}")
+    assert "name it there itself" in git.detail
 
 
 def test_the_way_out_of_a_machine_is_read_from_its_environment() -> None:
