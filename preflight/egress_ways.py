@@ -172,7 +172,7 @@ async def _tried(
         return await _spoken(connection, (host, port), place, proxy, context)
     except ssl.SSLCertVerificationError as error:
         try:
-            return await _whose(connection, (host, port), place, proxy, error)
+            return await _whose(connection, (host, port), place, proxy, context, error)
         except (OSError, EOFError):
             return Met.NO_TLS, plain(error.verify_message)
     except ssl.SSLError as error:
@@ -204,18 +204,26 @@ def _met(dialled: Dialled) -> tuple[Met, str]:
 @asynccontextmanager
 async def _streams(connection: Connection | None, at: tuple[str, int]) -> AsyncIterator[_Streams]:
     if connection is None:
-        reader, writer = await asyncio.open_connection(*at)
-        try:
-            yield reader, writer
-        finally:
-            writer.transport.abort()
+        async with _opened(*at) as streams:
+            yield streams
         return
-    async with forwarded(connection, *at) as local:
-        reader, writer = await asyncio.open_connection("127.0.0.1", local)
-        try:
-            yield reader, writer
-        finally:
-            writer.transport.abort()
+    async with forwarded(connection, *at) as local, _opened("127.0.0.1", local) as streams:
+        yield streams
+
+
+@asynccontextmanager
+async def _opened(host: str, port: int) -> AsyncIterator[_Streams]:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield reader, writer
+    except TypeError as error:
+        # Python 3.11 ends TLS within TLS that fails by an error of its own; what came before is
+        # the cause.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+    finally:
+        writer.transport.abort()
 
 
 async def _spoken(
@@ -345,12 +353,12 @@ async def _whose(
     at: tuple[str, int],
     place: Destination,
     proxy: Proxy | None,
+    context: ssl.SSLContext,
     error: ssl.SSLCertVerificationError,
 ) -> tuple[Met, str]:
     """Who issued a certificate that was not believed, asked once more and believing nobody."""
     async with _streams(connection, at) as (reader, writer):
         if proxy is not None:
-            context = ssl.create_default_context()
             await _to_proxy(writer, proxy, context)
             await _through(reader, writer, place, _authorization(proxy))
         # Only to read the certificate: nothing is sent over this connection.

@@ -286,6 +286,18 @@ async def test_a_proxy_is_spoken_to_over_tls_where_its_address_says_so(own: Auth
         assert (await tried(url, way=way)).met is Met.PROXY
 
 
+async def test_behind_a_proxy_over_tls_it_is_still_told_who_issued_a_certificate(
+    own: Authority, tmp_path: Path
+) -> None:
+    """The proxy is believed by the machine's own authorities in the second look as well."""
+    other = authority(tmp_path, "ACME Inspection CA")
+    async with site(other.server) as port, Proxy().running(context=own.server) as proxy:
+        way = way_by(f"https://localhost:{proxy.port}")
+        attempt = await tried(f"https://localhost:{port}/", trust=own.trusted(), way=way)
+    assert attempt.met is Met.ISSUER
+    assert "ACME Inspection CA" in attempt.detail
+
+
 async def test_each_machine_is_judged_by_its_own_authorities(own: Authority) -> None:
     """One that has the corporate authority, one that has not, one that has none at all."""
     hosts = [Host(name, LOCAL_ADDRESS) for name in ("has", "lacks", "bare")]
