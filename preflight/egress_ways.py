@@ -30,6 +30,9 @@ WHOLE_SECONDS: Final = 90.0
 PER_MACHINE: Final = 4
 IN_ALL: Final = 64
 _HEAD_LIMIT: Final = 65536
+_OTHERS: Final = (
+    "it answers with a certificate, and whom the machine believes could not be read there"
+)
 _UNREAD: Final = (
     "no_proxy has it by a network or a port, which Git and apt do not read: name it there itself"
 )
@@ -61,7 +64,8 @@ async def measure(
 
     `ways` are by the machine's name, "here" among them; `trust` is whom to believe certificates,
     this machine's authorities where it is left out, and `stores` whom each machine itself believes,
-    by its name, None where it has no authorities at all. `roles` say which machine fetches what,
+    by its name, None where it has no authorities at all; of one that is left out of them it is not
+    told whether it believes a certificate. `roles` say which machine fetches what,
     and `count` hears how far it is. After `whole` seconds it ends, whatever is still open.
     """
     context = trust or ssl.create_default_context()
@@ -87,6 +91,11 @@ async def measure(
                 met, detail = Met.NOT_TOLD, problem.cause
         if trusted is None and place.tls and met is Met.ANSWERED:
             met = Met.NO_AUTHORITIES
+        unread = stores is not None and host is not None and not host.local and name not in stores
+        if unread and place.tls and met in {Met.ANSWERED, Met.ISSUER}:
+            # Whom this machine believes says nothing of whom that one does.
+            how = "believed" if met is Met.ANSWERED else "not believed"
+            met, detail = Met.NOT_TOLD, f"{_OTHERS}; here it is {how} ({detail})"
         if met is not Met.ANSWERED and way.unread(place):
             detail = "; ".join(filter(None, (detail, _UNREAD)))
         return Attempt(name, place, met, detail, proxy.at if proxy is not None else "")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SECONDS: Final = 20.0
 _LIMIT: Final = 2 * 1024 * 1024
 """Bytes of a store; all public authorities together have 220 kB."""
+_ASKED: Final = 5
+"""Machines that are asked for a store that they share, one after the other."""
 _NONE: Final = 3
 # Where Debian, Red Hat, SUSE and Alpine keep all authorities in one file.
 _SCRIPT: Final = (
@@ -44,9 +46,12 @@ async def stores_of(
     """
     stamps = await asyncio.gather(*(_stamp(pool, host) for host in hosts))
     # Machines of one release share a store, which is read once.
-    first = {stamp: host for stamp, host in zip(stamps, hosts, strict=True) if stamp}
-    contexts = await asyncio.gather(*(_context(pool, host, more) for host in first.values()))
-    known = {stamp: one for stamp, one in zip(first, contexts, strict=True) if one is not None}
+    sharing: dict[str, list[Host]] = {}
+    for stamp, host in zip(stamps, hosts, strict=True):
+        if stamp:
+            sharing.setdefault(stamp, []).append(host)
+    contexts = await asyncio.gather(*(_first(pool, some, more) for some in sharing.values()))
+    known = {stamp: one for stamp, one in zip(sharing, contexts, strict=True) if one is not None}
     found: dict[str, ssl.SSLContext | None] = {}
     for stamp, host in zip(stamps, hosts, strict=True):
         if stamp == "":
@@ -67,6 +72,15 @@ async def _stamp(pool: Connector, host: Host) -> str | None:
     return words[0].decode("latin-1") if words else None
 
 
+async def _first(pool: Connector, hosts: Sequence[Host], more: str) -> ssl.SSLContext | None:
+    """The store that some machines share, of the first of them from which it can be read."""
+    for host in hosts[:_ASKED]:
+        context = await _context(pool, host, more)
+        if context is not None:
+            return context
+    return None
+
+
 async def _context(pool: Connector, host: Host, more: str) -> ssl.SSLContext | None:
     try:
         store = await _asked(await pool.connect(host), "all")
@@ -79,7 +93,7 @@ async def _asked(connection: Connection, what: str) -> bytes:
     done = await connection.run(["sh", "-c", _SCRIPT, "sh", what], timeout=_SECONDS, limit=_LIMIT)
     if done.status == _NONE:
         raise _Untrusting
-    if done.status != 0:
+    if done.status != 0 or done.truncated:
         raise ValueError("the store cannot be read")
     return done.stdout
 
