@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from bundles import budgets
+from bundles.problems import SourceProblem
+from bundles.tar_stream import Budget, members
 from foundation.isolation import environment
 
 _LIMIT: Final = budgets.LICENCE_BYTES
@@ -50,7 +52,8 @@ def names_of(records: Sequence[Mapping[str, str]]) -> set[str]:
 def fetches_of_deb(path: Path) -> tuple[str, str] | None:
     """What a package fetches from elsewhere when it is installed: the script and the program.
 
-    None where it fetches nothing, as far as its scripts are written in shell.
+    None where it fetches nothing, as far as its scripts are written in shell. Raises SourceProblem
+    where they cannot be read.
     """
     for name, text in _scripts_in(path).items():
         program = fetches_in(text)
@@ -67,7 +70,7 @@ def fetches_in(script: str) -> str | None:
 
 
 def _scripts_in(path: Path) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     try:
         process = subprocess.Popen(
             ["dpkg-deb", "--ctrl-tarfile", str(path)],
@@ -77,18 +80,19 @@ def _scripts_in(path: Path) -> dict[str, str]:
             env=environment(),
         )
     except OSError:
-        return {}
+        return found
     with process:
         try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
-                for member in tar:
+            budget = Budget(budgets.DEB_CONTROL_BYTES, budgets.DEB_FILES)
+            with members(process.stdout, budget) as (tar, each):
+                for member in each:
                     name = _SCRIPTS.fullmatch(member.name)
                     if member.isreg() and name:
                         file = tar.extractfile(member)
                         raw = file.read(_LIMIT) if file else b""
                         found[name[1]] = raw.decode("utf-8", "replace")
-        except (tarfile.TarError, EOFError, ValueError, OSError):
-            return found
+        except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+            raise SourceProblem(f"its scripts cannot be read: {error}") from error
         finally:
             process.kill()
     return found

@@ -81,7 +81,15 @@ async def gather_debs(shop: Workshop, wanted: DebsWanted, locked: Locked) -> lis
         async with shop.programs:
             path = shop.store.path(blob.digest)
             licence = await asyncio.to_thread(licence_of_deb, path)
-            fetches = None if pinned else await asyncio.to_thread(fetches_of_deb, path)
+            fetches = None
+            try:
+                if not pinned:
+                    fetches = await asyncio.to_thread(fetches_of_deb, path)
+            except SourceProblem as problem:
+                shop.tell(
+                    f"the package {deb.name} of {wanted.release}",
+                    f"what it fetches when it is installed cannot be told: {problem.cause}",
+                )
         if fetches:
             # A package that stands for a snap is nothing but its call of `snap install`.
             script, program = fetches

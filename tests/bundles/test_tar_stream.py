@@ -19,9 +19,11 @@ from bundles import chart_archive
 from bundles.apt_index import control_of
 from bundles.chart_archive import unpack_chart
 from bundles.opened import BlobReader
-from bundles.problems import HostileBundle
+from bundles.problems import HostileBundle, SourceProblem
 from bundles.sources.deb_licence import licence_of_deb
+from bundles.sources.deb_needs import fetches_of_deb
 from bundles.tar_stream import Budget, members
+from tests.bundles.places import need
 
 EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 60
 BOUNDED = settings(
@@ -142,6 +144,32 @@ def test_any_damage_to_a_package_is_a_problem_or_its_control_fields(
 def test_a_control_archive_that_is_a_bomb_is_a_problem(control: bytes, tmp_path: Path) -> None:
     with little_memory(), pytest.raises(HostileBundle):
         asked(deb(gzip.compress(control)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        head("x", 0, tarfile.XGLTYPE) * 3000,
+        head("x", 2 << 20, tarfile.XHDTYPE) + bytes(4 << 20),
+        head("./md5sums", 8 << 20) + bytes(8 << 20) + head("./postinst"),
+    ],
+)
+def test_scripts_behind_a_bomb_are_told_not_to_be_read(control: bytes, tmp_path: Path) -> None:
+    """The first of them took Python's own stack; the others took memory, and were passed over."""
+    need("dpkg-deb")
+    path = tmp_path / "x.deb"
+    path.write_bytes(deb(gzip.compress(control + bytes(1024))))
+    with little_memory(), pytest.raises(SourceProblem, match="its scripts cannot be read"):
+        fetches_of_deb(path)
+
+
+def test_scripts_of_a_package_are_read(tmp_path: Path) -> None:
+    need("dpkg-deb")
+    body = b"#!/bin/sh\nsnap install firefox\n"
+    path = tmp_path / "x.deb"
+    script = head("./preinst", len(body)) + body.ljust(512, b"\0")
+    path.write_bytes(deb(gzip.compress(GOOD[:-1024] + script + bytes(1024))))
+    assert fetches_of_deb(path) == ("preinst", "snap install")
 
 
 def test_gzip_that_is_damaged_inside_is_a_problem(tmp_path: Path) -> None:
