@@ -76,6 +76,8 @@ async def assess_site(
         seen = [_with_roles(entry, given.get(entry.host.name)) for entry in seen]
         if memory.assigned is None:
             memory.assigned = await services.assign(seen, question.needs)
+            # Who reaches whom, and who fetches what, are asked by the roles.
+            memory.mesh = memory.egress = memory.egress_of = None
         question = replace(question, roles={**memory.assigned.roles, **given})
         if (
             memory.mesh is None

@@ -204,9 +204,8 @@ class SummaryScreen(StepScreen):
     def _give_roles(self, given: Mapping[str, tuple[str, ...]]) -> None:
         self.wizard.answers = self.answers.with_roles(given)
         self.wizard.keep_place()
-        # Other machines may take over other roles, and ports matter between roles.
+        # Other machines may take over other roles.
         self.memory.assigned = None
-        self.memory.mesh = None
         self.run_quietly(self._judge_again(), group="assess")
 
     async def _judge_again(self) -> None:

@@ -135,6 +135,8 @@ async def test_roles_can_be_changed_and_everything_is_judged_again(
         assert app.answers.roles == {"m1": ("worker",)}
         assert app.memory.assessment is not None
         assert app.memory.assessment.hosts[0].roles == ("worker",)
+        # Who fetches what goes by the roles, so that is tried again as well.
+        assert [answers.roles for answers in services.fetched] == [{}, {"m1": ("worker",)}]
         await shows(pilot, "Judged again")
 
 
