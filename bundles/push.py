@@ -27,6 +27,8 @@ from bundles.web_answers import expect
 from foundation.problems import InputProblem
 
 _ATTEMPTS: Final = 3
+_ANY_REGISTRY: Final = "localhost:5000"
+"""In place of a registry's name, where only what stands below it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,24 @@ def target_of(item: Item, target: str, *, keep_registry: bool = False) -> Refere
     kept = f"{origin.registry.replace(':', '-')}/" if keep_registry else ""
     name = f"{target.rstrip('/')}/{kept}{origin.repository}"
     return parse_reference(f"{name}:{origin.tag}" if origin.tag else f"{name}@{item.digest}")
+
+
+def manifests_of(
+    items: Sequence[Item], *, keep_registry: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """The manifests that a registry has once these items were pushed: repository, tag or digest."""
+    wanted = [item for item in items if item.kind in (media.IMAGE, media.CHART)]
+    platforms = {i.name: sum(o.name == i.name for o in wanted) for i in wanted}
+    found: dict[tuple[str, str], None] = {}
+    for item in items:
+        place = target_of(item, _ANY_REGISTRY, keep_registry=keep_registry)
+        index = item.kind == media.IMAGE_INDEX
+        if not index:
+            found[place.repository, item.digest] = None
+        # Where an image has several platforms, the tag belongs to its index.
+        if place.tag and (platforms.get(item.name, 0) > 1) == index and item.name in platforms:
+            found[place.repository, place.tag] = None
+    return tuple(found)
 
 
 async def push_bundle(

@@ -246,7 +246,11 @@ class DeliverStep(_Step):
 
 
 class PushStep(_Step):
-    """Images and charts of the bundle pushed into a registry on the machine."""
+    """Images and charts of the bundle pushed into a registry on the machine.
+
+    A command as `done` has on its standard input what the registry must have, one a line: the
+    repository, a blank, and a tag or a digest. It is asked where these very items were pushed.
+    """
 
     kind: Literal["push"]
     items: Annotated[tuple[str, ...], Field(min_length=1)]

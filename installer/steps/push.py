@@ -15,9 +15,10 @@ from bundles.deliver.selection import select
 from bundles.layout import Item
 from bundles.opened import Bundle
 from bundles.problems import SourceProblem
-from bundles.push import Pushed, push_bundle
+from bundles.push import Pushed, manifests_of, push_bundle
 from bundles.structure import read_structure
 from foundation.hosts.forwarding import forwarded
+from foundation.problems import ConnectTimeout
 from installer.events import Kind
 from installer.steps.deliver import bundle_of
 from installer.steps.kind import StepContext, StepFailed, StepKind
@@ -37,7 +38,9 @@ _FORGET: Final = ("rm", "-f", "--")
 
 
 class Push(Probed):
-    """Done where the machine's record names the same items of the same bundle."""
+    """Done where the machine's record names the same items of the same bundle, and the registry
+    has them: `done` is asked, with their manifests on its standard input.
+    """
 
     def data(self, context: StepContext) -> PushStep:
         """The step's data."""
@@ -50,11 +53,22 @@ class Push(Probed):
             context.emit(Kind.NOTE, text=f"{context.host.name} keeps no registry.")
             return True
         with bundle_of(context.plan) as bundle:
-            wanted = _mark(self._items(context, bundle))
+            items = self._items(context, bundle)
         seen = await context.look([*_READ, _record(context)])
-        if seen.stdout.decode("ascii", "replace").strip() != wanted:
+        if seen.stdout.decode("ascii", "replace").strip() != _mark(items):
             return False
-        return True if self.data(context).done is None else await super().is_done(context)
+        done = self.data(context).done
+        if done is None:
+            return True
+        if not done.command:  # a script comes over standard input itself
+            return await super().is_done(context)
+        try:
+            told = await context.look(
+                done.command, stdin=_manifests(items), timeout=done.timeout_seconds
+            )
+        except ConnectTimeout:
+            return None
+        return {0: True, 1: False}.get(told.status)
 
     async def do(self, context: StepContext) -> str:
         """Open the way, push what the registry lacks, close the way."""
@@ -147,6 +161,12 @@ def _mark(items: tuple[Item, ...]) -> str:
     """What stands for these items: the same images by the same digests give the same mark."""
     text = "\n".join(sorted(f"{item.name} {item.digest}" for item in items))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _manifests(items: tuple[Item, ...]) -> bytes:
+    """What the registry must have, one a line: the repository, a blank, a tag or a digest."""
+    lines = (f"{name} {which}\n" for name, which in manifests_of(items, keep_registry=True))
+    return "".join(lines).encode()
 
 
 KIND: Final[StepKind] = Push()

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import jinja2
 import pytest
 
+from bundles import media
+from bundles.layout import Item
 from bundles.opened import open_bundle
-from bundles.push import push_bundle
+from bundles.push import manifests_of, push_bundle
 from bundles.registry import Registries
 from bundles.serve.certificates import new_identity
+from bundles.structure import read_structure
 from bundles.web import Web
+from foundation.hosts.connection import Completed
+from foundation.hosts.model import Host
+from installer.plan import Plan, PlannedStep
 from installer.planning import make_plan
 from installer.solution import load_solution
+from installer.stage_files import load_stages
+from installer.steps import push
+from installer.steps.deliver import bundle_of
+from installer.steps.kind import StepContext
+from installer.steps.model import PushStep
 from tests.bundles.made import Made
 from tests.bundles.places import start_registry
 from tests.bundles.serve.containerd import running_containerd
+from tests.installer.engine_site import plan, step
 from tests.installer.test_planning import site
 from tests.installer.test_supplies import PM4ML, with_items
 
@@ -117,3 +134,117 @@ async def test_containerd_finds_each_image_under_the_name_of_its_registry(tmp_pa
     finally:
         reading.stop()
         registry.stop()
+
+
+def made_bundle(folder: Path) -> Made:
+    """A bundle with an image and its index, one with two platforms, and one without an index."""
+    made = Made(folder, solution="pm4ml", environment="production")
+    made.image_index("docker.io/library/app:1.0", made.image("docker.io/library/app:1.0"))
+    for architecture in ("amd64", "arm64"):
+        made.image("quay.io/library/two:2.0", architecture=architecture)
+    made.image("ghcr.io/a/alone:3.0")
+    return made
+
+
+def push_step() -> PushStep:
+    """The stage's step."""
+    stage = next(stage for stage in load_stages(load_solution("pm4ml")) if stage.id == "registry")
+    return cast("PushStep", stage.steps[1])
+
+
+def told_to(items: Sequence[Item]) -> bytes:
+    """What the step writes to the standard input of its question."""
+    return push._manifests(tuple(items))
+
+
+@pytest.mark.processes
+async def test_the_registry_itself_is_asked_whether_it_has_what_was_pushed(tmp_path: Path) -> None:
+    """The stage's own question, to a real registry over TLS: full, emptied, and gone."""
+    made = made_bundle(tmp_path / "bundle")
+    bundle = made.write()
+    identity = new_identity(["127.0.0.1"], timedelta(hours=1))
+    (tmp_path / "ca.pem").write_text(identity.authority)
+    registry = start_registry(tmp_path / "registry")
+    reading = start_registry(tmp_path / "registry", identity=identity)
+    (tmp_path / "url").write_text(f"https://{reading.host}\n")
+    done = push_step().done
+    assert done is not None
+
+    def asked() -> int:
+        words = [
+            word.replace("/etc/sitewright/site-registry", f"{tmp_path}/url").replace(
+                "/etc/sitewright/trust/site-registry-ca.pem", f"{tmp_path}/ca.pem"
+            )
+            for word in done.command
+        ]
+        return subprocess.run(words, input=told_to(made.items), check=False).returncode
+
+    try:
+        assert asked() == 1
+        async with Web() as web:
+            registries = Registries(web, plain_http=frozenset({registry.host}))
+            with open_bundle(bundle) as opened:
+                await push_bundle(
+                    opened, tuple(made.items), registry.host, registries, keep_registry=True
+                )
+        assert asked() == 0
+        repositories = tmp_path / "registry/data/docker/registry/v2/repositories"
+        shutil.rmtree(repositories / "ghcr.io/a/alone")
+        assert asked() == 1
+        shutil.rmtree(tmp_path / "registry/data")
+        assert asked() == 1
+    finally:
+        reading.stop()
+        registry.stop()
+    assert asked() == 2
+
+
+def test_what_a_registry_must_have_is_every_image_and_every_tag(tmp_path: Path) -> None:
+    made = made_bundle(tmp_path / "bundle")
+    images = [item for item in made.items if item.kind == media.IMAGE]
+    wanted = {(item.name.rpartition(":")[0], item.digest) for item in images}
+    wanted |= {("docker.io/library/app", "1.0"), ("ghcr.io/a/alone", "3.0")}
+    assert set(manifests_of(made.items, keep_registry=True)) == wanted
+    made.image_index("quay.io/library/two:2.0", *images[1:3])
+    found = set(manifests_of(made.items, keep_registry=True))
+    assert found == {*wanted, ("quay.io/library/two", "2.0")}
+
+
+@dataclass
+class Machine:
+    """Stands in for a step at a machine that keeps a record and answers the question so."""
+
+    plan: Plan
+    mark: str
+    says: int
+    step: PlannedStep
+    host: Host
+    asked: list[bytes] = field(default_factory=list)
+
+    async def look(self, command: Sequence[str], *, stdin: bytes = b"", **_: object) -> Completed:
+        if stdin:
+            self.asked.append(stdin)
+            return Completed(self.says, b"", b"", 0.0, 0.0)
+        return Completed(0, f"{self.mark}\n".encode(), b"", 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("says", "done"), [(0, True), (1, False), (2, None)])
+async def test_what_the_machine_noted_is_not_believed_without_the_registry(
+    tmp_path: Path, says: int, done: bool | None
+) -> None:
+    made = made_bundle(tmp_path / "bundle")
+    path = made.write()
+    with open_bundle(path) as opened:
+        structure = read_structure(opened).index_digest
+    supplies = (("bundle", str(path)), ("keys", ""), ("index", structure))
+    data = push_step().model_dump(mode="json", exclude={"id", "kind", "on", "when", "title"})
+    one = step("images", "s1", stage="registry", kind="push", **{**data, "keeper": None})
+    machine = Machine(plan(one, supplies=supplies), "", says, one, Host("s1", "10.0.0.1"))
+    context = cast("StepContext", machine)
+    assert await push.KIND.is_done(context) is False
+    assert machine.asked == []
+    with bundle_of(machine.plan) as bundle:
+        items = push.Push()._items(context, bundle)
+    machine.mark = push._mark(items)
+    assert await push.KIND.is_done(context) is done
+    assert machine.asked == [told_to(items)]

@@ -62,6 +62,9 @@ async def test_the_registry_is_filled_through_ssh_and_read_over_tls(
 
     pushed = await push(site, storage, bundle)
     assert pushed == ["done", "already"]
+    # What the machine noted is not believed: the registry is asked, and filled anew.
+    storage.script("rm -rf /var/lib/docker-registry/*")
+    assert await push(site, storage, bundle) == ["done", "already"]
     status, body = asked(worker, "/v2/_catalog")
     assert json.loads(body)["repositories"] == ["docker.io/library/app", "quay.io/library/app"]
     accept = ("-H", "Accept: application/vnd.oci.image.manifest.v1+json")
