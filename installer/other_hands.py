@@ -1,9 +1,10 @@
 """Other hands: what others did and still do on the machines of a run, asked of the machines.
 
 Two never work on one machine. What somebody else began there is waited for, or ended on a person's
-word, before anything of ours begins; and who goes on with a run learns first whether another worked
-there meanwhile. Each run leaves a mark with the hash of its journal, so that one that was cut,
-changed or exchanged is known by what the machines keep.
+word, before anything of ours begins; and so is the task of a playbook that came to no end, for the
+task goes on without it. Who goes on with a run learns first whether another worked there meanwhile.
+Each run leaves a mark with the hash of its journal, so that one that was cut, changed or exchanged
+is known by what the machines keep.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from foundation.hosts.machine_lock import Around
 from foundation.hosts.model import Host
 from foundation.hosts.output_lines import clean_line
 from foundation.problems import ConnectionProblem, MachineProblem, Refused
+from installer.events import Outcome
 from installer.journal_lines import FIRST, BrokenJournal, digest, records
 from installer.plan import Plan
 from installer.site_lock import Holder, Locked
@@ -37,7 +39,10 @@ END_THEIRS: Final = "--end-theirs"
 _OF_RUN: Final = re.compile(r"sw-(\d{8}-\d{6}-[0-9a-f]{4})-")
 _PAUSE: Final = 2.0
 """Seconds between two looks at what others still do."""
+_SAID_AGAIN: Final = 300.0
+"""Seconds after which it is said again that something is waited for."""
 _SHOWN: Final = 4
+_GOOD_ENDS: Final = frozenset({Outcome.DONE, Outcome.ALREADY, Outcome.UNDONE})
 CLOCKS_APART: Final = 3600.0
 """Seconds by which the clocks of two laptops may differ."""
 
@@ -196,6 +201,10 @@ class OtherHands:
     """Who held the site before us, where that is known."""
     found: Callable[[str], None] = lambda _: None
     """Hears of work of others that is waited for: where, what, who began it and since when."""
+    left_by: Mapping[str, str] = field(default_factory=dict)
+    """Machines on which a playbook that came to no end may have left its task: who, a sentence."""
+    only_tasks: bool = False
+    """Whether tasks of Ansible alone are asked for, and no jobs."""
 
     async def look(self) -> list[tuple[Host, Around]]:
         """What each machine tells; one that does not answer tells nothing yet."""
@@ -214,7 +223,7 @@ class OtherHands:
 
     async def _alone_on(self, host: Host) -> None:
         loop = asyncio.get_running_loop()
-        began, told = loop.time(), ""
+        began, told, ending, said = loop.time(), "", "", 0.0
         while True:
             try:
                 theirs, tasks, mark = await self._theirs(host)
@@ -226,27 +235,50 @@ class OtherHands:
                     self.say(host, f"Nothing of others runs on {host.name} any more ({waited}).")
                 return
             what = _what(theirs, tasks)
-            if theirs and self.end_theirs():
-                self.say(host, f"Ending on {host.name} what others began: {what}.")
+            if self.end_theirs():
+                if what != ending:  # what does not end is told once
+                    whose = self._whose(host, theirs)
+                    self.say(host, f"Ending on {host.name} what {whose}: {what}.")
+                ending = what
                 connection = await self.connect(host)
                 for job in theirs:
                     await self.stop(connection, job)
+                if tasks:
+                    await machine_lock.end_tasks(connection)
             elif what != told:
-                more = f" To have it ended instead: {END_THEIRS}." if theirs else ""
-                begun = f"On {host.name} runs what others began: {what}. "
-                begun += begun_by(theirs, mark, self.held_before)
-                self.say(host, f"{begun} Nothing is begun here before it has ended.{more}")
-                if theirs:
-                    self.found(begun)
+                begun = self._begun(host, theirs, what, mark)
+                self.say(
+                    host,
+                    f"{begun} Nothing is begun here before it has ended. To have it ended "
+                    f"instead: {END_THEIRS}.",
+                )
+                self.found(begun)
+                said = loop.time()
+            elif loop.time() - said > _SAID_AGAIN:
+                waited = duration(loop.time() - began)
+                self.say(
+                    host, f"On {host.name} it still runs, and was waited for {waited}: {what}."
+                )
+                said = loop.time()
             told = what
             await asyncio.sleep(_PAUSE)
+
+    def _whose(self, host: Host, theirs: Sequence[str]) -> str:
+        return "was left there" if host.name in self.left_by and not theirs else "others began"
+
+    def _begun(self, host: Host, theirs: Sequence[str], what: str, mark: Mark | None) -> str:
+        """What runs there and who began it, in sentences."""
+        whose = self._whose(host, theirs)
+        left = self.left_by.get(host.name, "")
+        who = left if left and not theirs else begun_by(theirs, mark, self.held_before)
+        return f"On {host.name} runs what {whose}: {what}. {who}"
 
     async def _theirs(self, host: Host) -> tuple[list[str], int, Mark | None]:
         connection = await self.connect(host)
         seen = await machine_lock.around(connection)
         mine = f"sw-{self.run.lower()}-"
         theirs = []
-        for job in (*seen.jobs, *seen.detached):
+        for job in () if self.only_tasks else (*seen.jobs, *seen.detached):
             others = not host.local or any(job.startswith(f"sw-{run}-") for run in self.runs_here)
             if job.startswith(mine) or not others:
                 continue
@@ -256,7 +288,8 @@ class OtherHands:
                 running = True  # that it has ended was not said
             if running:
                 theirs.append(job)
-        tasks = seen.tasks if self.taken_over and not host.local else 0
+        asked = self.taken_over or host.name in self.left_by
+        tasks = seen.tasks if asked and not host.local else 0
         return theirs, tasks, mark_from_text(seen.mark)
 
 
@@ -297,6 +330,18 @@ def _what(jobs: Sequence[str], tasks: int) -> str:
     more = f" and {len(jobs) - _SHOWN} more" if len(jobs) > _SHOWN else ""
     words = [", ".join(jobs[:_SHOWN]) + more] if jobs else []
     return " and ".join([*words, *(["a task of Ansible"] if tasks else [])])
+
+
+def left_by(marks: Iterable[tuple[str, Mark]], run: str) -> dict[str, str]:
+    """Machines on which the last run came to no good end, and whose it was, in a sentence.
+
+    A task of its playbook may go on there; what this very run left is asked at each step.
+    """
+    return {
+        name: f"{mark.sentence()}."
+        for name, mark in marks
+        if mark.run != run and mark.outcome not in _GOOD_ENDS
+    }
 
 
 def marks_of(seen: Iterable[tuple[Host, Around]]) -> list[tuple[str, Mark]]:

@@ -28,6 +28,7 @@ from installer.machine_locks import MachineLocks
 from installer.order import Order, Others, Tools
 from installer.other_hands import (
     OtherHands,
+    left_by,
     marks_of,
     not_what_was_left,
     overtaken,
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 _LOCK_LOOKS: Final = 0.5
 """Seconds between looks at whether the site was taken over."""
 _TAKEOVER_PATIENCE: Final = 15.0
+_LEFT_BY_US: Final = "It is of a playbook of this run that came to no good end."
 
 
 class Engine:
@@ -89,6 +91,8 @@ class Engine:
         self._machine_locks: MachineLocks | None = None
         self._learnt = False
         """Whether the machines told who worked there, and nothing was against going on."""
+        self._left_by: dict[str, str] = {}
+        """Machines on which a playbook of the run before may have left its task."""
         self._told_first: list[str] = []
         """What the machines told before anything was recorded of this session."""
         self._read = 0
@@ -269,6 +273,7 @@ class Engine:
             lambda: self._order.end_theirs or self.control.ending_theirs, here,
             any(one.taken_from is not None for one in locks),
             next((holder for holder in before if holder is not None), None), found,
+            self._left_by,
         )  # fmt: skip
 
     async def _learn(self, *, takes_back: bool = False) -> None:
@@ -280,6 +285,7 @@ class Engine:
             return
         seen = await self._other_hands().look()
         marks = marks_of(seen)
+        self._left_by = left_by(marks, self.run_folder.id)
         path = self.run_folder.journal
         await asyncio.to_thread(not_what_was_left, path, marks, self.run_folder.id)
         started = self.state.started
@@ -307,6 +313,20 @@ class Engine:
 
     async def _wait_for_others(self) -> None:
         """Wait until nobody else works on any machine; a person is asked meanwhile, once."""
+        async with self._person_asked() as found:
+            await self._other_hands(found).alone()
+
+    async def _tasks_ended(self, hosts: Sequence[Host]) -> None:
+        """Wait until no task that a playbook of this run left runs on machines; asked alike."""
+        left = {host.name: _LEFT_BY_US for host in hosts if not host.local}
+        asked = [host for host in hosts if host.name in left]
+        async with self._person_asked() as found:
+            hands = self._other_hands(found)
+            await replace(hands, hosts=asked, left_by=left, only_tasks=True).alone()
+
+    @contextlib.asynccontextmanager
+    async def _person_asked(self) -> AsyncIterator[Callable[[str], None]]:
+        """Asks a person, once, what to do about that which is found; it is waited for meanwhile."""
         asking: list[asyncio.Task[None]] = []
 
         async def ask(others: Others, text: str) -> None:
@@ -320,7 +340,7 @@ class Engine:
                 asking.append(asyncio.create_task(ask(self._tools.others, text)))
 
         try:
-            await self._other_hands(found).alone()
+            yield found
         finally:
             for task in asking:
                 task.cancel()
@@ -447,6 +467,7 @@ class Engine:
             inventory=self._machines.inventory,
             locks=self._machine_locks,
             docker_will_do=docker_will_do,
+            tasks_ended=None if self._order.dry else self._tasks_ended,
         )
 
     def _reach(self, host: Host) -> Reach:

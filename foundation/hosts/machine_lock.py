@@ -115,6 +115,9 @@ cat >"$t" && [ -s "$t" ] && mv -f "$t" {MARK} && echo left
 """token; the mark by standard input. Left only by whom the machine is held; "left" where it is."""
 
 # The patterns must not be found in the shell that looks for them.
+_TASKS: Final = r"""-e 'Ansiball[Z]_' -e 'BECOME-SUCCESS[-]' -e '/python3[^ ]* && sleep [0]'"""
+"""What stands in the arguments of processes of Ansible's tasks, as grep takes it."""
+
 _AROUND: Final = rf"""
 units=
 if [ -d /run/systemd/system ]; then
@@ -127,8 +130,38 @@ printf '%s\n' "$units" |
 ls /var/lib/sitewright/jobs 2>/dev/null | head -n 500 | sed 's/^/detached /'
 printf 'tasks '
 cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' '\n' |
-    grep -c -e 'Ansiball[Z]_' -e 'BECOME-SUCCESS[-]' -e '/python3[^ ]* && sleep [0]'
+    grep -c {_TASKS}
 printf 'mark '; head -c {_TEXT_LIMIT} {MARK} 2>/dev/null | head -n 1
+exit 0
+"""
+
+# What such a process began ends with it: the shell alone would leave the module at work.
+_END_TASKS: Final = rf"""
+all=$(
+    roots=$(grep -lsa {_TASKS} /proc/[0-9]*/cmdline | sed 's|^/proc/||; s|/.*||')
+    cat /proc/[0-9]*/status 2>/dev/null | awk -v roots="$(echo $roots)" '
+        /^Pid:/ {{ pid = $2 }}
+        /^PPid:/ {{ parent[pid] = $2 }}
+        END {{
+            count = split(roots, root, " ")
+            for (n = 1; n <= count; n++) if (root[n] in parent) chosen[root[n]] = 1
+            do {{
+                more = 0
+                for (pid in parent)
+                    if (!(pid in chosen) && (parent[pid] in chosen)) {{ chosen[pid] = 1; more = 1 }}
+            }} while (more)
+            for (pid in chosen) print pid
+        }}'
+)
+[ -n "$all" ] || exit 0
+kill -TERM $all 2>/dev/null
+for turn in 1 2 3 4 5 6 7 8 9 10; do
+    left=
+    for pid in $all; do if kill -0 "$pid" 2>/dev/null; then left=yes; fi; done
+    [ -n "$left" ] || exit 0
+    sleep 0.5
+done
+kill -KILL $all 2>/dev/null
 exit 0
 """
 
@@ -217,6 +250,11 @@ async def around(connection: Connection) -> Around:
         int(number) if number.isdecimal() and len(number) < 9 else 0,
         "".join(found["mark"][:1]).strip(),
     )
+
+
+async def end_tasks(connection: Connection) -> None:
+    """End every task of Ansible on a machine, with all that it began; done is done."""
+    await call(connection, _END_TASKS, [], become=Become.ROOT)
 
 
 def _held(output: bytes) -> HeldBy:

@@ -85,7 +85,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--end-theirs",
         action="store_true",
-        help="end what others began on the machines, instead of waiting for it",
+        help="end what others began on the machines, or a playbook that was killed left there, "
+        "instead of waiting for it",
     )
     parser.add_argument("--json-lines", action="store_true", help="events as JSON lines")
     parser.add_argument("--quiet", action="store_true", help="no output of the commands")

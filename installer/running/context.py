@@ -8,7 +8,7 @@ import hashlib
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -95,6 +95,8 @@ class Shared:
     """The machines' own locks, where the run holds them."""
     docker_will_do: bool = False
     """Whether this machine's steps run as the login, who can never be root and may use Docker."""
+    tasks_ended: Callable[[Sequence[Host]], Awaitable[None]] | None = None
+    """Returns once no task of Ansible that an earlier try left runs on machines any more."""
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One question at a time is put to the person."""
 

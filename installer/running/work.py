@@ -16,7 +16,7 @@ from foundation.problems import Problem, Refused
 from installer.control import Control
 from installer.events import Event, Json, Kind, Outcome
 from installer.journal import JournalProblem
-from installer.plan import PlannedStep
+from installer.plan import Plan, PlannedStep
 from installer.running.context import Context, Shared
 from installer.running.state import TAKE_BACK, RunState
 from installer.steps.kind import JobGone, Restarted, StepFailed, StepKind
@@ -29,6 +29,8 @@ COMES_TO_THE_SAME: Final = frozenset(
 )
 """Kinds whose tools look before they change: to begin one again comes to the same, however far it
 came before a machine was restarted."""
+PLAYBOOK: Final = "playbook"
+_GOOD_ENDS: Final = frozenset({Outcome.DONE, Outcome.ALREADY, Outcome.UNDONE})
 MOST_RESTARTS: Final = 5
 """How often a machine may lose one step's command before a person must look."""
 _LOOK_SECONDS: Final = 1.0
@@ -167,6 +169,7 @@ class Work:
                     if self._control.finishing:
                         return None
                     job = await context.last_job()
+        await self._tasks_ended()
         context = self._new(standing.attempt + 1)
         await self._start(context, f"{TAKE_BACK}{self._step.title}")
         return context
@@ -244,6 +247,7 @@ class Work:
             asked = self._step.kind in COMES_TO_THE_SAME or self._step.spec.get("done")
             if cut_off and not asked and await self._kind.is_done(context) is None:
                 await self._may_begin_again(context)
+            await self._tasks_ended()
             await self._start(context, self._step.title)
             if await self._kind.is_done(context):
                 if not touched:
@@ -286,6 +290,17 @@ class Work:
                 else "Finish by hand what it left half done, then pass it over: sitewright "
                 f"resume --skip {key}=REASON; or resume, and let it begin again.",
             )
+
+    async def _tasks_ended(self) -> None:
+        """Begin no playbook beside the task that one of this run left on its machines.
+
+        Who ends ansible-playbook, or the machine that it runs on, does not end what it is just at.
+        """
+        shared = self._shared
+        if shared.tasks_ended is None or self._step.kind != PLAYBOOK:
+            return
+        if playbook_cut_short(shared.plan, self._state):
+            await shared.tasks_ended(self._hosts)
 
     def _new(self, attempt: int) -> Context:
         return self._context_for(attempt, resumed=False)
@@ -367,6 +382,22 @@ def _to_end(job: str) -> str:
     return (
         f"To end it now, there: sudo systemctl stop '{job}.*' (without systemd: sudo sh -c "
         f"'kill -- -$(cat /var/lib/sitewright/jobs/{job}/pid)')."
+    )
+
+
+def playbook_cut_short(plan: Plan, state: RunState) -> bool:
+    """Whether the last try of some playbook came to no good end, so that its task may go on."""
+    playbooks = {
+        (stage.id, step.id)
+        for stage in plan.stages
+        for step in stage.steps
+        if step.kind == PLAYBOOK
+    }
+    return any(
+        (stage, step) in playbooks
+        and standing.attempt > 0
+        and (standing.running or standing.outcome not in _GOOD_ENDS)
+        for (stage, step, _), standing in state.steps.items()
     )
 
 

@@ -25,6 +25,7 @@ from installer.runs import Run
 from installer.site_lock import Lock, Locked
 from tests.installer.engine_site import Watch, engine, new_run, plan, step, when
 from tests.installer.run_engine import start_engine
+from tests.installer.test_run_orphan import kill_ansible
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
@@ -299,20 +300,22 @@ TASKS = """\
 """
 
 
+def playing(tmp_path: Path, word: str) -> Plan:
+    """A plan of a playbook that waits in its first task, and writes a word."""
+    folder = tmp_path / word
+    folder.mkdir()
+    (folder / "x.yml").write_text(TASKS.format(word=word, log=LOG))
+    play = step("play", *BOTH, kind="playbook", playbook="x.yml")
+    carry: Carry = ("site", str(folder), carried_digest(folder))
+    return replace(plan(play, playbooks=str(folder)), carries=(carry,))
+
+
 @pytest.mark.parametrize("dies", [False, True], ids=["lives", "killed"])
 async def test_a_playbook_ends_before_its_next_task_when_the_site_is_taken_over(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
 ) -> None:
     """Also where nobody watches it any more: it asks the machines itself."""
-    plans = {}
-    for word in "ab":
-        folder = tmp_path / word
-        folder.mkdir()
-        (folder / "x.yml").write_text(TASKS.format(word=word, log=LOG))
-        play = step("play", *BOTH, kind="playbook", playbook="x.yml")
-        made = plan(play, playbooks=str(folder))
-        carry: Carry = ("site", str(folder), carried_digest(folder))
-        plans[word] = replace(made, carries=(carry,))
+    plans = {word: playing(tmp_path, word) for word in "ab"}
     other, _ = other_laptop(site, tmp_path / "other", plans["a"], monkeypatch)
     try:
         await when(site.begun)
@@ -334,6 +337,36 @@ async def test_a_playbook_ends_before_its_next_task_when_the_site_is_taken_over(
         other.communicate()
     # What was in a task when the site was taken over ends it; then nothing of it comes any more.
     assert site.effects() == [["a1", "b1", "b2", "b3"], ["a1", "b1", "b2", "b3"]]
+
+
+@pytest.mark.parametrize("how", ["resumed", "begun anew", "ended on a word"])
+async def test_the_task_of_a_playbook_that_was_killed_is_met_by_no_other(
+    site: Site, tmp_path: Path, how: str
+) -> None:
+    """ansible-playbook is killed here; what it was at on the machines goes on there."""
+    made = playing(tmp_path, "a")
+    run = new_run(made)
+    ended = how == "ended on a word"
+    async with Pool(site.inventory) as pool:
+        with Lock("site", by="Ma Ma") as lock:
+            first = asyncio.create_task(engine(made, run, pool=pool, lock=lock).run())
+            await when(site.begun)
+            kill_ansible(run)
+            assert await first is Outcome.FAILED
+        with Lock("site", by="Ma Ma") as lock:
+            watch = Watch()
+            on = new_run(made) if how == "begun anew" else run
+            ours = engine(made, on, pool=pool, lock=lock, watch=watch, end_theirs=ended)
+            again = asyncio.create_task(ours.run())
+            if ended:
+                await when(lambda: site.effects() == [["a1", "a1"]] * 2)
+            else:
+                await when(lambda: len(told(watch, "was left there: a task of Ansible")) == 2)
+                assert site.effects() == [["a1"]] * 2
+            for machine in site.machines:
+                machine.exec(["touch", "/root/go"])
+            assert await again is Outcome.DONE
+    assert site.effects() == [["a1", "a1", "a2", "a3"]] * 2
 
 
 async def test_of_many_who_come_at_once_one_gets_the_machine(site: Site) -> None:

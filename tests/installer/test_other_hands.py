@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from foundation.hosts.machine_lock import around
 from foundation.hosts.model import Host
 from foundation.problems import MachineProblem
 from installer.control import Control
-from installer.events import Event, Kind
+from installer.events import Event, Json, Kind
 from installer.journal import Journal, read
 from installer.journal_lines import FIRST, BrokenJournal, digest, encode, verify
 from installer.other_hands import (
@@ -25,11 +25,14 @@ from installer.other_hands import (
     OtherHands,
     begun_by,
     changes_nothing,
+    left_by,
     mark_from_text,
     new_mark,
     not_what_was_left,
     overtaken,
 )
+from installer.running.state import RunState
+from installer.running.work import playbook_cut_short
 from installer.site_lock import Holder, this_holder
 from tests.installer.engine_site import plan, step
 
@@ -161,6 +164,50 @@ async def test_theirs_is_ended_on_a_word_that_comes_while_it_is_waited_for(
     assert len(told) == 1
     assert "2026-11-28 14:00:12 UTC" in told[0]
     assert [one.action for one in control.take()] == (["end-theirs"] if ended else [])
+
+
+def test_a_task_may_be_left_where_the_last_run_came_to_no_good_end() -> None:
+    """A run that goes on asks at each step itself: its playbook may be at work still."""
+    killed, failed = mark(run="r2"), replace(mark(run="r2"), outcome="failed")
+    cut = replace(killed, outcome="")
+    marks = [("m1", replace(killed, outcome="done")), ("m2", failed), ("m3", cut)]
+    assert set(left_by(marks, "r1")) == {"m2", "m3"}
+    assert left_by(marks, "r2") == {}
+    assert "which came to no end." in left_by(marks, "r1")["m3"]
+
+
+@pytest.mark.parametrize("left", [True, False])
+async def test_a_task_is_waited_for_only_where_one_may_have_been_left(left: bool) -> None:
+    machine = Machine(0, b"tasks 1\nmark \n")
+
+    async def connect(_: Host) -> Connection:
+        return cast("Connection", machine)
+
+    async def none(*_: object) -> Any:
+        raise AssertionError
+
+    said = {"m1": "It is of Ma Ma."} if left else {}
+    hands = OtherHands(
+        [machine.host], connect, "r1", none, none, lambda *_: None, left_by=said, only_tasks=True
+    )
+    assert (await hands._theirs(machine.host))[1] == (1 if left else 0)
+
+
+def test_a_playbook_was_cut_short_where_its_last_try_came_to_no_good_end() -> None:
+    made = plan(step("p", kind="playbook"), step("s"))
+    state = RunState(made)
+
+    def told(kind: Kind, name: str, **data: Json) -> bool:
+        state.apply(Event(kind, 1.0, "one", name, "control", data))
+        return playbook_cut_short(made, state)
+
+    over: dict[str, Json] = {"seconds": 1.0, "sentence": ""}
+    assert not playbook_cut_short(made, state)
+    assert not told(Kind.STEP_STARTED, "s", title="", attempt=1)
+    assert told(Kind.STEP_STARTED, "p", title="", attempt=1)
+    assert told(Kind.STEP_FINISHED, "p", outcome="failed", **over)
+    assert told(Kind.STEP_FINISHED, "p", outcome="skipped", **over)
+    assert not told(Kind.STEP_FINISHED, "p", outcome="done", **over)
 
 
 async def test_a_machine_that_does_not_say_what_runs_is_not_one_where_nothing_runs() -> None:
