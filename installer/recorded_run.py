@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from foundation.problems import InputProblem
+from foundation.typed_paths import typed_path
 from installer.runs import Run, all_sites, latest_run, open_run, runs_of
 
 _ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
@@ -21,7 +21,7 @@ def recorded_run(name: str | None) -> Iterator[tuple[Run, str]]:
     A support bundle is unpacked into a private folder for the time of the block. Raises
     InputProblem.
     """
-    path = Path(name).expanduser() if name is not None else None
+    path = typed_path(name) if name is not None else None
     if path is None or (not path.exists() and _ID.fullmatch(str(name))):
         run = _last() if path is None else _by_id(str(name))
         yield run, str(run.folder)

@@ -28,6 +28,7 @@ class FileScreen(Form[Path]):
             yield Static(self.ask, classes="dialog-title", markup=False)
             yield Static(self.about, classes="paragraph", markup=False)
             yield Field("File", id="name", example=self.example, value=self.value)
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
             yield Buttons("Take it")
 
     def on_mount(self) -> None:
@@ -37,5 +38,5 @@ class FileScreen(Form[Path]):
     def action_take(self) -> None:
         """Close with the name, if there is one."""
         text = self.query_one("#name", Line).value.strip()
-        if text:
-            self.dismiss(Path(text).expanduser())
+        if text and (path := self.path_of(text)) is not None:
+            self.dismiss(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -51,9 +52,13 @@ class MakeScreen(Form[ToMake]):
         if not folder:
             self.wrong("Name a folder; it is made if it is not there.")
             return
-        path = Path(key).expanduser() if key else None
-        if path is not None and not path.is_file():
-            self.wrong(f"{path} is no file.")
+        output = self.path_of(folder)
+        path = self.path_of(key) if key else None
+        if output is None or (key and path is None):
+            return
+        # A folder that may not be entered raises where it is asked for a file in it.
+        if path is not None and not os.path.isfile(path):  # noqa: PTH113
+            self.wrong(f"{path} is no file that you may see.")
             return
         secret = Secret(phrase) if phrase else None
-        self.dismiss(ToMake(Path(folder).expanduser(), path, secret))
+        self.dismiss(ToMake(output, path, secret))

@@ -8,6 +8,7 @@ answer where nothing is typed.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
@@ -18,6 +19,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
+from foundation.problems import InputProblem, as_sentence
+from foundation.typed_paths import typed_path
 from screens.hints import hints, seek_in
 from screens.late import LastingScreen
 from screens.widgets.field import Line
@@ -159,6 +162,14 @@ class Form(Dialog[Answer]):
         """What stood against the answer may be mended by now."""
         event.stop()
         self.wrong("")
+
+    def path_of(self, text: str) -> Path | None:
+        """The path that was typed, or None after what stands against it was said."""
+        try:
+            return typed_path(text)
+        except InputProblem as problem:
+            self.wrong(f"{as_sentence(problem.cause)}. {problem.remedy}")
+            return None
 
 
 class Sure(Dialog[bool]):

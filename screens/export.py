@@ -49,6 +49,7 @@ class ExportScreen(Form[tuple[Export, Path]]):
                 id="kinds",
             )  # fmt: skip
             yield Field("File", id="name")
+            yield Static("", classes="dialog-error", id="wrong", markup=False)
             yield Buttons("Write")
 
     def on_mount(self) -> None:
@@ -69,8 +70,8 @@ class ExportScreen(Form[tuple[Export, Path]]):
         """Close with the answer."""
         key = self.query_one("#kinds", Board).key
         name = self.query_one("#name", Line).value.strip()
-        if key and name:
-            self.dismiss((Export(key), Path(name).expanduser()))
+        if key and name and (path := self.path_of(name)) is not None:
+            self.dismiss((Export(key), path))
 
 
 def open_export(screen: StepScreen) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from foundation.problems import InputProblem
+from foundation.typed_paths import typed_path
 from screens.answers import Login
 
 
@@ -22,7 +23,7 @@ def login_from(
         port=port_of(port),
         identity_files=tuple(key_file(word) for word in words_of(keys)),
         bastion=bastion or None,
-        known_hosts=tuple(Path(word).expanduser() for word in words_of(known_hosts)),
+        known_hosts=tuple(typed_path(word) for word in words_of(known_hosts)),
         sudo=sudo.lower() not in ("no", "n"),
     )
 
@@ -61,7 +62,7 @@ def port_of(text: str) -> int | None:
 
 def key_file(text: str) -> Path:
     """A private key that can be read; raises InputProblem with the reason."""
-    path = Path(text).expanduser()
+    path = typed_path(text)
     if not path.is_file():
         raise InputProblem(f"there is no key {path}", remedy="Check the name and the folder.")
     if not os.access(path, os.R_OK):

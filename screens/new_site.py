@@ -83,9 +83,9 @@ class NewSiteScreen(Form[Asked]):
             self.wrong("Choose for what it is to be written.")
         elif not name:
             self.wrong("Name the file; it must not be there yet.")
-        else:
+        elif (path := self.path_of(name)) is not None:
             solution, _, environment = key.partition("/")
-            self.dismiss(Asked(solution, environment, Path(name).expanduser()))
+            self.dismiss(Asked(solution, environment, path))
 
 
 class WrittenScreen(Dialog[bool]):

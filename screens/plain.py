@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from foundation.problems import ExitCode, Problem
+from foundation.typed_paths import typed_path
 from screens.answers import Answers, load_answers, save_answers
 from screens.dialogue import BackWanted, Dialogue, LeaveWanted
 from screens.memory import Memory
@@ -163,9 +164,7 @@ class PlainWizard:
             return self._reopen(unfinished.run)
         if choice == "open":
             name = self.dialogue.ask("Name of the file")
-            step, self.answers = self.wait(
-                open_file(Path(name).expanduser(), self.memory, self.services)
-            )
+            step, self.answers = self.wait(open_file(typed_path(name), self.memory, self.services))
             return step
         self.answers = Answers()
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from foundation.hosts.connection import Credentials
 from foundation.problems import InputProblem
+from foundation.typed_paths import typed_path
 from screens.answers import joined
 from screens.login_words import login_from
 from screens.program_words import LEFT, WHY, programs_of
@@ -42,7 +43,7 @@ def machines(wizard: PlainWizard) -> StepId | None:
                 case "this":
                     _add(wizard, (wizard.services.this_machine(),))
                 case "file":
-                    _read_file(wizard, Path(talk.ask("Name of the file")).expanduser())
+                    _read_file(wizard, typed_path(talk.ask("Name of the file")))
                 case "login":
                     _login(wizard)
                 case "remove":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.counting import counted
 from foundation.problems import InputProblem
+from foundation.typed_paths import typed_path
 from preflight.report.words import clean, is_waived
 from preflight.sizing import shape_words, table_notes
 from preflight.waivers import waivable
@@ -251,9 +251,9 @@ def _export(wizard: PlainWizard, assessment: Assessment) -> None:
         name = talk.ask("Name of the file", f"{stem(wizard.answers)}-{ABOUT[kind][0]}")
     except BackWanted:
         return
-    path = Path(name).expanduser()
     seen = [host.seen for host in assessment.hosts]
     try:
+        path = typed_path(name)
         wizard.wait(wizard.services.export(Export(kind), path, assessment, seen))
     except InputProblem as problem:
         talk.problem(problem)
@@ -344,11 +344,11 @@ def _write_site(wizard: PlainWizard) -> None:
         name = talk.ask("Name of the file", str(answers.site_file or site_name(answers)))
     except BackWanted:
         return
-    path = Path(name).expanduser()
     question = memory.question
     roles = dict(question.roles) if question and question.roles else answers.roles
-    new = replace(answers.with_roles(roles), site_file=path)
     try:
+        path = typed_path(name)
+        new = replace(answers.with_roles(roles), site_file=path)
         wizard.wait(wizard.services.write_site(new, path))
     except InputProblem as problem:
         talk.problem(problem)

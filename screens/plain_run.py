@@ -8,10 +8,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from foundation.problems import Problem
+from foundation.typed_paths import typed_path
 from installer.events import Event, Kind, Outcome
 from installer.running.errand import Errand
 from installer.steps.kind import Answer, Question
@@ -401,8 +401,8 @@ def hand_over(wizard: PlainWizard) -> StepId | None:
             return None
         form = forms[int(answer) - 1]
         name = talk.ask("Name of the file", f"{stem(wizard.answers)}-{HAND_OVER[form][0]}")
-        path = Path(name).expanduser()
         try:
+            path = typed_path(name)
             wizard.wait(wizard.services.write_hand_over(form, path, report))
         except Problem as problem:
             talk.problem(problem)

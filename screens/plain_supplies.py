@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.counting import counted
 from foundation.problems import Problem
+from foundation.typed_paths import typed_path
 from screens.bundle_seen import (
     BundleSeen,
     Going,
@@ -84,9 +85,9 @@ def _named(wizard: PlainWizard, before: str) -> tuple[BundleSeen, bool]:
     while True:
         name = talk.ask("Folder or file of the bundle, or the folder of its volumes", before)
         keys = talk.ask("File of those who may have made it (allowed_signers), or -", "-")
-        signers = None if keys == "-" else Path(keys).expanduser().absolute()
         try:
-            path = Path(name).expanduser().absolute()
+            signers = None if keys == "-" else typed_path(keys).absolute()
+            path = typed_path(name).absolute()
             place = wizard.wait(wizard.services.bundle_place(path))
             if place.volumes:
                 path = _joined(wizard, path, place.volumes)
@@ -99,7 +100,7 @@ def _named(wizard: PlainWizard, before: str) -> tuple[BundleSeen, bool]:
 def _joined(wizard: PlainWizard, path: Path, count: int) -> Path:
     talk = wizard.dialogue
     talk.say(f"{counted(count, 'volume')} lie there; they are joined into one file first.")
-    output = Path(talk.ask("File to write")).expanduser().absolute()
+    output = typed_path(talk.ask("File to write")).absolute()
     lines = _Lines(wizard, "joining")
     for sentence in wizard.wait(wizard.services.join_volumes(path, output, lines)):
         talk.say(sentence)
@@ -145,12 +146,13 @@ def _list(wizard: PlainWizard, seen: BundleSeen) -> None:
 def _make(wizard: PlainWizard) -> Path:
     talk = wizard.dialogue
     while True:
-        folder = Path(talk.ask("Folder for the bundle", "site.bundle")).expanduser().absolute()
+        name = talk.ask("Folder for the bundle", "site.bundle")
         key = talk.ask("Signing key (Ed25519), or - for none", "-")
-        signing = None if key == "-" else Path(key).expanduser()
-        phrase = talk.ask_secret("Its passphrase") if signing else None
         lines = _Lines(wizard, "making")
         try:
+            folder = typed_path(name).absolute()
+            signing = None if key == "-" else typed_path(key)
+            phrase = talk.ask_secret("Its passphrase") if signing else None
             wanted = ToMake(folder, signing, phrase)
             wizard.wait(wizard.services.make_bundle(wanted, wizard.answers, lines))
         except Problem as problem:

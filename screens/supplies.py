@@ -15,6 +15,7 @@ from textual.worker import Worker, WorkerState
 
 from foundation.counting import counted
 from foundation.problems import InputProblem, Problem
+from installer.site_paths import whole_path
 from screens.answers import Answers
 from screens.ask_file import FileScreen
 from screens.bundle_inside import InsideScreen, missing_screen, untold_screen
@@ -73,7 +74,7 @@ class SuppliesScreen(StepScreen):
     def _absolute(self, text: str) -> Path:
         file = self.answers.site_file
         base = file.absolute().parent if file else Path.cwd()
-        return base / Path(text).expanduser()
+        return whole_path(text, base)
 
     # ---- what is shown
 

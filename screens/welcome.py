@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from foundation.typed_paths import typed_path
 from screens.answers import Answers, Saved
 from screens.opening import is_recording, open_file
 from screens.services import Access, Export, Order, Unfinished
@@ -165,7 +166,7 @@ class WelcomeScreen(StepScreen):
                 line = self.query_one("#file", Line)
                 text = line.value.strip()
                 if text:
-                    self.run_quietly(self._open(Path(text).expanduser()), group="open")
+                    self.run_quietly(self._open_typed(text), group="open")
                 else:
                     line.focus()
                     self.say("Type the name of the file first.")
@@ -252,6 +253,9 @@ class WelcomeScreen(StepScreen):
                 self._list_runs(self.kept)
 
         self.app.push_screen(screen, back)
+
+    async def _open_typed(self, text: str) -> None:
+        await self._open(typed_path(text))
 
     async def _open(self, path: Path) -> None:
         """A file of facts, a site file, or a run: what is in it decides."""
