@@ -6,10 +6,11 @@ All of it is read from the records alone; nothing is asked of a machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from foundation.moments import moment
 from foundation.problems import Problem
 from installer.running.errand import Errand
 from installer.running.state import keys_of
@@ -98,7 +99,7 @@ def _read(run: Run, *, latest: bool) -> KeptRun:
         stands=stands,
         done=sum(state.finished(key) for key in keys),
         total=len(keys),
-        when=datetime.fromtimestamp(state.last_time, UTC) if state.last_time else None,
+        when=moment(state.last_time or None),
         by=by,
         open=latest and left and not errand and not at_work and run.site_file.is_file(),
         errand=errand,

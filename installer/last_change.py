@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from foundation.moments import moment
 from foundation.problems import Problem
 from installer.runs import Run, all_sites, runs_of
 from installer.site_lock import holder_of
 
 if TYPE_CHECKING:
     from installer.running.state import RunState
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,8 @@ class LastChange:
     run: Run
     by: str
     """Who began or resumed it."""
-    when: datetime
-    """The last event in its record."""
+    when: datetime | None
+    """The last event in its record; None where it tells a time that no calendar has."""
     under_way: bool
     """Whether somebody is at work on that site now."""
 
@@ -48,7 +51,7 @@ def last_change(addresses: Collection[str] = ()) -> LastChange | None:
         change = _of_site(key, runs)
         if change is not None:
             found.append(change)
-    return max(found, key=lambda one: one.when, default=None)
+    return max(found, key=lambda one: one.when or _NEVER, default=None)
 
 
 def _of_site(key: str, runs: tuple[Run, ...]) -> LastChange | None:
@@ -58,8 +61,9 @@ def _of_site(key: str, runs: tuple[Run, ...]) -> LastChange | None:
         except (Problem, OSError):
             continue
         if state.changed:
-            when = datetime.fromtimestamp(state.last_time, UTC)
-            return LastChange(run, _by(state), when, under_way=holder_of(key) is not None)
+            return LastChange(
+                run, _by(state), moment(state.last_time), under_way=holder_of(key) is not None
+            )
     return None
 
 

@@ -8,10 +8,10 @@ import getpass
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation.moments import moment
 from foundation.problems import InputProblem
 from installer.running.errand import Errand
 from screens.answers import Answers
@@ -199,7 +199,8 @@ class LiveInstallation:
             if change is None:
                 return Touched()
             state = Changed.NOW if change.under_way else Changed.DONE
-            return Touched(state, change.by, change.when.astimezone(), change.run.folder)
+            when = change.when.astimezone() if change.when is not None else None
+            return Touched(state, change.by, when, change.run.folder)
 
         return await asyncio.to_thread(read)
 
@@ -291,7 +292,7 @@ def _unfinished() -> Unfinished | None:
         if state.started is None or state.complete(plan):
             continue
         keys = list(keys_of(plan))
-        when = datetime.fromtimestamp(state.last_time, UTC) if state.last_time else None
+        when = moment(state.last_time or None)
         done = sum(state.finished(step) for step in keys)
         return Unfinished(run.folder, f"{plan.solution} {plan.environment}", done, len(keys), when)
     return None

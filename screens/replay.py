@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -15,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.dom import DOMNode
 from textual.widgets import Static
 
+from foundation.moments import moment
 from foundation.problems import ExitCode, Problem
 from installer.events import Event, Kind
 from installer.journal_lines import read
@@ -217,10 +217,8 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         if not playback.time:
             when = "at its beginning"
         else:
-            try:
-                when = f"{datetime.fromtimestamp(playback.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
-            except (ValueError, OverflowError, OSError):
-                when = "at a time that no calendar has"
+            at = moment(playback.time)
+            when = f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "at a time that no calendar has"
         stand = "ended" if playback.ended else f"{playback.speed:g} times as fast"
         if playback.paused and not playback.ended:
             stand = "paused"

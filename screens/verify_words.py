@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
+from foundation.moments import moment
 from installer.events import Outcome
 from installer.plan import CONTROL_HOST
 from installer.steps.kind import done_on
@@ -65,7 +65,8 @@ def verdict(plan: Plan, state: RunState, *, running: bool) -> str:
     open_ones = len(words) - holds - fails
     if running:
         return f"Asking: {holds} of {len(words)} hold so far."
-    when = f"{datetime.fromtimestamp(state.last_time, UTC):%Y-%m-%d %H:%M} UTC"
+    at = moment(state.last_time)
+    when = f"{at:%Y-%m-%d %H:%M} UTC" if at is not None else "at a time that no calendar has"
     if fails:
         rest = f", {open_ones} not asked after it" if open_ones else ""
         return f"{fails} of {len(words)} FAILS{rest}; asked {when}."

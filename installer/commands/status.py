@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.durations import duration
+from foundation.moments import moment
 from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, write_result
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         cut_off = holder is None and state.started is not None and state.outcome is None
         now = time.time() if holder else state.last_time
         progress = progress_of(plan, state, earlier_seconds([key]), now=now)
-        sign = datetime.fromtimestamp(state.last_time, UTC) if state.last_time else None
+        sign = moment(state.last_time or None)
         told.append(
             {
                 "site": key,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Final
 
+from foundation.moments import moment
 from installer.hand_over.model import HandOver, Result, StageReport, Used
 
 SCHEMA: Final = "sitewright.hand-over/1"
@@ -121,6 +121,5 @@ def _result(result: Result) -> dict[str, object]:
 
 
 def _moment(time: float | None) -> str | None:
-    if time is None:
-        return None
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    at = moment(time)
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at is not None else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 
+from foundation.moments import moment
 from installer.events import Outcome
 from installer.hand_over.model import HandOver, Result, StageReport, StepReport
 from installer.hand_over.words import shown
@@ -21,7 +22,7 @@ def render_junit(report: HandOver) -> str:
     seconds = f"{report.seconds:.3f}"
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     lines.append(f"<testsuites{_attributes(name=name, **whole, time=seconds)}>")
-    when = datetime.fromtimestamp(report.began, UTC) if report.began is not None else None
+    when = moment(report.began)
     for suite in suites:
         lines += suite.lines(when)
     lines.append("</testsuites>")

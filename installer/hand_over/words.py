@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from foundation.moments import moment
 from installer.events import Outcome
 from installer.plan import CONTROL_HOST
 
@@ -100,7 +100,10 @@ def shown(host: str) -> str:
 
 def when(time: float | None) -> str:
     """A moment to the minute, UTC; empty where there is none."""
-    return "" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
+    if time is None:
+        return ""
+    at = moment(time)
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at is not None else "at a time that no calendar has"
 
 
 def decision_sentence(decision: Decision) -> str:

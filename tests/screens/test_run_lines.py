@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from installer.cli import main
 from installer.events import Event, Kind
 from installer.kept_runs import kept_runs
+from installer.last_change import last_change
 from installer.running.progress import progress_of
 from installer.running.state import RunState
 from installer.runs import Run, runs_folder
 from installer.site_lock import Lock
+from screens.file_words import HAND_OVER
+from screens.live import LiveServices
 from screens.run_clock import at
 from screens.run_lines import RunLines
 from screens.runs_list import RunsScreen, run_rows
@@ -130,6 +137,40 @@ def test_the_runs_of_a_site_stand_together_the_latest_first(hermetic: Path) -> N
     rows = run_rows(found, datetime.now(UTC))
     assert sum(row.heading for row in rows) == 2
     assert sum("stop" in row.cells[-1].text for row in rows) == 2
+
+
+@pytest.mark.parametrize("odd", [1e300, -1e300, 253_402_300_799.0])
+def test_a_record_with_a_time_that_no_calendar_has_takes_no_list_away(
+    odd: float, hermetic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its chain holds: whoever wrote it made it anew."""
+    made = kept(hermetic)
+    # One with a job on a machine, which may have changed it, and at whose end the clock jumps.
+    events = told(failed=True)
+    at = next(n for n, event in enumerate(events) if event.kind is Kind.STEP_STARTED) + 1
+    begun = {"job": "j1", "boot_id": "b", "durable": "systemd"}
+    job = replace(events[at - 1], kind=Kind.JOB_STARTED, data=begun)
+    events = [*events[:at], job, *events[at:-1], replace(events[-1], time=odd)]
+    shutil.rmtree(made[0])
+    write_run(hermetic / "odd", events).folder.rename(made[0])
+    found = {run.folder: run.when for run in kept_runs().runs}
+    assert found[made[0]] is None
+    assert found[made[1]] is not None
+    rows = run_rows(kept_runs().runs, datetime.now(timezone(timedelta(hours=2))))
+    assert any("some time ago" in row.cells[0].text for row in rows)
+    change = last_change()
+    assert change is not None
+    assert (change.run.folder, change.when) == (made[0], None)
+    services = LiveServices()
+    assert asyncio.run(services.touched(())).sentence == "Machines were changed, by Thiri Aung"
+    assert asyncio.run(services.unfinished()) is not None
+    assert main(["status"]) == 0
+    assert str(made[0]) in capsys.readouterr().out
+    report = asyncio.run(services.hand_over(made[0]))
+    for form in HAND_OVER:
+        out = hermetic / f"report-{form.value}"
+        asyncio.run(services.write_hand_over(form, out, report))
+        assert out.is_file()
 
 
 async def test_a_run_is_watched_from_the_list_and_the_list_comes_back(
