@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from foundation.problems import InputProblem
 from screens.ask_person import NameScreen, Skip, SkipScreen, SureScreen
 from screens.run_step import RunStepScreen
-from screens.run_words import MEND_KEY
+from screens.run_words import MEND_KEY, RETRY_KEY
 from screens.widgets.keys import Key
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class LeverScreen(RunStepScreen):
                 others = len(self.failures) > 1
                 return (
                     *((Key(MEND_KEY, "Settings", "screen.mend"),) if self._named else ()),
-                    Key("r", "Retry", "screen.retry(False)"),
+                    Key(RETRY_KEY, "Retry", "screen.retry(False)"),
                     *((Key("R", "All", "screen.retry(True)"),) if others else ()),
                     Key("k", "Skip", "screen.skip"),
                     Key("u", "Undo", "screen.undo"),
@@ -209,12 +209,13 @@ class LeverScreen(RunStepScreen):
     @property
     def _named(self) -> str:
         """The setting that the failure in front names; empty where it names none."""
-        from screens.run_words import named_setting
+        from screens.run_words import named_settings
 
         failure, work = self._failure(), self.work
         if failure is None or work is None:
             return ""
-        return named_setting(failure.problem, dict(work.engine.plan.settings))
+        names = named_settings(failure.problem, dict(work.engine.plan.settings))
+        return names[0] if names else ""
 
     def action_mend(self) -> None:
         """Stop, and go to the setting that the failure names."""

@@ -303,39 +303,70 @@ _SENTENCE: Final = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
 
 MEND_KEY: Final = "F3"
 """Leads from a failure to the setting that it names."""
+RETRY_KEY: Final = "r"
+"""Tries a step that failed again."""
+
+
+_RESUME: Final = re.compile(r"sitewright resume(?=[.,;)]|$)")
+"""The command alone; with words or options behind it, it says more than a key."""
 
 
 def _settings_in(text: str, settings: Iterable[str]) -> list[str]:
-    return [name for name in settings if re.search(rf"\b{re.escape(name)}\b", text)]
+    """The settings that a text names, in its order.
 
-
-def named_setting(problem: Problem, settings: Iterable[str]) -> str:
-    """The first setting that a failure names, in what to do or in why; empty without one."""
-    known = list(settings)
-    for text in (problem.remedy, problem.cause):
-        found = _settings_in(text, known)
-        if found:
-            return min(found, key=text.index)
-    return ""
-
-
-def why_and_do(problem: Problem, settings: Mapping[str, str]) -> tuple[str, str]:
-    """Why it failed, and what to do: a sentence that names a setting is a thing to do.
-
-    The author of a step writes both into one text; under Why a remedy is overlooked.
+    A name of one word is often a word of the language, such as folder, source or release: it is a
+    setting only where the text says so.
     """
-    # The command's word has no place where a key does the same.
-    remedy = problem.remedy.replace(": sitewright resume", "").strip()
+    found: dict[str, int] = {}
+    for name in settings:
+        word = re.escape(name)
+        marked = rf"`{word}`|\bsettings?[ .]`?{word}\b|--set {word}="
+        match = re.search(rf"\b{word}\b" if "_" in name else marked, text)
+        if match is not None:
+            found[name] = match.start()
+    return sorted(found, key=found.__getitem__)
+
+
+def _why_and_told(problem: Problem, settings: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The sentences of the cause: why, and from the first on that names a setting what to do."""
+    known = list(settings)
     text = " ".join((problem.cause.strip().splitlines() or [""])[0].split())
     sentences = _SENTENCE.split(text)
-    named = {sentence: _settings_in(sentence, settings) for sentence in sentences[1:]}
-    first = next((place for place, one in enumerate(sentences) if named.get(one)), len(sentences))
-    why, told = " ".join(sentences[:first]), " ".join(sentences[first:])
-    names = list(dict.fromkeys(name for found in named.values() for name in found))
-    names = names or _settings_in(remedy, settings)
-    now = ", ".join(f"{name} (now: {settings[name] or 'empty'})" for name in names)
-    way = f"{MEND_KEY} leads to {now}: the run stops, and nothing is done twice."
-    return why, " ".join(part for part in (told, way if names else "", remedy) if part)
+    first = next(
+        (n for n, one in enumerate(sentences) if n and _settings_in(one, known)), len(sentences)
+    )
+    return sentences[:first], sentences[first:]
+
+
+def named_settings(problem: Problem, settings: Iterable[str]) -> list[str]:
+    """The settings that a failure names: in what to do, else in why; the first is led to."""
+    known = list(settings)
+    why, told = _why_and_told(problem, known)
+    return (
+        _settings_in(" ".join(told), known)
+        or _settings_in(problem.remedy, known)
+        or _settings_in(" ".join(why), known)
+    )
+
+
+def why_and_do(
+    problem: Problem, settings: Mapping[str, str], *, levers: bool = True
+) -> tuple[str, str]:
+    """Why it failed, and what to do: a sentence that names a setting is a thing to do.
+
+    The author of a step writes both into one text; under Why a remedy is overlooked. Keys are
+    named only where a person holds the levers of the run: a replay has none.
+    """
+    why, told = _why_and_told(problem, settings)
+    parts, remedy = list(told), problem.remedy.strip()
+    if levers:
+        # A key does what the command's word would do in another terminal.
+        remedy = _RESUME.sub(RETRY_KEY, remedy)
+        names = named_settings(problem, settings)
+        if names:
+            now = ", ".join(f"{name} (now: {settings[name] or 'empty'})" for name in names)
+            parts.append(f"{MEND_KEY} leads to {now}: the run stops, and nothing is done twice.")
+    return " ".join(why), " ".join(part for part in (*parts, remedy) if part)
 
 
 def failure_text(
@@ -344,13 +375,18 @@ def failure_text(
     titles: Mapping[str, str],
     tasks: MachineTasks,
     settings: Mapping[str, str] | None = None,
+    *,
+    levers: bool = True,
 ) -> Content:
-    """What, where, why, what to do, and the last lines; `settings` are those of the plan."""
+    """What, where, why, what to do, and the last lines; `settings` are those of the plan.
+
+    With `levers` it names the keys of a run that is under way.
+    """
     failure = failures[place]
     problem = failure.problem
     what = titles.get(f"{failure.stage}/{failure.step}", failure.step) or "The stage was not begun"
     number = f" {place + 1} of {len(failures)}" if len(failures) > 1 else ""
-    cause, remedy = why_and_do(problem, settings or {})
+    cause, remedy = why_and_do(problem, settings or {}, levers=levers)
     parts: list[str | tuple[str, str]] = [
         (f"FAILED{number}: {what}", "bold $error"),
         "\n", ("Where: ", "bold"), places(failure, tasks),

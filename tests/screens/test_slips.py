@@ -13,7 +13,7 @@ from installer.steps.kind import StepFailed
 from preflight.findings import Waiver
 from screens.app import SitewrightApp
 from screens.findings import FindingsScreen
-from screens.run_words import why_and_do
+from screens.run_words import named_settings, why_and_do
 from screens.settings import SettingsScreen
 from screens.supplies import SuppliesScreen
 from screens.tidings import notification, title_sequence
@@ -119,6 +119,61 @@ def test_a_sentence_that_names_a_setting_is_a_thing_to_do() -> None:
     assert why_and_do(plain, {"domain": "x"}) == ("the script ended with exit status 9", "Mend it.")
 
 
+HARNESS = {"folder": "/opt/x", "source": "", "release": "v2.14.2", "keep_data": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("remedy", "do"),
+    [
+        (
+            "Make room in the folder, then: sitewright resume.",
+            "Make room in the folder, then: r.",
+        ),
+        (
+            "Then: sitewright resume. What has come from the source is kept.",
+            "Then: r. What has come from the source is kept.",
+        ),
+        ("Answer it: sitewright resume asks again.", None),
+        ("Take it over: sitewright resume --take-over", None),
+        ("The release and its folder are at /opt/x/release/folder.", None),
+    ],
+)
+def test_ordinary_words_are_no_settings_and_no_sentence_is_left_hanging(
+    remedy: str, do: str | None
+) -> None:
+    problem = InputProblem("the disk is full. The folder holds a release", remedy=remedy)
+    assert why_and_do(problem, HARNESS)[1] == (do or remedy)
+    assert named_settings(problem, HARNESS) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Give it in the setting release.", ["release"]),
+        ("Give a folder of its own: --set folder=/srv/x", ["folder"]),
+        ("Mend `source`, or settings.folder.", ["source", "folder"]),
+        ("Say no to keep_data in the folder.", ["keep_data"]),
+    ],
+)
+def test_a_setting_of_one_word_is_named_where_the_text_marks_it(
+    text: str, names: list[str]
+) -> None:
+    for problem in (
+        InputProblem("it failed", remedy=text),
+        InputProblem(f"It failed. {text}", remedy="Retry it."),
+    ):
+        assert named_settings(problem, HARNESS) == names
+        assert f"F3 leads to {names[0]} (now:" in why_and_do(problem, HARNESS)[1]
+
+
+def test_where_nobody_holds_the_levers_no_key_is_named() -> None:
+    problem = InputProblem("it failed. Mend keep_data", remedy="Then: sitewright resume.")
+    assert why_and_do(problem, HARNESS, levers=False) == (
+        "it failed.",
+        "Mend keep_data Then: sitewright resume.",
+    )
+
+
 def test_what_goes_to_the_terminal_holds_no_sequence_of_others() -> None:
     for told in (title_sequence("a\x1b]2;b\x07c"), notification("a\x1b]2;b\x07c", {})):
         assert told.count("\x1b") == 1
@@ -214,7 +269,7 @@ async def test_a_choice_of_supplies_is_taken_back(tmp_path: Path) -> None:
 
 async def test_a_failure_that_names_a_setting_leads_to_it(tmp_path: Path) -> None:
     problem = StepFailed(
-        "The name does not resolve. Write one that does into domain.", where="box1"
+        "The name does not resolve. Write one that does into the setting domain.", where="box1"
     )
     services = scripted(tmp_path, under_way(failed=True), (replace(FAILURE, problem=problem),))
     services.trusted += [offer_of(host) for host in SITE.machines]
@@ -222,7 +277,7 @@ async def test_a_failure_that_names_a_setting_leads_to_it(tmp_path: Path) -> Non
     async with app.run_test(size=(80, 24)) as pilot:
         await on_step(pilot, StepId.WELCOME)
         await scripted_step(pilot, StepId.INSTALL)
-        await shows(pilot, "F3 Settings", "F3 leads to domain (now:")
+        await shows(pilot, "F3 Settings", "F3 leads to", "domain (now: tiny")
         await pilot.press("f3")
         await shows(pilot, "Stop, and change the setting?")
         await pilot.press("y")
