@@ -108,6 +108,7 @@ class RunStepScreen(LogActions, StepScreen):
                 ended=self.outcome,
                 running=self.running,
                 paused=engine.control.paused,
+                levers=self.running,
                 waits=waits,
             )
         )

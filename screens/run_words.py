@@ -376,7 +376,7 @@ def failure_text(
     tasks: MachineTasks,
     settings: Mapping[str, str] | None = None,
     *,
-    levers: bool = True,
+    levers: bool,
 ) -> Content:
     """What, where, why, what to do, and the last lines; `settings` are those of the plan.
 

@@ -44,6 +44,8 @@ class Standing:
     ended: Outcome | None = None
     running: bool = True
     paused: bool = False
+    levers: bool = False
+    """Whether a person holds the levers of it here, so that their keys mean something."""
     waits: float | None = None
     """Since when nothing runs and a person is waited for, Unix seconds."""
 
@@ -197,7 +199,7 @@ class RunView(Container):
         width = self.query_one("#machines").size.width - 3
         words = machine_lines if wide else grid
         put(words(machines, width), self.query_one("#grid", Static))
-        self._draw_failure(standing.failures, dict(standing.plan.settings))
+        self._draw_failure(standing)
 
     def on_resize(self, _event: events.Resize) -> None:
         """What was drawn before the room was known is drawn again."""
@@ -214,11 +216,14 @@ class RunView(Container):
                 put(str(far), self.query_one("#far", Static))
                 self.done_words = words
 
-    def _draw_failure(self, failures: Sequence[Failure], settings: Mapping[str, str]) -> None:
+    def _draw_failure(self, standing: Standing) -> None:
         from screens.run_words import failure_text
 
+        failures, settings = standing.failures, dict(standing.plan.settings)
         self.screen.set_class(bool(failures), "-failing")
         if failures:
             self.place = min(self.place, len(failures) - 1)
-            text = failure_text(failures, self.place, self.titles, self.tasks, settings)
+            text = failure_text(
+                failures, self.place, self.titles, self.tasks, settings, levers=standing.levers
+            )
             put(text, self.query_one("#failure-text", Static))

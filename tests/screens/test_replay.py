@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,22 @@ async def test_it_goes_back_and_says_where_nothing_failed(run: Run) -> None:
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: app.replay.playback.ended)
         assert app.replay.playback.time == end
+
+
+async def test_a_replayed_failure_names_no_key_that_is_not_there(tmp_path: Path) -> None:
+    remedy = "Mend pm4ml_id, then: sitewright resume."
+    events = [
+        replace(event, data={**event.data, "remedy": remedy})
+        if event.kind is Kind.PROBLEM
+        else event
+        for event in told(failed=True)
+    ]
+    app = ReplayApp(screen_of(write_run(tmp_path, events)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: app.replay.playback.ended)
+        await shows(pilot, "FAILED: Set the names", f"Do: {remedy}")
+        assert "F3" not in str(app.replay.query_one("#failure-text", Static).render())
 
 
 async def test_welcome_opens_a_run_and_esc_comes_back(run: Run, services: RecordedServices) -> None:
