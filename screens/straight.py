@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import Problem
@@ -9,9 +10,16 @@ from screens.judging import stands_against, with_settled_roles
 from screens.wizard import StepId, installs
 
 if TYPE_CHECKING:
+    from installer.plan import Plan
     from screens.step import StepScreen
 
 OFFER: Final = "Nothing more must be answered. F9 shows the plan; it begins when you say so."
+
+
+async def _planned(screen: StepScreen) -> Plan:
+    """The plan of the answers as they are, with the older bundles that a person meant."""
+    memory = screen.memory
+    return await screen.services.plan(with_settled_roles(screen.answers, memory), memory.older)
 
 
 async def nothing_is_asked(screen: StepScreen) -> bool:
@@ -20,7 +28,7 @@ async def nothing_is_asked(screen: StepScreen) -> bool:
     if not installs(answers) or memory.assessment is None or stands_against(answers, memory):
         return False
     try:
-        plan = await screen.services.plan(with_settled_roles(screen.answers, screen.memory))
+        plan = await _planned(screen)
     except Problem:
         return False
     return set(plan.secrets) <= set(screen.memory.secrets)
@@ -28,5 +36,8 @@ async def nothing_is_asked(screen: StepScreen) -> bool:
 
 async def straight_to_plan(screen: StepScreen) -> None:
     """Show the plan; raises Problem that names what must be answered first."""
-    await screen.services.plan(with_settled_roles(screen.answers, screen.memory))
+    from installer.bundle_order import OlderBundle
+
+    with suppress(OlderBundle):  # the step of the plan asks whether it is meant
+        await _planned(screen)
     screen.wizard.go(StepId.PLAN, screen.answers)

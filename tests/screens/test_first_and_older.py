@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bundles.age import Stamp
+from foundation.secrets import Secret
 from installer.bundle_order import OlderBundle
 from installer.plan import Plan
 from screens.answers import Answers
@@ -69,6 +70,34 @@ async def test_an_older_bundle_is_taken_on_a_typed_word(hermetic: Path, tmp_path
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, BeginScreen))
         await shows(pilot, "used here for the first time", "An older bundle than the site had is")
+
+
+async def test_the_short_way_asks_likewise_and_remembers_the_word(
+    hermetic: Path, tmp_path: Path
+) -> None:
+    app = SitewrightApp(Older(write_solution(tmp_path / "solutions", hermetic)))
+    async with app.run_test(size=SMALL) as pilot:
+        await to_plan_step(pilot)
+        await until(pilot, lambda: isinstance(app.screen, OlderScreen))
+        await pilot.press("escape")
+        app.memory.secrets["token"] = Secret(TOKEN)
+        app.go(StepId.SUMMARY, app.answers)
+        await on_step(pilot, StepId.SUMMARY)
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, OlderScreen))
+        assert app.step is StepId.PLAN
+        app.screen.query_one("#word", Line).value = "older"
+        await until(pilot, lambda: app.screen.query_one("#word", Line).value == "older")
+        assert isinstance(app.screen, OlderScreen)
+        app.screen._opened -= 2000  # as if it had been read for a while
+        await pilot.press("f10")
+        await until(pilot, lambda: app.memory.plan is not None)
+        app.go(StepId.SUMMARY, app.answers)
+        await on_step(pilot, StepId.SUMMARY)
+        await shows(pilot, "F9 shows the plan")
+        await pilot.press("f9")
+        await on_step(pilot, StepId.PLAN)
+        await shows(pilot, "The bundle /media/b is used here")
 
 
 async def to_plan_step(pilot: Any) -> None:
