@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -27,6 +28,8 @@ class ProgramsScreen(Sure):
     def __init__(self, programs: Sequence[Program]) -> None:
         super().__init__()
         self.programs = tuple(programs)
+        self.waiting: dict[tuple[Program, ...], Callable[[], None]] = {}
+        """By programs that were met meanwhile: what asks about them once this is answered."""
 
     def compose(self) -> ComposeResult:
         """The lines and the question."""
@@ -51,12 +54,17 @@ def ask_about_programs(
     """Ask where a problem is that nobody allowed some programs; `again` follows a yes.
 
     A site's machines meet the same problem at once; it is asked about once, and a no holds until
-    the person asks for a machine again.
+    the person asks for a machine again. Others wait for the question that stands on the screen.
     """
     programs, memory = programs_of(problem), screen.memory
-    if not programs or programs in memory.programs_left or memory.programs_asked:
+    if not programs or programs in memory.programs_left:
         return
-    memory.programs_asked = True
+    stands = next((one for one in screen.app.screen_stack if isinstance(one, ProgramsScreen)), None)
+    if stands is not None:
+        if programs != stands.programs:
+            stands.waiting[programs] = partial(ask_about_programs, screen, problem, again)
+        return
+    question = ProgramsScreen(programs)
 
     async def allow() -> None:
         try:
@@ -67,11 +75,12 @@ def ask_about_programs(
         again()
 
     def answered(yes: bool | None) -> None:
-        memory.programs_asked = False
         if yes:
             screen.run_quietly(allow(), group="allow programs")
         else:
             memory.programs_left.add(programs)
             screen.say(f"{LEFT} r on such a machine asks again.")
+        for ask in question.waiting.values():
+            ask()
 
-    screen.app.push_screen(ProgramsScreen(programs), answered)
+    screen.app.push_screen(question, answered)

@@ -71,8 +71,6 @@ class Memory:
     """What the machines' consoles said of their keys, as it was pasted."""
     programs_left: set[tuple[Program, ...]] = field(default_factory=set)
     """Programs of a site's files that a person was asked about and left."""
-    programs_asked: bool = False
-    """Whether a question about such programs stands on the screen."""
     seen: dict[str, Seen] = field(default_factory=dict)
     """By the machine's name: the last look."""
     here: Seen | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from foundation.hosts.allowed import ProgramsNotAllowed
@@ -15,7 +16,8 @@ from screens.app import SitewrightApp
 from screens.ask_programs import ProgramsScreen
 from screens.services import Access, Tried
 from screens.widgets.board import Board
-from tests.screens.driving import judged, shows, text, to_machines, types, until
+from screens.wizard import StepId
+from tests.screens.driving import answered, judged, shows, text, to_machines, types, until
 from tests.screens.recorded import RecordedServices
 from tests.screens.test_plain import PM4ML, flat, talk
 
@@ -99,6 +101,55 @@ async def test_a_no_leaves_it_until_the_machine_is_asked_for_again() -> None:
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, ProgramsScreen))
         assert services.allowed == []
+
+
+async def test_a_question_that_was_taken_off_is_asked_again() -> None:
+    """A step that comes takes panels off the screen, and no answer arrives."""
+    services = Waiting()
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_machines(pilot)
+        await types(pilot, "m1=10.10.0.11")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ProgramsScreen))
+        app.go(StepId.MACHINES, app.answers)
+        await until(pilot, lambda: app.screen is app.step_screen)
+        await until(pilot, lambda: app.screen.query_one("#machines", Board).rows)
+        app.screen.query_one("#machines", Board).focus()
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ProgramsScreen))
+
+
+@dataclass
+class Two(Waiting):
+    """Machines that each wait for a program of their own."""
+
+    async def try_machine(self, host: Host, access: Access) -> Tried:
+        """Not reached."""
+        own = replace(LINE, place=f"/s/ssh of {host.name}")
+        return Tried(host, ProgramsNotAllowed((own,), where="the site file"))
+
+
+async def test_other_programs_are_asked_about_after_a_no() -> None:
+    app = SitewrightApp(Two())
+    async with app.run_test(size=SMALL) as pilot:
+        app.go(StepId.MACHINES, await answered(pilot, "m1=10.10.0.11", "w1=10.10.0.14"))
+        await until(pilot, lambda: isinstance(app.screen, ProgramsScreen))
+        await until(pilot, lambda: len(app.memory.tried) == 2)
+        asked = []
+        for _ in range(2):
+            question = app.screen
+            assert isinstance(question, ProgramsScreen)
+            asked += [program.place for program in question.programs]
+            await pilot.press("n")
+            await until(pilot, partial(is_behind, app, question))
+        assert sorted(asked) == ["/s/ssh of m1", "/s/ssh of w1"]
+        assert not isinstance(app.screen, ProgramsScreen)
+
+
+def is_behind(app: SitewrightApp, question: ProgramsScreen) -> bool:
+    """Whether a question is off the screen, and it was heard that it was left."""
+    return app.screen is not question and question.programs in app.memory.programs_left
 
 
 async def test_a_note_on_the_ssh_config_stands_with_its_machine() -> None:
