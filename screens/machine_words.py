@@ -26,6 +26,13 @@ def tried_words(tried: Tried) -> tuple[str, str]:
     return f"yes, {state}{noted}", "warn" if tried.offer.state == "changed" else "pass"
 
 
+def is_unfilled(host: Host) -> bool:
+    """Whether a new site file left the address to a person, who has not given it yet."""
+    from installer.site import FILL_IN
+
+    return FILL_IN in host.address
+
+
 def removal_command(host: Host, offer: HostKeyOffer) -> str:
     """What takes the old key of a machine out of the file in which it stands."""
     name = offer.known_as or (host.address if host.port == 22 else f"[{host.address}]:{host.port}")

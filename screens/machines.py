@@ -16,7 +16,7 @@ from foundation.hosts.model import Host
 from foundation.problems import InputProblem, Problem, as_sentence
 from screens.answers import Answers, Login, joined
 from screens.ask_programs import ask_about_programs
-from screens.machine_words import tried_words
+from screens.machine_words import is_unfilled, tried_words
 from screens.program_words import programs_of
 from screens.services import Access, MachineFile
 from screens.step import StepScreen
@@ -389,10 +389,3 @@ class MachinesScreen(StepScreen):
         state = self.query_one("#state", Static)
         state.update(text)
         state.display = bool(text)
-
-
-def is_unfilled(host: Host) -> bool:
-    """Whether a new site file left the address to a person, who has not given it yet."""
-    from installer.site import FILL_IN
-
-    return FILL_IN in host.address

@@ -12,6 +12,7 @@ from foundation.typed_paths import typed_path
 from screens.answers import joined
 from screens.login_words import login_from
 from screens.program_words import LEFT, WHY, programs_of
+from screens.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ def machines(wizard: PlainWizard) -> StepId | None:
         try:
             match answer.lower():
                 case "go":
+                    _refuse_unfilled(wizard)
                     return None
                 case "":
                     talk.say("The list is empty; type a machine, or this for this one.")
@@ -60,7 +62,7 @@ def machines(wizard: PlainWizard) -> StepId | None:
 
 def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
     """Say some machines of the list, each with its number, what its try met and what to do."""
-    from screens.machine_words import tried_words
+    from screens.machine_words import is_unfilled, tried_words
 
     names = [host.name for host in wizard.answers.machines]
     told: list[str] = []
@@ -68,12 +70,28 @@ def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
         number = names.index(host.name) + 1
         tried = wizard.memory.tried.get(host.name)
         words = tried_words(tried)[0] if tried else "not tried yet"
+        if is_unfilled(host):
+            words = "its address is to be filled in"
         wizard.dialogue.say(f"{number}. {host.name}, {host.endpoint}. Does it answer? {words}")
         if tried and tried.problem and tried.problem.remedy not in told:
             told.append(tried.problem.remedy)
         told += [f"Note: {n}." for n in tried.notes if f"Note: {n}." not in told] if tried else []
     for remedy in told:
         wizard.dialogue.say(remedy)
+
+
+def _refuse_unfilled(wizard: PlainWizard) -> None:
+    """Raise InputProblem where the address of a machine is still to be filled in."""
+    from screens.machine_words import is_unfilled
+
+    unfilled = [host.name for host in wizard.answers.machines if is_unfilled(host)]
+    if unfilled:
+        raise InputProblem(
+            "no address was filled in yet",
+            where=listed(unfilled[:6]),
+            remedy="Take each off the list with remove and type it with its address, as "
+            "name=user@address; or fill them in in the site file, and open it at the first step.",
+        )
 
 
 def _add(wizard: PlainWizard, hosts: Sequence[Host], there: Sequence[Host] | None = None) -> None:
@@ -142,9 +160,11 @@ def _login(wizard: PlainWizard) -> None:
 
 def try_machines(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
     """Try machines, all at once; the answers stand in the list."""
+    from screens.machine_words import is_unfilled
+
     wanted = {host.name for host in hosts}
     access = wizard.access()
-    asked = [host for host in access.inventory if host.name in wanted]
+    asked = [h for h in access.inventory if h.name in wanted and not is_unfilled(h)]
     if not asked:
         return
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from installer.new_site import new_site_text
 from installer.solution import load_solution
+from screens.answers import load_answers
 from screens.app import SitewrightApp
 from screens.new_site import NewSiteScreen, WrittenScreen
 from screens.widgets.board import Board
@@ -13,6 +14,7 @@ from screens.widgets.field import Line
 from screens.wizard import StepId
 from tests.screens.driving import on_step, shows, to_goal, until
 from tests.screens.recorded import RecordedServices
+from tests.screens.test_plain import flat, talk
 
 
 async def test_it_is_written_from_welcome_shown_and_opened(
@@ -59,3 +61,22 @@ async def test_nothing_is_written_over_and_the_goal_brings_its_own(
         await pilot.press("f10")
         await shows(pilot, "already, and it is left as it is")
         assert path.read_text() == "mine\n"
+
+
+def test_the_plain_face_tries_no_machine_that_is_to_be_filled_in_and_does_not_go_on(
+    services: RecordedServices, hermetic: Path
+) -> None:
+    solution = load_solution("pm4ml")
+    path = hermetic / "dodoma.yaml"
+    path.write_text(new_site_text(solution, solution.needs("production")))
+    _, said = talk(services, f"2\n{path}\nagain\ngo\nq\n")
+    assert "its address is to be filled in" in flat(said)
+    assert "No address was filled in yet" in flat(said)
+    assert "Step 4" not in said  # the machines are the third
+    assert "its key is" not in flat(said)
+    answers = load_answers(None).answers
+    assert answers is not None
+    removed = "remove\n1\n" * len(answers.machines)
+    _, said = talk(services, f"3\n{path}\n{removed}m1=ops@10.10.0.11\ngo\nq\n")
+    assert "its key is new" in flat(said)
+    assert "Step 4" in said
