@@ -26,6 +26,9 @@ HAND_OVER: Final = {
 }
 """The same for the hand-over report."""
 
+SITE_SUFFIXES: Final = (".yaml", ".yml")
+"""The ends of names by which a file that is opened is taken for a site file."""
+
 CARRY_COMMAND: Final = "sitewright preflight"
 """What repeats the question what this machine can carry."""
 

@@ -347,8 +347,9 @@ _OF_A_SITE: Final = re.compile(r"^(?:solution|environment|ssh|sizing)[ \t]*:", r
 def _machine_file(path: Path, folder: Path | None) -> MachineFile:
     from foundation.hosts.inventory import read_inventory_file
     from installer.new_site import refuse_words_for_ssh
+    from screens.file_words import SITE_SUFFIXES
 
-    if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
+    if path.suffix.lower() in SITE_SUFFIXES and path.is_file():
         from foundation.documents import parse_yaml, read_text, validate
         from installer.site import Site
         from screens.site_answers import opened_answers

@@ -13,7 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from screens.dialog import Buttons, Dialog, Form
-from screens.file_words import shown_path
+from screens.file_words import SITE_SUFFIXES, shown_path
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key, KeyLine
@@ -84,6 +84,9 @@ class NewSiteScreen(Form[Asked]):
         elif not name:
             self.wrong("Name the file; it must not be there yet.")
         elif (path := self.path_of(name)) is not None:
+            if path.suffix.lower() not in SITE_SUFFIXES:
+                self.wrong("A site file ends in .yaml; under another name it is not read as one.")
+                return
             solution, _, environment = key.partition("/")
             self.dismiss(Asked(solution, environment, path))
 

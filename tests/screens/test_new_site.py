@@ -28,6 +28,12 @@ async def test_it_is_written_from_welcome_shown_and_opened(
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, NewSiteScreen))
         app.screen.query_one("#site-goals", Board).move_to("pm4ml/production")
+        # What could not be opened here afterwards is not written.
+        app.screen.query_one("#name", Line).value = str(path.with_suffix(".json"))
+        await pilot.pause()
+        await pilot.press("f10")
+        await shows(pilot, "A site file ends in .yaml")
+        assert not path.with_suffix(".json").exists()
         app.screen.query_one("#name", Line).value = str(path)
         await pilot.press("f10")
         await until(pilot, lambda: isinstance(app.screen, WrittenScreen))
