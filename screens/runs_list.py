@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -15,6 +16,7 @@ from textual.widgets import Static
 
 from preflight.checks.wording import counted
 from screens.dialog import Dialog
+from screens.file_words import home_path
 from screens.welcome_words import said_when
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key, KeyLine
@@ -63,9 +65,11 @@ class RunsScreen(Dialog[Wanted]):
         Binding("r", "wish('report')", "Report", show=False),
     ]
 
-    def __init__(self, kept: KeptRuns, now: datetime) -> None:
+    def __init__(self, kept: KeptRuns, folder: Path, now: datetime) -> None:
+        """`folder` is where all the runs lie, those too that are not in the list."""
         super().__init__()
         self.kept = kept
+        self.folder = folder
         self.now = now
         self.by_key = {str(run.folder): run for run in kept.runs}
 
@@ -75,7 +79,7 @@ class RunsScreen(Dialog[Wanted]):
         sites = len({run.site for run in runs})
         title = f"{counted(len(runs), 'run')} of {counted(sites, 'site')}"
         if self.kept.more:
-            title += f"; {self.kept.more} older: sitewright status names them"
+            title += f"; {self.kept.more} older in {home_path(self.folder)}"
         width = max((len(run.stands) for run in runs), default=8)
         columns = (Column("when", 17), Column("stands", max(width, 6)), Column("steps", 8),
                    Column("by"))  # fmt: skip

@@ -175,9 +175,11 @@ class WelcomeScreen(StepScreen):
                 self.wizard.go_next(Answers())
 
     def _list_runs(self, kept: KeptRuns) -> None:
+        from installer.runs import runs_folder
         from screens.runs_list import RunsScreen
 
-        self.app.push_screen(RunsScreen(kept, self.services.now()), self._do_wanted)
+        screen = RunsScreen(kept, runs_folder(), self.services.now())
+        self.app.push_screen(screen, self._do_wanted)
 
     def _do_wanted(self, wanted: Wanted | None) -> None:
         """What a person wants of one of the runs."""

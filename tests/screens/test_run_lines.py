@@ -19,6 +19,7 @@ from installer.running.progress import progress_of
 from installer.running.state import RunState
 from installer.runs import Run, runs_folder
 from installer.site_lock import Lock
+from screens.app import SitewrightApp
 from screens.file_words import HAND_OVER
 from screens.live import LiveServices
 from screens.run_clock import at
@@ -173,10 +174,21 @@ def test_a_record_with_a_time_that_no_calendar_has_takes_no_list_away(
         assert out.is_file()
 
 
+async def test_runs_that_are_not_in_the_list_are_said_to_lie_in_their_folder(
+    services: RecordedServices, hermetic: Path
+) -> None:
+    """No command lists them: `status` has the last run of each site alone."""
+    kept(hermetic)
+    app = SitewrightApp(services)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.push_screen(RunsScreen(kept_runs(at_most=1), runs_folder(), datetime.now(UTC)))
+        await shows(pilot, "1 run of 1 site; 1 older in", "sitewright/runs")
+
+
 async def test_a_run_is_watched_from_the_list_and_the_list_comes_back(
     services: RecordedServices, hermetic: Path
 ) -> None:
-    from screens.app import SitewrightApp
     from screens.replay import ReplayScreen
 
     kept(hermetic)
