@@ -53,6 +53,20 @@ class KeptRuns:
     """Older ones that were not read."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunCount:
+    """How many runs there are, and of how many sites."""
+
+    runs: int
+    sites: int
+
+
+def counted_runs() -> RunCount:
+    """How many runs lie here, by their folders: no record is read whole."""
+    by_site = {key: len(runs_of(key)) for key in all_sites()}
+    return RunCount(sum(by_site.values()), len({_site_of(key) for key in by_site}))
+
+
 def kept_runs(at_most: int = MOST) -> KeptRuns:
     """The runs of all sites; the latest of each site are read before the older ones of any."""
     by_key = {key: runs_of(key) for key in all_sites()}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from foundation.hosts.model import Host
     from installer.events import Event
     from installer.hand_over.model import HandOver
-    from installer.kept_runs import KeptRuns
+    from installer.kept_runs import KeptRuns, RunCount
     from installer.new_site_file import NewSite
     from installer.order import Order as Asked
     from installer.order import Others
@@ -164,6 +164,16 @@ class LiveInstallation:
             )
 
         return await asyncio.to_thread(read)
+
+    async def counted_runs(self) -> RunCount:
+        """Counted off the event loop, by the folders alone."""
+
+        def count() -> RunCount:
+            from installer.kept_runs import counted_runs
+
+            return counted_runs()
+
+        return await asyncio.to_thread(count)
 
     async def kept_runs(self) -> KeptRuns:
         """Read off the event loop: records may be long."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from installer.events import Event, Outcome
     from installer.guide import Map
     from installer.hand_over.model import HandOver
-    from installer.kept_runs import KeptRuns
+    from installer.kept_runs import KeptRuns, RunCount
     from installer.new_site_file import NewSite
     from installer.order import Others
     from installer.plan import Plan
@@ -298,6 +298,9 @@ class Services(Protocol):
 
     async def reopen(self, run: Path) -> tuple[Answers, Plan]:
         """The answers and the plan of a run, to go on with it."""
+
+    async def counted_runs(self) -> RunCount:
+        """How many runs of how many sites lie on this computer; no record is read for it."""
 
     async def kept_runs(self) -> KeptRuns:
         """The runs of every site that lie on this computer, by their records alone."""

@@ -22,7 +22,7 @@ from screens.widgets.keys import Key
 from screens.wizard import StepId, resume_at
 
 if TYPE_CHECKING:
-    from installer.kept_runs import KeptRuns
+    from installer.kept_runs import KeptRuns, RunCount
     from screens.runs_list import Wanted
 
 
@@ -37,7 +37,10 @@ class WelcomeScreen(StepScreen):
         super().__init__()
         self.saved = Saved()
         self.unfinished: Unfinished | None = None
+        self.runs: RunCount | None = None
+        """How many runs lie here; their records are read where the list is opened."""
         self.kept: KeptRuns | None = None
+        """The runs of the list, as it was opened last."""
 
     def compose_body(self) -> ComposeResult:
         """The choices, and a line for a file."""
@@ -51,8 +54,8 @@ class WelcomeScreen(StepScreen):
         if unfinished is not None:
             words = unfinished_words(unfinished)
             rows.append(Row("run", (Cell("Installation", "strong"), Cell(words))))
-        if self.kept is not None and self.kept.runs:
-            rows.append(Row("runs", (Cell("Runs", "strong"), Cell(runs_words(self.kept)))))
+        if self.runs is not None and self.runs.runs:
+            rows.append(Row("runs", (Cell("Runs", "strong"), Cell(runs_words(self.runs)))))
         if saved is not None:
             rows.append(Row("resume", (Cell("Go on", "strong"), Cell(saved_words(saved)))))
         rows += [
@@ -100,7 +103,7 @@ class WelcomeScreen(StepScreen):
         board = self.query_one("#choices", Board)
         board.set_rows(self._rows(), keep="resume" if saved.answers else None)
         self.unfinished = await self.services.unfinished()
-        self.kept = await self.services.kept_runs()
+        self.runs = await self.services.counted_runs()
         rows = self._rows()
         board.styles.height = len(rows)
         if [row.key for row in rows] != [row.key for row in board.rows]:
@@ -156,8 +159,8 @@ class WelcomeScreen(StepScreen):
             case "resume" if self.saved.answers is not None:
                 answers = self.saved.answers
                 self.wizard.go(resume_at(answers), answers)
-            case "runs" if self.kept is not None:
-                self._list_runs(self.kept)
+            case "runs":
+                self.run_quietly(self._read_runs(), group="open")
             case "file":
                 from screens.new_site import ask_new_site
 
@@ -173,6 +176,10 @@ class WelcomeScreen(StepScreen):
             case _:
                 self.memory.forget_results()
                 self.wizard.go_next(Answers())
+
+    async def _read_runs(self) -> None:
+        self.kept = await self.services.kept_runs()
+        self._list_runs(self.kept)
 
     def _list_runs(self, kept: KeptRuns) -> None:
         from installer.runs import runs_folder

@@ -11,7 +11,7 @@ from screens.services import Unfinished
 from screens.wizard import resume_at, step_of
 
 if TYPE_CHECKING:
-    from installer.kept_runs import KeptRuns
+    from installer.kept_runs import RunCount
 
 
 def saved_words(answers: Answers) -> str:
@@ -28,13 +28,9 @@ def unfinished_words(run: Unfinished) -> str:
     return f"go on with {run.name}, {run.done} of {run.total} steps done"
 
 
-def runs_words(kept: KeptRuns) -> str:
+def runs_words(count: RunCount) -> str:
     """The runs that are kept here, in a few words."""
-    sites = {run.site for run in kept.runs}
-    count = counted(len(kept.runs) + kept.more, "run")
-    opened = sum(run.open for run in kept.runs)
-    more = f", {opened} not finished" if opened else ""
-    return f"{count} of {counted(len(sites), 'site')}{more}"
+    return f"{counted(count.runs, 'run')} of {counted(count.sites, 'site')}"
 
 
 def said_when(then: datetime | None, now: datetime) -> str:
