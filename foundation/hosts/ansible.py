@@ -32,6 +32,7 @@ from foundation.hosts.inventory import (
 from foundation.hosts.logins import user_fault
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem
+from foundation.typed_paths import typed_path
 
 _SSH: Final = frozenset(("ssh", "smart", "ansible.builtin.ssh", "paramiko", "paramiko_ssh",
                          "ansible.builtin.paramiko_ssh", "ansible.netcommon.libssh"))  # fmt: skip
@@ -280,6 +281,7 @@ class _Machine:
         if user is not None and (fault := user_fault(user)):
             raise self._wrong(user_key, fault)
         place = self._index.place(self._key_of_args(), self._name, self._groups)
+        keys = self._keys(told)
         try:
             return Host(
                 name=self._name,
@@ -287,7 +289,7 @@ class _Machine:
                 port=port_from(port) if port is not None else 22,
                 user=user,
                 roles=roles,
-                identity_files=self._keys(told),
+                identity_files=keys,
                 bastion=self._bastion(told),
                 ssh_options=(*options, *(["ProxyJump=none"] if told.jump == "none" else [])),
                 proxy_command=told.program,
@@ -317,9 +319,16 @@ class _Machine:
         return next((key for key in _SSH_ARGS if self._variables.get(key)), _SSH_ARGS[1])
 
     def _keys(self, told: ansible_ssh_args.SshWords) -> tuple[Path, ...]:
-        file, _ = self._last("ansible_private_key_file", "ansible_ssh_private_key_file")
-        names = [*([file] if file is not None else []), *told.bastion_keys]
-        return tuple(Path(name).expanduser() for name in dict.fromkeys(names))
+        file, key = self._last("ansible_private_key_file", "ansible_ssh_private_key_file")
+        names = [(file, key)] if file is not None else []
+        names += [(name, self._key_of_args()) for name in told.bastion_keys]
+        found: list[Path] = []
+        for name, key in names:
+            try:
+                found.append(typed_path(name))
+            except InputProblem as problem:
+                raise self._wrong(key, problem.cause, problem.remedy) from problem
+        return tuple(dict.fromkeys(found))
 
     def _bastion(self, told: ansible_ssh_args.SshWords) -> str | None:
         if told.jump is None or told.jump == "none":

@@ -18,6 +18,7 @@ from foundation.hosts.logins import login_name
 from foundation.hosts.ssh_directives import UNTAKEN, notes_on
 from foundation.isolation import NOWHERE, environment
 from foundation.problems import InputProblem
+from foundation.typed_paths import typed_path
 
 _SECONDS: Final = 20.0
 """`Match exec` of the user's own file and canonical names may take their time."""
@@ -233,13 +234,14 @@ def _seconds(value: str | None) -> int | None:
 def expanded(settings: Settings, original: str) -> Settings:
     """The settings with OpenSSH's %-tokens, ~ and ${VARIABLES} filled in where it fills them in.
 
-    Raises InputProblem where a ProxyCommand would be given words that a shell does not take as one.
+    Raises InputProblem where a ProxyCommand would be given words that a shell does not take as one,
+    and for a file in the home of nobody, for which OpenSSH ends too.
     """
     tokens = _tokens(settings, original)
 
     def file(text: str) -> str:
         filled = _filled(_variables(text), tokens)
-        return str(Path(filled).expanduser()) if filled.startswith("~") else filled
+        return str(typed_path(filled)) if filled.startswith("~") else filled
 
     return replace(
         settings,

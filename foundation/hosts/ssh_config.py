@@ -22,6 +22,7 @@ from foundation.hosts.openssh import Settings
 from foundation.hosts.ssh_directives import NO_CONSEQUENCE
 from foundation.hosts.ssh_files import Line, home_in_passwd, read_lines
 from foundation.problems import InputProblem
+from foundation.typed_paths import typed_path
 
 _AT_ONCE: Final = 4
 _ASKED_ABOUT: Final = 200
@@ -103,7 +104,7 @@ def config_file(inventory: Inventory) -> Config | None:
         return None
     if inventory.ssh_config is not None:
         # OpenSSH runs in a folder of its own, so that the name must not hang on ours.
-        file = Path.cwd() / inventory.ssh_config.expanduser()
+        file = Path.cwd() / typed_path(str(inventory.ssh_config))
         return _worth_asking(Config(file, tuple(read_lines(file))))
     own = Path.home() / ".ssh" / "config"
     # OpenSSH takes the home of the user's entry in passwd, whatever HOME says.
@@ -213,7 +214,7 @@ def _agent(value: str | None) -> str | None:
         return None
     if value.startswith("$"):
         return os.environ.get(value[1:].strip("{}"), "")
-    return "" if value.lower() == "none" else str(Path(value).expanduser())
+    return "" if value.lower() == "none" else str(typed_path(value))
 
 
 def bastion_host(host: Host, jump: str) -> Host:

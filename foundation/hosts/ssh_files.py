@@ -164,7 +164,8 @@ def _included(line: Line, *, everywhere: bool = False) -> Iterable[Path]:
             if word.startswith("~/"):
                 pattern = home / word[2:].lstrip("/")
             else:
-                pattern = Path(word).expanduser() if word.startswith("~") else Path(word)
+                # A home of nobody is a name that matches nothing, as for OpenSSH.
+                pattern = Path(os.path.expanduser(word))  # noqa: PTH111 - a missing home must not raise
             if not pattern.is_absolute():
                 pattern = home / ".ssh" / pattern
             # Path.glob wants a pattern below a folder; this one is a name with or without one.

@@ -368,3 +368,10 @@ def test_a_remedy_can_be_pasted_whatever_the_names_are(tmp_path: Path, asker: As
     file.write_text("[a]\n$(reboot) ansible_host={{ip}}\n")
     problem = refused(file, asker)
     assert f"ansible '$(reboot)' -i '{file}' -m debug -a var=ansible_host" in problem.remedy
+
+
+def test_a_key_in_the_home_of_nobody_is_told_with_its_line(tmp_path: Path, asker: Asker) -> None:
+    file = tmp_path / "hosts.ini"
+    file.write_text("[a]\nm1 ansible_host=10.0.0.1 ansible_ssh_private_key_file=~nosuch/key\n")
+    with pytest.raises(InputProblem, match="line 2: ~nosuch is the home of no user"):
+        ours(file, asker)

@@ -213,3 +213,22 @@ def test_options_of_an_inventory_go_before_the_file(tmp_path: Path) -> None:
     ):
         assert resolve(host, config_file(inventory)).known_as == "mine"
     assert parse(host, (), "").host_key_alias == "mine"
+
+
+@pytest.mark.parametrize(
+    "words", ["IdentityFile", "CertificateFile", "IdentityAgent", "UserKnownHostsFile"]
+)
+def test_a_file_in_the_home_of_nobody_is_refused_as_by_openssh(words: str, tmp_path: Path) -> None:
+    """`tilde_expand: No such user nosuch`, it says, and ends."""
+    file = tmp_path / "config"
+    file.write_text(f"Host *\n  {words} ~nosuch/x\n")
+    with pytest.raises(InputProblem, match="nosuch"):
+        resolve(Host("m1", "10.0.0.1"), file)
+    with pytest.raises(InputProblem, match="~nosuch is the home of no user"):
+        resolve(Host("m1", "10.0.0.1"), Path("~nosuch/config"))
+
+
+def test_what_is_included_from_the_home_of_nobody_is_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("Host *\n  Include ~nosuch/x\n  User carl\n")
+    assert resolve(Host("m1", "10.0.0.1"), file).user == "carl"
