@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from installer.cli import main
-from installer.events import Event, Kind
+from installer.events import Event, Json, Kind
 from installer.kept_runs import KeptRuns, kept_runs
 from installer.last_change import last_change
 from installer.running.progress import progress_of
@@ -149,7 +149,7 @@ def test_a_record_with_a_time_that_no_calendar_has_takes_no_list_away(
     # One with a job on a machine, which may have changed it, and at whose end the clock jumps.
     events = told(failed=True)
     at = next(n for n, event in enumerate(events) if event.kind is Kind.STEP_STARTED) + 1
-    begun = {"job": "j1", "boot_id": "b", "durable": "systemd"}
+    begun: dict[str, Json] = {"job": "j1", "boot_id": "b", "durable": "systemd"}
     job = replace(events[at - 1], kind=Kind.JOB_STARTED, data=begun)
     events = [*events[:at], job, *events[at:-1], replace(events[-1], time=odd)]
     shutil.rmtree(made[0])
