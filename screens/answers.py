@@ -188,6 +188,14 @@ class Answers:
         )
         return replace(self.saying(ssh=ssh), sudo=login.sudo)
 
+    def with_port(self, name: str, port: int | None) -> Answers:
+        """These answers where a machine says this port itself, or leaves it to the login of all."""
+        machines = tuple(
+            machine.model_copy(update={"port": port}) if machine.name == name else machine
+            for machine in self.site.hosts
+        )
+        return self.saying(hosts=machines)
+
     def with_roles(self, roles: Mapping[str, tuple[str, ...]]) -> Answers:
         """These answers with these roles and no others; a machine that is not named is open."""
         idle = frozenset(name for name, found in roles.items() if not found)

@@ -21,10 +21,12 @@ class ChangeScreen(Form[Host]):
 
     HELP = "machines"
 
-    def __init__(self, host: Host, others: frozenset[str]) -> None:
+    def __init__(self, host: Host, others: frozenset[str], port: int | None = None) -> None:
         super().__init__()
         self.host = host
         self.others = others
+        self.port = port
+        """What the machine says itself; None leaves it to the login of all."""
 
     def compose(self) -> ComposeResult:
         """One line a thing."""
@@ -36,7 +38,7 @@ class ChangeScreen(Form[Host]):
             yield Field("Name", id="name", value=host.name)
             yield Field("Address", id="address", value=host.address)
             yield Field("User", id="user", value=host.user or "", example=shared)
-            yield Field("Port", id="port", value=str(host.port))
+            yield Field("Port", id="port", value=str(self.port or ""), example=shared)
             yield Field("Key file", id="key", value=keys, example=shared)
             yield Field("Bastion", id="bastion", value=host.bastion or "", example=shared)
             yield Static("", classes="dialog-error", id="wrong", markup=False)
@@ -69,12 +71,13 @@ class ChangeScreen(Form[Host]):
         bastion = self._text("bastion") or None
         if bastion is not None:
             checked_bastion(bastion)
+        self.port = port_of(self._text("port"))
         return replace(
             self.host,
             name=name,
             address=checked_address(self._text("address").strip("[]")),
             user=user_name(self._text("user")),
-            port=port_of(self._text("port")) or 22,
+            port=self.port or 22,
             identity_files=tuple(key_file(word) for word in words_of(self._text("key"))),
             bastion=bastion,
         )

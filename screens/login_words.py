@@ -63,7 +63,7 @@ def port_of(text: str) -> int | None:
 def key_file(text: str) -> Path:
     """A private key that can be read; raises InputProblem with the reason."""
     path = typed_path(text)
-    if not path.is_file():
+    if not os.path.isfile(path):  # no: also below a folder that one may not enter
         raise InputProblem(f"there is no key {path}", remedy="Check the name and the folder.")
     if not os.access(path, os.R_OK):
         raise InputProblem(f"the key {path} cannot be read", remedy="Check the rights of the file.")

@@ -52,6 +52,7 @@ class MachinesScreen(StepScreen):
         super().__init__()
         self.hosts: list[Host] = []
         self.login = Login()
+        self.ends: dict[str, str] = {}
         self.attempt = 0
         """Which trial of a machine counts; the answer to an earlier one is stale."""
         self.trying: dict[str, int] = {}
@@ -274,10 +275,15 @@ class MachinesScreen(StepScreen):
         host = next((host for host in self.hosts if host.name == event.key), None)
         if host is not None and not host.local:
             others = frozenset(entry.name for entry in self.hosts) - {host.name}
-            self.app.push_screen(ChangeScreen(host, others), lambda new: self._replace(host, new))
+            own = next((m.port for m in self.answers.site.hosts if m.name == host.name), None)
+            panel = ChangeScreen(host, others, own)
+            self.app.push_screen(panel, lambda new: self._replace(host, new, panel.port))
 
-    def _replace(self, old: Host, new: Host | None) -> None:
-        if new is None or new == old or old not in self.hosts:
+    def _replace(self, old: Host, new: Host | None, port: int | None) -> None:
+        if new is None or old not in self.hosts:
+            return
+        said = self.answers.with_port(old.name, port)
+        if new == old and said.site.hosts == self.answers.site.hosts:
             return
         try:
             joined([host for host in self.hosts if host != old], (new,), self.login)
@@ -286,7 +292,7 @@ class MachinesScreen(StepScreen):
             return
         self._remember(f"Changed {old.name}")
         self.hosts[self.hosts.index(old)] = new
-        self.wizard.answers = self.answers.renamed(old.name, new.name)
+        self.wizard.answers = self.answers.renamed(old.name, new.name).with_port(new.name, port)
         self.memory.tried.pop(old.name, None)
         self.memory.confirmed.discard(old.name)
         self.memory.seen.pop(old.name, None)
@@ -354,12 +360,18 @@ class MachinesScreen(StepScreen):
             state = Cell("not tried yet", "muted")
         else:
             state = Cell(*tried_words(tried))
-        return Row(host.name, (Cell(host.name), Cell(host.endpoint, "muted"), state))
+        return Row(host.name, (Cell(host.name), Cell(self._end(host), "muted"), state))
+
+    def _end(self, host: Host) -> str:
+        """Where a machine is reached, with the port of all where it says none itself."""
+        return self.ends.get(host.name, host.endpoint)
 
     def _show(self, keep: str | None = None) -> None:
         board = self.query_one("#machines", Board)
+        reached = self.answers.with_machines(self.hosts).with_login(self.login).inventory()
+        self.ends = {host.name: host.endpoint for host in reached}
         name = max((len(host.name) for host in self.hosts), default=8)
-        end = max((len(host.endpoint) for host in self.hosts), default=8)
+        end = max((len(self._end(host)) for host in self.hosts), default=8)
         # The names and addresses take what they need, as long as the answer keeps half the line.
         half = max((board.size.width or self.app.size.width - 18) // 2, 30)
         end = min(end, max(half - max(name, 7) - 2, 21))

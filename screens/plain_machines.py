@@ -65,6 +65,7 @@ def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
     from screens.machine_words import is_unfilled, tried_words
 
     names = [host.name for host in wizard.answers.machines]
+    ends = {host.name: host.endpoint for host in wizard.answers.inventory()}
     told: list[str] = []
     for host in hosts:
         number = names.index(host.name) + 1
@@ -72,7 +73,7 @@ def _list(wizard: PlainWizard, hosts: Sequence[Host]) -> None:
         words = tried_words(tried)[0] if tried else "not tried yet"
         if is_unfilled(host):
             words = "its address is to be filled in"
-        wizard.dialogue.say(f"{number}. {host.name}, {host.endpoint}. Does it answer? {words}")
+        wizard.dialogue.say(f"{number}. {host.name}, {ends[host.name]}. Does it answer? {words}")
         if tried and tried.problem and tried.problem.remedy not in told:
             told.append(tried.problem.remedy)
         told += [f"Note: {n}." for n in tried.notes if f"Note: {n}." not in told] if tried else []

@@ -330,3 +330,12 @@ def test_a_state_file_of_before_is_told(tmp_path: Path) -> None:
     saved = load_answers(file)
     assert saved.answers is None
     assert "another version" in saved.sentence
+
+
+def test_a_machine_says_its_port_itself_or_leaves_it_to_all() -> None:
+    text = {"ssh": {"port": 2222}, "hosts": [{"name": "a", "address": "10.0.0.1"}]}
+    read = answers_from_site(Site.model_validate(text), BASE / "site.yaml")
+    own = read.with_port("a", 22).with_machines(read.machines)
+    assert [host.port for host in through(own).inventory()] == [22]
+    left = own.with_port("a", None)
+    assert [host.port for host in through(left).inventory()] == [2222]
