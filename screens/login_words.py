@@ -63,7 +63,11 @@ def port_of(text: str) -> int | None:
 def key_file(text: str) -> Path:
     """A private key that can be read; raises InputProblem with the reason."""
     path = typed_path(text)
-    if not os.path.isfile(path):  # no: also below a folder that one may not enter
+    try:
+        there = path.is_file()
+    except OSError:  # below a folder that one may not enter
+        there = False
+    if not there:
         raise InputProblem(f"there is no key {path}", remedy="Check the name and the folder.")
     if not os.access(path, os.R_OK):
         raise InputProblem(f"the key {path} cannot be read", remedy="Check the rights of the file.")
