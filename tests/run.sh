@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set up and pass every test: lint, types, import contracts, unit tests, and the lab.
 #
-#   tests/run.sh            all of it (about 25 minutes on 2 cores, most of it the lab)
+#   tests/run.sh            all of it (about half an hour on 2 idle cores, most of it the lab)
 #   tests/run.sh unit       pure and small tests (under a minute once set up)
 #   tests/run.sh processes  the wizard's screens, and tests that start and kill whole processes
 #   tests/run.sh lab        the lab alone
