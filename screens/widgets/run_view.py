@@ -67,6 +67,8 @@ class RunView(Container):
         """Events as lines; None before the plan is known."""
         self.titles: dict[str, str] = {}
         self.standing: Standing | None = None
+        self.own_word = ""
+        """What the step says itself of how far it is; "" where the run does."""
         """What was drawn last."""
         self.done_words = ""
         """How many steps are done of how many, as last drawn."""
@@ -120,7 +122,11 @@ class RunView(Container):
         self.log_panel.log_view.empty()
 
     def say_far(self, text: str) -> None:
-        """A sentence in the place of how far it is."""
+        """The step's own sentence in the place of how far it is, until the run is drawn again."""
+        self.own_word = text
+        self._put_far(text)
+
+    def _put_far(self, text: str) -> None:
         put(text, self.query_one("#far", Static))
 
     # ---- events
@@ -170,18 +176,19 @@ class RunView(Container):
         )
 
         self.standing = standing
+        self.own_word = ""
         plan, state, now = standing.plan, standing.state, standing.now
         progress = progress_of(plan, state, standing.expected, now=now)
         self.done_words = done_of(progress)
         if standing.running or standing.ended is not None:
             ended = None if standing.running else standing.ended
-            self.say_far(
+            self._put_far(
                 progress_sentence(
                     progress, state, ended, paused=standing.paused, waits=standing.waits
                 )
             )
         elif state.started is not None:
-            self.say_far(f"Not under way here. {self.done_words}.")
+            self._put_far(f"Not under way here. {self.done_words}.")
         board = self.query_one("#stages", Board)
         rows = rail_rows(progress, state, now)
         if [row.key for row in rows] != [row.key for row in board.rows]:
@@ -208,12 +215,10 @@ class RunView(Container):
 
     def _draw_again(self) -> None:
         if self.standing is not None:
-            words = self.done_words
-            far = self.query_one("#far", Static).content
+            word, words = self.own_word, self.done_words
             self.draw(self.standing)
-            if not self.standing.running:
-                # What is said of a run that is not under way here is the step's own word.
-                put(str(far), self.query_one("#far", Static))
+            if word:
+                self.say_far(word)
                 self.done_words = words
 
     def _draw_failure(self, standing: Standing) -> None:

@@ -13,6 +13,7 @@ from foundation.problems import Refused
 from installer.events import Kind, Outcome
 from installer.journal import read, verify
 from installer.run import Engine
+from installer.running.state import RunState
 from installer.runs import all_sites, open_run
 from screens.app import SitewrightApp
 from screens.ask_person import QuestionScreen, SkipScreen, SureScreen
@@ -25,6 +26,7 @@ from screens.step_panel import StepPanel
 from screens.widgets.board import Board
 from screens.widgets.field import Line
 from screens.widgets.log_panel import LogPanel
+from screens.widgets.run_view import Standing
 from screens.wizard import StepId
 from tests.screens.driving import judged, on_step, shows, text, types, until, wizard
 from tests.screens.saying import said
@@ -253,6 +255,12 @@ async def test_a_start_that_the_engine_refuses_leaves_no_run_and_g_begins_anew(
         await to_plan(pilot)
         screen = await begin(pilot)
         await shows(pilot, "There is no Helm", "It was not begun this time")
+        # A clock that struck meanwhile, and the room that came late, say nothing else of it.
+        order = app.memory.order
+        assert order is not None
+        screen.view.standing = Standing(order.plan, RunState(), 0.0, running=True)
+        screen.view._draw_again()
+        await shows(pilot, "It was not begun this time")
         assert all_sites() == ()
         assert screen.log_panel.folder is None
         assert headline(pilot) == "Nothing has been changed on any machine"
