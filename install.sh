@@ -50,9 +50,17 @@ offer() { # a command that brings what is missing, run if a person at a terminal
     printf 'Run it now? y or n: ' >&2
     read -r answer || return 1
     case $answer in
-    y | Y | yes) sh -c "$2" >&2 ;;
-    *) return 1 ;;
+    [yY] | [yY][eE][sS]) ;;
+    *)
+        say "It was not run."
+        return 1
+        ;;
     esac
+    sh -c "$2" >&2 && return 0
+    say ""
+    say "That command failed; its own lines above say why. Mend that first (the way to the package"
+    say "sources, the disk, another apt that runs), and run this again."
+    exit 1
 }
 
 # A Python is known by running it: a name on the path may be a shim that only prints an error.
@@ -107,9 +115,16 @@ stamp=$({
 installed() { [ -x "$venv/bin/sitewright" ] && [ "$(cat "$venv/.stamp" 2>/dev/null)" = "$stamp" ]; }
 
 log=$venv.log.$$ old=$venv.old.$$
+begun=
 restore() { # an installation that did not end well leaves what was there before it
-    rm -rf -- "$venv" "$log"
+    rm -f -- "$log"
+    [ -z "$begun" ] || rm -rf -- "$venv"
     [ ! -e "$old" ] || mv -- "$old" "$venv"
+}
+free() { # whether the place is empty, or what is there was made by us and may be replaced
+    if [ ! -e "$venv" ] && [ ! -L "$venv" ] || [ -f "$venv/.stamp" ]; then return 0; fi
+    if [ -z "${SITEWRIGHT_VENV-}" ] && [ -f "$venv/pyvenv.cfg" ]; then return 0; fi
+    rmdir -- "$venv" 2>/dev/null
 }
 last_lines() { tail -n 8 "$log" | sed 's/^/  /' >&2; }
 
@@ -128,6 +143,9 @@ install() {
                 "the package with Python's venv module is not installed." "$remedy"
         fi
     fi
+    free || fail "something else is in $venv" \
+        "it is no environment that Sitewright made, and installing would replace it." \
+        "name a place that is free: SITEWRIGHT_VENV=/path ./install.sh"
     say "Installing Sitewright into $venv (about a minute the first time) …"
     # An environment holds its own path, so the new one is built in its place; the old one steps
     # aside and comes back if anything fails.
@@ -135,6 +153,9 @@ install() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     [ ! -e "$venv" ] || mv -- "$venv" "$old"
+    begun=yes
+    mkdir -- "$venv"
+    : >"$venv/.stamp"
     if ! "$python" -I -m venv "$venv" >"$log" 2>&1; then
         last_lines
         fail "the virtual environment could not be made" "see the lines above." "$(advice)"

@@ -81,7 +81,7 @@ def create(folder: Path, host: str, images: list[str], rounds: int) -> Path:
 
 def verify(bundle: Path, rounds: int) -> None:
     """Print the times of verification and of openssl over the same blobs."""
-    from bundles.verify import verify_bundle
+    from bundles.read.verify import verify_bundle
 
     cores = os.cpu_count() or 1
     blobs = [str(path) for path in (bundle / "blobs" / "sha256").iterdir()]
@@ -107,7 +107,7 @@ def verify(bundle: Path, rounds: int) -> None:
 
 def volumes(folder: Path, bundle: Path) -> None:
     """Print the times of cutting and of joining with one volume lost."""
-    from bundles.volumes import join_volumes, split_bundle
+    from bundles.read.volumes import join_volumes, split_bundle
 
     size = sum(path.stat().st_size for path in (bundle / "blobs" / "sha256").iterdir())
     started = time.perf_counter()

@@ -24,11 +24,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bundles.create import CreateOptions, create_bundle
-from bundles.deliver.delivery import Delivered, Delivery, Order
-from bundles.opened import open_bundle
-from bundles.recipe import Recipe
-from bundles.structure import read_structure
+from bundles.deliver.delivery import Consignment, Delivered, Delivery
+from bundles.format.recipe import Recipe
+from bundles.make.create import CreateOptions, create_bundle
+from bundles.read.opened import open_bundle
+from bundles.read.structure import read_structure
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.hosts.transfer import SUPPLIES
@@ -38,7 +38,7 @@ from tests.lab.machine import Machine
 MIB = 1 << 20
 PART = 16
 """MiB of one file."""
-ORDER = Order(("files:*",), "folder", "delivered-folder")
+ORDER = Consignment(("files:*",), "folder", "delivered-folder")
 
 
 def fill(folder: Path, size: int) -> None:

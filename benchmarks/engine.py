@@ -28,12 +28,12 @@ import asyncssh
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from installer.events import Event, Kind, Outcome
-from installer.journal import read
-from installer.order import Order, Tools
-from installer.plan import Plan, PlannedStage, PlannedStep
-from installer.run import Engine
-from installer.runs import Run, create_run
-from installer.site_lock import Lock
+from installer.plans.plan import Plan, PlannedStage, PlannedStep
+from installer.record.journal import read
+from installer.record.runs import Run, create_run
+from installer.record.site_lock import Lock
+from installer.running.engine import Engine
+from installer.running.order import Order, Tools
 from installer.steps.kind import Answer, Question
 
 COMMAND = "uname -sr; id -un"

@@ -26,7 +26,7 @@ import asyncssh
 import preflight
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from installer.solution import load_solution
+from installer.catalogue.solution import load_solution
 from preflight.judge import assess
 from preflight.report import render
 from preflight.survey import survey

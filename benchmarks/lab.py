@@ -24,7 +24,7 @@ import asyncssh
 
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
-from installer.solution import load_solution
+from installer.catalogue.solution import load_solution
 from preflight import mesh as between
 from preflight.judge import assess
 from preflight.report import render

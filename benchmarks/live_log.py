@@ -89,12 +89,12 @@ class PouringEngine:
     """An engine that only says lines, through the real journal."""
 
     def __init__(self, folder: Path, rate: int, lines: int) -> None:
-        from installer.control import Control
         from installer.events import Outcome
-        from installer.plan import Plan, PlannedStage, PlannedStep
-        from installer.running.state import RunState
+        from installer.plans.plan import Plan, PlannedStage, PlannedStep
+        from installer.record.runs import Run
+        from installer.record.state import RunState
+        from installer.running.levers import Control
         from installer.running.work import Failure
-        from installer.runs import Run
 
         step = PlannedStep("pour", "lines", "script", "Say lines", HOSTS)
         stage = PlannedStage("pour", "Say lines", "To measure.", "none", (), (), (step,))
@@ -120,8 +120,8 @@ class PouringEngine:
     async def run(self) -> object:
         """Pour, and measure while it pours."""
         from installer.events import Kind
-        from installer.journal import Journal
-        from installer.runs import HostLogs
+        from installer.record.journal import Journal
+        from installer.record.runs import HostLogs
 
         stalls = Stalls()
         (self.run_folder.folder / "logs").mkdir(parents=True, exist_ok=True)
@@ -188,12 +188,12 @@ async def bare(engine: PouringEngine) -> None:
 
 async def with_screen(engine: PouringEngine) -> None:
     """The same, shown."""
-    from installer.site import Site
-    from screens.answers import Answers
-    from screens.app import SitewrightApp
-    from screens.live import LiveServices
-    from screens.services import Installing, Order
-    from screens.wizard import StepId
+    from installer.sites.site import Site
+    from screens.answers.answers import Answers
+    from screens.answers.wizard import StepId
+    from screens.services.live import LiveServices
+    from screens.services.services import Installing, Order
+    from screens.shell.app import SitewrightApp
 
     class Services(LiveServices):
         @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ import difflib
 import errno
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -166,13 +167,30 @@ _StrictLoader.add_constructor(_YAML + "merge", _merge_word)
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+def _other_file(path: Path) -> str:
+    """What to do where a file is not there: the one beside it that is called nearly so."""
+    try:
+        beside = [one.name for one in islice(path.parent.iterdir(), _BESIDE)]
+    except FileNotFoundError:
+        return f"There is no folder {path.parent} either; check the name."
+    except OSError:  # a folder whose list is for others
+        beside = []
+    close = nearest(path.name, beside)
+    meant = f' Did you mean "{path.with_name(close)}"?' if close else ""
+    return f"Check the name and the folder.{meant}"
+
+
+_BESIDE: Final = 1000
+"""Files of a folder among which a mistyped name is looked for."""
+
+
 def read_text(path: Path) -> str:
     """The text of a file that a person named; raises InputProblem with the reason if unreadable."""
     try:
         return bounded_files.read_text(path, SIZE_LIMIT)
     except FileNotFoundError as error:
         raise InputProblem(
-            "there is no such file", where=str(path), remedy="Check the name and the folder."
+            "there is no such file", where=str(path), remedy=_other_file(path)
         ) from error
     except UnicodeDecodeError as error:
         raise InputProblem(
@@ -204,6 +222,7 @@ def parse_yaml(text: str, *, where: str) -> Any:
             where=where,
             remedy="Take that sign out; an editor shows it as a blank, or not at all.",
         )
+    _refuse_other_version(text, where)
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
@@ -231,6 +250,22 @@ def parse_yaml(text: str, *, where: str) -> Any:
         raise InputProblem(
             f"it is not YAML: {why}", where=where, remedy="Check that this is the file you meant."
         ) from error
+
+
+def _refuse_other_version(text: str, where: str) -> None:
+    """Refuse a file that says of itself that its words mean something else: `%YAML 1.1`."""
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
+        found = re.match(r"%YAML\s+(\S+)", line)
+        if found is not None and found[1] != "1.2":
+            raise InputProblem(
+                f"line {number}: the file says that it is YAML {found[1][:20]}, and it would be "
+                "read as YAML 1.2, where `yes`, `no`, `on` and `off` are text and 0255 and 12:30 "
+                "are no other numbers than they look like",
+                where=where,
+                remedy="Take that line out, and write true and false where yes and no are meant.",
+            )
+        if line.strip() and not line.startswith(("#", "%")):
+            return
 
 
 _BREAKS_OF_OLD: Final = re.compile("[\u0085\u2028\u2029]")

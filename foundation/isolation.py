@@ -21,17 +21,43 @@ NOWHERE: Final = "/"
 """The folder in which commands run on this machine; one in which nobody but root writes."""
 
 _LEADS_AWAY: Final = re.compile(
-    r"PYTHON\w*|ANSIBLE_\w*|BASH_ENV|ENV|CDPATH|GLOBIGNORE|BASH_FUNC_.*|SHELLOPTS|BASHOPTS|PS4"
+    r"LD_\w+|DYLD_\w+|APT_CONFIG|DPKG_\w+|TAR_OPTIONS|PIP_\w+|VIRTUAL_ENV|CURL_HOME|WGETRC|OPENSSL_\w+"
+    r"|DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS\w*|API_VERSION|DEFAULT_PLATFORM|CONTENT_TRUST\w*)"
+    r"|COMPOSE_\w+|CONTAINERS?_\w+|BUILDKIT_\w+|KUBECTL_\w+|KUSTOMIZE_\w+|KUBECONFIG"
+    r"|KUBERNETES_(MASTER|SERVICE_HOST|SERVICE_PORT)"
+    r"|PYTHON\w*|ANSIBLE_\w*|BASH_ENV|ENV|CDPATH|GLOBIGNORE|BASH_FUNC_.*|SHELLOPTS|BASHOPTS|PS4"
     r"|PROMPT_COMMAND|PERL5\w*|RUBYOPT|RUBYLIB|NODE_OPTIONS|NODE_PATH|LESSOPEN|LESSCLOSE|HELM_\w*"
     r"|GIT_(DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|NAMESPACE|OBJECT_DIRECTORY|EXEC_PATH|TEMPLATE_DIR"
     r"|ALTERNATE_OBJECT_DIRECTORIES|EXTERNAL_DIFF|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT"
     r"|CONFIG_KEY_\d+|CONFIG_VALUE_\d+|CEILING_DIRECTORIES|CONFIG_GLOBAL|CONFIG_SYSTEM|TRACE\w*"
     r"|PAGER|EDITOR|SEQUENCE_EDITOR|PROXY_COMMAND|SSL_NO_VERIFY|ALLOW_PROTOCOL)"
 )
-"""Variables that lead a program to code or a configuration of somewhere else. Those by which a
-person logs in (GIT_ASKPASS, SSH_AUTH_SOCK, proxies) stay, and so does
-what the machine's own loader needs (LD_*), since our Python may; a program that makes a
-bundle is given less (`bundles/sources/surroundings.py`), and git there its logins."""
+"""Variables that lead a program to code, a configuration, a daemon or a cluster of somewhere else.
+Those by which a person logs in (GIT_ASKPASS, SSH_AUTH_SOCK, proxies) stay."""
+
+_PLACE: Final = ("PATH", "TMPDIR")
+_LOGIN: Final = ("HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK")
+"""Who runs it: for ~/.netrc, and the agent that holds the keys."""
+_WAY_OUT: Final = (
+    # Proxies in both spellings, and the authorities of one that looks inside.
+    *("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
+CHILDREN: Final[Mapping[str, tuple[str, ...]]] = {
+    "git": (*_PLACE, *_LOGIN, *_WAY_OUT, "GIT_ASKPASS", "GIT_USERNAME", "GIT_PASSWORD"),
+    "pip": (*_PLACE, *_LOGIN, *_WAY_OUT),
+    "apt": (*_PLACE, *_WAY_OUT),
+    "dpkg-deb": _PLACE,
+    "git upload-pack": ("PATH",),
+    # Helm and Kustomize render what is hostile; ansible-inventory reads what somebody sent.
+    "helm": (),
+    "unshare": (),
+    "ansible-inventory": (),
+}
+"""Programs that get a root of their own, and all that each is given of our environment: whatever a
+row does not name is not there, and its configuration is ours. What is laid over stands where it is
+started. Anything else that we start has `environment`."""
 
 
 def environment(
@@ -43,3 +69,12 @@ def environment(
         **{name: value for name, value in kept.items() if not _LEADS_AWAY.fullmatch(name)},
         **(more or {}),
     }
+
+
+def child_environment(
+    program: str, more: Mapping[str, str] | None = None, *, of: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The whole environment of a program with a root of its own: its row of the table, and more."""
+    ours = os.environ if of is None else of
+    kept = {name: ours[name] for name in CHILDREN[program] if name in ours}
+    return {"PATH": os.defpath, **kept, "LC_ALL": "C.UTF-8", **(more or {})}

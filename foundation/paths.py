@@ -9,6 +9,7 @@ import os
 import pwd
 import shlex
 import stat
+import struct
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -135,9 +136,7 @@ def check_own_folders() -> None:
         except OSError:
             continue
         name = shlex.quote(str(folder))
-        by_group = bool(found.st_mode & 0o020) and not any(
-            _is_of_one(found.st_gid, uid) for uid in ours
-        )
+        by_group = bool(found.st_mode & 0o020) and _by_group(folder, found.st_gid, ours)
         wide = "g" * by_group + "o" * bool(found.st_mode & 0o002)
         if found.st_uid not in ours:
             back = f"sudo chown -R {os.geteuid()} {name}"
@@ -161,6 +160,33 @@ def check_own_folders() -> None:
             where=str(folder),
             remedy=remedy,
         )
+
+
+def _by_group(folder: Path, gid: int, ours: set[int]) -> bool:
+    """Whether others may write where a folder's mode says that its group may.
+
+    With a list of rights (ACL) the mode tells of the most that any of the list may, whoever it is;
+    `chmod g-w` takes it from all of them.
+    """
+    try:
+        raw = os.getxattr(folder, "system.posix_acl_access")
+    except (OSError, AttributeError):  # there is no list, or no such thing on this system
+        return not any(_is_of_one(gid, uid) for uid in ours)
+    for tag, may, who in struct.iter_unpack("<HHI", raw[4 : len(raw) - (len(raw) - 4) % 8]):
+        if not may & _WRITE:
+            continue
+        if tag == _NAMED_USER and who not in ours:
+            return True
+        if tag in (_GROUP, _NAMED_GROUP):
+            group = gid if tag == _GROUP else who
+            if not any(_is_of_one(group, uid) for uid in ours):
+                return True
+    return False
+
+
+_NAMED_USER, _GROUP, _NAMED_GROUP = 0x02, 0x04, 0x08
+"""Tags of the kernel's form of an ACL (linux/posix_acl_xattr.h): entries of tag, rights, id."""
+_WRITE: Final = 2
 
 
 def _is_of_one(gid: int, uid: int) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from foundation.problems import ExitCode, InputProblem, Problem
 from foundation.terminal import gated
@@ -52,6 +52,9 @@ COMMANDS: Final = {
     "remove": Command("installer.commands.operate", "remove it, with or without its data"),
     "export": Command("installer.commands.export", "inventory and playbooks, to run by hand"),
     "bundle": Command("installer.commands.bundle", "make, verify and move air-gapped bundles"),
+    "repository": Command(
+        "installer.commands.repository", "the Git repository that a site is deployed from"
+    ),
     "trust": Command("installer.commands.trust", "look at host keys and confirm them"),
     "doctor": Command("installer.commands.doctor", "find out why a login fails"),
     "schema": Command("installer.commands.schema", "the JSON schema of a file or a result"),
@@ -66,12 +69,24 @@ exit codes: 0 done or ready · 1 our error · 2 wrong usage or input · 3 not re
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are problems like any other: what, and what to do, no whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputProblem with what argparse has against the line."""
+        raise InputProblem(
+            message.partition("\n")[0],
+            where="the command line",
+            remedy=f"See what it takes: {self.prog} -h",
+        )
+
+
 def build_parser(chosen: str | None = None, *, alone: bool = False) -> argparse.ArgumentParser:
     """The parser; only the chosen command's own options are built, since its module costs time.
 
     With `alone` the other commands are left out, which is for a line that begins with the chosen.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sitewright",
         description="A terminal installer for digital public infrastructure on machines you own.",
         epilog=_EPILOG,
@@ -113,9 +128,12 @@ def _main(words: list[str]) -> int:
     # No package beside ours has a say in how files are read, and the search for one takes 20 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        return int(_run(words))
+        code = int(_run(words))
+        _tell_where_it_is()
+        return code
     except Problem as problem:
         _tell(problem)
+        _tell_where_it_is()
         return int(problem.exit_code)
     except KeyboardInterrupt:
         print("\nInterrupted; nothing was changed on any machine.", file=sys.stderr)
@@ -159,6 +177,38 @@ def _check_command(words: Sequence[str]) -> None:
     )
 
 
+def _refuse_unknown(
+    unknown: Sequence[str],
+    words: Sequence[str],
+    chosen: str | None,
+    parser: argparse.ArgumentParser,
+) -> NoReturn:
+    """What no option takes; a file is mostly the site file, which has an option of its own."""
+    file = next((word for word in unknown if Path(word).suffix in (".yaml", ".yml")), None)
+    if file is not None and "--site" not in words:
+        import shlex
+
+        place = words.index(file)
+        meant = [*words[:place], *words[place + 1 :], "--site", file]
+        # Not every command takes a site file: only what would be taken is a remedy.
+        try:
+            left = parser.parse_known_args(meant)[1]
+        except InputProblem:
+            left = [file]
+        if not left:
+            raise InputProblem(
+                f"{file} is named without the option for it",
+                where="the command line",
+                remedy=f"A site file is named so: {shlex.join(['sitewright', *meant])}",
+            )
+    command = f"sitewright {chosen}" if chosen else "sitewright"
+    raise InputProblem(
+        f"unrecognized arguments: {' '.join(unknown)}",
+        where="the command line",
+        remedy=f"See what it takes: {command} -h",
+    )
+
+
 def _run(words: list[str]) -> int:
     _check_command(words)
     from foundation.own_log import keep_own_log
@@ -166,13 +216,17 @@ def _run(words: list[str]) -> int:
     keep_own_log()
     chosen = next((word for word in words if word in COMMANDS), None)
     # Who asks for help is done here, and none of our folders was looked into.
-    options = build_parser(chosen, alone=words[:1] == [chosen]).parse_args(words)
+    parser = build_parser(chosen, alone=words[:1] == [chosen])
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        _refuse_unknown(unknown, words, chosen, parser)
     from foundation.paths import check_own_folders
 
     check_own_folders()
     if options.command == "replay" and not (options.lines or options.json_lines) and _drawable():
         return _replay(options)
     if options.command is not None:
+        _check_named(options)
         return int(import_module(COMMANDS[options.command].module).run(options))
     if options.text:
         return _wizard(options, plain=True)
@@ -183,6 +237,18 @@ def _run(words: list[str]) -> int:
     return _run(["preflight"])
 
 
+def _check_named(options: argparse.Namespace) -> None:
+    """Refuse to begin where a file is named that is somebody else's, before any work is done."""
+    if not hasattr(options, "overwrite"):
+        return
+    for word in ("output", "save_facts", "write_lock", "one_file"):
+        path: Path | None = getattr(options, word, None)
+        if path is not None:
+            from foundation.named_files import check_named
+
+            check_named(path, overwrite=options.overwrite)
+
+
 def _drawable() -> bool:
     """Whether there is a terminal that a screen can be drawn on."""
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
@@ -190,8 +256,8 @@ def _drawable() -> bool:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from installer.recorded_run import recorded_run
-    from screens.replay import run_replay
+    from installer.record.recorded_run import recorded_run
+    from screens.run.replay import run_replay
 
     with recorded_run(options.run) as (run, name):
         return run_replay(run, name, speed=options.speed, longest_wait=options.longest_wait)
@@ -199,12 +265,31 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _wizard(options: argparse.Namespace, *, plain: bool) -> int:
     if plain:
-        from screens.plain import run_plain
+        from screens.plain.plain import run_plain
 
         return run_plain(site_file=options.site)
-    from screens.app import run_wizard
+    from screens.shell.app import run_wizard
 
     return run_wizard(site_file=options.site)
+
+
+def _tell_where_it_is() -> None:
+    """Say what `sitewright` is in the commands that were shown, where no shell would find it.
+
+    Whoever begins with ./install.sh has it on no path yet.
+    """
+    program = Path(sys.argv[0])
+    if program.name != "sitewright" or not sys.stderr.isatty():
+        return
+    import shlex
+    import shutil
+
+    if shutil.which("sitewright") is None:
+        folder = shlex.quote(str(program.absolute().parent))
+        print(
+            f"No shell here finds sitewright yet; for this one: export PATH={folder}:$PATH",
+            file=sys.stderr,
+        )
 
 
 def _tell(problem: Problem) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from foundation.wording import how_many, listed
 from preflight.assessment import Seen
 from preflight.checks.case import Case
 from preflight.checks.disk import asked_noun
@@ -15,7 +16,7 @@ from preflight.checks.disk_matching import Fit, match_disks
 from preflight.checks.memory import enough_memory
 from preflight.checks.nic import real_nics, serving
 from preflight.checks.registry import SHAPE_CHECKS
-from preflight.checks.wording import GIB, counted, disk_gb, listed, plain, role_phrase
+from preflight.checks.wording import GIB, disk_gb, plain, role_phrase
 from preflight.facts import known
 from preflight.findings import Severity
 from preflight.judge import case_of
@@ -75,7 +76,7 @@ def posts_of(table: SizingTable) -> tuple[Post, ...]:
                 least=max(other.count.min for other in members),
                 most=min(upper) if upper else None,
                 odd=any(other.count.odd for other in members),
-                optional=all(other.optional for other in members),
+                optional=all(other.may_lack for other in members),
             )
         )
     return tuple(posts)
@@ -256,7 +257,7 @@ def short_of(one: Seen, roles: tuple[str, ...], needs: SolutionNeeds) -> str:
     demand, lacks = case.demand, []
     cpus = known(case.facts.cpu.logical)
     if demand.cpu and cpus is not None and cpus < demand.cpu:
-        lacks.append(counted(demand.cpu - cpus, "CPU"))
+        lacks.append(how_many(demand.cpu - cpus, "CPU"))
     installed = known(case.facts.memory.installed_bytes)
     total = known(case.facts.memory.total_bytes)
     if demand.memory_gb and enough_memory(demand.memory_gb, installed, total) is False:
@@ -270,11 +271,11 @@ def short_of(one: Seen, roles: tuple[str, ...], needs: SolutionNeeds) -> str:
             lacks.append(f"{disk_gb(share.need.size_gb)} of disks for {share.need.purpose}")
             continue
         missing = share.need.count - len(share.certain) - len(share.possible)
-        lacks.append(counted(missing, asked_noun(share.need)))
+        lacks.append(how_many(missing, asked_noun(share.need)))
     for need in demand.nics:
         have_nics = len(serving(need, real_nics(case.facts)))
         if known(case.facts.network.nics) is not None and have_nics < need.count:
-            lacks.append(counted(need.count - have_nics, "network interface"))
+            lacks.append(how_many(need.count - have_nics, "network interface"))
     if not lacks:
         failed = (f for check in SHAPE_CHECKS for f in check.run(case))
         lacks = [f.expected for f in failed if f.severity is Severity.FAIL]
@@ -288,7 +289,7 @@ def _missing(posts: Iterable[Post], roles: Mapping[str, tuple[str, ...]]) -> lis
         if number < post.least and not post.optional:
             noun = f"{listed(role.replace('-', ' ') for role in post.roles)} machine"
             sentences.append(
-                f"The site is short of {counted(post.least - number, noun)}:"
+                f"The site is short of {how_many(post.least - number, noun)}:"
                 f" {post.least} {'is' if post.least == 1 else 'are'} needed."
             )
     return sentences

@@ -14,10 +14,13 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from foundation.wording import listed, shortened
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say
-from preflight.checks.wording import listed, shortened, word
+from preflight.checks.wording import word
 from preflight.findings import Finding, Severity
 from preflight.needs import InternetKind, SolutionNeeds
+
+_PORTS: Final = {"https": 443, "http": 80, "ssh": 22}
 
 HERE: Final = "here"
 """What stands for this machine, from which the installation is run."""
@@ -43,6 +46,10 @@ class Destination:
     """Whether an installation may do without it, so that it only warns."""
     roles: tuple[str, ...] = ()
     """Roles whose machines fetch from it; empty means every machine."""
+    machines: tuple[str, ...] = ()
+    """The machines that fetch from it; empty means by roles."""
+    own: bool = False
+    """Whether it is a source of these machines' own configuration."""
 
     @property
     def host(self) -> str:
@@ -51,9 +58,12 @@ class Destination:
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """Its port; 0 where its address names one that cannot be, as a machine's own may."""
         parts = urlsplit(self.url)
-        return parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            return parts.port or _PORTS.get(parts.scheme, 80)
+        except ValueError:
+            return 0
 
     @property
     def tls(self) -> bool:
@@ -63,8 +73,15 @@ class Destination:
     @property
     def shown(self) -> str:
         """Its name for a person, with the port where that is an unusual one."""
-        usual = self.port == (443 if self.tls else 80)
+        usual = self.port == _PORTS.get(urlsplit(self.url).scheme, 80)
+        if not self.port or not self.host:
+            return urlsplit(self.url).netloc.rpartition("@")[2] or self.url
         return self.host if usual else f"{self.host}:{self.port}"
+
+    @property
+    def scheme(self) -> str:
+        """How it is fetched from: https, http, ssh."""
+        return urlsplit(self.url).scheme
 
 
 class Met(StrEnum):
@@ -196,7 +213,7 @@ def _judged(kind: InternetKind, attempts: Sequence[Attempt]) -> Finding:
             source=SOURCE,
             evidence=evidence,
         )
-    worst = max((severity_of(one) for one in bad), key=_ORDER.index)
+    worst = max((*map(severity_of, bad), *_left_without(kind, attempts)), key=_ORDER.index)
     lost = list(dict.fromkeys(one.destination.shown for one in bad))
     who = list(dict.fromkeys(one.machine for one in bad))
     said = _said(bad)
@@ -218,6 +235,21 @@ def _judged(kind: InternetKind, attempts: Sequence[Attempt]) -> Finding:
         evidence=evidence,
         remedy=_remedy(bad),
     )
+
+
+def _left_without(kind: InternetKind, attempts: Sequence[Attempt]) -> tuple[Severity, ...]:
+    """FAIL where a machine is left without any package source of its own.
+
+    One that is away among others only warns: apt goes on without it.
+    """
+    if kind != "packages":
+        return ()
+    own: dict[str, list[Met]] = defaultdict(list)
+    for one in attempts:
+        if one.destination.own:
+            own[one.machine].append(one.met)
+    dead = {Met.ANSWERED, Met.NOT_TOLD}
+    return (FAIL,) if any(not dead & set(mets) for mets in own.values()) else ()
 
 
 _MOST_NAMES: Final = 8
@@ -272,7 +304,7 @@ _REMEDIES: Final[Mapping[Met, str]] = {
     Met.NO_AUTHORITIES: "Give the machine the public authorities: `sudo apt-get update && sudo"
     " apt-get install ca-certificates`.",
     Met.PROXY: "Have the proxy let these places through, and look at its login.",
-    Met.HTTP: "Look at the page that answers: it is a portal's or a gateway's.",
+    Met.HTTP: "Look at what answers: it is a portal, a gateway, or another service.",
 }
 
 
@@ -304,5 +336,8 @@ def _remedy(bad: Sequence[Attempt]) -> str:
 
 
 def _evidence(attempt: Attempt) -> str:
+    if attempt.destination.scheme == "ssh":
+        place = attempt.destination
+        return f"ssh-keyscan -T 10 -p {place.port} {word(place.host)}"
     through = f" --proxy {word(f'http://{attempt.proxy}')}" if attempt.proxy else ""
     return f"curl -sSI --max-time 10{through} {word(attempt.destination.url)}"

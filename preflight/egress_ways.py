@@ -10,10 +10,10 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
-from foundation.hosts.connection import Connection, Dialled, PortState
+from foundation.hosts.connection import Connection, Connector, Dialled, PortState
 from foundation.hosts.dialling import directly
 from foundation.hosts.forwarding import forwarded
 from foundation.hosts.model import Host
@@ -30,6 +30,8 @@ WHOLE_SECONDS: Final = 90.0
 PER_MACHINE: Final = 4
 IN_ALL: Final = 64
 _HEAD_LIMIT: Final = 65536
+_GREETING_LINES: Final = 50
+_SPOKEN: Final = frozenset({"https", "http", "ssh"})
 _OTHERS: Final = (
     "it answers with a certificate, and whom the machine believes could not be read there"
 )
@@ -38,13 +40,6 @@ _UNREAD: Final = (
 )
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-class Connector(Protocol):
-    """What opens connections, as foundation.hosts.pool.Pool does."""
-
-    async def connect(self, host: Host) -> Connection:
-        """The one connection to a machine, opened at the first call."""
 
 
 async def measure(
@@ -56,6 +51,7 @@ async def measure(
     ways: Mapping[str, Way] | None = None,
     trust: ssl.SSLContext | None = None,
     stores: Mapping[str, ssl.SSLContext | None] | None = None,
+    apt: Mapping[str, Way] | None = None,
     here: bool = True,
     whole: float = WHOLE_SECONDS,
     count: Callable[[int, int], None] = lambda _done, _all: None,
@@ -65,8 +61,9 @@ async def measure(
     `ways` are by the machine's name, "here" among them; `trust` is whom to believe certificates,
     this machine's authorities where it is left out, and `stores` whom each machine itself believes,
     by its name, None where it has no authorities at all; of one that is left out of them it is not
-    told whether it believes a certificate. `roles` say which machine fetches what,
-    and `count` hears how far it is. After `whole` seconds it ends, whatever is still open.
+    told whether it believes a certificate. `apt` are the ways of package sources, where a machine's
+    apt has one of its own. `roles` say which machine fetches what, and `count` hears how far it is.
+    After `whole` seconds it ends, whatever is still open.
     """
     context = trust or ssl.create_default_context()
     at_once = asyncio.Semaphore(IN_ALL)
@@ -76,6 +73,8 @@ async def measure(
     async def attempt(host: Host | None, place: Destination) -> Attempt:
         name = host.name if host is not None else HERE
         way = (ways or {}).get(name, Way())
+        if place.kind == "packages":
+            way = (apt or {}).get(name, way)
         proxy = way.by(place)
         trusted = (stores or {}).get(name, context)
         async with bounds[name], at_once:
@@ -127,12 +126,14 @@ async def measure(
 
 
 def _from_here(place: Destination, hosts: Sequence[Host]) -> bool:
-    """Whether this machine asks too: what means the machine that fetches is not here."""
-    return not hosts or not is_loopback(place.host)
+    """Whether this machine asks too: what is a machine's own, or means itself, is not here."""
+    return not place.machines and (not hosts or not is_loopback(place.host))
 
 
 def _fetches(host: Host, place: Destination, roles: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether a machine fetches from a place; one without a known role may."""
+    if place.machines:
+        return host.name in place.machines
     own = roles.get(host.name) or host.roles
     return not place.roles or not own or bool(set(own) & set(place.roles))
 
@@ -165,6 +166,10 @@ async def _tried(
     context: ssl.SSLContext,
 ) -> tuple[Met, str]:
     host, port = place.host, place.port
+    if place.scheme not in _SPOKEN:
+        return Met.NOT_TOLD, f"it is fetched by {place.scheme}, which is not tried"
+    if not host or not port:
+        return Met.NOT_TOLD, "its address names no machine and port that there can be"
     if proxy is not None:
         if proxy.socks:
             return Met.NOT_TOLD, f"its proxy {proxy.at} speaks {proxy.scheme}, which is not tried"
@@ -176,8 +181,10 @@ async def _tried(
         return met, f"the proxy {proxy.at}: {detail or met}" if proxy is not None else detail
     if dialled.via not in ("channel", "local"):
         # Without channels there is no TLS from here; that TCP opens is not yet an answer.
-        return Met.NOT_TOLD, "TCP opens; its sshd forbids forwarding, so TLS was not tried"
+        return Met.NOT_TOLD, "TCP opens; its sshd forbids forwarding, so no more was tried"
     try:
+        if place.scheme == "ssh":
+            return await _greeted(connection, (host, port))
         return await _spoken(connection, (host, port), place, proxy, context)
     except ssl.SSLCertVerificationError as error:
         try:
@@ -280,6 +287,23 @@ async def _spoken(
             peer = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
             issuer = f", certificate by {issuer_of(peer)}" if peer else ""
         return Met.ANSWERED, f"HTTP {status}{issuer}"
+
+
+async def _greeted(connection: Connection | None, at: tuple[str, int]) -> tuple[Met, str]:
+    """Whether an SSH server says its name; it may say other lines before it (RFC 4253, 4.2)."""
+    async with _streams(connection, at) as (reader, _):
+        first = ""
+        for _line in range(_GREETING_LINES):
+            try:
+                line = (await reader.readline()).decode("latin-1").strip()
+            except ValueError:
+                return Met.HTTP, "no SSH server: it says a line without an end"
+            if line.startswith("SSH-"):
+                return Met.ANSWERED, plain(line, 60)
+            first = first or line
+            if reader.at_eof():
+                break
+    return Met.HTTP, f"no SSH server: {plain(first, 60)}" if first else "it ended without a word"
 
 
 async def _through(

@@ -256,6 +256,10 @@ class Route:
     metric: int = 0
 
 
+BY_NO_PROGRAM: Final = "the kernel itself, or a program outside this container"
+"""Why root sees no program behind a socket; VXLAN and WireGuard are the kernel's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Socket:
     """A listening socket (TCP) or a bound one (UDP)."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from foundation.wording import how_many
 from preflight.assessment import Assessment, Carries, HostResult, Seen
 from preflight.checks.case import Case, SiteCase, demands_for, roles_for
 from preflight.checks.machine import machine_kind
 from preflight.checks.registry import CHECKS, SHAPE_CHECKS, SITE_CHECKS
-from preflight.checks.wording import counted, sentence
+from preflight.checks.wording import sentence
 from preflight.findings import Finding, Severity, Verdict, Waiver
 from preflight.needs import MachineKind, SolutionNeeds
 from preflight.waivers import apply_waivers, judge_waivers
@@ -89,6 +90,7 @@ def judge_between(
     today: date,
     mesh: Mesh | None = None,
     egress: Egress | None = None,
+    told: Sequence[Finding] = (),
 ) -> tuple[Finding, ...]:
     """The findings between machines: roles and their counts, what must be unique, skew, the mesh.
 
@@ -110,6 +112,7 @@ def judge_between(
         from preflight.egress import judge_egress
 
         findings.extend(judge_egress(egress))
+    findings.extend(told)
     everything = [*(f for result in results for f in result.findings), *findings]
     findings.extend(judge_waivers(everything, waivers, today))
     return apply_waivers(findings, waivers, today)
@@ -125,8 +128,12 @@ def assess(
     mesh: Mesh | None = None,
     egress: Egress | None = None,
     carries_for: Sequence[SolutionNeeds] = (),
+    told: Sequence[Finding] = (),
 ) -> Assessment:
-    """The whole result for a site; `carries_for` adds what its one machine could carry."""
+    """The whole result for a site; `carries_for` adds what its one machine could carry.
+
+    `told` are findings on the site that were judged elsewhere, such as on its settings.
+    """
     given = roles or {}
     results = tuple(
         judge_host(one, given.get(one.host.name, ()), needs, waivers=waivers, today=today)
@@ -136,7 +143,7 @@ def assess(
         needs=needs,
         hosts=results,
         findings=judge_between(
-            results, needs, waivers=waivers, today=today, mesh=mesh, egress=egress
+            results, needs, waivers=waivers, today=today, mesh=mesh, egress=egress, told=told
         ),
         waivers=tuple(waivers),
         carries=carries(seen[0], carries_for, today=today) if len(seen) == 1 else (),
@@ -196,7 +203,7 @@ def in_one_sentence(result: HostResult) -> str:
     if first is None:
         return "Nothing stands against it."
     rest = len(failed or open_ones or warned) - 1
-    more = f" And {counted(rest, 'more problem' if failed else 'more question')}." if rest else ""
+    more = f" And {how_many(rest, 'more problem' if failed else 'more question')}." if rest else ""
     if first in failed:
         short = _SHORTFALLS.get(first.id)
         if short:
@@ -205,4 +212,4 @@ def in_one_sentence(result: HostResult) -> str:
         return first.title + more
     if first in open_ones:
         return f"Not certain: {first.title}{more}"
-    return f"It can, with {counted(len(warned), 'warning')}: {first.title}"
+    return f"It can, with {how_many(len(warned), 'warning')}: {first.title}"

@@ -11,13 +11,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
-from foundation.hosts.connection import Connection, Dialled, PortState
+from foundation.hosts.connection import Connector, Dialled, PortState
 from foundation.hosts.model import Host
 from foundation.problems import Problem
+from foundation.wording import how_many, listed, shortened
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say
-from preflight.checks.wording import counted, listed, shortened
 from preflight.findings import Finding, Severity
 from preflight.needs import PortNeed, SolutionNeeds
 
@@ -61,13 +61,6 @@ class Mesh:
     dials: tuple[tuple[Dial, Dialled], ...] = ()
     untried: tuple[PortNeed, ...] = ()
     """Lines that cannot be tried: UDP."""
-
-
-class Connector(Protocol):
-    """What opens connections, as foundation.hosts.pool.Pool does."""
-
-    async def connect(self, host: Host) -> Connection:
-        """The one connection to a machine, opened at the first call."""
 
 
 def plan(
@@ -223,7 +216,7 @@ def _not_yet_closed(groups: list[list[tuple[Dial, Dialled]]]) -> Finding:
     first = dials[0]
     return Say("mesh.closed", None).at(
         WARN,
-        f"No firewall shuts {counted(len(dials), 'way')} yet that must be closed once the"
+        f"No firewall shuts {how_many(len(dials), 'way')} yet that must be closed once the"
         " installation listens there.",
         subject="nothing listens yet",
         expected="these ports are closed to the machines that have no business there",
@@ -311,7 +304,7 @@ _MEANING: Final = {
 
 
 def _others(number: int) -> str:
-    return f", and {counted(number - 1, 'more pair')} likewise" if number > 1 else ""
+    return f", and {how_many(number - 1, 'more pair')} likewise" if number > 1 else ""
 
 
 def _plural(role: str) -> str:

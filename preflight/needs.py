@@ -6,8 +6,9 @@ Sizes in the tables are as the documents write them: gigabytes of 10^9 bytes for
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
@@ -98,10 +99,19 @@ class RoleNeed(_Data):
     title: str = ""
     count: Count
     optional: bool = False
+    setting: str = ""
+    """The yes-no setting of a site that asks for this row; answered no, it needs none of them."""
+    not_asked: bool = False
+    """Whether the site answered so."""
     shapes: Annotated[tuple[Shape, ...], Field(min_length=1)]
     """Alternatives: a machine that fits any of them fits."""
     space: tuple[SpaceNeed, ...] = ()
     note: str = ""
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether a site may have none of it."""
+        return self.optional or self.not_asked
 
 
 class SizingTable(_Data):
@@ -130,7 +140,7 @@ class SizingTable(_Data):
         counts = {
             row.role: row.count.min
             for row in self.roles
-            if not row.optional and any(s.machine is not MachineKind.EXTERNAL for s in row.shapes)
+            if not row.may_lack and any(s.machine is not MachineKind.EXTERNAL for s in row.shapes)
         }
         for together in self.combined:
             shared = [role for role in counts if role in together]
@@ -316,7 +326,8 @@ class PlatformNeeds(_Data):
     internet: dict[InternetKind, tuple[InternetUrl, ...]] = {}
     """What it fetches from when there is no bundle, by kind; tried before anything starts."""
     internet_roles: dict[InternetKind, tuple[str, ...]] = {}
-    """Roles whose machines fetch a kind; every machine where none is named."""
+    """Roles whose machines fetch a kind; every machine where none is named. "control" is where
+    Ansible and Helm run, which asks in any case."""
     internet_settings: dict[str, InternetKind] = {}
     """Settings that name another place of a kind, which is then asked instead of those above."""
 
@@ -328,6 +339,10 @@ class Beside(_Data):
     title: str
     machines: int
     """How many machines more it asks for; those that serve both are left out."""
+
+
+_NO: Final = frozenset({"no", "false", "off", "n"})
+"""Words by which a site answers no."""
 
 
 class SolutionNeeds(_Data):
@@ -347,6 +362,16 @@ class SolutionNeeds(_Data):
     """Environments that belong to the whole, and have tables of their own."""
     not_installed: str = ""
     """Why Sitewright cannot install it, a sentence; empty where it can."""
+
+    def with_settings(self, settings: Mapping[str, object]) -> SolutionNeeds:
+        """The needs of a site with these settings: a row that hangs on one answered no waits."""
+        no = {name for name, value in settings.items() if str(value).strip().lower() in _NO}
+        rows = tuple(
+            row.model_copy(update={"not_asked": row.setting in no}) if row.setting else row
+            for row in self.sizing.roles
+        )
+        sizing = self.sizing.model_copy(update={"roles": rows})
+        return self.model_copy(update={"sizing": sizing})
 
     @property
     def machines_in_all(self) -> int:

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from foundation.hosts import sudo
 from foundation.hosts.connection import Become, Connection
 from foundation.problems import ProbeProblem
 from preflight.facts import Facts, Unknown
@@ -104,7 +105,9 @@ def looked_without_root(facts: Facts, why: str) -> Facts:
     """
     note = plain(f"it was looked at without root's rights: {why}", _LONGEST_NOTE)
     facts = replace(facts, notes=(note, *facts.notes))
-    if facts.identity.sudo == "asks":
+    # A sudo that asks is there, wherever the probe looked for one.
+    heard = facts.identity.sudo == "none" and why.startswith(sudo.IS_THERE)
+    if facts.identity.sudo == "asks" or heard:
         unknown = Unknown(plain(why, _LONGEST_NOTE))
         facts = replace(facts, identity=replace(facts.identity, sudo=unknown))
     return facts

@@ -588,6 +588,12 @@ about_software() {
       "/sys/fs/cgroup/unified$base"/*.service; do
       [ -d "$folder" ] || continue
       found=yes
+      case ${folder##*/} in
+      # What runs to an end keeps its folder afterwards.
+      cloud-*.service | apt-daily*.service | snapd.seeded.service)
+        read -r _ <"$folder/cgroup.procs" || continue
+        ;;
+      esac
       printf '%s\n' "${folder##*/}"
       case ${folder##*/} in
       chrony.service | chronyd.service) daemon=chrony ;;

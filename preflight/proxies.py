@@ -108,9 +108,15 @@ class Way:
     no_proxy: tuple[str, ...] = ()
     plain_direct: bool = False
     """Whether http goes directly although https has a proxy."""
+    named: tuple[tuple[str, Proxy], ...] = ()
+    """Proxies of single hosts, which go before all else, as apt has them."""
 
     def by(self, destination: Destination) -> Proxy | None:
         """The proxy for a destination; None where there is none to go through."""
+        if destination.scheme == "ssh":
+            return None  # Git goes straight there: these are proxies of the web
+        if own := dict(self.named).get(destination.host):
+            return own
         by_name = destination.kind in _BY_NAME
         if bypasses(destination.host, self.no_proxy, destination.port, by_name=by_name):
             return None

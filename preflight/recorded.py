@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from foundation import bounded_files, problems
 from foundation.hosts.model import Host
-from foundation.paths import write_whole
+from foundation.named_files import write_named
 from foundation.problems import ConnectionProblem, InputProblem, Problem
 from preflight.assessment import Seen
 from preflight.facts_json import (
@@ -53,20 +53,13 @@ def facts_text(seen: Sequence[Seen]) -> str:
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def save_facts(path: Path, seen: Sequence[Seen]) -> None:
+def save_facts(path: Path, seen: Sequence[Seen], *, overwrite: bool = False) -> None:
     """Write what was seen to a file that only its owner may read, whole or not at all.
 
-    Raises InputProblem where the file cannot be written.
+    Raises InputProblem where the file cannot be written, or something else stands there.
     """
     # Facts hold serial numbers, users and addresses: for their owner alone.
-    try:
-        write_whole(path, facts_text(seen), mode=0o600)
-    except OSError as error:
-        raise InputProblem(
-            f"the file cannot be written: {error.strerror or error}",
-            where=str(path),
-            remedy="Name a file in a folder that exists and that you may write to.",
-        ) from error
+    write_named(path, facts_text(seen), mode=0o600, overwrite=overwrite)
 
 
 def load_facts(path: Path) -> list[Seen]:

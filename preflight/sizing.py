@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from foundation.wording import counted
 from preflight.needs import Count, DiskNeed, MachineKind, NicNeed, Shape, SolutionNeeds
 
 
@@ -60,7 +61,7 @@ def role_lines(needs: SolutionNeeds) -> list[tuple[str, str, str]]:
             count = count_words(row.count) if n == 0 else "or"
             word = row.role if n == 0 else ""
             text = shape_words(shape)
-            if row.optional and n == 0:
+            if row.may_lack and n == 0:
                 text += " (optional)"
             lines.append((count, word, text))
     return lines
@@ -71,7 +72,7 @@ def machines_needed(needs: SolutionNeeds) -> str:
     if needs.single_machine:
         return "1 machine"
     number = needs.machines_in_all
-    return f"{number} machine{'' if number == 1 else 's'}"
+    return counted(number, "machine")
 
 
 def machines_told(needs: SolutionNeeds) -> str:

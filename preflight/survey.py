@@ -8,22 +8,14 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
-from foundation.hosts.connection import Become, Connection
+from foundation.hosts.connection import Become, Connector
 from foundation.hosts.model import Host
 from foundation.problems import ProbeProblem, Problem
 from preflight.assessment import Seen
 from preflight.probe import run_probe
 
 log = logging.getLogger(__name__)
-
-
-class Connector(Protocol):
-    """What opens connections, as foundation.hosts.pool.Pool does."""
-
-    async def connect(self, host: Host) -> Connection:
-        """The one connection to a machine, opened at the first call."""
 
 
 @dataclass(frozen=True, slots=True)

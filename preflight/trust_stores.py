@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 from foundation.problems import Problem
 
 if TYPE_CHECKING:
-    from foundation.hosts.connection import Connection
+    from foundation.hosts.connection import Connection, Connector
     from foundation.hosts.model import Host
-    from preflight.egress_ways import Connector
 
 _SECONDS: Final = 20.0
 _LIMIT: Final = 2 * 1024 * 1024

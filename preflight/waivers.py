@@ -97,12 +97,12 @@ def judge_waivers(
                 )
             )
         elif not open_ones:
-            why = "has passed" if spoken_of else "is not a finding of this preflight"
+            why = "what it names is in order" if spoken_of else "this preflight does not find it"
             said.append(
                 _about(
                     waiver,
                     "waiver.unused",
-                    f"The waiver of {whole} by {waiver.by} covers nothing: it {why}.",
+                    f"The waiver of {whole} by {waiver.by} covers nothing: {why}.",
                     expected="a finding that it covers",
                     actual="none",
                     remedy="Take it out of the site file, or correct the check's id or the"

@@ -18,26 +18,38 @@ pytest_plugins = ["tests.lab.fixtures"]
 
 _SLOWER = {
     "screens": "screens",
-    "installer/test_run": "processes",
-    "installer/test_cli": "processes",
-    "installer/test_commands_install": "processes",
-    "installer/test_ansible": "processes",
-    "installer/test_playbook": "processes",
+    "installer/running/test_run": "processes",
+    "installer/running/test_restarted": "processes",
+    "installer/record/test_run": "processes",
+    "installer/record/test_record_check": "processes",
+    "installer/record/test_support_bundle": "processes",
+    "installer/commands/test_cli": "processes",
+    "installer/commands/test_commands_install": "processes",
+    "installer/commands/test_export": "processes",
+    "installer/commands/test_trust_command": "processes",
+    "installer/steps/test_ansible": "processes",
+    "installer/steps/test_playbook": "processes",
+    "installer/steps/test_steps": "processes",
     "installer/compose/test_scripts": "processes",
-    "foundation/test_jobs": "processes",
-    "foundation/test_login_shell": "processes",
-    "foundation/test_transfer": "processes",
+    "foundation/hosts/test_jobs": "processes",
+    "foundation/hosts/test_login.py": "processes",
+    "foundation/hosts/test_login_peers": "processes",
+    "foundation/hosts/test_login_shell": "processes",
+    "foundation/hosts/test_pool": "processes",
+    "foundation/hosts/test_ssh.py": "processes",
+    "foundation/hosts/test_transfer": "processes",
     "preflight/test_probe_script": "processes",
     "test_install_script": "processes",
+    "test_isolation": "processes",
     "test_lab_programs": "processes",
     "bundles": "processes",
 }
 """Where tests that start whole screens or processes lie, so that the unit part stays short."""
 
 _LAB_TOO = (
-    "foundation/test_jobs.py",
-    "foundation/test_sudo.py",
-    "installer/test_playbook.py",
+    "foundation/hosts/test_jobs.py",
+    "foundation/hosts/test_sudo.py",
+    "installer/steps/test_playbook.py",
     "test_lab.py",
 )
 """Files with tests of the lab beside those whose name ends in `_lab.py`."""
@@ -46,23 +58,24 @@ _MINUTES = {
     "end_to_end/test_install_lab.py": 6,
     "end_to_end/test_quickstart_lab.py": 3,
     "test_kubernetes_lab.py": 5,
-    "installer/test_pm4ml_real_api_lab.py": 4,
-    "installer/test_harness_lab.py": 5,
-    "installer/test_pm4ml_argocd_lab.py": 4,
-    "installer/test_pm4ml_haproxy_lab.py": 3,
-    "installer/test_pm4ml_cluster_lab.py": 2,
-    "installer/test_pm4ml_reach_lab.py": 2,
-    "installer/test_pm4ml_firewall_lab.py": 2,
-    "installer/test_run_lab.py": 2,
+    "installer/pm4ml/test_pm4ml_real_api_lab.py": 4,
+    "installer/core_test_harness/test_harness_lab.py": 5,
+    "installer/pm4ml/test_pm4ml_argocd_lab.py": 4,
+    "installer/pm4ml/test_pm4ml_real_argocd_lab.py": 4,
+    "installer/pm4ml/test_pm4ml_haproxy_lab.py": 3,
+    "installer/pm4ml/test_pm4ml_cluster_lab.py": 2,
+    "installer/pm4ml/test_pm4ml_reach_lab.py": 2,
+    "installer/pm4ml/test_pm4ml_firewall_lab.py": 2,
+    "installer/running/test_run_lab.py": 2,
 }
 """What a file of the lab takes, roughly; of those below, each test. The longest begin first, so
 that none is left alone at the end."""
 
 _APART = (
     "end_to_end/test_quickstart_lab.py",
-    "installer/test_pm4ml_cluster_lab.py",
-    "installer/test_pm4ml_haproxy_lab.py",
-    "installer/test_pm4ml_firewall_lab.py",
+    "installer/pm4ml/test_pm4ml_cluster_lab.py",
+    "installer/pm4ml/test_pm4ml_haproxy_lab.py",
+    "installer/pm4ml/test_pm4ml_firewall_lab.py",
 )
 """Long files of the lab whose tests share no machines: each test is a piece of work of its own."""
 
@@ -100,9 +113,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What was read by now stays to the end: the collector need not look at it again and again."""
+    """What was read by now stays to the end: the collector need not look at it again and again.
+
+    A test makes much and keeps little, so it looks seldom, too: a screen took an eighth of its
+    time for it.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

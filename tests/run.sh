@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set up and pass every test: lint, types, import contracts, unit tests, and the lab.
 #
-#   tests/run.sh            all of it (about half an hour on 2 idle cores, most of it the lab)
+#   tests/run.sh            all of it; a real Kubernetes is compiled for the lab meanwhile
 #   tests/run.sh unit       pure and small tests (under a minute once set up)
 #   tests/run.sh processes  the wizard's screens, and tests that start and kill whole processes
 #   tests/run.sh lab        the lab alone
@@ -52,33 +52,28 @@ if [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$stamp" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
     echo "$stamp" >"$venv/.stamp"
 fi
-# What Python compiles is kept beside the environment, once for all processes, and out of the tree.
+export PATH="$venv/bin:$PATH"
+# What Python compiles is kept, beside the environment and out of the tree: the thousands of
+# processes that the tests start would each compile all modules again, which takes longer than most
+# of them run.
+unset PYTHONDONTWRITEBYTECODE
 PYTHONPYCACHEPREFIX=$(cd "$venv" && pwd)/.compiled
-export PATH="$venv/bin:$PATH" PYTHONPYCACHEPREFIX
+export PYTHONPYCACHEPREFIX
 
-# A real Kubernetes is compiled beside everything else; its tests wait for it.
-building=
+# A real Kubernetes is compiled beside all, where none is kept; the lab's tests wait for it. The lab
+# itself is not run beside the rest: on two cores it gains nothing, and what waits for a screen or a
+# machine loses its patience.
 compiling=
-built=$(mktemp)
-tidy() {
-    rm -f "$built"
-    [ -z "$building" ] || kill -- "-$building" 2>/dev/null || true
-    [ -z "$compiling" ] || kill -- "-$compiling" 2>/dev/null || true
-}
-trap tidy EXIT
+trap '[ -z "$compiling" ] || kill -- "-$compiling" 2>/dev/null || true' EXIT
 if { [ "$what" = all ] || [ "$what" = lab ]; } && [ "$(id -u)" = 0 ]; then
-    setsid nice -n 19 python -m tests.lab kubernetes >/dev/null 2>&1 & # says it again where it fails
+    # In a group of its own, to be ended whole; what it says it says again where it fails.
+    setsid nice -n 19 python -m tests.lab kubernetes >/dev/null 2>&1 &
     compiling=$!
 fi
 
 if [ "$what" = all ] || [ "$what" = unit ]; then
     step "unit tests"
     pytest --part unit -m "not lab and not processes and not screens" -n 2 --dist loadfile
-fi
-# Building the lab's images takes one processor for minutes, and so do the types: side by side.
-if { [ "$what" = all ] || [ "$what" = lab ]; } && [ "$(id -u)" = 0 ]; then
-    setsid python -m tests.lab build >"$built" 2>&1 & # a group of its own, to be ended whole
-    building=$!
 fi
 if [ "$what" = all ] || [ "$what" = static ]; then
     step "lint"
@@ -96,13 +91,7 @@ if [ "$what" = all ] || [ "$what" = processes ]; then
 fi
 if [ "$what" = all ] || [ "$what" = lab ]; then
     step "the lab (its images are built once and kept in the cache folder)"
-    if [ -n "$building" ]; then
-        made=0
-        wait "$building" || made=$?
-        building=
-        cat "$built"
-        [ "$made" = 0 ] || exit "$made"
-    fi
+    [ "$(id -u)" != 0 ] || python -m tests.lab build
     # Three labs side by side: a good part of a lab test is waiting. What belongs together, and what
     # begins first, is said in tests/conftest.py.
     pytest --part lab -m lab -n 3 --dist loadfile --no-loadscope-reorder

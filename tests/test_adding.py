@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from foundation.hosts.model import LOCAL_ADDRESS
+from installer.catalogue.solution import load_solution
 from installer.events import Outcome
-from installer.planning import make_plan
-from installer.site import Site
-from installer.solution import load_solution
+from installer.planning.make import make_plan
+from installer.sites.site import Site
 from installer.steps.kind import KINDS, Traits, done_on
 from preflight.checks.registry import CHECKS
-from screens.wizard import StepId
+from screens.answers.wizard import StepId
 from tests.installer.engine_site import engine, plan, step
 from tests.preflight.facts_factory import case, changed, worker_facts
 
@@ -71,9 +71,9 @@ async def test_a_kind_of_step_is_one_file_and_one_line(monkeypatch: pytest.Monke
     (text,) = code("A kind of step", "python")
     module("installer.steps.mention", text, monkeypatch)
     monkeypatch.setitem(KINDS, "mention", Traits("mention", changes=False))
-    running = engine(plan(step("x", kind="mention")))
+    running = engine(plan(step("x", kind="mention", words="Hello")))
     assert await running.run() is Outcome.DONE
-    assert "said on" in running.run_folder.journal.read_text()
+    assert "Hello: said on" in running.run_folder.journal.read_text()
 
 
 def test_a_check_is_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,16 +94,16 @@ def test_the_files_of_a_recipe_are_there(recipe: str) -> None:
 
 
 def test_a_source_is_a_file_and_a_line() -> None:
-    from bundles.create import _SOURCES
+    from bundles.make.create import _SOURCES
 
     for line, (name, function) in _SOURCES.items():
         assert f"async def {function}(" in (ROOT / f"bundles/sources/{name}.py").read_text()
-        assert line.__name__ in (ROOT / "bundles/recipe.py").read_text()
+        assert line.__name__ in (ROOT / "bundles/format/recipe.py").read_text()
 
 
 def test_a_step_of_the_wizard_has_its_places() -> None:
-    from screens.app import _SCREENS
-    from screens.help_texts import help_on
+    from screens.shell.app import _SCREENS
+    from screens.shell.help_texts import help_on
 
     for one in StepId:
         name, screen = _SCREENS[one]

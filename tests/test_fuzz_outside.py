@@ -17,19 +17,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foundation.hosts.login import Attempt
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh.login import Attempt
+from foundation.hosts.openssh.ssh_config import config_file, resolve
+from foundation.hosts.openssh.trusted import TrustedKeys
 from foundation.hosts.refusals import as_problem, not_ssh
-from foundation.hosts.ssh_config import config_file, resolve
-from foundation.hosts.trusted import TrustedKeys
 from foundation.problems import Problem
 from foundation.terminal import visible
 from installer.events import Kind
-from installer.journal import Journal
-from installer.journal_lines import FIRST, digest
-from installer.running.state import replay
-from installer.support_bundle import write_support_bundle
-from installer.support_files import unpack
+from installer.record.journal import Journal
+from installer.record.journal_lines import FIRST, digest
+from installer.record.state import replay
+from installer.record.support_bundle import write_support_bundle
+from installer.record.support_files import unpack
 from preflight.facts import Facts
 from preflight.probe import parse_probe
 from tests.installer.told_run import write_run

@@ -43,6 +43,7 @@ def test_plain_values_need_no_library(module: str) -> None:
 def test_preflight_never_loads_the_screens() -> None:
     """A preflight from the command line has no use for Textual, paramiko or httpx."""
     modules = loaded(
-        "import installer.commands.preflight, installer.solution, preflight.judge, preflight.report"
+        "import installer.commands.preflight, installer.catalogue.solution, "
+        "preflight.judge, preflight.report"
     )
     assert not {"textual", "rich", "paramiko", "httpx"} & modules

@@ -52,6 +52,7 @@ def tools(folder: Path, **programs: str) -> str:
             (folder / name).symlink_to(found)
     for name, text in programs.items():
         program = folder / name.replace("_", ".")
+        program.unlink(missing_ok=True)
         program.write_text(f"#!/bin/sh\n{text}\n")
         program.chmod(0o755)
     return str(folder)
@@ -167,6 +168,26 @@ def test_on_a_terminal_the_missing_package_is_offered(
         assert "this Python has no venv" in said
 
 
+def test_an_offered_command_that_fails_is_not_advised_once_more(
+    checkout: Path, tmp_path: Path
+) -> None:
+    """With the cable out apt fails: to run just that again would be no remedy."""
+    path = Path(
+        tools(
+            tmp_path / "bin",
+            python3=f'case "$*" in *ensurepip*) exit 1;; esac\nexec "{sys.executable}" "$@"',
+            sudo='exec "$@"',
+        )
+    )
+    (path / "apt-get").unlink()
+    (path / "apt-get").write_text("#!/bin/sh\necho 'E: Temporary failure resolving'\nexit 100\n")
+    (path / "apt-get").chmod(0o755)
+    said = on_a_terminal(checkout, "YES\n", PATH=str(path), HOME=str(tmp_path))
+    assert "Temporary failure resolving" in said
+    assert "That command failed; its own lines above say why." in said
+    assert said.count("apt-get install -y") == 1
+
+
 def on_a_terminal(checkout: Path, typed: str, **environment: str) -> str:
     """What install.sh says on a pseudo-terminal when something is typed at its question."""
     pid, terminal = pty.fork()
@@ -199,6 +220,7 @@ def test_a_failed_fetch_leaves_what_was_there(checkout: Path, tmp_path: Path) ->
     """Without a package index nothing half-made stays, and an older environment comes back."""
     venv = checkout / ".venv"
     venv.mkdir()
+    (venv / ".stamp").write_text("of an older one")
     (venv / "precious").write_text("kept")
     done = start(
         checkout,
@@ -213,6 +235,27 @@ def test_a_failed_fetch_leaves_what_was_there(checkout: Path, tmp_path: Path) ->
     assert "packages could not be fetched" in done.stderr
     assert (venv / "precious").read_text() == "kept"
     assert [path.name for path in checkout.glob(".venv*")] == [".venv"]
+
+
+def test_what_sitewright_did_not_make_is_never_replaced(checkout: Path, tmp_path: Path) -> None:
+    """A folder named by mistake, and one that cannot step aside, keep all that is in them."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "pyvenv.cfg").write_text("somebody's own environment")
+    done = start(
+        checkout, cwd=tmp_path, SITEWRIGHT_PYTHON=sys.executable, SITEWRIGHT_VENV=str(theirs)
+    )
+    assert done.returncode == 1
+    assert f"something else is in {theirs}" in done.stderr
+    assert [path.name for path in theirs.iterdir()] == ["pyvenv.cfg"]
+    ours = checkout / ".venv"
+    ours.mkdir()
+    (ours / ".stamp").write_text("of an older one")
+    # STAND-IN: an environment that is a mount of its own cannot be renamed.
+    path = tools(tmp_path / "bin", mv="echo 'mv: Device or resource busy' >&2; exit 1")
+    done = start(checkout, cwd=tmp_path, SITEWRIGHT_PYTHON=sys.executable, PATH=path)
+    assert done.returncode != 0
+    assert (ours / ".stamp").read_text() == "of an older one"
 
 
 @pytest.mark.timeout(600)

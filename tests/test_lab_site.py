@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from installer.planning import make_plan
-from installer.site import load_site
-from installer.solution import load_solution
+from installer.catalogue.solution import load_solution
+from installer.planning.make import make_plan
+from installer.sites.site import load_site
 from tests.lab.site import ROLES, site_text, what_to_type
 
 

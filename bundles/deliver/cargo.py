@@ -14,13 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from bundles import media
-from bundles.age import Stamp
-from bundles.apt_index import apt_tree, pool_path
-from bundles.layout import MANIFEST_LIMIT, TITLE, Item, Manifest, parse_manifest
-from bundles.opened import Bundle, read_small
-from bundles.problems import HostileBundle
-from bundles.reference import parse_reference
+from bundles.format import media
+from bundles.format.layout import MANIFEST_LIMIT, TITLE, Item, Manifest, parse_manifest
+from bundles.format.problems import HostileBundle
+from bundles.format.reference import parse_reference
+from bundles.read.age import Stamp
+from bundles.read.apt_index import apt_tree, pool_path
+from bundles.read.opened import Bundle, read_small
 from foundation.hosts.transfer import SUPPLIES, Blob
 
 APT_FOLDER: Final = "/etc/apt/sitewright"
@@ -86,10 +86,20 @@ def place_command(verb: str) -> tuple[str, ...]:
     return ("python3", "-I", "-c", _program(), verb)
 
 
+_OF_OURS: Final = re.compile(
+    r"^from (?:__future__|bundles\.deliver\.on_machine\.\w+) import (?:\([^)]*\)|[^(\n]*)\n",
+    re.MULTILINE,
+)
+
+
 @cache
 def _program() -> str:
-    path = Path(__file__).with_name("on_machine") / "place.py"
-    return path.read_text(encoding="utf-8")
+    """The files of `on_machine` as one program: what they import of one another stands before."""
+    folder = Path(__file__).with_name("on_machine")
+    first, then = (
+        (folder / name).read_text(encoding="utf-8") for name in ("runtimes.py", "place.py")
+    )
+    return first + _OF_OURS.sub("", then)
 
 
 def load(

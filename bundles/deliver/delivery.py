@@ -10,19 +10,19 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Literal, cast
 
-from bundles import budgets
-from bundles.age import Stamp
 from bundles.deliver.cargo import Cargo, load, place_command
 from bundles.deliver.machine import ASK, Machine, machine_from, suiting
 from bundles.deliver.on_machine.place import IN_PLACE
 from bundles.deliver.pace import Pace
 from bundles.deliver.selection import check_target, select
 from bundles.deliver.source import BundleSource
-from bundles.layout import BundleIndex, Item
-from bundles.opened import Bundle
-from foundation.hosts.connection import Become, Chunk, Connection
+from bundles.format import budgets
+from bundles.format.layout import BundleIndex, Item
+from bundles.read.age import Stamp
+from bundles.read.opened import Bundle
+from foundation.hosts.connection import Become, Chunk, Connection, Connector
 from foundation.hosts.model import Host
 from foundation.hosts.transfer import bring
 from foundation.problems import (
@@ -54,7 +54,7 @@ class PlaceProblem(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Consignment:
     """What goes where: the selectors of items, the target, and the name to remember it by."""
 
     items: tuple[str, ...]
@@ -88,13 +88,6 @@ class Delivered:
     problem: Problem | None = None
     lines: list[str] = field(default_factory=list)
     """The last lines of a program on the machine that failed."""
-
-
-class Connector(Protocol):
-    """What opens connections, as foundation.hosts.pool.Pool does."""
-
-    async def connect(self, host: Host) -> Connection:
-        """The one connection to a machine, opened again after it was lost."""
 
 
 class _Life:
@@ -149,30 +142,34 @@ class Delivery:
         self._older = older
         self._bound = asyncio.Semaphore(parallel)
         self._listener = listener or (lambda news: None)
-        self._cargoes: dict[tuple[Order, Machine], asyncio.Task[tuple[Cargo, int]]] = {}
+        self._cargoes: dict[tuple[Consignment, Machine], asyncio.Task[tuple[Cargo, int]]] = {}
 
     async def deliver(
-        self, orders: Sequence[tuple[Host, Sequence[Order]]], only: Sequence[str] = ()
+        self, consignments: Sequence[tuple[Host, Sequence[Consignment]]], only: Sequence[str] = ()
     ) -> list[Delivered]:
-        """Every machine's orders, one after the other; the machines side by side, bounded.
+        """Every machine's consignments, one after the other; the machines side by side, bounded.
 
-        `only` narrows every order to the items whose `kind:name` one of its globs chooses.
+        `only` narrows every consignment to the items whose `kind:name` one of its globs chooses.
         """
         try:
             return list(
-                await asyncio.gather(*(self._machine(host, own, only) for host, own in orders))
+                await asyncio.gather(
+                    *(self._machine(host, own, only) for host, own in consignments)
+                )
             )
         finally:
             for task in self._cargoes.values():
                 task.cancel()
 
-    async def _machine(self, host: Host, orders: Sequence[Order], only: Sequence[str]) -> Delivered:
+    async def _machine(
+        self, host: Host, consignments: Sequence[Consignment], only: Sequence[str]
+    ) -> Delivered:
         result = Delivered(host.name)
         loop = asyncio.get_running_loop()
         async with self._bound:
             began = loop.time()
             try:
-                await self._orders(host, orders, only, result)
+                await self._consigned(host, consignments, only, result)
             except Problem as problem:
                 result.problem = problem
             result.seconds = loop.time() - began
@@ -187,8 +184,12 @@ class Delivery:
         )
         return result
 
-    async def _orders(
-        self, host: Host, orders: Sequence[Order], only: Sequence[str], result: Delivered
+    async def _consigned(
+        self,
+        host: Host,
+        consignments: Sequence[Consignment],
+        only: Sequence[str],
+        result: Delivered,
     ) -> None:
         life = _Life(self._patience)
 
@@ -197,8 +198,8 @@ class Delivery:
 
         # At the first call nothing is waited for: a machine that is away is somebody's mistake.
         machine = machine_from(await ask(await self._pool.connect(host)))
-        for order in orders:
-            cargo, count = await self._cargo(order, machine, only, host.name)
+        for consignment in consignments:
+            cargo, count = await self._cargo(consignment, machine, only, host.name)
             if not count:
                 continue
             result.items += count
@@ -224,13 +225,13 @@ class Delivery:
                 await asyncio.sleep(wait)
 
     async def _cargo(
-        self, order: Order, machine: Machine, only: Sequence[str], where: str
+        self, consignment: Consignment, machine: Machine, only: Sequence[str], where: str
     ) -> tuple[Cargo, int]:
         """Made once for all machines alike, in a thread: it reads the bundle."""
-        key = (order, machine)
+        key = (consignment, machine)
         if key not in self._cargoes:
             self._cargoes[key] = asyncio.create_task(
-                asyncio.to_thread(self._load, order, machine, tuple(only), where)
+                asyncio.to_thread(self._load, consignment, machine, tuple(only), where)
             )
         try:
             return await asyncio.shield(self._cargoes[key])
@@ -239,17 +240,17 @@ class Delivery:
             raise InputProblem(problem.cause, where=where, remedy=problem.remedy) from problem
 
     def _load(
-        self, order: Order, machine: Machine, only: tuple[str, ...], where: str
+        self, consignment: Consignment, machine: Machine, only: tuple[str, ...], where: str
     ) -> tuple[Cargo, int]:
-        check_target(order.items, order.target)
-        items = select(self._index.items, order.items, where=str(self._bundle.path))
+        check_target(consignment.items, consignment.target)
+        items = select(self._index.items, consignment.items, where=str(self._bundle.path))
         items = narrowed(items, only)
         if items:
             items = suiting(items, machine, where=where)
         cargo = load(
-            self._bundle, items, order.target, order.record,
+            self._bundle, items, consignment.target, consignment.record,
             created=self._index.created, stamp=self._stamp, older=self._older,
-        ) if items else Cargo(order.target, order.record)  # fmt: skip
+        ) if items else Cargo(consignment.target, consignment.record)  # fmt: skip
         cargo.whole = not only
         return cargo, len(items)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from bundles import media
-from bundles.layout import Item
+from bundles.format import media
+from bundles.format.layout import Item
 from foundation.problems import InputProblem
 
 ASK: Final = (

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from bundles.contents import human_size
+from foundation.wording import human_size
 
 _WINDOW: Final = 10.0
 """Seconds over which the rate is taken."""

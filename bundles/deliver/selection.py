@@ -9,8 +9,9 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from bundles import media
-from bundles.layout import Item
+from bundles.deliver.on_machine.runtimes import RUNTIMES
+from bundles.format import media
+from bundles.format.layout import Item
 from foundation.problems import InputProblem
 
 KINDS: Final = {
@@ -25,8 +26,7 @@ KINDS: Final = {
 """The word of a selector, and the kind of item that it chooses."""
 
 TARGETS: Final = {
-    "containers-docker": ("images",),
-    "containers-microk8s": ("images",),
+    **dict.fromkeys(RUNTIMES, ("images",)),
     "apt": ("debs",),
     "snap": ("snaps",),
     "folder": ("files", "charts", "wheels", "git", "snaps", "debs"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bundles.opened import CHUNK, BlobReader, Bundle
-from bundles.problems import CorruptBundle
+from bundles.format.problems import CorruptBundle
+from bundles.read.opened import CHUNK, BlobReader, Bundle
 from foundation.hosts.transfer import Blob
 
 

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bundles import budgets, media
-from bundles.apt_index import AptTree, apt_tree
-from bundles.contents import contents_text
-from bundles.layout import INDEX_NAME, MANIFEST_LIMIT, SIGNATURE_NAME, TITLE, Item, Manifest
-from bundles.layout import parse_manifest as read_manifest
-from bundles.opened import Bundle, read_document, read_small
-from bundles.problems import HostileBundle
+from bundles.format import budgets, media
+from bundles.format.contents import contents_text
+from bundles.format.layout import INDEX_NAME, MANIFEST_LIMIT, SIGNATURE_NAME, TITLE, Item, Manifest
+from bundles.format.layout import parse_manifest as read_manifest
+from bundles.format.problems import HostileBundle
+from bundles.read.apt_index import AptTree, apt_tree
+from bundles.read.opened import Bundle, read_document, read_small
+from bundles.read.structure import Structure
 from bundles.serve.answers import Offer
 from bundles.serve.git import GitRepository, GitServer, unpack_repository
 from bundles.serve.images import ImageRegistry
 from bundles.serve.indexes import Chart, Part, helm_repository, plain_files, python_index
 from bundles.serve.resources import JSON, OCTETS, Resource, Stored, Table, Written, add
-from bundles.structure import Structure
 
 _METADATA_LIMIT: Final = budgets.CHART_METADATA_BYTES
 _STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"

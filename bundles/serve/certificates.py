@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bundles import budgets
+from bundles.format import budgets
 from foundation import bounded_files
 from foundation.paths import write_whole
 from foundation.problems import InputProblem

@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 import h11
 
-from bundles import budgets
-from bundles.opened import CHUNK, BlobReader, Bundle
-from bundles.problems import BundleProblem
+from bundles.format import budgets
+from bundles.format.problems import BundleProblem
+from bundles.read.opened import CHUNK, BlobReader, Bundle
 from bundles.serve.answers import (
     Answer,
     BadRequest,

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from bundles import budgets
-from bundles.layout import Item
-from bundles.opened import BlobReader
-from bundles.problems import HostileBundle
+from bundles.format import budgets
+from bundles.format.layout import Item
+from bundles.format.problems import HostileBundle
+from bundles.read.opened import BlobReader
 from bundles.serve.resources import TEXT, Local, is_file_name
 from bundles.sources.workshop import run_program
+from foundation.isolation import child_environment
 
 SERVICE: Final = "git-upload-pack"
 ADVERTISEMENT: Final = f"application/x-{SERVICE}-advertisement"
@@ -146,7 +147,7 @@ async def unpack_repository(item: Item, reader: BlobReader, root: Path, *, where
         return await run_program(
             ["git", "--git-dir", str(folder), *words],
             what=what,
-            environment=_settings(),
+            surroundings=_environment(None),
             cwd=root,
         )
 
@@ -201,7 +202,7 @@ def _settings() -> dict[str, str]:
 
 
 def _environment(protocol: str | None) -> dict[str, str]:
-    own = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **_settings()}
+    own = child_environment("git upload-pack", _settings())
     if protocol and _PROTOCOL.fullmatch(protocol):
         own["GIT_PROTOCOL"] = protocol
     return own

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bundles import media
-from bundles.layout import Item, Manifest
-from bundles.reference import DOCKER_HUB, parse_reference
+from bundles.format import media
+from bundles.format.layout import Item, Manifest
+from bundles.format.reference import DOCKER_HUB, parse_reference
 from bundles.serve.resources import OCTETS, Stored
 
 _PATH: Final = re.compile(r"v2/(?P<name>[^?#]+)/(?P<what>manifests|blobs|tags)/(?P<which>[^/]+)")

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import yaml
 
-from bundles import media
-from bundles.layout import Item
-from bundles.problems import HostileBundle
+from bundles.format import media
+from bundles.format.layout import Item
+from bundles.format.problems import HostileBundle
 from bundles.serve.resources import HTML, JSON, Resource, Stored, Written, add, is_file_name
 
 

@@ -15,8 +15,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from bundles import budgets
-from bundles.opened import Bundle
+from bundles.format import budgets
+from bundles.read.opened import Bundle
 from bundles.serve.answers import Offer
 from bundles.serve.conversation import Bounds, Conversation
 from bundles.serve.events import Tell, event

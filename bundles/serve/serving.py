@@ -12,8 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from bundles.apt_index import AptTree
-from bundles.opened import open_bundle
+from bundles.read.apt_index import AptTree
+from bundles.read.opened import open_bundle
+from bundles.read.signers import Signer
+from bundles.read.structure import Structure
+from bundles.read.verify import Progress, Verified, verify_open
 from bundles.serve.answers import Offer
 from bundles.serve.catalogue import Catalogue, offer_of
 from bundles.serve.certificates import Identity, new_identity
@@ -22,9 +25,6 @@ from bundles.serve.events import ServeEvent, Tell, event
 from bundles.serve.listener import Listener
 from bundles.serve.resources import Written
 from bundles.serve.unchanged import Unchanged
-from bundles.signers import Signer
-from bundles.structure import Structure
-from bundles.verify import Progress, Verified, verify_open
 from foundation.problems import InputProblem
 
 LIFETIME: Final = timedelta(days=7)

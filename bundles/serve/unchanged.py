@@ -12,8 +12,8 @@ import os
 import threading
 from typing import Final
 
-from bundles.opened import BlobReader, Bundle
-from bundles.problems import CorruptBundle
+from bundles.format.problems import CorruptBundle
+from bundles.read.opened import BlobReader, Bundle
 
 _Mark = tuple[int, int, int, int, int]
 _LOCKS: Final = 16

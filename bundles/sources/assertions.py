@@ -21,8 +21,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA512
 
-from bundles import budgets
-from bundles.problems import SourceProblem, WrongContent
+from bundles.format import budgets
+from bundles.format.problems import SourceProblem, WrongContent
 
 ROOT_KEY: Final = "-CvQKAwRQ5h3Ffn10FILJoEZUXOv6km9FwA80-Rcj-f-6jadQ89VRswHNiEB9Lxk"
 """The name of Canonical's root key, which every snapd carries (asserts/sysdb/trusted.go)."""

@@ -8,22 +8,22 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from bundles import budgets, media
-from bundles.chart_images import ChartContents, read_chart
-from bundles.gitops import charts_elsewhere
-from bundles.layout import Item, parse_manifest
-from bundles.problems import SourceProblem, WrongContent
-from bundles.recipe import ChartWanted
-from bundles.reference import Reference, parse_reference
-from bundles.registry import Found
-from bundles.rendering import agree, read_alone
+from bundles.format import budgets, media
+from bundles.format.layout import Item, parse_manifest
+from bundles.format.problems import SourceProblem, WrongContent
+from bundles.format.recipe import ChartWanted
+from bundles.format.reference import Reference, parse_reference
+from bundles.format.strict_json import canonical_json
+from bundles.manifests.chart_images import ChartContents, read_chart
+from bundles.manifests.gitops import charts_elsewhere
+from bundles.manifests.rendering import agree, read_alone
+from bundles.manifests.yaml_documents import read_documents
+from bundles.read.store import Blob
+from bundles.registries.registry import Found
+from bundles.registries.web_answers import expect, read_bounded, shown
 from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.renderers import RenderFailed
 from bundles.sources.workshop import Locked, Workshop, only, pin
-from bundles.store import Blob
-from bundles.strict_json import canonical_json
-from bundles.web_answers import expect, read_bounded, shown
-from bundles.yaml_documents import read_documents
 from foundation.problems import InputProblem
 
 _INDEX_LIMIT: Final = budgets.CHART_INDEX_BYTES
@@ -234,6 +234,7 @@ async def _images(
         of=f"the chart {wanted.name}",
         platforms=wanted.platforms,
         without=wanted.without,
+        operators=wanted.operators,
         remedy="If the site does without it, name it under `without` for the chart; if it sets "
         "another, give its values under `values`.",
     )
@@ -244,7 +245,12 @@ async def _images(
     named = read_alone(contents)
     try:
         path = shop.store.path(chart.digest)
-        text = await shop.renderers.helm(shop, path, wanted.values)
+        text = await shop.renderers.helm(
+            shop,
+            path,
+            wanted.values,
+            lambda said: shop.tell(naming.of, f"Helm says: {said}", "note"),
+        )
     except RenderFailed as failed:
         shop.tell(
             naming.of,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import Final
 
-from bundles import budgets
-from bundles.tar_stream import Budget, members
-from foundation.isolation import environment
+from bundles.format import budgets
+from bundles.format.tar_stream import Budget
+from bundles.sources.deb_parts import part_of_deb
 
 _COPYRIGHT: Final = re.compile(r"\./usr/share/doc/[^/]+/copyright")
 _LIMIT: Final = budgets.LICENCE_BYTES
@@ -40,28 +39,14 @@ def licences_in(text: str) -> str | None:
 
 
 def _copyright_in(path: Path) -> str | None:
+    budget = Budget(budgets.DEB_DATA_BYTES, budgets.DEB_FILES)
     try:
-        # dpkg-deb knows every compression that a package may have, and only unpacks.
-        process = subprocess.Popen(
-            ["dpkg-deb", "--fsys-tarfile", str(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment(),
-        )
-    except OSError:
+        with part_of_deb(path, "fsys", budget) as (tar, found):
+            for member in found:
+                if member.isreg() and _COPYRIGHT.fullmatch(member.name):
+                    file = tar.extractfile(member)
+                    raw = file.read(_LIMIT) if file else b""
+                    return raw.decode("utf-8", "replace")
+    except (tarfile.TarError, EOFError, ValueError, OSError):
         return None
-    with process:
-        try:
-            budget = Budget(budgets.DEB_DATA_BYTES, budgets.DEB_FILES)
-            with members(process.stdout, budget) as (tar, found):
-                for member in found:
-                    if member.isreg() and _COPYRIGHT.fullmatch(member.name):
-                        file = tar.extractfile(member)
-                        raw = file.read(_LIMIT) if file else b""
-                        return raw.decode("utf-8", "replace")
-        except (tarfile.TarError, EOFError, ValueError, OSError):
-            return None
-        finally:
-            process.kill()
     return None

@@ -7,16 +7,15 @@ elsewhere when they are installed (Ubuntu's packages that stand for a snap; down
 from __future__ import annotations
 
 import re
-import subprocess
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from bundles import budgets
-from bundles.problems import SourceProblem
-from bundles.tar_stream import Budget, members
-from foundation.isolation import environment
+from bundles.format import budgets
+from bundles.format.problems import SourceProblem
+from bundles.format.tar_stream import Budget
+from bundles.sources.deb_parts import part_of_deb
 
 _LIMIT: Final = budgets.LICENCE_BYTES
 _SCRIPTS: Final = re.compile(r"(?:\./)?(preinst|postinst|config)")
@@ -71,28 +70,17 @@ def fetches_in(script: str) -> str | None:
 
 def _scripts_in(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
+    budget = Budget(budgets.DEB_CONTROL_BYTES, budgets.DEB_FILES)
     try:
-        process = subprocess.Popen(
-            ["dpkg-deb", "--ctrl-tarfile", str(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment(),
-        )
-    except OSError:
+        with part_of_deb(path, "ctrl", budget) as (tar, each):
+            for member in each:
+                name = _SCRIPTS.fullmatch(member.name)
+                if member.isreg() and name:
+                    file = tar.extractfile(member)
+                    raw = file.read(_LIMIT) if file else b""
+                    found[name[1]] = raw.decode("utf-8", "replace")
+    except FileNotFoundError:
         return found
-    with process:
-        try:
-            budget = Budget(budgets.DEB_CONTROL_BYTES, budgets.DEB_FILES)
-            with members(process.stdout, budget) as (tar, each):
-                for member in each:
-                    name = _SCRIPTS.fullmatch(member.name)
-                    if member.isreg() and name:
-                        file = tar.extractfile(member)
-                        raw = file.read(_LIMIT) if file else b""
-                        found[name[1]] = raw.decode("utf-8", "replace")
-        except (tarfile.TarError, EOFError, ValueError, OSError) as error:
-            raise SourceProblem(f"its scripts cannot be read: {error}") from error
-        finally:
-            process.kill()
+    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+        raise SourceProblem(f"its scripts cannot be read: {error}") from error
     return found

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from bundles.layout import Item
-from bundles.problems import SourceProblem
-from bundles.recipe import AptSource, DebsWanted
+from bundles.format.layout import Item
+from bundles.format.problems import SourceProblem
+from bundles.format.recipe import AptSource, DebsWanted
+from bundles.format.untold import some_names
+from bundles.registries.web_answers import shown
 from bundles.sources.deb_licence import licence_of_deb
 from bundles.sources.deb_needs import fetches_of_deb, names_of, unmet
 from bundles.sources.keyrings import keyring_folder, place_keyring
-from bundles.sources.surroundings import own_environment
 from bundles.sources.way_out import apt_way_out
 from bundles.sources.workshop import (
     Locked,
@@ -32,8 +33,7 @@ from bundles.sources.workshop import (
     pin,
     run_and_hear,
 )
-from bundles.untold import some_names
-from bundles.web_answers import shown
+from foundation.isolation import child_environment
 
 _ATTEMPTS: Final = 3
 """Times that silent sources are asked."""
@@ -224,7 +224,9 @@ class _Apt:
         return await run_and_hear(
             [program, *self.options, *words],
             what=self.what,
-            surroundings=own_environment({"APT_CONFIG": str(settings)}),
+            surroundings=child_environment(
+                "apt", {"APT_CONFIG": str(settings), "HOME": str(self.root)}
+            ),
             cwd=self.root,
         )
 

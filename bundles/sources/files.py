@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from bundles import budgets
-from bundles.gitops import charts_elsewhere
-from bundles.layout import Item
-from bundles.named_images import images_of_text
-from bundles.problems import SourceProblem
-from bundles.recipe import FileWanted
+from bundles.format import budgets
+from bundles.format.layout import Item
+from bundles.format.problems import SourceProblem
+from bundles.format.recipe import FileWanted
+from bundles.manifests.gitops import charts_elsewhere
+from bundles.manifests.named_images import images_of_text
 from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.workshop import Locked, Workshop, address
 
@@ -36,6 +36,7 @@ async def gather_file(shop: Workshop, wanted: FileWanted, locked: Locked) -> lis
         of=f"the manifest {wanted.name}",
         platforms=wanted.platforms,
         without=wanted.without,
+        operators=wanted.operators,
         remedy="If the site does without it, name it under `without` for the file.",
     )
     if locked:

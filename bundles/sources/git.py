@@ -9,8 +9,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from bundles import budgets, media
-from bundles.git_needs import (
+from bundles.format import budgets, media
+from bundles.format.layout import Item
+from bundles.format.problems import SourceProblem
+from bundles.format.recipe import ChartWanted, GitWanted
+from bundles.format.untold import some_names
+from bundles.manifests.git_needs import (
     POINTER_LIMIT,
     Entry,
     filters_of,
@@ -18,16 +22,13 @@ from bundles.git_needs import (
     needs_of,
     submodules_of,
 )
-from bundles.gitops import MANIFESTS, ChartNamed
-from bundles.layout import Item
-from bundles.problems import SourceProblem
-from bundles.recipe import ChartWanted, GitWanted
+from bundles.manifests.gitops import MANIFESTS
+from bundles.manifests.named_charts import ChartNamed
 from bundles.sources.charts import gather_chart
 from bundles.sources.git_rendering import Rendered, render_repository
 from bundles.sources.git_repository import Repository, long_names, open_repository
 from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.workshop import Locked, Workshop, address, only
-from bundles.untold import some_names
 
 _COMMIT_LENGTH: Final = 40
 """Signs of a commit's name by SHA-1."""
@@ -58,6 +59,8 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
             blob = await asyncio.to_thread(shop.store.adopt, file)
         finally:
             await repository.close()
+    for words in dict.fromkeys(repository.complaints):
+        shop.tell(f"the repository {wanted.name}", f"git says: {words[:300]}", "note")
     shop.tracker.expect(blob.size)
     shop.tracker.gained(blob.size)
     item = shop.artifact(
@@ -155,6 +158,7 @@ async def _named(
         of=f"the repository {wanted.name}",
         platforms=wanted.platforms,
         without=wanted.without,
+        operators=wanted.operators,
         remedy="If the site does without it, add --without and its name, or name it under "
         "`without` for the repository; or set `images: false` for it and name what the site needs.",
         by=lambda place: f"{place} of the repository {wanted.name}",
@@ -200,6 +204,7 @@ def _chart_line(wanted: GitWanted, chart: ChartNamed, *, images: bool = True) ->
         platforms=wanted.platforms,
         values=dict(chart.values),
         without=wanted.without,
+        operators=wanted.operators,
         images=images,
     )
 

@@ -17,26 +17,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bundles import budgets
-from bundles.git_needs import Entry
-from bundles.gitops import FromOutside, chart_folders, read_manifests
-from bundles.gitops_forms import KUSTOMIZATIONS, is_remote, rendered_name
+from bundles.format import budgets
+from bundles.format.recipe import Recipe
+from bundles.manifests.from_outside import FromOutside
+from bundles.manifests.git_needs import Entry
+from bundles.manifests.gitops import read_manifests
+from bundles.manifests.gitops_forms import (
+    KUSTOMIZATIONS,
+    Around,
+    chart_folders,
+    charts_of,
+    is_remote,
+    rendered_name,
+)
+from bundles.manifests.yaml_documents import read_documents
 from bundles.sources.git_repository import Repository
-from bundles.sources.renderers import RenderFailed
+from bundles.sources.kustomize_charts import OF_THE_NAME, lay_charts
+from bundles.sources.renderers import Hear, RenderFailed
 from bundles.sources.workshop import Workshop
-from bundles.yaml_documents import read_documents
 
 _MOST_BYTES: Final = budgets.GIT_CHECKOUT_BYTES
 _MOST_SECONDS: Final = budgets.GIT_RENDER_SECONDS
 """For all charts and folders of a repository."""
 _NOT_HERE: Final = "missing in charts/"
 """Helm's words for a chart whose dependencies are fetched first."""
-_OF_THE_NAME: Final = {
-    *(errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
-}
-"""What a tree brings about that no folder can hold; a full disk is no fault of the tree."""
 _MOST_NAMED: Final = 8
-_WITH_HELM: Final = ("helmCharts", "helmChartInflationGenerator")
 
 
 @dataclass(slots=True)
@@ -58,8 +63,11 @@ async def render_repository(
     """What a repository names: every folder of Kustomize that no other one takes in, and every
     chart, also with what is set for it there, are rendered where the programs are here."""
     rendered = Rendered()
-    await _render(shop, repository, tree, files, rendered)
-    rendered.outside = await asyncio.to_thread(read_manifests, files, rendered.texts)
+    recipe = shop.renderers.recipe
+    own = repository.wanted.url
+    around = Around(own, _brought(recipe, own) if recipe else ())
+    await _render(shop, repository, tree, files, rendered, around)
+    rendered.outside = await asyncio.to_thread(read_manifests, files, rendered.texts, around)
     return rendered
 
 
@@ -69,14 +77,17 @@ async def _render(
     tree: Sequence[Entry],
     files: Mapping[str, bytes],
     rendered: Rendered,
+    around: Around,
 ) -> None:
+    documents = _kustomization_files(files)
     folders = kustomizations(files)
     charts = chart_folders(files)
     rendered.unasked += [
         f"{folder} takes in {what}, so its kustomization is read without rendering it"
-        for folder, what in unrendered(files).items()
+        for folder, what in unrendered(files, around).items()
     ]
-    helm = await shop.renderers.program(shop, "helm") if charts else None
+    built = {folder for folder in folders if _charts_below(folder, documents)}
+    helm = await shop.renderers.program(shop, "helm") if charts or built else None
     kustomize = (
         await shop.renderers.program(shop, "kustomize")
         or await shop.renderers.program(shop, "kubectl")
@@ -84,7 +95,7 @@ async def _render(
         else None
     )
     for things, program, name in (
-        ("charts", helm or not charts, "Helm"),
+        ("charts", helm or not (charts or built), "Helm"),
         ("folders of Kustomize", kustomize or not folders, "Kustomize"),
     ):
         if not program:
@@ -92,6 +103,7 @@ async def _render(
                 f"its {things} were read without rendering them, since there is no {name} here"
             )
     charts, folders = charts if helm else [], folders if kustomize else []
+    folders = [folder for folder in folders if helm or folder not in built]
     if not charts and not folders:
         return
     ordinary = [entry for entry in tree if entry.is_file and _is_tame(entry.path)]
@@ -125,22 +137,33 @@ async def _render(
         elif number < len(charts):
             await _chart(shop, checkout, folder, {}, rendered)
         else:
-            await _folder(shop, checkout, folder, rendered)
+            below = _charts_below(folder, documents)
+            await _folder(shop, checkout, folder, below, helm if below else None, rendered)
     if left:
         rendered.failed.append(
             f"what {left} more of its charts and folders render, since that takes more than "
             f"{_MOST_SECONDS:.0f} s"
         )
     # What applications set for these charts is known when the manifests are read.
-    first = await asyncio.to_thread(read_manifests, files, rendered.texts)
+    first = await asyncio.to_thread(read_manifests, files, rendered.texts, around)
     for folder, values in first.given if charts else ():
         await _chart(shop, checkout, folder, values, rendered)
     await asyncio.to_thread(shutil.rmtree, checkout, ignore_errors=True)
 
 
-async def _folder(shop: Workshop, checkout: Path, folder: str, rendered: Rendered) -> None:
+async def _folder(
+    shop: Workshop,
+    checkout: Path,
+    folder: str,
+    below: Mapping[str, dict[Any, Any]],
+    helm: Path | None,
+    rendered: Rendered,
+) -> None:
     try:
-        text = await shop.renderers.kustomize(shop, checkout / folder)
+        for inner, document in below.items():
+            await lay_charts(shop, checkout / inner, document)
+        hear = _heard(rendered, "Kustomize", folder, checkout)
+        text = await shop.renderers.kustomize(shop, checkout / folder, hear, helm=helm)
         rendered.texts[f"{folder} (as Kustomize renders it)"] = text or ""
     except RenderFailed as failed:
         rendered.failed.append(f"what Kustomize makes of {folder}: {_plain(failed, checkout)}")
@@ -153,49 +176,87 @@ async def _chart(
     try:
         described = read_documents(await asyncio.to_thread((checkout / path).read_bytes)).mapping
     except OSError as error:
-        if error.errno not in {errno.ENOENT, *_OF_THE_NAME}:
+        if error.errno not in {errno.ENOENT, *OF_THE_NAME}:
             raise
         rendered.failed.append(f"what Helm makes of {folder}: its Chart.yaml was not written")
         return
     if described.get("type") == "library":
         return
     try:
-        text = await shop.renderers.helm(shop, checkout / folder, values)
+        hear = _heard(rendered, "Helm", folder, checkout)
+        text = await shop.renderers.helm(shop, checkout / folder, values, hear)
         rendered.texts[rendered_name(path, values)] = text or ""
     except RenderFailed as failed:
         if _NOT_HERE not in str(failed):
             rendered.failed.append(f"what Helm makes of {folder}: {_plain(failed, checkout)}")
 
 
-def unrendered(files: Mapping[str, bytes]) -> dict[str, str]:
+def _brought(recipe: Recipe, own: str) -> tuple[tuple[str, str], ...]:
+    """What other lines of a recipe bring whose images are brought with it."""
+    repositories = [
+        (line.url, line.commit or line.ref)
+        for line in recipe.git
+        if line.url != own and line.images
+    ]
+    files = [(url, "") for line in recipe.files if line.images for url in line.urls]
+    return (*repositories, *files)
+
+
+def unrendered(files: Mapping[str, bytes], around: Around | None = None) -> dict[str, str]:
     """The folders of Kustomize that take in what it fetches by the network, and what that is.
 
-    Their charts are brought and rendered by themselves; what lies elsewhere is told.
+    What lies elsewhere is told, or brought by another line of the recipe.
     """
     found = _kustomization_files(files)
+    remote = {
+        folder: [one for inner in _closure(folder, found) for one in _remote(found[inner])]
+        for folder in found
+    }
     return {
-        folder: "charts of Helm"
-        if any(key in document for key in _WITH_HELM)
-        else "what Helm or the network brings"
-        for folder, document in found.items()
-        if _needs_more(folder, found)
+        folder: "what another line of the recipe brings"
+        if around and all(map(around.brings, some))
+        else "what the network brings"
+        for folder, some in remote.items()
+        if some
     }
 
 
 def kustomizations(files: Mapping[str, bytes]) -> list[str]:
     """The folders that Kustomize renders by themselves: no other one takes them in.
 
-    Those with charts are left out, since Kustomize renders them only with a plugin.
+    Those that need the network are left out.
     """
     found = _kustomization_files(files)
-    taken = {
-        posixpath.normpath(posixpath.join(folder, one))
-        for folder, document in found.items()
-        for key in ("resources", "bases", "components")
-        for one in _texts(document.get(key))
-    }
-    plain = {folder for folder in found if not _needs_more(folder, found)}
-    return [folder for folder in found if folder in plain and folder not in taken]
+    plain = [
+        folder
+        for folder in found
+        if not any(_remote(found[inner]) for inner in _closure(folder, found))
+    ]
+    taken = {inner for folder in plain for inner in _closure(folder, found) if inner != folder}
+    return [folder for folder in plain if folder not in taken]
+
+
+def _charts_below(folder: str, found: Mapping[str, dict[Any, Any]]) -> dict[str, dict[Any, Any]]:
+    """The folders that one takes in, itself among them, which have Kustomize render charts."""
+    return {inner: found[inner] for inner in _closure(folder, found) if charts_of(found[inner])}
+
+
+def _closure(folder: str, found: Mapping[str, dict[Any, Any]]) -> list[str]:
+    """A folder and those that it takes in, and so on."""
+    closed = [folder]
+    for one in closed:
+        inner = (posixpath.normpath(posixpath.join(one, text)) for text in _taken_in(found[one]))
+        closed += [each for each in dict.fromkeys(inner) if each in found and each not in closed]
+    return closed
+
+
+def _taken_in(document: Mapping[Any, Any]) -> list[str]:
+    keys = ("resources", "bases", "components", "generators", "transformers")
+    return [one for key in keys for one in _texts(document.get(key))]
+
+
+def _remote(document: Mapping[Any, Any]) -> list[str]:
+    return [one for one in _taken_in(document) if is_remote(one)]
 
 
 def _kustomization_files(files: Mapping[str, bytes]) -> dict[str, dict[Any, Any]]:
@@ -208,24 +269,20 @@ def _kustomization_files(files: Mapping[str, bytes]) -> dict[str, dict[Any, Any]
                 document.get("apiVersion")
             ):
                 found[posixpath.dirname(path) or "."] = document
+    for folder, document in found.items():
+        # Charts may stand in files of their own, which a kustomization names as generators.
+        own = [
+            chart
+            for name in _texts(document.get("generators"))
+            for one in read_documents(
+                files.get(posixpath.normpath(posixpath.join(folder, name)), b"")
+            ).values
+            if isinstance(one, dict)
+            for chart in charts_of(one)
+        ]
+        if own:
+            found[folder] = {**document, "helmCharts": [*charts_of(document), *own]}
     return found
-
-
-def _needs_more(folder: str, found: Mapping[str, dict[Any, Any]], depth: int = 0) -> bool:
-    """Whether a folder, or one that it takes in, needs a plugin or the network."""
-    document = found.get(folder, {})
-    below = [one for key in ("resources", "bases", "components")
-             for one in _texts(document.get(key))]  # fmt: skip
-    return (
-        depth > 20
-        or any(key in document for key in _WITH_HELM)
-        or any(is_remote(one) for one in below)
-        or any(
-            _needs_more(inner, found, depth + 1)
-            for one in below
-            if (inner := posixpath.normpath(posixpath.join(folder, one))) in found
-        )
-    )
 
 
 def _texts(value: Any) -> list[str]:
@@ -248,7 +305,7 @@ def _write(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(contents.get(entry.object, b""))
         except OSError as error:
-            if error.errno not in _OF_THE_NAME:
+            if error.errno not in OF_THE_NAME:
                 raise
             unwritten.append((entry.path, os.strerror(error.errno)))
     return unwritten
@@ -261,5 +318,14 @@ def _is_there(folder: Path) -> bool:
         return False
 
 
-def _plain(failed: RenderFailed, checkout: Path) -> str:
+def _heard(rendered: Rendered, who: str, folder: str, checkout: Path) -> Hear:
+    """Keeps what a program warned of while it rendered a folder."""
+
+    def hear(said: str) -> None:
+        rendered.unasked.append(f"{who} says of {folder}: {_plain(said, checkout)}")
+
+    return hear
+
+
+def _plain(failed: RenderFailed | str, checkout: Path) -> str:
     return str(failed).replace(f"{checkout}/", "").replace(str(checkout), "the repository")

@@ -8,23 +8,21 @@ folder is made anew for every run, so that nothing which lies on a foreign mediu
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from bundles.git_needs import Entry, parse_tree
-from bundles.problems import SourceProblem, WrongContent
-from bundles.recipe import GitWanted
-from bundles.sources.surroundings import own_environment
-from bundles.sources.workshop import address, run_program
-from foundation.isolation import NOWHERE, environment
+from bundles.format.problems import SourceProblem, WrongContent
+from bundles.format.recipe import GitWanted
+from bundles.manifests.git_needs import Entry, parse_tree
+from bundles.sources.workshop import address, hear_program, run_and_hear
+from foundation.isolation import NOWHERE, child_environment, environment
 
 _OWN: Final = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -37,8 +35,6 @@ _OWN: Final = {
     # A source that has only a part must not fetch the rest from wherever its configuration says.
     "GIT_NO_LAZY_FETCH": "1",
 }
-_LOGINS: Final = ("GIT_ASKPASS", "GIT_USERNAME", "GIT_PASSWORD")
-"""How a build server logs git in: a program that is asked, and what Jenkins' one answers with."""
 _TAKEN_OVER: Final = re.compile(
     r"credential(\..+)?\.[a-z]+"
     r"|http(\..+)?\.(proxy|proxyauthmethod|proxysslcainfo|sslcainfo|sslcapath|sslcert|sslkey"
@@ -89,6 +85,8 @@ class Repository:
     folder: Path
     wanted: GitWanted
     surroundings: Mapping[str, str]
+    complaints: list[str] = field(default_factory=list)
+    """What git warned of, though it did what it was asked."""
 
     @property
     def mirror(self) -> Path:
@@ -103,7 +101,7 @@ class Repository:
     async def run(self, *words: str) -> str:
         """What git says; raises SourceProblem with its words."""
         try:
-            return await run_program(
+            ran = await run_and_hear(
                 ["git", *words],
                 what=f"git {self.wanted.name}",
                 surroundings=self.surroundings,
@@ -117,6 +115,8 @@ class Repository:
                     (way for said, way in _REMEDIES.items() if said in problem.cause), None
                 ),
             ) from problem
+        self.complaints.extend(line for line in ran.complaints if line.startswith("warning:"))
+        return ran.output
 
     async def fetch(self) -> str:
         """Bring its branches and tags; the commit that is wanted.
@@ -243,24 +243,13 @@ class Repository:
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
     async def _bytes(self, *words: str, asked: bytes | None = None) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *words,
-            cwd=self.mirror,
-            env=dict(self.surroundings),
-            stdin=asyncio.subprocess.PIPE if asked is not None else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        what = f"git {self.wanted.name}"
+        output, errors, status = await hear_program(
+            ["git", *words], what=what, surroundings=self.surroundings, cwd=self.mirror, asked=asked
         )
-        try:
-            output, errors = await process.communicate(asked)
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
+        if status:
             said = " ".join(errors.decode("utf-8", "replace").split())
-            raise SourceProblem(f"git failed: {said[:600]}", where=f"git {self.wanted.name}")
+            raise SourceProblem(f"git failed: {said[:600]}", where=what)
         return output
 
 
@@ -276,8 +265,7 @@ def _open(work: Path, wanted: GitWanted) -> Repository:
     own = folder / "gitconfig"
     entries = [*_makers(), *_ALWAYS, ("safe.directory", str(folder / "mirror"))]
     own.write_text("".join(map(_as_config, entries)), encoding="utf-8")
-    logins = {name: os.environ[name] for name in _LOGINS if name in os.environ}
-    surroundings = own_environment({**_OWN, **logins, "GIT_CONFIG_GLOBAL": str(own)})
+    surroundings = child_environment("git", {**_OWN, "GIT_CONFIG_GLOBAL": str(own)})
     return Repository(folder, wanted, surroundings)
 
 

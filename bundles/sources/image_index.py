@@ -12,18 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bundles import media
-from bundles.budgets import IMAGE_CONFIG_BYTES, INDEX_DEPTH, INDEX_DOCUMENTS
-from bundles.layout import Descriptor, Platform, parse_image_index, parse_manifest
-from bundles.platforms import rank, runs_on
-from bundles.problems import SourceProblem, WrongContent
-from bundles.strict_json import parse_json
+from bundles.format import media
+from bundles.format.budgets import IMAGE_CONFIG_BYTES, INDEX_DEPTH, INDEX_DOCUMENTS
+from bundles.format.layout import Descriptor, Platform, parse_image_index, parse_manifest
+from bundles.format.platforms import rank, runs_on
+from bundles.format.problems import SourceProblem, WrongContent
+from bundles.format.strict_json import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bundles.reference import Reference
-    from bundles.registry import Found
+    from bundles.format.reference import Reference
+    from bundles.registries.registry import Found
 
 _REFERENCE_TYPE: Final = "vnd.docker.reference.type"
 

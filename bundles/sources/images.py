@@ -6,19 +6,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from bundles import media
-from bundles.budgets import IMAGE_CONFIG_BYTES
-from bundles.layout import Descriptor, Item, parse_manifest
-from bundles.platforms import in_one_form, kind_of, rank, runs_on
-from bundles.problems import SourceProblem
-from bundles.recipe import ImageWanted
-from bundles.reference import Reference, parse_reference
-from bundles.registry import Found
+from bundles.format import media
+from bundles.format.budgets import IMAGE_CONFIG_BYTES
+from bundles.format.layout import Descriptor, Item, parse_manifest
+from bundles.format.platforms import in_one_form, kind_of, rank, runs_on
+from bundles.format.problems import SourceProblem, WrongContent
+from bundles.format.recipe import ImageWanted
+from bundles.format.reference import Reference, parse_reference
+from bundles.format.strict_json import parse_json
+from bundles.format.untold import some_names
+from bundles.read.store import Blob
+from bundles.registries.referrers import look_beside
+from bundles.registries.registry import Found
 from bundles.sources.image_index import Look, Offer, Offers, fetch_all, platform_in
-from bundles.sources.workshop import Locked, Workshop, only
-from bundles.store import Blob
-from bundles.strict_json import parse_json
-from bundles.untold import some_names
+from bundles.sources.workshop import Locked, Workshop, address, only
 
 
 async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> list[Item]:
@@ -29,16 +30,11 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
     """
     reference = parse_reference(wanted.name)
     pinned = wanted.digest or reference.digest or _locked_digest(locked)
-    mirrors = () if locked else shop.registries.passed_over(reference)
-    if mirrors:
-        shop.tell(
-            f"images of {reference.registry}",
-            f"podman's registries.conf here leads to {some_names(mirrors)}, which was not asked; "
-            f"if it should be: --mirror {reference.registry}={mirrors[0]}",
-            "note",
-        )
+    _judge_registries(shop, wanted, reference, told=not locked)
     found = await shop.registries.manifest(reference, pinned)
     tag_digest = found.digest
+    if not locked:
+        await _tell_beside(shop, reference, found)
     single = len(wanted.platforms) == 1
     if found.media_type in media.MANIFESTS:
         platform = await _platform_of(shop, reference, found)
@@ -100,6 +96,78 @@ async def gather_image(shop: Workshop, wanted: ImageWanted, locked: Locked) -> l
     ]
 
 
+async def _tell_beside(shop: Workshop, reference: Reference, found: Found) -> None:
+    """Tell what lies beside an image in its registry: a site's policy may ask for it."""
+    beside = await look_beside(shop.registries, found.endpoint, reference, found.digest)
+    if beside.what:
+        shop.tell(
+            f"the image {reference}",
+            f"beside it in its registry lies {some_names(beside.what)}, which is not "
+            "brought; where the site's policy asks for it, that must take the bundle's own "
+            "signature instead",
+            "note",
+        )
+    elif beside.problem:
+        shop.tell(
+            f"the image {reference}",
+            f"whether signatures lie beside it could not be asked: {beside.problem}",
+            "note",
+        )
+
+
+def _judge_registries(
+    shop: Workshop, wanted: ImageWanted, reference: Reference, *, told: bool
+) -> None:
+    """Refuse what podman's files here forbid, and tell where they lead elsewhere.
+
+    A mirror that somebody named for this bundle is asked whatever they say; that a short name means
+    another image to podman is so with a mirror too.
+    """
+    mirrored = shop.registries.has_mirror(reference.registry)
+    podmans, name = shop.registries.podmans, f"{reference.registry}/{reference.repository}"
+    if not mirrored and (file := podmans.blocked_by(reference)):
+        raise SourceProblem(
+            f"this machine forbids to pull it ({file}: blocked = true)",
+            where=str(reference),
+            remedy=f"Ask who wrote that line. Where a mirror has it: --mirror {reference.registry}="
+            "HOST; or make the bundle on a machine that may pull it.",
+        )
+    if not told:
+        return
+    of = f"the image {reference}"
+    others = podmans.taken_for(wanted.name)
+    if others and others[0] != name:
+        shop.tell(
+            of,
+            f"podman here takes {others[0]} for the short name {wanted.name}; taken is Docker "
+            "Hub's, as Docker and Kubernetes have it. Write the one that is meant in full",
+            "note",
+        )
+    if mirrored:
+        return
+    for file in podmans.broken:
+        shop.tell("this machine", f"{file}, which podman reads here, cannot be read", "note")
+    places = podmans.places_of(reference)
+    locations = [one.location for one in places if str(one.reference) != str(reference)]
+    if shop.registries.as_podman:
+        for one in places:
+            if one.insecure:
+                shop.tell(
+                    one.location,
+                    "podman's registries.conf here takes it without TLS that holds (insecure), "
+                    "which is not taken over; if it should be: --plain-http "
+                    f"{one.reference.registry}",
+                    "note",
+                )
+    elif locations:
+        shop.tell(
+            of,
+            f"podman's registries.conf here leads to {some_names(locations)}, which was not "
+            "asked; if it should be: --registries-conf",
+            "note",
+        )
+
+
 async def gather_named(
     shop: Workshop,
     names: Sequence[str],
@@ -158,7 +226,13 @@ async def _image(
                 where=where,
                 remedy="Helm charts are wanted under `charts`; leave other artefacts out.",
             )
-    await asyncio.gather(*(_blob(shop, reference, blob) for blob in _distinct(manifest.blobs)))
+    urls = _own_places(found.raw)
+    await asyncio.gather(
+        *(
+            _blob(shop, reference, blob, urls.get(blob.digest, ()))
+            for blob in _distinct(manifest.blobs)
+        )
+    )
     shop.store.add(found.raw)
     return Item(
         kind=media.IMAGE,
@@ -190,16 +264,42 @@ def _licence(shop: Workshop, config: Descriptor, where: str) -> str | None:
     return found[:120] if isinstance(found, str) and found and found[:120].isprintable() else None
 
 
-async def _blob(shop: Workshop, reference: Reference, blob: Descriptor) -> None:
+def _own_places(raw: bytes) -> dict[str, tuple[str, ...]]:
+    """Where the makers of layers give them out themselves, by the layers' digests."""
+    value: Any = parse_json(raw, where="", limit=len(raw), problem=SourceProblem)
+    layers = value.get("layers") if isinstance(value, dict) else None
+    found = {}
+    for layer in layers if isinstance(layers, list) else ():
+        urls = layer.get("urls") if isinstance(layer, dict) else None
+        if isinstance(urls, list):
+            plain = (one for one in urls if isinstance(one, str) and one.isprintable())
+            found[str(layer.get("digest"))] = tuple(
+                one for one in plain if one.startswith("https://")
+            )
+    return found
+
+
+async def _blob(
+    shop: Workshop, reference: Reference, blob: Descriptor, own_places: tuple[str, ...] = ()
+) -> None:
+    is_foreign = any(word in blob.media_type for word in media.FOREIGN)
+
     async def fetch() -> Blob:
-        return await shop.registries.blob(
-            reference, blob.digest, blob.size, shop.store, news=shop.tracker
-        )
+        try:
+            return await shop.registries.blob(
+                reference, blob.digest, blob.size, shop.store, news=shop.tracker
+            )
+        except SourceProblem:
+            # Within this one fetch: what failed under a digest is not begun a second time.
+            found = await _from_its_maker(shop, reference, blob, own_places) if is_foreign else None
+            if found is None:
+                raise
+            return found
 
     try:
         await shop.once(blob.digest, blob.size, fetch)
     except SourceProblem as problem:
-        if not any(word in blob.media_type for word in media.FOREIGN):
+        if not is_foreign:
             raise
         raise SourceProblem(
             f"a layer of it may be given out by its maker alone ({blob.media_type}), and the "
@@ -208,6 +308,27 @@ async def _blob(shop: Workshop, reference: Reference, blob: Descriptor) -> None:
             remedy="Push the image with that layer to a registry of yours (docker's setting "
             "allow-nondistributable-artifacts) and name it there, or take an image without it.",
         ) from problem
+
+
+async def _from_its_maker(
+    shop: Workshop, reference: Reference, blob: Descriptor, places: tuple[str, ...]
+) -> Blob | None:
+    """A layer that registries need not have, from where its manifest says that it lies; or None."""
+    for place in places:
+        try:
+            found = await shop.web.download(
+                place, shop.store, blob.digest, blob.size, news=shop.tracker
+            )
+        except (SourceProblem, WrongContent):
+            continue
+        shop.tell(
+            f"the image {reference}",
+            f"a layer of it ({blob.media_type}) is given out by its maker alone and was fetched "
+            f"there ({address(place)}); whether it may be handed on is for its licence to say",
+            "note",
+        )
+        return found
+    return None
 
 
 def _distinct(blobs: Sequence[Descriptor]) -> list[Descriptor]:

@@ -84,14 +84,26 @@ if command -v flock >/dev/null 2>&1; then
 fi
 house=$(mktemp -d)
 old=$venv.old.$$
+begun=
 restore() { # an installation that did not end well leaves what was there before it
-    rm -rf -- "$house" "$venv"
+    rm -rf -- "$house"
+    [ -z "$begun" ] || rm -rf -- "$venv"
     [ ! -e "$old" ] || mv -- "$old" "$venv"
 }
-[ ! -e "$venv" ] || mv -- "$venv" "$old"
 trap restore EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+free() { # whether the place is empty, or what is there was made by us and may be replaced
+    if [ ! -e "$venv" ] && [ ! -L "$venv" ] || [ -f "$venv/.stamp" ]; then return 0; fi
+    if [ -z "${SITEWRIGHT_VENV-}" ] && [ -f "$venv/pyvenv.cfg" ]; then return 0; fi
+    rmdir -- "$venv" 2>/dev/null
+}
+free || fail "something else is in $venv, which installing would replace" \
+    "name a place that is free: SITEWRIGHT_VENV=/path sh install.sh"
+[ ! -e "$venv" ] || mv -- "$venv" "$old"
+begun=yes
+mkdir -- "$venv"
+: >"$venv/.stamp"
 
 say "Installing Sitewright into $venv …"
 # The wheels for this Python are laid out under their names; whatever differs from the index ends it.

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bundles import budgets
+from bundles.format import budgets
 from foundation import bounded_files
 from foundation.problems import InputProblem
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from bundles import media
-from bundles.layout import Item
-from bundles.named_images import ImagesNamed
-from bundles.problems import SourceProblem
+from bundles.format import media
+from bundles.format.layout import Item
+from bundles.format.problems import SourceProblem
+from bundles.manifests.named_images import ImagesNamed
 from bundles.sources.images import gather_named
 from bundles.sources.workshop import Locked, Workshop
 
@@ -24,6 +24,8 @@ class Naming:
     platforms: tuple[str, ...]
     without: tuple[str, ...]
     remedy: str
+    operators: tuple[str, ...] = ()
+    """Kinds of objects whose images the recipe names by itself: Kafka.kafka.strimzi.io."""
     by: Callable[[str], str] | None = None
     """Who names an image, by the place that does; without: `of`."""
 
@@ -55,6 +57,12 @@ async def gather_found(shop: Workshop, naming: Naming, named: ImagesNamed) -> li
     """
     for sentence in named.untold:
         shop.tell(naming.of, sentence)
+    for kind in named.operated:
+        if any(fnmatchcase(kind.kind, pattern) for pattern in naming.operators):
+            what = f"the images of {kind.kind} stand under `images`, as the line says"
+            shop.tell(naming.of, what, "note")
+        else:
+            shop.tell(naming.of, str(kind))
     for name in naming.lets(named.off):
         shop.tell(
             naming.of,

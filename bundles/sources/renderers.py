@@ -12,19 +12,20 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bundles import budgets
-from foundation.isolation import NOWHERE
+from bundles.format import budgets
+from foundation.isolation import NOWHERE, child_environment
 
 if TYPE_CHECKING:
-    from bundles.recipe import FileWanted, Recipe
+    from bundles.format.recipe import FileWanted, Recipe
     from bundles.sources.workshop import Workshop
 
 SECONDS: Final = budgets.RENDER_SECONDS
@@ -39,7 +40,15 @@ _CLUSTERS: Final = tuple(f"1.{minor}.0" for minor in range(34, 18, -1))
 _NOT_FOR_IT: Final = "which is incompatible with Kubernetes"
 """Helm's words for a chart that its `kubeVersion` keeps from a cluster."""
 _MACH_O: Final = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_STAMP: Final = re.compile(r"^(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |[\w./-]+\.go:\d+: )+")
+"""When, and where in its own source, a program of Go says something."""
+_MOST_COMPLAINTS: Final = 5
+_TOO_MUCH: Final = b"it said too much to show"
 _NO_WAY_OUT: Final = "http://127.0.0.1:9"
+
+
+Hear = Callable[[str], None]
+"""Is told what a program warned of, a line each."""
 
 
 class RenderFailed(Exception):
@@ -73,10 +82,13 @@ class Renderers:
             self._found[name] = asyncio.create_task(self._look(shop, name))
         return await asyncio.shield(self._found[name])
 
-    async def helm(self, shop: Workshop, chart: Path, values: Mapping[str, Any]) -> str | None:
+    async def helm(
+        self, shop: Workshop, chart: Path, values: Mapping[str, Any], hear: Hear
+    ) -> str | None:
         """What `helm template` makes of a chart; None without Helm. Raises RenderFailed.
 
-        A chart for older clusters only is rendered as for the newest that it takes.
+        `hear` is told what it warns of. A chart for older clusters only is rendered as for the
+        newest that it takes.
         """
         helm = await self.program(shop, "helm")
         if helm is None:
@@ -91,14 +103,19 @@ class Renderers:
             for cluster in ("", *_CLUSTERS):
                 more = ["--kube-version", cluster] if cluster else []
                 try:
-                    return await self._run([str(helm), *words, *more], Path(own))
+                    return await self._run([str(helm), *words, *more], Path(own), hear=hear)
                 except RenderFailed as failed:
                     if _NOT_FOR_IT not in str(failed) or cluster == _CLUSTERS[-1]:
                         raise
             return None
 
-    async def kustomize(self, shop: Workshop, folder: Path) -> str | None:
-        """What `kustomize build` makes of a folder; None without it. Raises RenderFailed."""
+    async def kustomize(
+        self, shop: Workshop, folder: Path, hear: Hear, *, helm: Path | None = None
+    ) -> str | None:
+        """What `kustomize build` makes of a folder; None without it. Raises RenderFailed.
+
+        With `helm` it also renders charts, which lie where it would put them.
+        """
         program = await self.program(shop, "kustomize")
         words = ["build"]
         if program is None:
@@ -107,7 +124,9 @@ class Renderers:
         if program is None:
             return None
         with tempfile.TemporaryDirectory(prefix="kustomize-") as own:
-            return await self._run([str(program), *words, str(folder)], Path(own))
+            charts = ["--enable-helm", "--helm-command", str(helm)] if helm else []
+            argv = [str(program), *words, *charts, str(folder)]
+            return await self._run(argv, Path(own), helm, hear=hear)
 
     async def _look(self, shop: Workshop, name: str) -> Path | None:
         line = self._line(name)
@@ -143,11 +162,24 @@ class Renderers:
             self._offline = words if words and await _works([*words, "true"]) else ()
         return self._offline
 
-    async def _run(self, argv: Sequence[str], own: Path) -> str:
+    async def _run(
+        self,
+        argv: Sequence[str],
+        own: Path,
+        other: Path | None = None,
+        *,
+        hear: Hear | None = None,
+    ) -> str:
         async with self._at_once:
-            return await self._run_now(argv, own)
+            output, errors = await self._run_now(argv, own, other)
+        for words in _complaints(errors):
+            if hear is not None:
+                hear(words.replace(str(own), ""))
+        return output
 
-    async def _run_now(self, argv: Sequence[str], own: Path) -> str:
+    async def _run_now(
+        self, argv: Sequence[str], own: Path, other: Path | None
+    ) -> tuple[str, bytes]:
         limited = ("/bin/sh", "-c", f'ulimit -v {_MOST_MEMORY} 2>/dev/null; exec "$@"', "sh")
         try:
             process = await asyncio.create_subprocess_exec(
@@ -155,7 +187,7 @@ class Renderers:
                 *await self._prefix(),
                 *argv,
                 cwd=own,
-                env=_surroundings(own, Path(argv[0])),
+                env=_surroundings(own, Path(argv[0]), *([other] if other else [])),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -181,8 +213,18 @@ class Renderers:
         if output is None:
             raise RenderFailed(f"it rendered more than {_MOST_BYTES} bytes")
         if process.returncode:
-            raise RenderFailed(_cause(errors or b"it said too much to show"))
-        return output.decode("utf-8", "replace")
+            raise RenderFailed(_cause(errors or _TOO_MUCH))
+        return output.decode("utf-8", "replace"), _TOO_MUCH if errors is None else errors
+
+
+def _complaints(errors: bytes) -> list[str]:
+    """What a program warned of though it rendered, each once."""
+    text = errors.decode("utf-8", "replace").expandtabs(1)
+    lines = (line.strip().lstrip("# ") for line in text.splitlines())
+    plain = (_STAMP.sub("", line)[:300] for line in lines)
+    told = list(dict.fromkeys(line for line in plain if line))
+    more = len(told) - _MOST_COMPLAINTS
+    return [*told[:_MOST_COMPLAINTS], *([f"and {more} more of that kind"] if more > 0 else [])]
 
 
 def _is_program(path: Path) -> bool:
@@ -200,18 +242,21 @@ def unwrapped(path: Path, name: str, *, snaps: Path = Path("/snap")) -> Path:
     return next((place for place in places if place.is_file()), path)
 
 
-def _surroundings(own: Path, program: Path) -> dict[str, str]:
+def _is_script(program: Path) -> bool:
+    with program.open("rb") as file:
+        return file.read(2) == b"#!"
+
+
+def _surroundings(own: Path, *programs: Path) -> dict[str, str]:
     """An empty home, no plugins, no other program, and proxies that lead nowhere."""
     home = str(own)
-    with program.open("rb") as file:
-        # Where a script stands for the program, it needs those of the system to begin.
-        path = os.defpath if file.read(2) == b"#!" else "/nonexistent"
+    # Where a script stands for the program, it needs those of the system to begin.
+    path = os.defpath if any(map(_is_script, programs)) else "/nonexistent"
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _NO_WAY_OUT)
-    return {
+    around = {
         "PATH": path,
         "HOME": home,
         "TMPDIR": home,
-        "LC_ALL": "C.UTF-8",
         "XDG_CONFIG_HOME": home,
         "XDG_CACHE_HOME": home,
         "XDG_DATA_HOME": home,
@@ -224,6 +269,7 @@ def _surroundings(own: Path, program: Path) -> dict[str, str]:
         **proxies,
         **{name.lower(): value for name, value in proxies.items()},
     }
+    return child_environment("helm", around)
 
 
 async def _works(argv: Sequence[str]) -> bool:
@@ -231,14 +277,19 @@ async def _works(argv: Sequence[str]) -> bool:
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=NOWHERE,
-            env={"PATH": os.defpath},
+            env=child_environment("unshare"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError:
         return False
-    return await process.wait() == 0
+    try:
+        return await asyncio.wait_for(process.wait(), budgets.PROBE_SECONDS) == 0
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return False
 
 
 async def _read(stream: asyncio.StreamReader, most: int) -> bytes | None:

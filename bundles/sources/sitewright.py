@@ -16,11 +16,11 @@ from typing import Final
 
 from packaging.markers import Marker
 
-from bundles.layout import Item
-from bundles.lock import LockedItem
-from bundles.media import RECORD
-from bundles.problems import SourceProblem
-from bundles.recipe import SitewrightWanted, WheelsWanted
+from bundles.format.layout import Item
+from bundles.format.lock import LockedItem
+from bundles.format.media import RECORD
+from bundles.format.problems import SourceProblem
+from bundles.format.recipe import SitewrightWanted, WheelsWanted
 from bundles.sources.way_out import pip_environment
 from bundles.sources.wheels import Wheel, bring_wheels, locked_wheels, solve_wheels
 from bundles.sources.workshop import Locked, Workshop, run_program

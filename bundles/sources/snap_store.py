@@ -13,9 +13,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from bundles import budgets
-from bundles.layout import LARGEST_BLOB, Printable
-from bundles.problems import SourceProblem
+from bundles.format import budgets
+from bundles.format.layout import LARGEST_BLOB, Printable
+from bundles.format.problems import SourceProblem
+from bundles.format.strict_json import parse_model
+from bundles.manifests.yaml_documents import read_documents
+from bundles.registries.web import Web
+from bundles.registries.web_answers import is_loopback, parsed_url, shown
 from bundles.sources.assertions import (
     ASSERTION_LIMIT,
     PRIMARY_KEYS,
@@ -24,10 +28,6 @@ from bundles.sources.assertions import (
     file_name_of,
     parse_assertion,
 )
-from bundles.strict_json import parse_model
-from bundles.web import Web
-from bundles.web_answers import is_loopback, parsed_url, shown
-from bundles.yaml_documents import read_documents
 
 _ANSWER_LIMIT: Final = budgets.SNAP_ANSWER_BYTES
 _FIELDS: Final = (

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from bundles.layout import Item
-from bundles.lock import LockedItem
-from bundles.problems import WrongContent
-from bundles.recipe import SnapWanted
+from bundles.format.layout import Item
+from bundles.format.lock import LockedItem
+from bundles.format.problems import WrongContent
+from bundles.format.recipe import SnapWanted
+from bundles.read.store import Blob
 from bundles.sources.assertions import (
     ASSERTION_LIMIT,
     Assertion,
@@ -29,7 +30,6 @@ from bundles.sources.assertions import (
 )
 from bundles.sources.snap_store import SnapStore
 from bundles.sources.workshop import Locked, Workshop, address, pin
-from bundles.store import Blob
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bundles.problems import SourceProblem
-from bundles.sources.surroundings import own_environment
-from bundles.web_answers import shown
-from foundation.isolation import ISOLATED
+from bundles.format.problems import SourceProblem
+from bundles.registries.web_answers import shown
+from foundation.isolation import ISOLATED, child_environment
 from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ async def pip_way_out(shop: Workshop) -> Mapping[str, str]:
 
 def pip_environment(way_out: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of pip: no configuration but the way out."""
-    return own_environment({**way_out, "PIP_CONFIG_FILE": os.devnull})
+    return child_environment("pip", {**way_out, "PIP_CONFIG_FILE": os.devnull})
 
 
 def proxies_of(environment: Mapping[str, str]) -> dict[str, str]:
@@ -81,7 +80,7 @@ async def _tell_proxies(shop: Workshop) -> None:
 async def _apt(shop: Workshop) -> tuple[str, ...]:
     from bundles.sources.workshop import run_program
 
-    maker = own_environment(_named(("APT_CONFIG",)))
+    maker = child_environment("apt", _named(("HOME", "APT_CONFIG")))
     try:
         dumped = await run_program(
             ["apt-config", "dump"], what="apt", surroundings=maker, cwd=Path("/")
@@ -105,7 +104,8 @@ def apt_settings(dumped: str) -> dict[str, str]:
 async def _pip(shop: Workshop) -> Mapping[str, str]:
     from bundles.sources.workshop import run_program
 
-    maker = own_environment({k: v for k, v in os.environ.items() if k.startswith("PIP_")})
+    own = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
+    maker = child_environment("pip", own)
     maker |= _named(("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"))
     listed = await run_program(
         [sys.executable, ISOLATED, "-m", "pip", "config", "list"],

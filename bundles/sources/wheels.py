@@ -18,11 +18,14 @@ from urllib.parse import unquote, urlsplit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import BaseModel, ConfigDict, Field
 
-from bundles.budgets import PIP_REPORT_BYTES, WHEEL_METADATA_BYTES
-from bundles.layout import Item, Printable
-from bundles.lock import LockedItem
-from bundles.problems import SourceProblem
-from bundles.recipe import WheelsWanted
+from bundles.format.budgets import PIP_REPORT_BYTES, WHEEL_METADATA_BYTES
+from bundles.format.layout import Item, Printable
+from bundles.format.lock import LockedItem
+from bundles.format.problems import SourceProblem
+from bundles.format.recipe import WheelsWanted
+from bundles.format.strict_json import digest_of, parse_model
+from bundles.format.untold import Kind
+from bundles.registries.web_answers import shown
 from bundles.sources.way_out import pip_environment, pip_way_out
 from bundles.sources.wheel_needs import (
     Solved,
@@ -34,9 +37,6 @@ from bundles.sources.wheel_needs import (
     without_marker,
 )
 from bundles.sources.workshop import Locked, Workshop, address, pin, run_and_hear
-from bundles.strict_json import digest_of, parse_model
-from bundles.untold import Kind
-from bundles.web_answers import shown
 from foundation.isolation import ISOLATED
 
 _NO_SUCH_EXTRA: Final = "does not provide the extra"

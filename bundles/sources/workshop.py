@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from bundles import media
-from bundles.budgets import PROGRAM_BYTES, PROGRAM_SECONDS
-from bundles.layout import Item, artifact_manifest
-from bundles.lock import LockedItem
-from bundles.problems import SourceProblem, WrongContent
-from bundles.progress import Tracker
-from bundles.registry import Registries
+from bundles.format import media
+from bundles.format.budgets import (
+    DISK_LEFT_BYTES,
+    DISK_LOOK_SECONDS,
+    PROGRAM_BYTES,
+    PROGRAM_SECONDS,
+)
+from bundles.format.layout import Item, artifact_manifest
+from bundles.format.lock import LockedItem
+from bundles.format.problems import SourceProblem, WrongContent
+from bundles.format.progress import Tracker
+from bundles.format.untold import Kind, Untold, told
+from bundles.read.store import Blob, Store
+from bundles.registries.registry import Registries
+from bundles.registries.web import Web
+from bundles.registries.web_answers import shown
 from bundles.sources.renderers import Renderers
-from bundles.store import Blob, Store
-from bundles.untold import Kind, Untold, told
-from bundles.web import Web
-from bundles.web_answers import shown
-from foundation.isolation import environment as clean_environment
 from foundation.problems import InputProblem, Problem
 
 if TYPE_CHECKING:
@@ -217,16 +224,13 @@ async def run_program(
     argv: Sequence[str],
     *,
     what: str,
-    environment: dict[str, str] | None = None,
-    surroundings: Mapping[str, str] | None = None,
+    surroundings: Mapping[str, str],
     cwd: Path,
 ) -> str:
     """The standard output of a program that must succeed; raises SourceProblem with its words.
 
-    `surroundings` are its whole environment; without them it is ours with `environment`.
+    `surroundings` are its whole environment.
     """
-    if surroundings is None:
-        surroundings = clean_environment({"LC_ALL": "C.UTF-8", **(environment or {})})
     return (await run_and_hear(argv, what=what, surroundings=surroundings, cwd=cwd)).output
 
 
@@ -234,41 +238,97 @@ async def run_and_hear(
     argv: Sequence[str], *, what: str, surroundings: Mapping[str, str], cwd: Path
 ) -> Ran:
     """What a program that must succeed wrote, its complaints as well; raises SourceProblem."""
+    output, errors, status = await hear_program(argv, what=what, surroundings=surroundings, cwd=cwd)
+    lines = errors.decode("utf-8", "replace").expandtabs(1).strip().splitlines()
+    words = tuple(line.strip() for line in lines if line.strip() and line.isprintable())
+    if status:
+        # Some programs begin with the cause, and some end with it.
+        said = "; ".join(dict.fromkeys((*words[:3], *words[-4:])))
+        raise ProgramFailed(f"{argv[0]} failed: {said[:600]}", words, where=what)
+    return Ran(output.decode("utf-8", "replace"), words)
+
+
+async def hear_program(
+    argv: Sequence[str],
+    *,
+    what: str,
+    surroundings: Mapping[str, str],
+    cwd: Path,
+    asked: bytes | None = None,
+) -> tuple[bytes, bytes, int]:
+    """What a program wrote, its complaints and its exit status; `asked` is its standard input.
+
+    Bounded in time and bytes, and in what it fills of the disk of `cwd`; raises SourceProblem
+    where it goes beyond, InputProblem where it is not there.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=cwd,
             env=dict(surroundings),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if asked is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # what it starts ends with it
         )
     except FileNotFoundError as error:
         raise InputProblem(
             f"the program {argv[0]} is needed for {what} and is not on this machine",
             remedy=f"Install it: apt-get install {argv[0].split('-')[0]}",
         ) from error
+    watching = asyncio.create_task(_room_left(cwd, argv[0], what))
+    talking = asyncio.create_task(_talk(process, argv[0], what, asked))
     try:
         async with asyncio.timeout(PROGRAM_SECONDS):
-            output, errors = await asyncio.gather(
-                _hear(process.stdout, argv[0], what), _hear(process.stderr, argv[0], what)
-            )
-            await process.wait()
+            await asyncio.wait({watching, talking}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+        output, errors = talking.result()
     except TimeoutError as error:
         raise SourceProblem(
             f"{argv[0]} did not end within {PROGRAM_SECONDS / 3600:.0f} hours", where=what
         ) from error
     finally:
+        for task in (watching, talking):
+            task.cancel()
         if process.returncode is None:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    lines = errors.decode("utf-8", "replace").expandtabs(1).strip().splitlines()
-    words = tuple(line.strip() for line in lines if line.strip() and line.isprintable())
-    if process.returncode:
-        # Some programs begin with the cause, and some end with it.
-        said = "; ".join(dict.fromkeys((*words[:3], *words[-4:])))
-        raise ProgramFailed(f"{argv[0]} failed: {said[:600]}", words, where=what)
-    return Ran(output.decode("utf-8", "replace"), words)
+        await asyncio.gather(watching, talking, return_exceptions=True)
+    return output, errors, process.returncode or 0
+
+
+async def _talk(
+    process: asyncio.subprocess.Process, program: str, what: str, asked: bytes | None
+) -> tuple[bytes, bytes]:
+    async def ask() -> None:
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                process.stdin.write(asked or b"")
+                await process.stdin.drain()
+            process.stdin.close()
+
+    output, errors, _ = await asyncio.gather(
+        _hear(process.stdout, program, what), _hear(process.stderr, program, what), ask()
+    )
+    await process.wait()
+    return output, errors
+
+
+async def _room_left(folder: Path, program: str, what: str) -> None:
+    """Ends, with a SourceProblem, when the disk is nearly full; a server can give without end."""
+    least = min(DISK_LEFT_BYTES, shutil.disk_usage(folder).free // 2)
+    while shutil.disk_usage(folder).free >= least:  # noqa: ASYNC110 - a disk, polled
+        await asyncio.sleep(DISK_LOOK_SECONDS)
+    raise SourceProblem(
+        # What else comes in meanwhile lies there too, so that it is not said who filled it.
+        f"{program} was ended, for the disk is nearly full: less than {least // (1 << 20)} MiB "
+        "were left",
+        where=f"{what}, {folder}",
+        remedy="Make room there, or name a folder on a larger disk; if it should be small, ask "
+        "whose server it is.",
+    )
 
 
 class ProgramFailed(SourceProblem):

@@ -138,6 +138,13 @@ class Connection(Protocol):
     ) -> None: ...
 
 
+class Connector(Protocol):
+    """What opens connections, as foundation.hosts.pool.Pool does."""
+
+    async def connect(self, host: Host) -> Connection:
+        """The one connection to a machine, opened at the first call and when it was lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """The secrets with which to log in; they live in memory for the time of one run."""

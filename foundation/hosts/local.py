@@ -104,7 +104,7 @@ class LocalConnection:
     def __init__(self, host: Host, credentials: Credentials = _NOBODY) -> None:
         self._host = host
         self._credentials = credentials
-        self._sudo = sudo.Standing(_user(), host.name, credentials.sudo_password is not None)
+        self._sudo = sudo.SudoState(_user(), host.name, credentials.sudo_password is not None)
 
     @property
     def host(self) -> Host:

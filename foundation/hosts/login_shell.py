@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from foundation.hosts.output_lines import clean_line
+from foundation.hosts.jobs.output_lines import clean_line
 from foundation.problems import ProbeProblem
 from foundation.secrets import redact
 from foundation.sentences import understood
@@ -138,6 +138,11 @@ class Passage:
             cause = "the login shell was ended before it began the command"
         else:
             cause = f"the login shell ended before it began the command (exit status {status})"
+            if status == 0 and known is None:
+                cause += (
+                    " (as where a start-up file exits, or sshd runs another command in its place: "
+                    "ForceCommand, or command= in authorized_keys)"
+                )
         told = []
         if out.strip():
             told.append(f"it wrote {_beginning(out)}")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from foundation.hosts.connection import Become, Completed, Connection
-from foundation.hosts.jobs_shell import call, problem
-from foundation.hosts.output_lines import clean_line
+from foundation.hosts.jobs.jobs_shell import call, problem
+from foundation.hosts.jobs.output_lines import clean_line
 from foundation.problems import MachineProblem
 
 PATH: Final = "/var/lib/sitewright/lock"
@@ -77,19 +77,26 @@ cat "$f"
 _REFRESH: Final = (
     _HEAD
     + r"""
+run=$2
 if held_by "$token"; then touch "$f"; echo held; exit 0; fi
 if [ ! -e "$f" ]; then
-    by=$(grep -m 1 -- "^$token " "$p" 2>/dev/null) || exit 0
-    by=${by#* }
-    printf 'held 0\n%s\n%s\n' "${by%% *}" "${by#* }"
-    exit 0
+    if by=$(grep -m 1 -- "^$token " "$p" 2>/dev/null); then
+        by=${by#* }
+        printf 'held 0\n%s\n%s\n' "${by%% *}" "${by#* }"
+        exit 0
+    fi
+    # Somebody removed it, with all that lies there. It is put back, before another finds it free.
+    t=$(mktemp "$f.XXXXXXXX") || exit 92
+    trap 'rm -f "$t"' EXIT
+    cat >"$t" && [ -s "$t" ] || exit 92
+    if ln "$t" "$f" 2>/dev/null; then shown_as "$run"; echo held; exit 0; fi
 fi
 echo "held $(($(date +%s) - $(stat -c %Y "$f")))"
 cat "$f"
 """
 )
-"""token: "held" where it is still ours, nothing where nobody holds it, else who does, or who took
-it over from us and has ended since."""
+"""token, run, the file's text by standard input: "held" where it is still ours, or is again since
+it was gone; else who holds it, or who took it over from us and has ended since."""
 
 # A playbook of whom we took it over from may be asleep: it reads who holds the machine.
 _RELEASE: Final = (
@@ -207,12 +214,14 @@ async def take(
     return None if done.stdout.strip() == b"taken" else _held(done.stdout)
 
 
-async def refresh(connection: Connection, token: str) -> HeldBy | None:
+async def refresh(connection: Connection, token: str, text: str, *, run: str = "") -> HeldBy | None:
     """Give a sign of life; who holds the lock where it is no longer ours, else None.
 
-    A lock that is not there is nobody's: None, but for whom it was taken over from.
+    A lock that is not there any more is put back with its text and run, but by no one from whom it
+    was taken over.
     """
-    done = await call(connection, _REFRESH, [token], become=Become.ROOT)
+    file = f"{token}\n{text}\n".encode()
+    done = await call(connection, _REFRESH, [token, run], stdin=file, become=Become.ROOT)
     if done.status != 0 or done.stdout.strip() in (b"held", b""):
         return None
     return _held(done.stdout)

@@ -61,7 +61,8 @@ PLACES: Final = (
     Place("/usr/local/share/ca-certificates/sitewright-way-out-", "the way out",
           "authorities that the site gives", _UNDO),
     Place("/etc/sitewright/first-", "PM4ML", "that this machine was the first of its role",
-          "stays, so that the next run knows it; `rm` when the site is given up"),
+          "that of the masters with `undo` of MicroK8s; the others stay, so that the next run "
+          "knows them, and go with the folder"),
     Place("/etc/sitewright/swap-off", "PM4ML, host preparation", "which swap it turned off", _UNDO),
     Place("/etc/fstab.before-sitewright", "checks", "fstab before a remedy that you pasted",
           "by hand"),
@@ -76,6 +77,8 @@ PLACES: Final = (
     Place("/etc/systemd/journald.conf.d/60-sitewright.conf", "PM4ML, tuning", "bounds of logs",
           _UNDO),
     Place("/etc/apt/apt.conf.d/60-sitewright", "PM4ML, tuning", "updates of security alone", _UNDO),
+    Place("/etc/needrestart/conf.d/60-sitewright.conf", "PM4ML, tuning",
+          "services that no update restarts unasked", _UNDO),
     Place("/etc/multipath/conf.d/60-sitewright.conf", "PM4ML, tuning", "disks that are no paths",
           _UNDO),
     Place("/etc/chrony/sources.d/sitewright.sources", "PM4ML, host preparation", "time servers",

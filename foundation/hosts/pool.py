@@ -6,24 +6,25 @@ import asyncio
 import copy
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 
 from foundation.hosts.connection import Connection, Credentials
-from foundation.hosts.hostkeys import HostKeyOffer, known_hosts_files
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh.hostkeys import HostKeyOffer, known_hosts_files
 from foundation.problems import ConnectionProblem, InputProblem
 
 if TYPE_CHECKING:
     # asyncssh takes half a second to import: it is left until a machine is really far away.
     import asyncssh
 
-    from foundation.hosts.keys import Keyring
-    from foundation.hosts.login import Attempt
+    from foundation.hosts.openssh.keys import Keyring
+    from foundation.hosts.openssh.login import Attempt
+    from foundation.hosts.openssh.ssh_config import Config, Target
+    from foundation.hosts.openssh.trusted import Known, TrustedKeys
     from foundation.hosts.ssh import SshConnection
-    from foundation.hosts.ssh_config import Config, Target
-    from foundation.hosts.trusted import Known, TrustedKeys
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ class Pool:
 
             return LocalConnection(host, self._credentials)
         keyring, target, trusted = await self._prepared(host)
-        from foundation.hosts import login, ssh
+        from foundation.hosts import ssh
+        from foundation.hosts.openssh import login
 
         ring = await keyring.ring(
             host.identity_files,
@@ -114,7 +116,13 @@ class Pool:
                     tunnel=tunnel,
                     timeout=self._timeout,
                     attempt=attempt,
+                    # The address has its port also where HostKeyAlias leaves the name without.
+                    by_address=partial(trusted.at, port=target.port)
+                    if target.settings.check_host_ip and target.direct
+                    else None,
                 )
+            except InputProblem:
+                raise  # of a file of the site, before anything was dialled
             except Exception as error:
                 raise await self._problem(error, target, attempt, trusted) from error
         return ssh.SshConnection(target, opened, self._credentials)
@@ -137,10 +145,31 @@ class Pool:
         if files != known_hosts_files(self.inventory):
             # The ssh config names other files for this machine.
             trusted = await asyncio.to_thread(self._trusted_in, files)
+        if target.settings.known_hosts_command and not self.inventory.known_hosts:
+            target, trusted = await self._told(host, target, files)
         return keyring, target, trusted
 
+    async def _told(
+        self, host: Host, target: Target, files: tuple[Path, ...]
+    ) -> tuple[Target, TrustedKeys]:
+        """The trusted keys with those that KnownHostsCommand tells of a machine, asked anew."""
+        from foundation.hosts.openssh.known_hosts_command import CommandFailed, told_by
+        from foundation.hosts.openssh.trusted import TrustedKeys
+
+        command = target.settings.known_hosts_command or ""
+        try:
+            told = await asyncio.to_thread(told_by, command, target)
+        except CommandFailed as error:
+            told = ""
+            note = f"KnownHostsCommand {command[:80]} of the ssh config told no host key: {error}"
+            log.warning("%s: %s", host.name, note)
+            notes = dict.fromkeys((*target.settings.notes, note))
+            target = replace(target, settings=replace(target.settings, notes=tuple(notes)))
+            self._targets[host] = target
+        return target, await asyncio.to_thread(TrustedKeys, files, told, by="KnownHostsCommand")
+
     def _trusted_in(self, files: tuple[Path, ...]) -> TrustedKeys:
-        from foundation.hosts.trusted import TrustedKeys
+        from foundation.hosts.openssh.trusted import TrustedKeys
 
         known = self._other_trusted.get(files)
         if known is None or known.stale:
@@ -149,7 +178,7 @@ class Pool:
 
     async def _resolve(self, host: Host) -> Target:
         """Where a machine is; OpenSSH is asked in a thread, for it may take its time."""
-        from foundation.hosts.ssh_config import resolve
+        from foundation.hosts.openssh.ssh_config import resolve
 
         if host not in self._targets:
             target = await asyncio.to_thread(resolve, host, self._config)
@@ -189,14 +218,16 @@ class Pool:
                 "this machine is not reached over SSH, so it shows no host key", where=host.name
             )
         _, target, trusted = await self._prepared(host)
-        from foundation.hosts import login
-        from foundation.hosts import trusted as trusted_keys
+        from foundation.hosts.openssh import login
+        from foundation.hosts.openssh import trusted as trusted_keys
 
         tunnel = await self._tunnel(target)
         known = trusted.of(target)
         async with self._logins:
             attempt = login.Attempt()
             error = await self._shown_key(target, known, tunnel, attempt)
+            if isinstance(error, InputProblem):
+                raise error
             if error is not None and attempt.offered is None and attempt.authority is None:
                 raise await self._problem(error, target, attempt, trusted) from error
             others: list[asyncssh.SSHKey] = []
@@ -219,9 +250,9 @@ class Pool:
         only: str | None = None,
     ) -> Exception | None:
         """One connection that ends where the key was shown, for nothing is trusted in it."""
-        from foundation.hosts import login
-        from foundation.hosts import trusted as trusted_keys
-        from foundation.hosts.keys import Ring
+        from foundation.hosts.openssh import login
+        from foundation.hosts.openssh import trusted as trusted_keys
+        from foundation.hosts.openssh.keys import Ring
 
         try:
             connection = await login.open_connection(
@@ -250,9 +281,9 @@ class Pool:
 
     def _read(self) -> tuple[Keyring, TrustedKeys]:
         from foundation.hosts import refusals, ssh  # noqa: F401 - imported here, off the loop
-        from foundation.hosts.keys import Keyring
-        from foundation.hosts.ssh_config import config_file
-        from foundation.hosts.trusted import TrustedKeys
+        from foundation.hosts.openssh.keys import Keyring
+        from foundation.hosts.openssh.ssh_config import config_file
+        from foundation.hosts.openssh.trusted import TrustedKeys
 
         if self._keyring is None:
             self._config = config_file(self.inventory)

@@ -11,11 +11,11 @@ from typing import Final
 
 import asyncssh
 
-from foundation.hosts.hostkeys import console_command, host_pattern
-from foundation.hosts.login import Attempt, host_key_algorithms, host_keys_in
-from foundation.hosts.output_lines import clean_line
-from foundation.hosts.ssh_config import Target
-from foundation.hosts.trusted import NOTHING_KNOWN, TrustedKeys, fingerprint, public_line
+from foundation.hosts.jobs.output_lines import clean_line
+from foundation.hosts.openssh.hostkeys import console_command, host_pattern
+from foundation.hosts.openssh.login import Attempt, host_key_algorithms, host_keys_in
+from foundation.hosts.openssh.ssh_config import Target
+from foundation.hosts.openssh.trusted import NOTHING_KNOWN, TrustedKeys, fingerprint, public_line
 from foundation.problems import (
     ChangedHostKey,
     ConnectionLost,
@@ -27,7 +27,7 @@ from foundation.problems import (
     Unreachable,
 )
 from foundation.secrets import redact
-from foundation.sentences import understood
+from foundation.sentences import understood, wants_a_code
 
 _LOOK_SECONDS: Final = 2.0
 _KEXINIT_LIMIT: Final = 16 * 1024
@@ -336,6 +336,18 @@ def host_key_problem(
         )
     offered = attempt.offered
     known = trusted.of(target).keys
+    if attempt.address_known_as is not None and offered in known:
+        other = attempt.address_known_as
+        place = trusted.place(other)
+        return HostKeyProblem(
+            f"the machine shows the host key {fingerprint(offered)}, which is trusted for its "
+            f"name, and for its address another one is: {fingerprint(other)}"
+            + (f" in {place}" if place else "")
+            + " (CheckHostIP)",
+            where=where,
+            remedy="Somebody may be in between, or the name leads to another machine than before. "
+            "Find out on the machine's console which key is its own; then take the other line out.",
+        )
     if not known:
         return UnknownHostKey(
             f"the machine is not known yet; its host key is {fingerprint(offered)} "
@@ -371,6 +383,10 @@ _NOT_OURS: Final = frozenset(("gssapi-with-mic", "gssapi-keyex", "hostbased"))
 """Ways to log in that a server may offer and that Sitewright does not have."""
 
 
+_KEYS_ELSEWHERE: Final = ("PKCS11Provider", "SmartcardDevice", "SecurityKeyProvider")
+"""Directives that name keys which Sitewright has only through an agent."""
+
+
 def _login(target: Target, attempt: Attempt, told: str) -> LoginRefused:
     if attempt.password_expired:
         return LoginRefused(
@@ -378,14 +394,19 @@ def _login(target: Target, attempt: Attempt, told: str) -> LoginRefused:
             where=target.where,
             remedy=f"Log in once by hand and set a new one: ssh {target.login}",
         )
+    if attempt.asked and (attempt.half_way or wants_a_code(attempt.asked)):
+        return _second_factor(target, attempt)
     tried = [f"the key {label}" for label in attempt.tried]
     if attempt.password_sent:
         tried.append("the password")
     methods = ", ".join(sorted(attempt.methods)) or "none that Sitewright can use"
     kept = [*attempt.left_out, *attempt.not_tried]
+    kept += [note for note in target.settings.notes if note.startswith(_KEYS_ELSEWHERE)]
     left_out = f"; left out: {'; '.join(kept)}" if kept else ""
     if foreign := attempt.methods & _NOT_OURS:
         left_out += f"; Sitewright has no login by {', '.join(sorted(foreign))}"
+    if attempt.asked:
+        left_out += f'; it asked "{attempt.asked[:200]}", which nobody answers here'
     what = f"tried: {', '.join(tried[:8])}" if tried else "there was nothing to try"
     if len(tried) > 8:
         what += f" and {len(tried) - 8} more"
@@ -400,7 +421,25 @@ def _login(target: Target, attempt: Attempt, told: str) -> LoginRefused:
     return LoginRefused(cause, where=target.where, remedy=_login_remedy(target, attempt))
 
 
+def _second_factor(target: Target, attempt: Attempt) -> LoginRefused:
+    given = ["the key"] if attempt.tried else []
+    given += ["the password"] if attempt.password_sent else []
+    after = f" after {' and '.join(given)}" if given and attempt.half_way else ""
+    return LoginRefused(
+        f'no login as "{target.user}": the server asks "{attempt.asked[:200]}"{after}, and nobody '
+        "answers that here",
+        where=target.where,
+        remedy=f'Give the password of "{target.user}".'
+        if not attempt.password_sent and not wants_a_code(attempt.asked)
+        else "A second factor cannot be given. Ask whoever keeps the machine's sshd to let "
+        f'"{target.user}" in by its key alone for the time of the installation (in sshd_config: '
+        "AuthenticationMethods publickey, under Match User), or name another login.",
+    )
+
+
 def _login_remedy(target: Target, attempt: Attempt) -> str:
+    if attempt.half_way and not attempt.password_sent and "password" in attempt.methods:
+        return f'The key was taken, and the password of "{target.user}" is wanted besides: give it.'
     if "publickey" in attempt.methods:
         remedy = (
             f"Check the user name, and put your public key on the machine: "

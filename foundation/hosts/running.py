@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from foundation.hosts.connection import Chunk, Feed
+from foundation.hosts.jobs.output_lines import clean_line
 from foundation.hosts.login_shell import Passage
-from foundation.hosts.output_lines import clean_line
 from foundation.hosts.sudo import Elevation, Seen
 from foundation.problems import ConnectTimeout
 from foundation.secrets import Secret, redact
@@ -23,6 +23,8 @@ _PAUSE_AT: Final = 1024 * 1024
 """Bytes waiting to be read at which the command is made to wait."""
 _PROMPT_SECONDS: Final = 1.5
 """Silence behind a question of sudo's, after which nobody will answer it."""
+_OTHER_WORDS_SECONDS: Final = 3.0
+"""The same behind a line without an end that no known word marks as a question."""
 _START_UP_SECONDS: Final = 6.0
 """The same for one of the login shell, whose start-up files may write such a line and then work."""
 SUDO_SECONDS: Final = 12.0
@@ -151,7 +153,8 @@ class Running(ABC):
         if seen is Seen.PROMPT and self._password is not None:
             self._send(self._password.reveal().encode() + b"\n", last=False)
         elif seen in (Seen.PROMPT, Seen.SECOND_PROMPT):
-            self.ended.wrong_password = seen is Seen.SECOND_PROMPT
+            again = seen is Seen.SECOND_PROMPT and not self._elevation.asked_for_more
+            self.ended.wrong_password = again
             self.end()
         elif seen is Seen.STARTED:
             self._give()
@@ -208,9 +211,14 @@ class Running(ABC):
                     return
             silent = time.monotonic() - since
             in_shell = self.passage is not None and not self.passage.begun
-            line = self.passage.unfinished if in_shell and self.passage else ""
-            line = line or self._elevation.unfinished
-            if asks(line) and (not in_shell or silent >= _START_UP_SECONDS):
+            if self.passage is not None and in_shell:
+                line = self.passage.unfinished
+                waits = asks(line) and silent >= _START_UP_SECONDS
+            else:
+                line = self._elevation.unfinished
+                # sudo ends every line that is no question, whatever the language of PAM's words.
+                waits = asks(line) or (bool(line.strip()) and silent >= _OTHER_WORDS_SECONDS)
+            if waits:
                 self.ended.asked = line.strip()
                 self.end()
             elif not in_shell and self._elevation.waits and silent >= SUDO_SECONDS:

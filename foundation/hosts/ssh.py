@@ -26,8 +26,8 @@ from foundation.hosts.connection import (
 from foundation.hosts.copying import get_file, put_file
 from foundation.hosts.login_shell import Passage
 from foundation.hosts.model import Host
+from foundation.hosts.openssh.ssh_config import Target
 from foundation.hosts.running import too_slow
-from foundation.hosts.ssh_config import Target
 from foundation.problems import ConnectionLost, ConnectionProblem
 
 CLOSE_SECONDS: Final = 2.0
@@ -44,7 +44,9 @@ class SshConnection:
         self._connection = connection
         self._credentials = credentials
         self._round_trip: float | None = None
-        self._sudo = sudo.Standing(target.user, target.where, credentials.sudo_password is not None)
+        self._sudo = sudo.SudoState(
+            target.user, target.where, credentials.sudo_password is not None
+        )
         self._forwarding = True
         self._dials: set[asyncio.Task[None]] = set()
         self._sftp: asyncssh.SFTPClient | None = None

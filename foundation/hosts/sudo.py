@@ -7,6 +7,7 @@ can guess, so a password never reaches the command, and sudo's own words are tol
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from foundation.hosts.connection import Become
-from foundation.hosts.output_lines import clean_line
+from foundation.hosts.jobs.output_lines import clean_line
 from foundation.problems import SudoRefused
 from foundation.secrets import redact
-from foundation.sentences import understood
+from foundation.sentences import understood, wants_a_code
 
 if TYPE_CHECKING:
     from foundation.hosts.running import Ended
@@ -41,6 +42,15 @@ _IF_ALLOWED: Final = (
 )
 
 
+_RUST: Final = b"[sudo: "
+"""What sudo-rs puts before a prompt that it was given; PAM's own stands behind it."""
+_RUST_ASKS: Final = re.compile(rb"\] ([^\n]{1,400}?(?::|\xef\xbc\x9a)) ?")
+
+
+IS_THERE: Final = ("sudo asks ", "sudo did not begin ")
+"""How sentences begin that are about a sudo which was heard, and let nobody through yet."""
+
+
 class Seen(Enum):
     """What the beginning of a command's standard error came to."""
 
@@ -59,11 +69,16 @@ class Elevation:
 
     argv: list[str]
     prompt: bytes = b""
-    """What sudo will ask with; empty where no password is to be given."""
+    """What sudo's question begins with; whose password it asks for and `>` follow. Empty where no
+    password is to be given."""
     marker: bytes = b""
     """What the command announces itself with; empty where it does not."""
     started: bool = False
     prompted: bool = False
+    asks_of: str = ""
+    """Whose password sudo asks for, in its own word; "" where it does not say."""
+    asked_for_more: bool = False
+    """Whether it asked again without a word that the password was wrong."""
     _noise: bytearray = field(default_factory=bytearray)
 
     @property
@@ -71,27 +86,49 @@ class Elevation:
         """Whether standard input must be kept until the command has announced itself."""
         return bool(self.marker) and not self.started
 
+    def _questions(self, text: bytes) -> list[tuple[int, int, str]]:
+        """Where sudo asks for a password in the prompt that it was given, and whose."""
+        if not self.prompt:
+            return []
+        found = []
+        for asked in re.finditer(re.escape(self.prompt) + rb"([^>\n]{0,256})>", text):
+            begin, end = asked.span()
+            if text[:begin].endswith(_RUST):
+                # sudo-rs gives the prompt to whatever PAM asks: a second factor is no password.
+                own = _RUST_ASKS.match(text, end)
+                if own is None or wants_a_code(own[1].decode("utf-8", "replace")):
+                    continue
+                begin, end = begin - len(_RUST), own.end()
+            found.append((begin, end, asked[1].decode("utf-8", "replace")))
+        return found
+
     @property
     def unfinished(self) -> str:
         """The line that sudo left without an end, as a prompt is; "" where it left none."""
-        text = bytes(self._noise)
-        if self.prompt and text.endswith(self.prompt):
+        if not self.waits:
             return ""
-        return redact(clean_line(text.rpartition(b"\n")[2]))[-400:] if self.waits else ""
+        text = bytes(self._noise)
+        answered = self._questions(text)
+        line = text[answered[-1][1] if answered else 0 :].rpartition(b"\n")[2]
+        return redact(clean_line(self._without_prompt(line, b"")))[-400:]
+
+    def _without_prompt(self, text: bytes, instead: bytes) -> bytes:
+        if not self.prompt:
+            return text
+        ours = re.escape(self.prompt) + rb"[^>\n]{0,256}>"
+        return re.sub(rb"\[sudo: " + ours + rb"\] |" + ours, instead, text)
 
     @property
     def noise(self) -> str:
         """What sudo said, without our own words."""
-        text = bytes(self._noise)
-        if self.prompt:
-            text = text.replace(self.prompt, b"\n")
+        text = self._without_prompt(bytes(self._noise), b"\n")
         return redact(text.decode("utf-8", "replace"))
 
     def feed(self, data: bytes) -> tuple[Seen, bytes]:
         """Take a piece of standard error: what it came to, and what belongs to the command."""
         if not self.waits:
             return Seen.NOTHING, data
-        before = self._noise.count(self.prompt) if self.prompt else 0
+        before = len(self._questions(bytes(self._noise)))
         self._noise += data
         at = self._noise.find(self.marker)
         if at >= 0:
@@ -99,11 +136,16 @@ class Elevation:
             del self._noise[at:]
             self.started = True
             return Seen.STARTED, rest
-        prompts = self._noise.count(self.prompt) if self.prompt else 0
+        text = bytes(self._noise)
+        prompts = self._questions(text)
         if len(self._noise) > NOISE_LIMIT:
             del self._noise[: -NOISE_LIMIT // 2]
-        if prompts > before:
-            if self.prompted or prompts > before + 1:
+        if len(prompts) > before:
+            self.asks_of = prompts[-1][2]
+            if self.prompted or len(prompts) > before + 1:
+                # Where the password was wrong sudo says so in between, in words of a site's own.
+                between = text[prompts[-2][1] : prompts[-1][0]] if len(prompts) > 1 else b"x"
+                self.asked_for_more = not between.strip()
                 return Seen.SECOND_PROMPT, b""
             self.prompted = True
             return Seen.PROMPT, b""
@@ -120,16 +162,17 @@ def elevate(command: Sequence[str], become: Become, *, with_password: bool) -> E
     marker = f"<{secrets.token_hex(12)}>"
     if not with_password:
         return Elevation(["sh", "-c", _ROOT, "sh", marker, *words], marker=marker.encode())
-    prompt = f"<{secrets.token_hex(12)}?>"
+    prompt = f"<{secrets.token_hex(12)}?"
     return Elevation(
-        ["sh", "-c", _ROOT_WITH_PASSWORD, "sh", prompt, marker, *words],
+        # sudo writes for %p whose password it asks for (rootpw, targetpw, runaspw).
+        ["sh", "-c", _ROOT_WITH_PASSWORD, "sh", f"{prompt}%p>", marker, *words],
         prompt=prompt.encode(),
         marker=marker.encode(),
     )
 
 
 @dataclass(slots=True)
-class Standing:
+class SudoState:
     """What one connection has learned of sudo on its machine, so that nothing is tried twice."""
 
     user: str
@@ -158,7 +201,7 @@ class Standing:
             return False
         self.password_was_wrong = ended.wrong_password
         self.problem = (
-            _wrong_password(self.user, self.where)
+            _wrong_password(self.user, self.where, elevation.asks_of)
             if ended.wrong_password
             else self._never_began(elevation, ended, stderr)
         )
@@ -168,8 +211,10 @@ class Standing:
         return True
 
     def _never_began(self, elevation: Elevation, ended: Ended, stderr: bytes) -> SudoRefused:
-        if ended.asked:
-            return asks_in_its_own_words(ended.asked, user=self.user, where=self.where)
+        if ended.asked or elevation.asked_for_more:
+            return asks_in_its_own_words(
+                ended.asked, user=self.user, where=self.where, sent=elevation.prompted
+            )
         if ended.silent_for:
             return _never_ends(elevation, ended.silent_for, user=self.user, where=self.where)
         return refusal(elevation, stderr, ended.status, user=self.user, where=self.where)
@@ -180,8 +225,22 @@ class Standing:
         return self.problem.cause if self.problem is not None else ""
 
 
-def _wrong_password(user: str, where: str) -> SudoRefused:
+def _sudoer(user: str) -> str:
+    """A login as sudoers files have it, where a backslash is written twice."""
+    return user.replace("\\", "\\\\")
+
+
+def _wrong_password(user: str, where: str, asks_of: str = "") -> SudoRefused:
     """The problem with a password that sudo did not take; it was tried once and not again."""
+    if asks_of not in {"", "%p", user}:
+        return SudoRefused(
+            f'sudo asks for the password of "{clean_line(asks_of.encode())[:80]}" on this machine, '
+            f'not for that of "{user}" (rootpw, targetpw or runaspw in its sudoers); it did not '
+            "take the one that was given, which was tried once and is not tried again",
+            where=where,
+            remedy="Give that one as the sudo password, or as root on the machine, in "
+            f"/etc/sudoers.d: Defaults:{_sudoer(user)} !rootpw, !targetpw, !runaspw",
+        )
     return SudoRefused(
         f'sudo did not take the password of "{user}"; it was tried once and is not tried again',
         where=where,
@@ -190,16 +249,31 @@ def _wrong_password(user: str, where: str) -> SudoRefused:
     )
 
 
-def asks_in_its_own_words(asked: str, *, user: str, where: str) -> SudoRefused:
-    """The problem with a question of PAM's that is not the one for the password."""
+def asks_in_its_own_words(asked: str, *, user: str, where: str, sent: bool = False) -> SudoRefused:
+    """The problem with a question of PAM's that is not the one for the password.
+
+    `sent` says that the password was asked for before, and given.
+    """
+    without = (
+        "A second factor cannot be given: allow sudo without one for the time of the "
+        f"installation: {_sudoer(user)} ALL=(ALL) NOPASSWD: ALL"
+    )
+    question = f'"{asked.strip()}"' if asked else "for a second answer"
+    if sent:
+        return SudoRefused(
+            f"sudo asks {question} after the password, and did not say that it was wrong; nobody "
+            "answers that here",
+            where=where,
+            remedy=without,
+        )
     return SudoRefused(
-        f'sudo asks "{asked.strip()}", and not for the password that was given; nobody answers '
+        f"sudo asks {question}, and not for the password that was given; nobody answers "
         "that here, and the password was not sent",
         where=where,
-        remedy="If it is the password in other words (PAM, LDAP, Kerberos): as root on the "
-        f"machine, in /etc/sudoers.d: Defaults:{user} passprompt_override. A second factor cannot "
-        f"be given: allow sudo without one for the time of the installation: {user} ALL=(ALL) "
-        "NOPASSWD: ALL",
+        remedy=without
+        if wants_a_code(asked)
+        else "If it is the password in other words (PAM, LDAP, Kerberos): as root on the "
+        f"machine, in /etc/sudoers.d: Defaults:{_sudoer(user)} passprompt_override. {without}",
     )
 
 
@@ -232,7 +306,7 @@ def refusal(
     known = understood(said, user=user)
     wrong = "incorrect password" in lower or "try again" in lower or "authentication fail" in lower
     if wrong and (known is None or known.program not in {"sudo", "pam"}):
-        return _wrong_password(user, where)
+        return _wrong_password(user, where, elevation.asks_of)
     if known is not None:
         told = f' ("{last}")' if last else ""
         return SudoRefused(f"{known.meaning}{told}", where=where, remedy=known.remedy)

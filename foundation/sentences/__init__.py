@@ -17,7 +17,7 @@ from typing import Final
 from foundation.sentences import logins, machine, network, packages, shells, sources
 from foundation.sentences.model import Meaning, Sentence
 
-__all__ = ["SENTENCES", "Meaning", "Sentence", "asks", "understood"]
+__all__ = ["SENTENCES", "Meaning", "Sentence", "asks", "understood", "wants_a_code"]
 
 SENTENCES: Final = (
     *logins.SENTENCES,
@@ -97,3 +97,18 @@ def asks(line: str) -> bool:
     if _ASKS_ALONE.search(line) is not None:
         return True
     return _ASKS.search(line) is not None and _ASKED_FOR.search(line) is not None
+
+
+_A_CODE: Final = re.compile(
+    r"verification|authenticat(?:or|ion) code|one.?time|\b[th]?otp\b|\boath\b|\btoken|pass ?code"
+    r"|\bcode\b|second.factor|\b2fa\b|\bmfa\b|\bpin\b|yubi ?key|\bduo\b|\bchallenge\b"
+    r"|dynamic|s/key|otp-",
+    re.IGNORECASE,
+)
+"""What questions for a second factor are called: pam_google_authenticator, pam_oath, pam_duo,
+pam_yubico, pam_radius, pam_sss, RSA's agent."""
+
+
+def wants_a_code(question: str) -> bool:
+    """Whether a question of PAM's is for a second factor, so that no password is its answer."""
+    return _A_CODE.search(question) is not None

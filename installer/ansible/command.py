@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from foundation import bounded_files
-from foundation.hosts.hostkeys import host_pattern, known_hosts_files
 from foundation.hosts.model import Host, Inventory
-from foundation.hosts.openssh import Settings
-from foundation.hosts.trusted import SIZE_LIMIT as KEYS_LIMIT
+from foundation.hosts.openssh.hostkeys import KEYS_LIMIT, host_pattern, known_hosts_files
+from foundation.hosts.openssh.openssh import Settings
 from foundation.isolation import ISOLATED
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
@@ -28,7 +27,7 @@ from installer.ansible.inventory import (
     ssh_config,
     variable_files,
 )
-from installer.plan import CONTROL_HOST
+from installer.plans.plan import CONTROL_HOST
 
 FLOOR: Final = (2, 18)
 """The oldest ansible-core that playbooks are written for."""
@@ -206,7 +205,7 @@ def _known_hosts(run: PlaybookRun, *, here: bool) -> str:
             ) from error
     if not here:
         # Reading keys takes asyncssh, which a playbook that runs here need not wait for.
-        from foundation.hosts.trusted import lines_about
+        from foundation.hosts.openssh.trusted import lines_about
 
         parts = lines_about("\n".join(parts), _names(run))
     return "\n".join(parts) + "\n"

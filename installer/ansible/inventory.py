@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from foundation.hosts.inventory import split_endpoint
+from foundation.hosts.ansible.inventory import split_endpoint
 from foundation.hosts.logins import user_fault
 from foundation.hosts.model import Host
-from foundation.hosts.openssh import Settings
+from foundation.hosts.openssh.openssh import Settings
 from foundation.problems import InputProblem
 
 _GROUP: Final = re.compile(r"[^A-Za-z0-9_]")
@@ -230,6 +230,13 @@ def _as_said(said: Settings, known_hosts: str) -> Iterator[str]:
         yield f"  AddressFamily {said.address_family}"
     if said.bind_address:
         yield f"  BindAddress {_word(said.bind_address)}"
+    elif said.bind_interface:
+        yield f"  BindInterface {_word(said.bind_interface)}"
+    if said.check_host_ip:
+        yield "  CheckHostIP yes"
+    if said.known_hosts_command:
+        # Its tokens are for the ssh that reads this.
+        yield f"  KnownHostsCommand {_line(said.known_hosts_command).replace('%%', '%')}"
     if said.methods is not None:
         yield f"  PreferredAuthentications {_word(','.join(said.methods) or 'none')}"
     if said.revoked_host_keys:

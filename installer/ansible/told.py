@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from foundation.hosts.output_lines import clean_line
+from foundation.hosts.jobs.output_lines import clean_line
 
 STATUSES: Final = frozenset(
     {"ok", "changed", "failed", "ignored", "skipped", "unreachable", "retry"}

@@ -1,9 +1,11 @@
-"""Questions of a run, put on the terminal or answered by `--confirm`."""
+"""Questions put on the terminal, of a run (or answered by `--confirm`) and before one."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+import termios
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,7 @@ class TerminalAsker:
     async def _ask(self, question: Question) -> Answer:
         from installer.steps.kind import Answer
 
+        forget_typed_ahead()
         print(f"\n{question.title}\n{question.text}", file=sys.stderr)
         answers = [await _yes(f"  {item}") for item in question.items]
         yes = all(answers) if question.items else await _yes("  Is it so?")
@@ -59,7 +62,11 @@ class TerminalAsker:
 
 
 async def _yes(text: str) -> bool:
-    return (await _line(f"{text} (yes/no) ")).strip().lower() in ("y", "yes")
+    while True:
+        word = (await _line(f"{text} (yes/no) ")).strip()
+        if word.lower() in ("y", "yes", "n", "no"):
+            return word.lower() in ("y", "yes")
+        print(f'  "{word[:40]}" is neither yes nor no.', file=sys.stderr)
 
 
 async def _line(text: str) -> str:
@@ -82,3 +89,31 @@ async def _line(text: str) -> str:
             remedy="Answer it: sitewright resume asks again.",
         )
     return line
+
+
+def choose(text: str, words: Sequence[str] = ("yes", "no"), *, whole: bool = False) -> str:
+    """The word that a person at the terminal gives, asked again until it is one of these.
+
+    "y" and "n" count unless the `whole` word is wanted, which an unthinking hand does not give.
+    What was typed before the question is no answer to it. The end of the terminal is the word "no".
+    Behind a word may stand what it means: "all (these 3)".
+    """
+    forget_typed_ahead()
+    listed = ", ".join(words[:-1]) + f" or {words[-1]}"
+    known = {word.split(" ")[0] for word in words}
+    while True:
+        print(f"{text} {listed}: ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        word = line.strip().lower()
+        if not whole and word in ("y", "n"):
+            word = {"y": "yes", "n": "no"}[word]
+        if not line or word in known:
+            return word if line else "no"
+        print(f'"{line.strip()[:40]}" is none of them.', file=sys.stderr)
+
+
+def forget_typed_ahead() -> None:
+    """Drop what was typed before a question stood there; a pipe keeps what it holds."""
+    with contextlib.suppress(OSError, ValueError, termios.error):
+        if sys.stdin.isatty():
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)

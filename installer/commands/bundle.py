@@ -10,21 +10,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foundation.counting import are, counted
 from foundation.problems import ExitCode, InputProblem
+from foundation.wording import are, counted, human_size
 from installer.commands.bundle_options import add_bundle_options
 from installer.commands.bundle_progress import ProgressLine
+from installer.commands.interrupts import in_the_midst
 from installer.commands.options import ask_secret, narrator, write_result
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from bundles.push import Pushed
-    from bundles.signers import Signer
+    from bundles.read.signers import Signer
+    from bundles.read.structure import Structure
+    from bundles.read.verify import Verified
+    from bundles.registries.push import Pushed
     from bundles.sources.snap_store import StoreAddress
-    from bundles.structure import Structure
-    from bundles.verify import Verified
-    from installer.bundle_order import GivenOut
+    from installer.supply.bundle_order import GivenOut
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +51,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _create(options: argparse.Namespace) -> int:
-    from bundles.archive_write import write_archive
-    from bundles.contents import human_size
-    from bundles.create import CreateOptions, create_bundle
-    from bundles.credentials import read_logins
-    from bundles.lock import load_lock
-    from bundles.untold import serious, untold_dicts, untold_lines
+    from bundles.format.lock import load_lock
+    from bundles.format.untold import serious, untold_dicts, untold_lines
+    from bundles.make.create import CreateOptions, create_bundle
+    from bundles.read.archive_write import write_archive
+    from bundles.registries.credentials import read_logins
     from installer.commands.bundle_recipe import recipe_of
 
     recipe, environment, folder = recipe_of(options)
@@ -76,6 +76,7 @@ def _create(options: argparse.Namespace) -> int:
                 logins=read_logins(),
                 mirrors=mirrors,
                 plain_http=frozenset(options.plain_http),
+                as_podman=options.registries_conf,
                 parallel=options.parallel,
                 recipe_folder=folder,
                 snap_store=_snap_store(options),
@@ -85,7 +86,7 @@ def _create(options: argparse.Namespace) -> int:
     )
     line.end()
     if options.write_lock:
-        write_result(made.lock.as_bytes().decode(), options.write_lock)
+        write_result(made.lock.as_bytes().decode(), options.write_lock, overwrite=options.overwrite)
     if options.one_file:
         write_archive(options.output, options.one_file, progress=line.bytes)
         line.end()
@@ -113,7 +114,7 @@ def _create(options: argparse.Namespace) -> int:
 
 def _first_look(structure: Structure) -> list[str]:
     """How a machine that has nothing but a shell looks at the bundle before it runs anything."""
-    from bundles.layout import INSTALL_NAME, is_install_script
+    from bundles.format.layout import INSTALL_NAME, is_install_script
 
     if not any(is_install_script(item) for item in structure.index.items):
         return []
@@ -127,30 +128,33 @@ def _first_look(structure: Structure) -> list[str]:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from bundles.contents import contents_dict, contents_text, sbom
-    from bundles.opened import open_bundle
-    from bundles.structure import read_structure
-    from bundles.verify import check_signature
+    from bundles.format.contents import contents_dict, contents_text, sbom
+    from bundles.read.opened import open_bundle
+    from bundles.read.structure import read_structure
+    from bundles.read.verify import check_signature
 
     with open_bundle(options.bundle) as bundle:
         signer = check_signature(bundle, _signers(options))
         structure = read_structure(bundle)
     if options.sbom:
-        write_result(sbom(structure.index).decode(), options.output)
+        write_result(sbom(structure.index).decode(), options.output, overwrite=options.overwrite)
     elif options.format == "json":
         value = contents_dict(structure.index, structure.index_digest)
         value["signer"] = signer.name if signer else None
-        write_result(json.dumps(value, indent=2, ensure_ascii=False), options.output)
+        write_result(
+            json.dumps(value, indent=2, ensure_ascii=False),
+            options.output,
+            overwrite=options.overwrite,
+        )
     else:
         text = contents_text(structure.index, full=not options.summary)
-        write_result(f"{text}\n{_signed_by(signer)}", options.output)
+        write_result(f"{text}\n{_signed_by(signer)}", options.output, overwrite=options.overwrite)
     return ExitCode.DONE
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from bundles.contents import human_size
-    from bundles.problems import CorruptBundle
-    from bundles.verify import verify_bundle
+    from bundles.format.problems import CorruptBundle
+    from bundles.read.verify import verify_bundle
 
     line = ProgressLine(quiet=options.quiet)
     try:
@@ -170,7 +174,7 @@ def _verify(options: argparse.Namespace) -> int:
     )
     if options.format == "json":
         text = json.dumps(_verified(options.bundle, found), indent=2)
-    write_result(text, options.output)
+    write_result(text, options.output, overwrite=options.overwrite)
     return ExitCode.DONE
 
 
@@ -181,8 +185,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from bundles.contents import human_size
-    from bundles.difference import make_difference
+    from bundles.read.difference import make_difference
 
     written, left = make_difference(options.bundle, options.have, options.output, _signers(options))
     result = {
@@ -196,8 +199,8 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _split(options: argparse.Namespace) -> int:
-    from bundles.verify import verify_bundle
-    from bundles.volumes import split_bundle
+    from bundles.read.verify import verify_bundle
+    from bundles.read.volumes import split_bundle
 
     line = ProgressLine(quiet=options.quiet)
     # What is damaged already must not travel.
@@ -219,9 +222,9 @@ def _split(options: argparse.Namespace) -> int:
 
 
 def _join(options: argparse.Namespace) -> int:
-    from bundles.difference import join_difference
-    from bundles.verify import verify_bundle
-    from bundles.volumes import join_volumes
+    from bundles.read.difference import join_difference
+    from bundles.read.verify import verify_bundle
+    from bundles.read.volumes import join_volumes
 
     line = ProgressLine(quiet=options.quiet)
     signers = _signers(options)
@@ -248,9 +251,8 @@ def _join(options: argparse.Namespace) -> int:
 def _push(options: argparse.Namespace) -> int:
     line = ProgressLine(quiet=options.quiet)
     signers = _signers(options)
-    from bundles.contents import human_size
-    from bundles.verify import verify_bundle
-    from installer.bundle_order import GivenOut
+    from bundles.read.verify import verify_bundle
+    from installer.supply.bundle_order import GivenOut
 
     verified = verify_bundle(options.bundle, signers, progress=line.bytes)
     line.end()
@@ -260,7 +262,11 @@ def _push(options: argparse.Namespace) -> int:
         allow_older=options.allow_older,
     )  # fmt: skip
     say = narrator(options)
-    pushed = asyncio.run(_pushed(options, verified, say, order))
+    with in_the_midst(
+        "what the registry has taken stays there",
+        again="The same command goes on where this one was.",
+    ):
+        pushed = asyncio.run(_pushed(options, verified, say, order))
     result = {
         "schema": "sitewright.bundle-pushed/1",
         "images": [
@@ -303,11 +309,11 @@ def _serve(options: argparse.Namespace) -> int:
 async def _pushed(
     options: argparse.Namespace, verified: Verified, say: Callable[[str], None], order: GivenOut
 ) -> list[Any]:
-    from bundles.credentials import read_logins
-    from bundles.opened import open_bundle
-    from bundles.push import push_bundle
-    from bundles.registry import Registries
-    from bundles.web import Web
+    from bundles.read.opened import open_bundle
+    from bundles.registries.credentials import read_logins
+    from bundles.registries.push import push_bundle
+    from bundles.registries.registry import Registries
+    from bundles.registries.web import Web
 
     def done(one: Pushed) -> None:
         order.begun()  # what was refused at the login is nothing that the registry has
@@ -343,7 +349,7 @@ def _needed(lock: Any) -> Any:
 def _key(options: argparse.Namespace) -> Ed25519PrivateKey | None:
     if options.key is None:
         return None
-    from bundles.signature import load_signing_key
+    from bundles.read.signature import load_signing_key
     from foundation.secrets import secret_from_environment, secret_from_file
 
     if options.passphrase_file:
@@ -356,7 +362,7 @@ def _key(options: argparse.Namespace) -> Ed25519PrivateKey | None:
 
 
 def _signers(options: argparse.Namespace) -> tuple[Signer, ...]:
-    from bundles.signers import read_signers
+    from bundles.read.signers import read_signers
     from foundation.paths import config_folder
 
     own = config_folder() / "allowed_signers"

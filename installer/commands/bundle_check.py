@@ -7,18 +7,18 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
+from foundation.wording import counted
 from installer.commands.bundle_recipe import add_value_options, given_by
 from installer.commands.options import write_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bundles.completeness import Contents, Gap, Target
-    from bundles.layout import BundleIndex
-    from bundles.recipe import Recipe
-    from bundles.signers import Signer
+    from bundles.format.layout import BundleIndex
+    from bundles.format.recipe import Recipe
+    from bundles.read.completeness import Contents, Gap, Target
+    from bundles.read.signers import Signer
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +42,11 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
 
 def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
     """Tell what is missing: 0 where it is nothing, 3 where it is something."""
-    from bundles.completeness import find_gaps, read_contents
-    from bundles.opened import open_bundle
-    from bundles.structure import read_structure
-    from bundles.untold import serious, untold_dicts
-    from bundles.verify import check_signature
+    from bundles.format.untold import serious, untold_dicts
+    from bundles.read.completeness import find_gaps, read_contents
+    from bundles.read.opened import open_bundle
+    from bundles.read.structure import read_structure
+    from bundles.read.verify import check_signature
 
     with open_bundle(options.bundle) as bundle:
         signer = check_signature(bundle, signers)
@@ -59,16 +59,24 @@ def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
         value = _as_dict(options.bundle, gaps, targets)
         value["untold"] = untold_dicts(contents.untold)
         value |= {"index": structure.index_digest, "signer": signer.name if signer else None}
-        write_result(json.dumps(value, indent=2, ensure_ascii=False), options.output)
+        write_result(
+            json.dumps(value, indent=2, ensure_ascii=False),
+            options.output,
+            overwrite=options.overwrite,
+        )
     else:
-        write_result(_as_text(options.bundle, contents, gaps, targets), options.output)
+        write_result(
+            _as_text(options.bundle, contents, gaps, targets),
+            options.output,
+            overwrite=options.overwrite,
+        )
     doubt = options.strict and serious(contents.untold)
     return ExitCode.NOT_READY if gaps or doubt else ExitCode.DONE
 
 
 def _wanted(options: argparse.Namespace, index: BundleIndex) -> tuple[Recipe, tuple[Target, ...]]:
-    from bundles.recipe import load_recipe
-    from installer.solution import load_solution, solution_ids
+    from bundles.format.recipe import load_recipe
+    from installer.catalogue.solution import load_solution, solution_ids
 
     site, given = given_by(options)
     environment = options.environment or index.environment
@@ -85,7 +93,7 @@ def _wanted(options: argparse.Namespace, index: BundleIndex) -> tuple[Recipe, tu
         for more in options.more:
             recipe = recipe.together_with(load_recipe(more, given, environment=environment))
     elif known:
-        from installer.recipe_values import solution_recipe
+        from installer.supply.recipe_values import solution_recipe
 
         where = str(options.site) if options.site else None
         solution = load_solution(name)
@@ -103,8 +111,8 @@ def _wanted(options: argparse.Namespace, index: BundleIndex) -> tuple[Recipe, tu
 def _targets(
     options: argparse.Namespace, solution: str | None, environment: str
 ) -> tuple[Target, ...]:
-    from installer.bundle_targets import targets_asked_for, targets_seen
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
+    from installer.supply.bundle_targets import targets_asked_for, targets_seen
 
     if options.facts:
         from preflight.recorded import load_facts
@@ -132,7 +140,7 @@ def _as_dict(path: Path, gaps: Sequence[Gap], targets: Sequence[Target]) -> dict
 
 
 def _as_text(path: Path, contents: Contents, gaps: Sequence[Gap], targets: Sequence[Target]) -> str:
-    from bundles.untold import untold_lines
+    from bundles.format.untold import untold_lines
 
     index = contents.index
     machines = ", ".join(

@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
+from foundation.wording import counted, human_size
+from installer.commands.interrupts import in_the_midst
 from installer.commands.options import add_programs_option, narrator, settle_programs, write_result
 
 if TYPE_CHECKING:
-    from bundles.deliver.delivery import Delivered, News, Order
-    from bundles.signers import Signer
-    from bundles.structure import Structure
+    from bundles.deliver.delivery import Consignment, Delivered, News
+    from bundles.read.signers import Signer
+    from bundles.read.structure import Structure
     from foundation.hosts.model import Host, Inventory
     from installer.commands.bundle_progress import ProgressLine
-    from installer.site import Site
+    from installer.sites.site import Site
 
 _GRAVEST = (
     ExitCode.BUNDLE_INVALID,
@@ -58,6 +59,7 @@ def add_deliver_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-older", action="store_true", help="an older bundle than a machine had is meant"
     )
+    parser.add_argument("--take-over", action="store_true", help="take the site's lock over")
     login = parser.add_argument_group("login")
     add_programs_option(login)
     for name, what in (
@@ -72,22 +74,29 @@ def add_deliver_options(parser: argparse.ArgumentParser) -> None:
 
 def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: ProgressLine) -> int:
     """Verify, then bring; a machine that fails does not hold up the others."""
-    from bundles.verify import verify_bundle
-    from installer.site import load_site
-    from installer.supplies import made_for, makers_of
+    from bundles.read.verify import verify_bundle
+    from installer.record.runs import site_key
+    from installer.sites.site import load_site
+    from installer.supply.supplies import made_for, makers_of
 
     site = load_site(options.site)
     inventory = settle_programs(_chosen(site.inventory(options.site.parent), options.host), options)
     # What is typed with --keys is asked here. Where the plan of the site says what goes where, the
-    # site's list and this machine's own are asked too, as for every plan (`_orders`).
+    # site's list and this machine's own are asked too, as for every plan (`_consigned`).
     if options.keys is None:
         signers = makers_of(site, options.site.absolute().parent, options.bundle)
     # Nothing of a bundle is used before every byte of it was verified.
     verified = verify_bundle(options.bundle, signers, progress=line.bytes)
     line.end()
     made_for(site, verified.structure, str(options.bundle))
-    orders = _orders(options, site, verified.structure)
-    delivered = asyncio.run(_deliver(options, inventory, verified.structure, orders))
+    consignments = _consigned(options, site, verified.structure)
+    with in_the_midst(
+        "what reached a machine stays there, and what was being put in its place may be half done",
+        again="The same command goes on where this one was.",
+    ):
+        delivered = asyncio.run(
+            _deliver(options, inventory, verified.structure, consignments, site_key(site))
+        )
     if options.only and not any(one.items or one.problem for one in delivered):
         raise InputProblem(
             f"nothing that goes to these machines is called {', '.join(options.only)}",
@@ -120,15 +129,16 @@ def _chosen(inventory: Inventory, names: Sequence[str]) -> Inventory:
     return replace(inventory, hosts=tuple(host for host in inventory if host.name in names))
 
 
-def _orders(
+def _consigned(
     options: argparse.Namespace, site: Site, structure: Structure
-) -> dict[str, tuple[Order, ...]]:
+) -> dict[str, tuple[Consignment, ...]]:
     """What each machine gets: by --to, else as the plan of the site delivers it."""
-    from bundles.deliver.delivery import Order
+    from bundles.deliver.delivery import Consignment
     from bundles.deliver.selection import KINDS, TARGETS
-    from installer.planning import make_plan
-    from installer.solution import load_solution
-    from installer.supplies import read_supplies
+    from installer.catalogue.solution import load_solution
+    from installer.planning.make import make_plan
+    from installer.steps.kind import step_kind
+    from installer.supply.supplies import read_supplies
 
     names = [host.name for host in site.hosts]
     if options.to:
@@ -142,7 +152,7 @@ def _orders(
         words = tuple(f"{w}:*" for w in TARGETS[options.to] if KINDS[w] in there)
         if not words:
             raise InputProblem(f"the bundle has nothing that goes to {options.to}", where="--to")
-        return dict.fromkeys(names, (Order(words, options.to, f"delivered-{options.to}"),))
+        return dict.fromkeys(names, (Consignment(words, options.to, f"delivered-{options.to}"),))
     if site.solution is None:
         raise InputProblem(
             "the site file names no solution, so nobody knows what belongs where",
@@ -161,52 +171,60 @@ def _orders(
         supplied=supplied,
         base=options.site.absolute().parent,
     )
-    orders: dict[str, tuple[Order, ...]] = {}
+    consignments: dict[str, tuple[Consignment, ...]] = {}
     for stage in plan.stages:
         for step in stage.steps:
-            items = step.spec.get("items")
-            if step.kind != "deliver" or not isinstance(items, list):
+            found = step_kind(step.kind).delivers(step)
+            if found is None:
                 continue
-            record = f"{step.stage}-{step.id}"
-            order = Order(tuple(map(str, items)), str(step.spec["to"]), record)
+            consignment = Consignment(found.items, found.target, found.record)
             for name in step.hosts:
-                orders[name] = (*orders.get(name, ()), order)
-    if not orders:
+                consignments[name] = (*consignments.get(name, ()), consignment)
+    if not consignments:
         raise InputProblem(
             f"the plan of {site.solution} delivers nothing to machines",
             where=str(options.site),
             remedy="Say where everything goes with --to TARGET, or serve the bundle: "
             "sitewright bundle serve.",
         )
-    return orders
+    return consignments
 
 
 async def _deliver(
     options: argparse.Namespace,
     inventory: Inventory,
     structure: Structure,
-    orders: dict[str, tuple[Order, ...]],
+    consignments: dict[str, tuple[Consignment, ...]],
+    key: str,
 ) -> list[Delivered]:
-    from bundles.age import stamp_of
     from bundles.deliver.delivery import Delivery
-    from bundles.opened import open_bundle
+    from bundles.read.age import stamp_of
+    from bundles.read.opened import open_bundle
     from foundation.hosts.pool import Pool
     from installer.commands.options import read_credentials
+    from installer.record.held_machines import held
 
     told = _News(options)
-    pairs: list[tuple[Host, Sequence[Order]]] = [
-        (host, orders[host.name]) for host in inventory if host.name in orders
+    pairs: list[tuple[Host, Sequence[Consignment]]] = [
+        (host, consignments[host.name]) for host in inventory if host.name in consignments
     ]
     with open_bundle(options.bundle) as bundle:
-        async with Pool(
-            inventory,
-            credentials=read_credentials(options),
-            connect_timeout=options.connect_timeout,
-        ) as pool:
+        async with (
+            Pool(
+                inventory,
+                credentials=read_credentials(options),
+                connect_timeout=options.connect_timeout,
+            ) as pool,
+            # What is put in place there must not meet a run of somebody else.
+            held(
+                [host for host, _ in pairs], pool.connect, key, told.say,
+                take_over=options.take_over,
+            ) as reach,
+        ):  # fmt: skip
             delivery = Delivery(
                 bundle,
                 structure.index,
-                pool,
+                reach,
                 parallel=max(1, options.parallel),
                 stamp=stamp_of(structure.index, structure.index_digest),
                 older=options.allow_older,
@@ -220,7 +238,7 @@ class _News:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._json_lines = options.json_lines
-        self._say = narrator(options)
+        self.say = narrator(options)
         self._next: dict[str, float] = {}
 
     def __call__(self, news: News) -> None:
@@ -239,7 +257,7 @@ class _News:
                 return
             self._next[news.host] = now + (1.0 if sys.stderr.isatty() else 5.0)
         words = {"delivered": "delivered", "failed": f"FAILED: {news.text}"}
-        self._say(f"{news.host}: {words.get(news.kind, news.text)}")
+        self.say(f"{news.host}: {words.get(news.kind, news.text)}")
 
 
 def _result(
@@ -265,8 +283,6 @@ def _result(
 
 
 def _text(delivered: Sequence[Delivered]) -> str:
-    from bundles.contents import human_size
-
     width = max((len(one.host) for one in delivered), default=4)
     lines = []
     for one in delivered:

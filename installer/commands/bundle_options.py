@@ -10,7 +10,7 @@ from installer.commands.bundle_check import add_check_options
 from installer.commands.bundle_deliver import add_deliver_options
 from installer.commands.bundle_recipe import add_value_options
 from installer.commands.bundle_serve import add_serve_options
-from installer.commands.options import add_output_options
+from installer.commands.options import add_output_options, add_overwrite_option
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -69,6 +69,7 @@ def _create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the bundle")
     parser.add_argument("--write-lock", type=Path, metavar="FILE", help="the lock as a file too")
     parser.add_argument("--one-file", type=Path, metavar="FILE", help="the bundle as one file too")
+    add_overwrite_option(parser)
     parser.add_argument("--key", type=Path, metavar="FILE", help="sign with this Ed25519 key")
     parser.add_argument("--ask-passphrase", action="store_true", help="ask for the key's")
     parser.add_argument(
@@ -82,6 +83,11 @@ def _create(parser: argparse.ArgumentParser) -> None:
         type=_mirror,
         metavar="REGISTRY=HOST[/PREFIX]",
         help="ask this server first for images of a registry",
+    )
+    parser.add_argument(
+        "--registries-conf",
+        action="store_true",
+        help="ask for images where this machine's registries.conf (podman's) leads",
     )
     parser.add_argument(
         "--snap-store",

@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from foundation.terminal import rewritten
+from foundation.wording import human_size
 
 if TYPE_CHECKING:
-    from bundles.progress import Event
+    from bundles.format.progress import Event
 
 
 class ProgressLine:
@@ -24,15 +25,11 @@ class ProgressLine:
     def bytes(self, done: int, total: int) -> None:
         """Bytes done and in all."""
         if self._due():
-            from bundles.contents import human_size
-
             share = 100 * done // max(total, 1)
             self._show(f"{share:3d} %  {human_size(done)} of {human_size(total)}")
 
     def event(self, event: Event) -> None:
         """News of a bundle in the making."""
-        from bundles.contents import human_size
-
         if event.kind in ("note", "waiting"):
             self.end()
             if not self._quiet:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
-    from bundles.recipe import Recipe
-    from installer.site import Site
+    from bundles.format.recipe import Recipe
+    from installer.sites.site import Site
 
 
 def add_value_options(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def add_value_options(parser: argparse.ArgumentParser) -> None:
 
 def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, Path]:
     """The recipe that the options name, its environment and its folder; none where a lock is."""
-    from bundles.recipe import load_recipe
+    from bundles.format.recipe import load_recipe
 
     if options.lock:
         return None, options.environment, Path.cwd()
@@ -59,8 +59,8 @@ def recipe_of(options: argparse.Namespace) -> tuple[Recipe | None, str | None, P
             recipe = recipe.together_with(load_recipe(more, given, environment=environment))
         folder = file if file.is_dir() else file.parent
         return recipe.doing_without(options.without), environment, folder
-    from installer.recipe_values import solution_recipe
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
+    from installer.supply.recipe_values import solution_recipe
 
     solution = load_solution(_solution(options.solution, site))
     named = options.environment or (site.environment if site else None)
@@ -88,7 +88,7 @@ def given_by(options: argparse.Namespace) -> tuple[Site | None, dict[str, Any]]:
     """The site that the options name, and the settings that it and they give."""
     if not options.site:
         return None, dict(options.set)
-    from installer.site import load_site
+    from installer.sites.site import load_site
 
     site = load_site(options.site)
     return site, {**site.settings, **dict(options.set)}

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.problems import ExitCode, InputProblem
+from installer.commands.options import add_overwrite_option
 
 if TYPE_CHECKING:
-    from bundles.mirrors import Mirror
+    from bundles.read.signers import Signer
+    from bundles.read.verify import Verified
+    from bundles.registries.mirrors import Mirror
     from bundles.serve import Served
     from bundles.serve.certificates import Identity
     from bundles.serve.events import ServeEvent
-    from bundles.signers import Signer
-    from bundles.verify import Verified
     from installer.commands.bundle_progress import ProgressLine
 
 _LONGEST_MINUTES = 7 * 24 * 60
@@ -43,6 +44,7 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for", type=_minutes, metavar="MINUTES", dest="minutes", help="end by itself after that"
     )
+    add_overwrite_option(parser)
     parser.add_argument(
         "--settings",
         type=Path,
@@ -74,7 +76,7 @@ async def _serve(
 ) -> int:
     from bundles.serve import serve_bundle
     from bundles.serve.serving import LIFETIME
-    from installer.bundle_order import GivenOut
+    from installer.supply.bundle_order import GivenOut
 
     news = _News(json_lines=options.json_lines, quiet=options.quiet)
     ended = asyncio.Event()
@@ -104,7 +106,7 @@ async def _serve(
             loop.add_signal_handler(name, ended.set)
         mirror = mirror_of(served)
         if options.settings:
-            write_settings(served, mirror, options.settings)
+            write_settings(served, mirror, options.settings, overwrite=options.overwrite)
         news.serving(served, lifetime, options.settings)
         try:
             await asyncio.wait_for(ended.wait(), lifetime.total_seconds())
@@ -117,7 +119,7 @@ async def _serve(
 
 def mirror_of(served: Served) -> Mirror:
     """What the settings of machines are written from."""
-    from bundles.mirrors import AUTHORITY_FILE, Mirror
+    from bundles.registries.mirrors import AUTHORITY_FILE, Mirror
 
     return Mirror(
         base=served.base,
@@ -130,9 +132,11 @@ def mirror_of(served: Served) -> Mirror:
     )
 
 
-def write_settings(served: Served, mirror: Mirror, folder: Path) -> None:
+def write_settings(
+    served: Served, mirror: Mirror, folder: Path, *, overwrite: bool = False
+) -> None:
     """Write every settings file below a folder, as it lies on a machine; raises InputProblem."""
-    from bundles.mirrors import (
+    from bundles.registries.mirrors import (
         ARCHIVE_KEY_FILE,
         AUTHORITY_FILE,
         DOCKER_FILE,
@@ -140,6 +144,7 @@ def write_settings(served: Served, mirror: Mirror, folder: Path) -> None:
         docker_daemon,
         settings_files,
     )
+    from foundation.named_files import check_named, write_named
 
     files = dict(settings_files(mirror))
     if served.registries:
@@ -151,11 +156,13 @@ def write_settings(served: Served, mirror: Mirror, folder: Path) -> None:
     contents = {path: text.encode() for path, text in files.items()}
     if served.archive_key:
         contents[ARCHIVE_KEY_FILE] = served.archive_key
+    places = {folder / path.lstrip("/"): raw for path, raw in contents.items()}
+    for place in places:
+        check_named(place, overwrite=overwrite)  # all of them, before the first is written
     try:
-        for path, raw in contents.items():
-            place = folder / path.lstrip("/")
+        for place, raw in places.items():
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(raw)
+            write_named(place, raw, overwrite=overwrite)
     except OSError as error:
         raise InputProblem(
             f"the settings cannot be written: {error.strerror or error}", where=str(folder)
@@ -238,7 +245,7 @@ class _News:
 
 
 def _lines(served: Served, lifetime: timedelta, settings: Path | None) -> list[str]:
-    from bundles.mirrors import docker_cannot
+    from bundles.registries.mirrors import docker_cannot
     from bundles.serve.certificates import fingerprint
 
     signer = served.verified.signer

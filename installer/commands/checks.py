@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         rows += [(name, title) for name, title, _ in _OTHERS]
         width = max(len(name) for name, _ in rows)
         text = "\n".join(f"{name:<{width}}  {title}" for name, title in rows)
-    write_result(text, options.output)
+    write_result(text, options.output, overwrite=options.overwrite)
     return ExitCode.DONE
 
 

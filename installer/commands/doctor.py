@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _examine(host: Host, targets: Targets, timeout: float) -> list[Step]:
-    from foundation.hosts import second_client
-    from foundation.hosts.hostkeys import offered_key
+    from foundation.hosts.openssh import second_client
+    from foundation.hosts.openssh.hostkeys import offered_key
+    from foundation.hosts.openssh.ssh_config import config_file, resolve
     from foundation.hosts.pool import Pool
-    from foundation.hosts.ssh_config import config_file, resolve
 
     if host.local:
         return [Step("this machine", True, "needs no login")]

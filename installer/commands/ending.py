@@ -6,15 +6,16 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from foundation.counting import are, counted
 from foundation.problems import ExitCode
+from foundation.wording import are, counted
 from installer.events import Outcome
+from installer.plans.verification import STAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from installer.plan import Plan
-    from installer.running.state import RunState
+    from installer.plans.plan import Plan
+    from installer.record.state import RunState
 
 AGAIN: Final = "sitewright resume"
 
@@ -53,12 +54,14 @@ def ending(
 
 
 def _done(outcome: Outcome, plan: Plan, state: RunState, go_on: str) -> str:
-    from installer.running.state import keys_of
+    from installer.record.state import keys_of
 
     left = list(dict.fromkeys(key[0] for key in keys_of(plan) if not state.finished(key)))
     if left:
         return f"What was asked for is done. Left: {', '.join(left)}. {go_on}"
     if outcome is Outcome.ALREADY:
+        if {stage.id for stage in plan.stages} == {STAGE}:
+            return "Every check held; nothing was changed."
         return "Everything was done already; nothing was changed."
     skipped = _count(state, Outcome.SKIPPED)
     rest = f", but for {skipped} that {_were(skipped)} skipped by name" if skipped else ""

@@ -8,9 +8,9 @@ from shlex import quote
 from typing import Final
 
 from foundation.problems import ExitCode, InputProblem
-from installer import carried
 from installer.ansible.inventory import OWN_FILE
 from installer.commands.plan import read_plan
+from installer.plans import pinned_playbooks as carried
 
 _ENDINGS: Final = (".yml", ".yaml", ".json")
 """What Ansible looks for, in this order, where there is no such folder."""
@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write inventory.ini beside a copy of the playbooks; it holds no secret."""
-    from foundation.hosts.hostkeys import known_hosts_files
+    from foundation.hosts.openssh.hostkeys import known_hosts_files
     from installer.ansible.inventory import export_inventory, variable_files
 
     site, _, plan = read_plan(options.site, options.playbooks)

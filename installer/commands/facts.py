@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     targets = read_targets(options)
     say = narrator(options)
     seen = asyncio.run(_look(targets, options))
-    write_result(facts_text(seen), options.output, private=True)
+    write_result(facts_text(seen), options.output, private=True, overwrite=options.overwrite)
     missing = [entry for entry in seen if entry.problem is not None]
     for entry in missing:
         problem = entry.problem

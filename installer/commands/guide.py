@@ -19,7 +19,7 @@ from installer.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from installer.advice import Wishes
+    from installer.guide.advice import Wishes
     from preflight.assessment import Seen
 
 ANSWERS: Final = ("purpose", "system", "quality", "where", "internet")
@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the advice, the map, or one option."""
-    from installer.guide import load_map
+    from installer.guide.guide import load_map
 
     chart = load_map()
     style = text_style(options)
@@ -71,8 +71,8 @@ def run(options: argparse.Namespace) -> int:
 
         text = map_json(chart) if options.format == "json" else map_text(chart, *style)
     else:
-        from installer.advice import advise
         from installer.commands.guide_text import advice_json, advice_text
+        from installer.guide.advice import advise
 
         wishes = read_wishes(options)
         if _asks(options):
@@ -87,15 +87,15 @@ def run(options: argparse.Namespace) -> int:
             if options.format == "json"
             else advice_text(chart, advice, seen, *style)
         )
-    write_result(text, options.output)
+    write_result(text, options.output, overwrite=options.overwrite)
     return ExitCode.DONE
 
 
 def read_wishes(options: argparse.Namespace) -> Wishes:
     """The answers that the options give; raises InputProblem that names the nearest word."""
-    from installer.advice import USE_CASE_OF, Purpose, Wishes
-    from installer.guide import load_map
-    from installer.option_files import Quality, System
+    from installer.guide.advice import USE_CASE_OF, Purpose, Wishes
+    from installer.guide.guide import load_map
+    from installer.guide.option_files import Quality, System
 
     places = [case.id for case in load_map().use_cases if case.id not in USE_CASE_OF.values()]
     purpose = word(options.purpose, [one.value for one in Purpose], "--purpose")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from foundation.documents import nearest
-from installer.advice import (
+from installer.guide.advice import (
     PURPOSE_WORDS,
     QUALITY_WORDS,
     SYSTEM_WORDS,
@@ -14,8 +14,8 @@ from installer.advice import (
     Purpose,
     Wishes,
 )
-from installer.guide import Map
-from installer.option_files import Quality, System
+from installer.guide.guide import Map
+from installer.guide.option_files import Quality, System
 
 ANY = ("", "I do not know yet")
 """The answer that leaves a question open."""

@@ -7,23 +7,23 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from installer.advice import (
+from installer.guide.advice import (
     ORDER,
     PURPOSE_WORDS,
     QUALITY_WORDS,
     SYSTEM_WORDS,
     Advice,
-    Carried,
+    Fit,
     Ranked,
     Wishes,
 )
-from installer.chart import chart_of
+from installer.guide.chart import chart_of
 from preflight.report.layout import Page, Style, pad, wrap
 from preflight.sizing import role_lines
 
 if TYPE_CHECKING:
-    from installer.guide import Map, Option
-    from installer.option_files import Said
+    from installer.guide.guide import Map, Option
+    from installer.guide.option_files import Said
     from preflight.assessment import Seen
 
 LABEL: Final = 10
@@ -115,12 +115,12 @@ def _looked_at(seen: Sequence[Seen]) -> str:
     return f"Looked at: {names}{more}.{missed}"
 
 
-_CARRIED_WORDS: Final = {
-    Carried.READY: "carried here",
-    Carried.WARNINGS: "carried here",
-    Carried.MENDABLE: "can be mended",
-    Carried.SHORT: "does not fit here",
-    Carried.UNKNOWN: "",
+_FIT_WORDS: Final = {
+    Fit.READY: "carried here",
+    Fit.WARNINGS: "carried here",
+    Fit.MENDABLE: "can be mended",
+    Fit.SHORT: "does not fit here",
+    Fit.UNKNOWN: "",
 }
 
 
@@ -140,8 +140,8 @@ def _ways(page: Page, heading: str, ways: Sequence[Ranked], *, first: int | None
         bullet = "-" if first is None else f"{place_in + first:>2}"
         # Why Sitewright cannot, and what is short, in one breath.
         words = [f"{one.option.by}", one.option.file.state_words]
-        if one.measured.carried is not Carried.UNKNOWN:
-            words.append(_CARRIED_WORDS[one.measured.carried])
+        if one.measured.fit is not Fit.UNKNOWN:
+            words.append(_FIT_WORDS[one.measured.fit])
         page.item(bullet, f"{one.name} ({'; '.join(words)})", indent=4)
         for place, lack in enumerate(one.lacks):
             page.field("" if place else "lacks", lack + ".", indent=4, label_width=8)
@@ -184,7 +184,7 @@ def _ranked(one: Ranked) -> dict[str, Any]:
         "installable": one.option.installable,
         "solution": one.goal[0] if one.goal else None,
         "environment": one.goal[1] if one.goal else None,
-        "carried": one.measured.carried,
+        "carried": one.measured.fit,
         "reasons": list(one.reasons),
         "lacks": list(one.lacks),
         "warnings": list(one.measured.minds),

@@ -31,9 +31,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file, which must not be there, and tell what is left to be filled in."""
-    from installer.new_site import refuse_words_for_ssh
-    from installer.new_site_file import write_new_site
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
+    from installer.planning.new_site_file import write_new_site
 
     if options.machines and options.inventory:
         raise InputProblem(
@@ -44,15 +43,14 @@ def run(options: argparse.Namespace) -> int:
     needs = solution.needs(options.environment, options.sizing)
     hosts = []
     if options.inventory:
-        from foundation.hosts.inventory import read_inventory_file
+        from foundation.hosts.ansible.inventory import read_inventory_file
 
         read = read_inventory_file(options.inventory)
-        refuse_words_for_ssh(read.hosts, options.inventory)
         hosts = list(read.hosts)
         for note in read.notes:
             print(f"Note: {note}.", file=sys.stderr)
     elif options.machines:
-        from foundation.hosts.inventory import hosts_from_arguments
+        from foundation.hosts.ansible.inventory import hosts_from_arguments
 
         hosts = list(hosts_from_arguments(options.machines))
     left = write_new_site(solution, needs, hosts, options.output).left

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from foundation.hosts.logins import person_here
 from foundation.problems import ExitCode, InputProblem, Problem, Refused
 from foundation.secrets import Secret, secret_from_environment, secret_from_file
-from installer.commands.asking import TerminalAsker
+from installer.commands.asking import TerminalAsker, choose
 from installer.commands.ending import AGAIN, tell_ending
 from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
@@ -25,18 +25,23 @@ from installer.commands.options import (
     settle_programs,
 )
 from installer.commands.plan import plan_text, read_plan
-from installer.commands.which_site import add_new_site_options, add_site_options, new_site_file
-from installer.opened_before import first_time
-from installer.running.errand import Errand
+from installer.commands.which_site import (
+    add_new_site_options,
+    add_site_options,
+    as_named,
+    new_site_file,
+)
+from installer.record.errand import Errand
+from installer.record.opened_before import first_time
 
 if TYPE_CHECKING:
-    from installer.control import Control
-    from installer.plan import Plan
-    from installer.run import Engine
+    from installer.catalogue.solution import Solution
+    from installer.plans.plan import Plan
+    from installer.record.runs import Run
     from installer.running.begin import Occasion
-    from installer.runs import Run
-    from installer.site import Site
-    from installer.solution import Solution
+    from installer.running.engine import Engine
+    from installer.running.levers import Control
+    from installer.sites.site import Site
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -102,8 +107,17 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     login.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")
 
 
+def add_other_ways(parser: argparse.ArgumentParser) -> None:
+    """What `resume` and `undo` share: a run goes on by the ways that were reviewed."""
+    parser.add_argument(
+        "--other-ways",
+        action="store_true",
+        help="the site's other logins, bastions, keys or ssh config are meant",
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class Work:
+class Undertaking:
     """Everything that one run is made of."""
 
     site: Site
@@ -117,18 +131,26 @@ class Work:
     """Which operation, where it is one."""
     again: str = AGAIN
     """The command that goes on where this run is ended early."""
+    named: str = ""
+    """The words of a command that name its site, as it was named here."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Plan, review, preflight, run."""
+    named = as_named(options)
+    # Until it is gone on with, another site may have the newest run.
+    again = AGAIN + (named if options.site is not None else "")
     options.site = new_site_file(options)
     site, solution, plan = read_plan(
         options.site, options.playbooks, allow_older=options.allow_older
     )
-    return carry_through(Work(site, options.site, solution, plan), options)
+    work = Undertaking(site, options.site, solution, plan, again=again, named=named)
+    return carry_through(work, options)
 
 
-def carry_through(work: Work, options: argparse.Namespace, *, dry: bool | None = None) -> int:
+def carry_through(
+    work: Undertaking, options: argparse.Namespace, *, dry: bool | None = None
+) -> int:
     """Run a plan to its end, a failure, or a person's word; the exit code tells which."""
     dry = options.dry_run if dry is None else dry
     _told_before(work.plan, options)
@@ -152,9 +174,12 @@ def _review(plan: Plan, options: argparse.Namespace) -> None:
             remedy="Look at it with `sitewright plan`, then add --yes.",
         )
     print(plan_text(plan, 80), file=sys.stderr)
-    print("\nBegin? Type yes: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() != "yes":
-        raise Refused("the plan was not confirmed", remedy="Nothing was changed on any machine.")
+    print(file=sys.stderr)
+    if choose("Begin? Type", whole=True) != "yes":
+        raise Refused(
+            "the plan was not confirmed, and nothing was changed on any machine",
+            remedy="To begin, give the same command again and type yes.",
+        )
 
 
 def read_secrets(plan: Plan, options: argparse.Namespace, *, stage: str = "") -> dict[str, Secret]:
@@ -174,7 +199,7 @@ def read_secrets(plan: Plan, options: argparse.Namespace, *, stage: str = "") ->
         name
         for planned in plan.stages
         for step in planned.steps
-        for name in _listed(step.spec.get("secrets"))
+        for name in step.secrets
         if planned.id == stage
     }
     for name in [name for name in plan.secrets if not stage or name in needed]:
@@ -194,15 +219,11 @@ def read_secrets(plan: Plan, options: argparse.Namespace, *, stage: str = "") ->
     return secrets
 
 
-def _listed(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
-
-
 async def _carry(
-    work: Work, options: argparse.Namespace, secrets: dict[str, Secret], *, dry: bool
+    work: Undertaking, options: argparse.Namespace, secrets: dict[str, Secret], *, dry: bool
 ) -> int:
-    from installer.order import Order
     from installer.running.begin import NotBegun, begun
+    from installer.running.order import Order
 
     order = Order(
         plan=work.plan,
@@ -220,12 +241,12 @@ async def _carry(
     try:
         async with beginning as ready:
             heed_interrupts(control, again=work.again, asking=lambda: asker.asking)
-            return await _watched(ready.engine, options, ready.run, work.again)
+            return await _watched(ready.engine, options, ready.run, work.again, work.named)
     except NotBegun as problem:
         return _not_ready(problem.against, work.site_file)
 
 
-def occasion_of(work: Work, options: argparse.Namespace) -> Occasion:
+def occasion_of(work: Undertaking, options: argparse.Namespace) -> Occasion:
     """Where a command's run is begun, and how its machines are reached."""
     from installer.running.begin import Occasion
 
@@ -241,6 +262,7 @@ def occasion_of(work: Work, options: argparse.Namespace) -> Occasion:
         run=work.run,
         errand=work.errand,
         operation=work.operation,
+        other_ways=getattr(options, "other_ways", False),
         fetches=not getattr(options, "no_egress", False),
     )
 
@@ -251,7 +273,7 @@ def _narrate(text: str) -> None:
 
 def _told_before(plan: Plan, options: argparse.Namespace) -> Control:
     """What the options tell the run before it begins; raises InputProblem for what cannot be."""
-    from installer.control import Control
+    from installer.running.levers import Control
     from installer.running.ordering import stages_in_order
 
     stages_in_order(plan, until=options.until, only=options.only)
@@ -270,13 +292,17 @@ def _told_before(plan: Plan, options: argparse.Namespace) -> Control:
     return control
 
 
-async def _watched(engine: Engine, options: argparse.Namespace, run: Run, again: str) -> int:
+async def _watched(
+    engine: Engine, options: argparse.Namespace, run: Run, again: str, named: str = ""
+) -> int:
     engine.subscribe(
         Narration(
             engine.plan,
             json_lines=options.json_lines,
             quiet=options.quiet,
             state=lambda: engine.state,
+            again=again,
+            named=named,
         )
     )
     outcome = await engine.run()
@@ -292,6 +318,8 @@ async def _watched(engine: Engine, options: argparse.Namespace, run: Run, again:
 
 
 def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
+    from installer.running.gate import OUTSIDE
+
     print("The installation is not begun; nothing was changed on any machine.", file=sys.stderr)
     for problem in against:
         print(f"- {problem.where}: {problem.sentence}", file=sys.stderr)
@@ -300,6 +328,7 @@ def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
     site = shlex.quote(str(site_file))
     if any(problem.code == "host-key-unknown" for problem in against):
         print(f"Confirm the keys of all with: sitewright trust --site {site}", file=sys.stderr)
-    print(f"See it in full with: sitewright preflight --site {site}", file=sys.stderr)
+    outside = " --egress" if any(problem.where == OUTSIDE for problem in against) else ""
+    print(f"See it in full with: sitewright preflight --site {site}{outside}", file=sys.stderr)
     unreachable = any(problem.exit_code is ExitCode.UNREACHABLE for problem in against)
     return ExitCode.UNREACHABLE if unreachable else ExitCode.NOT_READY

@@ -5,13 +5,28 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from foundation.problems import Interrupted
+
 if TYPE_CHECKING:
-    from installer.control import Control
+    from installer.running.levers import Control
 
 _BY: Final = "Ctrl-C"
+
+
+@contextmanager
+def in_the_midst(what: str, *, again: str) -> Iterator[None]:
+    """Tell an interrupt as one that comes in the midst of a change; `what` stays of it.
+
+    `again` says how it is gone on with. Raises Interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(what, remedy=again) from error
 
 
 def heed_interrupts(

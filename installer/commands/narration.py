@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from foundation.durations import duration
+from foundation.moments import clock
+from foundation.wording import duration
 from installer.ansible.told import is_echo
+from installer.commands.ending import AGAIN
 from installer.events import Event, Kind
-from installer.plan import CONTROL_HOST, Plan
-from installer.running.progress import progress_of
-from installer.running.state import RunState
+from installer.plans.plan import CONTROL_HOST, Plan
+from installer.record.progress import progress_of
+from installer.record.state import RunState
 
+_RESUME: Final = re.compile(r"\bsitewright resume\b")
+_OPERATION: Final = re.compile(r"\bsitewright (?:start|stop|services|remove|verify)\b(?! --)")
 EVERY_SECONDS: Final = 60.0
 """How often a stage that takes long says how far it is."""
 
@@ -29,8 +33,15 @@ class Narration:
         json_lines: bool,
         quiet: bool = False,
         state: Callable[[], RunState] | None = None,
+        again: str = AGAIN,
+        named: str = "",
     ) -> None:
-        """`state` gives where the run stands; without it that is told from the events alone."""
+        """`state` gives where the run stands; without it that is told from the events alone.
+
+        `again` is the command that goes on with what is shown, `named` the words of a command that
+        name its site.
+        """
+        self._again, self._named = again, named
         self._json_lines = json_lines
         self._quiet = quiet
         self._plan = plan
@@ -65,7 +76,7 @@ class Narration:
         text = self.sentence(event)
         if text is None:
             return
-        at = time.strftime("%H:%M:%S", time.localtime(event.time))
+        at = clock(event.time)
         if self._skipped:
             yield f"{at}   {self._skipped} skipped"
             self._skipped = 0
@@ -91,14 +102,15 @@ class Narration:
         host = f"  {name:<{self._width}} "
         match event.kind:
             case Kind.STAGE_STARTED:
-                number, stage = self._stages[event.stage]
-                place = f"[{number}/{len(self._stages)}]"
-                return f"\n{place} {stage.title}: {stage.why} ({self._far(event)})"
+                number, stage = self._stages.get(event.stage, (0, None))
+                place = f"[{number or '?'}/{len(self._stages)}]"
+                what = f"{stage.title}: {stage.why}" if stage is not None else event.stage
+                return f"\n{place} {what} ({self._far(event)})"
             case Kind.STAGE_FINISHED:
                 seconds = data.get("seconds")
                 took = duration(seconds) if isinstance(seconds, (int, float)) else ""
-                number, _ = self._stages[event.stage]
-                return f"[{number}/{len(self._stages)}] {data.get('outcome')}, {took}"
+                number, _ = self._stages.get(event.stage, (0, None))
+                return f"[{number or '?'}/{len(self._stages)}] {data.get('outcome')}, {took}"
             case Kind.STEP_STARTED:
                 again = data.get("attempt")
                 more = f" (attempt {again})" if isinstance(again, int) and again > 1 else ""
@@ -121,10 +133,15 @@ class Narration:
             case Kind.PROBLEM:
                 return (
                     f"{host}FAILED: {data.get('title')} ({data.get('where')}): {data.get('cause')}"
-                    f"\n{host}Do: {data.get('remedy')}"
+                    f"\n{host}Do: {self._with_site(str(data.get('remedy')))}"
                 )
             case _:
                 return None
+
+    def _with_site(self, remedy: str) -> str:
+        """A remedy whose commands are about this site, and go on with what this command began."""
+        remedy = _RESUME.sub(lambda _: self._again, remedy)
+        return _OPERATION.sub(lambda found: f"{found[0]}{self._named}", remedy)
 
 
 def _as_dict(event: Event) -> dict[str, object]:

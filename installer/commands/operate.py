@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import InputProblem
-from installer.commands.install import Work, add_run_options, carry_through
-from installer.commands.which_site import add_site_options, site_file_of
-from installer.running.errand import Errand
+from installer.commands.install import Undertaking, add_run_options, carry_through
+from installer.commands.which_site import add_site_options, as_named, site_file_of
+from installer.record.errand import Errand
 
 if TYPE_CHECKING:
-    from installer.plan import Plan
-    from installer.site import Site
-    from installer.solution import Solution
+    from installer.catalogue.solution import Solution
+    from installer.plans.plan import Plan
+    from installer.sites.site import Site
 
 _LOOKS_ONLY: Final = frozenset({"services"})
 """Operations that change nothing, so that nothing is asked."""
@@ -36,22 +36,26 @@ def run(options: argparse.Namespace) -> int:
     name = str(options.command)
     if getattr(options, "with_data", False):
         name += "-with-data"
+    named = as_named(options)
     file = site_file_of(options)
     site, solution, plan = operation_plan(file, name)
     if name in _LOOKS_ONLY:
         options.yes = True
     options.site = file
-    again = f"sitewright {options.command}" + (" --with-data" if name.endswith("data") else "")
-    work = Work(site, file, solution, plan, errand=Errand.OPERATE, operation=name, again=again)
+    again = f"sitewright {options.command}{named}"
+    again += " --with-data" if name.endswith("data") else ""
+    work = Undertaking(
+        site, file, solution, plan, errand=Errand.OPERATE, operation=name, again=again, named=named
+    )
     return carry_through(work, options, dry=False)
 
 
 def operation_plan(file: Path, name: str) -> tuple[Site, Solution, Plan]:
     """The site, its solution and the plan of one operation; raises InputProblem."""
-    from installer.planning import make_plan
-    from installer.site import load_site
-    from installer.solution import load_solution
-    from installer.stage_files import load_operations
+    from installer.catalogue.solution import load_solution
+    from installer.planning.make import make_plan
+    from installer.sites.site import load_site
+    from installer.steps.stage_files import load_operations
 
     site = load_site(file)
     if site.solution is None:

@@ -17,7 +17,7 @@ from foundation.secrets import Secret, secret_from_environment, secret_from_file
 from foundation.terminal import styled, visible
 
 if TYPE_CHECKING:
-    from installer.site import Site
+    from installer.sites.site import Site
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +106,7 @@ def add_output_options(
     group = parser.add_argument_group("output")
     group.add_argument("--format", choices=formats, default=formats[0])
     group.add_argument("--output", type=Path, metavar="FILE", help="a file instead of the screen")
+    add_overwrite_option(group)
     group.add_argument("--quiet", action="store_true", help="no narration while it works")
     if "text" in formats:
         group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -113,6 +114,13 @@ def add_output_options(
         group.add_argument(
             "--width", type=int, metavar="COLUMNS", help="of the text (default: screen)"
         )
+
+
+def add_overwrite_option(parser: argparse._ActionsContainer) -> None:
+    """That a file which a person names may be replaced whatever it is."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="a file that stands there already may go"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +144,17 @@ def read_targets(options: argparse.Namespace) -> Targets:
         )
     site = None
     if options.site is not None:
-        from installer.site import load_site
+        from installer.sites.site import load_site
 
         site = load_site(options.site)
         inventory = site.inventory(options.site.parent)
     elif options.inventory is not None:
-        from foundation.hosts.inventory import read_inventory_file
+        from foundation.hosts.ansible.inventory import read_inventory_file
 
         read = read_inventory_file(options.inventory)
         inventory = Inventory(hosts=read.hosts, notes=read.notes, source=str(options.inventory))
     elif options.machines:
-        from foundation.hosts.inventory import hosts_from_arguments
+        from foundation.hosts.ansible.inventory import hosts_from_arguments
 
         inventory = Inventory(
             hosts=hosts_from_arguments(options.machines), source="the command line"
@@ -196,7 +204,7 @@ def read_targets(options: argparse.Namespace) -> Targets:
 def _notes_of_config(inventory: Inventory) -> tuple[str, ...]:
     if all(host.local for host in inventory) or not inventory.use_ssh_config:
         return ()
-    from foundation.hosts.ssh_config import config_notes
+    from foundation.hosts.openssh.ssh_config import config_notes
 
     return config_notes(inventory)
 
@@ -215,7 +223,7 @@ def _ask_about_programs(inventory: Inventory) -> None:
     """
     if not (inventory.config_of_site or any(host.proxy_command for host in inventory)):
         return
-    from foundation.hosts import allowed
+    from foundation.hosts.openssh import allowed
 
     programs = allowed.programs_of(inventory)
     if not programs or allowed.is_remembered(programs):
@@ -230,8 +238,9 @@ def _ask_about_programs(inventory: Inventory) -> None:
           file=sys.stderr)  # fmt: skip
     for program in programs:
         print(f"  {program.place}: {program.whole}", file=sys.stderr)
-    print("Allow exactly these for this site? yes or no: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    from installer.commands.asking import choose
+
+    if choose("Allow exactly these for this site?") != "yes":
         raise allowed.ProgramsNotAllowed(programs, where=inventory.source or None)
     allowed.remember(programs)
 
@@ -268,24 +277,19 @@ def ask_secret(prompt: str) -> Secret:
     return Secret(getpass.getpass(visible(prompt), stream=sys.stderr))
 
 
-def write_result(text: str, output: Path | None, *, private: bool = False) -> None:
-    """A result to standard output or a file; raises InputProblem if the file cannot be written."""
+def write_result(
+    text: str, output: Path | None, *, private: bool = False, overwrite: bool = False
+) -> None:
+    """A result to standard output or a file; raises InputProblem if the file cannot be written.
+
+    What is somebody else's stays where it is, unless it is said that it may be written over.
+    """
     if output is None:
         styled(text if text.endswith("\n") else text + "\n", sys.stdout)
         return
-    from foundation.paths import write_whole
+    from foundation.named_files import write_named
 
-    try:
-        if output.exists() and not output.is_file():
-            output.write_text(text, encoding="utf-8")  # a pipe or a device is never replaced
-        else:
-            write_whole(output, text, mode=0o600 if private else 0o644)
-    except OSError as error:
-        raise InputProblem(
-            f"the result cannot be written: {error.strerror or error}",
-            where=str(output),
-            remedy="Name a file in a folder that exists and that you may write to.",
-        ) from error
+    write_named(output, text, mode=0o600 if private else 0o644, overwrite=overwrite)
 
 
 Narrator = Callable[[str], None]

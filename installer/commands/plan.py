@@ -9,9 +9,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.counting import counted
-from foundation.durations import duration
 from foundation.problems import ExitCode, InputProblem
+from foundation.wording import counted, duration
 from installer.commands.options import (
     add_output_options,
     add_programs_option,
@@ -20,13 +19,13 @@ from installer.commands.options import (
     write_result,
 )
 from installer.commands.which_site import add_site_options, site_file_of
-from installer.opened_before import first_time
-from installer.review import beside_the_steps
+from installer.record.opened_before import first_time
+from installer.supply.review import beside_the_steps
 
 if TYPE_CHECKING:
-    from installer.plan import Plan, PlannedStep
-    from installer.site import Site
-    from installer.solution import Solution
+    from installer.catalogue.solution import Solution
+    from installer.plans.plan import Plan, PlannedStep
+    from installer.sites.site import Site
 
 
 _MOST_GAPS = 8
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         width, _, _ = text_style(options)
         text = plan_text(plan, width, full=options.full)
-    write_result(text, options.output)
+    write_result(text, options.output, overwrite=options.overwrite)
     if options.allow_programs:
         settle_programs(site.inventory(options.site.parent), options)
     for said in first_time(plan, options.site):
@@ -69,7 +68,7 @@ def tell_gaps(site: Site, site_file: Path, solution: Solution) -> None:
     """Say on standard error what the site's bundle lacks, before anybody relies on it."""
     if site.supplies.bundle is None:
         return
-    from installer.bundle_gaps import gaps_of_site
+    from installer.supply.bundle_gaps import gaps_of_site
 
     gaps = gaps_of_site(site, site_file, solution)
     if not gaps:
@@ -91,10 +90,10 @@ def read_plan(
     site_file: Path, playbooks: Path | None, *, allow_older: bool = False
 ) -> tuple[Site, Solution, Plan]:
     """The site, its solution and the plan they make; raises InputProblem."""
-    from installer.planning import make_plan
-    from installer.site import check_against, load_site
-    from installer.solution import load_solution
-    from installer.supplies import read_supplies
+    from installer.catalogue.solution import load_solution
+    from installer.planning.make import make_plan
+    from installer.sites.site import load_site
+    from installer.supply.supplies import read_supplies
 
     site = load_site(site_file)
     if site.solution is None:
@@ -102,12 +101,6 @@ def read_plan(
             "the site file names no solution", where=str(site_file), remedy="Add `solution: pm4ml`."
         )
     solution = load_solution(site.solution)
-    check_against(
-        site,
-        [role.id for role in solution.roles],
-        [environment.id for environment in solution.environments],
-        where=str(site_file),
-    )
     if not solution.installable:
         raise InputProblem(
             f"{solution.title} cannot be installed by Sitewright yet: {solution.why_not}",
@@ -117,7 +110,13 @@ def read_plan(
     playbooks = playbooks or site.playbooks_path(site_file.resolve().parent)
     supplied = read_supplies(site, site_file.absolute().parent, allow_older=allow_older)
     plan = make_plan(
-        solution, site, (), playbooks=playbooks, supplied=supplied, base=site_file.absolute().parent
+        solution,
+        site,
+        (),
+        playbooks=playbooks,
+        supplied=supplied,
+        base=site_file.absolute().parent,
+        where=str(site_file),
     )
     return site, solution, plan
 
@@ -139,7 +138,13 @@ def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:
         lines += textwrap.wrap(stage.why, width, initial_indent="   ", subsequent_indent="   ")
         if stage.needs:
             lines.append(f"   after {', '.join(stage.needs)}")
+        group = ""
         for step in stage.steps:
+            if step.group not in ("", group):
+                together = [one for one in stage.steps if one.group == step.group]
+                seconds = sum(one.expected_seconds for one in together)
+                lines.append(f"   {step.group}, {duration(seconds)}")
+            group = step.group
             lines += _step_text(step, width, full=full)
     if plan.secrets:
         lines += ["", f"Secrets it will ask for: {', '.join(plan.secrets)}"]
@@ -148,16 +153,19 @@ def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:
 
 def _step_text(step: PlannedStep, width: int, *, full: bool) -> list[str]:
     hosts = ", ".join(step.hosts) or "here"
+    # One of several that belong together stands further in, with the time of each.
+    more = "  " if step.group else ""
+    usually = f", {duration(step.expected_seconds)}" if step.group else ""
     lines = textwrap.wrap(
-        f"{step.title} [{step.kind}] on {hosts}",
+        f"{step.title} [{step.kind}] on {hosts}{usually}",
         width,
-        initial_indent="   - ",
-        subsequent_indent="     ",
+        initial_indent=f"   {more}- ",
+        subsequent_indent=f"     {more}",
     )
-    from installer.supplies import delivery_words
+    from installer.steps.kind import brings
 
-    if brings := delivery_words(step):
-        lines.append(f"       {brings}")
+    if what := brings(step):
+        lines.append(f"       {what}")
     if step.irreversible:
         lines += textwrap.wrap(
             f"CANNOT BE TAKEN BACK: {step.irreversible}",
@@ -165,7 +173,7 @@ def _step_text(step: PlannedStep, width: int, *, full: bool) -> list[str]:
             initial_indent="     ",
             subsequent_indent="     ",
         )
-    if loses := str(step.spec.get("undo_loses") or ""):
+    if loses := step.undo_loses:
         lines += textwrap.wrap(
             f"to take it back LOSES: {loses}",
             width,

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
 from foundation.terminal import rewritten
+from foundation.wording import counted
 from installer.commands.options import (
     Narrator,
     Targets,
@@ -28,10 +28,10 @@ from preflight.findings import Verdict
 
 if TYPE_CHECKING:
     from foundation.hosts.pool import Pool
-    from installer.site import Site
+    from installer.sites.site import Site
     from preflight.assessment import Assessment, Seen
     from preflight.egress import Egress
-    from preflight.findings import Waiver
+    from preflight.findings import Finding, Waiver
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
 
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         seen: Sequence[Seen] = load_facts(options.facts)
         site = None
         if options.site is not None:
-            from installer.site import load_site
+            from installer.sites.site import load_site
 
             site = load_site(options.site)
         question = _question(options, site, [entry.host.name for entry in seen])
@@ -105,10 +105,11 @@ def run(options: argparse.Namespace) -> int:
         seen = _with_site_roles(seen, question)
     else:
         targets = read_targets(options)
+        site = targets.site
         if targets.site is not None:
-            from installer.site import unfilled
+            from installer.planning.new_site import left_to_fill
 
-            if left := unfilled(targets.site):
+            if left := left_to_fill(targets.site):
                 say(f"Still to be filled in before an installation: {', '.join(left)}.")
         question = _question(options, targets.site, [host.name for host in targets.inventory])
         if options.egress and question.carries_for:
@@ -121,15 +122,21 @@ def run(options: argparse.Namespace) -> int:
     if options.save_facts is not None:
         from preflight.recorded import save_facts
 
-        save_facts(options.save_facts, list(seen))
+        save_facts(options.save_facts, list(seen), overwrite=options.overwrite)
         say(f"What was seen is in {options.save_facts}.")
-    assessment = _assess(seen, question, mesh, egress, options)
+    told: Sequence[Finding] = ()
+    if site is not None and site.settings and not question.carries_for:
+        from installer.catalogue.solution import load_solution
+        from installer.planning.named_disks import judged_settings
+
+        told = judged_settings(load_solution(question.needs.solution), site, tuple(seen))
+    assessment = _assess(seen, question, mesh, egress, options, told)
     return _report(assessment, options)
 
 
 def _question(options: argparse.Namespace, site: Site | None, names: Sequence[str]) -> Question:
-    from installer.site import check_against
-    from installer.solution import load_solution, single_machine_needs
+    from installer.catalogue.solution import load_solution, single_machine_needs
+    from installer.sites.site import check_against
 
     solution_id = options.solution or (site.solution if site else None)
     if solution_id is None:
@@ -152,7 +159,7 @@ def _question(options: argparse.Namespace, site: Site | None, names: Sequence[st
         needs = solution.needs(
             options.environment or (site.environment if site else None),
             options.sizing or (site.sizing if site else None),
-        )
+        ).with_settings(site.settings if site else {})
     except InputProblem as problem:
         if site is None or options.solution or options.environment or options.sizing:
             raise
@@ -250,8 +257,8 @@ async def _egress(
     progress: Progress,
 ) -> Egress | None:
     """What the installation fetches, tried; what a bundle brings is not."""
-    from installer.outside import try_outside
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
+    from installer.running.outside import try_outside
 
     return await try_outside(
         pool,
@@ -280,6 +287,7 @@ def _assess(
     mesh: Mesh | None,
     egress: Egress | None,
     options: argparse.Namespace,
+    told: Sequence[Finding] = (),
 ) -> Assessment:
     from foundation.version import __version__
     from preflight.judge import assess, assess_alone
@@ -304,6 +312,7 @@ def _assess(
             today=today,
             mesh=mesh,
             egress=egress,
+            told=told,
         )
         if options.facts is None and egress is None and question.needs.platform.internet:
             extra["egress"] = "not tried; --egress tries what the installation fetches"
@@ -333,7 +342,7 @@ def _report(assessment: Assessment, options: argparse.Namespace) -> int:
 
     width, color, ascii_only = text_style(options)
     text = render(assessment, options.format, width=width, color=color, ascii_only=ascii_only)
-    write_result(text, options.output)
+    write_result(text, options.output, overwrite=options.overwrite)
     if options.output is not None and not options.quiet:
         print(f"{assessment.verdict}: the report is in {options.output}.", file=sys.stderr)
     return exit_code(assessment, strict=options.strict)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from foundation.problems import ExitCode
 from installer.commands.narration import Narration
 from installer.events import Event
-from installer.runs import Run
+from installer.record.runs import Run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +65,8 @@ def _number(text: str, least: float, most: float, what: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Print the run's events in their order, with the pauses between them if a speed is given."""
-    from installer.record_check import check_record
-    from installer.recorded_run import recorded_run
+    from installer.record.record_check import check_record
+    from installer.record.recorded_run import recorded_run
 
     with recorded_run(options.run) as (found, _):
         narration = Narration(found.plan(), json_lines=options.json_lines, quiet=options.quiet)
@@ -81,7 +81,7 @@ def paced(found: Run, times_faster: float, longest_wait: float) -> Iterator[Even
 
     Raises BrokenJournal after the last event that can be believed.
     """
-    from installer.journal import read
+    from installer.record.journal import read
 
     before: float | None = None
     for event in read(found.journal):

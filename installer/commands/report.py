@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "run",
         nargs="?",
         metavar="RUN",
-        help="the folder of a run, its id, or a support bundle; the last run by default",
+        help="the folder of a run, its id, or a support bundle; the last installation by default",
     )
     add_output_options(parser, formats=("text", "json", "html", "junit"))
 
@@ -29,13 +29,14 @@ def run(options: argparse.Namespace) -> int:
     """Write the report; 0 whatever it says of the run, but not where its record is broken."""
     from installer.hand_over import render
     from installer.hand_over.gather import gather
-    from installer.recorded_run import recorded_run
+    from installer.record.recorded_run import recorded_run
 
     output: Path | None = options.output
-    with recorded_run(options.run) as (found, name):
+    with recorded_run(options.run, installed=True) as (found, name):
         report = gather(found).lying_in(name)
     form = options.format
-    write_result(_text(report, options) if form == "text" else render(report, form), output)
+    text = _text(report, options) if form == "text" else render(report, form)
+    write_result(text, output, overwrite=options.overwrite)
     if report.record.problem:
         print(f"\nThe record is broken: {report.record.problem}.", file=sys.stderr)
         return ExitCode.REFUSED

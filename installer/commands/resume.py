@@ -5,28 +5,34 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
-from installer.commands.install import Work, add_run_options, carry_through
+from installer.commands.ending import AGAIN
+from installer.commands.install import Undertaking, add_other_ways, add_run_options, carry_through
 
 if TYPE_CHECKING:
-    from installer.plan import Plan
-    from installer.running.state import RunState
+    from installer.plans.plan import Plan
+    from installer.record.state import RunState
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright resume`."""
     parser.add_argument("--site", type=Path, metavar="FILE", help="the site; else the last used")
     add_run_options(parser)
+    add_other_ways(parser)
+    parser.add_argument(
+        "--no-egress", action="store_true", help="do not try what is fetched before it goes on"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Attach to what still runs on the machines, repeat nothing, do what is left."""
-    from installer.record_check import check_record
-    from installer.runs import installed_sites, latest_run, site_key
-    from installer.site import load_site
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
+    from installer.record.record_check import check_record
+    from installer.record.runs import installed_sites, latest_run, site_key
+    from installer.sites.site import load_site
 
     if options.site is not None:
         key = site_key(load_site(options.site))
@@ -58,12 +64,16 @@ def run(options: argparse.Namespace) -> int:
     site_file = options.site or last.site_file
     site = load_site(site_file)
     solution = load_solution(plan.solution)
-    return carry_through(Work(site, site_file, solution, plan, last), options, dry=False)
+    named = f" --site {quote(str(site_file))}"
+    # Without a site it goes on with the newest run of all, which may be another site's.
+    again = AGAIN + (named if options.site is not None else "")
+    work = Undertaking(site, site_file, solution, plan, last, again=again, named=named)
+    return carry_through(work, options, dry=False)
 
 
 def _as_it_was_begun(state: RunState, plan: Plan, options: argparse.Namespace) -> None:
     """Take the part that was asked for, where something of it is left and no other is named."""
-    from installer.running.state import keys_of
+    from installer.record.state import keys_of
 
     if options.until is not None or options.only is not None:
         return

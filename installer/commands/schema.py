@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the schema, for an editor or a program that checks."""
     if options.what == "site":
-        from installer.site import Site
+        from installer.sites.site import Site
 
         schema = Site.model_json_schema()
     else:

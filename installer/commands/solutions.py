@@ -8,10 +8,10 @@ import textwrap
 from collections.abc import Sequence
 
 from foundation.problems import ExitCode
+from installer.catalogue.settings import load_settings
+from installer.catalogue.solution import Solution, load_solution, solution_ids
+from installer.catalogue.stages import Setting
 from installer.commands.options import add_output_options, text_style, write_result
-from installer.settings import load_settings
-from installer.solution import Solution, load_solution, solution_ids
-from installer.steps.model import Setting
 from preflight.needs import RoleNeed
 from preflight.sizing import machines_told
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         width, _, _ = text_style(options)
         text = "\n\n".join(_as_text(one, width, bool(options.solution)) for one in solutions)
-    write_result(text, options.output)
+    write_result(text, options.output, overwrite=options.overwrite)
     return ExitCode.DONE
 
 

@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.durations import duration
 from foundation.moments import moment
 from foundation.problems import ExitCode
+from foundation.wording import duration
 from installer.commands.options import add_output_options, write_result
 
 if TYPE_CHECKING:
-    from installer.running.progress import Progress, StageProgress
-    from installer.runs import Run
+    from installer.record.progress import Progress, StageProgress
+    from installer.record.runs import Run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,17 +26,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the last run of each site, read from its journal alone."""
-    from installer.journal_lines import BrokenJournal
-    from installer.record_check import check_record
-    from installer.running.progress import progress_of
-    from installer.runs import all_sites, earlier_seconds, latest_run, site_key
-    from installer.site import load_site
-    from installer.site_lock import holder_of
+    from installer.record.journal_lines import BrokenJournal
+    from installer.record.kept_runs import worker_of
+    from installer.record.progress import progress_of
+    from installer.record.record_check import check_record
+    from installer.record.runs import (
+        all_sites,
+        earlier_seconds,
+        errand_of,
+        latest_run,
+        site_key,
+        site_of,
+    )
+    from installer.sites.site import load_site
 
-    keys = (site_key(load_site(options.site)),) if options.site else all_sites()
+    every = all_sites()
+    sites = [site_key(load_site(options.site))] if options.site else map(site_of, every)
+    # Of each site the installation first, and beneath it what verified, stopped or removed it.
+    keys = [
+        key
+        for site in dict.fromkeys(sites)
+        for key in sorted((one for one in every if site_of(one) == site), key=errand_of)
+    ]
     told: list[dict[str, object]] = []
     broken = False
     lines: list[str] = []
+    above = ""
     for key in keys:
         last = latest_run(key)
         if last is None:
@@ -46,12 +61,13 @@ def run(options: argparse.Namespace) -> int:
             check_record(last, state)
         except BrokenJournal as problem:
             broken = True
-            told.append({"site": key, "run": last.id, "folder": str(last.folder),
-                         "complete": False, "broken": problem.cause})  # fmt: skip
+            told.append({"site": key, "of": site_of(key), "errand": errand_of(key), "run": last.id,
+                         "folder": str(last.folder), "complete": False,
+                         "broken": problem.cause})  # fmt: skip
             lines += [f"{key}  run {last.id}: ITS RECORD IS BROKEN: {problem.cause}",
                       f"  {last.folder}", f"  {problem.remedy}", ""]  # fmt: skip
             continue
-        holder = holder_of(key)
+        holder = worker_of(last, state.last_time)
         # Where nobody is at work, no clock goes on: the run stands where its record ends.
         cut_off = holder is None and state.started is not None and state.outcome is None
         now = time.time() if holder else state.last_time
@@ -60,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
         told.append(
             {
                 "site": key,
+                "of": site_of(key),
+                "errand": errand_of(key),
                 "run": last.id,
                 "folder": str(last.folder),
                 "complete": last.complete,
@@ -79,11 +97,25 @@ def run(options: argparse.Namespace) -> int:
         how = f"under way: {holder.sentence()}" if holder else ""
         if cut_off:
             how = f"interrupted: nobody is at work; last sign of life {told_sign}"
-        lines += _text(key, last, progress, how, cut_off=cut_off)
+        if errand := errand_of(key):
+            share = f"{progress.done} of {progress.total} steps"
+            stands = how or ("complete" if last.complete else f"not complete, {share}")
+            if site_of(key) == above:
+                lines.pop()  # it stands beneath the installation of its site
+            else:
+                lines.append(site_of(key))
+            lines += [f"  {errand}, run {last.id}: {stands}", f"    {last.folder}", ""]
+        else:
+            lines += _text(key, last, progress, how, cut_off=cut_off)
+        above = site_of(key)
     if options.format == "json":
-        write_result(json.dumps(told, indent=2), options.output)
+        write_result(json.dumps(told, indent=2), options.output, overwrite=options.overwrite)
     else:
-        write_result("\n".join(lines) or "There is no run on this machine yet.", options.output)
+        write_result(
+            "\n".join(lines) or "There is no run on this machine yet.",
+            options.output,
+            overwrite=options.overwrite,
+        )
     return ExitCode.REFUSED if broken else ExitCode.DONE
 
 

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from foundation.counting import counted
 from foundation.problems import ExitCode, InputProblem
 from foundation.secrets import secret_from_file
+from foundation.wording import counted
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Gather, search for secrets, write, and list what is in it."""
-    from installer.recorded_run import recorded_run
-    from installer.support_bundle import write_support_bundle
+    from installer.record.recorded_run import recorded_run
+    from installer.record.support_bundle import write_support_bundle
 
     _know_secrets(options.secret_file)
     with recorded_run(options.run) as (found, _):

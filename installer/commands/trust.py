@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.counting import counted
 from foundation.documents import read_text
 from foundation.problems import ExitCode, Problem, Refused
+from foundation.wording import counted
+from installer.commands.asking import choose
 from installer.commands.options import Targets, add_machine_options, read_targets
 
 if TYPE_CHECKING:
-    from foundation.hosts.fingerprints import ConsoleWords
-    from foundation.hosts.hostkeys import HostKeyOffer
     from foundation.hosts.model import Host
+    from foundation.hosts.openssh.fingerprints import ConsoleWords
+    from foundation.hosts.openssh.hostkeys import HostKeyOffer
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show each machine's fingerprints; trust those that a person or a file confirms."""
-    from foundation.hosts.fingerprints import read_console, shared_keys
-    from foundation.hosts.hostkeys import default_known_hosts, trust
+    from foundation.hosts.openssh.fingerprints import read_console, shared_keys
+    from foundation.hosts.openssh.hostkeys import default_known_hosts, trust
 
     targets = read_targets(options)
     text = read_text(options.fingerprints) if options.fingerprints else None
@@ -71,7 +72,10 @@ def run(options: argparse.Namespace) -> int:
     if changed or problems:
         return ExitCode.UNREACHABLE
     done = {offer.host.name for offer in confirmed}
-    refused = any(offer.host.name not in done for offer in unknown)
+    refused = [offer.host.name for offer in unknown if offer.host.name not in done]
+    if refused and text is None:
+        names = ", ".join(refused)
+        print(f"Not trusted: {names}. Run this again when its console agrees.", file=sys.stderr)
     return ExitCode.REFUSED if refused else ExitCode.DONE
 
 
@@ -96,7 +100,7 @@ def _told(
     offers: list[HostKeyOffer], unknown: list[HostKeyOffer], words: ConsoleWords, file: Path
 ) -> list[HostKeyOffer]:
     """The unknown keys that a file of fingerprints confirms; why it does not confirm the others."""
-    from foundation.hosts.fingerprints import compare
+    from foundation.hosts.openssh.fingerprints import compare
 
     compared = [one for one in compare(offers, words) if one.offer in unknown]
     for one in compared:
@@ -112,7 +116,7 @@ def _told(
 async def _offers(
     targets: Targets, timeout: float
 ) -> tuple[list[HostKeyOffer], list[tuple[str, Problem]]]:
-    from foundation.hosts.hostkeys import offered_key
+    from foundation.hosts.openssh.hostkeys import offered_key
 
     async def one(host: Host) -> HostKeyOffer | Problem:
         try:
@@ -134,7 +138,7 @@ async def _offers(
 def _ask(unknown: list[HostKeyOffer]) -> list[HostKeyOffer]:
     if not unknown:
         return []
-    from foundation.hosts.hostkeys import console_command
+    from foundation.hosts.openssh.hostkeys import console_command
 
     commands = dict.fromkeys(console_command(offer.algorithm) for offer in unknown)
     print(
@@ -145,13 +149,12 @@ def _ask(unknown: list[HostKeyOffer]) -> list[HostKeyOffer]:
     confirmed: list[HostKeyOffer] = []
     for place, offer in enumerate(unknown):
         rest = len(unknown) - place
-        more = f", all to trust these {rest}" if rest > 1 else ""
         asked = f"{offer.host.name} {offer.kind} {offer.fingerprint}"
-        print(f"Trust {asked}? yes, no{more}: ", end="", flush=True)
-        answer = sys.stdin.readline().strip().lower()
-        if answer == "all" and rest > 1:
+        words = ("yes", "no", f"all (these {rest})") if rest > 1 else ("yes", "no")
+        answer = choose(f"Trust {asked}?", words)
+        if answer == "all":
             return [*confirmed, *unknown[place:]]
-        if answer in ("y", "yes"):
+        if answer == "yes":
             confirmed.append(offer)
     return confirmed
 

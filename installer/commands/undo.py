@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING
 
 from foundation.hosts.logins import person_here
 from foundation.problems import ExitCode, InputProblem, Refused
-from installer.commands.asking import TerminalAsker
+from installer.commands.asking import TerminalAsker, choose
 from installer.commands.ending import tell_ending
-from installer.commands.install import Work, add_run_options, occasion_of, read_secrets
+from installer.commands.install import (
+    Undertaking,
+    add_other_ways,
+    add_run_options,
+    occasion_of,
+    read_secrets,
+)
 from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
-from installer.commands.which_site import add_site_options, site_file_of
+from installer.commands.which_site import add_site_options, as_named, site_file_of
 from installer.events import Outcome
-from installer.running.errand import Errand
+from installer.record.errand import Errand
 
 if TYPE_CHECKING:
     from foundation.secrets import Secret
-    from installer.plan import Plan
+    from installer.plans.plan import Plan
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,14 +35,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_site_options(parser)
     parser.add_argument("--reason", default="", help="why, for the record")
     add_run_options(parser)
+    add_other_ways(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
-    from installer.runs import runs_of, site_key
-    from installer.site import load_site
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
+    from installer.record.runs import runs_of, site_key
+    from installer.sites.site import load_site
 
+    named = as_named(options)
     options.site = site_file_of(options)
     site = load_site(options.site)
     runs = runs_of(site_key(site))
@@ -56,23 +64,24 @@ def run(options: argparse.Namespace) -> int:
     secrets = read_secrets(plan, options, stage=only) if only else {}
     _say_what_goes(plan, options)
 
-    work = Work(
+    work = Undertaking(
         site,
         options.site,
         load_solution(site.solution or plan.solution),
         plan,
         last,
         errand=Errand.UNDO,
-        again=f"sitewright undo {options.stage}",
+        again=f"sitewright undo {options.stage}{named}",
+        named=named,
     )
     return int(asyncio.run(_undo(work, options, secrets, only or "")))
 
 
 async def _undo(
-    work: Work, options: argparse.Namespace, secrets: dict[str, Secret], only: str
+    work: Undertaking, options: argparse.Namespace, secrets: dict[str, Secret], only: str
 ) -> int:
-    from installer.order import Order
     from installer.running.begin import begun
+    from installer.running.order import Order
 
     ask = TerminalAsker(by=options.by, confirmed=options.confirm)
     by = options.by or person_here()
@@ -86,7 +95,13 @@ async def _undo(
     )
     async with begun(order, occasion_of(work, options), ask) as ready:
         engine = ready.engine
-        narration = Narration(work.plan, json_lines=options.json_lines, quiet=options.quiet)
+        narration = Narration(
+            work.plan,
+            json_lines=options.json_lines,
+            quiet=options.quiet,
+            again=work.again,
+            named=work.named,
+        )
         engine.subscribe(narration)
         heed_interrupts(engine.control, again=work.again, asking=lambda: ask.asking)
         outcome = await engine.undo(options.stage, by=by, reason=options.reason)
@@ -113,7 +128,7 @@ def _say_what_goes(plan: Plan, options: argparse.Namespace) -> None:
         for stage in plan.stages
         if stage.id == options.stage
         for step in stage.steps
-        if (loses := str(step.spec.get("undo_loses") or ""))
+        if (loses := step.undo_loses)
     ]
     if not goes:
         return
@@ -128,9 +143,9 @@ def _say_what_goes(plan: Plan, options: argparse.Namespace) -> None:
             where=str(options.site),
             remedy="Nothing was changed on any machine. If what is listed may go, add --yes.",
         )
-    print("Take it back? Type yes: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() != "yes":
+    if choose("Take it back? Type", whole=True) != "yes":
         raise Refused(
-            "it was not confirmed that the stage is taken back",
-            remedy="Nothing was changed on any machine.",
+            "it was not confirmed that the stage is taken back, and nothing was changed on any"
+            " machine",
+            remedy="If what is listed may go, give the same command again and type yes.",
         )

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from foundation.problems import InputProblem
-from installer.commands.install import Work, add_run_options, carry_through
+from installer.commands.install import Undertaking, add_run_options, carry_through
 from installer.commands.plan import read_plan
-from installer.commands.which_site import add_site_options, site_file_of
-from installer.running.errand import Errand
-from installer.verification import verification
+from installer.commands.which_site import add_site_options, as_named, site_file_of
+from installer.plans.verification import verification
+from installer.record.errand import Errand
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the solution's verify stage alone, as a run of its own."""
+    named = as_named(options)
     options.site = site_file_of(options)
     site, solution, plan = read_plan(options.site, options.playbooks)
     only = verification(plan)
@@ -31,13 +32,14 @@ def run(options: argparse.Namespace) -> int:
         )
     options.yes = True
     return carry_through(
-        Work(
+        Undertaking(
             site,
             options.site,
             solution,
             only,
             errand=Errand.VERIFY,
-            again="sitewright verify",
+            again=f"sitewright verify{named}",
+            named=named,
         ),
         options,
         dry=False,

@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from foundation.paths import data_folder, write_private
 from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
-    from installer.site import Site
-    from installer.solution import Solution
+    from installer.catalogue.solution import Solution
+    from installer.sites.site import Site
 
 
 def add_site_options(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +50,13 @@ def kept_site_file(solution: str) -> Path:
     return data_folder() / "sites" / f"{solution}.yaml"
 
 
+def as_named(options: argparse.Namespace) -> str:
+    """The words that name the same site in another command: " --solution core-test-harness"."""
+    if options.site is not None:
+        return f" --site {quote(str(options.site))}"
+    return f" --solution {quote(options.solution)}" if options.solution else ""
+
+
 def site_file_of(options: argparse.Namespace) -> Path:
     """The site file that the options name; raises InputProblem."""
     if (options.site is None) == (options.solution is None):
@@ -57,7 +65,8 @@ def site_file_of(options: argparse.Namespace) -> Path:
             if options.site is None
             else "--site and --solution each name the site; give one of them",
             where="the command line",
-            remedy="Give --site FILE, or --solution ID for what was installed here without one.",
+            remedy=f"Give --site FILE, or --solution ID for what was installed here without one"
+            f"{_such_as_kept()}.",
         )
     if options.site is not None:
         return Path(options.site)
@@ -70,6 +79,12 @@ def site_file_of(options: argparse.Namespace) -> Path:
             "site file: --site FILE.",
         )
     return file
+
+
+def _such_as_kept() -> str:
+    """The sites that are kept here, as words for the end of a sentence."""
+    kept = sorted(file.stem for file in (data_folder() / "sites").glob("*.yaml"))
+    return f": --solution {quote(kept[0])}" if len(kept) == 1 else ""
 
 
 def new_site_file(options: argparse.Namespace) -> Path:
@@ -85,8 +100,8 @@ def new_site_file(options: argparse.Namespace) -> Path:
                 remedy="Write them into the site file, or give --solution instead.",
             )
         return site_file_of(options)
-    from installer.opened_before import remember_own
-    from installer.site import dump_site, load_site
+    from installer.record.opened_before import remember_own
+    from installer.sites.site import dump_site, load_site
 
     solution = _solution(options.solution)
     file = kept_site_file(solution.id)
@@ -122,11 +137,11 @@ def made_site(
     given: Sequence[str] = (),
 ) -> Site:
     """A site of one machine, from options and what was kept before; raises InputProblem."""
-    from foundation.hosts.inventory import hosts_from_arguments
+    from foundation.hosts.ansible.inventory import hosts_from_arguments
     from foundation.hosts.model import LOCAL_ADDRESS
-    from installer.planning import load_settings
-    from installer.settings import answers
-    from installer.site import Site, SiteHost
+    from installer.catalogue.settings import answers
+    from installer.planning.make import load_settings
+    from installer.sites.site import Site, SiteHost
 
     chosen = solution.environment(environment or (before.environment if before else None))
     if not chosen.single_machine:
@@ -173,6 +188,6 @@ def made_site(
 
 
 def _solution(name: str) -> Solution:
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
 
     return load_solution(name)

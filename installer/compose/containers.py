@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from foundation.counting import counted
+from foundation.wording import counted
 
 FORMAT: Final = (
     '{{index .Config.Labels "com.docker.compose.service"}}|{{slice .Name 1}}|{{.State.Status}}'
@@ -164,9 +164,28 @@ def judge_all(
     )
 
 
+_WHEN_STOPPED: Final = frozenset({0, _KILLED, 128 + 15})
+"""Exit codes of programs that were told to end, and of those that had to be killed for it."""
+
 _ORDER: Final[Mapping[Stand, int]] = {
     Stand.FAILED: 0, Stand.MISSING: 1, Stand.STARTING: 2, Stand.ENDED: 3, Stand.READY: 4,
 }  # fmt: skip
+
+
+def is_stopped(
+    containers: Sequence[Container], services: Collection[str], ending: Collection[str]
+) -> bool:
+    """Whether a whole project stands still in order, as `stop` leaves it: none failed or runs."""
+    own = [one for one in containers if one.service in services]
+    seen = {one.service for one in own}
+    return (
+        seen == set(services)
+        and not seen <= set(ending)
+        and all(
+            one.status == "exited" and one.exit_code in _WHEN_STOPPED and not one.out_of_memory
+            for one in own
+        )
+    )
 
 
 def progress_words(judged: Iterable[Judged]) -> str:

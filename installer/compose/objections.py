@@ -165,10 +165,9 @@ def _names(project: Project, around: Surroundings) -> list[Objection]:
             found.append(
                 Objection(
                     f"{service.name} must be called {name}, and a container {whose} has that name",
-                    f"Remove the project {other} (docker compose -p {other} down), or take "
-                    "another machine: two copies cannot run on one."
+                    _taken_away(other)
                     if other
-                    else f"Rename or remove it: docker rename {name} {name}-old",
+                    else f"Give it another name: docker rename {name} {name}-old",
                 )
             )
     return found
@@ -183,12 +182,21 @@ def _networks(project: Project, around: Surroundings) -> list[Objection]:
                 Objection(
                     f"the network {name} is there already, "
                     + (f"made by the project {other}" if other else "made by hand"),
-                    f"Remove the project {other}: docker compose -p {other} down"
+                    _taken_away(other)
                     if other
                     else f"If nothing uses it: docker network rm {name}",
                 )
             )
     return found
+
+
+def _taken_away(other: str) -> str:
+    """How another project makes room: its own people are asked before it goes."""
+    return (
+        f"See what it is: docker compose -p {other} ps --all. Two copies cannot run on one "
+        f"machine: take another, or, if nobody needs that one, docker compose -p {other} down, "
+        "which keeps its volumes."
+    )
 
 
 def _ports(project: Project, taken: Sequence[Taken]) -> list[Objection]:

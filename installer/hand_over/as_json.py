@@ -28,6 +28,7 @@ def as_dict(report: HandOver) -> dict[str, object]:
         "complete": report.complete,
         "sentence": report.sentence,
         "changed_later": list(report.later),
+        "asked_again": report.asked_again,
         "began": _moment(report.began),
         "ended": _moment(report.ended),
         "seconds": round(report.seconds, 3),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from foundation.problems import Problem
 from foundation.version import __version__
+from foundation.wording import counted
 from installer.events import Event, Json, Kind, Outcome
 from installer.hand_over.model import (
     Decision,
@@ -22,23 +23,26 @@ from installer.hand_over.model import (
 )
 from installer.hand_over.values import used_settings
 from installer.hand_over.words import (
-    capital,
     outcome_sentence,
     place,
     supplies_sentence,
     unbelieved,
+    when,
 )
-from installer.journal_lines import FIRST, BrokenJournal, digest, records
-from installer.journal_lines import Record as Line
-from installer.plan import Plan, PlannedStage, PlannedStep
-from installer.record_check import changed_later, check_record
-from installer.running.progress import StageProgress, progress_of
-from installer.running.state import RunState
-from installer.runs import Run
-from installer.site import Site, load_site
+from installer.plans.plan import Plan, PlannedStage, PlannedStep
+from installer.record.errand import Errand
+from installer.record.journal_lines import FIRST, BrokenJournal, digest, records
+from installer.record.journal_lines import Record as Line
+from installer.record.progress import StageProgress, progress_of
+from installer.record.record_check import changed_later, check_record
+from installer.record.runs import Run, errand_of, latest_run, runs_folder
+from installer.record.state import RunState, keys_of
+from installer.sites.site import Site, load_site
+from installer.sites.ways import without_passwords
 from installer.steps.kind import done_on
 from preflight.assessment import Seen
 from preflight.facts import known
+from preflight.report.words import capital
 
 _LINES: Final = 12
 """Last lines of a check or a failure that the report shows."""
@@ -66,6 +70,9 @@ class _Told:
     problem: str = ""
 
 
+_BEGAN: Final = "began the installation"
+
+
 def gather(run: Run) -> HandOver:
     """The report of a run. Raises InputProblem.
 
@@ -82,13 +89,17 @@ def gather(run: Run) -> HandOver:
         _stage(stage, done, state) for stage, done in zip(plan.stages, progress.stages, strict=True)
     )
     started = state.started
+    errand = errand_of(run.site_key)
+    sentence = outcome_sentence(state, plan)
+    if errand == Errand.VERIFY and complete:
+        sentence = _verified(state, plan)
     used = used_settings(plan)
     return HandOver(
         solution=plan.solution,
         title=_title(plan.solution),
         environment=plan.environment,
         outcome=state.outcome,
-        sentence=unbelieved(trouble) if trouble else outcome_sentence(state, plan),
+        sentence=unbelieved(trouble) if trouble else sentence,
         complete=complete,
         began=started.time if started else None,
         ended=state.last_time if started else None,
@@ -105,11 +116,50 @@ def gather(run: Run) -> HandOver:
         settings=used.others,
         secrets=plan.secrets,
         waivers=tuple(site.waivers) if site is not None else (),
-        decisions=tuple(told.decisions),
-        site_text=_text(run.site_file),
+        decisions=tuple(_of(errand, decision) for decision in told.decisions),
+        site_text=without_passwords(_text(run.site_file)),
         site_file=str(run.site_file),
         record=Record(run.id, str(run.folder), told.count, told.last, trouble),
         later=tuple(changed_later(run, state.last_time)) if started else (),
+        asked_again=_asked_again(run, state.last_time) if started else "",
+    )
+
+
+def _verified(state: RunState, plan: Plan) -> str:
+    """How a verification ended of which nothing is left."""
+    skipped = sum(state.outcome_of(key) is Outcome.SKIPPED for key in keys_of(plan))
+    if not skipped:
+        return "Verified: every check held, and nothing was changed."
+    were = f"{skipped} that {'were' if skipped > 1 else 'was'}"
+    return f"Verified: every check held, but for {were} skipped, by name and with a reason."
+
+
+def _of(errand: str, decision: Decision) -> Decision:
+    """A decision in a run that installs nothing is none to install."""
+    if errand and decision.what == _BEGAN:
+        return replace(decision, what=f"began it ({errand})")
+    return decision
+
+
+def _asked_again(run: Run, since: float) -> str:
+    """That somebody asked since whether what was installed works; empty where nobody did."""
+    if errand_of(run.site_key) or run.folder.parent.parent != runs_folder():
+        return ""
+    last = latest_run(f"{run.site_key}-{Errand.VERIFY}")
+    if last is None:
+        return ""
+    try:
+        plan, state = last.plan(), last.state()
+    except (Problem, OSError):
+        return f"The verification {last.id} cannot be read."
+    if state.started is None or state.last_time <= since:
+        return ""
+    keys = list(keys_of(plan))
+    held = sum(state.outcome_of(key) in (Outcome.DONE, Outcome.ALREADY) for key in keys)
+    by = state.started.data.get("by") or "somebody"
+    return (
+        f"Asked again {when(state.last_time)} by {by}: {held} of {counted(len(keys), 'check')}"
+        f" held (run {last.id})."
     )
 
 
@@ -167,7 +217,7 @@ def _decision(event: Event, titles: dict[str, str]) -> Decision | None:
         about = f"{title}{place(event.host)}"
     match event.kind:
         case Kind.RUN_STARTED:
-            return Decision(event.time, by, "began the installation")
+            return Decision(event.time, by, _BEGAN)
         case Kind.RUN_RESUMED:
             return Decision(event.time, by, "went on with it")
         case Kind.ANSWER:
@@ -299,7 +349,7 @@ def _text(path: Path) -> str:
 
 
 def _title(solution: str) -> str:
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
 
     try:
         return load_solution(solution).title

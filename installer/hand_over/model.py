@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from foundation.durations import took
+from foundation.wording import took
 from installer.events import Outcome
 from preflight.findings import Waiver
 
@@ -143,6 +143,8 @@ class HandOver:
     record: Record
     later: tuple[str, ...] = ()
     """What other runs of the site may have changed since, a sentence each."""
+    asked_again: str = ""
+    """That it was asked since whether what was installed works, and what came of it."""
 
     def lying_in(self, name: str) -> HandOver:
         """The same report with another name for where its record lies."""

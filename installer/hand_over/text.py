@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shlex import quote
 from typing import Final
 
-from foundation.durations import duration
+from foundation.wording import duration
 from installer.events import Outcome
 from installer.hand_over.model import HandOver, Used
 from installer.hand_over.words import (
@@ -43,7 +43,7 @@ def report_lines(report: HandOver, width: int = WIDTH) -> list[str]:
         lines.append(report.supplies)
     if report.record.problem:
         lines.append(f"THE RECORD IS BROKEN: {report.record.problem}")
-    lines += report.later
+    lines += [*report.later, *filter(None, [report.asked_again])]
     lines += _stages(report)
     lines += _checks(report)
     lines += _failed_and_skipped(report)

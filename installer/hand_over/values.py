@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from foundation.problems import Problem
+from installer.catalogue.settings import Value, applies, load_settings, objection, typed_value
+from installer.catalogue.stages import Setting
 from installer.hand_over.model import Used
 from installer.hand_over.words import setting_name
-from installer.plan import Plan
-from installer.settings import Value, applies, load_settings, objection, typed_value
-from installer.steps.model import Setting
+from installer.plans.plan import Plan
 
 _VERSIONS: Final = ("version", "channel", "revision", "release", "tag")
 _ADDRESSES: Final = ("domain", "endpoint", "vip_external", "vip_internal", "api_name")
@@ -60,7 +60,7 @@ def _value(setting: Setting | None, text: str) -> Value:
 
 
 def _known(solution: str) -> dict[str, Setting]:
-    from installer.solution import load_solution
+    from installer.catalogue.solution import load_solution
 
     try:
         settings = load_settings(load_solution(solution))

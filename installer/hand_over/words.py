@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.moments import moment
 from installer.events import Outcome
-from installer.plan import CONTROL_HOST
+from installer.plans.plan import CONTROL_HOST
 
 if TYPE_CHECKING:
     from installer.hand_over.model import Decision, HandOver, Result, StageReport
-    from installer.plan import Plan
-    from installer.running.state import RunState
-    from installer.site import Site
+    from installer.plans.plan import Plan
+    from installer.record.state import RunState
+    from installer.sites.site import Site
 
 _SENTENCES: Final = {
     Outcome.DONE: "Installed: every step was done and verified.",
@@ -166,11 +166,6 @@ def setting_name(name: str) -> str:
 def title(report: HandOver) -> str:
     """What the report is of."""
     return f"{report.title}, {report.environment}"
-
-
-def capital(text: str) -> str:
-    """A word as a name."""
-    return text[:1].upper() + text[1:]
 
 
 def gigabytes(amount: int | None) -> str:

@@ -10,41 +10,55 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from foundation.counting import counted
 from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Inventory
 from foundation.hosts.pool import Pool
 from foundation.paths import ABOUT_FILES, file_problem
-from foundation.problems import ConnectionProblem, ExitCode, Problem
-from installer.control import Control
-from installer.gate import NotReady, look_at, objections, recheck
-from installer.opened_before import remember
-from installer.order import Order, Others, Tools
-from installer.record_check import check_record
-from installer.room import short_of_room
-from installer.run import Engine
-from installer.running.errand import Errand
-from installer.runs import Run, create_run, earlier_seconds, site_key, sweep_unbegun
-from installer.site import dump_site, resolved
-from installer.site_lock import Lock
-from installer.supplies import remember_bundle, verify_for
+from foundation.problems import ConnectionProblem, ExitCode, InputProblem, Problem, Refused
+from foundation.wording import counted, listed
+from installer.record.errand import Errand
+from installer.record.opened_before import remember
+from installer.record.record_check import check_record, gone_runs
+from installer.record.runs import (
+    SITE_KEY,
+    Run,
+    create_run,
+    earlier_seconds,
+    site_key,
+    sweep_unbegun,
+)
+from installer.record.site_lock import Lock
+from installer.running.engine import Engine
+from installer.running.gate import NotReady, look_at, objections, recheck
+from installer.running.levers import Control
+from installer.running.order import Order, Others, Tools
+from installer.running.outside import fetches_from_outside
+from installer.sites.site import dump_site, load_site, resolved
+from installer.sites.ways import ways_of
+from installer.supply.control_host_programs import needed
+from installer.supply.disk_room import short_of_room
+from installer.supply.supplies import remember_bundle, verify_for
 from preflight.recorded import facts_text
 
 if TYPE_CHECKING:
-    from bundles.verify import Verified
-    from installer.plan import PlannedStage
-    from installer.site import Site
-    from installer.solution import Solution
+    from bundles.read.verify import Verified
+    from installer.catalogue.solution import Solution
+    from installer.plans.plan import Plan, PlannedStage
+    from installer.sites.site import Site
     from installer.steps.kind import Asker
 
 CONNECT_TIMEOUT: Final = 15.0
+_WHOLE_AGAIN: Final = 20.0
+"""Seconds in which a run that is gone on with tries what it fetches; then it goes on."""
 
 
 class _GivenUp(Exception):
@@ -91,6 +105,8 @@ class Occasion:
     errand: Errand = Errand.INSTALL
     operation: str = ""
     """Which operation; it has runs of its own."""
+    other_ways: bool = False
+    """Whether it is meant that the site says other ways than the run was begun with."""
     fetches: bool = True
     """Whether what the installation fetches is tried before it begins."""
 
@@ -150,6 +166,63 @@ async def begun(
         yield work
 
 
+def _same_machines(run: Run, occasion: Occasion) -> None:
+    """Raise InputProblem where a site file, that of the run's own folder too, names other machines.
+
+    What was reviewed for some machines is not done on others.
+    """
+    found = SITE_KEY.fullmatch(run.site_key)
+    if found is not None and found[1] != site_key(occasion.site):
+        raise InputProblem(
+            "it names other machines than those on which this run was begun, or another "
+            "environment",
+            where=str(occasion.site_file or run.site_file),
+            remedy="Begin a new run for it, whose plan you review: sitewright install. To go on "
+            "with this one, put back the addresses, ports, bastion and programs that stood there.",
+        )
+
+
+def _same_ways(run: Run, occasion: Occasion) -> None:
+    """Raise Refused where the site says other ways to its machines than the run was begun with.
+
+    Which login, bastion, keys, options and programs are used was reviewed with the plan.
+    """
+    before = _ways_before(run)
+    now = ways_of(occasion.site, occasion.base.absolute())
+    if occasion.other_ways or before is None or before == now:
+        return
+    gone = [line.strip() for line in before if line not in now]
+    new = [line.strip() for line in now if line not in before]
+    raise Refused(
+        "the site says other ways to its machines than those that were reviewed with this run: "
+        + "; ".join([*(f"before: {line}" for line in gone), *(f"now: {line}" for line in new)]),
+        where=str(occasion.site_file or run.site_file),
+        remedy="If that is meant, give the same command again with --other-ways. If not, go on by "
+        f"the site as it was: --site {quote(str(run.site_file))}",
+    )
+
+
+def _of_kubeconfig(plan: Plan) -> str:
+    """That a cluster which is named around us is not the one of the steps; empty where none is."""
+    asked = {"helm", "kubectl"} & set(needed(plan.stages))
+    if not asked or plan.control or "KUBECONFIG" not in os.environ:
+        return ""
+    return (
+        f"KUBECONFIG is set here and handed to no step: {listed(sorted(asked))} of this run "
+        "reach the cluster of ~/.kube/config."
+    )
+
+
+def _ways_before(run: Run) -> tuple[str, ...] | None:
+    """The ways that were reviewed; None where a run of an earlier version does not tell."""
+    try:
+        if ways := run.plan().ways:
+            return ways
+        return ways_of(load_site(run.site_file), run.folder)
+    except InputProblem:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Beginning:
     order: Order
@@ -162,6 +235,8 @@ class _Beginning:
     async def begin(self, held: contextlib.AsyncExitStack) -> Begun:
         """Each step after the one before; what it holds is given to `held` at once."""
         order, occasion = self.order, self.occasion
+        if said := _of_kubeconfig(order.plan):
+            self.tell(said)
         found = await self.verified()
         lock = self.locked(held)
         pool = await held.enter_async_context(
@@ -226,6 +301,8 @@ class _Beginning:
         sweep_unbegun(occasion.key)
         if occasion.run is not None:
             check_record(occasion.run)
+            _same_machines(occasion.run, occasion)
+            _same_ways(occasion.run, occasion)
         return lock
 
     async def looked(self, pool: Pool) -> tuple[str, float | None]:
@@ -234,6 +311,9 @@ class _Beginning:
         What asks and changes nothing needs machines that answer, and no more.
         """
         order, occasion = self.order, self.occasion
+        if occasion.run is not None and occasion.errand is Errand.INSTALL:
+            self.tell(f"Goes on with the run {occasion.run.id}, whose plan was reviewed.")
+            await self.told_outside(pool, occasion.run)
         if occasion.run is not None or occasion.errand not in (Errand.INSTALL, Errand.VERIFY):
             return "", None
         looked = time.monotonic()
@@ -257,9 +337,35 @@ class _Beginning:
             self.tell(f"It would not be begun: {problem.where}: {problem.sentence}")
         return facts_text([host.seen for host in assessment.hosts]), looked
 
+    async def told_outside(self, pool: Pool, run: Run) -> None:
+        """Say what a run that is gone on with cannot fetch now; what is left may need none of it.
+
+        Nothing is tried while steps of it run, which are attached to at once.
+        """
+        if self.order.dry or not self.occasion.fetches:
+            return
+        state = await asyncio.to_thread(run.state)
+        if any(standing.running for standing in state.steps.values()):
+            return
+        occasion = self.occasion
+        if not await asyncio.to_thread(fetches_from_outside, occasion.solution, occasion.site):
+            return
+        assessment = await look_at(
+            pool, occasion.site, occasion.solution, base=occasion.base.absolute(),
+            tell=self.tell, whole=_WHOLE_AGAIN,
+        )  # fmt: skip
+        for finding in assessment.all_findings:
+            if finding.area == "egress" and finding.blocks:
+                self.tell(f"What is left may fail: {finding.title} Do: {finding.remedy}")
+
     async def new_run(self, facts: str, held: contextlib.AsyncExitStack) -> Run:
         """The folder of a new run, which goes again unless the run begins."""
         occasion = self.occasion
+        if gone := gone_runs(occasion.key):
+            self.tell(
+                f"Of the run {gone[-1]} of this site the record is gone from this computer: what "
+                "it did stands on the machines, and each step is asked whether it is done."
+            )
         text = dump_site(resolved(occasion.site, occasion.base))
         run = create_run(
             occasion.key, self.order.plan, site_text=text, facts_text=facts, dry=self.order.dry

@@ -8,30 +8,27 @@ import hashlib
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from foundation.counting import counted
 from foundation.hosts.connection import Become, Completed, Connection
-from foundation.hosts.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
+from foundation.hosts.jobs.jobs_model import Fenced, JobLine, JobSpec, JobState, JobStatus
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import ConnectionLost, ConnectionProblem, ConnectTimeout
 from foundation.secrets import Secret
+from foundation.wording import counted
+from installer.catalogue.stages import Probe
 from installer.events import KINDS, Event, Json, Kind
-from installer.journal import Journal
-from installer.machine_locks import MachineLocks
-from installer.plan import CONTROL_HOST, Plan, PlannedStep
-from installer.programs import FOLDER
+from installer.plans.plan import CONTROL_HOST, Plan, PlannedStep
+from installer.record.state import TAIL_LINES, BegunJob, StepState
 from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
 from installer.running.output_cap import OUTPUT_CAP, OutputCap, where_it_lies
 from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
-from installer.running.state import TAIL_LINES, BegunJob, Standing
+from installer.running.shared import ENVIRONMENT, Jobs, Shared
 from installer.steps.kind import (
     Answer,
-    Asker,
     Ended,
     JobGone,
     ProbeAnswer,
@@ -39,66 +36,13 @@ from installer.steps.kind import (
     Restarted,
     StepFailed,
 )
-from installer.steps.model import Probe
 from installer.steps.probed import command_of
 
-ENVIRONMENT: Final = (
-    ("PATH", f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:{FOLDER}"),
-    ("LC_ALL", "C.UTF-8"),
-    ("HOME", "/root"),
-    ("DEBIAN_FRONTEND", "noninteractive"),
-)
-"""What every command finds: a service has no /snap/bin nor what was brought, and words are looked
-for in its output."""
 GRACE: Final = 90.0
 """Seconds after a machine should have ended a command by itself, to learn how it ended."""
 _QUIET_FOLLOWS: Final = 3
 _LONGEST_JOB_ID: Final = 150
 _NOT_IN_ID: Final = re.compile(r"[^a-z0-9]+")
-
-
-class Jobs(Protocol):
-    """Durable jobs, as the module foundation.hosts.jobs has them."""
-
-    async def start(self, connection: Connection, spec: JobSpec) -> None: ...
-
-    async def status(self, connection: Connection, job_id: str) -> JobStatus: ...
-
-    def follow(
-        self, connection: Connection, job_id: str, *, cursor: str = "", units: Sequence[str] = ()
-    ) -> AsyncIterator[JobLine]: ...
-
-    async def stop(self, connection: Connection, job_id: str) -> None: ...
-
-    async def forget(self, connection: Connection, job_id: str) -> None: ...
-
-    async def durable_kind(self, connection: Connection) -> str: ...
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all steps of a run have in common."""
-
-    plan: Plan
-    run_id: str
-    folder: Path
-    settings: Mapping[str, str]
-    secrets: Mapping[str, Secret]
-    dry_run: bool
-    journal: Journal
-    jobs: Jobs
-    asker: Asker
-    reaches: Callable[[Host], Reach]
-    inventory: Inventory | None = None
-    """How every machine of the site is reached, for programs that reach them themselves."""
-    locks: MachineLocks | None = None
-    """The machines' own locks, where the run holds them."""
-    docker_will_do: bool = False
-    """Whether this machine's steps run as the login, who can never be root and may use Docker."""
-    tasks_ended: Callable[[Sequence[Host]], Awaitable[None]] | None = None
-    """Returns once no task of Ansible that an earlier try left runs on machines any more."""
-    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """One question at a time is put to the person."""
 
 
 class Context:
@@ -114,7 +58,7 @@ class Context:
         attempt: int,
         timeout: float,
         follow: Sequence[str],
-        resumed: Standing | None = None,
+        resumed: StepState | None = None,
         cursors: Mapping[str, str] | None = None,
         answers: Mapping[str, Json] | None = None,
         once: bool = False,
@@ -140,7 +84,7 @@ class Context:
         self._cursors = dict(cursors or {})
         self._answers = dict(answers or {})
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._touched = tuple(h for h in hosts if h.name != host.name) if once else (host,)
+        self.touched = tuple(h for h in hosts if h.name != host.name) if once else (host,)
         """The machines on which it works."""
         self._cap = OutputCap()
         self._wrote = time.monotonic()
@@ -377,7 +321,7 @@ class Context:
             self.emit(Kind.NOTE, host=host.name, text=text)
 
         self._wrote = time.monotonic()
-        telling = asyncio.create_task(tell_holders(self._touched, look, quiet, say))
+        telling = asyncio.create_task(tell_holders(self.touched, look, quiet, say))
         try:
             yield
         finally:

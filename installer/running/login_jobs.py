@@ -7,14 +7,14 @@ import subprocess
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from foundation.hosts import jobs
 from foundation.hosts.connection import Become, Connection
-from foundation.hosts.jobs_model import JobLine, JobSpec, JobStatus
+from foundation.hosts.jobs import jobs
+from foundation.hosts.jobs.jobs_model import JobLine, JobSpec, JobStatus
 from foundation.hosts.model import Host
 from foundation.isolation import NOWHERE, environment
 from foundation.paths import data_folder
 from foundation.problems import InputProblem
-from installer.solution import load_solution
+from installer.catalogue.solution import load_solution
 
 _SOCKET: Final = "/var/run/docker.sock"
 _SUDO_SECONDS: Final = 10
@@ -62,30 +62,30 @@ def login_state() -> str:
 
 
 class LoginJobs:
-    """The module foundation.hosts.jobs, with the rights of the login."""
+    """The module foundation.hosts.jobs.jobs, with the rights of the login."""
 
     async def start(self, connection: Connection, spec: JobSpec) -> None:
-        """See foundation.hosts.jobs.start."""
+        """See foundation.hosts.jobs.jobs.start."""
         await jobs.start(connection, spec, become=Become.LOGIN)
 
     async def status(self, connection: Connection, job_id: str) -> JobStatus:
-        """See foundation.hosts.jobs.status."""
+        """See foundation.hosts.jobs.jobs.status."""
         return await jobs.status(connection, job_id, become=Become.LOGIN)
 
     def follow(
         self, connection: Connection, job_id: str, *, cursor: str = "", units: Sequence[str] = ()
     ) -> AsyncIterator[JobLine]:
-        """See foundation.hosts.jobs.follow."""
+        """See foundation.hosts.jobs.jobs.follow."""
         return jobs.follow(connection, job_id, cursor=cursor, units=units, become=Become.LOGIN)
 
     async def stop(self, connection: Connection, job_id: str) -> None:
-        """See foundation.hosts.jobs.stop."""
+        """See foundation.hosts.jobs.jobs.stop."""
         await jobs.stop(connection, job_id, become=Become.LOGIN)
 
     async def forget(self, connection: Connection, job_id: str) -> None:
-        """See foundation.hosts.jobs.forget."""
+        """See foundation.hosts.jobs.jobs.forget."""
         await jobs.forget(connection, job_id, become=Become.LOGIN)
 
     async def durable_kind(self, connection: Connection) -> str:
-        """See foundation.hosts.jobs.durable_kind."""
+        """See foundation.hosts.jobs.jobs.durable_kind."""
         return await jobs.durable_kind(connection, become=Become.LOGIN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from foundation.problems import InputProblem
-from installer.plan import Plan, PlannedStage
+from installer.plans.plan import Plan, PlannedStage
 from installer.steps.kind import step_kind
 
 
@@ -62,9 +62,7 @@ def check_before(
                     where="the plan",
                     remedy="Make the plan again from the site file.",
                 )
-            named = step.spec.get("secrets")
-            if isinstance(named, list):
-                needed.update(str(name) for name in named)
+            needed.update(step.secrets)
     missing = sorted(needed.difference(secrets)) if secrets is not None else []
     if missing:
         raise InputProblem(

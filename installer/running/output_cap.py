@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from foundation.hosts.jobs_model import JobLine
-from installer.running.state import TAIL_LINES
+from foundation.hosts.jobs.jobs_model import JobLine
+from installer.record.state import TAIL_LINES
 
 OUTPUT_CAP: Final = 32 * 1024 * 1024
 """Bytes of one command's output that are kept here; a talkative playbook has two."""

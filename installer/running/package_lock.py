@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from foundation.hosts.jobs.output_lines import clean_line
 from foundation.hosts.model import Host
-from foundation.hosts.output_lines import clean_line
 
 QUIET: Final = 5.0
 """Seconds without a line after which it is asked what a step waits for."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
-from foundation.hosts.connection import Completed, Connection
+from foundation.hosts.connection import Completed, Connection, Connector
 from foundation.hosts.model import Host
 from foundation.problems import (
     ConnectionLost,
@@ -28,17 +28,18 @@ LONGEST_WAIT: Final = 15.0
 _FIRST_WAIT: Final = 0.25
 
 
-class Connector(Protocol):
-    """What opens connections, as foundation.hosts.pool.Pool does."""
-
-    async def connect(self, host: Host) -> Connection:
-        """The one connection to a machine, opened at the first call and when it was lost."""
-
-
 class Reach:
-    """The way to one machine. `say` gets a sentence when it is lost and when it is back."""
+    """The way to one machine. `say` gets a sentence when it is lost and when it is back.
 
-    def __init__(self, connector: Connector, host: Host, say: Callable[[str], None]) -> None:
+    With `once` a machine that does not answer is not waited for, and not tried again: nothing is
+    to be done there.
+    """
+
+    def __init__(
+        self, connector: Connector, host: Host, say: Callable[[str], None], *, once: bool = False
+    ) -> None:
+        self._once = once
+        self._away: ConnectionProblem | None = None
         self.host = host
         self._connector = connector
         self._say = say
@@ -57,10 +58,15 @@ class Reach:
         began = time.monotonic()
         wait = _FIRST_WAIT
         told = False
+        if self._away is not None:
+            raise self._away
         while True:
             try:
                 connection = await self._connector.connect(self.host)
             except ConnectionProblem as problem:
+                if self._once:
+                    self._away = problem
+                    raise
                 now = time.monotonic()
                 if now + wait > min(until, began + self._patience(problem)):
                     raise

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from foundation.hosts.model import Host
 from foundation.problems import Problem
-from installer.control import Control, Told
 from installer.events import Event, Json, Kind, Outcome
-from installer.plan import PlannedStage, PlannedStep
-from installer.running.context import Context, Shared, forget_jobs
-from installer.running.state import DECIDED, Key, RunState
+from installer.plans.plan import PlannedStage, PlannedStep
+from installer.record.runs import Run, done_before
+from installer.record.state import DECIDED, Key, RunState
+from installer.running.context import Context, forget_jobs
+from installer.running.levers import Control, Told
+from installer.running.shared import Shared
 from installer.running.work import Failure, Work
-from installer.runs import Run, done_before
 from installer.steps.kind import CHANGES_NOTHING, done_on, step_kind
 
 _FORGET_SECONDS: Final = 15.0
@@ -183,8 +184,7 @@ class Stages:
 
     async def _on_machines(self, step: PlannedStep, hosts: Sequence[Host]) -> list[Failure]:
         """The step on these machines, so many at a time; a rolling step ends at a failure."""
-        rolling = step.spec.get("rolling")
-        rolling = rolling if isinstance(rolling, int) and rolling > 0 else 0
+        rolling = step.rolling
         places = asyncio.Semaphore(min(rolling or self._how.concurrency, self._how.concurrency))
         failures: list[Failure] = []
         kind = step_kind(step.kind)

@@ -10,26 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from foundation.hosts.jobs_model import Fenced, JobState
+from foundation.hosts.jobs.jobs_model import Fenced, JobState
 from foundation.hosts.model import Host
 from foundation.problems import Problem, Refused
-from installer.control import Control
+from installer.catalogue.stages import Retry
 from installer.events import Event, Json, Kind, Outcome
-from installer.journal import JournalProblem
-from installer.plan import Plan, PlannedStep
-from installer.running.context import Context, Shared
-from installer.running.state import TAKE_BACK, RunState
-from installer.steps.kind import JobGone, Restarted, StepFailed, StepKind
-from installer.steps.model import Retry
+from installer.plans.plan import Plan, PlannedStep
+from installer.record.journal import JournalProblem
+from installer.record.state import TAKE_BACK, RunState
+from installer.running.context import Context
+from installer.running.levers import Control
+from installer.running.shared import Shared
+from installer.steps.kind import (
+    JobGone,
+    Restarted,
+    StepFailed,
+    StepKind,
+    comes_to_the_same,
+    done_at_once,
+)
 
 log = logging.getLogger(__name__)
 
-COMES_TO_THE_SAME: Final = frozenset(
-    {"playbook", "helm", "kubectl", "file", "images", "deliver", "push", "compose", "wait"}
-)
-"""Kinds whose tools look before they change: to begin one again comes to the same, however far it
-came before a machine was restarted."""
-PLAYBOOK: Final = "playbook"
 _GOOD_ENDS: Final = frozenset({Outcome.DONE, Outcome.ALREADY, Outcome.UNDONE})
 MOST_RESTARTS: Final = 5
 """How often a machine may lose one step's command before a person must look."""
@@ -43,6 +45,10 @@ class CutOff(Refused):
     """A step that a restart of its machine cut off, and that nobody let begin again."""
 
     code = "cut-off"
+
+
+class _LeftOff(Exception):
+    """A person ended the run before a try of a step could begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,17 @@ class Work:
         self.failure: Failure | None = None
 
     async def run(self) -> Outcome:
-        """Do the step, or go on with it where it was left; raises JournalProblem only."""
+        """Do the step, or go on with it where it was left; raises JournalProblem only.
+
+        STOPPED, with no word in the journal, where a person ended the run before it could begin.
+        """
         began = time.monotonic()
         try:
             outcome, sentence = await self._go()
         except JournalProblem:
             raise
+        except _LeftOff:
+            return Outcome.STOPPED
         except asyncio.CancelledError:
             # A playbook here would go on with machines that are another's now.
             ends = self._control.end_jobs or (self._control.lost and self._host.local)
@@ -131,6 +142,8 @@ class Work:
             undone = await self._kind.undo(context)
         except JournalProblem:
             raise
+        except _LeftOff:
+            return Outcome.STOPPED
         except Problem as problem:
             return await self._failed(problem, time.monotonic() - began)
         sentence = "It was taken back." if undone else "It does not say how to be taken back."
@@ -156,7 +169,7 @@ class Work:
                 self._note(context, f"Attached again to what runs on {self._host.name}.")
                 return context
             if job is not None and undoing and context.restarted_since(job):
-                if self._step.kind not in COMES_TO_THE_SAME:
+                if not comes_to_the_same(self._step.kind):
                     await self._may_begin_again(context, back=True)
             elif job is not None and job.state is JobState.RUNNING:
                 self._note(
@@ -169,8 +182,11 @@ class Work:
                     if self._control.finishing:
                         return None
                     job = await context.last_job()
-        await self._tasks_ended()
+        if not await self._tasks_ended():
+            return None
         context = self._new(standing.attempt + 1)
+        # Before the start: who ends the run in it leaves the step as it was.
+        await self._enter(context)
         await self._start(context, f"{TAKE_BACK}{self._step.title}")
         return context
 
@@ -184,6 +200,7 @@ class Work:
             return await self._tries(again, touched=refused, cut_off=refused)
         context = self._context_for(standing.attempt, resumed=True)
         if standing.jobs and _UNDOING.search(standing.jobs[-1].job):
+            await self._enter(context, attached=True)
             await self._kind.undo(context)
             await self._finish(Outcome.UNDONE, "It was taken back.", 0.0)
             return await self._tries(self._new(standing.attempt + 1), touched=False)
@@ -211,7 +228,7 @@ class Work:
         earlier try off at a place that nobody knows.
         """
         restarts = 0
-        retry = Retry.model_validate(self._step.spec.get("retry") or {})
+        retry = Retry.model_validate(self._step.retry or {})
         while True:
             self._context = context
             try:
@@ -244,15 +261,17 @@ class Work:
         if not attached:
             # Before the new try is in the journal, so that whoever comes after us asks too.
             # A step that has a question of its own is asked that, as at every start.
-            asked = self._step.kind in COMES_TO_THE_SAME or self._step.spec.get("done")
+            asked = comes_to_the_same(self._step.kind) or self._step.says_done
             if cut_off and not asked and await self._kind.is_done(context) is None:
                 await self._may_begin_again(context)
-            await self._tasks_ended()
+            if not await self._tasks_ended():
+                raise _LeftOff
             await self._start(context, self._step.title)
-            if await self._kind.is_done(context):
-                if not touched:
-                    return Outcome.ALREADY, "It was found done; nothing was changed."
-                return Outcome.DONE, "It was done; found so when the machine was asked again."
+        await self._enter(context, attached=attached)
+        if not attached and await self._kind.is_done(context):
+            if not touched:
+                return Outcome.ALREADY, "It was found done; nothing was changed."
+            return Outcome.DONE, "It was done; found so when the machine was asked again."
         sentence = await self._kind.do(context)
         if context.dry_run:
             return Outcome.SKIPPED, "Dry run: nothing was done."
@@ -291,23 +310,38 @@ class Work:
                 f"resume --skip {key}=REASON; or resume, and let it begin again.",
             )
 
-    async def _tasks_ended(self) -> None:
+    async def _enter(self, context: Context, *, attached: bool = False) -> None:
+        """Hold the step's machines that were away in the beginning; see `Entering`.
+
+        Raises _LeftOff where a person ended the run while others were waited for there.
+        """
+        entering = self._shared.entering
+        if entering is None:
+            return
+        hosts = [h for h in dict.fromkeys((self._host, *context.touched)) if not h.local]
+        await entering.enter(hosts, context.until)
+        if self._control.finishing and not attached and any(h.name in entering.late for h in hosts):
+            raise _LeftOff
+
+    async def _tasks_ended(self) -> bool:
         """Begin no playbook beside the task that one of this run left on its machines.
 
         Who ends ansible-playbook, or the machine that it runs on, does not end what it is just at.
+        False where a person ended the run while that was waited for: then nothing is begun.
         """
         shared = self._shared
-        if shared.tasks_ended is None or self._step.kind != PLAYBOOK:
-            return
-        if playbook_cut_short(shared.plan, self._state):
-            await shared.tasks_ended(self._hosts)
+        if shared.tasks_ended is None or not self._step.plays:
+            return True
+        if not playbook_cut_short(shared.plan, self._state):
+            return True
+        await shared.tasks_ended(self._hosts)
+        return not self._control.finishing
 
     def _new(self, attempt: int) -> Context:
         return self._context_for(attempt, resumed=False)
 
     def _context_for(self, attempt: int, *, resumed: bool) -> Context:
-        minutes = self._step.spec.get("timeout_minutes", 30.0)
-        follow = self._step.spec.get("follow") or []
+        once = done_at_once(self._step.kind)
         standing = self._state.of(self.key)
         self._context = Context(
             self._shared,
@@ -315,16 +349,14 @@ class Work:
             self._host,
             self._hosts,
             attempt=attempt,
-            timeout=float(minutes) * 60 if isinstance(minutes, (int, float)) else 1800.0,
+            timeout=self._step.timeout_seconds,
             # A step that runs once is on the control host, and its services are elsewhere: it
             # follows them itself.
-            follow=[str(unit) for unit in follow]
-            if isinstance(follow, list) and not self._kind.once
-            else [],
+            follow=[] if once else self._step.follow,
             resumed=standing if resumed else None,
             cursors=self._cursors() if resumed else {},
             answers=self._state.answers_of(self.key),
-            once=self._kind.once,
+            once=once,
         )
         return self._context
 
@@ -387,12 +419,7 @@ def _to_end(job: str) -> str:
 
 def playbook_cut_short(plan: Plan, state: RunState) -> bool:
     """Whether the last try of some playbook came to no good end, so that its task may go on."""
-    playbooks = {
-        (stage.id, step.id)
-        for stage in plan.stages
-        for step in stage.steps
-        if step.kind == PLAYBOOK
-    }
+    playbooks = {(stage.id, step.id) for stage in plan.stages for step in stage.steps if step.plays}
     return any(
         (stage, step) in playbooks
         and standing.attempt > 0

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from foundation.problems import Refused
+from installer.catalogue.stages import Probe, StepData, StrictData
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import ChecklistItem, ChecklistStep
 from installer.steps.probed import Probed, parsed, said
+
+
+class ChecklistItem(StrictData):
+    """A line of a checklist: a program checks it, or a person confirms it by name."""
+
+    text: str
+    check: Probe | None = None
+    section: str = ""
+
+
+class ChecklistStep(StepData):
+    """A gate: every item is checked by a program or confirmed by a person."""
+
+    kind: Literal["checklist"]
+    items: tuple[ChecklistItem, ...]
 
 
 class Checklist(Probed):
     """Every point must hold: what a program denies, no person can confirm."""
+
+    model = ChecklistStep
 
     def data(self, context: StepContext) -> ChecklistStep:
         """The step's data."""

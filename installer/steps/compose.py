@@ -8,24 +8,43 @@ service stands, one has failed, or time is up; it goes on where nobody watches.
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal
 
-from foundation.counting import counted
+from pydantic import Field
+
 from foundation.hosts.connection import PortState
+from foundation.wording import counted
 from installer.compose import scripts
 from installer.compose.containers import FORMAT, Stand, judge_all
 from installer.compose.project import Project
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import ComposeStep
-from installer.steps.of_project import Lines, OfProject, silent_daemon
+from installer.steps.of_project import Lines, OfProject, ProjectData, silent_daemon
 from installer.steps.probed import must_be_good, parsed
 
 _SPARE_SECONDS: Final = 15
 """Left to the job for its last words before the machine itself ends it."""
 
 
+class ComposeStep(ProjectData):
+    """A Docker Compose project brought up, until every service stands."""
+
+    kind: Literal["compose"]
+    services: tuple[str, ...] = ()
+    """Only these and what they depend on; empty: all of the profiles."""
+    ending: tuple[str, ...] = ()
+    """Services that are meant to end, besides those whose end others wait for."""
+    settle_seconds: float = Field(default=1.0, ge=0, le=600)
+    """How long all must stand before they are believed."""
+    unhealthy_seconds: float = Field(default=20.0, ge=0, le=3600)
+    """How long a service may be unhealthy before it is given up."""
+    remove_volumes: bool = False
+    """Whether taking it back removes the data as well."""
+
+
 class Compose(OfProject):
     """Done where every service stands with just the configuration of the files."""
+
+    model = ComposeStep
 
     def data(self, context: StepContext) -> ComposeStep:
         """The step's data."""
@@ -151,8 +170,8 @@ def _remedy(words: str) -> str | None:
     text = words.lower()
     if "no space left" in text:
         return (
-            "The disk is full. See what takes the space: docker system df; df -h. Make room "
-            "(docker image prune takes away images without a name), then: sitewright resume."
+            "The disk is full. See what takes the space: docker system df; df -h. Make room, "
+            "then: sitewright resume."
         )
     if "port is already allocated" in text or "address already in use" in text:
         return (

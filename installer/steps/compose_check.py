@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, Literal
 
-from foundation.counting import counted
+from foundation.wording import counted
 from installer.compose.objections import Objection, objections
 from installer.compose.surroundings import LOOK, MISSING, paths_of, surroundings_of
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import ComposeCheckStep
-from installer.steps.of_project import OfProject, silent_daemon
+from installer.steps.of_project import OfProject, ProjectData, silent_daemon
 from installer.steps.probed import parsed
+
+
+class ComposeCheckStep(ProjectData):
+    """What stands against bringing a Compose project up, told before anything is started."""
+
+    kind: Literal["compose-check"]
+    floating_tags: Literal["refuse", "tell"] = "tell"
 
 
 class ComposeCheck(OfProject):
     """Never found done: it only looks, and looks each time."""
+
+    model = ComposeCheckStep
 
     def data(self, context: StepContext) -> ComposeCheckStep:
         """The step's data."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from installer.steps.kind import StepContext, StepKind
-from installer.steps.model import ComposeDownStep
-from installer.steps.of_project import OfProject
+from installer.steps.of_project import OfProject, ProjectData
 from installer.steps.probed import must_be_good, parsed
 
 _VOLUMES: Final = (
@@ -29,8 +28,17 @@ exit 0
 """Arguments: the project, the words that remove it."""
 
 
+class ComposeDownStep(ProjectData):
+    """A Compose project stopped, or removed with its containers and networks."""
+
+    kind: Literal["compose-down"]
+    how: Literal["stop", "remove", "remove-with-data"]
+
+
 class ComposeDown(OfProject):
     """Stopping keeps everything; removing keeps the named volumes unless the data goes too."""
+
+    model = ComposeDownStep
 
     def data(self, context: StepContext) -> ComposeDownStep:
         """The step's data."""

@@ -10,18 +10,17 @@ import re
 import shutil
 from contextlib import aclosing
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Literal
 
 from foundation.hosts.connection import Become
-from foundation.hosts.output_lines import clean_line
+from foundation.hosts.jobs.output_lines import clean_line
 from foundation.paths import make_private
 from foundation.problems import InputProblem
 from installer.compose import scripts
 from installer.compose.containers import FORMAT, Container, container_of
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import ComposeRunStep
-from installer.steps.of_project import Lines, OfProject, silent_daemon
+from installer.steps.of_project import Lines, OfProject, ProjectData, silent_daemon
 from installer.steps.probed import parsed
 
 _LAST: Final = """\
@@ -37,8 +36,23 @@ REPORTS: Final = "reports"
 """The folder of a run in which such reports lie."""
 
 
+class ComposeRunStep(ProjectData):
+    """One service of a Compose project run to its end, and judged by all that it leaves."""
+
+    kind: Literal["compose-run"]
+    service: str
+    summary: str = ""
+    """A regular expression with one group that is a number, in what it writes; it must be there."""
+    at_least: float = 0.0
+    """What that number must be."""
+    reports: tuple[str, ...] = ()
+    """Files below `directory` that it writes, copied into the run's folder."""
+
+
 class ComposeRun(OfProject):
     """It is never found done: what it tells is of now."""
+
+    model = ComposeRunStep
 
     def data(self, context: StepContext) -> ComposeRunStep:
         """The step's data."""

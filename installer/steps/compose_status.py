@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
-from installer.compose.containers import judge_all
+from installer.compose.containers import is_stopped, judge_all
 from installer.events import Kind
-from installer.steps.kind import StepContext, StepKind
-from installer.steps.model import ComposeStatusStep
-from installer.steps.of_project import OfProject, silent_daemon
+from installer.steps.kind import StepContext, StepFailed, StepKind
+from installer.steps.of_project import OfProject, ProjectData, silent_daemon
 from installer.steps.probed import parsed
+
+
+class ComposeStatusStep(ProjectData):
+    """Where each service of a Compose project stands; it looks, and fails unless all is well."""
+
+    kind: Literal["compose-status"]
+    ending: tuple[str, ...] = ()
 
 
 class ComposeStatus(OfProject):
     """Never found done: what it tells is of now."""
+
+    model = ComposeStatusStep
 
     def data(self, context: StepContext) -> ComposeStatusStep:
         """The step's data."""
@@ -32,9 +40,18 @@ class ComposeStatus(OfProject):
         containers = (await self.read(context, data)).containers
         if containers is None:
             raise silent_daemon(context, while_="when it is asked for the services")
-        judged = judge_all(containers, project.names, project.ending.union(data.ending))
+        ending = project.ending.union(data.ending)
+        judged = judge_all(containers, project.names, ending)
         for one in judged:
             context.emit(Kind.NOTE, text=f"{one.service}: {one.words}")
+        if is_stopped(containers, project.names, ending):
+            raise StepFailed(
+                f"{data.project} is stopped: every container of it has ended in order, and none"
+                " runs",
+                where=context.host.name,
+                remedy="Its containers and data are kept. Start it: sitewright start.",
+                again=False,
+            )
         bad = [one for one in judged if not one.good]
         if bad:
             raise await self.failure(

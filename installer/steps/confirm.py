@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from foundation.problems import Refused
+from installer.catalogue.stages import StepData
 from installer.steps.kind import StepContext, StepKind
-from installer.steps.model import ConfirmStep
 from installer.steps.probed import Probed, parsed
+
+
+class ConfirmStep(StepData):
+    """A person must say yes, by name."""
+
+    kind: Literal["confirm"]
+    text: str
 
 
 class Confirm(Probed):
     """Asked once, for all machines of the step together."""
 
-    once = True
+    model = ConfirmStep
 
     def data(self, context: StepContext) -> ConfirmStep:
         """The step's data."""

@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, Literal
 
-from bundles.age import stamp_of
-from bundles.contents import human_size
+from pydantic import Field, field_validator
+
 from bundles.deliver.cargo import Cargo, load, place_command
 from bundles.deliver.machine import ASK, Machine, machine_from, suiting
 from bundles.deliver.pace import Pace
-from bundles.deliver.selection import select
+from bundles.deliver.selection import TARGETS, check_target, select
 from bundles.deliver.source import BundleSource
-from bundles.layout import INDEX_NAME
-from bundles.opened import Bundle, open_bundle, read_document
-from bundles.problems import CorruptBundle
-from bundles.strict_json import digest_of
-from bundles.structure import read_structure
-from foundation.counting import counted
+from bundles.format.layout import INDEX_NAME, Item
+from bundles.format.problems import CorruptBundle
+from bundles.format.strict_json import digest_of
+from bundles.read.age import stamp_of
+from bundles.read.opened import Bundle, open_bundle, read_document
+from bundles.read.structure import read_structure
 from foundation.hosts.transfer import bring
 from foundation.problems import ConnectionLost, InputProblem
-from installer.events import Kind
-from installer.plan import Plan, PlannedStep
-from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import DeliverStep
+from foundation.wording import counted, human_size
+from installer.catalogue.stages import Planned, Planning, StepData
+from installer.events import Json, Kind
+from installer.plans.plan import CONTROL_HOST, Plan, PlannedStep
+from installer.steps.kind import Delivery, StepContext, StepFailed, StepKind
 from installer.steps.probed import Probed, must_be_good, parsed, said
 
 CHECK_SECONDS: Final = 300.0
@@ -47,9 +48,7 @@ class _Loading:
     """What a cargo is made from; equal ones are made once for all machines alike."""
 
     index: str
-    items: tuple[str, ...]
-    target: str
-    record: str
+    delivery: Delivery
     machine: Machine
 
 
@@ -62,14 +61,7 @@ class Cargoes:
 
     async def of(self, plan: Plan, step: PlannedStep, machine: Machine, *, where: str) -> Cargo:
         """The cargo of a step for a machine; raises BundleProblem, InputProblem."""
-        items = step.spec.get("items")
-        loading = _Loading(
-            index=dict(plan.supplies).get("index", ""),
-            items=tuple(str(item) for item in items) if isinstance(items, list) else (),
-            target=str(step.spec.get("to")),
-            record=f"{step.stage}-{step.id}",
-            machine=machine,
-        )
+        loading = _Loading(dict(plan.supplies).get("index", ""), delivery_of(step), machine)
         return await asyncio.to_thread(self._load, plan, loading, where)
 
     def _load(self, plan: Plan, loading: _Loading, where: str) -> Cargo:
@@ -77,12 +69,12 @@ class Cargoes:
             if loading not in self._made:
                 with bundle_of(plan) as bundle:
                     structure = read_structure(bundle)
-                    items = select(structure.index.items, loading.items, where=where)
+                    items = select(structure.index.items, loading.delivery.items, where=where)
                     self._made[loading] = load(
                         bundle,
                         suiting(items, loading.machine, where=where),
-                        loading.target,
-                        loading.record,
+                        loading.delivery.target,
+                        loading.delivery.record,
                         created=structure.index.created,
                         stamp=stamp_of(structure.index, structure.index_digest),
                         older=dict(plan.supplies).get("older") == "allowed",
@@ -109,12 +101,93 @@ def bundle_of(plan: Plan) -> Iterator[Bundle]:
         yield bundle
 
 
+def items_text(items: Iterable[Item]) -> str:
+    """Items as lines for the review of a plan: what each is, and its size."""
+    lines = [
+        f"{item.kind} {item.name} {item.version or ''}".rstrip()
+        + f", {human_size(item.content_size)}, {item.digest[7:19]}"
+        for item in items
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def delivery_of(step: PlannedStep) -> Delivery:
+    """What a step of this kind delivers, as its plan says."""
+    items = step.spec.get("items")
+    return Delivery(
+        tuple(str(item) for item in items) if isinstance(items, list) else (),
+        str(step.spec.get("to")),
+        f"{step.stage}-{step.id}",
+    )
+
+
+class DeliverStep(StepData):
+    """Items of the bundle brought to each machine and put where it uses them.
+
+    It is left out of a plan without a bundle.
+    """
+
+    kind: Literal["deliver"]
+    items: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Selectors, `kind:glob`; see bundles.deliver.selection."""
+    to: str
+    """Where they go there; see bundles.deliver.selection.TARGETS."""
+    size: int = 0
+    """Bytes of all its items together; the plan fills it in."""
+    timeout_minutes: float = 240.0
+    expected_minutes: float = 5.0
+
+    @field_validator("to")
+    @classmethod
+    def _is_target(cls, value: str) -> str:
+        if value not in TARGETS:
+            raise ValueError(f"nothing can be delivered to it; choose one of {', '.join(TARGETS)}")
+        return value
+
+    def is_due(self, planning: Planning) -> bool:
+        """Where there is a bundle."""
+        return planning.bundle is not None
+
+    def planned(
+        self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
+    ) -> Planned:
+        """With the items of the bundle that it brings, and their size."""
+        if planning.bundle is None:
+            raise ValueError("it is left out of a plan without a bundle")
+        if CONTROL_HOST in hosts:
+            raise InputProblem(
+                "a bundle is delivered to machines, and the step names none",
+                where=where,
+                remedy="Say `on:` with roles, or all.",
+            )
+        items = spec["items"]
+        selectors = [str(item) for item in items] if isinstance(items, list) else []
+        check_target(selectors, str(spec["to"]), where=where)
+        chosen = select(planning.bundle, selectors, where=f"{where}, {planning.bundle_path}")
+        size = sum(item.content_size for item in chosen)
+        return Planned({**spec, "size": size}, (("items", items_text(chosen)),))
+
+
 class Deliver(Probed):
     """Asked by what lies on the machine, by what its runtimes have, and by the step's `done`."""
+
+    model = DeliverStep
 
     def data(self, context: StepContext) -> DeliverStep:
         """The step's data."""
         return parsed(context, DeliverStep)
+
+    def delivers(self, step: PlannedStep) -> Delivery:
+        """As its plan says."""
+        return delivery_of(step)
+
+    def brings(self, step: PlannedStep) -> str:
+        """How many items, and how large they are together."""
+        size = step.spec.get("size")
+        if not isinstance(size, int):
+            return ""
+        count = sum(text.count("\n") for _, text in step.files)
+        return f"{counted(count, 'item')}, {human_size(size)} to each machine that lacks them"
 
     async def is_done(self, context: StepContext) -> bool | None:
         """Whether everything is in its place; what a runtime has need not lie there besides."""

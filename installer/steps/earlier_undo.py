@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from installer.steps.model import Probe
+from installer.catalogue.stages import Probe
 
 _ON_A_MACHINE: Final = {
     "sh /var/lib/sitewright/core-test-harness/undo-docker.sh": (
@@ -24,8 +24,8 @@ def of_this_version(undo: Probe) -> Probe:
     if (found := _ON_A_MACHINE.get(undo.script.strip())) is None:
         return undo
     # A stage's file is read only for a plan of an earlier version.
-    from installer.solution import load_solution
-    from installer.stage_files import load_stages
+    from installer.catalogue.solution import load_solution
+    from installer.steps.stage_files import load_stages
 
     solution, stage_id, step_id = found
     stages = {stage.id: stage for stage in load_stages(load_solution(solution))}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from foundation.problems import InputProblem
-from installer.events import Kind
+from installer.catalogue.stages import Planned, Planning, Probe, StepData
+from installer.events import Json, Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import FileStep
 from installer.steps.probed import Probed, must_be_good, parsed, text_of, words_of
 
 _COMPARE: Final = """\
@@ -94,8 +95,31 @@ _STATE: Final = "/var/lib/sitewright"
 _LARGEST_SHOWN: Final = 256 * 1024
 
 
+class FileStep(StepData):
+    """A file or a rendered template on each machine, written whole or not at all."""
+
+    kind: Literal["file"]
+    template: str = ""
+    content: str = ""
+    path: str
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    then: Probe | None = None
+    """A command after a change only (reload a service)."""
+
+    def planned(
+        self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
+    ) -> Planned:
+        """With the file as it will be."""
+        text = planning.renderer.file(self.template) if self.template else str(spec["content"])
+        return Planned(dict(spec), ((str(spec["path"]), text),))
+
+
 class File(Probed):
     """Compared by hash, owner and mode on the machine; written beside, fsynced, renamed."""
+
+    model = FileStep
 
     def data(self, context: StepContext) -> FileStep:
         """The step's data."""

@@ -3,22 +3,64 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
-from bundles.yaml_documents import read_documents
+from bundles.manifests.yaml_documents import read_documents
+from installer.catalogue.stages import Planned, Planning, StepData
+from installer.events import Json
+from installer.plans.plan import PlannedStep
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import HelmStep
-from installer.steps.probed import Probed, must_be_good, parsed, text_of
+from installer.steps.probed import Probed, must_be_good, parsed, text_of, usual_program
 
-_PENDING: Final = "another operation (install/upgrade/rollback) is in progress"
+_CUT_OFF: Final = (
+    "another operation (install/upgrade/rollback) is in progress",
+    # A removal that was cut off: it is no operation in progress, and nothing is deployed.
+    "has no deployed releases",
+)
+"""How Helm 3.17 refuses a release on which an operation was cut off."""
+
+
+class HelmStep(StepData):
+    """A Helm release (`helm upgrade --install`)."""
+
+    kind: Literal["helm"]
+    release: str
+    namespace: str
+    chart: str
+    version: str
+    values: str = ""
+    """A template of the values file."""
+    program: tuple[str, ...] = ("helm",)
+
+    def planned(
+        self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
+    ) -> Planned:
+        """With the values, rendered."""
+        files = ((self.values, planning.renderer.file(self.values)),) if self.values else ()
+        return Planned(dict(spec), files)
+
+
+def _named(data: HelmStep) -> tuple[str, str]:
+    """What Helm calls the chart in its version."""
+    chart = data.chart.rstrip("/").rsplit("/", 1)[-1]
+    version = data.version.removeprefix("v")
+    return f"{chart}-{version}", f"{chart}-v{version}"
 
 
 class Helm(Probed):
     """`helm upgrade --install` with the values over standard input."""
 
+    model = HelmStep
+
     def data(self, context: StepContext) -> HelmStep:
         """The step's data."""
         return parsed(context, HelmStep)
+
+    def programs(self, step: PlannedStep) -> tuple[str, ...]:
+        """Its own."""
+        return usual_program(step, "helm")
 
     async def is_done(self, context: StepContext) -> bool | None:
         """Whether the release is deployed in this version with these values."""
@@ -26,12 +68,7 @@ class Helm(Probed):
         release = await self._release(context, data)
         if release is None:
             return None
-        chart = data.chart.rstrip("/").rsplit("/", 1)[-1]
-        version = data.version.removeprefix("v")
-        deployed = release.get("status") == "deployed" and release.get("chart") in (
-            f"{chart}-{version}",
-            f"{chart}-v{version}",
-        )
+        deployed = release.get("status") == "deployed" and release.get("chart") in _named(data)
         if not deployed or not await self._same_values(context, data):
             return False
         return True if data.done is None else (await context.ask_machine(data.done)).yes
@@ -79,13 +116,11 @@ class Helm(Probed):
              "--values", "-", "--wait", "--timeout", f"{seconds}s"),
             stdin=self._values(context, data).encode(),
         )  # fmt: skip
-        if any(_PENDING in line for line in ended.tail):
+        if any(words in line for line in ended.tail for words in _CUT_OFF):
             raise StepFailed(
                 f"an earlier operation on the release {data.release} was cut off in the middle",
                 where=context.host.name,
-                remedy=f"Take it back, then retry: {' '.join(data.program)} rollback "
-                f"{data.release} --namespace {data.namespace} (or uninstall it, where this was "
-                "its first installation).",
+                remedy=_taken_back(data, await self._release(context, data)),
                 output=ended.tail,
                 again=False,
             )
@@ -99,6 +134,7 @@ class Helm(Probed):
             return await super().undo(context)
         if context.step.irreversible:
             return False
+        await self._was_ours(context, data)
         ended = await context.change(
             f"uninstall {data.release} from {data.namespace}",
             (*data.program, "uninstall", data.release, "--namespace", data.namespace,
@@ -107,6 +143,61 @@ class Helm(Probed):
         )  # fmt: skip
         must_be_good(context, ended, f"helm uninstall {data.release}")
         return True
+
+    async def _was_ours(self, context: StepContext, data: HelmStep) -> None:
+        """Raise StepFailed where the release stood before this step, or nobody says so."""
+        release = await self._release(context, data)
+        if release == {}:
+            return
+        seen = await context.look(
+            (*data.program, "history", data.release, "--namespace", data.namespace, "--max", "256",
+             "--output", "json")
+        )  # fmt: skip
+        try:
+            known = release is not None and seen.status == 0
+            first = json.loads(seen.stdout)[0] if known else {}
+            revision, chart = int(first["revision"]), str(first["chart"])
+        except (ValueError, TypeError, LookupError) as error:
+            raise StepFailed(
+                f"Helm does not say since when the release {data.release} is there, so it was left",
+                where=context.host.name,
+                remedy="See that the cluster answers (kubectl get nodes), then undo again.",
+            ) from error
+        if revision != 1 or chart not in _named(data):
+            # Helm keeps the last revisions alone, ten as a rule.
+            why = (
+                f"Helm knows the release {data.release} from revision {revision} on alone, so "
+                "nobody can tell whether it was there before this step"
+                if revision != 1
+                else f"the release {data.release} was there before this step, as {chart}"
+            )
+            raise StepFailed(
+                f"{why}; it was left",
+                where=context.host.name,
+                remedy="See its revisions and go back to one of them: "
+                f"{' '.join(data.program)} history {data.release} --namespace {data.namespace}; "
+                f"{' '.join(data.program)} rollback {data.release} REVISION "
+                f"--namespace {data.namespace}",
+                again=False,
+            )
+
+
+def _taken_back(data: HelmStep, release: dict[str, Any] | None) -> str:
+    """What ends an operation that was cut off: a first installation has nothing to go back to."""
+    program, named = shlex.join(data.program), f"{data.release} --namespace {data.namespace}"
+    # A rollback that does not wait calls the release deployed at once, whether it runs or not.
+    words = {
+        "uninstall": f"{program} uninstall {named}",
+        "rollback": f"{program} rollback {named} --wait --timeout 10m",
+    }
+    if not release:
+        return (
+            f"Take it back, then retry: {words['rollback']}; or, where this was its first "
+            f"installation: {words['uninstall']}"
+        )
+    first = str(release.get("revision")) == "1"
+    verb = "uninstall" if first or release.get("status") == "uninstalling" else "rollback"
+    return f"Take it back, then retry: {words[verb]}"
 
 
 KIND: Final[StepKind] = Helm()

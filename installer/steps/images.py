@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
-from foundation.counting import are, counted
-from foundation.hosts.jobs_model import JobLine
+from foundation.hosts.jobs.jobs_model import JobLine
+from foundation.wording import are, counted
 from installer.compose import scripts
 from installer.compose.pulling import Pulling, refusal
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import ImagesStep
-from installer.steps.of_project import OfProject
+from installer.steps.of_project import OfProject, ProjectData
 from installer.steps.probed import must_be_good, parsed
 
 _LACKING: Final = """\
@@ -22,8 +21,18 @@ for image do docker image inspect --format x "$image" >/dev/null 2>&1 || echo "$
 """
 
 
+class ImagesStep(ProjectData):
+    """The images of a Compose project, on the machine."""
+
+    kind: Literal["images"]
+    registry: str = ""
+    """host:port of a registry that has them instead of the one in their names."""
+
+
 class Images(OfProject):
     """Done where the machine has every image; those that a bundle brought are not pulled."""
+
+    model = ImagesStep
 
     still_so = 20.0
     """Of the project only the images' names matter, which the check before has just read."""

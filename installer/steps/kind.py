@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from foundation.hosts.connection import Completed, Connection
-from foundation.hosts.jobs_model import JobLine, JobState
+from foundation.hosts.jobs.jobs_model import JobLine, JobState
 from foundation.hosts.model import Host
 from foundation.problems import ExitCode, InputProblem, Problem
 from foundation.secrets import Secret
+from installer.catalogue.stages import Probe, StepData
 from installer.events import Json, Kind
-from installer.plan import CONTROL_HOST, Plan, PlannedStep
-from installer.steps.model import Probe
+from installer.plans.plan import CONTROL_HOST, Plan, PlannedStep
 
 SHOWN_LINES: Final = 20
 """Last lines of output that a failure shows."""
@@ -212,12 +212,30 @@ class StepContext(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a planned step delivers: selectors, where to, and the name of its record there."""
+
+    items: tuple[str, ...]
+    target: str
+    record: str
+
+
 class StepKind(Protocol):
     """A kind of step. Its methods raise Problems: StepFailed, ConnectionProblem, Refused."""
 
     @property
-    def once(self) -> bool:
-        """Whether it runs once, on the control host, for all its machines together."""
+    def model(self) -> type[StepData]:
+        """Its data, and what they come to in a plan."""
+
+    def programs(self, step: PlannedStep) -> tuple[str, ...]:
+        """Programs that must be on the control host before it begins, as they are brought there."""
+
+    def brings(self, step: PlannedStep) -> str:
+        """What a planned step brings to its machines, in words; "" for what brings nothing."""
+
+    def delivers(self, step: PlannedStep) -> Delivery | None:
+        """What of the bundle a planned step brings to its machines; None for what brings none."""
 
     async def is_done(self, context: StepContext) -> bool | None:
         """Whether it is done already; None where the machine cannot tell. Changes nothing."""
@@ -247,23 +265,26 @@ class Traits:
     """Whether it can be taken back without a step that says how."""
     counts_bytes: bool = False
     """Whether it tells how many bytes went, of how many."""
+    again: bool = True
+    """Whether its tools look before they change: to begin it again comes to the same, however far
+    it came before a machine was restarted."""
 
 
 KINDS: Final[Mapping[str, Traits]] = {
-    "script": Traits("script"),
+    "script": Traits("script", again=False),
     "playbook": Traits("playbook", once=True),
     "file": Traits("file", knows_undo=True),
     "helm": Traits("helm", knows_undo=True),
     "kubectl": Traits("kubectl"),
     "compose": Traits("compose", knows_undo=True),
-    "compose-check": Traits("compose_check", changes=False),
-    "compose-down": Traits("compose_down"),
-    "compose-run": Traits("compose_run", knows_undo=True),
-    "compose-status": Traits("compose_status", changes=False),
+    "compose-check": Traits("compose_check", changes=False, again=False),
+    "compose-down": Traits("compose_down", again=False),
+    "compose-run": Traits("compose_run", knows_undo=True, again=False),
+    "compose-status": Traits("compose_status", changes=False, again=False),
     "images": Traits("images", knows_undo=True),
     "wait": Traits("wait", changes=False),
-    "checklist": Traits("checklist", changes=False),
-    "confirm": Traits("confirm", once=True, changes=False),
+    "checklist": Traits("checklist", changes=False, again=False),
+    "confirm": Traits("confirm", once=True, changes=False, again=False),
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
     "push": Traits("push", knows_undo=True, counts_bytes=True),
 }
@@ -278,6 +299,24 @@ def runs_once(step: PlannedStep) -> bool:
     return not step.hosts or (kind is not None and kind.once)
 
 
+def done_at_once(kind: str) -> bool:
+    """Whether steps of a kind are done once, for all their machines together."""
+    traits = KINDS.get(kind)
+    return traits is not None and traits.once
+
+
+def comes_to_the_same(kind: str) -> bool:
+    """Whether to begin a step of a kind again comes to the same, however far it came."""
+    traits = KINDS.get(kind)
+    return traits is not None and traits.again
+
+
+def counts_bytes(step: PlannedStep) -> bool:
+    """Whether a step tells how many bytes went; one of a kind that is not known here does not."""
+    kind = KINDS.get(step.kind)
+    return kind is not None and kind.counts_bytes
+
+
 def done_on(step: PlannedStep) -> tuple[str, ...]:
     """Where a step is done: on each of its machines, or once on the control host."""
     return (CONTROL_HOST,) if runs_once(step) else step.hosts
@@ -290,7 +329,12 @@ def taken_back(step: PlannedStep) -> Literal["never", "nothing", "yes", "by hand
     if step.kind in CHANGES_NOTHING:
         return "nothing"
     kind = KINDS.get(step.kind)
-    return "yes" if step.spec.get("undo") or (kind and kind.knows_undo) else "by hand"
+    return "yes" if step.says_undo or (kind and kind.knows_undo) else "by hand"
+
+
+def brings(step: PlannedStep) -> str:
+    """What a planned step brings to its machines, in words; "" for what brings nothing."""
+    return step_kind(step.kind).brings(step) if step.kind in KINDS else ""
 
 
 def step_kind(name: str) -> StepKind:

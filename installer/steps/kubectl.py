@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
+from installer.catalogue.stages import Planned, Planning, StepData
+from installer.events import Json
+from installer.plans.plan import PlannedStep
 from installer.steps.kind import StepContext, StepKind
-from installer.steps.model import KubectlStep
-from installer.steps.probed import Probed, must_be_good, parsed, text_of
+from installer.steps.probed import Probed, must_be_good, parsed, text_of, usual_program
 
 _OURS: Final = ("--server-side", "--field-manager=sitewright")
 _DIFFERS: Final = 1
 """Exit status of `kubectl diff` where something would change; above it could not tell."""
 
 
+class KubectlStep(StepData):
+    """Manifests applied with kubectl, server side."""
+
+    kind: Literal["kubectl"]
+    manifest: str
+    """A template in the solution folder."""
+    namespace: str = ""
+    program: tuple[str, ...] = ("kubectl",)
+
+    def planned(
+        self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
+    ) -> Planned:
+        """With the manifests, rendered."""
+        return Planned(dict(spec), ((self.manifest, planning.renderer.file(self.manifest)),))
+
+
 class Kubectl(Probed):
     """`kubectl apply` with the manifests over standard input."""
+
+    model = KubectlStep
 
     def data(self, context: StepContext) -> KubectlStep:
         """The step's data."""
@@ -26,6 +47,10 @@ class Kubectl(Probed):
 
     def _manifest(self, context: StepContext, data: KubectlStep) -> bytes:
         return text_of(context, data.manifest, data.manifest).encode()
+
+    def programs(self, step: PlannedStep) -> tuple[str, ...]:
+        """Its own."""
+        return usual_program(step, "kubectl")
 
     async def is_done(self, context: StepContext) -> bool | None:
         """Whether the server holds just this."""

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from pydantic import Field
+
 from foundation.hosts.connection import Completed
-from foundation.hosts.jobs_model import JobLine
+from foundation.hosts.jobs.jobs_model import JobLine
 from foundation.problems import InputProblem
+from installer.catalogue.stages import StepData
 from installer.compose.containers import (
     FORMAT,
     Container,
@@ -25,8 +28,7 @@ from installer.compose.reading import Reading, reading_of
 from installer.compose.scripts import READ
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed
-from installer.steps.model import _OfProject
-from installer.steps.probed import Probed, said
+from installer.steps.probed import Probed, parsed, said
 
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -48,17 +50,36 @@ _readings: WeakKeyDictionary[StepContext, Reading] = WeakKeyDictionary()
 _ATTRIBUTE: Final = re.compile(r'level=(warning|error|fatal) msg="((?:[^"\\]|\\.)*)"')
 
 
+class ProjectData(StepData):
+    """What steps on a Docker Compose project share."""
+
+    project: str = Field(pattern=r"^([a-z0-9][a-z0-9_-]*|.*\{\{.*)$")
+    directory: str
+    """Where its files lie on the machine; absolute."""
+    files: tuple[str, ...] = ("docker-compose.yml",)
+    profiles: tuple[str, ...] = ()
+    """Each may name several, parted by commas, or none, as a template leaves it."""
+
+    @property
+    def chosen_profiles(self) -> tuple[str, ...]:
+        """The profiles one by one, each once."""
+        names = (name.strip() for text in self.profiles for name in text.split(","))
+        return tuple(dict.fromkeys(name for name in names if name))
+
+
 class OfProject(Probed):
     """Steps on a Compose project; each kind reads its own model."""
 
     still_so: float = 0.0
     """Seconds for which a step of this kind takes what an earlier one read of the project."""
 
-    def data(self, context: StepContext) -> _OfProject:
-        """The step's data."""
-        raise NotImplementedError
+    model: type[ProjectData]
 
-    def command(self, data: _OfProject, *words: str) -> tuple[str, ...]:
+    def data(self, context: StepContext) -> ProjectData:
+        """The step's data."""
+        return parsed(context, self.model)
+
+    def command(self, data: ProjectData, *words: str) -> tuple[str, ...]:
         """`docker compose` on the project."""
         if not data.directory.startswith("/"):
             raise InputProblem(f'the folder "{data.directory}" is not absolute', where="the plan")
@@ -74,7 +95,7 @@ class OfProject(Probed):
             *("--project-directory", data.directory, *files, *profiles, *words),
         )
 
-    async def read(self, context: StepContext, data: _OfProject) -> Reading:
+    async def read(self, context: StepContext, data: ProjectData) -> Reading:
         """All that there is to know of the project, as it was before this try of the step."""
         known = _readings.get(context)
         if known is None:
@@ -85,7 +106,7 @@ class OfProject(Probed):
             known = _readings[context] = reading_of(seen)
         return known
 
-    async def project(self, context: StepContext, data: _OfProject) -> Project:
+    async def project(self, context: StepContext, data: ProjectData) -> Project:
         """The project as Compose reads it; raises StepFailed with Compose's own words."""
         reading = await self.read(context, data)
         if reading.project is None:
@@ -99,7 +120,7 @@ class OfProject(Probed):
         return reading.project
 
     async def containers(
-        self, context: StepContext, data: _OfProject
+        self, context: StepContext, data: ProjectData
     ) -> tuple[Container, ...] | None:
         """Every container of the project as it is now; None where Docker does not answer.
 
@@ -111,7 +132,7 @@ class OfProject(Probed):
         return containers_of(seen.stdout.decode("utf-8", "replace"))
 
     async def failure(
-        self, context: StepContext, data: _OfProject, bad: Sequence[Judged], before: str = ""
+        self, context: StepContext, data: ProjectData, bad: Sequence[Judged], before: str = ""
     ) -> StepFailed:
         """What is wrong with services that do not stand, with what they said last."""
         containers = await self.containers(context, data) or ()
@@ -202,6 +223,9 @@ class Lines:
         before = self._by_name.get(container.name)
         self._by_name[container.name] = container
         judged = judge_all((container,), (container.service,), self._ending)[0]
+        foreign = self._services and container.service not in self._services
+        if foreign and container.status == "exited" and container.exit_code == 0:
+            return  # another profile's one-shot, which this step neither starts nor waits for
         if before is None or judged.stand is not Stand.STARTING or before.status != "running":
             self._write(line, judged.words, container.service)
         known = judge_all(tuple(self._by_name.values()), self._services, self._ending)

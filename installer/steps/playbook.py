@@ -12,27 +12,31 @@ import json
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from foundation.counting import counted
-from foundation.hosts import jobs
-from foundation.hosts.jobs_model import Fenced, JobLine, JobState
+from pydantic import Field
+
+from foundation import bounded_files
+from foundation.documents import SIZE_LIMIT
+from foundation.hosts.jobs import jobs
+from foundation.hosts.jobs.jobs_model import Fenced, JobLine, JobState
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import ConnectionProblem, InputProblem
+from foundation.wording import counted
 from installer.ansible import command as ansible
-from installer.ansible import control_host
-from installer.ansible.control_host import Way
 from installer.ansible.on_control_host import FENCED_OUT, NEEDS
 from installer.ansible.told import Told, parse
-from installer.carried import SITE, SOLUTION, Place, places, to_take_back
-from installer.events import Kind
-from installer.plan import CONTROL_HOST
+from installer.catalogue.stages import Planned, Planning, StepData
+from installer.events import Json, Kind
+from installer.plans.pinned_playbooks import SITE, SOLUTION, Place, places, to_take_back
+from installer.plans.plan import CONTROL_HOST
+from installer.steps import control_host
+from installer.steps.control_host import Way
 from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
-from installer.steps.model import PlaybookStep
 from installer.steps.probed import LATE, Probed, parsed, undo_by, why
 
 SUDO_PASSWORD: Final = "sudo_password"  # noqa: S105 - the name of a secret, not one
@@ -43,10 +47,60 @@ _NO_WAY: Final = re.compile(r"^(Task failed: )?(Failed to connect to the host vi
 _AWAY_PAUSE: Final = 5.0
 
 
+class PlaybookStep(StepData):
+    """An Ansible playbook, run on the control host against the machines."""
+
+    kind: Literal["playbook"]
+    playbook: str
+    tags: tuple[str, ...] = ()
+    variables: dict[str, str] = Field(default_factory=dict)
+    check_mode: bool = False
+    """Whether `--check` tells the truth for it, so that a dry run may use it."""
+
+    def planned(
+        self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
+    ) -> Planned:
+        """With its name, or its whole path where it does not lie in the plan's folder."""
+        folder = self._folder(planning)
+        path = folder / self.playbook
+        if not path.is_file():
+            raise InputProblem(
+                f'there is no playbook "{self.playbook}"',
+                where=f"{where} ({folder})",
+                remedy="Bring the playbook under that name, or name another folder of playbooks.",
+            )
+        near = folder == (planning.playbooks or folder)
+        name = self.playbook if near else str(path)
+        text = bounded_files.read_text(path, SIZE_LIMIT)
+        # A variable that comes to nothing is not given: it would stand over the playbook's own.
+        said = spec.get("variables")
+        given: dict[str, Json] = {}
+        if isinstance(said, dict):
+            given = {variable: value for variable, value in said.items() if value}
+        filled: dict[str, Json] = {**spec, "playbook": name, "variables": given}
+        return Planned(filled, ((self.playbook, text),), (name,))
+
+    def _folder(self, planning: Planning) -> Path:
+        """Where it lies."""
+        theirs = planning.playbooks
+        if theirs is None or not is_customers(planning, self.playbook):
+            return planning.solution_playbooks
+        return theirs
+
+
+def is_customers(planning: Planning, playbook: str) -> bool:
+    """Whether a playbook is the customer's: of those that bring a folder, what lies in it.
+
+    The document's six, which have numbers, are the customer's where there is a folder at all.
+    """
+    theirs = planning.playbooks
+    return theirs is not None and ((theirs / playbook).is_file() or playbook[:1].isdigit())
+
+
 class Playbook(Probed):
     """Done by its probe, or by `--check` where that tells the truth; undone by a playbook."""
 
-    once = True
+    model = PlaybookStep
 
     def data(self, context: StepContext) -> PlaybookStep:
         """The step's data."""

@@ -9,13 +9,14 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from foundation.durations import duration
-from foundation.hosts.jobs_model import JobState
+from foundation.hosts.jobs.jobs_model import JobState
 from foundation.problems import InputProblem
 from foundation.sentences import Meaning, understood
+from foundation.wording import duration
+from installer.catalogue.stages import Probe, StepData
+from installer.plans.plan import PlannedStep
 from installer.steps.earlier_undo import of_this_version
-from installer.steps.kind import Ended, StepContext, StepFailed
-from installer.steps.model import Probe, _Step
+from installer.steps.kind import Delivery, Ended, StepContext, StepFailed
 
 SCRIPT: Final = ("sh", "-c", 'script=$(cat) && exec </dev/null && set -eu && eval "$script"')
 """Runs the script that comes over standard input, which is then empty for its commands."""
@@ -48,17 +49,33 @@ _STATUSES: Final = {
 }
 """What a shell means by its exit status."""
 
-Data = TypeVar("Data", bound=_Step)
+_OWN: Final = "program"
+"""The field in which a step names another program than the usual one, and minds it by itself."""
+
+Data = TypeVar("Data", bound=StepData)
 
 
 class Probed:
     """Done, verified and undone by the probes of the step's data; kinds add `do`."""
 
-    once: bool = False
+    model: type[StepData]
+    """The step's data, as its files and its plan have them."""
 
-    def data(self, context: StepContext) -> _Step:
+    def data(self, context: StepContext) -> StepData:
         """The step's data; each kind reads its own model."""
-        raise NotImplementedError
+        return parsed(context, self.model)
+
+    def programs(self, step: PlannedStep) -> tuple[str, ...]:
+        """Programs that must be on the control host before it begins, as they are brought there."""
+        return ()
+
+    def delivers(self, step: PlannedStep) -> Delivery | None:
+        """What of the bundle a planned step brings to its machines; None for what brings none."""
+        return None
+
+    def brings(self, step: PlannedStep) -> str:
+        """What a planned step brings to its machines, in words; "" for what brings nothing."""
+        return ""
 
     async def is_done(self, context: StepContext) -> bool | None:
         """By the step's `done`; None where it has none."""
@@ -96,6 +113,11 @@ class Probed:
         return True
 
 
+def usual_program(step: PlannedStep, name: str) -> tuple[str, ...]:
+    """The program that a kind uses; none where the step names one of its own."""
+    return (name,) if step.spec.get(_OWN, [name]) == [name] else ()
+
+
 async def undo_by(context: StepContext, undo: Probe) -> None:
     """Take a step back with a command; raises StepFailed."""
     command, stdin = command_of(undo)
@@ -119,8 +141,7 @@ def must_be_good(
     if ended.good:
         return
     if seconds is None:
-        minutes = context.step.spec.get("timeout_minutes")
-        seconds = minutes * 60 if isinstance(minutes, (int, float)) else 1800.0
+        seconds = context.step.timeout_seconds
     late = ended.state is JobState.TIMED_OUT
     known = meant(ended.tail)
     raise StepFailed(

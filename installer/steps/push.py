@@ -7,22 +7,24 @@ The registry takes pushes only while this step lasts, and only from the machine 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Annotated, Final, Literal
 
-from bundles import media
-from bundles.contents import human_size
+from pydantic import Field
+
 from bundles.deliver.selection import select
-from bundles.layout import Item
-from bundles.opened import Bundle
-from bundles.problems import SourceProblem
-from bundles.push import Pushed, manifests_of, push_bundle
-from bundles.structure import read_structure
+from bundles.format import media
+from bundles.format.layout import Item
+from bundles.format.problems import SourceProblem
+from bundles.read.opened import Bundle
+from bundles.read.structure import read_structure
+from bundles.registries.push import Pushed, blobs_of, manifests_of, push_bundle
 from foundation.hosts.forwarding import forwarded
 from foundation.problems import ConnectTimeout
+from foundation.wording import human_size
+from installer.catalogue.stages import Planning, Probe, StepData
 from installer.events import Kind
 from installer.steps.deliver import bundle_of
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import PushStep
 from installer.steps.probed import Probed, must_be_good, parsed
 
 _RECORDS: Final = "/var/lib/sitewright/pushed"
@@ -37,10 +39,38 @@ _WRITE: Final = (
 _FORGET: Final = ("rm", "-f", "--")
 
 
+class PushStep(StepData):
+    """Images and charts of the bundle pushed into a registry on the machine.
+
+    A command as `done` has on its standard input what the registry must have, one a line: the
+    repository, a blank, and a tag or a digest; then each layer alike, as `blobs/` and a digest. It
+    is asked where these very items were pushed.
+    """
+
+    kind: Literal["push"]
+    items: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Selectors of images and charts, as `deliver` has them."""
+    port: int = Field(ge=1, le=65535)
+    """Of the machine's loopback, where a registry takes pushes between `begin` and `end`."""
+    begin: Annotated[tuple[str, ...], Field(min_length=1)]
+    end: Annotated[tuple[str, ...], Field(min_length=1)]
+    keeper: Probe | None = None
+    """Asked on each machine of the step: yes where it keeps the registry. On the others there is
+    nothing to do. Which of them it is only the machines know."""
+    timeout_minutes: float = 240.0
+    expected_minutes: float = 5.0
+
+    def is_due(self, planning: Planning) -> bool:
+        """Where there is a bundle."""
+        return planning.bundle is not None
+
+
 class Push(Probed):
     """Done where the machine's record names the same items of the same bundle, and the registry
-    has them: `done` is asked, with their manifests on its standard input.
+    has them: `done` is asked, with what they are on its standard input.
     """
+
+    model = PushStep
 
     def data(self, context: StepContext) -> PushStep:
         """The step's data."""
@@ -54,6 +84,7 @@ class Push(Probed):
             return True
         with bundle_of(context.plan) as bundle:
             items = self._items(context, bundle)
+            asked = _asked_for(bundle, items)
         seen = await context.look([*_READ, _record(context)])
         if seen.stdout.decode("ascii", "replace").strip() != _mark(items):
             return False
@@ -63,9 +94,7 @@ class Push(Probed):
         if not done.command:  # a script comes over standard input itself
             return await super().is_done(context)
         try:
-            told = await context.look(
-                done.command, stdin=_manifests(items), timeout=done.timeout_seconds
-            )
+            told = await context.look(done.command, stdin=asked, timeout=done.timeout_seconds)
         except ConnectTimeout:
             return None
         return {0: True, 1: False}.get(told.status)
@@ -98,8 +127,8 @@ class Push(Probed):
     async def _push(
         self, context: StepContext, bundle: Bundle, items: tuple[Item, ...], port: int
     ) -> list[Pushed]:
-        from bundles.registry import Registries
-        from bundles.web import Patience, Web
+        from bundles.registries.registry import Registries
+        from bundles.registries.web import Patience, Web
 
         total = sum(item.content_size for item in items)
         done = 0
@@ -163,9 +192,16 @@ def _mark(items: tuple[Item, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _manifests(items: tuple[Item, ...]) -> bytes:
-    """What the registry must have, one a line: the repository, a blank, a tag or a digest."""
-    lines = (f"{name} {which}\n" for name, which in manifests_of(items, keep_registry=True))
+def _asked_for(bundle: Bundle, items: tuple[Item, ...]) -> bytes:
+    """What the registry must have, one a line: the repository, a blank, and a tag or a digest.
+
+    What the manifests consist of comes after them, as `blobs/` and a digest: a registry may have
+    lost that alone, and answers for the manifest all the same.
+    """
+    manifests = manifests_of(items, keep_registry=True)
+    blobs = blobs_of(bundle, items, keep_registry=True)
+    lines = [f"{name} {which}\n" for name, which in manifests]
+    lines += [f"{name} blobs/{digest}\n" for name, digest in blobs]
     return "".join(lines).encode()
 
 

@@ -4,18 +4,44 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from pydantic import Field
 
 from foundation.problems import InputProblem
+from installer.catalogue.stages import Planned, Planning, StepData
+from installer.events import Json
 from installer.steps.kind import StepContext, StepKind
-from installer.steps.model import ScriptStep
 from installer.steps.probed import SCRIPT, Probed, must_be_good, parsed, text_of
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+class ScriptStep(StepData):
+    """A POSIX shell script on each machine, as a durable job."""
+
+    kind: Literal["script"]
+    script: str = ""
+    file: str = ""
+    """A file of the solution folder instead of `script`."""
+    environment: dict[str, str] = Field(default_factory=dict)
+
+    def planned(
+        self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
+    ) -> Planned:
+        """With the script of its file, whose values a shell reads."""
+        if not self.file:
+            return Planned(dict(spec))
+        source = planning.renderer.source(self.file)
+        text = planning.renderer.script(source, where=f"{where}, {self.file}")
+        return Planned({**spec, "script": text}, ((self.file, text),))
+
+
 class Script(Probed):
     """The script comes over standard input, after its secrets as shell variables."""
+
+    model = ScriptStep
 
     def data(self, context: StepContext) -> ScriptStep:
         """The step's data."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from typing import Final
+from typing import Final, Literal
 
-from foundation.durations import duration
+from foundation.wording import duration
+from installer.catalogue.stages import Probe, StepData
+from installer.plans.verification import STAGE
 from installer.steps.kind import StepContext, StepFailed, StepKind
-from installer.steps.model import WaitStep
 from installer.steps.probed import Probed, must_be_good, parsed, said, words_of
 from installer.steps.unit_state import PROPERTIES, shown, unit_of, unit_state
-from installer.verification import STAGE
 
 TIME_IS_UP: Final = 75
 """Exit status of the waiting script when time is up (sysexits: try again later)."""
@@ -53,8 +53,20 @@ the service that is waited for or "", answers in a row after which a stopped one
 What the question says is written when it changes, so that the log tells a story."""
 
 
+class WaitStep(StepData):
+    """Wait until a question is answered with yes."""
+
+    kind: Literal["wait"]
+    until: Probe
+    every_seconds: float = 5.0
+    explain: Probe | None = None
+    """Run when it does not become true: its output says why."""
+
+
 class Wait(Probed):
     """One durable job polls on the machine itself."""
+
+    model = WaitStep
 
     def data(self, context: StepContext) -> WaitStep:
         """The step's data."""

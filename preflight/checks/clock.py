@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from foundation.wording import listed, shortened
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed, plain, shortened
+from preflight.checks.wording import plain
 from preflight.facts import ABSENT, known, why_unknown
 from preflight.findings import Finding, Severity
 
@@ -20,7 +21,9 @@ CHRONY: Final = (
     " every start: `sudo systemctl enable chrony && sudo systemctl restart chrony`, and wait until"
     " `chronyc tracking` says Leap status: Normal."
 )
-UNDO_CHRONY: Final = "sudo apt-get remove chrony, which brings systemd-timesyncd back."
+UNDO_CHRONY: Final = (
+    "sudo apt-get update && sudo apt-get install systemd-timesyncd, which takes chrony's place."
+)
 
 
 @check("time.synchronized", title="Clock is synchronised", severities=(PASS, WARN, FAIL, UNKNOWN))

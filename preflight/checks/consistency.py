@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_interface
 from typing import Final
 
+from foundation.wording import listed, shortened
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import FAIL, PASS, WARN, Say, check
 from preflight.checks.network import is_loopback, own_addresses
 from preflight.checks.nic import real_nics, speed_of
 from preflight.checks.system import version_key
-from preflight.checks.wording import link_speed, listed, shortened
+from preflight.checks.wording import link_speed
 from preflight.facts import NicKind, known
 from preflight.findings import Finding
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from foundation.wording import how_many, listed
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, Say, check
-from preflight.checks.wording import counted, listed
 from preflight.facts import ABSENT, known, why_unknown
 from preflight.findings import Finding
 
@@ -32,7 +32,7 @@ def count(case: Case, say: Say) -> Iterator[Finding]:
     elif have >= need:
         yield say.at(
             PASS,
-            f"{case.name} has {counted(have, 'CPU')}; {case.who} needs {need}.",
+            f"{case.name} has {how_many(have, 'CPU')}; {case.who} needs {need}.",
             expected=str(need),
             actual=str(have),
             source=case.sizing_source,
@@ -41,7 +41,7 @@ def count(case: Case, say: Say) -> Iterator[Finding]:
     else:
         yield say.at(
             FAIL,
-            f"{case.name} has {counted(have, 'CPU')}; {case.who} needs {need}.",
+            f"{case.name} has {how_many(have, 'CPU')}; {case.who} needs {need}.",
             expected=str(need),
             actual=str(have),
             source=case.sizing_source,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from foundation.wording import how_many, listed, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.checks.disk_matching import (
@@ -17,7 +18,7 @@ from preflight.checks.disk_matching import (
     match_disks,
     usable,
 )
-from preflight.checks.wording import GB, counted, disk_gb, disk_size, listed, shortened, word
+from preflight.checks.wording import GB, disk_gb, disk_size, word
 from preflight.facts import Disk, DiskKind, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import DiskNeed
@@ -110,7 +111,7 @@ def _judged(case: Case, say: Say, share: Share, disks: tuple[Disk, ...]) -> Find
             )
         else:
             title = (
-                f"{case.name} has {counted(found, noun)} of at least {size}{purpose}"
+                f"{case.name} has {how_many(found, noun)} of at least {size}{purpose}"
                 f"{_near_misses(share, disks)}; {case.who} needs {need.count}."
             )
         good = share.fit is Fit.CERTAIN
@@ -181,7 +182,7 @@ def _remedy(share: Share) -> str:
         )
     missing = need.count - len(share.certain)
     return (
-        f"Add {counted(missing, asked_noun(need))} of {disk_gb(need.size_gb)} or more as"
+        f"Add {how_many(missing, asked_noun(need))} of {disk_gb(need.size_gb)} or more as"
         f" {'a device' if missing == 1 else 'devices'} of its own, not as a partition: in the"
         " machine, or in the hypervisor on storage of that kind (passed through, so that the"
         f" machine sees what it is). Then see it with `{LIST_DISKS}`."

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
+from foundation.wording import listed
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import GB, disk_gb, disk_size, listed, word
+from preflight.checks.wording import GB, disk_gb, disk_size, word
 from preflight.facts import Filesystem, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import SpaceNeed
@@ -168,7 +169,9 @@ def ftype(case: Case, say: Say) -> Iterator[Finding]:
             source="overlayfs documentation of the Linux kernel: the upper filesystem must give"
             " file types",
             evidence=f"xfs_info {word(fs.mount)} | grep ftype",
-            remedy="The option is fixed when the filesystem is made: save what is on it, make it"
-            f" again with `sudo mkfs.xfs -n ftype=1 {word(fs.device)}`, and bring the files back.",
-            undo="Bring the files back onto the old filesystem from the saved copy.",
+            remedy="The option is fixed when the filesystem is made. Make one on an empty disk:"
+            " `sudo mkfs.xfs -n ftype=1 /dev/NEW` (it refuses a disk on which it sees a"
+            f" filesystem), copy {fs.mount} onto it, and mount it there instead in /etc/fstab; the"
+            " old one stays as it is until all is seen on the new.",
+            undo="Mount the old filesystem again: its line in /etc/fstab as it was.",
         )

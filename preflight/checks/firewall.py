@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from foundation.counting import counted
+from foundation.wording import counted, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import shortened
 from preflight.facts import ABSENT, NOT_ASKED, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import PortNeed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from foundation.wording import listed
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed, word
+from preflight.checks.wording import word
 from preflight.facts import ABSENT, NOT_ASKED, known, why_unknown
 from preflight.findings import Finding, Severity
 from preflight.needs import ModuleNeed, SysctlNeed

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from foundation.wording import listed, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.checks.nic import real_nics
-from preflight.checks.wording import listed, shortened, word
+from preflight.checks.wording import word
 from preflight.facts import ABSENT, Facts, Unknown, known, why_unknown
 from preflight.findings import Finding
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from foundation.wording import how_many, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import counted, link_speed, shortened, word
+from preflight.checks.wording import link_speed, word
 from preflight.facts import Facts, Nic, NicKind, known, why_unknown
 from preflight.findings import Finding
 from preflight.needs import NicNeed
@@ -115,7 +116,7 @@ def _unseen(case: Case, say: Say, need: NicNeed) -> Finding:
         f"It could not be told which network interfaces {case.name} has; {case.who} needs"
         f" {need.count}{speed}.",
         subject=need.purpose,
-        expected=f"{counted(need.count, 'interface')}{speed}",
+        expected=f"{how_many(need.count, 'interface')}{speed}",
         reason=why_unknown(case.facts.network.nics),
         source=case.sizing_source,
         evidence=EVIDENCE,
@@ -136,11 +137,11 @@ def count(case: Case, say: Say) -> Iterator[Finding]:
         if have < need.count <= len(ports):
             names = shortened(nic.name for nic in open_ones)
             yield say.unknown(
-                f"{case.name} has {counted(have, 'network interface')} up that certainly"
+                f"{case.name} has {how_many(have, 'network interface')} up that certainly"
                 f" {'is a port' if have == 1 else 'are ports'}, and {names};"
                 f" {case.who} needs {need.count}.",
                 subject=need.purpose,
-                expected=counted(need.count, "interface"),
+                expected=how_many(need.count, "interface"),
                 reason=f"{_reasons(open_ones)}: {shortened(_described(n, nics) for n in nics)}",
                 source=case.sizing_source,
                 evidence=BEHIND,
@@ -151,10 +152,10 @@ def count(case: Case, say: Say) -> Iterator[Finding]:
         note = f" ({shortened(down)} {'is' if len(down) == 1 else 'are'} down)" if down else ""
         yield say.at(
             PASS if have >= need.count else FAIL,
-            f"{case.name} has {counted(have, 'network interface')} up{note}; {case.who} needs"
+            f"{case.name} has {how_many(have, 'network interface')} up{note}; {case.who} needs"
             f" {need.count}.",
             subject=need.purpose,
-            expected=counted(need.count, "interface"),
+            expected=how_many(need.count, "interface"),
             actual=shortened(_described(nic, nics) for nic in nics) or "none",
             source=case.sizing_source,
             evidence=EVIDENCE,
@@ -184,7 +185,7 @@ def speed(case: Case, say: Say) -> Iterator[Finding]:
                 f"{shortened(silent)} on {case.name}"
                 f" {'does' if len(silent) == 1 else 'do'} not tell a speed of a physical port;"
                 f" {case.who} needs"
-                f" {counted(need.count, 'interface')} of {wanted}.",
+                f" {how_many(need.count, 'interface')} of {wanted}.",
                 subject=need.purpose,
                 expected=expected,
                 reason=f"{_reasons(hidden)}: {actual}",
@@ -195,7 +196,7 @@ def speed(case: Case, say: Say) -> Iterator[Finding]:
             continue
         yield say.at(
             PASS if len(fast) >= need.count else FAIL,
-            f"{case.name} has {counted(len(fast), 'network interface')} of {wanted} or faster;"
+            f"{case.name} has {how_many(len(fast), 'network interface')} of {wanted} or faster;"
             f" {case.who} needs {need.count}.",
             subject=need.purpose,
             expected=expected,

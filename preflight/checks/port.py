@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from foundation.wording import listed, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed, sentence, shortened
-from preflight.facts import Socket, known, why_unknown
+from preflight.checks.wording import sentence
+from preflight.facts import BY_NO_PROGRAM, Socket, known, why_unknown
 from preflight.findings import Finding, Severity
 from preflight.needs import Correction, PortNeed
 
@@ -38,6 +39,9 @@ _OWN = {
     "nfs": frozenset({"nfsd", "rpc.nfsd", "rpcbind"}),
     "wireguard": frozenset({"wg-quick"}),
 }
+
+_TUNNELS = {"vxlan": ("vxlan.calico", "flannel."), "wireguard": ("wg",)}
+"""What the kernel itself listens for, by the interfaces that it has where they are ours."""
 
 
 def ports_of(need: PortNeed) -> range:
@@ -143,12 +147,21 @@ def _severity(
     if not taken:
         return PASS, ""
     programs = list(dict.fromkeys(filter(None, (known(s.process) for s in taken))))
-    hidden = any(known(s.process) is None for s in taken)
-    who = listed(programs + (["a program that only root can see"] if hidden else []))
+    unseen = {why_unknown(s.process) for s in taken if known(s.process) is None}
+    hidden = bool(unseen)
+    tunnel = _tunnel(case, need) if unseen == {BY_NO_PROGRAM} else ""
+    if tunnel:
+        nobody = f"the kernel ({tunnel})"
+    elif unseen == {BY_NO_PROGRAM}:
+        nobody = "the kernel or a program outside this container"
+    else:
+        nobody = "a program that only root can see"
+    who = listed(programs + ([nobody] if hidden else []))
     # A service that is asked for by name: sshd on the SSH port is the service itself.
     if set(programs) == {"sshd"} and not hidden and "ssh" in need.purpose.lower():
         return PASS, f"{who}, as it should be"
-    own = not hidden and all(is_own(p, need, kubernetes=case.kubernetes) for p in programs)
+    seen = not hidden or bool(tunnel)
+    own = seen and all(is_own(p, need, kubernetes=case.kubernetes) for p in programs)
     if own or _in_docker(case, programs, hidden=hidden):
         return WARN, f"{who}: it may be installed already"
     if wrong:
@@ -156,6 +169,18 @@ def _severity(
     if need.when:
         return WARN, f"{who}, which matters only where {need.when} is used"
     return FAIL, who
+
+
+def _tunnel(case: Case, need: PortNeed) -> str:
+    """The interface by which the kernel listens on that port as the solution would have it."""
+    starts = [
+        start
+        for word, names in _TUNNELS.items()
+        if need.protocol == "udp" and word in need.purpose.lower()
+        for start in names
+    ]
+    nics = known(case.facts.network.nics) or ()
+    return next((nic.name for nic in nics if nic.name.startswith(tuple(starts))), "")
 
 
 def _in_docker(case: Case, programs: list[str], *, hidden: bool) -> bool:

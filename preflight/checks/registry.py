@@ -79,6 +79,7 @@ CHECKS: Final[tuple[Check[Case], ...]] = (
     software.conflicts,
     software.commands,
     software.unattended_upgrades,
+    software.setting_up,
     software.multipath,
     software.docker_snap,
     docker.engine,

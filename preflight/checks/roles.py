@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from foundation.wording import counted, listed
 from preflight.checks.case import Case, SiteCase, sizing_source
 from preflight.checks.check import FAIL, PASS, WARN, Say, check
-from preflight.checks.wording import listed
 from preflight.findings import Finding
 from preflight.needs import MachineKind, RoleNeed
 
@@ -126,13 +126,24 @@ def counts(site: SiteCase, say: Say) -> Iterator[Finding]:
                 undo="Take the waiver out of the site file.",
             )
             continue
+        if row.not_asked:
+            yield say.at(
+                PASS,
+                f"The site needs no {row.role.replace('-', ' ')}, since {row.setting} is no.",
+                subject=row.role,
+                expected=f"any number, while {row.setting} is no",
+                actual=str(number),
+                source=sizing_source(table),
+                evidence=f"sitewright preflight --site FILE (under settings, {row.setting})",
+            )
+            continue
         if row.optional and not number:
             continue
         short = number < row.count.min
         even = row.count.odd and number > 0 and number % 2 == 0
         many = row.count.max is not None and number > row.count.max
         noun = row.role.replace("-", " ")
-        words = f"{number} {noun} machine{'' if number == 1 else 's'}" if number else f"no {noun}"
+        words = counted(number, f"{noun} machine") if number else f"no {noun}"
         wanted = _count_words(row)
         odd = ", an odd number" if row.count.odd else ""
         text = f"The site has {words}; {wanted} {'is' if wanted == '1' else 'are'} needed{odd}."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from foundation.wording import listed
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed
+from preflight.checks.removal import removal
 from preflight.facts import Software, known, why_unknown
 from preflight.findings import Finding, Severity
 from preflight.needs import ConflictNeed
@@ -66,9 +67,10 @@ def _conflict(case: Case, say: Say, need: ConflictNeed) -> Finding:
         actual=_described(found) if found else "not there",
         source=need.source,
         evidence=f"command -v {name}; systemctl status '{name}*' --no-pager; snap list {name}",
-        remedy=f"{need.reason} {need.remedy or f'Remove it: sudo apt-get purge {name}'}".strip(),
-        undo=f"Install {name} again from the same package; what a purge deleted (its data and"
-        " settings) comes back only from a copy made before.",
+        remedy=f"{need.reason} {need.remedy or removal(name)}".strip(),
+        undo=f"What was only stopped is started again: `sudo systemctl enable --now {name}`. What"
+        " was removed is installed again from the same package; data that went with it comes back"
+        " only from a copy made before.",
     )
 
 
@@ -103,7 +105,7 @@ def commands(case: Case, say: Say) -> Iterator[Finding]:
         source=source,
         evidence=evidence,
         remedy=f"Install what is missing: `sudo apt-get update && sudo apt-get install {wanted}`.",
-        undo=f"sudo apt-get remove {wanted}",
+        undo=f"sudo apt-get remove {wanted} (apt shows what else would go, and asks first)",
     )
 
 
@@ -131,6 +133,35 @@ def unattended_upgrades(case: Case, say: Say) -> Iterator[Finding]:
         " apt-daily-upgrade.timer`.",
         undo="sudo systemctl enable --now unattended-upgrades apt-daily.timer"
         " apt-daily-upgrade.timer",
+    )
+
+
+SETTING_UP: Final = {
+    "cloud-init": "cloud-init gives it its settings",
+    "apt-daily": "it brings its packages up to date",
+    "snapd-seeding": "snapd installs the snaps that came with it",
+}
+
+
+@check("software.setting-up", title="Set up and at rest", severities=(PASS, WARN))
+def setting_up(case: Case, say: Say) -> Iterator[Finding]:
+    """A machine that was started for the first time still changes itself for some minutes."""
+    software = known(case.facts.software)
+    if software is None:
+        return
+    busy = [SETTING_UP[one.name] for one in software if one.name in SETTING_UP]
+    yield say.at(
+        WARN if busy else PASS,
+        f"{case.name} still sets itself up: {listed(busy)}."
+        if busy
+        else f"{case.name} is set up and at rest.",
+        expected="nothing that still changes names, packages or snaps",
+        actual=listed(busy) if busy else "at rest",
+        source="Ubuntu Server documentation: automatic updates; cloud-init: boot stages",
+        evidence="systemctl list-jobs; cloud-init status",
+        remedy="Wait until it has ended, then look again: `systemctl is-system-running --wait;"
+        " systemctl list-jobs`.",
+        undo="None: nothing is changed on this machine.",
     )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from foundation.wording import listed, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed, memory_size, shortened, word
+from preflight.checks.wording import memory_size, word
 from preflight.facts import SwapArea, SwapSource, known, why_unknown
 from preflight.findings import Finding, Severity
 

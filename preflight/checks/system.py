@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from foundation.wording import listed
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.checks.wording import listed
 from preflight.facts import known, why_unknown
 from preflight.findings import Finding, Severity
 

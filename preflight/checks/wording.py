@@ -6,12 +6,13 @@ import shlex
 from collections.abc import Iterable
 from typing import Final
 
+from foundation.wording import listed
+
 GB: Final = 10**9
 """A gigabyte of a disk, bytes."""
 GIB: Final = 2**30
 """A gigabyte of memory, bytes."""
 
-_NUMBERS: Final = {0: "no"}
 _ROLE_NOUNS: Final = {
     "storage": "a storage machine",
     "backup": "a backup machine",
@@ -29,27 +30,6 @@ def word(text: str) -> str:
     copy: none of them may end the word it stands in.
     """
     return shlex.quote(text)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: "no disks", "1 disk", "2 disks"."""
-    return f"{_NUMBERS.get(number, number)} {noun if number == 1 else noun + 's'}"
-
-
-def listed(things: Iterable[str], word: str = "and") -> str:
-    """Things in a row: "a", "a and b", "a, b and c"."""
-    row = list(things)
-    if len(row) < 2:
-        return "".join(row)
-    return f"{', '.join(row[:-1])} {word} {row[-1]}"
-
-
-def shortened(things: Iterable[str], limit: int = 4) -> str:
-    """Things in a row, the first few of them: "a, b and 7 more"."""
-    row = list(things)
-    return (
-        listed(row) if len(row) <= limit + 1 else listed([*row[:limit], f"{len(row) - limit} more"])
-    )
 
 
 def plain(number: float) -> str:

@@ -128,6 +128,9 @@ def disk_kind(
     if transport not in {"sata", "sas"} and not _DISK_MODEL.search(model):
         # A RAID controller gives its volumes any name, and shows no link with a disk at its end.
         return DiskKind.UNKNOWN, "its controller shows no link to a disk, as one of RAID does"
+    if behind.virtual_machine:
+        # A disk that is passed on and one that is emulated show the same link, model and flag.
+        return DiskKind.UNKNOWN, "in a virtual machine link and flags are the hypervisor's word"
     if rotational == "1":
         return DiskKind.HDD, "rotational flag is 1"
     if rotational == "0":

@@ -6,7 +6,7 @@ import re
 import socket
 from typing import Final
 
-from preflight.facts import Fact, Socket, Unknown
+from preflight.facts import BY_NO_PROGRAM, Fact, Socket, Unknown
 from preflight.parse.frames import Answer
 from preflight.parse.identity import is_root
 from preflight.parse.text import ITEM_LIMIT, plain
@@ -26,7 +26,7 @@ def parse_sockets(answer: Answer) -> Fact[tuple[Socket, ...]]:
     elif answer.status("owners") not in {"0", ""}:
         stranger = answer.why_not("owners", "ss")
     else:
-        stranger = Unknown("the kernel itself, or a program outside this container")
+        stranger = Unknown(BY_NO_PROGRAM)
     found: dict[tuple[str, str, int, int], Socket] = {}
     for line in answer.lines("sockets")[:ITEM_LIMIT]:
         path, colon, row = line.partition(":")

@@ -133,6 +133,20 @@ _KNOWN: Final = (
     _Known("drbd", ("drbdadm",), ("drbd-utils",)),
     _Known("puppet", ("puppet",), ("puppet-agent",), ("puppet",), (), ("puppet",)),
     _Known("salt", ("salt-minion",), ("salt-minion",), ("salt-minion",), (), ("salt-minion",)),
+    # These run to an end, and are there while they run.
+    _Known(
+        "cloud-init",
+        units=(
+            "cloud-init-local",
+            "cloud-init-main",
+            "cloud-init-network",
+            "cloud-init",
+            "cloud-config",
+            "cloud-final",
+        ),
+    ),
+    _Known("apt-daily", units=("apt-daily", "apt-daily-upgrade")),
+    _Known("snapd-seeding", units=("snapd.seeded",)),
     _Known("fapolicyd", (), (), ("fapolicyd",), (), ("fapolicyd",)),
     _Known("nomad", ("nomad",), (), (), (), ("nomad",)),
     _Known("consul", ("consul",), (), (), (), ("consul",)),
@@ -161,6 +175,8 @@ def parse_software(answer: Answer) -> Fact[tuple[Software, ...]]:
         command = next((commands[name] for name in one.commands if name in commands), None)
         unit = next((units[name] for name in one.units if name in units), None)
         runs = bool(set(one.processes) & names)
+        if not (one.commands or one.packages or one.snaps or one.processes):
+            runs = any(f"{name}.service" in running for name in one.units)
         if not (snap or package or command or unit or runs):
             continue
         if snap:

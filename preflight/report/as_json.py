@@ -17,7 +17,7 @@ from preflight.report.grouping import (
     risk_acceptances,
     sentence,
 )
-from preflight.report.words import counted
+from preflight.report.words import numbers_of
 from preflight.sizing import table_notes
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def report(assessment: Assessment) -> shape.ReportShape:
 
 
 def _counts(findings: tuple[Finding, ...]) -> shape.CountsShape:
-    totals = counted(findings)
+    totals = numbers_of(findings)
     return {
         "fail": totals["fail"],
         "unknown": totals["unknown"],

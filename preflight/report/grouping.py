@@ -202,7 +202,7 @@ class GivenWaiver:
             case WaiverState.NOT_ALLOWED:
                 return "it does not count: this check cannot be waived"
             case WaiverState.UNUSED:
-                return "nothing to waive: what it names was not found"
+                return "nothing to waive: what it names is in order, or is not looked at"
 
 
 def given_waivers(assessment: Assessment) -> tuple[GivenWaiver, ...]:

@@ -27,11 +27,37 @@ def next_steps(assessment: Assessment) -> list[str]:
         unknown = any(problem and problem.code == "host-key-unknown" for problem in problems)
         steps = [f"sitewright trust {target}"] if unknown else []
         return [*steps, f"sitewright {'plan' if ready else 'preflight'} {target}"]
+    if "facts" in extra and not ready:
+        # The same facts say the same again.
+        solution = shlex.quote(clean(assessment.needs.solution))
+        return [
+            "on the site: sitewright facts --site FILE --output seen.json",
+            f"sitewright preflight --facts seen.json --solution {solution}",
+        ]
     if ready:
-        return ["sitewright"]
+        return ["sitewright", *_by_command(assessment)]
     local = all(host.seen.host.local for host in assessment.hosts)
     if local and (assessment.carries or not assessment.hosts):
         return ["sitewright preflight"]
     if local:
         return [f"sitewright preflight --solution {shlex.quote(clean(assessment.needs.solution))}"]
     return ["the command that made this report, once more"]
+
+
+def _by_command(assessment: Assessment) -> list[str]:
+    """The command that installs on the one machine that was judged, without a site file."""
+    if assessment.carries or len(assessment.hosts) != 1 or "facts" in assessment.extra:
+        return []
+    if assessment.needs.sizing.fewest_machines != 1:
+        return []
+    host = assessment.hosts[0].seen.host
+    if host.bastion or host.proxy_command or host.identity_files or host.ssh_options:
+        return []  # a way of its own, which these words would not name
+    needs = assessment.needs
+    words = ["sitewright", "install", "--solution", needs.solution]
+    words += ["--environment", needs.environment]
+    if not host.local:
+        address = f"[{host.address}]" if ":" in host.address else host.address
+        port = f":{host.port}" if host.port != 22 else ""
+        words += ["--machine", f"{f'{host.user}@' if host.user else ''}{address}{port}"]
+    return [clean(shlex.join(words))]

@@ -1,118 +1,134 @@
-"""The findings in the HTML report: as things to do, and as tables."""
+"""The findings as the HTML report takes them: things to do, and rows of tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from preflight.assessment import Assessment
 from preflight.findings import Finding
 from preflight.report.areas import area_title, mark_of
 from preflight.report.grouping import BETWEEN, Entry, check_name, names, sources
-from preflight.report.markup import (
-    capital,
-    command_block,
-    definitions,
-    instructions,
-    paragraph,
-    safe,
-    scrolling,
-    section,
-    table,
-    word,
-)
-from preflight.report.words import name_list, severity_word
+from preflight.report.words import Colored, capital, name_list, severity_word
 
 
-def entries(title: str, entries: Sequence[Entry], *, edge: str = "") -> str:
-    """A section of things to know or to mend; `edge` names a colour, and numbers the things."""
-    if not entries:
-        return ""
-    numbered = bool(edge)
-    articles = [
-        _entry(entry, edge, f"{number}. " if numbered else "")
-        for number, entry in enumerate(entries, 1)
-    ]
-    return section(f"{title} ({len(entries)})", *articles)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A text, and of which machines it is told where they differ."""
+
+    text: str
+    hosts: str
 
 
-def _entry(entry: Entry, edge: str, number: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One title of a thing, and a line about its machines beneath."""
+
+    title: str
+    also: str = ""
+    between: bool = False
+    """Whether it is of no machine alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing to know or to mend."""
+
+    number: int
+    heads: Sequence[Head]
+    expected: Sequence[Told]
+    actual: Sequence[Told]
+    source: Sequence[Told]
+    remedy: Sequence[Told]
+    evidence: Sequence[Told]
+    undo: Sequence[Told]
+    result: Colored
+    check: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A finding as a row of a table."""
+
+    result: Colored
+    check: str
+    title: str
+    evidence: str
+    expected: str
+    actual: str
+    number: int | None
+    """Of its source among those that the page lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenMachine:
+    """A machine that could not be seen, why, and the way out."""
+
+    title: str
+    at: str
+    why: str
+    remedy: str
+
+
+def things(entries: Iterable[Entry]) -> list[Thing]:
+    """Things to know or to mend, numbered."""
+    return [_thing(entry, number) for number, entry in enumerate(entries, 1)]
+
+
+def _thing(entry: Entry, number: int) -> Thing:
     finding = entry.finding
-    heads: list[str] = []
-    for hosts, title in entry.titles():
-        level = "h3" if not heads else "h4"
-        heads.append(f"<{level}>{safe(number)}{safe(title)}</{level}>")
-        number = ""
-        if not hosts:
-            heads.append(f'<p class="also dim">{safe(capital(BETWEEN))}</p>')
-        elif not names(title, hosts[0]):
-            heads.append(f'<p class="also">On {safe(name_list(hosts))}</p>')
-        elif hosts[1:]:
-            heads.append(f'<p class="also">Likewise {safe(name_list(hosts[1:]))}</p>')
-    named = word(severity_word(finding), mark_of(finding).value)
-    check = safe(f"{area_title(finding.area)}: {check_name(finding)}")
-    visible = definitions(
-        [
-            ("Expected", _told(entry, lambda f: f.expected, paragraph)),
-            ("Found", _told(entry, lambda f: f.actual, paragraph)),
-            ("Demanded by", _told(entry, lambda f: f.source, paragraph)),
-            ("What to do", _told(entry, lambda f: f.remedy, instructions)),
-            ("Check", f"{named} {check}"),
-        ]
+    return Thing(
+        number=number,
+        heads=[_head(hosts, title) for hosts, title in entry.titles()],
+        expected=_told(entry, lambda f: f.expected),
+        actual=_told(entry, lambda f: f.actual),
+        source=_told(entry, lambda f: f.source),
+        remedy=_told(entry, lambda f: f.remedy),
+        evidence=_told(entry, lambda f: f.evidence),
+        undo=_told(entry, lambda f: f.undo),
+        result=_result(finding),
+        check=f"{area_title(finding.area)}: {check_name(finding)}",
     )
-    hidden = definitions(
-        [
-            ("See it", _told(entry, lambda f: f.evidence, command_block)),
-            ("Take back", _told(entry, lambda f: f.undo, instructions)),
-        ]
-    )
-    if hidden:
-        hidden = f"<details><summary>Evidence and how to take it back</summary>{hidden}</details>"
-    return f'<article class="entry {edge}">{"".join(heads)}{visible}{hidden}</article>'
 
 
-def _told(entry: Entry, tell: Callable[[Finding], str], write: Callable[[str], str]) -> str:
-    said = []
-    for hosts, text in entry.told_apart(tell):
-        if not text:
-            continue
-        if not hosts:
-            said.append(write(text))
-        elif write is paragraph:
-            said.append(paragraph(f"{text} ({name_list(hosts)})"))
-        else:
-            said.append(f'<p class="dim">On {safe(name_list(hosts))}:</p>{write(text)}')
-    return "".join(said)
+def _head(hosts: Sequence[str], title: str) -> Head:
+    if not hosts:
+        return Head(title, capital(BETWEEN), between=True)
+    if not names(title, hosts[0]):
+        return Head(title, f"On {name_list(hosts)}")
+    return Head(title, f"Likewise {name_list(hosts[1:])}" if hosts[1:] else "")
 
 
-def unseen(assessment: Assessment) -> str:
+def _told(entry: Entry, tell: Callable[[Finding], str]) -> list[Told]:
+    return [
+        Told(text, name_list(hosts) if hosts else "")
+        for hosts, text in entry.told_apart(tell)
+        if text
+    ]
+
+
+def _result(finding: Finding) -> Colored:
+    return Colored(severity_word(finding), mark_of(finding).value)
+
+
+def unseen(assessment: Assessment) -> list[UnseenMachine]:
     """The machines that could not be seen, each with the reason and the way out."""
-    hosts = [host for host in assessment.hosts if not host.seen.reachable]
-    articles = []
-    for host in hosts:
+    made = []
+    for host in assessment.hosts:
+        if host.seen.reachable:
+            continue
         problem = host.seen.problem
         what = problem.title if problem else "It was not looked at"
-        fields = [("At", safe(host.seen.host.endpoint))]
-        if problem is not None:
-            fields += [
-                ("Why", paragraph(problem.cause)),
-                ("What to do", instructions(problem.remedy or "")),
-            ]
-        articles.append(
-            f'<article class="entry"><h3>{safe(f"{host.seen.host.name}: {what}")}</h3>'
-            f"{definitions(fields)}</article>"
+        machine = host.seen.host
+        made.append(
+            UnseenMachine(
+                f"{machine.name}: {what}",
+                machine.endpoint,
+                problem.cause if problem else "",
+                (problem.remedy or "") if problem else "",
+            )
         )
-    if not articles:
-        return ""
-    return section(f"Machines that could not be seen ({len(articles)})", *articles)
-
-
-def between(assessment: Assessment) -> str:
-    """The findings between machines, passes too."""
-    if not assessment.findings:
-        return ""
-    label = "Between the machines"
-    listed = findings_table(assessment.findings, label, numbers_of_sources(assessment))
-    return section(label, listed)
+    return made
 
 
 def numbers_of_sources(assessment: Assessment) -> dict[str, int]:
@@ -120,21 +136,17 @@ def numbers_of_sources(assessment: Assessment) -> dict[str, int]:
     return {source: number for source, (number, _) in sources(assessment).items()}
 
 
-def findings_table(findings: Iterable[Finding], label: str, numbers: Mapping[str, int]) -> str:
+def lines(findings: Iterable[Finding], numbers: Mapping[str, int]) -> list[Line]:
     """Findings with what was expected and found, their evidence, and the number of the source."""
-    rows = []
-    for finding in findings:
-        number = numbers.get(finding.source)
-        evidence = f"<br><code>{safe(finding.evidence)}</code>" if finding.evidence else ""
-        rows.append(
-            [
-                word(severity_word(finding), mark_of(finding).value),
-                safe(f"{check_name(finding)}"),
-                safe(finding.title) + evidence,
-                safe(finding.expected),
-                safe(finding.actual),
-                f'<a href="#source-{number}">[{number}]</a>' if number else "",
-            ]
+    return [
+        Line(
+            _result(finding),
+            check_name(finding),
+            finding.title,
+            finding.evidence,
+            finding.expected,
+            finding.actual,
+            numbers.get(finding.source),
         )
-    head = ["Result", "Check", "What it says, and what shows it", "Expected", "Found", "Source"]
-    return scrolling(table(head, rows, name="findings", heads=False), label)
+        for finding in findings
+    ]

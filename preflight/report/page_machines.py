@@ -1,83 +1,74 @@
-"""The machines one by one in the HTML report: what each told, and every check."""
+"""The machines one by one as the HTML report takes them: what each told, and every check."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from preflight.assessment import Assessment, HostResult
 from preflight.checks.wording import disk_size, link_speed, memory_size
 from preflight.facts import Disk, Fact, Facts, Nic, Unknown, known
 from preflight.findings import Severity
-from preflight.report.markup import (
-    definitions,
-    paragraph,
-    safe,
-    scrolling,
-    section,
-    table,
-    verdict_word,
-)
-from preflight.report.page_findings import findings_table, numbers_of_sources
-from preflight.report.words import count, moment
+from preflight.report.page_findings import Line, lines, numbers_of_sources
+from preflight.report.words import Colored, count, moment, verdict_word
 
 
-def machines(assessment: Assessment) -> str:
-    """A section for each machine, in their order."""
-    if not assessment.hosts:
-        return ""
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine: what it told, and every check."""
+
+    name: str
+    plays: str
+    """Its roles, and where it is reached."""
+    verdict: Colored
+    unseen: str
+    """Why nothing was seen of it; then it told nothing."""
+    told: Sequence[tuple[str, str]]
+    disks: Sequence[Sequence[str]]
+    nics: Sequence[Sequence[str]]
+    notes: Sequence[str]
+    open: Sequence[Line]
+    passed: Sequence[Line]
+    passed_words: str
+
+
+def machines(assessment: Assessment) -> list[Machine]:
+    """The machines in their order."""
     numbers = numbers_of_sources(assessment)
-    made = [_machine(host, number, numbers) for number, host in enumerate(assessment.hosts, 1)]
-    return section("Machine by machine", *made, name="new-page")
+    return [_machine(host, numbers) for host in assessment.hosts]
 
 
-def _machine(host: HostResult, number: int, numbers: Mapping[str, int]) -> str:
-    seen = host.seen
-    name = seen.host.name
-    roles = ", ".join(host.roles) or "no role"
-    parts = [
-        f'<section class="machine" id="machine-{number}"><h3>{safe(name)}</h3>',
-        f'<p>{verdict_word(host.verdict)} <span class="dim">',
-        f"{safe(f'{roles}, {seen.host.endpoint}')}</span></p>",
-    ]
-    if seen.facts is None:
+def _machine(host: HostResult, numbers: Mapping[str, int]) -> Machine:
+    seen, facts = host.seen, host.seen.facts
+    why = ""
+    if facts is None:
         problem = seen.problem
         why = f"{problem.title}: {problem.cause}" if problem else "It was not looked at."
-        parts.append(paragraph(why))
-    else:
-        parts.append(_seen_of(seen.facts, moment(seen.seen_at)))
-    open_ones = [f for f in host.findings if f.severity is not Severity.PASS]
     passed = [f for f in host.findings if f.severity is Severity.PASS]
-    if open_ones:
-        parts.append(findings_table(open_ones, f"Findings on {name}", numbers))
-    if passed:
-        parts.append(
-            f"<details><summary>{count(len(passed), 'check')} passed</summary>"
-            f"{findings_table(passed, f'Passed on {name}', numbers)}</details>"
-        )
-    return "".join(parts) + "</section>"
+    return Machine(
+        name=seen.host.name,
+        plays=f"{', '.join(host.roles) or 'no role'}, {seen.host.endpoint}",
+        verdict=verdict_word(host.verdict),
+        unseen=why,
+        told=_told(facts, moment(seen.seen_at)) if facts else (),
+        disks=[_disk(disk) for disk in known(facts.disks) or ()] if facts else (),
+        nics=[_nic(nic) for nic in known(facts.network.nics) or ()] if facts else (),
+        notes=facts.notes if facts else (),
+        open=lines((f for f in host.findings if f.severity is not Severity.PASS), numbers),
+        passed=lines(passed, numbers),
+        passed_words=count(len(passed), "check"),
+    )
 
 
-def _seen_of(facts: Facts, when: str) -> str:
-    """The machine in short: system, processors, memory, disks and interfaces."""
-    parts = [
-        definitions(
-            [
-                ("Seen", safe(when)),
-                ("Host name", safe(_text(facts.identity.hostname))),
-                ("System", safe(_system(facts))),
-                ("Processors", safe(_processors(facts))),
-                ("Memory", safe(_memory(facts))),
-            ]
-        ),
-        _disks(facts),
-        _nics(facts),
+def _told(facts: Facts, when: str) -> list[tuple[str, str]]:
+    """The machine in short: system, processors and memory."""
+    return [
+        ("Seen", when),
+        ("Host name", _text(facts.identity.hostname)),
+        ("System", _system(facts)),
+        ("Processors", _processors(facts)),
+        ("Memory", _memory(facts)),
     ]
-    if facts.notes:
-        notes = "".join(f"<li>{safe(note)}</li>" for note in facts.notes)
-        parts.append(
-            f"<details><summary>What could not be seen</summary><ul>{notes}</ul></details>"
-        )
-    return "".join(parts)
 
 
 def _text(fact: Fact[str]) -> str:
@@ -121,14 +112,6 @@ def _memory(facts: Facts) -> str:
     return ", ".join(parts) or _text(_as_text(facts.memory.total_bytes))
 
 
-def _disks(facts: Facts) -> str:
-    disks = known(facts.disks)
-    if not disks:
-        return ""
-    rows = [[safe(part) for part in _disk(disk)] for disk in disks]
-    return scrolling(table(["Disk", "Size", "Kind", "Model", "In use by"], rows), "Disks")
-
-
 def _disk(disk: Disk) -> tuple[str, ...]:
     size = known(disk.size_bytes)
     return (
@@ -138,15 +121,6 @@ def _disk(disk: Disk) -> tuple[str, ...]:
         known(disk.model) or "",
         ", ".join(disk.in_use_by) or "nothing",
     )
-
-
-def _nics(facts: Facts) -> str:
-    nics = known(facts.network.nics)
-    if not nics:
-        return ""
-    rows = [[safe(part) for part in _nic(nic)] for nic in nics]
-    head = ["Interface", "Kind", "Speed", "MTU", "Addresses"]
-    return scrolling(table(head, rows), "Network interfaces")
 
 
 def _nic(nic: Nic) -> tuple[str, ...]:

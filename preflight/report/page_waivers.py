@@ -1,62 +1,73 @@
-"""What people accepted, in the HTML report: the waivers, and the paper to be signed."""
+"""What people accepted, as the HTML report takes it: the waivers, and the paper to be signed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from preflight.assessment import Assessment
 from preflight.report import grouping
-from preflight.report.markup import safe, scrolling, section, table
 from preflight.report.words import is_waived, name_list
 
 
-def waivers(assessment: Assessment) -> str:
+@dataclass(frozen=True, slots=True)
+class GivenWaiver:
+    """A waiver that was given, with what became of it."""
+
+    waived: str
+    by: str
+    reason: str
+    until: str
+    phrase: str
+    covered: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Risks:
+    """The deviations that somebody accepts, and the lines to sign on."""
+
+    lines: Sequence[str]
+    people: Sequence[str]
+
+
+def waivers(assessment: Assessment) -> list[GivenWaiver]:
     """Every waiver that was given, with what became of it."""
-    rows = []
+    made = []
     for given in grouping.given_waivers(assessment):
         waiver = given.waiver
         covered = [f.title for f in assessment.all_findings if is_waived(f) and f.waiver == waiver]
-        rows.append(
-            [
-                safe(f"{waiver.check} on {waiver.host or 'every machine'}"),
-                safe(waiver.by),
-                safe(waiver.reason),
-                f"<time>{waiver.until.isoformat()}</time>",
-                safe(given.phrase) + "".join(f"<br>{safe(title)}" for title in covered),
-            ]
+        made.append(
+            GivenWaiver(
+                f"{waiver.check} on {waiver.host or 'every machine'}",
+                waiver.by,
+                waiver.reason,
+                waiver.until.isoformat(),
+                given.phrase,
+                covered,
+            )
         )
-    if not rows:
-        return ""
-    head = ["Waived", "By", "Reason", "Last day", "What became of it"]
-    return section(f"Waivers ({len(rows)})", scrolling(table(head, rows), "Waivers"))
+    return made
 
 
-def risks(assessment: Assessment) -> str:
-    """The deviations that somebody accepts, with lines to sign on."""
+def risks(assessment: Assessment) -> Risks | None:
+    """The deviations that somebody accepts; nothing where there are none."""
     asked = grouping.risk_acceptances(assessment)
     covered = grouping.waived(assessment)
     if not asked and not covered:
-        return ""
-    items = []
+        return None
+    lines = []
     for risk in asked:
         signed = [f"{w.by}: {w.reason} (until {w.until.isoformat()})" for w in risk.accepted_by]
-        items.append(
-            f"<li>{safe(risk.host)} plays {safe(' and '.join(risk.roles))} on one machine"
-            f" ({safe(risk.source)}). {safe('; '.join(signed) or 'Not accepted by anybody yet.')}"
-            "</li>"
+        lines.append(
+            f"{risk.host} plays {' and '.join(risk.roles)} on one machine"
+            f" ({risk.source}). {'; '.join(signed) or 'Not accepted by anybody yet.'}"
         )
     for entry in covered:
         for hosts, title in entry.titles():
             also = f" Likewise {name_list(hosts[1:])}." if hosts[1:] else ""
-            items.append(f"<li>{safe(title + also)}</li>")
+            lines.append(title + also)
     people = dict.fromkeys(w.by for risk in asked for w in risk.accepted_by)
     for finding in assessment.all_findings:
         if finding.waiver is not None and is_waived(finding):
             people[finding.waiver.by] = None
-    lines = [*([safe(name), "", ""] for name in people), ["", "", ""]]
-    signatures = table(["Name", "Date", "Signature"], lines, name="signatures", heads=False)
-    return section(
-        "Formal risk acceptance",
-        "<p>The undersigned accept these deviations from what the documents demand:</p>",
-        f"<ul>{''.join(items)}</ul>",
-        signatures,
-        name="keep",
-    )
+    return Risks(lines, [*people, ""])

@@ -14,10 +14,10 @@ from preflight.report.words import (
     VERDICT_WORDS,
     clean,
     count,
-    counted,
     is_waived,
     moment,
     name_list,
+    numbers_of,
     severity_word,
     subject_sentence,
 )
@@ -190,7 +190,7 @@ def _between(page: Page, assessment: Assessment) -> None:
     if not assessment.findings:
         return
     page.heading("Between the machines")
-    totals = counted(assessment.findings)
+    totals = numbers_of(assessment.findings)
     if totals["pass"]:
         page.paragraph(f"{count(totals['pass'], 'check')} passed.")
     shown = [f for f in assessment.findings if f.severity is not Severity.PASS]

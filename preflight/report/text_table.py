@@ -42,10 +42,10 @@ def roles(page: Page, assessment: Assessment) -> None:
                 (page.plain(row.role), page.plain("–"), "outside the site, no machine to log in to")
             )
             continue
-        if not names and (row.optional or row.count.min == 0):
+        if not names and (row.may_lack or row.count.min == 0):
             continue
         number = f"{len(names)} of {row.count.min}"
-        if row.optional or row.count.min == 0:
+        if row.may_lack or row.count.min == 0:
             number = str(len(names))
         rows.append((page.plain(row.role), number, name_list(names) or "–"))
     without = [h.seen.host.name for h in assessment.hosts if not h.roles]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from preflight.assessment import Assessment
@@ -52,6 +53,33 @@ def clean(text: str) -> str:
 def clean_lines(text: str) -> list[str]:
     """The lines of a text, each made clean; empty lines at both ends are dropped."""
     return [clean(line).rstrip() for line in text.strip("\r\n").splitlines()]
+
+
+def capital(text: str) -> str:
+    """A phrase as the beginning of a line."""
+    return text[:1].upper() + text[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Colored:
+    """A word with the colour of a class; the word says by itself what the colour says."""
+
+    word: str
+    name: str
+    """The class of the style sheet."""
+
+
+VERDICT_CLASSES = {
+    Verdict.READY: "ok",
+    Verdict.READY_WITH_WARNINGS: "warn",
+    Verdict.NOT_READY: "fail",
+    Verdict.INCOMPLETE: "unknown",
+}
+
+
+def verdict_word(verdict: Verdict) -> Colored:
+    """The word of a verdict in its colour."""
+    return Colored(VERDICT_WORDS[verdict], VERDICT_CLASSES[verdict])
 
 
 _TYPOGRAPHY = str.maketrans(
@@ -148,7 +176,7 @@ def _follows(one: str, other: str) -> bool:
     return str(int(left[2]) + 1).zfill(len(left[2])) == right[2]
 
 
-def counted(findings: Sequence[Finding]) -> dict[str, int]:
+def numbers_of(findings: Sequence[Finding]) -> dict[str, int]:
     """How many findings end in each way: pass, warn, fail, unknown, and waived apart."""
     totals = {"fail": 0, "unknown": 0, "warn": 0, "pass": 0, "waived": 0}
     for finding in findings:
@@ -169,7 +197,7 @@ def verdict_sentence(assessment: Assessment, *, failures: int, unknowns: int) ->
     """
     machines = len(assessment.hosts)
     unseen = sum(not host.seen.reachable for host in assessment.hosts)
-    totals = counted(assessment.all_findings)
+    totals = numbers_of(assessment.all_findings)
     parts = []
     if unseen:
         parts.append(f"{count(unseen, 'machine')} could not be seen")

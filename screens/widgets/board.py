@@ -17,6 +17,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from screens.widgets.fitting import fitted, naturals
+
 TONES: Final = ("plain", "muted", "accent", "strong", "pass", "warn", "fail", "unknown")
 """What a cell may sound like; each has a style, and none says anything that words do not say."""
 
@@ -31,12 +33,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading and its width in cells; width 0 takes what is left."""
+    """A column: its heading, its least width in cells, and its greatest; 0 leaves it free."""
 
     title: str
     width: int = 0
     name: bool = False
     """Whether it holds names, which differ at their ends: these are cut in the middle."""
+    most: int = 0
+
+    def wants(self, natural: int) -> int:
+        """Its width where what stands in it is so wide."""
+        wanted = max(natural, self.width)
+        return min(wanted, self.most) if self.most else wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ class Board(ScrollView, can_focus=True):
 
     @dataclass
     class Sifted(Message):
-        """The filter began, or ended, to take the keys."""
+        """The filter began, or ended, to take the keys, or there are rows to filter now."""
 
         board: Board
 
@@ -131,6 +139,7 @@ class Board(ScrollView, can_focus=True):
         self._places: dict[str, int] = {row.key: n for n, row in enumerate(self.rows)}
         self._told: str | None = None
         self._told_typing = False
+        self._natural = self._measured(self.all_rows)
 
     def on_mount(self) -> None:
         """Begin on the first row that is not a heading."""
@@ -146,8 +155,11 @@ class Board(ScrollView, can_focus=True):
 
     def set_rows(self, rows: Iterable[Row], *, keep: str | None = None) -> None:
         """Replace every row; the cursor stays on its key, or goes to `keep`."""
-        wanted = keep or self.key
+        wanted, empty = keep or self.key, not self.all_rows
         self.all_rows = list(rows)
+        if empty is bool(self.all_rows):
+            self.post_message(self.Sifted(self))
+        self._natural = self._measured(self.all_rows)
         self.rows = sifted(self.all_rows, self.sought)
         self._places = {row.key: n for n, row in enumerate(self.rows)}
         self._resize()
@@ -161,11 +173,16 @@ class Board(ScrollView, can_focus=True):
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Other columns, for another width of the window."""
         self.columns = tuple(columns)
+        self._natural = self._measured(self.all_rows)
         self.refresh()
 
     def update_rows(self, rows: Iterable[Row]) -> None:
-        """Replace some rows in place, by their keys."""
+        """Replace some rows in place, by their keys; a column may grow by them."""
         new = {row.key: row for row in rows}
+        wider = list(map(max, self._natural, self._measured(new.values())))
+        if wider != self._natural:
+            self._natural = wider
+            self.refresh()
         self.all_rows = [new.get(row.key, row) for row in self.all_rows]
         for row in new.values():
             place = self._places.get(row.key)
@@ -184,7 +201,26 @@ class Board(ScrollView, can_focus=True):
         if key in self._places:
             self._settle(self._places[key], 1)
 
+    def show_whole(self, key: str) -> None:
+        """Bring a row into sight with those that belong beneath it (KEY/…), and two behind them."""
+        first = self._places.get(key)
+        if first is None or not self.size.height:
+            return
+        last = first
+        while last + 1 < len(self.rows) and self.rows[last + 1].key.startswith(f"{key}/"):
+            last += 1
+        room = max(self.size.height - self._top, 1)
+        top = max(0, min(first, last + 3 - room, len(self.rows) - room))
+        if first <= top + room - 1 and self.scroll_offset.y != top:
+            self.scroll_to(y=top, animate=False)
+
     # ---- the filter
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where there are no rows there is nothing to filter and nothing to open."""
+        if action in ("seek", "choose") and not self.all_rows:
+            return False
+        return super().check_action(action, parameters)
 
     def action_seek(self) -> None:
         """Type what the rows must hold."""
@@ -333,17 +369,23 @@ class Board(ScrollView, can_focus=True):
             base = self.get_component_rich_style(name)
         return self._strip(row.cells, width, base, cursor=place == self.cursor)
 
-    def _widths(self, width: int) -> list[int]:
-        fixed = sum(column.width + 1 for column in self.columns if column.width)
-        rest = max(width - fixed - 1, 1)
-        return [column.width or rest for column in self.columns]
+    def _measured(self, rows: Iterable[Row]) -> list[int]:
+        """How wide what stands in each column is, whatever the filter lets through."""
+        texts = ([cell.text for cell in row.cells] for row in rows if not row.heading)
+        return naturals([column.title for column in self.columns], texts)
+
+    def widths(self) -> list[int]:
+        """How wide the columns are in the room there is."""
+        width = self.scrollable_content_region.width
+        wants = [c.wants(wide) for c, wide in zip(self.columns, self._natural, strict=True)]
+        return fitted(wants, width - 1)
 
     def _strip(
         self, cells: tuple[Cell, ...], width: int, base: Style, *, cursor: bool = False
     ) -> Strip:
         segments = [Segment(" ", base)]
         left = width - 1
-        widths = self._widths(width)
+        widths = self.widths()
         for n, cell in enumerate(cells):
             if left <= 0:
                 break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -9,13 +11,22 @@ from foundation.problems import Problem, as_sentence
 from foundation.secrets import redact
 
 
-class ProblemPanel(Static):
-    """Shows a problem, a note, or nothing."""
+class ProblemPanel(VerticalScroll):
+    """Shows a problem, a note, or nothing; what is longer than its room scrolls to its end."""
 
     def __init__(self) -> None:
-        super().__init__("", id="problem", markup=False)
+        super().__init__(id="problem")
+        self._text = Static("", id="problem-text", markup=False)
         self.passing = False
         """Whether what it says is true only while something is under way."""
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        yield self._text
+
+    def allow_focus(self) -> bool:
+        """Tab comes by only where there is something to scroll to."""
+        return self.max_scroll_y > 0
 
     def show(self, problem: Problem) -> None:
         """A problem: its title and place, its cause, its remedy."""
@@ -45,13 +56,14 @@ class ProblemPanel(Static):
         """Nothing to say."""
         self.remove_class("-bad", "-note")
         self.passing = False
-        self.update("")
+        self._text.update("")
 
     def _put(self, content: Content, kind: str) -> None:
         self.remove_class("-bad", "-note")
         self.passing = False
         self.add_class(kind)
-        self.update(content)
+        self._text.update(content)
+        self.scroll_home(animate=False)
 
 
 def _sentence(text: str) -> str:

@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
-from screens.answers import Answers
-from screens.wizard import Mark, StepId, later, marks, may_jump, position, step_of
+from screens.answers.answers import Answers
+from screens.answers.wizard import Mark, StepId, later, marks, may_jump, position, step_of
 
 SIGNS: Final = {
     Mark.DONE: "✓",

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bundles.archive_write import write_archive
-from bundles.create import CreateOptions, create_bundle
-from bundles.recipe import Recipe
-from bundles.signature import load_signing_key
-from bundles.signers import Signer, read_signers
+from bundles.format.recipe import Recipe
+from bundles.make.create import CreateOptions, create_bundle
+from bundles.read.archive_write import write_archive
+from bundles.read.signature import load_signing_key
+from bundles.read.signers import Signer, read_signers
 from tests.bundles.places import RunningRegistry, start_registry
 from tests.foundation.sshd import keygen
 

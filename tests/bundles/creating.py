@@ -9,9 +9,9 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from bundles.create import Created, CreateOptions, create_bundle
-from bundles.recipe import Recipe
-from bundles.web import Patience
+from bundles.format.recipe import Recipe
+from bundles.make.create import Created, CreateOptions, create_bundle
+from bundles.registries.web import Patience
 from tests.bundles.conftest import MOMENT
 
 QUICK = Patience(attempts=2, first_pause=0.001, longest_pause=0.002)

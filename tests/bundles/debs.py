@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from bundles.layout import Item
+from bundles.format.layout import Item
 from tests.bundles.places import need
 
 

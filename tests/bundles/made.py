@@ -12,10 +12,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from bundles import media
-from bundles.layout import INDEX_NAME, LAYOUT_NAME, LAYOUT_TEXT, SIGNATURE_NAME, BundleIndex, Item
-from bundles.layout import artifact_manifest as manifest_of
-from bundles.signature import load_signing_key, sign
+from bundles.format import media
+from bundles.format.layout import (
+    INDEX_NAME,
+    LAYOUT_NAME,
+    LAYOUT_TEXT,
+    SIGNATURE_NAME,
+    BundleIndex,
+    Item,
+)
+from bundles.format.layout import artifact_manifest as manifest_of
+from bundles.read.signature import load_signing_key, sign
 from tests.bundles.places import layer
 
 MOMENT = "2026-03-01T12:00:00Z"

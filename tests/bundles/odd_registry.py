@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bundles import media
+from bundles.format import media
 from tests.bundles.places import layer
 from tests.bundles.servers import Answer, Asked, Server, answering
 
@@ -25,6 +25,8 @@ class OddRegistry:
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    referrers: dict[str, list[str]] = field(default_factory=dict)
+    """What lies beside an image, by its digest: kinds of artefacts."""
     habits: dict[str, Callable[[Asked, Answer], Answer]] = field(default_factory=dict)
     """What becomes of an answer, by the repository's last word."""
 
@@ -84,8 +86,16 @@ class OddRegistry:
         if kind == "blobs":
             found = self.blobs.get(which)
             answer = Answer(404) if found is None else Answer(body=found)
+        elif kind == "referrers":
+            kinds = self.referrers.get(which)
+            listed = {
+                "schemaVersion": 2,
+                "manifests": [{"artifactType": one} for one in kinds or ()],
+            }
+            answer = Answer(404) if kinds is None else Answer(body=json.dumps(listed).encode())
         else:
-            digest = which if which.startswith("sha256:") else self.tags.get(name, "")
+            known = which if which.startswith("sha256-") else name
+            digest = which if which.startswith("sha256:") else self.tags.get(known, "")
             raw, media_type = self.manifests.get(digest, (b"", ""))
             answer = Answer(body=raw, headers={"Content-Type": media_type}) if raw else Answer(404)
         habit = self.habits.get(name)

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bundles.create import CreateOptions, create_bundle
-from bundles.recipe import Recipe
-from bundles.signature import load_signing_key
+from bundles.format.recipe import Recipe
+from bundles.make.create import CreateOptions, create_bundle
+from bundles.read.signature import load_signing_key
 from bundles.sources.snap_store import StoreAddress
 from tests.bundles.places import Layout, RunningRegistry, layer, need
 from tests.lab.recipe import FULL, mirror

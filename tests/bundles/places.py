@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundles import media
+from bundles.format import media
 from bundles.serve.certificates import Identity
 from tests.foundation.sshd import free_port
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bundles.drafts import Drafts
-from bundles.lock import Gathered
-from bundles.problems import BundleProblem, SignatureProblem
-from bundles.store import Store
-from bundles.untold import told
+from bundles.format.lock import Gathered
+from bundles.format.problems import BundleProblem, SignatureProblem
+from bundles.format.untold import told
+from bundles.make.drafts import Drafts
+from bundles.read.store import Store
 from foundation.paths import config_folder
 from foundation.problems import InputProblem
 from installer.commands import bundle as command

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from installer.journal_lines import verify
+from installer.record.journal_lines import verify
 from tests.end_to_end.pm4ml_lab_site import CONFIRMED, SECRETS, Pm4mlLabSite, build
 from tests.lab.host import wait_until
 from tests.lab.lab import Lab
@@ -25,8 +24,6 @@ from tests.stand_ins.install import calls
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).parent.parent.parent
-KEPT = ("base-utils", "storage-app", "pm4ml")
-"""Applications of the guide's order that the lab waits for; one is like the other."""
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -92,12 +89,7 @@ def killed_in_the_middle(*arguments: str | Path, at: str) -> Path:
 @pytest.fixture
 def site(lab: Lab, tmp_path: Path) -> Iterator[Pm4mlLabSite]:
     """A staging site, as few machines as the guide's table allows."""
-    from installer.solution import load_solution
-
-    text = (load_solution("pm4ml").folder / "playbooks/vars/applications.yml").read_text()
-    every = yaml.safe_load(text)["ordered_applications"]
-    left_out = ", ".join(name for name in every if name not in KEPT)
-    made = build(lab, tmp_path, "staging", left_out=left_out)
+    made = build(lab, tmp_path, "staging")
     yield made
     made.close()
     for machine in (*made.machines.values(), made.helper):

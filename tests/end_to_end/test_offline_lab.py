@@ -2,7 +2,8 @@
 
 SSH, sudo, apt, Ansible and HAProxy are real, the packages are Debian's under the name
 of the release that the machines say they are. The snap store was a stand-in when the bundle was
-made, and `snap` and `microk8s` on the machines are stand-ins.
+made, `snap` and `microk8s` on the machines are stand-ins (but for its Kubernetes), and Argo CD is
+pods that only wait.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from tests.lab.lab import Lab
 from tests.lab.leaving import count_what_leaves, tried_to_leave
 from tests.lab.lending import MachineFactory
 from tests.lab.recipe import UBUNTU_24_04
-from tests.stand_ins.install import install
+from tests.stand_ins import argocd_small
+from tests.stand_ins.install import start
 
 __all__ = ["keys"]
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3000)]
 
 STORE = "/var/lib/sitewright/supplies"
 ROLES = {"m1": "[master, worker]", "lb1": "[load-balancer]"}
@@ -37,6 +39,7 @@ SKIP = "prepare/host-preparation=the machines of the lab cannot set their clocks
 def made(folder: Path, keys: Keys) -> Path:
     """The bundle, as the side with the internet makes it."""
     registry = start_registry(folder / "registry")
+    manifest = argocd_small.manifest().encode()
     try:
         push_image(registry, folder / "layout", "a page")
         with running(SnapStoreStandIn(*usual())) as store:
@@ -45,7 +48,7 @@ def made(folder: Path, keys: Keys) -> Path:
                 snaps=[{"name": "microk8s", "channel": "1.31/stable"}],
                 debs=[debian_line("haproxy", "curl", "python3-apt", release="noble")],
                 images=["docker.io/example/web:1.0"],
-                files=[file_line(folder / "f", "argocd-v2.14.20.yaml", b"apiVersion: v1\n")],
+                files=[file_line(folder / "f", "argocd-v2.14.20.yaml", manifest)],
             )  # fmt: skip
     finally:
         registry.stop()
@@ -60,9 +63,9 @@ def test_a_site_without_the_internet_is_installed_from_its_bundle(
 ) -> None:
     """Refused while a byte is wrong; then planned with sizes, delivered, installed, taken back."""
     bundle = made(tmp_path, keys)
-    machines = {name: machine_factory(name, stand_in=UBUNTU_24_04) for name in ROLES}
+    roles = {name: role.strip("[]").split(", ") for name, role in ROLES.items()}
+    machines = start(machine_factory, roles, stand_in=UBUNTU_24_04)
     for machine in machines.values():
-        install(machine)
         count_what_leaves(machine, lab)
     hosts = "".join(
         f"  - {{name: {name}, address: {machine.address}, roles: {ROLES[name]}}}\n"

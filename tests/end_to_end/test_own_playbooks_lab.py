@@ -64,7 +64,8 @@ def test_it_is_driven_with_the_names_that_it_knows(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     roles = {"m1": "master", "both": "master, worker", "lb1": "load-balancer"}
-    machines = {name: machine_factory(name, stand_in=UBUNTU_24_04) for name in roles}
+    started = machine_factory.several(*roles, stand_in=UBUNTU_24_04)
+    machines = dict(zip(roles, started, strict=True))
     hosts = "".join(
         f"  - {{name: {name}, address: {machines[name].address}, roles: [{role}]"
         + (

@@ -222,7 +222,7 @@ def test_a_filtered_port_is_told_from_a_refused_one(
     lab: Lab, machine_factory: MachineFactory
 ) -> None:
     """A firewall that swallows 16443 on a master is a failure that names port and machines."""
-    m1, m2 = machine_factory("m1"), machine_factory("m2")
+    m1, m2 = machine_factory.several("m1", "m2")
     m2.drop_port(16443)
     done = sitewright(
         "preflight",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from foundation.hosts.ansible_process import Answer, Refused, answer_of, environment
+from foundation.hosts.ansible.ansible_process import Answer, Refused, answer_of, environment
 from foundation.isolation import ISOLATED
 
 _SERVE = """\

@@ -10,8 +10,8 @@ from typing import Any
 
 import asyncssh
 
-from foundation.hosts.hostkeys import host_pattern
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh.hostkeys import host_pattern
 from tests.foundation.sshd import keygen
 
 

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import pytest
 
-from foundation.hosts.hostkeys import host_pattern
 from foundation.hosts.model import Host, Inventory
+from foundation.hosts.openssh.hostkeys import host_pattern
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
@@ -25,11 +25,9 @@ _SFTP = "Subsystem sftp internal-sftp"
 
 
 def keygen(path: Path, *, passphrase: str = "", kind: str = "ed25519") -> Path:
-    """A new private key, as ssh-keygen makes it."""
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path)],
-        check=True,
-    )
+    """A new private key, as ssh-keygen makes it; of RSA one that is found sooner."""
+    words = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path)]
+    subprocess.run([*words, *(("-b", "2048") if kind == "rsa" else ())], check=True)
     return path
 
 

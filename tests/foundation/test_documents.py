@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -25,6 +23,7 @@ from foundation.documents import (
     validate,
 )
 from foundation.problems import InputProblem
+from tests.forked import forked
 
 
 class Disk(BaseModel):
@@ -99,6 +98,22 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
             read_text(path)
         assert words in caught.value.cause
         assert caught.value.where == str(path)
+
+
+def test_a_folder_that_lists_nothing_is_no_folder_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputProblem) as caught:
+        read_text(tmp_path / "no" / "site.yaml")
+    assert "There is no folder" in caught.value.remedy
+
+    def refused(folder: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(InputProblem) as caught:
+        read_text(tmp_path / "site.yaml")
+    assert caught.value.remedy == "Check the name and the folder."
 
 
 def test_the_nearest_word() -> None:
@@ -245,35 +260,32 @@ def test_the_line_ends_of_yaml_1_1_are_told_and_made_nothing_of(sign: str) -> No
     assert parse_yaml(dump_yaml({"a": f"x{sign}y"}), where="x") == {"a": f"x{sign}y"}
 
 
+@pytest.mark.parametrize(
+    "head", ["%YAML 1.1\n", "\ufeff%YAML 1.1\r\n", "# a site\r\r%YAML\t1.1 # old\r", "%YAML 2.0\n"]
+)
+def test_a_file_that_says_it_is_of_another_yaml_is_refused(head: str) -> None:
+    with pytest.raises(InputProblem, match=r"line \d: the file says that it is YAML [12]"):
+        documents.parse_yaml(f"{head}---\nfirewall: no\n", where="x")
+    assert documents.parse_yaml("%YAML 1.2\n---\na: no\n", where="x") == {"a": "no"}
+    assert documents.parse_yaml("a: |\n  %YAML 1.1\n", where="x") == {"a": "%YAML 1.1\n"}
+
+
 def test_a_second_document_is_told() -> None:
     with pytest.raises(InputProblem, match="line 2: a second document begins there"):
         parse_yaml("a: 1\n---\nb: 2\n", where="site.yaml")
 
 
-READ_BOTH = """
-import sys
-from bundles.yaml_documents import read_documents
-from foundation.documents import parse_yaml
-from foundation.problems import Problem
-
-text = sys.stdin.read()
-assert read_documents(text).broken
-try:
-    parse_yaml(text, where="x")
-except Problem as problem:
-    print(problem)
-"""
-
-
 @pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "a: {" * 100_000, "? " * 200_000])
 def test_a_text_that_goes_too_deep_is_a_problem_and_ends_no_process(text: str) -> None:
     """In a process of its own: what is held here is that it goes on."""
-    said = subprocess.run(
-        [sys.executable, "-c", READ_BOTH], input=text, capture_output=True, text=True, check=False,
-        cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert said.returncode == 0, said.stderr[-400:]
-    assert "not YAML" in said.stdout or "line 1" in said.stdout
+    from bundles.manifests.yaml_documents import read_documents
+
+    def both_read() -> None:
+        assert read_documents(text).broken
+        with pytest.raises(InputProblem, match=r"not YAML|line 1"):
+            parse_yaml(text, where="x")
+
+    assert forked(both_read) == 0
 
 
 def test_a_text_of_many_brackets_that_is_not_deep_is_read() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
+import struct
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,45 @@ def test_a_folder_of_ours_that_others_may_write_into_is_not_used(
         check_own_folders()
     assert f"chmod -R o-w {folder}" in (caught.value.remedy or "")
     folder.chmod(0o755)
+    check_own_folders()
+
+
+def test_a_user_whom_a_list_of_rights_names_is_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mode says only that a group may write, which is the user's own here."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(paths, "_is_of_one", lambda gid, uid: gid == os.getegid())
+    folder = tmp_path / "sitewright"
+    folder.mkdir(mode=0o700)
+    nobody = 0xFFFFFFFF
+
+    def listed(tag: int, may: int, who: int) -> None:
+        entries = [
+            (1, 7, nobody),
+            (tag, may, who),
+            (4, 7, nobody),
+            (16, 7, nobody),
+            (32, 0, nobody),
+        ]
+        raw = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *one) for one in sorted(entries))
+        try:
+            os.setxattr(folder, "system.posix_acl_access", raw)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            pytest.skip("this file system keeps no lists of rights")
+
+    for tag, who in ((2, 65534), (8, 65534)):
+        listed(tag, 5, who)
+        check_own_folders()
+        listed(tag, 7, who)
+        with pytest.raises(FileProblem, match="another user") as caught:
+            check_own_folders()
+        assert f"chmod -R g-w {folder}" in (caught.value.remedy or "")
+        folder.chmod(0o750)
+        check_own_folders()
+    listed(2, 7, os.geteuid())
     check_own_folders()
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from installer.events import Kind
-from installer.journal import read, verify
-from installer.plan import Plan
-from installer.runs import Run
+from installer.plans.plan import Plan
+from installer.record.journal import read, verify
+from installer.record.runs import Run
 from tests.installer.engine_site import once, plan, step
 from tests.installer.run_engine import run_engine
 

@@ -12,10 +12,10 @@ from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import Refused
 from installer.events import Event, Kind
-from installer.order import Order, Tools
-from installer.plan import Plan, PlannedStage, PlannedStep
-from installer.run import Engine
-from installer.runs import Run, create_run
+from installer.plans.plan import Plan, PlannedStage, PlannedStep
+from installer.record.runs import Run, create_run
+from installer.running.engine import Engine
+from installer.running.order import Order, Tools
 from installer.steps.kind import Answer, Question
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.paths import known_hosts_file, write_private
-from installer.plan import Plan
+from installer.plans.plan import Plan
 from tests.installer.engine_site import Watch, engine, new_run, plan, step
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine

@@ -8,17 +8,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from installer.settings import answers, load_settings
-from installer.solution import load_solution
+from installer.catalogue.settings import answers, load_settings
+from installer.catalogue.solution import load_solution
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
-from tests.stand_ins.install import install
+from tests.lab.recipe import FULL, Recipe
+from tests.stand_ins.install import install, recipe_for
 
 SOLUTION = load_solution("pm4ml")
 PLAYBOOKS = SOLUTION.folder / "playbooks"
@@ -166,9 +168,24 @@ class LabSite:
             machine.altered = True
 
 
-def make(lab: Lab, machine_factory: MachineFactory, folder: Path, **roles: str) -> LabSite:
-    """Machines with the stand-ins on them."""
-    made = {machine_factory(name): (role,) for name, role in roles.items()}
-    for machine in made:
-        install(machine)
-    return LabSite(lab, folder, made)
+def make(
+    lab: Lab,
+    machine_factory: MachineFactory,
+    folder: Path,
+    *,
+    kubernetes: bool = False,
+    **roles: str,
+) -> LabSite:
+    """Machines with the stand-ins on them; `kubernetes`: masters and workers have a real one."""
+    by_recipe: dict[Recipe, list[str]] = {}
+    for name, role in roles.items():
+        by_recipe.setdefault(recipe_for((role,)) if kubernetes else FULL, []).append(name)
+    started = [
+        machine
+        for recipe, names in by_recipe.items()
+        for machine in machine_factory.several(*names, recipe=recipe)
+    ]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(install, started))
+    machines = {machine.name: machine for machine in started}
+    return LabSite(lab, folder, {machines[name]: (role,) for name, role in roles.items()})

@@ -18,22 +18,24 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from foundation.hosts import jobs
 from foundation.hosts.connection import Connection
-from foundation.hosts.jobs_model import JobLine, JobSpec, JobStatus
+from foundation.hosts.jobs import jobs
+from foundation.hosts.jobs.jobs_model import JobLine, JobSpec, JobStatus
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import Refused
 from installer.events import Event
-from installer.order import Order, Tools
-from installer.run import Engine
-from installer.runs import open_run
-from installer.site_lock import Lock
+from installer.record.runs import open_run
+from installer.record.site_lock import Lock
+from installer.running.engine import Engine
+from installer.running.order import Order, Tools
 from installer.steps.kind import Answer, Question
+from tests.forked import forked
 
 _HERE = Path(__file__).parents[2]
 
@@ -152,15 +154,15 @@ def start_engine(
     )
 
 
-def run_engine(folder: Path, told: dict[str, Any], *, seconds: float = 300) -> tuple[int, str]:
-    """Run such a process to its end: its return code (-9 where it was killed) and output."""
-    process = start_engine(folder, told)
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    return process.returncode, output
+def run_engine(folder: Path, told: dict[str, Any], *, seconds: int = 300) -> tuple[int, str]:
+    """Run such a process to its end: its return code (-9 where it was killed) and output.
+
+    It is a copy of ours, for it is done dozens of times.
+    """
+    with tempfile.TemporaryFile("w+") as said:
+        code = forked(lambda: asyncio.run(_main(folder, told)), seconds=seconds, said=said)
+        said.seek(0)
+        return code, said.read()
 
 
 if __name__ == "__main__":

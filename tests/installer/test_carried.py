@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from foundation.problems import InputProblem, Refused
-from installer.carried import (
+from installer.catalogue.solution import load_solution
+from installer.events import Kind, Outcome
+from installer.planning.make import make_plan
+from installer.plans.pinned_playbooks import (
     KEPT,
     SITE,
     SOLUTION,
@@ -22,14 +25,11 @@ from installer.carried import (
     to_take_back,
     told_of_change,
 )
-from installer.events import Kind, Outcome
-from installer.plan import Plan, Whose
-from installer.planning import make_plan
-from installer.runs import create_run, runs_of
-from installer.solution import load_solution
+from installer.plans.plan import Plan, Whose
+from installer.record.runs import create_run, runs_of
+from tests.installer.core_test_harness.test_harness import planned
 from tests.installer.engine_site import Watch, engine, once, plan, step
-from tests.installer.test_harness import planned
-from tests.installer.test_planning import site
+from tests.installer.planning.test_planning import site
 
 WRITES = """\
 - hosts: all
@@ -145,7 +145,7 @@ def test_links_that_multiply_are_bounded(folder: Path, monkeypatch: pytest.Monke
         (folder / f"d{number}" / "x").write_text("x")
         for name in "ab" if number < 23 else "":
             (folder / f"d{number}" / name).symlink_to(f"../d{number + 1}")
-    monkeypatch.setattr("installer.carried.MOST_FILES", 200)
+    monkeypatch.setattr("installer.plans.pinned_playbooks.MOST_FILES", 200)
     with pytest.raises(InputProblem, match="more than 200 files"):
         digest(folder)
 
@@ -202,7 +202,7 @@ def test_what_takes_back_is_played_as_this_version_has_it(
     """A gate of an earlier version may let pass what ours holds back."""
     ours = tmp_path / "solutions" / "test" / "playbooks"
     shutil.copytree(folder, ours)
-    monkeypatch.setattr("installer.carried.FOLDER", tmp_path / "solutions")
+    monkeypatch.setattr("installer.plans.pinned_playbooks.FOLDER", tmp_path / "solutions")
     made = carried(ours, name=SOLUTION)
     run = create_run("site", made)
     assert to_take_back(made, run.folder) == ((Place(SOLUTION, ours, ours),), "")
@@ -235,7 +235,7 @@ async def test_a_step_is_taken_back_by_the_gate_of_this_version(
     gate = "- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.fail: {msg: WORD}}]\n"
     (folder / "undo" / "gate.yml").write_text("- hosts: all\n  tasks: []\n")
     shutil.copytree(folder, ours)
-    monkeypatch.setattr("installer.carried.FOLDER", tmp_path / "solutions")
+    monkeypatch.setattr("installer.plans.pinned_playbooks.FOLDER", tmp_path / "solutions")
     undo = {"command": ["ansible-playbook", "undo/gate.yml"]}
     made = carried(ours, name=SOLUTION, undo=undo)
     run = create_run("site", made)
@@ -261,7 +261,7 @@ async def test_a_run_that_is_gone_on_with_plays_what_was_reviewed(
     """Half of it, then an upgrade of the installation, then the rest: the old one is played."""
     upgraded = tmp_path / "solutions" / "test" / "playbooks"
     shutil.copytree(folder, upgraded)
-    monkeypatch.setattr("installer.carried.FOLDER", tmp_path / "solutions")
+    monkeypatch.setattr("installer.plans.pinned_playbooks.FOLDER", tmp_path / "solutions")
     made = carried(upgraded, name=SOLUTION)
     run = create_run("site", made)
     assert await engine(made, run, until="one").run() is Outcome.DONE

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from foundation.problems import Problem
 from installer.hand_over import render
 from installer.hand_over.gather import gather
-from installer.journal_lines import FIRST, BrokenJournal, digest
-from installer.plan import Plan
-from installer.plan_files import plan_from_json
-from installer.record_check import check_record
-from installer.runs import Run, create_run
-from installer.site import Site, load_site
+from installer.plans.plan import Plan
+from installer.plans.plan_files import plan_from_json
+from installer.record.journal_lines import FIRST, BrokenJournal, digest
+from installer.record.record_check import check_record
+from installer.record.runs import Run, create_run
+from installer.sites.site import Site, load_site
 from tests.installer.engine_site import plan, step
 
 EXAMPLES = 3000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 60

@@ -9,12 +9,18 @@ from xml.etree import ElementTree
 
 import pytest
 
+from foundation.secrets import MASK
 from installer.cli import main
 from installer.events import Outcome
 from installer.hand_over import render
 from installer.hand_over.gather import gather
 from installer.hand_over.model import Used
 from installer.hand_over.words import stage_word
+from installer.record.recorded_run import recorded_run
+from installer.record.runs import Run, runs_folder
+from installer.record.support_bundle import write_support_bundle
+from installer.record.support_files import opened_archive
+from installer.sites.site import load_site_text
 from tests.installer.told_run import ID, told, write_run
 
 
@@ -84,6 +90,25 @@ def test_a_broken_journal_is_read_up_to_the_break(tmp_path: Path) -> None:
     assert "THE RECORD IS BROKEN" in render(report, "html")
 
 
+def test_a_password_in_the_sites_program_is_not_handed_over(tmp_path: Path) -> None:
+    """The plan masks it; the site file stands in the report, and is packed for a support desk."""
+    run = write_run(tmp_path)
+    program = "proxy_command: sshpass -p PW ssh -W %h:%p jump"
+    written = run.site_file.read_text()
+    run.site_file.write_text(written.replace("roles: [master]", f"roles: [master], {program}"))
+    write_support_bundle(run, tmp_path / "bundle.tar.gz")
+    with opened_archive(tmp_path / "bundle.tar.gz") as (folder, _):
+        packed = (folder / "run/site.yaml").read_text()
+    for text in (gather(run).site_text, packed):
+        assert f"sshpass -p {MASK} ssh -W %h:%p jump" in text
+        assert "PW" not in text
+        assert load_site_text(text, "it").hosts[1] == load_site_text(written, "it").hosts[1]
+    run.site_file.write_text(run.site_file.read_text() + "of-another-version: 1\n")
+    assert "PW" not in gather(run).site_text
+    run.site_file.write_text(written)
+    assert gather(run).site_text == written
+
+
 def test_every_form_tells_the_same(tmp_path: Path) -> None:
     report = gather(write_run(tmp_path, told(failed=True)))
     text, page = render(report, "text"), render(report, "html")
@@ -134,3 +159,30 @@ def test_a_run_is_found_by_its_id_and_the_last_by_default(
         assert f"run {ID}" in capsys.readouterr().out
     assert main(["report", "20250101-000000-0000"]) == 2
     assert main(["report", str(tmp_path)]) == 2
+
+
+def test_what_is_handed_over_is_the_installation_though_it_was_verified_since() -> None:
+    """The page has `verify` and then `report`: the paper is of what was installed."""
+    key = "pm4ml-production-0123456789"
+    one = write_run(runs_folder() / key)
+    later = ID.replace("1600", "1700")
+    first, *rest = (replace(event, time=event.time + 1e6) for event in told())
+    events = [replace(first, data={**first.data, "run": later}), *rest]
+    written = write_run(runs_folder() / f"{key}-verify", events)
+    again = Run(written.folder.rename(written.folder.with_name(later)))
+    with recorded_run(None) as (last, _):
+        assert last == again
+    with recorded_run(None, installed=True) as (found, _):
+        assert found == one
+    report = gather(one)
+    assert report.sentence.startswith("Installed: every step was done and verified")
+    assert report.asked_again.startswith("Asked again 2025-12-0")
+    assert report.asked_again.endswith(f"by Thiri Aung: 3 of 4 checks held (run {again.id}).")
+    for form in ("text", "html", "json"):
+        assert f"checks held (run {again.id})" in " ".join(render(report, form).split())
+    verified = gather(again)
+    assert verified.sentence == (
+        "Verified: every check held, but for 1 that was skipped, by name and with a reason."
+    )
+    assert verified.decisions[0].what == "began it (verify)"
+    assert verified.asked_again == ""

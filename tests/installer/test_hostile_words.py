@@ -16,10 +16,10 @@ from foundation.paths import data_folder, make_private, state_folder
 from foundation.problems import Problem
 from installer.cli import main
 from installer.events import Event, Kind
-from installer.journal import Journal
-from installer.journal_lines import BrokenJournal
-from installer.running.state import replay
-from installer.runs import HostLogs, Run
+from installer.record.journal import Journal
+from installer.record.journal_lines import BrokenJournal
+from installer.record.runs import HostLogs, Run
+from installer.record.state import replay
 from tests.foundation.peers import tcp_peer
 from tests.foundation.test_terminal import EVIL, harmless
 

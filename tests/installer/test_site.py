@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.documents import parse_yaml, validate
+from foundation.hosts.ansible.inventory import name_fault
 from foundation.hosts.logins import user_fault
 from foundation.hosts.model import Host
 from foundation.problems import ExitCode, InputProblem
-from installer.site import Site, check_against, dump_site, load_site
+from installer.sites.site import Site, check_against, dump_site, load_site
 
 EXAMPLE = """\
 solution: pm4ml
@@ -92,6 +93,15 @@ def test_the_ssh_config_can_be_named_or_left_alone(tmp_path: Path) -> None:
         ("hosts:\n  - {name: a, address: -oProxyCommand=x}\n", ["line 2", "not an address"]),
         ("hosts:\n  - {name: a, address: b, machine: toaster}\n", ["line 2", "machine"]),
         ("ssh: {bastion: 'a@b:x'}\n", ["line 1", "not a port"]),
+        ("hosts:\n  - {name: a, address: b, proxy_command: nc, bastion: c}\n", ["not both"]),
+        ("hosts:\n  - {name: a, address: b, proxy_command: none}\n", ["a command is meant"]),
+        ("hosts:\n  - {name: a, address: b, ssh_options: ProxyCommand=x}\n", ["ssh_options"]),
+        ("hosts:\n  - {name: a, address: b, ssh_options: [KnownHostsCommand=x]}\n", ["go by"]),
+        ("hosts:\n  - {name: a, address: b, ssh_options: [PKCS11Provider=x]}\n", ["go by"]),
+        (
+            "hosts:\n  - {name: a, address: b, ssh_options: [StrictHostKeyChecking=no]}\n",
+            ["no option of ssh that decides"],
+        ),
         ("ssh: {password: hunter22}\n", ["line 1", '"ssh.password"']),
         ("waivers: [{check: a, by: B C, until: 2027-01-01}]\n", ["reason", "missing"]),
         ("waivers: [{check: a, by: B C, reason: why, until: never}]\n", ["until"]),
@@ -154,7 +164,7 @@ NUMBERS = st.integers(-(10**17), 10**17)
 """What longer is, is read as the text that it is."""
 TEXTS = WORDS | TRICKY
 NAMES = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=10) | TRICKY.filter(
-    lambda text: " " not in text and not text.startswith("-")
+    lambda text: name_fault(text) is None
 )
 USERS = st.from_regex(r"\A[a-z0-9_][a-z0-9_.@$+-]{0,12}\Z") | TRICKY.filter(
     lambda text: user_fault(text) is None

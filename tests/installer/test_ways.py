@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from foundation.secrets import MASK
+from installer.catalogue.solution import load_solution
 from installer.cli import main
 from installer.commands.plan import plan_text
-from installer.plan_files import plan_from_json
-from installer.planning import make_plan
-from installer.site import Site
-from installer.solution import load_solution
-from installer.ways import ways_of
-from tests.installer.test_planning import site as planned_site
+from installer.planning.make import make_plan
+from installer.plans.plan_files import plan_from_json
+from installer.sites.site import Site
+from installer.sites.ways import ways_of
+from tests.installer.planning.test_planning import site as planned_site
 
 HOSTS = [{"name": "m1", "address": "10.0.0.1", "user": "root"}, {"name": "m2", "address": "a"}]
 
@@ -35,6 +35,20 @@ def test_logins_bastions_keys_and_known_hosts_are_told_by_machine() -> None:
     assert (
         ways_of(Site.model_validate({"hosts": [{"name": "x", "address": "local"}]}), Path()) == ()
     )
+
+
+def test_a_program_and_options_of_a_machine_are_told_with_the_password_masked() -> None:
+    def told(password: str) -> str:
+        program = {"proxy_command": f"connect -H u:{password}@p:1 %h %p", "ssh_options": ["MACs=x"]}
+        site = {"hosts": [{"name": "m1", "address": "a", **program}], "ssh": {"bastion": "b"}}
+        return ways_of(Site.model_validate(site), Path("/s"))[0]
+
+    line = told("PW")
+    assert line.startswith(
+        f"Reached through a program STARTED ON THIS MACHINE: connect -H u:{MASK}@p:1 %h %p (digest "
+    )
+    assert line.endswith(") with MACs=x: m1")
+    assert line != told("OTHER")
 
 
 def test_each_line_of_the_sites_ssh_config_is_told_and_programs_first(tmp_path: Path) -> None:
@@ -154,8 +168,8 @@ def test_every_command_that_reaches_machines_takes_the_word(
 
 
 def test_what_plan_allowed_is_kept(tmp_path: Path) -> None:
-    from foundation.hosts.allowed import is_remembered, programs_of
-    from installer.site import dump_site
+    from foundation.hosts.openssh.allowed import is_remembered, programs_of
+    from installer.sites.site import dump_site
 
     (tmp_path / "cfg").write_text("Host *\n  ProxyCommand nc %h 22\n")
     whole = planned_site()

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from installer.events import Event, Json, Kind
-from installer.journal import Journal
-from installer.plan import Plan, PlannedStage, PlannedStep
-from installer.runs import Run
+from installer.plans.plan import Plan, PlannedStage, PlannedStep
+from installer.record.journal import Journal
+from installer.record.runs import Run
 
 BEGAN = 1_764_000_000.0
 ID = "20251124-160000-ab12"

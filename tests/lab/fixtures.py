@@ -8,12 +8,12 @@ reason, and fails instead where CI=true or SITEWRIGHT_REQUIRE_LAB=1.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.lab import recipe as images
-from tests.lab.host import LabError, missing, required
+from tests.lab.host import LabError, Missing, missing, required
 from tests.lab.lab import Lab
 from tests.lab.lending import LabMachines, MachineFactory
 
@@ -26,6 +26,28 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         with contextlib.suppress(LabError):
             for recipe in images.RECIPES.values():
                 images.ensure(recipe)
+
+
+def _told(item: pytest.Item) -> Generator[None]:
+    """Skip a test whose machines lack something, or fail it where the lab is required."""
+    try:
+        yield
+    except Missing as error:
+        if required():
+            pytest.fail(f"{item.name}: {error}", pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """A fixture may start such machines."""
+    yield from _told(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """And so may the test itself."""
+    yield from _told(item)
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,10 @@ class LabError(RuntimeError):
     """Something the lab needs is missing, failed, or would have left this machine."""
 
 
+class Missing(LabError):
+    """Something that a test of the lab needs is not on this machine: it is skipped, or fails."""
+
+
 def run(
     argv: Sequence[str],
     *,

@@ -70,6 +70,14 @@ class MachineFactory:
         self._made.append(machine)
         return machine
 
+    def several(
+        self, *names: str, recipe: Recipe = FULL, stand_in: StandIn | None = None
+    ) -> list[Machine]:
+        """Start machines side by side, and wait until each can be logged in to."""
+        made = self._lab.machines(names=names, recipe=recipe, stand_in=stand_in)
+        self._made += made
+        return made
+
     def remove_all(self) -> None:
         """End a test."""
         for machine in self._made:

@@ -1,8 +1,9 @@
 """A lab site to install on by hand: machines with roles, stand-ins, and the site file for them.
 
 The machines say that they are Ubuntu 24.04, and `snap`, `microk8s` and `microceph` are the
-stand-ins of tests/stand_ins; SSH, systemd, Ansible, the firewall and HAProxy are real. What a
-machine of the lab cannot have (disks, clocks of their own) is waived in the site file.
+stand-ins of tests/stand_ins, and so is Argo CD's manifest; Kubernetes, SSH, systemd, Ansible, the
+firewall and HAProxy are real. What a machine of the lab cannot have (disks, clocks of their own) is
+waived in the site file.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.lab.lab import Lab
+from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
 from tests.lab.recipe import UBUNTU_24_04
-from tests.stand_ins.install import install
+from tests.stand_ins import argocd_small
+from tests.stand_ins.install import start
 
 ROLES: Mapping[str, str] = {
     "m1": "master",
@@ -31,11 +34,10 @@ _AREAS = (
 
 def bring_up(lab: Lab, roles: Mapping[str, str], environment: str) -> tuple[list[Machine], Path]:
     """Start the machines, put the stand-ins on them, write site.yaml and hosts.txt beside it."""
-    machines = lab.machines(names=list(roles), stand_in=UBUNTU_24_04)
+    wanted = {name: (role,) for name, role in roles.items()}
+    machines = list(start(MachineFactory(lab), wanted, stand_in=UBUNTU_24_04).values())
     for machine in machines:
-        install(machine)
-        # The stand-in of kubectl takes any manifest; the real one is on the internet.
-        machine.write_file("/root/argocd.yaml", "apiVersion: v1\n")
+        machine.write_file("/root/argocd.yaml", argocd_small.manifest())
     site = lab.folder / "site.yaml"
     site.write_text(site_text(lab, machines, roles, environment))
     lines = [f"{machine.name}=ubuntu@{machine.address}\n" for machine in machines]

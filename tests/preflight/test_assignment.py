@@ -7,7 +7,7 @@ from itertools import permutations, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.solution import load_solution
+from installer.catalogue.solution import load_solution
 from preflight.assessment import Seen
 from preflight.assignment import assign, cheapest
 from preflight.needs import DiskNeed, MachineKind, Shape, SolutionNeeds

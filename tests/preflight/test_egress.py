@@ -11,7 +11,9 @@ import pytest
 from foundation.hosts.connection import Connection, Dialled, PortState
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import ConnectTimeout
-from installer.solution import load_solution, solution_ids
+from installer.catalogue.solution import load_solution, solution_ids
+from installer.plans.plan import CONTROL_HOST
+from preflight import egress_ways
 from preflight.egress import (
     HERE,
     Attempt,
@@ -384,3 +386,87 @@ async def test_what_a_connection_met_is_told_apart(
 
     monkeypatch.setattr("preflight.egress_ways.directly", dialled)
     assert (await tried("https://quay.io/v2/")).met is met
+
+
+async def greeting(*lines: bytes) -> tuple[asyncio.Server, int]:
+    """A server that says some lines to whoever comes, and ends."""
+
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.writelines(lines)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    return server, server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "met", "detail"),
+    [
+        ((b"SSH-2.0-OpenSSH_9.6\r\n",), Met.ANSWERED, "SSH-2.0-OpenSSH_9.6"),
+        ((b"welcome\r\n", b"SSH-2.0-x\r\n"), Met.ANSWERED, "SSH-2.0-x"),
+        ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), Met.HTTP, "no SSH server: HTTP/1.1 400"),
+        ((), Met.HTTP, "it ended without a word"),
+        ((b"x" * 70_000,), Met.HTTP, "no SSH server: it says a line without an end"),
+    ],
+)
+async def test_git_by_ssh_is_asked_for_its_name(
+    lines: tuple[bytes, ...], met: Met, detail: str
+) -> None:
+    """Straight, whatever proxy there is for the web."""
+    server, port = await greeting(*lines)
+    async with server:
+        place = Destination("git", f"ssh://127.0.0.1:{port}/site.git")
+        way = way_by("http://127.0.0.1:9")
+        egress = await measure(Nobody(), [], [place], ways={HERE: way})
+    (attempt,) = egress.attempts
+    assert attempt.met is met
+    assert attempt.detail.startswith(detail)
+    assert attempt.proxy == ""
+    (finding,) = judge_egress(egress)
+    assert finding.evidence == f"ssh-keyscan -T 10 -p {port} 127.0.0.1"
+
+
+async def test_what_cannot_be_tried_is_told() -> None:
+    place = Destination("packages", "tor+http://apt.example.onion/")
+    (attempt,) = (await measure(Nobody(), [], [place])).attempts
+    assert attempt.met is Met.NOT_TOLD
+    assert "tor+http, which is not tried" in attempt.detail
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://mirror:99999/debian/", "mirror:99999"),
+        ("http://u:p@mirror:port/debian/", "mirror:port"),
+        ("http://:80/debian/", ":80"),
+    ],
+)
+async def test_an_address_that_leads_nowhere_is_told_and_ends_nothing(url: str, shown: str) -> None:
+    """apt names the sources of a machine as they are written there."""
+    (attempt,) = (await measure(Nobody(), [], [Destination("packages", url)])).attempts
+    assert attempt.met is Met.NOT_TOLD
+    assert "no machine and port that there can be" in attempt.detail
+    assert attempt.destination.shown == shown
+    judge_egress(Egress((attempt,)))
+
+
+def test_what_is_fetched_where_helm_runs_is_asked_of_no_other_machine() -> None:
+    """A node without a way to a chart repository does not stand against beginning."""
+    charts = Destination("charts", "https://charts.test/", roles=("control",))
+    node = Host("w1", "10.0.0.1", roles=("worker",))
+    assert not egress_ways._fetches(node, charts, {})
+    assert egress_ways._fetches(node, charts, {"w1": ("worker", "control")})
+
+
+@pytest.mark.parametrize("name", solution_ids())
+def test_who_fetches_what_is_said_by_roles_that_there_are(name: str) -> None:
+    solution = load_solution(name)
+    roles = {role.id for role in solution.roles}
+    for environment in solution.environments:
+        platform = solution.needs(environment.id).platform
+        assert platform.internet_roles.keys() <= platform.internet.keys()
+        assert {one for some in platform.internet_roles.values() for one in some} <= roles | {
+            CONTROL_HOST
+        }
+        assert not platform.internet or platform.internet_roles

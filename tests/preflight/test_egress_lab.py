@@ -25,7 +25,7 @@ async def test_the_way_of_each_machine_is_its_own(
     lab: Lab, machine_factory: MachineFactory, tmp_path: Path
 ) -> None:
     """One knows the name, one does not; one gets out only by the proxy; one forbids forwarding."""
-    open_one, nameless, shut, strict = (machine_factory(f"w{n}") for n in range(1, 5))
+    open_one, nameless, shut, strict = machine_factory.several("w1", "w2", "w3", "w4")
     gateway = str(next(lab.subnet.hosts()))
     for machine in (open_one, strict):
         machine.script(f"echo '{gateway} {NAME}' >>/etc/hosts")

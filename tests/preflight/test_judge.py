@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.solution import load_solution
+from installer.catalogue.solution import load_solution
 from preflight.assessment import Seen
 from preflight.checks.registry import CHECKS
 from preflight.facts import ABSENT, Facts, known

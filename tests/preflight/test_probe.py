@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foundation.hosts import sudo
 from foundation.hosts.connection import Become
 from foundation.hosts.local import LocalConnection
 from foundation.hosts.model import LOCAL_ADDRESS, Host
@@ -202,3 +203,6 @@ def test_a_sudo_that_asked_something_else_is_not_told_as_a_password_that_was_not
     assert why in told.notes[0]
     none = replace(Facts(), identity=replace(Facts().identity, sudo="none"))
     assert looked_without_root(none, "it is not in the sudoers file").identity.sudo == "none"
+    # One that the probe does not find, since it lies on the login's own path, and that asks.
+    heard = sudo.asks_in_its_own_words("First Factor:", user="anna", where="n1").cause
+    assert looked_without_root(none, heard).identity.sudo == Unknown(heard)

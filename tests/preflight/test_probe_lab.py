@@ -10,6 +10,7 @@ from foundation.hosts.pool import Pool
 from foundation.secrets import Secret
 from preflight.facts import Facts, Unknown, known
 from preflight.probe import run_probe
+from tests.lab.host import wait_until
 from tests.lab.lab import Lab
 from tests.lab.lending import LabMachines
 from tests.lab.machine import Machine
@@ -106,3 +107,33 @@ async def test_a_minimal_machine_still_tells_what_it_can(
     assert {one.process for one in known(facts.network.sockets) or () if one.port == 22} == {"sshd"}
     assert known(facts.filesystems)
     assert not {"ip", "ss", "python3"} & (known(facts.commands) or frozenset())
+
+
+FIRST_BOOT = """\
+for name in cloud-final apt-daily-upgrade; do
+    printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/sh -c %s\\n' \
+        '"while test ! -e /run/done; do sleep 0.1; done"' >/run/systemd/system/$name.service
+    systemctl start --no-block $name
+done
+"""
+"""Services of the names that a machine has at its first boot; what they do is made up."""
+
+
+async def test_a_machine_that_sets_itself_up_is_seen_until_it_has_ended(
+    lab: Lab, lab_machines: LabMachines
+) -> None:
+    """systemd keeps the folder of a service that ran to its end: that is no longer at work."""
+    (machine,) = lab_machines(1)
+    machine.script(FIRST_BOOT)
+    at_work = ["systemctl", "is-active", "cloud-final", "apt-daily-upgrade"]
+    wait_until(
+        lambda: machine.exec(at_work, check=False).stdout.split() == ["activating"] * 2, "services"
+    )
+    names = {one.name for one in known((await probed(lab, machine, "plain")).software) or ()}
+    assert {"cloud-init", "apt-daily"} <= names
+    machine.exec(["touch", "/run/done"])
+    wait_until(
+        lambda: machine.exec(at_work, check=False).stdout.split() == ["active"] * 2, "their end"
+    )
+    names = {one.name for one in known((await probed(lab, machine, "plain")).software) or ()}
+    assert not {"cloud-init", "apt-daily"} & names

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bundles.lock import Gathered, make_lock
-from bundles.recipe import Recipe
-from bundles.untold import Untold
+from bundles.format.lock import Gathered, make_lock
+from bundles.format.recipe import Recipe
+from bundles.format.untold import Untold
 from tests.bundles.made import MOMENT, Made
 
 

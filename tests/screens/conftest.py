@@ -8,11 +8,43 @@ import os
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
+from textual.css.types import CSSLocation
 
 from tests.screens.recorded import RecordedServices
+
+
+@pytest.fixture(scope="session", autouse=True)
+def styles_read_once() -> Iterator[None]:
+    """One reading of the style sheets for all apps of a process, each of which would read them.
+
+    An app keeps what it has read by the same key, as long as its colours are the same.
+    """
+    read = Stylesheet._parse_rules
+    kept: dict[tuple[object, ...], list[RuleSet]] = {}
+
+    def once(
+        sheet: Stylesheet,
+        css: str,
+        read_from: CSSLocation,
+        is_default_rules: bool = False,
+        tie_breaker: int = 0,
+        scope: str = "",
+    ) -> list[RuleSet]:
+        words = (css, read_from, is_default_rules, tie_breaker, scope)
+        key = (*words, *sorted(sheet._variables.items()))
+        if key not in kept:
+            kept[key] = read(sheet, *words)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +64,7 @@ def hermetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("NO_COLOR", "COLORFGBG", "SITEWRIGHT_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     # A test reads faster than a person; the one of this wait sets it anew.
-    monkeypatch.setattr("screens.dialog.READ_SECONDS", 0.0)
+    monkeypatch.setattr("screens.shell.dialog.READ_SECONDS", 0.0)
     monkeypatch.chdir(work)
     return work
 

@@ -10,16 +10,16 @@ from typing import TypeVar
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from screens.answers import Answers
-from screens.app import SitewrightApp
+from screens.answers.answers import Answers
+from screens.answers.wizard import INSTALLING, StepId
+from screens.shell.app import SitewrightApp
 from screens.widgets.board import Board
-from screens.wizard import INSTALLING, StepId
 from tests.screens.recorded import RecordedServices, offer_of
 from tests.screens.saying import said
 
 Found = TypeVar("Found", bound=Screen[object])
 
-PATIENCE = 20.0
+PATIENCE = 90.0
 """Seconds until a condition that never comes true fails the test."""
 
 LOOKING = tuple(step for step in StepId if step not in INSTALLING)

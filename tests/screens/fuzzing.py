@@ -27,10 +27,10 @@ from textual import events
 from textual.geometry import Size
 
 from foundation.problems import InputProblem
-from screens import crash
-from screens.app import SitewrightApp
-from screens.services import Order, Services
-from screens.wizard import StepId
+from screens.answers.wizard import StepId
+from screens.services.services import Order, Services
+from screens.shell import crash
+from screens.shell.app import SitewrightApp
 from tests.screens.recorded import RecordedServices, offer_of
 from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, ScriptedServices, finished, scripted, under_way
@@ -212,7 +212,7 @@ async def settled(app: SitewrightApp, patience: float = 90.0) -> None:
 
 async def answers_still(app: SitewrightApp, size: Size) -> None:
     """Help opens and closes: keys are read, and the screen is drawn."""
-    from screens.help import HelpScreen
+    from screens.shell.help import HelpScreen
 
     driver = app._driver
     assert driver is not None

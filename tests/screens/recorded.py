@@ -15,16 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from foundation.hosts.hostkeys import HostKeyOffer
 from foundation.hosts.model import LOCAL_ADDRESS, Host
+from foundation.hosts.openssh.hostkeys import HostKeyOffer
 from foundation.problems import ConnectTimeout, Problem, UnknownHostKey
 from preflight.assessment import Seen
 from preflight.egress import Egress
 from preflight.mesh import Mesh
 from preflight.recorded import load_facts
-from screens.answers import Answers
-from screens.live import LiveServices
-from screens.services import Access, Question, Tried
+from screens.answers.answers import Answers
+from screens.services.live import LiveServices
+from screens.services.services import Access, Question, Tried
 
 FOLDER = Path(__file__).parent.parent / "recorded"
 NOW = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from foundation.hosts.model import Host
-from installer.site import Site, Supplies
-from screens.answers import Answers, Login
+from installer.sites.site import Site, Supplies
+from screens.answers.answers import Answers, Login
 
 
 def said(

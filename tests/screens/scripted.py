@@ -10,20 +10,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from foundation.hosts.model import Host
-from installer.control import Control
 from installer.events import Event, Json, Kind, Outcome
 from installer.hand_over.model import HandOver
-from installer.journal import Journal
-from installer.order import Others
-from installer.plan import Plan
-from installer.running.state import RunState
+from installer.plans.plan import Plan
+from installer.record.journal import Journal
+from installer.record.runs import Run
+from installer.record.state import RunState
+from installer.running.levers import Control
+from installer.running.order import Others
 from installer.running.work import Failure
-from installer.runs import Run
-from installer.site import dump_site
+from installer.sites.site import dump_site
 from installer.steps.kind import Asker, StepFailed
-from screens.answers import Answers
-from screens.services import Installing, Order, Unfinished
-from screens.site_answers import site_from_answers
+from screens.answers.answers import Answers
+from screens.answers.site_answers import site_from_answers
+from screens.services.services import Installing, Order, Unfinished
 from tests.screens.recorded import NOW, RecordedServices
 from tests.screens.saying import said
 from tests.screens.tiny import write_solution

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 class Terminal:

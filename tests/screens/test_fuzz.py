@@ -7,17 +7,19 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textual import events
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
 from foundation.problems import InputProblem
-from screens.app import SitewrightApp
-from screens.face import FaceApp
-from screens.late import LastingScreen, is_gone
-from screens.wizard import StepId
+from screens.answers.wizard import StepId
+from screens.shell.app import SitewrightApp
+from screens.shell.face import FaceApp
+from screens.shell.late import LastingScreen, is_gone
 from tests.screens.driving import on_step, until
 from tests.screens.fuzzing import KEYS, PASTES, SIZES, answers_still, errors_of_ours, play, settled
 from tests.screens.recorded import RecordedServices
@@ -76,6 +78,18 @@ class Asked(LastingScreen[None]):
         yield Static("asked", id="asked")
 
 
+class Drawn(LastingScreen[None]):
+    """A screen that remembers for how much room it was made."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-high")]  # noqa: RUF012 - Textual's own type
+    made_for: frozenset[str] = frozenset()
+
+    def compose(self):  # type: ignore[no-untyped-def]
+        self.made_for = frozenset(self.classes)
+        yield Static("drawn")
+
+
 class Little(FaceApp):
     """The smallest face there is."""
 
@@ -103,8 +117,45 @@ async def test_what_was_to_come_after_a_drawing_is_dropped_with_its_screen() -> 
         assert is_gone(widget)
         app.screen._invoke_later(lambda: done.append("late"), widget)
         app.screen._invoke_later(lambda: done.append("in time"), app.screen)
+        shown = app.screen.query_one("#asked")
+        assert not is_gone(shown)
         await until(pilot, lambda: "in time" in done)
         assert done == ["in time"]
+        app.exit()
+        assert is_gone(shown)  # an error on the way out is nobody's
+
+
+async def test_a_screen_knows_its_room_before_it_is_drawn() -> None:
+    app = Little()
+    async with app.run_test(size=(120, 40)):
+        screen = Drawn()
+        await app.push_screen(screen)
+        assert screen.made_for >= {"-wide", "-high"}
+
+
+async def test_an_older_size_that_comes_late_does_not_call_the_newer_one_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each would be answered by the other, for as long as anything else is on the way."""
+    app = Little()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = Drawn()
+        await app.push_screen(screen)
+        await pilot.pause()
+        laid: list[Size] = []
+        lay = screen._screen_resized
+
+        def noted(size: Size) -> None:
+            laid.append(size)
+            lay(size)
+
+        monkeypatch.setattr(screen, "_screen_resized", noted)
+        for size in (Size(70, 20), Size(120, 40)):
+            screen.post_message(events.Resize(size, size))
+            await pilot.pause()
+        assert laid
+        assert set(laid) == {Size(120, 40)}
+        assert screen.has_class("-wide")
 
 
 async def test_an_error_after_a_drawing_is_told_and_ends_nothing() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from foundation.hosts.connection import Credentials
-from screens.app import SitewrightApp
-from screens.export import ExportScreen
+from screens.answers.wizard import StepId
+from screens.dialogs.export import ExportScreen
+from screens.shell.app import SitewrightApp
 from screens.widgets.board import Board
 from screens.widgets.field import Line
-from screens.wizard import StepId
 from tests.screens.driving import (
     LOOKING,
     choose,
@@ -78,11 +78,12 @@ async def test_every_form_is_exported_with_its_path_shown(
             await until(pilot, lambda: isinstance(app.screen, ExportScreen))
             app.screen.query_one("#kinds", Board).move_to(kind)
             await pilot.press("enter")
-            app.screen.query_one("#name", Line).value = f"out-{kind}"
+            name = f"out-{kind}" + (".json" if kind == "facts" else "")
+            app.screen.query_one("#name", Line).value = name
             await pilot.press("enter")
-            await shows(pilot, f"out-{kind}")
-            await until(pilot, (hermetic / f"out-{kind}").exists)
-            content = (hermetic / f"out-{kind}").read_text()
+            await shows(pilot, name)
+            await until(pilot, (hermetic / name).exists)
+            content = (hermetic / name).read_text()
             assert content.lower().startswith(beginning)
             assert len(content) > 500
 
@@ -102,7 +103,7 @@ async def test_an_export_to_a_place_that_is_not_there_is_told(services: Recorded
 async def test_the_site_file_repeats_the_answers(
     services: RecordedServices, hermetic: Path
 ) -> None:
-    from installer.site import load_site
+    from installer.sites.site import load_site
 
     app = SitewrightApp(services)
     async with app.run_test(size=SMALL) as pilot:

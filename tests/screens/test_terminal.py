@@ -15,14 +15,14 @@ from tests.screens.terminal import ROOT, Terminal
 WIZARD = """
 import sys
 from tests.screens.recorded import RecordedServices
-from screens.app import run_wizard
+from screens.shell.app import run_wizard
 sys.exit(run_wizard(RecordedServices()))
 """
 
 CRASHING = """
 import sys
 from tests.screens.recorded import RecordedServices
-from screens.app import run_wizard
+from screens.shell.app import run_wizard
 
 class Broken(RecordedServices):
     def judge(self, seen, roles, question):
@@ -139,7 +139,7 @@ def test_without_a_terminal_the_wizard_speaks_in_lines(environment: dict[str, st
 def test_the_first_paint_waits_for_nothing_heavy() -> None:
     heavy = ("asyncssh", "pydantic", "yaml", "paramiko", "httpx", "cryptography")
     code = (
-        "import sys, screens.app, screens.live, screens.welcome\n"
+        "import sys, screens.shell.app, screens.services.live, screens.welcome.welcome\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run(
@@ -155,8 +155,8 @@ def test_the_first_paint_waits_for_nothing_heavy() -> None:
 
 def test_the_plain_face_needs_no_textual() -> None:
     code = (
-        "import sys, screens.plain, screens.plain_goal, screens.plain_machines\n"
-        "import screens.plain_results\n"
+        "import sys, screens.plain.plain, screens.plain.plain_goal, screens.plain.plain_machines\n"
+        "import screens.plain.plain_results\n"
         "print([name for name in ('textual', 'rich') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -9,19 +9,19 @@ import pytest
 from foundation.hosts.model import Host
 from foundation.paths import log_file, wizard_file
 from preflight.assessment import HostResult, Seen
-from screens.answers import load_answers
-from screens.app import SitewrightApp
-from screens.help import HelpScreen
-from screens.help_texts import help_on
-from screens.leave import LeaveScreen
-from screens.look import Look, first_look
-from screens.services import Question
-from screens.small import SmallScreen
+from screens.answers.answers import load_answers
+from screens.answers.wizard import StepId
+from screens.services.services import Question
+from screens.shell.app import SitewrightApp
+from screens.shell.help import HelpScreen
+from screens.shell.help_texts import help_on
+from screens.shell.leave import LeaveScreen
+from screens.shell.small import SmallScreen
+from screens.shell.theme import Look, first_look
 from screens.widgets.board import Board
 from screens.widgets.field import Line
 from screens.widgets.keys import KeyHint
 from screens.widgets.rail import RailEntry
-from screens.wizard import StepId
 from tests.screens.driving import (
     LOOKING,
     choose,

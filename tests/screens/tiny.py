@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from foundation.hosts.model import LOCAL_ADDRESS, Host
-from screens.live import LiveServices
+from screens.services.live import LiveServices
 
 SOLUTION = """
 id: tiny

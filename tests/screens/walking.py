@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from textual.pilot import Pilot
 
-from screens.app import SitewrightApp
-from screens.bundle_inside import InsideScreen
-from screens.bundle_make import MakeScreen
-from screens.services import Order
+from screens.answers.wizard import StepId
+from screens.services.services import Order
+from screens.shell.app import SitewrightApp
+from screens.supplies.bundle_inside import InsideScreen
+from screens.supplies.bundle_make import MakeScreen
 from screens.widgets.board import Board
 from screens.widgets.field import Line
-from screens.wizard import StepId
 from tests.screens.bundles import RECIPE, small_bundle
 from tests.screens.driving import judged, on_step, until
 from tests.screens.recorded import RecordedServices, offer_of
@@ -64,7 +64,7 @@ PLACES: Final = {
     "export": Place(StepId.PREFLIGHT, ("e",), "ExportScreen", kind="recorded"),
     "summary": Place(StepId.SUMMARY, kind="recorded"),
     "roles": Place(StepId.SUMMARY, ("enter",), "RolesScreen", kind="recorded"),
-    "site-file": Place(StepId.SUMMARY, ("s",), "FileScreen", kind="recorded"),
+    "site-file": Place(StepId.SUMMARY, ("s",), "WriteFileScreen", kind="recorded"),
     "settings": Place(StepId.SETTINGS),
     "settings-choice": Place(StepId.SETTINGS, ("down",)),
     "supplies": Place(StepId.SUPPLIES),

@@ -2,29 +2,25 @@
 
 Runs as root, with `place`, `check` or `undo` as its argument and what is wanted as JSON on standard
 input. Files are hard links to the store, so nothing takes room twice; images are packed as a
-stream into the runtime's own loader, straight from the store.
+stream into the runtime's own loader, straight from the store: see `runtimes`, which goes to the
+machine in front of this file.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-BATCH = 2 << 30
-"""Bytes of layers that one load takes at most, unless one image alone has more: a runtime keeps
-what it is given in a temporary place until it has unpacked it."""
-COPY = 1 << 20
+from bundles.deliver.on_machine.runtimes import LIST_SECONDS, RUNTIMES, Failed
+
 APT = Path("/etc/apt/sitewright")
 APT_CONFIG = Path("/etc/apt/apt.conf.d/90sitewright-supplies")
 APT_ONLY = f"""\
@@ -33,19 +29,12 @@ APT_ONLY = f"""\
 Dir::Etc::SourceList "/dev/null";
 Dir::Etc::SourceParts "{APT}";
 """
-SIDELOAD = Path("/var/snap/microk8s/common/sideload")
-"""Read by the hook that installs the snap; see microk8s/snap/hooks/install."""
-LIST_SECONDS = 120
 BUNDLES = "bundles.json"
 """Which bundle of each solution was placed last; it outlives an undo."""
 
 
 IN_PLACE = "everything is in its place"
 """The last line where that is so; who reads a stream learns of it by this."""
-
-
-class Failed(Exception):
-    """Something that could not be done, in one sentence."""
 
 
 class Placing:
@@ -74,7 +63,8 @@ class Placing:
         if self.target == "apt" and read(APT_CONFIG) != APT_ONLY.encode():
             lacks.append(str(APT_CONFIG))
         if self.wanted["images"]:
-            lacks += [image["names"][0] for image in self.images_lacking()]
+            lacking = RUNTIMES[self.target].lacking(self.wanted["images"])
+            lacks += [image["names"][0] for image in lacking]
         if self.target == "snap":
             lacks += [snap["name"] for snap in self.snaps_lacking()]
         return lacks
@@ -152,16 +142,19 @@ class Placing:
         for path, content, _ in self.wanted["files"]:
             write(self.path(path), base64.b64decode(content))
         if self.wanted["links"]:
-            print(f"{len(self.wanted['links'])} files lie in {self.store}", flush=True)
+            many = len(self.wanted["links"])
+            lie = "file lies" if many == 1 else "files lie"
+            print(f"{many} {lie} in {self.store}", flush=True)
         if self.target == "apt":
             write(APT_CONFIG, APT_ONLY.encode())
             apt_update()
         if self.wanted["images"]:
-            lacking = self.images_lacking()
+            runtime = RUNTIMES[self.target]
+            lacking = runtime.lacking(self.wanted["images"])
             new = {name for image in lacking for name in image["names"]}
             record["loaded"] = sorted({*record["loaded"], *new})
             write(self.record, json.dumps(record).encode())
-            self.load(lacking)
+            runtime.load(lacking, self.blobs)
         if self.target == "snap":
             self.install_snaps()
         if self.wanted["whole"]:
@@ -205,103 +198,12 @@ class Placing:
         if self.target == "apt" and not list(APT.glob("*.list")):
             with contextlib.suppress(FileNotFoundError):
                 APT_CONFIG.unlink()
-        for name in record.get("loaded", ()):
-            self.forget_image(name)
-        if self.target == "containers-microk8s" and record.get("loaded") and microk8s():
-            # One that is stopped, or has no `ctr`, cannot be asked; its images do no harm.
-            with contextlib.suppress(Failed):
-                self.forget_bare_images()
+        if record.get("loaded"):
+            RUNTIMES[self.target].forget(record["loaded"], self.wanted["images"])
         with contextlib.suppress(FileNotFoundError):
             self.record.unlink()
         self.drop(set(record.get("blobs", ())))
         print("what was delivered was taken back", flush=True)
-
-    # -- images -----------------------------------------------------------------------------------
-
-    def images_lacking(self) -> list[dict[str, Any]]:
-        """The images that the runtime does not have under all their names."""
-        if self.target == "containers-docker":
-            there = docker_images()
-        elif microk8s():
-            there = microk8s_images()
-        else:
-            return [one for one in self.wanted["images"] if not self.sideloaded(one).exists()]
-        return [
-            image
-            for image in self.wanted["images"]
-            if not all(
-                there.get(familiar(name), set()) & {image["config"], image["manifest"]}
-                for name in image["names"]
-            )
-        ]
-
-    def load(self, images: list[dict[str, Any]]) -> None:
-        """Hand images to the runtime."""
-        if self.target == "containers-docker":
-            command = ["docker", "load"]
-        elif microk8s():
-            command = [microk8s(), "ctr", "image", "import", "-"]
-        else:
-            self.sideload(images)
-            return
-        for batch in batches(images):
-            self.load_batch(command, batch)
-
-    def load_batch(self, command: list[str], images: list[dict[str, Any]]) -> None:
-        """Hand some images over as one stream."""
-        try:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE)
-        except OSError as error:
-            raise Failed(f"{command[0]} cannot be started: {error.strerror}") from error
-        try:
-            if process.stdin is not None:
-                with process.stdin as pipe:
-                    pack(images, self.blobs, pipe)
-        except BrokenPipeError:
-            pass  # its own words say why
-        if process.wait() != 0:
-            raise Failed(f"{' '.join(command)} ended with {process.returncode}")
-
-    def sideload(self, images: list[dict[str, Any]]) -> None:
-        """Leave images where the snap takes them from when it is installed."""
-        for image in images:
-            path = self.sideloaded(image)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            with part.open("wb") as file:
-                pack([image], self.blobs, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            print(f"{image['names'][0]} waits for MicroK8s in {path}", flush=True)
-
-    def sideloaded(self, image: dict[str, Any]) -> Path:
-        """Where an image waits for MicroK8s."""
-        return SIDELOAD / f"sitewright-{image['manifest'][:16]}.tar"
-
-    def forget_image(self, name: str) -> None:
-        """Remove an image that was loaded from here, unless something uses it."""
-        if self.target == "containers-docker":
-            command = ["docker", "image", "rm", familiar(name)]
-        else:
-            command = [microk8s() or "microk8s", "ctr", "image", "rm", name]
-            for image in self.wanted["images"]:
-                if name in image["names"] and self.sideloaded(image).exists():
-                    self.sideloaded(image).unlink()
-        if shutil.which(command[0]):
-            subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
-
-    def forget_bare_images(self) -> None:
-        """Remove the names by digest that Kubernetes gave to images which have no other left."""
-        ours = {image["manifest"] for image in self.wanted["images"]}
-        left: dict[str, set[str]] = {}
-        for name, digests in microk8s_images().items():
-            for digest in digests & ours:
-                left.setdefault(digest, set()).add(name)
-        for names in left.values():
-            if all(name.startswith("sha256:") for name in names):
-                for name in names:
-                    self.forget_image(name)
 
     # -- snaps ------------------------------------------------------------------------------------
 
@@ -323,106 +225,6 @@ class Placing:
             run("snap", "ack", str(self.store / snap["assertions"]))
             more = ["--classic"] if snap["classic"] else []
             run("snap", "install", *more, str(self.store / snap["file"]))
-
-
-# -- images as a stream ---------------------------------------------------------------------------
-
-
-def batches(images: Iterable[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
-    """Images in groups, so that what they share is handed over once and not all at once."""
-    batch: list[dict[str, Any]] = []
-    layers: dict[str, int] = {}
-    for image in images:
-        more = {layer["sha256"]: layer["size"] for layer in image["layers"]}
-        if batch and sum({**layers, **more}.values()) > BATCH:
-            yield batch
-            batch, layers = [], {}
-        batch.append(image)
-        layers.update(more)
-    if batch:
-        yield batch
-
-
-def pack(images: list[dict[str, Any]], blobs: Path, out: IO[bytes]) -> None:
-    """Images as one archive: an OCI layout that also says what `docker load` of old asks for."""
-    manifests = []
-    legacy = []
-    needed: dict[str, None] = {}
-    for image in images:
-        for name in image["names"]:
-            manifests.append(
-                {
-                    "mediaType": image["media_type"],
-                    "digest": "sha256:" + image["manifest"],
-                    "size": image["manifest_size"],
-                    "annotations": {
-                        "io.containerd.image.name": name,
-                        "org.opencontainers.image.ref.name": name.rpartition(":")[2],
-                    },
-                }
-            )
-        legacy.append(
-            {
-                "Config": "blobs/sha256/" + image["config"],
-                "RepoTags": [familiar(name) for name in image["names"] if "@" not in name],
-                "Layers": ["blobs/sha256/" + layer["sha256"] for layer in image["layers"]],
-            }
-        )
-        names = [image["manifest"], image["config"], *(x["sha256"] for x in image["layers"])]
-        needed.update(dict.fromkeys(names))
-    index = {"schemaVersion": 2, "manifests": manifests}
-    with tarfile.open(fileobj=out, mode="w|", bufsize=COPY) as tar:
-        tar.copybufsize = COPY  # type: ignore[attr-defined]  # documented, and typeshed lacks it
-        add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        add(tar, "index.json", json.dumps(index).encode())
-        add(tar, "manifest.json", json.dumps(legacy).encode())
-        for name in needed:
-            with (blobs / name).open("rb") as file:
-                info = tarfile.TarInfo("blobs/sha256/" + name)
-                info.size = os.fstat(file.fileno()).st_size
-                info.mode = 0o644
-                tar.addfile(info, file)
-
-
-def add(tar: tarfile.TarFile, name: str, raw: bytes) -> None:
-    """A small file of an archive."""
-    info = tarfile.TarInfo(name)
-    info.size = len(raw)
-    info.mode = 0o644
-    tar.addfile(info, io.BytesIO(raw))
-
-
-def familiar(name: str) -> str:
-    """An image's name as Docker shows it."""
-    short = name[len("docker.io/") :] if name.startswith("docker.io/") else name
-    return short[len("library/") :] if short.startswith("library/") else short
-
-
-def docker_images() -> dict[str, set[str]]:
-    """Names of Docker's images, each with its id."""
-    there: dict[str, set[str]] = {}
-    text = output("docker", "image", "ls", "--no-trunc",
-                  "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")  # fmt: skip
-    for line in text.splitlines():
-        name, _, digest = line.partition(" ")
-        there.setdefault(name, set()).add(digest.rpartition(":")[2])
-    return there
-
-
-def microk8s() -> str:
-    """The program of the snap, which sudo's path may lack; empty where it is not installed."""
-    snap = "/snap/bin/microk8s"
-    return shutil.which("microk8s") or (snap if Path(snap).exists() else "")
-
-
-def microk8s_images() -> dict[str, set[str]]:
-    """Names of the images in MicroK8s' containerd, each with the digest of its manifest."""
-    there: dict[str, set[str]] = {}
-    for line in output(microk8s(), "ctr", "image", "ls").splitlines()[1:]:
-        words = line.split()
-        if len(words) > 2:
-            there.setdefault(familiar(words[0]), set()).add(words[2].rpartition(":")[2])
-    return there
 
 
 # -- files and programs ---------------------------------------------------------------------------
@@ -453,21 +255,6 @@ def run(*command: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command[:3])} ended with {done.returncode}")
-
-
-def output(*command: str) -> str:
-    """What a command prints; raises Failed."""
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            timeout=LIST_SECONDS,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(f"{command[0]} does not answer: {error}") from error
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Failed(f"{' '.join(command[:3])}: {said[-1] if said else done.returncode}")
-    return done.stdout.decode("utf-8", "replace")
 
 
 def read(path: Path) -> bytes | None:

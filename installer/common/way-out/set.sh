@@ -47,6 +47,11 @@ if [ -n "$proxy" ]; then
     {
         echo "// Written by Sitewright."
         printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "$proxy" "$proxy"
+        # A program that apt asks for a proxy, by either of its names, would have the last word.
+        for scheme in http https; do
+            printf 'Acquire::%s::Proxy-Auto-Detect "";\nAcquire::%s::ProxyAutoDetect "";\n' \
+                "$scheme" "$scheme"
+        done
         printf '%s\n' "$no_proxy_list" | tr ',' '\n' | while read -r each; do
             case $each in
             '' | */* | *[!A-Za-z0-9.-]* | .*) continue ;;
@@ -104,8 +109,11 @@ else
     done
 fi
 
-# Without a pip.conf of its own the machine gets ours; one that is there is left alone.
-if [ ! -e /etc/pip.conf ] || grep -qxF "$mark" /etc/pip.conf; then
+# Without a pip.conf of its own the machine gets ours; one that is there is left alone, and so is
+# ours once somebody added to it.
+added='^(# >>> way out, written by Sitewright|\[global\]|proxy = .*|cert = /etc/ssl/certs/ca-certificates\.crt)$'
+if [ ! -e /etc/pip.conf ] ||
+    { grep -qxF "$mark" /etc/pip.conf && ! grep -qvE "$added" /etc/pip.conf; }; then
     {
         printf '%s\n[global]\n' "$mark"
         [ -z "$proxy" ] || printf 'proxy = %s\n' "$proxy"

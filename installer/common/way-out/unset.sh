@@ -15,7 +15,14 @@ for file in /etc/environment /etc/gitconfig; do
     # /etc/environment is the system's; a gitconfig that is empty now was made by us.
     [ "$file" != /etc/gitconfig ] || [ -s "$file" ] || rm "$file"
 done
-[ ! -f /etc/pip.conf ] || ! grep -qxF "$mark" /etc/pip.conf || rm /etc/pip.conf
+added='^(# >>> way out, written by Sitewright|\[global\]|proxy = .*|cert = /etc/ssl/certs/ca-certificates\.crt)$'
+if [ -f /etc/pip.conf ] && grep -qxF "$mark" /etc/pip.conf; then
+    if grep -qvE "$added" /etc/pip.conf; then
+        echo "/etc/pip.conf has more in it than Sitewright wrote, and was left: take its proxy out by hand"
+    else
+        rm /etc/pip.conf
+    fi
+fi
 rm -f /etc/apt/apt.conf.d/95sitewright-way-out
 if [ -n "$(ls /usr/local/share/ca-certificates/sitewright-way-out-*.crt 2>/dev/null)" ]; then
     rm -f /usr/local/share/ca-certificates/sitewright-way-out-*.crt

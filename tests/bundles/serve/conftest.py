@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundles.layout import Item
+from bundles.format.layout import Item
 from bundles.serve import Served, serve_bundle
 from bundles.serve.events import ServeEvent
 from tests.bundles.conftest import Keys

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bundles.create import CreateOptions, create_bundle
-from bundles.mirrors import Mirror, apt_settings, apt_sources, pip_settings
-from bundles.recipe import Recipe
+from bundles.format.recipe import Recipe
+from bundles.make.create import CreateOptions, create_bundle
+from bundles.registries.mirrors import Mirror, apt_settings, apt_sources, pip_settings
 from bundles.serve import serve_bundle
 from tests.bundles.places import need, skopeo, start_registry
 from tests.bundles.serve.conftest import Everything, Running
@@ -89,7 +89,7 @@ def test_containerd_pulls_each_registry_by_its_own_name(
     running: Running, everything: Everything, tmp_path: Path
 ) -> None:
     """containerd with our hosts.toml asks nobody else, and tells the two registries apart."""
-    from bundles.mirrors import containerd_hosts
+    from bundles.registries.mirrors import containerd_hosts
     from tests.bundles.serve.containerd import running_containerd
 
     mirror = Mirror(running.served.base, running.served.registries, authority=str(running.ca))
@@ -159,7 +159,7 @@ def test_apt_installs_from_it_by_its_signature(running: Running, tmp_path: Path)
     (root / "etc/parts/bundle.sources").write_text(
         apt_sources(mirror).replace(str(key), str(tmp_path / "other.gpg"))
     )
-    from bundles.apt_signature import AptKey
+    from bundles.read.apt_signature import AptKey
 
     (tmp_path / "other.gpg").write_bytes(AptKey.new(1).public)
     with pytest.raises(AssertionError, match=r"NO_PUBKEY|not signed|public key"):

@@ -21,12 +21,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bundles.opened import open_bundle
+from bundles.read.opened import open_bundle
+from bundles.read.verify import verify_open
 from bundles.serve.catalogue import Catalogue, offer_of
 from bundles.serve.conversation import Bounds, Conversation
 from bundles.serve.events import ServeEvent
 from bundles.serve.unchanged import Unchanged
-from bundles.verify import verify_open
 from tests.bundles.serve.conftest import Everything
 
 EXAMPLES = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 40

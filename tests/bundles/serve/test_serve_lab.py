@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundles.signers import read_signers
+from bundles.read.signers import read_signers
 from installer.commands.bundle_serve import mirror_of, write_settings
 from tests.bundles.debs import build_deb
 from tests.bundles.made import Made

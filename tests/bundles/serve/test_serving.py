@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundles.problems import CorruptBundle, SignatureProblem
+from bundles.format.problems import CorruptBundle, SignatureProblem
 from bundles.serve.conversation import Bounds
 from foundation.problems import InputProblem
 from tests.bundles.conftest import Keys, small, small_file

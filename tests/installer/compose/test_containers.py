@@ -10,6 +10,7 @@ from installer.compose.containers import (
     Stand,
     container_of,
     containers_of,
+    is_stopped,
     judge,
     judge_all,
     progress_words,
@@ -84,3 +85,31 @@ def test_what_is_waited_for_is_named_with_three_names_at_most() -> None:
     services = ("a", "b", "c", "d", "e")
     assert progress_words(judge_all((), services, ())) == "waiting for a, b, c and 2 more"
     assert progress_words(()) == "every service stands"
+
+
+@pytest.mark.parametrize(
+    ("containers", "stopped"),
+    [
+        ((one("exited", service="db"), one("exited", service="job")), True),
+        ((one("exited", service="db", exit_code=143), one("exited", service="job")), True),
+        ((one("exited", service="db", exit_code=1), one("exited", service="job")), False),
+        (
+            (
+                one("exited", service="db", exit_code=137, out_of_memory=True),
+                one("exited", service="job"),
+            ),
+            False,
+        ),
+        ((one(service="db"), one("exited", service="job")), False),
+        ((one("exited", service="job"),), False),
+    ],
+)
+def test_a_project_that_was_stopped_is_no_failure(
+    containers: tuple[Container, ...], stopped: bool
+) -> None:
+    """`stop` leaves every container ended in order; one-shots alone are always so."""
+    assert is_stopped(containers, ("db", "job"), ("job",)) is stopped
+
+
+def test_a_project_of_one_shots_is_never_stopped() -> None:
+    assert not is_stopped((one("exited", service="job"),), ("job",), ("job",))

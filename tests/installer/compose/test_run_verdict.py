@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from installer.compose.containers import Container
-from installer.steps.compose_run import judge_run
-from installer.steps.model import ComposeRunStep
+from installer.steps.compose_run import ComposeRunStep, judge_run
 
 DATA = ComposeRunStep(
     id="tests", kind="compose-run", title="Run the tests", project="harness", directory="/opt/x",

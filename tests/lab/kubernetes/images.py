@@ -17,22 +17,30 @@ POD = "localhost/lab/pod:1"
 
 
 def archive(program: Path, *names: str) -> bytes:
-    """An archive of one image that has all these names; its entry point is the program."""
+    """An archive of one image that has all these names; its entry point is the program.
+
+    In the image it lies at the root, under its own name.
+    """
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         for folder in ("etc", "tmp"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(entry)
-        _add(tar, "etc/passwd", b"root:x:0:0:root:/:/pod\n", 0o644)
-        _add(tar, "pod", program.read_bytes(), 0o755)
+        _add(tar, "etc/passwd", f"root:x:0:0:root:/:/{program.name}\n".encode(), 0o644)
+        _add(tar, program.name, program.read_bytes(), 0o755)
+    return packed(layer.getvalue(), *names, entry_point=f"/{program.name}")
+
+
+def packed(layer: bytes, *names: str, entry_point: str) -> bytes:
+    """An archive of one image that has all these names and this one layer."""
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Entrypoint": ["/pod"], "Env": ["PATH=/"]},
+        "config": {"Entrypoint": [entry_point], "Env": ["PATH=/usr/bin:/bin:/"]},
         "rootfs": {
             "type": "layers",
-            "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"],
+            "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"],
         },
     }
     text = json.dumps(config).encode()
@@ -40,7 +48,7 @@ def archive(program: Path, *names: str) -> bytes:
     manifest = [{"Config": place, "RepoTags": list(names), "Layers": ["layer.tar"]}]
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
-        _add(tar, "layer.tar", layer.getvalue(), 0o644)
+        _add(tar, "layer.tar", layer, 0o644)
         _add(tar, place, text, 0o644)
         _add(tar, "manifest.json", json.dumps(manifest).encode(), 0o644)
     return whole.getvalue()

@@ -152,6 +152,9 @@ def _prepared(folder: Path, binary: Path) -> Plane:
             f"--cluster-signing-cert-file={ca}",
             f"--cluster-signing-key-file={authority.pair.key}",
             *("--use-service-account-credentials", "--leader-elect=false"),
+            # A busy machine is late with what kwok says of its nodes, and kwok never calls a pod
+            # ready again that was called unready with its node.
+            "--node-monitor-grace-period=2h",
             f"--service-cluster-ip-range={_SERVICES}",
         ],
         "kube-scheduler": [

@@ -6,16 +6,25 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	appcontroller "github.com/argoproj/argo-cd/v2/cmd/argocd-application-controller/commands"
+	applicationset "github.com/argoproj/argo-cd/v2/cmd/argocd-applicationset-controller/commands"
+	cmpserver "github.com/argoproj/argo-cd/v2/cmd/argocd-cmp-server/commands"
+	dex "github.com/argoproj/argo-cd/v2/cmd/argocd-dex/commands"
+	gitaskpass "github.com/argoproj/argo-cd/v2/cmd/argocd-git-ask-pass/commands"
+	notification "github.com/argoproj/argo-cd/v2/cmd/argocd-notification/commands"
 	reposerver "github.com/argoproj/argo-cd/v2/cmd/argocd-repo-server/commands"
 	argoserver "github.com/argoproj/argo-cd/v2/cmd/argocd-server/commands"
+	argocli "github.com/argoproj/argo-cd/v2/cmd/argocd/commands"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -40,11 +49,19 @@ var daemons = map[string]func() *cobra.Command{
 	"kube-proxy":              proxy.NewProxyCommand,
 }
 
+// Argo CD's are one program under many names in its own image too.
 var others = map[string]func() error{
-	"kwok":                          runKwok,
-	"argocd-server":                 func() error { return argoserver.NewCommand().Execute() },
-	"argocd-application-controller": func() error { return appcontroller.NewCommand().Execute() },
-	"argocd-repo-server":            func() error { return reposerver.NewCommand().Execute() },
+	"redis-server":                     runRedis,
+	"kwok":                             runKwok,
+	"argocd":                           func() error { return argocli.NewCommand().Execute() },
+	"argocd-applicationset-controller": func() error { return applicationset.NewCommand().Execute() },
+	"argocd-cmp-server":                func() error { return cmpserver.NewCommand().Execute() },
+	"argocd-dex":                       func() error { return dex.NewCommand().Execute() },
+	"argocd-git-ask-pass":              func() error { return gitaskpass.NewCommand().Execute() },
+	"argocd-notifications":             func() error { return notification.NewCommand().Execute() },
+	"argocd-server":                    func() error { return argoserver.NewCommand().Execute() },
+	"argocd-application-controller":    func() error { return appcontroller.NewCommand().Execute() },
+	"argocd-repo-server":               func() error { return reposerver.NewCommand().Execute() },
 }
 
 func main() {
@@ -85,6 +102,25 @@ func names() []string {
 	}
 	sort.Strings(all)
 	return all
+}
+
+// runRedis is a stand-in: miniredis, on which Argo CD's own tests stand, with Redis' port and two
+// words of its command line.
+func runRedis() error {
+	redis := miniredis.NewMiniRedis()
+	words := strings.Fields(strings.Join(os.Args[1:], " "))
+	for place, word := range words {
+		if word == "--requirepass" && place+1 < len(words) {
+			redis.RequireAuth(words[place+1])
+		}
+	}
+	if err := redis.StartAddr(":6379"); err != nil {
+		return err
+	}
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGINT, syscall.SIGTERM)
+	<-ended
+	return nil
 }
 
 func runKwok() error {

@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -100,6 +101,14 @@ def look(options: argparse.Namespace) -> int:
         environment=options.environment,
         classes=tuple(options.classes.split()),
         ceph_class=options.ceph_class,
+        default_classes=tuple(options.default_classes.split()),
+        local_class=options.local_class,
+        # The last day of a waiver counts whole.
+        accepted_by=options.accepted_by
+        if options.accepted_until >= datetime.now(UTC).date().isoformat()
+        else "",
+        applications=tuple(options.applications.split()),
+        left_out=tuple(options.left_out.replace(",", " ").split()),
     )
     found = {}
     for name, judge in POINTS.items():
@@ -135,6 +144,12 @@ def main() -> int:
         looking.add_argument(f"--{name}", required=True)
     looking.add_argument("--classes", default="")
     looking.add_argument("--ceph-class", default="")
+    looking.add_argument("--default-classes", default="")
+    looking.add_argument("--local-class", default="")
+    looking.add_argument("--accepted-by", default="")
+    looking.add_argument("--accepted-until", default="")
+    looking.add_argument("--applications", default="")
+    looking.add_argument("--left-out", default="")
     telling = verbs.add_parser("tell")
     telling.add_argument("point", choices=sorted(POINTS))
     options = parser.parse_args()

@@ -23,7 +23,9 @@ ASK: Final = 2
 
 PLACEHOLDER = re.compile(
     r"(?i)^<[^<>]+>$|\b(change[-_ ]?me|change[-_ ]?it|replace[-_ ]?(me|this)|fill[-_ ]?me|"
-    r"to[-_ ]?be[-_ ]?(replaced|defined|filled|decided)|your[-_](\w|-)+|insert[-_]\w+|"
+    r"to[-_ ]?be[-_ ]?(replaced|defined|filled|decided)|your[-_](\w|-)+|"
+    # INSERT_FIRST and its like are what Istio does with a filter.
+    r"insert[-_](?!(?:first|before|after)\b)\w+|"
     r"place[-_ ]?holder|fixme|tbd|todo|x{4,})\b|\b(example|your-?domain)\.(com|org|net)\b"
 )
 ENVIRONMENTS = {
@@ -44,6 +46,14 @@ class Site:
     environment: str
     classes: tuple[str, ...]
     ceph_class: str
+    default_classes: tuple[str, ...] = ()
+    """The classes of what names none."""
+    local_class: str = ""
+    accepted_by: str = ""
+    """Who accepted that databases lie on Ceph; empty where nobody did."""
+    applications: tuple[str, ...] = ()
+    """What is deployed from it, in order; empty where a playbook of the site's own does it."""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,27 @@ def judged(wrong: list[str], right: list[str], nothing: str) -> Point:
     if wrong:
         return Point(DENIED, tuple(wrong))
     return Point(HOLDS, tuple(right)) if right else Point(ASK, (nothing,))
+
+
+def applications(repository: Repository, site: Site) -> Point:
+    """Every application that is deployed has its folder, and what else is there is told."""
+    folders, wanted = repository.folders, site.applications
+    if not wanted:
+        return Point(ASK, ("which applications your own playbook names is not known here",))
+    wrong = [f"{name} has no folder" for name in wanted if name not in folders]
+    wrong += [
+        f"the folder of {name} holds nothing at its top that Argo CD can deploy"
+        for name in wanted
+        if folders.get(name) == 0
+    ]
+    further = [
+        f"{name} is in the repository and none of the applications: it is not deployed"
+        for name in folders
+        if name not in {*wanted, *site.left_out}
+    ]
+    if wrong:
+        return Point(DENIED, (*wrong, *further))
+    return Point(ASK, tuple(further)) if further else Point(HOLDS, (f"{len(wanted)} folders",))
 
 
 def environment(repository: Repository, site: Site) -> Point:
@@ -263,21 +294,59 @@ def volume_sizes(repository: Repository, site: Site) -> Point:
     return Point(ASK, tuple(told) or ("no size stands in the repository as plain YAML",))
 
 
+WAITED_FOR: Final = re.compile(
+    r"(?i)stateful|mysql|maria|percona|pxc|psmdb|mongo|postgres|pgsql|cnpg|cockroach|cassandra|"
+    r"kafka|zookeeper|redis|valkey|dragonfly|rabbitmq|memcached|etcd|database|\bdb\b"
+)
+"""Words by which data is known that a transaction waits for (§4.1)."""
+ASIDE: Final = re.compile(r"(?i)backup|archive|dump|restore|\blogs?\b|exporter")
+"""Words of what stands beside such data, which may lie on Ceph (§1.4)."""
+
+
 def volumes(repository: Repository, site: Site) -> Point:
-    """Databases that would lie on Ceph, for a person to judge (§1.4)."""
-    slow = [
-        f"{leaf.place} puts its data on {leaf.value}"
-        for leaf in repository.leaves
-        if site.ceph_class
-        and leaf.value == site.ceph_class
-        and re.search(r"(?i)stateful|mysql|kafka|mongo|redis|percona", leaf.file)
-    ]
-    said = (
-        *slow,
-        "§1.4 wants databases and messaging on local disks" if slow else
-        "no database of the repository was seen on Ceph",
-    )  # fmt: skip
-    return Point(ASK, said)
+    """Databases, Kafka and Redis that would lie on Ceph: denied in production (§1.4, §4.1).
+
+    A waiver of disk.local-volumes by name lets a person decide.
+    """
+    slow = list(dict.fromkeys(_slow(repository, site)))
+    if site.ceph_class and site.ceph_class in site.default_classes:
+        slow.append(f"{site.ceph_class} is the default class, so that what names none lies on it")
+    if not slow:
+        on_local = sum(leaf.value == site.local_class != "" for leaf in repository.leaves)
+        return Point(
+            ASK,
+            ("no database of the repository was seen on Ceph",)
+            + ((f"{on_local} places name {site.local_class}",) if on_local else ()),
+        )
+    wanted = "§1.4 and §4.1 want databases, Kafka and Redis on local disks"
+    if site.environment != "production":
+        return Point(ASK, (*slow, wanted))
+    if site.accepted_by:
+        return Point(ASK, (f"accepted by {site.accepted_by} (disk.local-volumes)", *slow, wanted))
+    way = "name a class of local disks; only a waiver of disk.local-volumes by name lets this by"
+    return Point(DENIED, (*slow, wanted, way))
+
+
+def _slow(repository: Repository, site: Site) -> Iterator[str]:
+    """Each place that puts such data on Ceph, by its own words or by those of its object."""
+    if not site.ceph_class:
+        return
+    owners = sorted(
+        (each.file, each.line, f"{each.kind} {each.name}") for each in repository.documents
+    )
+    for leaf in repository.leaves:
+        if leaf.value != site.ceph_class or (leaf.path and leaf.path[0] == "metadata"):
+            continue
+        owner = ""
+        for file, line, what in owners:
+            if file == leaf.file and line <= leaf.line:
+                owner = what
+        words = f"{leaf.file} {'.'.join(leaf.path)} {owner}".replace("_", " ").replace("-", " ")
+        own = f"{'.'.join(leaf.path)} {owner}".replace("_", " ").replace("-", " ")
+        if WAITED_FOR.search(words) and not ASIDE.search(own):
+            yield f"{leaf.place} puts its data on {leaf.value}" + (
+                f" ({'.'.join(leaf.path)})" if leaf.path else ""
+            )
 
 
 def _containers(repository: Repository) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -347,6 +416,7 @@ def autoscalers(repository: Repository, site: Site) -> Point:
 
 
 POINTS = {
+    "applications": applications,
     "environment": environment,
     "names": names_resolve,
     "gateways": gateways,

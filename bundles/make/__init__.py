@@ -1,0 +1,1 @@
+"""Bundles made: each blob fetched once, resumable."""

@@ -1,0 +1,1 @@
+"""Bundles opened, verified, compared and carried as volumes."""

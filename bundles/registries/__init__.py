@@ -1,0 +1,1 @@
+"""Registries and files over HTTP, patient and on guard."""

@@ -1,0 +1,1 @@
+"""Commands that live on their machine whether or not anybody watches."""

@@ -1,0 +1,1 @@
+"""What OpenSSH's files mean: configurations, keys, known hosts."""

@@ -1,0 +1,244 @@
+"""An ssh config read by asyncssh, where there is no `ssh` to ask, or an older one than the file.
+
+What it cannot judge is left out and told: a `Match` block with conditions that it does not know,
+a directive that it cannot take.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from asyncssh.config import ConfigParseError, SSHClientConfig
+
+from foundation.hosts.logins import login_name
+from foundation.hosts.model import Host
+from foundation.hosts.openssh.openssh import Settings, expanded, methods_of, refuse_what_forbids
+from foundation.hosts.openssh.ssh_directives import NO_CONSEQUENCE, OF_A_LOGIN, UNTAKEN, notes_on
+from foundation.hosts.openssh.ssh_files import Line
+from foundation.problems import InputProblem
+
+_KNOWN: Final = frozenset(
+    ("all", "host", "originalhost", "user", "localuser", "exec", "tagged", "final", "canonical")
+)
+_BLOCKS: Final = ("host", "match")
+_TRIES: Final = 40
+_UNSET: Final = object()
+_LINE = re.compile(r"line (\d+): (.*)")
+
+
+_SAID: Final = "said"
+
+
+def _note_down(config: Any, keyword: str, words: list[str]) -> None:
+    """Keep what a directive says that asyncssh does not take; the first of its kind counts."""
+    config._options.setdefault(_SAID, {}).setdefault(keyword, " ".join(words))
+    words.clear()
+
+
+class _Handlers(dict[str, Any]):
+    """asyncssh's own, and for every other directive with a consequence one that notes it down."""
+
+    def __missing__(self, keyword: str) -> Any:
+        if keyword in NO_CONSEQUENCE:
+            raise KeyError(keyword)
+        return keyword, _note_down
+
+
+class _Config(SSHClientConfig):
+    """A config whose ProxyCommand keeps its tokens, for they are filled in by `expanded` alone.
+
+    What asyncssh passes over is kept beside its own options.
+    """
+
+    _percent_expand = SSHClientConfig._percent_expand - {"ProxyCommand"}
+    _handlers = _Handlers({k: v for k, v in SSHClientConfig._handlers.items() if k not in UNTAKEN})
+
+
+def parse(host: Host, lines: Sequence[Line], reason: str) -> Settings:
+    """What some lines say of a machine; `reason` is why OpenSSH could not say it itself.
+
+    Raises InputProblem where hardly anything can be read.
+    """
+    notes = [f"OpenSSH cannot read the ssh config ({reason}); it was read without it"] * bool(
+        reason
+    )
+    given = [Line(Path("the inventory"), 0, *_option(option)) for option in host.ssh_options]
+    kept, skipped = _judged([*given, *lines])
+    notes += skipped
+    for _ in range(_TRIES):
+        try:
+            config = _load(host, kept)
+            break
+        except ConfigParseError as error:
+            found = _LINE.search(str(error))
+            if found is None or not 0 < int(found[1]) <= len(kept):
+                raise _unusable(lines, str(error)) from error
+            bad = kept.pop(int(found[1]) - 1)
+            if bad.keyword in OF_A_LOGIN or bad.keyword in _BLOCKS:
+                raise _unusable(lines, f"line {bad.number}: {found[2]}", bad.file) from error
+            notes.append(f"{bad.place} is left out of the ssh config: {found[2]}")
+        except (ValueError, OSError) as error:
+            raise _unusable(lines, str(error)) from error
+    else:
+        raise _unusable(lines, "it has too many lines that cannot be read")
+    return _settings(host, config, tuple(notes))
+
+
+def _option(option: str) -> tuple[str, str]:
+    key, value = re.split(r"\s*[=\s]\s*", option.strip(), maxsplit=1)
+    return key.lower(), value
+
+
+def _unusable(lines: Sequence[Line], cause: str, file: Path | None = None) -> InputProblem:
+    return InputProblem(
+        f"the ssh config cannot be used: {cause}",
+        where=str(file or lines[0].file) if lines else "the options of ssh",
+        remedy="Mend that line, install OpenSSH's client (ssh -G HOST shows what it makes of the "
+        "file), or honour none: --ssh-config /dev/null, or `config: false` under `ssh` in the "
+        "site file.",
+    )
+
+
+def _judged(lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
+    """The lines without the blocks whose condition cannot be judged, and a sentence for each."""
+    kept: list[Line] = []
+    notes: list[str] = []
+    within = True
+    for one in lines:
+        line = _as_openssh(one, lines)
+        if line.keyword in _BLOCKS:
+            unknown = _unknown(line) if line.keyword == "match" else None
+            within = unknown is None
+            if unknown is not None:
+                notes.append(
+                    f"{line.place}: the block `Match {line.value}` is left out, for `{unknown}` "
+                    "can be judged by OpenSSH alone"
+                )
+        if within:
+            kept.append(line)
+    return kept, notes
+
+
+def _as_openssh(line: Line, lines: Sequence[Line]) -> Line:
+    """A line as OpenSSH reads it where asyncssh would see more; raises what OpenSSH refuses."""
+    bare = line.value.strip().strip('"').strip()
+    alone = bare if not line.keyword and re.fullmatch(r"\w+", bare) else ""
+    if alone or (not bare and line.keyword and line.keyword not in NO_CONSEQUENCE):
+        after = alone or line.keyword
+        raise _unusable(lines, f"line {line.number}: no argument after {after}", line.file)
+    if line.keyword == "port" and bare.isdecimal() and not 0 < int(bare) < 65536:
+        raise _unusable(lines, f"line {line.number}: {bare} is no port", line.file)
+    if line.keyword == "host" and "," in line.value:
+        # Patterns are parted by blanks alone: one with a comma in it is no machine's name.
+        patterns = [word for word in line.value.split() if "," not in word]
+        return replace(line, value=" ".join(patterns) or "!*")
+    return line
+
+
+def _unknown(line: Line) -> str | None:
+    """The first condition of a Match that is not known here."""
+    words = [a or b for a, b in re.findall(r'"([^"]*)"|([^\s"]+)', line.value)]
+    expect_value = False
+    for word in words:
+        if expect_value:
+            expect_value = False
+            continue
+        name: str = word.lower().removeprefix("!").partition("=")[0]
+        if name not in _KNOWN:
+            return name
+        expect_value = name not in ("all", "final", "canonical") and "=" not in word
+    return None
+
+
+def _load(host: Host, lines: Sequence[Line]) -> Any:
+    text = "".join(f"{line.keyword} {line.value}\n".lstrip() for line in lines)
+    port: Any = host.port if host.port != 22 else ()
+    arguments: Any = (login_name(), host.user or (), host.address, port)
+    config: Any
+    with tempfile.NamedTemporaryFile("w", suffix=".config", errors="surrogateescape") as file:
+        file.write(text)
+        file.flush()
+        config = _Config.load(None, [file.name], False, False, False, *arguments)
+        if config.has_match_final():
+            config = _Config.load(None, [file.name], False, False, True, *arguments)
+    return config
+
+
+def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
+    def text(option: str) -> str | None:
+        value: Any = config.get(option)
+        word: str = "none" if value is None else str(value)
+        return None if word.lower() == "none" else word
+
+    def words(option: str) -> tuple[str, ...]:
+        value: Any = config.get(option) or ()
+        return tuple(str(word) for word in value)
+
+    said: dict[str, str] = config.get(_SAID) or {}
+    forbidding = {**said, "proxycommand": text("ProxyCommand") or ""}
+    refuse_what_forbids({key: [value] for key, value in forbidding.items()}, host.address)
+    ways = {key: _word(config.get(spelled)) for key, spelled in _WAYS_IN.items()}
+    ways["kbdinteractiveauthentication"] = ways["kbdinteractiveauthentication"] or _word(
+        config.get("ChallengeResponseAuthentication")
+    )
+    port: Any = config.get("Port")
+    timeout: Any = config.get("ConnectTimeout")
+    # "none" is kept as None, which is another thing than not to be there.
+    agent: Any = config.get("IdentityAgent", _UNSET)
+    return expanded(
+        Settings(
+            hostname=text("Hostname") or host.address,
+            port=int(port) if port else None,
+            user=text("User"),
+            identity_files=words("IdentityFile"),
+            certificate_files=words("CertificateFile"),
+            identities_only=bool(config.get("IdentitiesOnly")),
+            identity_agent=None if agent is _UNSET else str(agent or "none"),
+            proxy_jump=(text("ProxyJump") or "").replace("ssh://", "") or None,
+            proxy_command=text("ProxyCommand"),
+            host_key_alias=text("HostKeyAlias"),
+            host_key_algorithms=text("HostKeyAlgorithms") or "",
+            kex_algorithms=text("KexAlgorithms") or "",
+            ciphers=text("Ciphers") or "",
+            macs=text("MACs") or "",
+            user_known_hosts=words("UserKnownHostsFile") or None,
+            global_known_hosts=words("GlobalKnownHostsFile") or None,
+            connect_timeout=int(timeout) if timeout else None,
+            signature_algorithms=said.get("pubkeyacceptedalgorithms")
+            or said.get("pubkeyacceptedkeytypes")
+            or "",
+            address_family=_FAMILIES.get(config.get("AddressFamily"), ""),
+            bind_address=text("BindAddress"),
+            bind_interface=_unless_none(said.get("bindinterface")),
+            check_host_ip=(said.get("checkhostip") or "no").lower() in ("yes", "true"),
+            known_hosts_command=_unless_none(said.get("knownhostscommand")),
+            methods=methods_of(ways),
+            alive_interval=int(config.get("ServerAliveInterval") or 0) or None,
+            revoked_host_keys=tuple(said.get("revokedhostkeys", "").split()),
+            notes=(*notes, *notes_on({key: [value] for key, value in said.items()})),
+        ),
+        host.address,
+    )
+
+
+_FAMILIES: Final[Mapping[Any, str]] = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
+_WAYS_IN: Final = {
+    "pubkeyauthentication": "PubkeyAuthentication",
+    "kbdinteractiveauthentication": "KbdInteractiveAuthentication",
+    "passwordauthentication": "PasswordAuthentication",
+    "preferredauthentications": "PreferredAuthentications",
+}
+
+
+def _unless_none(value: str | None) -> str | None:
+    return None if value is None or value.lower() == "none" else value
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else "no" if value is False else str(value)

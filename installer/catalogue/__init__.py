@@ -1,0 +1,1 @@
+"""What a solution's folder says: its files' models, its stages, its settings."""

@@ -1,0 +1,1 @@
+"""The map of deployment options, and advice from it."""

@@ -1,0 +1,499 @@
+"""Planning: a solution, a site and what was seen of its machines, made into a plan.
+
+A pure function but for reading the solution's own files. Everything is rendered here, so that a
+missing value, an unknown role or a circle of stages is an InputProblem before anything starts, and
+what is reviewed is what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from foundation.documents import nearest
+from foundation.problems import InputProblem
+from installer.catalogue.rendering import Renderer
+from installer.catalogue.settings import Answers, answers, load_settings
+from installer.catalogue.stages import StepData
+from installer.events import Json
+from installer.planning.for_each import entries, parted, whole
+from installer.planning.notes import accepted, minds, waived
+from installer.planning.way_out import WAY_OUT, after_way_out, networks_in, way_out_of
+from installer.planning.wrong_answers import WrongAnswers, check_names
+from installer.plans import pinned_playbooks as carried
+from installer.plans.plan import CONTROL_HOST, Carry, Plan, PlannedStage, PlannedStep, Whose
+from installer.plans.playbooks_reach import reaching_out
+from installer.sites.site import check_against
+from installer.sites.ways import ways_of
+from installer.steps.playbook import is_customers
+from installer.steps.stage_files import Stage, load_stages
+from installer.supply.supplies import as_plan, template_values
+
+if TYPE_CHECKING:
+    from bundles.format.layout import Item
+    from installer.catalogue.lists import Entry
+    from installer.catalogue.solution import Solution
+    from installer.catalogue.stages import ForEach
+    from installer.sites.site import Site
+    from installer.supply.supplies import Supplied
+    from preflight.assessment import Seen
+
+__all__ = ["load_settings", "make_plan"]
+
+BUNDLE: Final = "bundle"
+"""In a `when`: whether the site has a bundle."""
+
+_WHOLE_SITE: Final = "all"
+_NOBODY_LOGS_IN: Final = frozenset({"backup"})
+"""Roles of machines that are listed and never touched."""
+
+_SHELL: Final = frozenset({"script"})
+"""Fields of a step that a shell reads: values stand in them quoted."""
+
+_AS_IT_STANDS: Final = frozenset({"id", "kind", "on", "when", "secrets"})
+"""Fields of a step that are never rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    name: str
+    address: str
+    roles: tuple[str, ...]
+
+
+def make_plan(
+    solution: Solution,
+    site: Site,
+    seen: Sequence[Seen],
+    *,
+    playbooks: Path | None = None,
+    supplied: Supplied | None = None,
+    operation: Stage | None = None,
+    base: Path | None = None,
+    where: str = "the site file",
+) -> Plan:
+    """What will be done on which machine, in order, rendered; raises InputProblem.
+
+    `seen` gives the order and addresses of machines that were looked at; the roles are the site's.
+    `playbooks` is a customer's own folder of playbooks, which goes before the solution's.
+    `supplied` is the bundle of the site, from which machines are given what they need. With an
+    `operation` the plan is that alone. `base` is the folder of the site file, from which its
+    relative paths count; `where` is what that file is called. All that is wrong with the site is
+    told at once.
+    """
+    wrong = WrongAnswers()
+    machines = _machines(site, seen)
+    wrong.of(lambda: _known_words(solution, site, where))
+    ansible = playbooks is not None or (solution.folder / "playbooks").is_dir()
+    groups = _groups(solution, machines) if ansible else {}
+    wrong.of(lambda: check_names(site, groups, ansible=ansible, where=where))
+    settled = wrong.of(lambda: _settled(solution, site, supplied))
+    variables = wrong.of(lambda: _variables(solution, site))
+    wrong.tell()
+    assert settled is not None  # noqa: S101 - it was told else
+    assert variables is not None  # noqa: S101 - the same
+    environment = solution.environment(site.environment).id
+    values = _values(solution, environment, settled, machines)
+    values["supplies"] = template_values(site, supplied)
+    platform = solution.needs(environment).platform
+    networks = (*platform.cluster_networks, *networks_in(settled.values.values()))
+    way_out = way_out_of(site, base or Path(), networks)
+    values[WAY_OUT] = way_out.as_values()
+    values["waived"] = waived(site)
+    renderer = Renderer(values, solution.folder)
+    planner = _Planner(solution, settled, machines, renderer, playbooks, supplied, bool(way_out))
+    offered = _ordered(load_stages(solution)) if operation is None else [operation]
+    if way_out and operation is None:
+        offered = after_way_out(offered)
+    stages = [s for s in offered if planner.holds(s.when)]
+    planner = replace(planner, renderer=renderer.knowing(each_of=planner.each_of(stages)))
+    left = {stage.id for stage in stages}
+    planned = [stage for s in stages if (stage := planner.stage(s, left)) is not None]
+    needed = {name for stage in stages for step in stage.steps for name in step.secrets}
+    carries = _carries(solution, playbooks, planner.named)
+    own = [Path(folder) for name, folder, _ in carries if name == carried.SITE]
+    return Plan(
+        solution=solution.id,
+        environment=environment,
+        stages=tuple(planned),
+        hosts=tuple((machine.name, machine.roles) for machine in machines),
+        settings=tuple((name, _shown(value)) for name, value in settled.values.items()),
+        secrets=tuple(name for name in settled.secrets if name in needed),
+        groups=_further_groups(solution, machines),
+        variables=variables,
+        playbooks=str(playbooks or solution.folder / "playbooks"),
+        carries=carries,
+        control=site.control or "",
+        supplies=as_plan(supplied),
+        pages=tuple(
+            (page.title, renderer.text(page.url, where=f"solution.yaml, page {page.title}"))
+            for page in solution.file.pages
+            if operation is None and settled.holds(page.when)
+        ),
+        notes=(
+            *(carried.told_in_numbers(folder) for folder in own),
+            *(note for folder in own for note in reaching_out(folder)),
+            *(accepted(site) if operation is None else ()),
+            *(minds(solution, environment, site, settled) if operation is None else ()),
+        ),
+        ways=ways_of(site, base or Path()),
+    )
+
+
+def _carries(
+    solution: Solution, playbooks: Path | None, named: Collection[str]
+) -> tuple[Carry, ...]:
+    """The folders whose playbooks the plan names: the solution's where the name is a whole path."""
+    own = solution.folder / "playbooks"
+    folders: list[tuple[Whose, Path]] = []
+    if playbooks is not None and not all(Path(name).is_absolute() for name in named):
+        folders.append((carried.SITE, playbooks))
+    if named if playbooks is None else any(Path(name).is_absolute() for name in named):
+        folders.append((carried.SOLUTION, own))
+    return tuple((name, str(folder), carried.digest(folder)) for name, folder in folders)
+
+
+def _further_groups(
+    solution: Solution, machines: Sequence[_Machine]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The groups by which customers' playbooks know the roles, with their machines."""
+    groups: dict[str, list[str]] = {}
+    for machine in machines:
+        for role in solution.roles:
+            for group in role.playbook_groups if role.id in machine.roles else ():
+                if machine.name not in groups.setdefault(group, []):
+                    groups[group].append(machine.name)
+    return tuple((name, tuple(hosts)) for name, hosts in groups.items())
+
+
+def _variables(solution: Solution, site: Site) -> tuple[tuple[str, dict[str, str]], ...]:
+    """What each machine's roles say of it there, and the site, which says it of nothing else.
+
+    Raises InputProblem where a variable of the site would speak over a setting, a secret or a role.
+    """
+    settings = {setting.name for setting in load_settings(solution).settings}
+    found = []
+    wrong = WrongAnswers()
+    for host in site.hosts:
+        values: dict[str, str | None] = {}
+        for role in solution.roles:
+            for name, value in role.playbook_variables.items() if role.id in host.roles else ():
+                values[name] = value if values.get(name, value) == value else None
+        known = {name: value for name, value in values.items() if value is not None}
+        for name, given in host.variables.items():
+            said = known.get(name, _shown(given))
+            if name in settings:
+                wrong.add(_spoken_over(host.name, name, "a setting of the whole site"))
+            elif said != _shown(given):
+                wrong.add(_spoken_over(host.name, name, f"{said} by the role of the machine"))
+            known[name] = _shown(given)
+        if known:
+            found.append((host.name, known))
+    wrong.tell()
+    return tuple(found)
+
+
+def _spoken_over(host: str, name: str, what: str) -> InputProblem:
+    return InputProblem(
+        f'the variable "{name}" of the machine {host} is {what}',
+        where=f"the site file, hosts, {host}, variables",
+        remedy="Take it away there, and say it where it belongs: under `settings:`, or by the "
+        "roles of the machine.",
+    )
+
+
+def _settled(solution: Solution, site: Site, supplied: Supplied | None) -> Answers:
+    """The site's settings; with a bundle, those that it has an answer for and the site has not."""
+    settings = load_settings(solution)
+    given = dict(site.settings)
+    if supplied is not None:
+        known = {one.name: given.get(one.name) or one.default or "" for one in settings.settings}
+        values = {**known, "supplies": template_values(site, supplied)}
+        renderer = Renderer(values, solution.folder)
+        for setting in settings.settings:
+            if setting.supplied and given.get(setting.name) is None:
+                where = f"setting {setting.name}, supplied"
+                answer = renderer.text(setting.supplied, where=where)
+                if answer:
+                    given[setting.name] = answer
+    return answers(settings, given, where="the site's settings")
+
+
+def _shown(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _machines(site: Site, seen: Sequence[Seen]) -> tuple[_Machine, ...]:
+    addresses = {one.host.name: one.host.address for one in seen}
+    return tuple(
+        _Machine(host.name, addresses.get(host.name, host.address), host.roles)
+        for host in site.hosts
+    )
+
+
+def _known_words(solution: Solution, site: Site, where: str) -> None:
+    environments = [environment.id for environment in solution.environments]
+    check_against(site, [role.id for role in solution.roles], environments, where=where)
+
+
+def _groups(solution: Solution, machines: Sequence[_Machine]) -> dict[str, list[str]]:
+    """The groups by which Ansible knows machines: their roles, and what playbooks call those."""
+    groups = {name: list(members) for name, members in _further_groups(solution, machines)}
+    for role in solution.roles:
+        members = groups.setdefault(role.id.replace("-", "_"), [])
+        members += [m.name for m in machines if role.id in m.roles and m.name not in members]
+    return groups
+
+
+def _values(
+    solution: Solution, environment: str, settled: Answers, machines: Sequence[_Machine]
+) -> dict[str, Any]:
+    """What a template may name: the settings, and the machines by role."""
+
+    def one(machine: _Machine) -> dict[str, Any]:
+        return {"name": machine.name, "address": machine.address, "roles": list(machine.roles)}
+
+    return {
+        **settled.values,
+        "solution": solution.id,
+        "environment": environment,
+        "hosts": [one(machine) for machine in machines],
+        "hosts_by_role": {
+            role.id.replace("-", "_"): [one(m) for m in machines if role.id in m.roles]
+            for role in solution.roles
+        },
+    }
+
+
+def _ordered(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages with those they need before them, otherwise in the order of their files."""
+    by_id = {stage.id: stage for stage in stages}
+    for stage in stages:
+        for need in stage.needs:
+            if need not in by_id:
+                raise _unknown("stage", need, list(by_id), where=f"stage {stage.id}, needs")
+    done: list[Stage] = []
+    left = list(stages)
+    while left:
+        ready = next((s for s in left if all(by_id[n] in done for n in s.needs)), None)
+        if ready is None:
+            raise InputProblem(
+                "these stages need one another in a circle: " + ", ".join(s.id for s in left),
+                where="the solution's stages",
+                remedy="Take one of the needs away.",
+            )
+        done.append(ready)
+        left.remove(ready)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Turns stages into planned ones for one site."""
+
+    solution: Solution
+    settled: Answers
+    machines: tuple[_Machine, ...]
+    renderer: Renderer
+    playbooks: Path | None
+    supplied: Supplied | None = None
+    way_out: bool = False
+    named: set[str] = field(default_factory=set)
+    """The playbooks that steps run, as the plan names them."""
+
+    @property
+    def solution_playbooks(self) -> Path:
+        """The solution's own."""
+        return self.solution.folder / "playbooks"
+
+    @property
+    def bundle(self) -> Sequence[Item] | None:
+        """The items of the site's bundle; None where it has none."""
+        return self.supplied.structure.index.items if self.supplied is not None else None
+
+    @property
+    def bundle_path(self) -> str:
+        """Where it lies."""
+        return str(self.supplied.path) if self.supplied is not None else ""
+
+    def holds(self, condition: str) -> bool:
+        """Whether a `when` holds: `bundle` is whether there is one, else it is a setting."""
+        name = condition.removeprefix("not ")
+        if name == BUNDLE:
+            return (self.supplied is not None) is not condition.startswith("not ")
+        if name == WAY_OUT:
+            return self.way_out is not condition.startswith("not ")
+        return self.settled.holds(condition)
+
+    def stage(self, stage: Stage, left: set[str]) -> PlannedStage | None:
+        """The stage with the steps that are due on this site; None where none is."""
+        steps = []
+        for step in stage.steps:
+            where = f"stage {stage.id}, step {step.id}"
+            self._known_names(step, where)
+            if not self.holds(step.when):
+                continue
+            if not step.is_due(self):
+                continue
+            hosts = self._hosts(step, where)
+            if not hosts:
+                continue
+            for one, entry in self._each(step):
+                planner = self if entry is None else self._knowing(entry)
+                whose = where if entry is None else f"{where}, {entry.name or 'all'}"
+                group = "" if entry is None else entry.group
+                steps.append(planner._step(stage, one, hosts, whose, group))
+        if not steps:
+            return None
+        _once(stage.id, [step.id for step in steps])
+        return PlannedStage(
+            id=stage.id,
+            title=stage.title,
+            why=stage.why,
+            source=stage.source,
+            needs=tuple(need for need in stage.needs if need in left),
+            recheck=stage.recheck,
+            steps=tuple(steps),
+        )
+
+    def _each(self, step: StepData) -> list[tuple[StepData, Entry | None]]:
+        """The step, or the steps that it is made into: one for each thing that it is done for."""
+        asked = step.for_each
+        if asked is None:
+            return [(step, None)]
+        found = entries(asked, self.solution.folder, self.settled.values)
+        if self._at_once(asked):
+            return [] if asked.alone_only else [whole(step, found)]
+        return list(parted(step, found))
+
+    def _at_once(self, asked: ForEach) -> bool:
+        """Whether a playbook of the customer's does it for all at once."""
+        return bool(asked.whole_with) and is_customers(self, asked.whole_with)
+
+    def each_of(self, stages: Sequence[Stage]) -> dict[str, list[str]]:
+        """By the step, for what it is done one by one; nothing where it is for all at once."""
+        return {
+            step.id: []
+            if self._at_once(asked)
+            else [one.name for one in entries(asked, self.solution.folder, self.settled.values)]
+            for stage in stages
+            for step in stage.steps
+            if (asked := step.for_each) is not None
+        }
+
+    def _knowing(self, entry: Entry) -> _Planner:
+        """One whose templates know this thing as `each`."""
+        each = {"name": entry.name, "group": entry.group}
+        return replace(self, renderer=self.renderer.knowing(each=each))
+
+    def _step(
+        self,
+        stage: Stage,
+        step: StepData,
+        hosts: tuple[str, ...],
+        where: str,
+        group: str = "",
+    ) -> PlannedStep:
+        # That it was one of several is not in a plan; a plan without such steps stays the same.
+        data = step.model_dump(mode="json", exclude={"for_each"})
+        spec = {name: self._rendered(value, name, where) for name, value in data.items()}
+        # A secret that this site does not need is not asked for.
+        spec["secrets"] = [name for name in step.secrets if name in self.settled.secrets]
+        planned = step.planned(self, spec, hosts, where)
+        spec = planned.data
+        self.named.update(planned.playbooks)
+        return PlannedStep(
+            stage=stage.id,
+            id=step.id,
+            kind=step.kind,
+            title=str(spec["title"]),
+            hosts=hosts,
+            spec=spec,
+            files=planned.files,
+            irreversible=str(spec["irreversible"]),
+            expected_seconds=step.expected_minutes * 60,
+            group=group,
+        )
+
+    def _rendered(self, value: Json, name: str, where: str) -> Json:
+        if name in _AS_IT_STANDS:
+            return value
+        if isinstance(value, str):
+            place = f"{where}, {name}"
+            return (self.renderer.script if name in _SHELL else self.renderer.text)(
+                value, where=place
+            )
+        if isinstance(value, list):
+            return [
+                self._rendered(each, name, f"{where}, {name}" if isinstance(each, dict) else where)
+                for each in value
+            ]
+        if isinstance(value, dict):
+            return {key: self._rendered(each, key, where) for key, each in value.items()}
+        return value
+
+    def _hosts(self, step: StepData, where: str) -> tuple[str, ...]:
+        """The machines of a step in the site's order; the control host where it names none."""
+        if not step.on:
+            return (CONTROL_HOST,)
+        chosen: set[str] = set()
+        for word in step.on:
+            chosen.update(self._named(word, where))
+        order = [CONTROL_HOST, *(machine.name for machine in self.machines)]
+        return tuple(name for name in order if name in chosen)
+
+    def _named(self, word: str, where: str) -> list[str]:
+        if word == CONTROL_HOST:
+            return [CONTROL_HOST]
+        if word == _WHOLE_SITE:
+            return [m.name for m in self.machines if not _NOBODY_LOGS_IN.issuperset(m.roles)]
+        first, role = word.startswith("first:"), word.removeprefix("first:")
+        roles = [each.id for each in self.solution.roles]
+        if role not in roles:
+            raise _unknown("role", role, [*roles, CONTROL_HOST, _WHOLE_SITE], where=where)
+        names = [machine.name for machine in self.machines if role in machine.roles]
+        if first and not names:
+            raise InputProblem(
+                f'no machine of the site has the role "{role}"',
+                where=where,
+                remedy="Give a machine that role in the site file.",
+            )
+        return [min(names)] if first else names
+
+    def _known_names(self, step: StepData, where: str) -> None:
+        """Raise where a step hangs on a setting or needs a secret that nobody knows."""
+        known = {setting.name: setting for setting in load_settings(self.solution).settings}
+        condition = step.when.removeprefix("not ")
+        if condition and condition not in (BUNDLE, WAY_OUT) and condition not in known:
+            raise _unknown("setting", condition, list(known), where=f"{where}, when")
+        secrets = [name for name, setting in known.items() if setting.type == "secret"]
+        for name in step.secrets:
+            if name not in secrets:
+                raise _unknown("secret", name, secrets, where=where)
+        asked = step.for_each
+        for name in (asked.setting, asked.without) if asked is not None else ():
+            if name and name not in known:
+                raise _unknown("setting", name, list(known), where=f"{where}, for_each")
+
+
+def _once(stage: str, names: Sequence[str]) -> None:
+    """Raise where two steps of a stage have one id, as a list's name and a step's own may."""
+    for name in names:
+        if names.count(name) > 1:
+            raise InputProblem(
+                f'two steps are called "{name}"',
+                where=f"stage {stage}",
+                remedy="Rename one of them.",
+            )
+
+
+def _unknown(kind: str, name: str, names: Sequence[str], *, where: str) -> InputProblem:
+    close = nearest(name, names)
+    hint = f'; did you mean "{close}"?' if close else ""
+    return InputProblem(
+        f'there is no {kind} "{name}"{hint}',
+        where=where,
+        remedy=f"Choose one of: {', '.join(names)}." if names else "",
+    )

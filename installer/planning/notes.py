@@ -1,0 +1,42 @@
+"""The notes of a plan: what whoever reviews it must know beside its steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from installer.catalogue.settings import load_settings
+
+if TYPE_CHECKING:
+    from installer.catalogue.settings import Answers
+    from installer.catalogue.solution import Solution
+    from installer.sites.site import Site
+
+
+def accepted(site: Site) -> tuple[str, ...]:
+    """What the site waives: somebody's word, which whoever reviews the plan must have read."""
+    return tuple(
+        f"{waiver.check} on {waiver.host or 'every machine'} is accepted whatever is found, by the "
+        f"word of {waiver.by} until {waiver.until}: {waiver.reason}"
+        for waiver in site.waivers
+    )
+
+
+def waived(site: Site) -> dict[str, dict[str, str]]:
+    """What the site waives on every machine, for stages whose own questions a waiver answers."""
+    return {
+        waiver.check: {"by": waiver.by, "until": waiver.until.isoformat()}
+        for waiver in site.waivers
+        if waiver.host is None
+    }
+
+
+def minds(solution: Solution, environment: str, site: Site, settled: Answers) -> tuple[str, ...]:
+    """What a person must know of settings that stay empty, and of the tables."""
+    from preflight.sizing import table_notes
+
+    left_open = [
+        " ".join(setting.mind.split())
+        for setting in load_settings(solution).settings
+        if setting.mind and settled.holds(setting.when) and not settled.values.get(setting.name)
+    ]
+    return (*left_open, *table_notes(solution.needs(environment, site.sizing), rows=False))

@@ -1,0 +1,194 @@
+"""The lines of a journal: how an event is written as one, and how a chain of them is read.
+
+Reading streams: a journal of millions of lines takes no more memory than its longest line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from foundation.problems import ExitCode, Problem
+from installer.events import KINDS, Event, Kind, Outcome
+
+FIRST: Final = "0" * 64
+"""What the first line says in place of a hash."""
+LONGEST_LINE: Final = 16 * 1024 * 1024
+"""Bytes; a longer line was not written by us."""
+
+_HASH_AT: Final = len('{"prev":"')
+_KIND_AT: Final = _HASH_AT + 64 + len('","kind":"')
+_LINE_START: Final = b'line","stage":'
+_LATEST: Final = sys.float_info.max
+"""Seconds; a clock may tell a time that no calendar has, and none that is no number."""
+_LARGEST: Final = 1e18
+"""Bytes, or seconds, that an event counts at most."""
+_ENDS: Final = frozenset({Kind.RUN_FINISHED, Kind.STAGE_FINISHED, Kind.STEP_FINISHED})
+_FIELDS: Final = {"prev", "kind", "stage", "step", "host", "time", "data"}
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+class BrokenJournal(Problem):
+    """A journal whose lines do not follow from one another."""
+
+    code = "journal-broken"
+    exit_code = ExitCode.REFUSED
+    title = "The journal is broken"
+    default_remedy = (
+        "It was changed after it was written, or the disk is failing. Keep the file as it is, and "
+        "start a new run: every step is asked whether it is done before anything is done again."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a journal as read, parsed when it is asked for."""
+
+    number: int
+    """Counted from 1."""
+    raw: bytes
+    """Without the line break."""
+    path: Path
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it is a line of output, told without parsing it."""
+        return self.raw.startswith(_LINE_START, _KIND_AT)
+
+    @property
+    def subject(self) -> bytes:
+        """Kind, stage, step and machine as they stand in the line: equal for the same ones."""
+        return self.raw[_KIND_AT : self.raw.find(b',"time":', _KIND_AT)]
+
+    def event(self) -> Event:
+        """The event; raises BrokenJournal."""
+        try:
+            value = json.loads(self.raw)
+            return _event(value)
+        except (ValueError, RecursionError) as error:
+            raise broken(self.path, self.number, f"it is not an event ({error})") from error
+
+
+def encode(event: Event, previous: str) -> bytes:
+    """An event as a line, with its line break, after the line that has the hash `previous`."""
+    if event.kind is Kind.LINE:
+        # Nearly every event is a line of output; this is the same text, made in half the time.
+        data = event.data
+        body = (
+            f'{{"text":{encode_basestring(str(data["text"]))},'
+            f'"stream":{encode_basestring(str(data["stream"]))},'
+            f'"cursor":{encode_basestring(str(data["cursor"]))},'
+            f'"unit":{encode_basestring(str(data["unit"]))}}}'
+        )
+    else:
+        body = _encoder.encode(event.data)
+    line = (
+        f'{{"prev":"{previous}","kind":"{event.kind.value}",'
+        f'"stage":{encode_basestring(event.stage)},"step":{encode_basestring(event.step)},'
+        f'"host":{encode_basestring(event.host)},"time":{event.time!r},"data":{body}}}\n'
+    )
+    # A byte that was no UTF-8 arrives as a lone surrogate, and is an escape in JSON.
+    return line.encode("utf-8", "backslashreplace")
+
+
+def digest(line: bytes) -> str:
+    """The hash of a line without its line break."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def records(path: Path) -> Iterator[Record]:
+    """The records of a journal, their chain checked; a torn last one is left out.
+
+    Raises BrokenJournal that names the first line that does not follow from the one before it.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BrokenJournal(
+            f"it cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="Check the rights of the run's folder.",
+        ) from error
+    with file:
+        yield from _records(file, path)
+
+
+def _records(file: BinaryIO, path: Path) -> Iterator[Record]:
+    previous = FIRST.encode()
+    number = 0
+    while raw := file.readline(LONGEST_LINE):
+        if not raw.endswith(b"\n"):
+            if len(raw) >= LONGEST_LINE:
+                raise broken(path, number + 1, "it is longer than any line we write")
+            return  # torn: it was being written when the power went, or is being written now
+        number += 1
+        raw = raw[:-1]
+        if raw[_HASH_AT : _HASH_AT + 64] != previous or not raw.startswith(b'{"prev":"'):
+            raise broken(path, number, "it does not follow from the line before it")
+        previous = hashlib.sha256(raw).hexdigest().encode()
+        yield Record(number, raw, path)
+
+
+def read(path: Path) -> Iterator[Event]:
+    """The events of a journal, in order; see `records`."""
+    for record in records(path):
+        yield record.event()
+
+
+def verify(path: Path) -> tuple[int, str]:
+    """Check every line: how many there are, and the hash of the last, which stands for them all.
+
+    Raises BrokenJournal. A change to the last line shows only against a hash noted elsewhere.
+    """
+    count, last = 0, FIRST
+    for record in records(path):
+        record.event()
+        count, last = record.number, digest(record.raw)
+    return count, last
+
+
+def _event(value: Any) -> Event:
+    if not isinstance(value, dict) or value.keys() != _FIELDS:
+        raise ValueError("its fields are not those of an event")
+    time, data = value["time"], value["data"]
+    if not isinstance(time, (int, float)) or isinstance(time, bool) or not isinstance(data, dict):
+        raise ValueError("its time or data is of the wrong type")
+    if not abs(time) <= _LATEST:
+        raise ValueError("its time is no time")
+    for name in ("stage", "step", "host"):
+        if not isinstance(value[name], str):
+            raise ValueError(f"its {name} is no text")
+    kind = Kind(value["kind"])
+    _check_data(kind, data)
+    return Event(
+        kind=kind,
+        time=float(time),
+        stage=value["stage"],
+        step=value["step"],
+        host=value["host"],
+        data=data,
+    )
+
+
+def _check_data(kind: Kind, data: dict[str, Any]) -> None:
+    """Raise ValueError for what nothing of ours writes, so that whoever reads need not look."""
+    for name, value in data.items():
+        if isinstance(value, (int, float)) and not abs(value) <= _LARGEST:
+            raise ValueError(f"its {name} is no number that is written")
+    if kind in _ENDS:
+        Outcome(str(data.get("outcome")))
+    if kind is Kind.JOB_STARTED and not all(isinstance(data.get(w), str) for w in KINDS[kind]):
+        raise ValueError("it does not say which job")
+
+
+def broken(path: Path, number: int, what: str) -> BrokenJournal:
+    return BrokenJournal(f"line {number}: {what}", where=str(path))

@@ -1,0 +1,445 @@
+"""Runs: the folder of each run, which site it is of, and how long its steps took before.
+
+$XDG_DATA_HOME/sitewright/runs/<site key>/
+    lock                  who is working on the site now
+    <run id>/             site.yaml, plan.json, facts.json, events.jsonl, logs/<machine>.log,
+                          playbooks/ as the plan has them
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import shutil
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from foundation.moments import moment
+from foundation.paths import data_folder, make_private, write_private
+from foundation.problems import InputProblem
+from foundation.terminal import visible
+from installer.events import Event, Kind, Outcome
+from installer.plans.pinned_playbooks import keep
+from installer.plans.plan import Plan
+from installer.plans.plan_files import plan_from_json
+from installer.record.journal_lines import BrokenJournal, records
+from installer.record.state import DECIDED, Key, RunState, replay
+
+if TYPE_CHECKING:
+    from installer.sites.site import Site
+
+log = logging.getLogger(__name__)
+
+_RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
+UNBEGUN: Final = "not-begun"
+"""The file that marks the folder of a run which has not begun."""
+_FIRST_LINES: Final = 100
+"""Lines of a journal among which it says that the run began: notes on locks come before."""
+_BEFORE_A_START: Final = (Kind.NOTE, Kind.CONTROL)
+SITE_KEY: Final = re.compile(r"(.*-[0-9a-f]{10})(?:-([a-z-]+))?")
+"""A site's key, and behind it the errand of runs that install nothing."""
+_FEWEST_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a site: a private folder, made by `create_run` or found by `latest_run`."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The time it was made (UTC) and four digits: 20261121-042406-1f3a."""
+        return self.folder.name
+
+    @property
+    def site_key(self) -> str:
+        """The site it belongs to."""
+        return self.folder.parent.name
+
+    @property
+    def dry(self) -> bool:
+        """Whether it is a dry run, which is never resumed."""
+        return self.id.endswith("-dry")
+
+    @property
+    def journal(self) -> Path:
+        """The record of everything that happened."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan that was reviewed and runs."""
+        return self.folder / "plan.json"
+
+    @property
+    def site_file(self) -> Path:
+        """The site file that repeats the run."""
+        return self.folder / "site.yaml"
+
+    @property
+    def facts_file(self) -> Path:
+        """What the machines looked like before."""
+        return self.folder / "facts.json"
+
+    def log(self, host: str) -> Path:
+        """The file with everything that one machine said, as plain text."""
+        name = _FEWEST_CHARACTERS.sub("_", host).lstrip(".") or "_"
+        if name != host:  # two machines must not share a file
+            name += "-" + hashlib.sha256(host.encode()).hexdigest()[:6]
+        return self.folder / "logs" / f"{name[:120]}.log"
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run came past its beginning; one that did not is nobody's latest run.
+
+        A folder is marked as not begun when it is made, so that a journal that was lost later makes
+        no run undone. The journal's word counts where the process was killed in between.
+        """
+        return not (self.folder / UNBEGUN).exists() or self._tells_of_a_start()
+
+    def note_begun(self) -> None:
+        """Take the mark away, once the journal has it on the disk that the run began."""
+        (self.folder / UNBEGUN).unlink(missing_ok=True)
+
+    def forget_unbegun(self) -> None:
+        """Remove the folder of a run that was refused, or killed, before it began."""
+        if not self.begun:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _tells_of_a_start(self) -> bool:
+        """Whether the journal says that the run began; one that cannot be read may have."""
+        try:
+            first = islice(records(self.journal), _FIRST_LINES)
+            return any(record.event().kind not in _BEFORE_A_START for record in first)
+        except FileNotFoundError:
+            return False
+        except (BrokenJournal, OSError):
+            return True
+
+    def plan(self) -> Plan:
+        """The plan of the run; raises InputProblem where it cannot be read."""
+        return plan_from_json(self.plan_file)
+
+    def state(self) -> RunState:
+        """Where the run stands, by its journal; raises BrokenJournal."""
+        try:
+            plan = self.plan()
+        except InputProblem:
+            plan = None  # what it tells by itself is worth having without it
+        return replay(self.journal, plan)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that it planned is done; a run that is not can be resumed."""
+        return self.state().complete(self.plan())
+
+
+def runs_folder() -> Path:
+    """Where the runs of every site lie."""
+    return data_folder() / "runs"
+
+
+def site_key(site: Site) -> str:
+    """What tells a site from every other: its solution, environment, machines and their ways.
+
+    A machine's own bastion had no part in it once: runs that were begun then are found under the
+    name that they have, where they are of this site.
+    """
+    key = _key(site, own_bastions=True)
+    before = _key(site, own_bastions=False)
+    if key != before and not (runs_folder() / key).exists() and _is_of(before, key):
+        return before
+    return key
+
+
+def _key(site: Site, *, own_bastions: bool) -> str:
+    port = site.ssh.port or 22
+    machines = sorted(
+        f"{host.address.lower()}:{host.port or port}{_by(host.proxy_command)}"
+        + (_beyond(host.bastion, site.ssh.bastion) if own_bastions else "")
+        for host in site.hosts
+    )
+    environment = site.environment or _default_environment(site.solution)
+    text = json.dumps([site.solution, environment, site.ssh.bastion, machines])
+    words = "-".join(word for word in (site.solution, environment) if word) or "site"
+    slug = _FEWEST_CHARACTERS.sub("-", words).strip("-.").lower()[:60] or "site"
+    return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def _beyond(bastion: str | None, shared: str | None) -> str:
+    """The way of a machine that has a bastion of its own; a net behind each may have one address
+    twice."""
+    return f" behind {bastion}" if bastion and bastion != shared else ""
+
+
+def _is_of(before: str, key: str) -> bool:
+    """Whether the runs under a name of earlier versions are of the site that has this key now."""
+    from installer.sites.site import load_site
+
+    for run in runs_of(before):
+        try:
+            return _key(load_site(run.site_file), own_bastions=True) == key
+        except InputProblem:
+            continue  # the one before it may tell
+    return False
+
+
+def _by(program: str | None) -> str:
+    """The way of a machine that is reached through a program: two nets may have one address twice.
+
+    A password in it tells no two sites apart, and has no part in a name that others see.
+    """
+    if program is None:
+        return ""
+    from installer.sites.ways import masked_program
+
+    return f" by {masked_program(program)}"
+
+
+def _default_environment(solution: str | None) -> str | None:
+    """The environment that a site file means which names none, or None for a strange solution.
+
+    The same site must have one key, whether its file says it or not: its lock hangs on it.
+    """
+    if solution is None:
+        return None
+    from installer.catalogue.solution import load_solution
+
+    try:
+        return load_solution(solution).default_environment.id
+    except InputProblem:
+        return None
+
+
+def create_run(
+    key: str, plan: Plan, *, site_text: str = "", facts_text: str = "", dry: bool = False
+) -> Run:
+    """A new run of a site, with what it starts from; raises InputProblem, OSError."""
+    folder = make_private(runs_folder() / key)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    while True:
+        run = Run(folder / f"{stamp}-{secrets.token_hex(2)}{'-dry' if dry else ''}")
+        try:
+            run.folder.mkdir(mode=0o700)
+            break
+        except FileExistsError:
+            continue
+    try:
+        _fill(run, plan, site_text, facts_text)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    return run
+
+
+def _fill(run: Run, plan: Plan, site_text: str, facts_text: str) -> None:
+    write_private(run.folder / UNBEGUN, "")
+    (run.folder / "logs").mkdir(mode=0o700)
+    if site_text:
+        write_private(run.site_file, site_text)
+    if facts_text:
+        write_private(run.facts_file, facts_text)
+    keep(plan, run.folder)
+    # The plan comes last: a folder with a plan is whole.
+    write_private(run.plan_file, json.dumps(plan.as_json(), indent=1, ensure_ascii=False) + "\n")
+
+
+def sweep_unbegun(key: str) -> None:
+    """Remove what was left of runs of a site that were killed in their beginning.
+
+    For who holds the site's lock: nobody else begins one then. A dry run holds no lock, and stays.
+    """
+    for run in _folders(key):
+        if not run.dry and (run.folder / UNBEGUN).exists():
+            if run.begun:
+                run.note_begun()
+            else:
+                run.forget_unbegun()
+
+
+def runs_of(key: str, *, dry: bool = False) -> tuple[Run, ...]:
+    """The runs of a site, the latest first; dry runs only where they are asked for.
+
+    One that was refused or killed before it began is none.
+    """
+    return tuple(
+        run for run in _folders(key) if run.plan_file.is_file() and (dry if run.dry else run.begun)
+    )
+
+
+def _folders(key: str) -> list[Run]:
+    try:
+        names = sorted((path.name for path in (runs_folder() / key).iterdir()), reverse=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [Run(runs_folder() / key / name) for name in names if _RUN_ID.fullmatch(name)]
+
+
+def latest_run(key: str) -> Run | None:
+    """The last run of a site, or None."""
+    return next(iter(runs_of(key)), None)
+
+
+def done_before(run: Run) -> frozenset[Key]:
+    """The steps that other runs of the same site did and did not take back.
+
+    A later run finds them done, and they are ours to take back all the same. Runs whose journal
+    cannot be read tell nothing.
+    """
+    states = []
+    for other in runs_of(run.site_key):
+        with contextlib.suppress(BrokenJournal, OSError):
+            if other != run:
+                states.append(other.state())
+    decided: dict[Key, Outcome] = {}
+    for state in sorted(states, key=lambda one: one.last_time, reverse=True):
+        for key, standing in state.steps.items():
+            if standing.running:
+                decided.setdefault(key, Outcome.STOPPED)
+            elif standing.outcome in DECIDED:
+                decided.setdefault(key, standing.outcome)
+    return frozenset(key for key, outcome in decided.items() if outcome is not Outcome.UNDONE)
+
+
+def all_sites() -> tuple[str, ...]:
+    """The keys of all sites that have runs, the latest used first."""
+    folder = runs_folder()
+    if not folder.is_dir():
+        return ()
+    keys = [path.name for path in folder.iterdir() if path.is_dir() and runs_of(path.name)]
+    return tuple(sorted(keys, key=lambda key: runs_of(key)[0].id, reverse=True))
+
+
+def installed_sites() -> tuple[str, ...]:
+    """The keys of all sites on which an installation was begun, the latest used first.
+
+    What verifies, stops or removes one has runs of its own, which are no installation to go on
+    with.
+    """
+    return tuple(key for key in all_sites() if not errand_of(key))
+
+
+def site_of(key: str) -> str:
+    """The key of the site itself: what verifies, stops or removes it has runs of its own."""
+    found = SITE_KEY.fullmatch(key)
+    return found[1] if found is not None else key
+
+
+def errand_of(key: str) -> str:
+    """What the runs under a key are for, where that is no installation: verify, stop, remove."""
+    found = SITE_KEY.fullmatch(key)
+    return (found[2] or "") if found is not None else ""
+
+
+def earlier_seconds(keys: Sequence[str] = (), *, at_most: int = 20) -> dict[tuple[str, str], float]:
+    """How long each (stage, step) took in earlier runs: the median over machines and runs.
+
+    `keys` names the sites to look at, all where it is empty; the last `at_most` runs count.
+    """
+    runs = sorted(
+        (run for key in keys or all_sites() for run in runs_of(key)),
+        key=lambda run: run.id,
+        reverse=True,
+    )[:at_most]
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for run in runs:
+        for event in _finished_steps(run):
+            taken = event.data.get("seconds")
+            if event.data.get("outcome") == Outcome.DONE and isinstance(taken, (int, float)):
+                seconds[event.stage, event.step].append(float(taken))
+    return {key: statistics.median(values) for key, values in seconds.items()}
+
+
+def _finished_steps(run: Run) -> Iterator[Event]:
+    wanted = f'"{Kind.STEP_FINISHED.value}"'.encode()
+    try:
+        for record in records(run.journal):
+            if wanted in record.raw[:120] and record.event().kind is Kind.STEP_FINISHED:
+                yield record.event()
+    except BrokenJournal:
+        return  # an old run that cannot be read only costs a better estimate
+
+
+class HostLogs:
+    """Writes what each machine said to its log; a subscriber of the journal."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._told = False
+        """Whether it was said that a log cannot be written; the journal has everything."""
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        """Take a batch of events."""
+        texts: dict[str, list[str]] = defaultdict(list)
+        for event in events:
+            text = log_line(event)
+            if text is not None:
+                texts[event.host].append(text)
+        for host, lines in texts.items():
+            try:
+                self._write(self._run.log(host), "".join(lines))
+            except OSError as error:
+                if not self._told:
+                    self._told = True
+                    log.warning(
+                        "The log of %s cannot be written here (%s); the journal is what counts",
+                        host, error.strerror or error,
+                    )  # fmt: skip
+
+    def _write(self, path: Path, text: str) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o600), "ab") as file:
+            file.write(visible(text).encode("utf-8", "backslashreplace"))
+
+
+def log_line(event: Event) -> str | None:
+    """An event as a line of a machine's log, or None where it does not belong there."""
+    if not event.host:
+        return None
+    data = event.data
+    match event.kind:
+        case Kind.LINE:
+            unit = data.get("unit")
+            said = f"{unit}: {data.get('text')}" if unit else str(data.get("text"))
+        case Kind.STEP_STARTED:
+            said = f"== {event.stage}/{event.step}: {data.get('title')}"
+        case Kind.STEP_FINISHED:
+            said = f"== {event.stage}/{event.step}: {data.get('outcome')}. {data.get('sentence')}"
+        case Kind.TASK:
+            said = f"-- {data.get('task')}: {data.get('status')} {data.get('sentence')}".rstrip()
+        case Kind.NOTE:
+            said = f"-- {data.get('text')}"
+        case _:
+            return None
+    at = moment(event.time)
+    shown = f"{at:%Y-%m-%d %H:%M:%S}" if at is not None else "????-??-?? ??:??:??"
+    return f"{shown}Z {said}\n".replace("\0", "\\0")
+
+
+def open_run(folder: Path) -> Run:
+    """The run that lies in a folder; raises InputProblem where there is none."""
+    if not (folder / "plan.json").is_file():
+        raise InputProblem(
+            "there is no run in this folder",
+            where=str(folder),
+            remedy="Name a folder with plan.json and events.jsonl in it; they lie under "
+            f"{runs_folder()}.",
+        )
+    return Run(folder)

@@ -1,0 +1,103 @@
+"""Git of this machine, in the folder of a repository: a first commit, what is not committed yet."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from foundation.isolation import child_environment
+from foundation.problems import InputProblem
+
+_SECONDS: Final = 60
+_ALWAYS: Final = (
+    # A folder that somebody else filled says nothing about what runs here.
+    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0",
+    "-c", "commit.gpgSign=false", "-c", "core.autocrlf=false",
+)  # fmt: skip
+_NOBODY: Final = ("-c", "user.name=Sitewright", "-c", "user.email=sitewright@localhost")
+"""Who commits where Git knows no name of the person."""
+
+
+def is_here() -> bool:
+    """Whether this machine has Git."""
+    return shutil.which("git") is not None
+
+
+def _git(folder: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["git", "-C", str(folder), *_ALWAYS, *words],
+            env=child_environment("git", {"GIT_TERMINAL_PROMPT": "0"}),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputProblem(
+            f"git {words[0]} did not end within {_SECONDS} seconds",
+            where=str(folder),
+            remedy="See whether the disk of that folder is well, and do it again.",
+        ) from error
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether the folder is the top of a Git repository."""
+    return (folder / ".git").exists()
+
+
+def has_commits(folder: Path) -> bool:
+    """Whether anything was committed there yet."""
+    return _git(folder, "rev-parse", "--verify", "--quiet", "HEAD").returncode == 0
+
+
+def first_commit(folder: Path, branch: str, message: str) -> str:
+    """Make a repository of a folder and commit all of it; what went wrong, or ""."""
+    known = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", branch) is not None
+    if not is_repository(folder):
+        began = _git(folder, "init", "--quiet", "--template=", f"--initial-branch={branch}"
+                     if known else "--initial-branch=main")  # fmt: skip
+        if began.returncode:
+            return _said(began)
+    named = _git(folder, "config", "user.email").stdout.strip()
+    for words in (
+        ("add", "--all", "--", "."),
+        (*(() if named else _NOBODY), "commit", "--quiet", "--message", message),
+    ):
+        done = _git(folder, *words)
+        if done.returncode:
+            return _said(done)
+    return ""
+
+
+def not_committed(folder: Path) -> tuple[str, ...]:
+    """Files that differ from the last commit or are in none; raises InputProblem."""
+    told = _git(folder, "status", "--porcelain=v1", "-z", "--untracked-files=all")
+    if told.returncode:
+        raise InputProblem(
+            f"Git cannot say what was changed in it: {_said(told)}",
+            where=str(folder),
+            remedy="Look at it by hand: git status",
+        )
+    return tuple(line[3:] for line in told.stdout.split("\0") if len(line) > 3)
+
+
+def merged(ours: str, base: str, theirs: str) -> str | None:
+    """Three texts made one by Git, line by line; None where both changed the same lines."""
+    with tempfile.TemporaryDirectory(prefix="sitewright-") as name:
+        folder = Path(name)
+        for file, text in (("ours", ours), ("base", base), ("theirs", theirs)):
+            (folder / file).write_text(text, encoding="utf-8", newline="")
+        done = _git(folder, "merge-file", "-p", "ours", "base", "theirs")
+    return done.stdout if done.returncode == 0 else None
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return "; ".join(lines[:3]) or f"git ended with {done.returncode}"

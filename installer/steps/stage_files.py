@@ -1,0 +1,113 @@
+"""Stage files: the stages and operations of a solution's folder, each a YAML file read once."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from foundation.documents import load_yaml
+from foundation.problems import InputProblem
+from installer.catalogue.stages import StepData, StrictData
+from installer.steps.kind import KINDS, step_kind
+
+if TYPE_CHECKING:
+    from installer.catalogue.solution import Solution
+
+
+if TYPE_CHECKING:
+    Step = StepData
+else:
+    _models = functools.reduce(operator.or_, (step_kind(name).model for name in KINDS))
+    Step = Annotated[_models, Field(discriminator="kind")]
+
+
+class Stage(StrictData):
+    """A part of an installation that is worth a line on the rail."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    title: str
+    why: str
+    """One sentence: why this stage exists."""
+    source: str
+    """The document and section."""
+    needs: tuple[str, ...] = ()
+    """Stages that must be done before."""
+    when: str = ""
+    recheck: tuple[str, ...] = ()
+    """Preflight checks (ids, or areas with a star) that must still hold when it starts."""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+
+
+class _StageFile(BaseModel):
+    """The one key of a stage file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    stage: Stage
+
+
+class _OperationFile(BaseModel):
+    """The one key of an operation's file; an operation is made like a stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    operation: Stage
+
+
+def load_stages(solution: Solution) -> tuple[Stage, ...]:
+    """The stages of a solution in the order of their files; raises InputProblem."""
+    return _read_stages(solution.folder / "stages")
+
+
+def read_stage(path: Path) -> Stage:
+    """The one stage of a file; raises InputProblem."""
+    return load_yaml(_StageFile, path).stage
+
+
+@cache
+def _read_stages(folder: Path) -> tuple[Stage, ...]:
+    stages = []
+    for path in sorted(folder.glob("*.yaml")):
+        stage = load_yaml(_StageFile, path).stage
+        if path.stem.partition("-")[2] != stage.id:
+            raise InputProblem(
+                f'the stage is "{stage.id}" and its file is called {path.name}',
+                where=str(path),
+                remedy=f"Call the file NN-{stage.id}.yaml.",
+            )
+        _once("step", [step.id for step in stage.steps], path)
+        stages.append(stage)
+    _once("stage", [stage.id for stage in stages], folder)
+    return tuple(stages)
+
+
+def load_operations(solution: Solution) -> dict[str, Stage]:
+    """What can be done with an installation later (start, stop, remove …); raises InputProblem."""
+    return _read_operations(solution.folder / "operations")
+
+
+@cache
+def _read_operations(folder: Path) -> dict[str, Stage]:
+    operations = {}
+    for path in sorted(folder.glob("*.yaml")):
+        operation = load_yaml(_OperationFile, path).operation
+        if path.stem != operation.id:
+            raise InputProblem(
+                f'the operation is "{operation.id}" and its file is called {path.name}',
+                where=str(path),
+                remedy=f"Call the file {operation.id}.yaml.",
+            )
+        _once("step", [step.id for step in operation.steps], path)
+        operations[operation.id] = operation
+    return operations
+
+
+def _once(kind: str, names: list[str], path: Path) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputProblem(
+                f'two {kind}s are called "{name}"', where=str(path), remedy="Rename one of them."
+            )

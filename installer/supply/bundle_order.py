@@ -1,0 +1,92 @@
+"""The order of bundles that this machine remembers: an older one is given out only on a word.
+
+A site remembers the bundle that it had; here is remembered too what was served to machines and
+pushed into a registry, since a machine that fetches for itself compares nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from foundation.problems import InputProblem
+
+if TYPE_CHECKING:
+    from bundles.read.age import Stamp
+    from bundles.read.verify import Verified
+
+_LARGEST = 64 * 1024
+
+
+class OlderBundle(InputProblem):
+    """A bundle that is older than the one before it; a person may mean it."""
+
+    code = "older-bundle"
+
+    def __init__(self, this: Stamp, before: Stamp, where: str, other: str) -> None:
+        """`other` names the one before in words: "the one that this site had"."""
+        super().__init__(
+            f"it is older than {other}: this is {this}, and that was {before}",
+            where=where,
+            remedy="Name the newer one. If the older one is meant, say so with --allow-older.",
+        )
+        self.this, self.before = this, before
+
+
+def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
+    """Raise OlderBundle where a bundle is older than the one that the memory holds.
+
+    `other` names that one in words: "the one that this site had".
+    """
+    from bundles.read.age import is_older, stamp_from
+
+    try:
+        with memory.open("rb") as file:
+            before = stamp_from(json.loads(file.read(_LARGEST)))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputProblem(
+            f"what was noted of {other} cannot be read: {error}",
+            where=str(memory),
+            remedy="Look at the file; remove it if the bundle that is named is the one that is "
+            "meant.",
+        ) from error
+    if before is not None and is_older(stamp, before):
+        raise OlderBundle(stamp, before, where, other)
+
+
+def remember(stamp: Stamp, memory: Path) -> None:
+    """Note the bundle, for the next one to be compared with."""
+    from foundation.paths import write_private
+
+    write_private(memory, json.dumps(stamp.as_dict(), indent=1) + "\n")
+
+
+class GivenOut:
+    """A bundle that is served or pushed from here, compared before the first byte is given."""
+
+    def __init__(self, verified: Verified, way: str, other: str, *, allow_older: bool) -> None:
+        """`way` names where to it goes, and so whose memory it is; `other` the one before.
+
+        Raises InputProblem.
+        """
+        from bundles.read.age import stamp_of
+        from foundation.paths import state_folder
+
+        structure = verified.structure
+        self._stamp = stamp_of(structure.index, structure.index_digest)
+        words = (way, self._stamp.solution, self._stamp.environment)
+        name = quote(" ".join(words), safe=" ").replace(" ", "+")
+        self._memory = state_folder() / "bundles" / f"{name[:200]}.json"
+        if not allow_older:
+            refuse_older(self._stamp, self._memory, self._stamp.solution, other)
+        self._noted = False
+
+    def begun(self) -> None:
+        """It is given out now; what comes later is compared with it."""
+        if not self._noted:
+            remember(self._stamp, self._memory)
+        self._noted = True

@@ -1,0 +1,298 @@
+"""Supplies: the bundle of a site, as its plan and its run use it.
+
+A plan is made from the bundle's index: which items go to which machine, and how large they are. A
+run begins with the whole bundle verified, signature first, and with the same index as the plan's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from foundation.hosts.transfer import SUPPLIES
+from foundation.problems import InputProblem, Problem
+from installer.supply.bundle_order import refuse_older, remember
+
+if TYPE_CHECKING:
+    from bundles.read.opened import Bundle
+    from bundles.read.signers import Signer
+    from bundles.read.structure import Structure
+    from bundles.read.verify import Verified
+    from installer.plans.plan import Plan
+    from installer.sites.site import Site
+
+
+ADDRESSES: Final = ("registry", "apt", "charts", "git", "files")
+"""What the site may have of its own, or what serves the bundle; each an address, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """A bundle whose index was read, and whose signature was checked where keys are given."""
+
+    path: Path
+    keys: Path | None
+    structure: Structure
+    signer: str
+    """Who signed it; empty where nobody's signature was asked for."""
+    own_keys: Path | None = None
+    """Sitewright's own list on this machine, where it has to hold beside the site's."""
+    unsigned: bool = False
+    """Whether the site file says that nobody's signature is asked for."""
+    older: bool = False
+    """Whether a person allowed an older bundle than the site had."""
+
+    @property
+    def index(self) -> str:
+        """The digest of the index, which names all the rest."""
+        return self.structure.index_digest
+
+
+def read_supplies(
+    site: Site, base: Path, *, allow_older: bool | Collection[str] = False
+) -> Supplied | None:
+    """The site's bundle, its index read and its signature checked; None where it has none.
+
+    `base` is the site file's folder; `allow_older` says that an older bundle than the site had is
+    meant, or names the indexes of those that are. Raises OlderBundle, BundleProblem, InputProblem.
+    The bytes are verified when a run begins.
+    """
+    path = site.bundle_path(base)
+    if path is None:
+        return None
+    from bundles.read.age import stamp_of
+    from bundles.read.opened import open_bundle
+    from bundles.read.structure import read_structure
+
+    keys, own = keys_of(site, base), own_keys_of(site, base)
+    with open_bundle(path) as bundle:
+        signer = signed_by(bundle, keys, own)
+        structure = read_structure(bundle)
+    made_for(site, structure, str(path))
+    digest = structure.index_digest
+    allowed = allow_older if isinstance(allow_older, bool) else digest in allow_older
+    if not allowed:
+        stamp = stamp_of(structure.index, structure.index_digest)
+        refuse_older(stamp, _memory(site), str(path), "the one that this site had")
+    return Supplied(
+        path.absolute(),
+        keys,
+        structure,
+        signer.name if signer else "",
+        own_keys=own,
+        unsigned=site.supplies.unsigned is not None,
+        older=allowed,
+    )
+
+
+def keys_of(site: Site, base: Path) -> Path | None:
+    """The file of who may have made the bundle: the site's, else Sitewright's own."""
+    named = site.keys_path(base)
+    if named is not None:
+        return named.absolute()
+    own = own_signers()
+    return own if own.exists() else None
+
+
+def own_keys_of(site: Site, base: Path) -> Path | None:
+    """Sitewright's own list where the site names another, which does not stand in its place.
+
+    A site file and a bundle often come by one courier; this machine's own list does not.
+    """
+    own = own_signers()
+    named = site.keys_path(base)
+    if named is None or not own.exists() or named.resolve() == own.resolve():
+        return None
+    return own
+
+
+def own_signers() -> Path:
+    """Where this machine's own list of makers lies, or would lie."""
+    from foundation.paths import config_folder
+
+    return config_folder() / "allowed_signers"
+
+
+def _signers(keys: Path | None) -> tuple[Signer, ...]:
+    from bundles.read.signers import read_signers
+
+    return read_signers(keys) if keys else ()
+
+
+def nobody_named(path: Path) -> Problem:
+    """The problem of a bundle for which neither a list of makers nor a word that none is asked."""
+    from bundles.format.problems import SignatureProblem
+
+    return SignatureProblem(
+        "nobody is named who may have made it, so anybody may have",
+        where=str(path),
+        remedy="Name the makers' file in the site file (supplies: {bundle: …, keys: "
+        "FILE}), or put it at ~/.config/sitewright/allowed_signers. If an unsigned bundle "
+        "is meant, say so: supplies: {bundle: …, unsigned: accepted}.",
+    )
+
+
+def makers_of(site: Site, base: Path, path: Path) -> tuple[Signer, ...]:
+    """The makers whose signature counts for a site and a bundle, which is looked at.
+
+    Raises SignatureProblem where it is of nobody whom every list names, or nobody is named.
+    """
+    from bundles.read.opened import open_bundle
+
+    keys, own = keys_of(site, base), own_keys_of(site, base)
+    if keys is None and site.supplies.unsigned is None:
+        raise nobody_named(path)
+    with open_bundle(path) as bundle:
+        signed_by(bundle, keys, own)
+    return _signers(keys)
+
+
+def signed_by(bundle: Bundle, keys: Path | None, own: Path | None) -> Signer | None:
+    """Who signed a bundle, by every list that has to hold; raises SignatureProblem."""
+    from bundles.format.problems import SignatureProblem
+    from bundles.read.verify import check_signature
+
+    signer = check_signature(bundle, _signers(keys))
+    if own is None:
+        return signer
+    try:
+        check_signature(bundle, _signers(own))
+    except SignatureProblem as problem:
+        raise SignatureProblem(
+            f"by the site's keys ({keys}) it is of {signer.name if signer else 'nobody'}, and "
+            f"this machine's own list ({own}) does not have that maker",
+            where=str(bundle.path),
+            remedy="The site's list came with the site. Ask the maker for the public key another "
+            f"way; if it is the one that signed, add its line to {own}.",
+        ) from problem
+    return signer
+
+
+def made_for(site: Site, structure: Structure, where: str) -> None:
+    """Raise InputProblem unless a bundle is for the solution and the environment of a site."""
+    made = structure.index
+    if site.solution is not None and made.solution != site.solution:
+        raise InputProblem(
+            f"the bundle was made for {made.solution}, and the site is one of {site.solution}",
+            where=where,
+            remedy="Name the bundle that was made for this solution.",
+        )
+    environment = _environment(site)
+    if made.environment not in ("default", environment) and environment is not None:
+        raise InputProblem(
+            f"the bundle was made for the environment {made.environment}, and the site is "
+            f"{environment}",
+            where=where,
+            remedy="Name the bundle that was made for this environment, or make one: sitewright "
+            "bundle create --site FILE.",
+        )
+
+
+def _environment(site: Site) -> str | None:
+    """The environment of a site, its solution's own where it names none."""
+    if site.environment is not None or site.solution is None:
+        return site.environment
+    from installer.catalogue.solution import load_solution
+
+    try:
+        return load_solution(site.solution).environment(None).id
+    except InputProblem:
+        return None  # a solution that is not known is told where it is looked for
+
+
+def _memory(site: Site) -> Path:
+    from foundation.paths import state_folder
+    from installer.record.runs import site_key
+
+    return state_folder() / "bundles" / f"{site_key(site)}.json"
+
+
+def remember_bundle(site: Site, found: Verified) -> None:
+    """Note which bundle a site has now, for the next one to be compared with."""
+    from bundles.read.age import stamp_of
+
+    structure = found.structure
+    remember(stamp_of(structure.index, structure.index_digest), _memory(site))
+
+
+def template_values(site: Site, supplied: Supplied | None) -> dict[str, Any]:
+    """What templates and conditions find under `supplies`."""
+    addresses = {name: getattr(site.supplies, name) or "" for name in ADDRESSES}
+    return {
+        "online": supplied is None,
+        "bundle": supplied is not None,
+        "folder": SUPPLIES,
+        **addresses,
+    }
+
+
+def as_plan(supplied: Supplied | None) -> tuple[tuple[str, str], ...]:
+    """What the plan keeps, so that a run can find the bundle again and knows it by its index."""
+    if supplied is None:
+        return ()
+    return (
+        ("bundle", str(supplied.path)),
+        ("keys", str(supplied.keys) if supplied.keys else ""),
+        ("index", supplied.index),
+        ("own_keys", str(supplied.own_keys) if supplied.own_keys else ""),
+        ("signer", supplied.signer),
+        ("unsigned", "accepted" if supplied.unsigned else ""),
+        ("older", "allowed" if supplied.older else ""),
+        ("items", str(len(supplied.structure.index.items))),
+        ("bytes", str(supplied.structure.size)),
+    )
+
+
+def whose_word(plan: Plan) -> str:
+    """Who says that a plan's bundle is good, and who named them: a sentence for the review."""
+    kept = dict(plan.supplies)
+    signer, keys, own = kept.get("signer"), kept.get("keys"), kept.get("own_keys")
+    if not keys:
+        return (
+            "NOBODY's signature is asked for, as the site file accepts (unsigned: accepted)"
+            if kept.get("unsigned")
+            else "NO signature is asked for, so it is not installed from: name `keys:`, or accept "
+            "that with `unsigned: accepted`"
+        )
+    by = f"signed by {signer}" if signer else f"signatures by {keys}"
+    if own:
+        return f"{by}, whom both the site's list ({keys}) and this machine's own ({own}) name"
+    return f"{by}, whom {keys} names"
+
+
+def verify_for(
+    plan: Plan, *, progress: Callable[[int, int], None] | None = None
+) -> Verified | None:
+    """Verify a plan's bundle, every byte of it; None where it has none.
+
+    Raises BundleProblem: nothing of it may have been used before.
+    """
+    kept: Mapping[str, str] = dict(plan.supplies)
+    if "bundle" not in kept:
+        return None
+    from bundles.format.layout import INDEX_NAME
+    from bundles.format.problems import CorruptBundle
+    from bundles.format.strict_json import digest_of
+    from bundles.read.opened import open_bundle, read_document
+    from bundles.read.verify import verify_open
+
+    path = Path(kept["bundle"])
+    keys, own = _path(kept.get("keys")), _path(kept.get("own_keys"))
+    with open_bundle(path) as bundle:
+        if digest_of(read_document(bundle, INDEX_NAME)) != kept["index"]:
+            raise CorruptBundle(
+                "it is another bundle than the one that the plan was made with",
+                where=str(path),
+                remedy="Bring that one back, or make and review a new plan.",
+            )
+        # A plan of an older Sitewright does not say, and was reviewed as it stands.
+        if keys is None and kept.get("unsigned", "accepted") != "accepted":
+            raise nobody_named(path)
+        signed_by(bundle, keys, own)
+        return verify_open(bundle, _signers(keys), progress=progress)
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

@@ -1,0 +1,1 @@
+"""What a person said, where the person stands, and how both are kept."""

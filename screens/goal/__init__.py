@@ -1,0 +1,1 @@
+"""Which system, and which way of deploying it."""

@@ -1,0 +1,1 @@
+"""The machines, and how one logs in to them."""

@@ -1,0 +1,1 @@
+"""The same wizard in numbered lines."""

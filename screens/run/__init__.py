@@ -1,0 +1,1 @@
+"""A run: watched, driven, verified, handed over, shown again."""

@@ -1,0 +1,50 @@
+"""Opening a file: a site file, or facts that were seen before, become answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from foundation.problems import InputProblem
+from screens.answers.answers import Answers
+from screens.answers.wizard import StepId
+from screens.services.file_words import names_facts
+from screens.services.memory import Memory
+from screens.services.services import Services
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a path is a run to look at: its folder, or a support bundle."""
+    try:
+        if path.is_dir():
+            return (path / "plan.json").is_file()
+        with path.open("rb") as file:
+            return file.read(2) == b"\x1f\x8b"  # gzip (RFC 1952, 2.3.1)
+    except (OSError, ValueError):  # no such file, or a name that no file can have
+        return False
+
+
+async def open_file(path: Path, memory: Memory, services: Services) -> tuple[StepId, Answers]:
+    """The step at which to go on, and the answers; facts go into the memory. Raises Problem."""
+    if names_facts(path):
+        seen = await services.load_facts(path)
+        twice = [name for name, n in Counter(e.host.name for e in seen).items() if n > 1]
+        if not seen or twice:
+            raise InputProblem(
+                f'the machine "{twice[0]}" stands in it twice' if twice else "it holds no machine",
+                where=str(path),
+                remedy="Save the facts again with `sitewright facts`.",
+            )
+        memory.forget_results()
+        memory.seen = {entry.host.name: entry for entry in seen}
+        hosts = tuple(entry.host for entry in seen)
+        return StepId.GOAL, Answers(facts_file=path, recorded=hosts)
+    file = await services.machine_file(path)
+    memory.forget_results()
+    answers = file.answers or Answers().with_machines(file.hosts)
+    if not memory.solutions:
+        # Whether the solution can be installed is its own word, and decides which steps there are.
+        memory.solutions = await services.solutions()
+    step = StepId.GOAL if answers.solution is None else StepId.MACHINES
+    return step, replace(answers, step=step.value)

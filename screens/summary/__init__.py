@@ -1,0 +1,1 @@
+"""The answers in one view, and the roles of the machines."""

@@ -1,0 +1,1 @@
+"""The bundle: seen, chosen, made."""

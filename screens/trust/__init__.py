@@ -1,0 +1,1 @@
+"""Host keys, looked at and confirmed."""

@@ -1,0 +1,275 @@
+"""Welcome: begin, go on, or open what was seen before."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from foundation.typed_paths import typed_path
+from screens.answers.answers import Answers, Saved
+from screens.answers.wizard import StepId, resume_at
+from screens.services.opening import is_recording, open_file
+from screens.services.services import Access, Export, Order, Unfinished
+from screens.shell.step import StepScreen
+from screens.welcome.welcome_words import runs_words, said_when, saved_words, unfinished_words
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.field import Field, Line
+from screens.widgets.keys import Key
+
+if TYPE_CHECKING:
+    from installer.record.kept_runs import KeptRuns, RunCount
+    from screens.welcome.runs_list import Wanted
+
+
+class WelcomeScreen(StepScreen):
+    """Where everything begins."""
+
+    STEP = StepId.WELCOME
+    CSS_PATH = "welcome.tcss"
+    KEYS: ClassVar[tuple[Key, ...]] = (Key("Enter", "Choose", "screen.next"),)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved = Saved()
+        self.unfinished: Unfinished | None = None
+        self.runs: RunCount | None = None
+        """How many runs lie here; their records are read where the list is opened."""
+        self.kept: KeptRuns | None = None
+        """The runs of the list, as it was opened last."""
+
+    def compose_body(self) -> ComposeResult:
+        """The choices, and a line for a file."""
+        yield Board((Column("", 12), Column("")), self._rows(), header=False, id="choices")
+        yield Field("File", id="file", example="facts.json or site.yaml")
+        yield Static("", id="about", markup=False)
+
+    def _rows(self) -> list[Row]:
+        rows = []
+        saved, unfinished = self.saved.answers, self.unfinished
+        if unfinished is not None:
+            words = unfinished_words(unfinished)
+            rows.append(Row("run", (Cell("Installation", "strong"), Cell(words))))
+        if self.runs is not None and self.runs.runs:
+            rows.append(Row("runs", (Cell("Runs", "strong"), Cell(runs_words(self.runs)))))
+        if saved is not None:
+            rows.append(Row("resume", (Cell("Go on", "strong"), Cell(saved_words(saved)))))
+        rows += [
+            Row(
+                "new",
+                (
+                    Cell("New site", "strong"),
+                    Cell("this machine, or many: a map shows what fits", "muted"),
+                ),
+            ),
+            Row(
+                "open",
+                (
+                    Cell("Open a file", "strong"),
+                    Cell("a site file, facts, a run or a support bundle", "muted"),
+                ),
+            ),
+            Row(
+                "file",
+                (
+                    Cell("Site file", "strong"),
+                    Cell("write one to fill in, every setting explained", "muted"),
+                ),
+            ),
+        ]
+        return rows
+
+    def on_mount(self) -> None:
+        """After the first paint: is there a place to go on from, or a site file to begin with?"""
+        self.query_one("#choices", Board).focus()
+        self.query_one("#choices", Board).styles.height = 3
+        self._about("new")
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.wizard.site_file is not None:
+            file, self.wizard.site_file = self.wizard.site_file, None
+            self.run_quietly(self._open(file), group="open")
+        else:
+            self.run_quietly(self._read_place(), group="open")
+
+    async def _read_place(self) -> None:
+        saved = await asyncio.to_thread(self.wizard.saved_place)
+        self.saved = saved
+        board = self.query_one("#choices", Board)
+        board.set_rows(self._rows(), keep="resume" if saved.answers else None)
+        self.unfinished = await self.services.unfinished()
+        self.runs = await self.services.counted_runs()
+        rows = self._rows()
+        board.styles.height = len(rows)
+        if [row.key for row in rows] != [row.key for row in board.rows]:
+            keep = "run" if self.unfinished is not None else board.key
+            board.set_rows(rows, keep=keep)
+        if saved.sentence:
+            self.say(saved.sentence)
+
+    def on_board_highlighted(self, event: Board.Highlighted) -> None:
+        """Explain the choice under the cursor."""
+        self._about(event.key)
+
+    def _about(self, key: str) -> None:
+        saved = self.saved.answers
+        when = said_when(saved.saved_at, self.services.now()) if saved else ""
+        run = self.unfinished
+        begun = said_when(run.when, self.services.now()) if run else ""
+        texts = {
+            "run": f"An installation that is not finished, last at work {begun}. It goes on where "
+            "it stands: what runs on machines is found again, and nothing is done twice. "
+            "Passwords and secrets are asked for again.",
+            "resume": f"Your place was kept {when}. Machines are looked at again, since they may "
+            "have changed. Passwords were not kept: type them again under Login.",
+            "new": "A map shows what serves you, and what fits this machine. Then Sitewright looks "
+            "at the machines that you name, and says what is missing. Until you begin an "
+            "installation it changes nothing.",
+            "open": "Type the name of a file and press Enter. A site file repeats its answers. "
+            "Facts that were saved are judged again, without any machine. A run or a support "
+            "bundle is shown again as it happened.",
+            "runs": "Every run of every site that is kept on this computer: watch it again as it "
+            "was, write its report, open its site, or go on with it. Nothing runs meanwhile.",
+            "file": "The same file as `sitewright init` writes: the machines that a goal needs and "
+            "every setting, each with its meaning and its default. It is filled in with an editor, "
+            "and opened here or by the command.",
+        }
+        self.query_one(".field", Field).display = key == "open"
+        self.query_one("#about", Static).update(texts.get(key, ""))
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter on a choice."""
+        self.action_next()
+
+    def on_input_submitted(self, event: Line.Submitted) -> None:
+        """Enter in the line of the file."""
+        event.stop()
+        self.action_next()
+
+    def action_next(self) -> None:
+        """Do what was chosen."""
+        match self.query_one("#choices", Board).key:
+            case "run" if self.unfinished is not None:
+                self.run_quietly(self._reopen(self.unfinished.run), group="open")
+            case "resume" if self.saved.answers is not None:
+                answers = self.saved.answers
+                self.wizard.go(resume_at(answers), answers)
+            case "runs":
+                self.run_quietly(self._read_runs(), group="open")
+            case "file":
+                from screens.welcome.new_site import ask_new_site
+
+                ask_new_site(self)
+            case "open":
+                line = self.query_one("#file", Line)
+                text = line.value.strip()
+                if text:
+                    self.run_quietly(self._open_typed(text), group="open")
+                else:
+                    line.focus()
+                    self.say("Type the name of the file first.")
+            case _:
+                self.memory.forget_results()
+                self.wizard.go_next(Answers())
+
+    async def _read_runs(self) -> None:
+        self.kept = await self.services.kept_runs()
+        self._list_runs(self.kept)
+
+    def _list_runs(self, kept: KeptRuns) -> None:
+        from installer.record.runs import runs_folder
+        from screens.welcome.runs_list import RunsScreen
+
+        screen = RunsScreen(kept, runs_folder(), self.services.now())
+        self.app.push_screen(screen, self._do_wanted)
+
+    def _do_wanted(self, wanted: Wanted | None) -> None:
+        """What a person wants of one of the runs."""
+        from screens.welcome.runs_list import Wish
+
+        if wanted is None:
+            return
+        folder = wanted.run.folder
+        match wanted.wish:
+            case Wish.GO_ON:
+                work = self._reopen(folder)
+            case Wish.OPEN:
+                work = self._open_site(folder)
+            case Wish.REPORT:
+                work = self._report(folder)
+            case _:
+                work = self._show_again(folder)
+        self.run_quietly(work, group="open")
+
+    async def _open_site(self, run: Path) -> None:
+        """The answers of a run, from its machines on; they are looked at again."""
+        answers, _ = await self.services.reopen(run)
+        self.memory.forget_results()
+        self.wizard.go(StepId.MACHINES, answers)
+
+    async def _report(self, run: Path) -> None:
+        """The hand-over report of a run, in one of its forms."""
+        from screens.dialogs.export import ExportScreen
+        from screens.services.file_words import HAND_OVER, shown_path
+
+        report = await self.services.hand_over(run)
+
+        async def write(kind: Export, path: Path) -> None:
+            await self.services.write_hand_over(kind, path, report)
+            self.memory.last_words.append(f"The hand-over report: {shown_path(path)}")
+            self.say(f"Written: {shown_path(path)}")
+
+        def take(answer: tuple[Export, Path] | None) -> None:
+            if answer is not None:
+                self.run_quietly(write(*answer), group="report")
+
+        stem = f"{report.solution}-{report.environment}"
+        self.app.push_screen(ExportScreen(stem, HAND_OVER, "Write the report of this run"), take)
+
+    async def _reopen(self, run: Path) -> None:
+        """An unfinished installation, as its own folder tells it; it is not begun again yet."""
+        answers, plan = await self.services.reopen(run)
+        self.memory.forget_results()
+        self.memory.person = self.memory.person or self.services.person()
+        self.memory.plan = plan
+        access = Access(answers.inventory(), self.memory.credentials, answers.login.sudo)
+        self.memory.order = Order(answers, plan, access, {}, self.memory.person, run)
+        self.wizard.go(StepId.INSTALL, answers)
+
+    async def _show_again(self, path: Path) -> None:
+        """A run from its record, until the person comes back."""
+        from installer.record.recorded_run import recorded_run
+        from screens.run.replay import FIRST_SPEED, ReplayScreen
+
+        kept = ExitStack()
+        found, name = await asyncio.to_thread(kept.enter_context, recorded_run(str(path)))
+        try:
+            plan = await asyncio.to_thread(found.plan)
+        except BaseException:
+            kept.close()
+            raise
+        screen = ReplayScreen(found, plan, name, FIRST_SPEED, 2.0)
+        screen.back = True
+
+        def back(_: None) -> None:
+            kept.close()
+            if self.kept is not None and any(run.folder == path for run in self.kept.runs):
+                self._list_runs(self.kept)
+
+        self.app.push_screen(screen, back)
+
+    async def _open_typed(self, text: str) -> None:
+        await self._open(typed_path(text))
+
+    async def _open(self, path: Path) -> None:
+        """A file of facts, a site file, or a run: what is in it decides."""
+        if is_recording(path):
+            await self._show_again(path)
+            return
+        step, answers = await open_file(path, self.memory, self.services)
+        self.wizard.go(step, answers)

@@ -1,0 +1,124 @@
+"""Recipes: what a site gives to them, what an environment leaves out, what they are refused for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bundles.format.recipe import load_recipe
+from bundles.format.recipe_filling import Given
+from foundation.problems import InputProblem
+
+TEXT = """\
+solution: pm4ml
+version: "1"
+images:
+  - docker.io/library/redis:7
+  - {name: quay.io/a/b:1, environments: [production]}
+git:
+  - {name: site, url: "{{ git_url }}", ref: "{{ git_revision }}", when: applications}
+snaps:
+  - {name: microk8s, channel: "{{ channel }}"}
+  - {name: microceph, when: not external}
+"""
+VALUES: dict[str, Given] = {
+    "git_url": "https://git.example.org/x.git",
+    "git_revision": "main",
+    "applications": True,
+    "channel": "1.31/stable",
+    "external": "no",
+}
+
+
+def write(folder: Path, text: str = TEXT) -> Path:
+    (folder / "bundle.yaml").write_text(text)
+    return folder
+
+
+def test_values_of_a_site_are_put_in(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path), VALUES)
+    assert (recipe.git[0].url, recipe.git[0].ref) == ("https://git.example.org/x.git", "main")
+    assert [snap.name for snap in recipe.snaps] == ["microk8s", "microceph"]
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"applications": False}, ["microk8s", "microceph"]),
+        ({"applications": False, "external": True}, ["microk8s"]),
+    ],
+)
+def test_lines_hang_on_settings(given: dict[str, bool], names: list[str], tmp_path: Path) -> None:
+    values = {key: value for key, value in VALUES.items() if not key.startswith("git_")}
+    recipe = load_recipe(write(tmp_path), values | given)
+    assert recipe.git == ()
+    assert [snap.name for snap in recipe.snaps] == names
+
+
+def test_every_value_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputProblem) as caught:
+        load_recipe(write(tmp_path), {"applications": True, "git_revision": "main"})
+    assert "channel, external, git_url" in caught.value.cause
+    assert "--set git_url=…" in caught.value.remedy
+
+
+def test_a_value_stays_the_text_that_it_is(tmp_path: Path) -> None:
+    evil = "x}, {name: evil, url: 'https://evil.example.org/'"
+    with pytest.raises(InputProblem):
+        load_recipe(write(tmp_path), {**VALUES, "git_revision": evil})
+
+
+def test_lines_of_another_environment_ask_for_nothing(tmp_path: Path) -> None:
+    text = TEXT.replace("when: applications", "environments: [production]")
+    values = {key: value for key, value in VALUES.items() if not key.startswith("git_")}
+    recipe = load_recipe(write(tmp_path, text), values, environment="staging")
+    assert recipe.git == ()
+    assert [image.name for image in recipe.images] == ["docker.io/library/redis:7"]
+
+
+def test_a_site_adds_lines_of_its_own(tmp_path: Path) -> None:
+    (more := tmp_path / "more").mkdir()
+    write(more, "solution: pm4ml\nversion: '1'\nimages: [quay.io/own/thing:2]\n")
+    whole = load_recipe(write(tmp_path), VALUES).together_with(load_recipe(more))
+    assert [image.name for image in whole.images][-1] == "quay.io/own/thing:2"
+    assert len(whole.git) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("snaps: [{name: Micro_K8s}]", "snaps"),
+        ("git: [{name: x, url: 'https://x/y', reff: main}]", "reff"),
+        ("charts: [{name: a, repository: 'https://r', version: '1', without: ['$x']}]", "without"),
+        ("files: [{name: ../x, url: 'https://x/y', sha256: '" + "0" * 64 + "'}]", "name"),
+        ("wheels: [{requirements: ['-r/etc/passwd']}]", "requirements"),
+        ("debs: [{release: noble, sources: [], packages: [x]}]", "sources"),
+        ("debs: [{release: noble, sources: [{url: 'http://x', suites: [s]}], packages: ['-o']}]",
+         "packages"),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_none_is_named(line: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputProblem, match=said):
+        load_recipe(write(tmp_path, f"solution: t\nversion: '1'\n{line}\n"))
+
+
+def test_a_recipe_that_asks_for_nothing_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputProblem, match="asks for nothing"):
+        load_recipe(write(tmp_path, "solution: t\nversion: '1'\n"))
+
+
+def test_a_site_does_without_images_whoever_names_them(tmp_path: Path) -> None:
+    lines = (
+        "images: [docker.io/bitnami/redis:1, redis:7]\n"
+        "charts: [{name: a, repository: 'https://r.org', version: '1', without: ['q.io/*']}]\n"
+        "git: [{name: g, url: 'https://x.org/g', images: true}]\n"
+    )
+    recipe = load_recipe(write(tmp_path, f"solution: t\nversion: '1'\n{lines}"))
+    less = recipe.doing_without(["docker.io/bitnami/*", "*:snapshot"])
+    assert [image.name for image in less.images] == ["redis:7"]
+    assert less.charts[0].without == ("q.io/*", "docker.io/bitnami/*", "*:snapshot")
+    assert less.git[0].without == ("docker.io/bitnami/*", "*:snapshot")
+    assert recipe.doing_without([]) == recipe
+    with pytest.raises(InputProblem, match="no pattern"):
+        recipe.doing_without(["$(id)"])

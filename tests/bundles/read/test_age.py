@@ -1,0 +1,257 @@
+"""An older bundle after a newer one: refused by the machine and by the site, unless it is meant."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundles.deliver.cargo import Cargo, load, place_command
+from bundles.format.layout import Item
+from bundles.format.reference import parse_reference
+from bundles.make.create import CreateOptions, create_bundle
+from bundles.read.age import Stamp, is_older, stamp_from, stamp_of
+from bundles.read.opened import Bundle, open_bundle
+from bundles.read.signature import load_signing_key
+from bundles.read.structure import read_structure
+from bundles.read.verify import verify_bundle
+from bundles.registries import push
+from bundles.registries.push import Pushed
+from foundation.problems import InputProblem
+from installer.cli import main
+from installer.sites.site import Site
+from installer.supply.bundle_order import GivenOut, OlderBundle
+from installer.supply.supplies import read_supplies, remember_bundle
+from tests.bundles.conftest import Keys, file_recipe
+
+OLD, NEW = "2027-01-01T00:00:00Z", "2027-06-01T00:00:00Z"
+SERVED = "the one that was served before"
+STAMP = Stamp("pm4ml", "default", "1", NEW, "sha256:" + "a" * 64)
+
+
+def make_at(
+    folder: Path, created: str, content: bytes, keys: Keys, environment: str = "default"
+) -> Path:
+    recipe = file_recipe(folder / "src", kubectl=content).model_copy(update={"solution": "pm4ml"})
+    options = CreateOptions(
+        created=created, key=load_signing_key(keys.key), environment=environment
+    )
+    asyncio.run(create_bundle(recipe, folder / "bundle", options))
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> tuple[Path, Path]:
+    """Two signed bundles of one solution, the older and the newer."""
+    folder = tmp_path_factory.mktemp("pair")
+    return make_at(folder / "1", OLD, b"one", keys), make_at(folder / "2", NEW, b"two", keys)
+
+
+def test_the_older_one_is_known_by_the_moment_that_is_signed() -> None:
+    older = replace(STAMP, created=OLD, index="sha256:" + "b" * 64)
+    assert is_older(older, STAMP)
+    assert not is_older(STAMP, older)
+    assert not is_older(STAMP, None)
+    assert not is_older(STAMP, STAMP)
+    assert not is_older(replace(older, created=NEW), STAMP)
+    assert is_older(replace(older, created="2027-06-01T01:00:00+02:00"), STAMP)
+    # One that does not say when it was made is no newer one.
+    assert is_older(replace(older, created="some day"), STAMP)
+    assert not is_older(older, replace(STAMP, created="some day"))
+
+
+@pytest.mark.parametrize("value", [None, [], {}, {"solution": 1}, "x"])
+def test_what_is_no_stamp_is_none(value: object) -> None:
+    assert stamp_from(value) is None
+    assert stamp_from(json.loads(json.dumps(STAMP.as_dict()))) == STAMP
+
+
+def cargo_of(bundle: Path, *, older: bool = False) -> Cargo:
+    with open_bundle(bundle) as opened:
+        structure = read_structure(opened)
+        stamp = stamp_of(structure.index, structure.index_digest)
+        items = structure.index.of_kind("file")
+        created = structure.index.created
+        return load(opened, items, "folder", "r", created=created, stamp=stamp, older=older)
+
+
+def place(
+    bundle: Path, store: Path, *, older: bool = False, verb: str = "place"
+) -> tuple[int, str]:
+    cargo = cargo_of(bundle, older=older)
+    (store / "blobs/sha256").mkdir(parents=True, exist_ok=True)
+    for name in cargo.blobs:
+        (store / "blobs/sha256" / name).write_bytes((bundle / "blobs/sha256" / name).read_bytes())
+    argv = [sys.executable, *place_command(verb)[1:]]
+    done = subprocess.run(
+        argv, input=cargo.as_bytes(str(store)), capture_output=True, text=False, check=False
+    )
+    assert b"Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout.decode()
+
+
+def test_a_machine_refuses_an_older_bundle_and_keeps_what_it_has(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    old, new = pair
+    store = tmp_path / "store"
+    kubectl = store / "files/kubectl"
+    assert place(new, store)[0] == 0
+    status, said = place(old, store)
+    assert status == 2
+    assert NEW in said
+    assert "--allow-older" in said
+    assert kubectl.read_bytes() == b"two"
+    assert len(list((store / "blobs/sha256").iterdir())) == 1
+    assert place(new, store)[0] == 0
+    assert place(old, store, older=True)[0] == 0
+    assert kubectl.read_bytes() == b"one"
+    # What is there now is what the next one is compared with.
+    assert place(old, store)[0] == 0
+    assert place(new, store)[0] == 0
+
+
+def test_a_machine_remembers_after_an_undo_and_says_where_its_memory_is_damaged(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    old, new = pair
+    store = tmp_path / "store"
+    place(new, store)
+    assert place(new, store, verb="undo")[0] == 0
+    assert place(old, store)[0] == 2
+    (store / "bundles.json").write_text("{")
+    status, said = place(old, store)
+    assert status == 2
+    assert "damaged" in said
+    (store / "bundles.json").write_text('{"pm4ml": {"moment": "x"}}')
+    assert place(old, store)[0] == 0
+
+
+def test_an_older_bundle_is_not_given_out_after_a_newer_one(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Served, or pushed: whoever fetches for itself compares nothing."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    old, new = map(verify_bundle, pair)
+    GivenOut(old, "served", SERVED, allow_older=False).begun()
+    GivenOut(new, "served", SERVED, allow_older=False).begun()
+    with pytest.raises(
+        InputProblem, match="older than the one that was served before: this"
+    ) as caught:
+        GivenOut(old, "served", SERVED, allow_older=False)
+    assert "--allow-older" in (caught.value.remedy or "")
+    # Elsewhere is another memory; a word is enough; what is refused is not remembered.
+    GivenOut(old, "pushed to r.example.org/../a", SERVED, allow_older=False)
+    GivenOut(new, "served", SERVED, allow_older=False)
+    GivenOut(old, "served", SERVED, allow_older=True).begun()
+    GivenOut(old, "served", SERVED, allow_older=False)
+
+
+@pytest.mark.parametrize("verb", ["serve", "push"])
+def test_the_commands_hold_that_order(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], verb: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    old, new = pair
+    way = "served" if verb == "serve" else "pushed to 127.0.0.1:1/x"
+    GivenOut(verify_bundle(new), way, SERVED, allow_older=False).begun()
+    where = ["--address", "127.0.0.1"] if verb == "serve" else ["127.0.0.1:1/x"]
+    if verb == "serve":
+        where += ["--port", "0", "--for", "0.0001"]
+    words = ["bundle", verb, str(old), *where, "--keys", str(keys.allowed)]
+    assert main(words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--allow-older" in said
+    done = "served from here" if verb == "serve" else "pushed from here to 127.0.0.1:1/x"
+    assert f"it is older than the one that was {done} before: this is pm4ml" in said
+    if verb == "serve":
+        assert main([*words, "--allow-older"]) == 0
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_push_is_noted_when_the_registry_took_something(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch,
+    taken: bool,
+) -> None:  # fmt: skip
+    """The registry is a stand-in: it refuses the login, or breaks off after its first item."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    async def refused(bundle: Bundle, items: tuple[Item, ...], *_: object, **more: Any) -> None:
+        if taken:
+            target = parse_reference("127.0.0.1:1/x:1")
+            more["done"](Pushed(items[0], target, 1))
+        raise InputProblem("the registry refuses this login")
+
+    monkeypatch.setattr(push, "push_bundle", refused)
+    words = ["bundle", "push", str(pair[1]), "127.0.0.1:1/x", "--keys", str(keys.allowed)]
+    assert main(words) == 2
+    assert (tmp_path / "state/sitewright/bundles").is_dir() is taken
+
+
+def test_who_ends_a_push_is_not_told_that_nothing_was_changed(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    async def ended(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(push, "push_bundle", ended)
+    words = ["bundle", "push", str(pair[1]), "127.0.0.1:1/x", "--keys", str(keys.allowed)]
+    assert main(words) == 130
+    said = capsys.readouterr().err
+    assert "what the registry has taken stays there" in " ".join(said.split())
+    assert "nothing was changed" not in said
+
+
+def site_of(bundle: Path, keys: Keys, **more: str) -> Site:
+    supplies = {"bundle": str(bundle), "keys": str(keys.allowed)}
+    host = {"name": "m1", "address": "10.10.0.11", "roles": ["master"]}
+    return Site.model_validate({"solution": "pm4ml", "hosts": [host], "supplies": supplies, **more})
+
+
+def test_a_site_refuses_an_older_bundle_than_it_had(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    old, new = pair
+    site = site_of(old, keys)
+    assert read_supplies(site, tmp_path) is not None
+    remember_bundle(site, verify_bundle(new))
+    with pytest.raises(InputProblem, match="older than the one") as caught:
+        read_supplies(site, tmp_path)
+    assert "--allow-older" in (caught.value.remedy or "")
+    allowed = read_supplies(site, tmp_path, allow_older=True)
+    assert allowed is not None
+    assert allowed.older
+    named = read_supplies(site, tmp_path, allow_older={allowed.index})
+    assert named == allowed
+    with pytest.raises(OlderBundle):
+        read_supplies(site, tmp_path, allow_older={"sha256:another"})
+    assert read_supplies(site_of(new, keys), tmp_path) is not None
+    # Another site has a memory of its own.
+    assert read_supplies(site_of(old, keys, environment="development"), tmp_path) is not None
+    (file,) = (tmp_path / "state/sitewright/bundles").iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    file.write_text("{")
+    with pytest.raises(InputProblem, match="cannot be read"):
+        read_supplies(site, tmp_path)
+
+
+def test_a_bundle_of_another_environment_is_refused(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    bundle = make_at(tmp_path, NEW, b"x", keys, environment="development")
+    assert read_supplies(site_of(bundle, keys, environment="development"), tmp_path) is not None
+    for site in (site_of(bundle, keys, environment="production"), site_of(bundle, keys)):
+        with pytest.raises(InputProblem, match="for the environment development"):
+            read_supplies(site, tmp_path)

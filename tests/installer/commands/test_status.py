@@ -1,0 +1,30 @@
+"""`sitewright status`: who works on which run now."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from installer.cli import main
+from installer.record.runs import runs_folder
+from installer.record.site_lock import Lock
+from tests.installer.told_run import BEGAN, ID, told, write_run
+
+KEY = "pm4ml-production-0123456789"
+
+
+def test_what_stops_a_site_is_under_way_as_long_as_somebody_holds_the_site(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It has runs of its own, and takes the lock of the site."""
+    later = time.time() + 60 - BEGAN
+    write_run(runs_folder() / KEY)
+    events = [replace(event, time=event.time + later) for event in told(failed=True)]
+    write_run(runs_folder() / f"{KEY}-stop", events)
+    with Lock(KEY, by="Ko Ko"):
+        assert main(["status"]) == 0
+    assert f"  stop, run {ID}: under way: Ko Ko" in capsys.readouterr().out
+    assert main(["status"]) == 0
+    assert f"  stop, run {ID}: interrupted: nobody is at work" in capsys.readouterr().out
