@@ -36,8 +36,10 @@ for f in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock;
         "s/^[0-9]*: [A-Z]* *ADVISORY *WRITE *\([0-9]*\) [0-9a-f:]*:$i .*/\1/p" /proc/locks); do
         ls -l "/proc/$p/fd" 2>/dev/null | grep -qF -- "-> $f" || continue
         ours "$p" && continue
-        u=$(sed -n 's/^.*\/\([^/]*\.service\).*$/\1/p' "/proc/$p/cgroup" | head -n 1)
-        printf '%s\n%s\n%s\n' "$p" "$(cat "/proc/$p/comm")" "$u"
+        u=$(sed -n 's/^.*\/\([^/]*\.service\).*$/\1/p' "/proc/$p/cgroup" 2>/dev/null | head -n 1)
+        # Read last: one that ended meanwhile could not be asked whose it was, and holds no more.
+        n=$(cat "/proc/$p/comm" 2>/dev/null) && [ -e "/proc/$p/exe" ] || continue
+        printf '%s\n%s\n%s\n' "$p" "$n" "$u"
         exit 0
     done
 done

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from foundation.hosts.model import Host
 from installer.running import package_lock
-from installer.running.package_lock import LockHolder, parse, tell_holders
+from installer.running.package_lock import FIND, LockHolder, parse, tell_holders
 
 HOSTS = (Host("m1", "192.0.2.1"), Host("m2", "192.0.2.2"))
 
@@ -81,3 +84,28 @@ async def test_a_step_that_writes_lines_is_not_asked_for(monkeypatch: pytest.Mon
             await asyncio.sleep(0.001)
     assert not telling.done()
     telling.cancel()
+
+
+def test_a_process_that_has_ended_holds_nothing(tmp_path: Path) -> None:
+    """It was seen at the lock and is gone, or waits to be reaped, when its name is asked."""
+    held, locks = tmp_path / "lock", tmp_path / "locks"
+    held.touch()
+    script = FIND.replace("/var/lib/dpkg/lock-frontend", str(held)).replace(
+        "/proc/locks", str(locks)
+    )
+    # What the process had open is seen a moment before it ends.
+    script = 'ls() { printf "x -> %s\\n" "$f"; }\n' + script
+
+    def found(pid: int) -> bytes:
+        locks.write_text(f"1: POSIX  ADVISORY  WRITE {pid} 08:01:{held.stat().st_ino} 0 EOF\n")
+        return subprocess.run(["sh", "-c", script], check=True, capture_output=True).stdout
+
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as alive:
+        holder = parse(found(alive.pid))
+        assert holder is not None
+        assert (holder.pid, holder.name) == (alive.pid, "cat")
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert found(ended.pid) == b""
+    ended.wait()
+    assert found(ended.pid) == b""
