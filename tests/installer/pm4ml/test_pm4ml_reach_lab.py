@@ -173,6 +173,7 @@ def test_what_must_answer_at_the_end_answers_or_is_told(
     m1.exec(["microk8s", "status", "--wait-ready"])
     m1.exec(["microk8s", "enable", "dns"])
     apply(m1, namespace("argocd"), namespace("pm4ml"), waiting("argocd-repo-server", TOOLS))
+    wait_for(m1, "coredns", "kube-system")
     wait_for(m1, "argocd-repo-server", "argocd")
     site.settings = {
         "verify_certificates": False,
