@@ -1,13 +1,15 @@
-"""Assessment: the machines of a site, what was seen of each, and what the checks say."""
+"""Assessment: machines and clusters, what was seen of each, and what the checks say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from foundation.hosts.model import Host
 from foundation.problems import Problem
+from preflight.cluster.facts import ClusterFacts
 from preflight.facts import Facts
 from preflight.findings import Finding, Severity, Verdict, Waiver
 from preflight.needs import SolutionNeeds
@@ -44,6 +46,63 @@ class HostResult:
         """The word on this machine alone."""
         return verdict_of(self.findings, complete=self.seen.reachable)
 
+    @property
+    def name(self) -> str:
+        """The machine's name in the site."""
+        return self.seen.host.name
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is reached."""
+        return self.seen.host.endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCluster:
+    """One cluster after it was looked at: its facts, or the problem that prevented it."""
+
+    name: str
+    """Its context, or the machine through which it was reached."""
+    where: str
+    """Its API server, or that machine."""
+    facts: ClusterFacts | None = None
+    problem: Problem | None = None
+    seen_at: datetime | None = None
+    """When, in UTC."""
+    seconds: float = 0.0
+
+    @property
+    def reachable(self) -> bool:
+        """Whether its facts are there."""
+        return self.facts is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterResult:
+    """A cluster with its findings."""
+
+    seen: SeenCluster
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word on this cluster alone."""
+        return verdict_of(self.findings, complete=self.seen.reachable)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a report."""
+        return self.seen.name
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is reached."""
+        return self.seen.where
+
+
+Target: TypeAlias = HostResult | ClusterResult
+"""What is judged: a machine or a cluster, with its name, its findings and its verdict."""
+
 
 @dataclass(frozen=True, slots=True)
 class Carries:
@@ -63,6 +122,7 @@ class Assessment:
 
     needs: SolutionNeeds
     hosts: tuple[HostResult, ...]
+    clusters: tuple[ClusterResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     """Those between machines."""
     waivers: tuple[Waiver, ...] = ()
@@ -74,14 +134,19 @@ class Assessment:
     """What else the report should say: the site file, the version."""
 
     @property
+    def targets(self) -> tuple[Target, ...]:
+        """All that was judged: the machines, then the clusters."""
+        return (*self.hosts, *self.clusters)
+
+    @property
     def all_findings(self) -> tuple[Finding, ...]:
-        """Every finding, machine by machine, then those between machines."""
-        return (*(f for host in self.hosts for f in host.findings), *self.findings)
+        """Every finding, machine by machine and cluster by cluster, then those between machines."""
+        return (*(f for target in self.targets for f in target.findings), *self.findings)
 
     @property
     def verdict(self) -> Verdict:
         """The word on the whole site."""
-        complete = all(host.seen.reachable for host in self.hosts) and bool(self.hosts)
+        complete = all(one.seen.reachable for one in self.targets) and bool(self.targets)
         return verdict_of(self.all_findings, complete=complete)
 
 

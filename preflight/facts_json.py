@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from foundation.problems import InputProblem
+from preflight.cluster.facts import ClusterFacts
 from preflight.facts import ABSENT, Absent, Address, Facts, Unknown
 from preflight.parse.text import decoded
 
@@ -28,8 +29,8 @@ Read = Callable[[Any, str], Any]
 
 def facts_to_json(facts: Facts) -> dict[str, Any]:
     """The facts of one machine as plain values for JSON, from which they can be had back."""
-    written: dict[str, Any] = _written(facts)
-    return written
+    record: dict[str, Any] = written(facts)
+    return record
 
 
 def facts_from_json(value: dict[str, Any], *, where: str = "facts") -> Facts:
@@ -42,39 +43,9 @@ def facts_from_json(value: dict[str, Any], *, where: str = "facts") -> Facts:
 
 
 def facts_for_report(facts: Facts) -> dict[str, Any]:
-    """The facts in the flat form of the report's JSON.
-
-    What is unknown or absent is null; "unknown" gives the reasons and "absent" the names, by
-    paths such as "memory.installed_bytes" and "nics.eth0.speed_mbps".
-    """
-    unknown: dict[str, str] = {}
-    absent: list[str] = []
-
-    def flat(value: Any, path: str) -> Any:
-        if isinstance(value, Unknown):
-            unknown[path] = value.reason
-            return None
-        if isinstance(value, Absent):
-            absent.append(path)
-            return None
-        if isinstance(value, Address):
-            return str(value)
-        if dataclasses.is_dataclass(value):
-            return {
-                field.name: flat(getattr(value, field.name), f"{path}.{field.name}")
-                for field in dataclasses.fields(value)
-            }
-        if isinstance(value, tuple):
-            return [
-                flat(one, f"{path}.{getattr(one, 'name', '') or index}")
-                for index, one in enumerate(value)
-            ]
-        if isinstance(value, frozenset):
-            return sorted(value)
-        if isinstance(value, dict):
-            return {key: flat(one, f"{path}.{key}") for key, one in value.items()}
-        return value
-
+    """The facts of a machine in the flat form of the report's JSON; see `Flat`."""
+    leaves = Flat()
+    flat = leaves.flat
     shown: dict[str, Any] = {"hostname": flat(facts.identity.hostname, "hostname")}
     for name in ("os", "cpu", "memory", "disks", "arrays", "filesystems"):
         shown[name] = flat(getattr(facts, name), name)
@@ -84,26 +55,75 @@ def facts_for_report(facts: Facts) -> dict[str, Any]:
         shown[name] = flat(getattr(facts, name), name)
     shown["notes"] = list(facts.notes)
     shown["probe_seconds"] = facts.probe_seconds
-    shown["unknown"] = unknown
-    shown["absent"] = absent
+    shown["unknown"] = leaves.unknown
+    shown["absent"] = leaves.absent
     return shown
 
 
-def _written(value: Any) -> Any:
+def cluster_facts_for_report(facts: ClusterFacts) -> dict[str, Any]:
+    """The facts of a cluster in the same flat form."""
+    leaves = Flat()
+    shown: dict[str, Any] = {
+        field.name: leaves.flat(getattr(facts, field.name), field.name)
+        for field in dataclasses.fields(facts)
+    }
+    return {**shown, "unknown": leaves.unknown, "absent": leaves.absent}
+
+
+class Flat:
+    """Facts in the flat form of the report's JSON.
+
+    What is unknown or absent is null; "unknown" gives the reasons and "absent" the names, by
+    paths such as "memory.installed_bytes" and "nics.eth0.speed_mbps".
+    """
+
+    def __init__(self) -> None:
+        self.unknown: dict[str, str] = {}
+        self.absent: list[str] = []
+
+    def flat(self, value: Any, path: str) -> Any:
+        """One value, with whatever is in it; the path names it."""
+        if isinstance(value, Unknown):
+            self.unknown[path] = value.reason
+            return None
+        if isinstance(value, Absent):
+            self.absent.append(path)
+            return None
+        if isinstance(value, Address):
+            return str(value)
+        if dataclasses.is_dataclass(value):
+            return {
+                field.name: self.flat(getattr(value, field.name), f"{path}.{field.name}")
+                for field in dataclasses.fields(value)
+            }
+        if isinstance(value, tuple):
+            return [
+                self.flat(one, f"{path}.{getattr(one, 'name', '') or index}")
+                for index, one in enumerate(value)
+            ]
+        if isinstance(value, frozenset):
+            return sorted(value)
+        if isinstance(value, dict):
+            return {key: self.flat(one, f"{path}.{key}") for key, one in value.items()}
+        return value
+
+
+def written(value: Any) -> Any:
+    """A fact, or a record of facts, as plain values for JSON."""
     if isinstance(value, Absent):
         return {"absent": True}
     if isinstance(value, Unknown):
         return {"unknown": value.reason}
     if dataclasses.is_dataclass(value):
         return {
-            field.name: _written(getattr(value, field.name)) for field in dataclasses.fields(value)
+            field.name: written(getattr(value, field.name)) for field in dataclasses.fields(value)
         }
     if isinstance(value, tuple):
-        return [_written(one) for one in value]
+        return [written(one) for one in value]
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, dict):
-        return {key: _written(one) for key, one in value.items()}
+        return {key: written(one) for key, one in value.items()}
     if isinstance(value, StrEnum):
         return value.value
     return value

@@ -308,6 +308,9 @@ class PlatformNeeds(_Data):
     commands_source: str = ""
     kubernetes_roles: tuple[str, ...] = ()
     """Roles whose machines become Kubernetes nodes; module and hostname rules hold there."""
+    kubernetes_tested: tuple[str, ...] = ()
+    """Minor releases of Kubernetes that the solution was tested on: "1.29"."""
+    kubernetes_tested_source: str = ""
     docker: DockerNeed | None = None
     cluster_networks: tuple[str, ...] = ()
     """Pod and service networks in CIDR form; no machine's address or route may lie inside."""

@@ -64,26 +64,47 @@ def save_facts(path: Path, seen: Sequence[Seen], *, overwrite: bool = False) -> 
 
 def load_facts(path: Path) -> list[Seen]:
     """The machines of a file of recorded facts; raises InputProblem with the reason and place."""
+    return seen_from_json(_read(path), where=str(path))
+
+
+def schema_of(path: Path) -> str:
+    """What a file of facts says that it is: of machines, or of a cluster."""
+    value = _parsed(_read(path), where=str(path), remedy=_REMEDY)
+    return str(value.get("schema")) if isinstance(value, dict) else ""
+
+
+def recorded_value(path: Path, schema: str, *, remedy: str) -> dict[str, Any]:
+    """The record of a file that must be of one schema; raises InputProblem."""
+    value = _parsed(_read(path), where=str(path), remedy=remedy)
+    if not isinstance(value, dict) or value.get("schema") != schema:
+        raise InputProblem(f'its schema is not "{schema}"', where=str(path), remedy=remedy)
+    return value
+
+
+def _read(path: Path) -> bytes:
     try:
-        raw = bounded_files.read_bytes(path, FILE_LIMIT)
+        return bounded_files.read_bytes(path, FILE_LIMIT)
     except OSError as error:
         raise InputProblem(
             f"the file cannot be read: {error.strerror or error}",
             where=str(path),
             remedy="Check the name and the rights of the file.",
         ) from error
-    return seen_from_json(raw, where=str(path))
+
+
+def _parsed(raw: bytes, *, where: str, remedy: str) -> Any:
+    try:
+        return json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputProblem(f"it is not JSON{place}", where=where, remedy=remedy) from error
 
 
 def seen_from_json(raw: bytes, *, where: str) -> list[Seen]:
     """The machines of a recorded text; `where` names it in problems."""
     if len(raw) > FILE_LIMIT:
         raise InputProblem(f"it has more than {FILE_LIMIT} bytes", where=where, remedy=_REMEDY)
-    try:
-        value = json.loads(raw, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise InputProblem(f"it is not JSON{place}", where=where, remedy=_REMEDY) from error
+    value = _parsed(raw, where=where, remedy=_REMEDY)
     try:
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             raise misfit("schema", f'"{SCHEMA}"', value)
@@ -146,7 +167,7 @@ def _seen_from_json(value: Any, where: str) -> Seen:
         ),
         facts=None if facts is None else facts_from_json(facts, where=f"{where}.facts"),
         problem=_problem(record.get("problem"), f"{where}.problem"),
-        seen_at=_moment(record.get("seen_at"), f"{where}.seen_at"),
+        seen_at=moment_of(record.get("seen_at"), f"{where}.seen_at"),
         seconds=reader_of(float)(record.get("seconds", 0.0), f"{where}.seconds"),
     )
 
@@ -170,7 +191,8 @@ def _problem(value: Any, where: str) -> Problem | None:
     )
 
 
-def _moment(value: Any, where: str) -> datetime | None:
+def moment_of(value: Any, where: str) -> datetime | None:
+    """A moment of a recorded file, with its time zone; None where it has none."""
     if value is None:
         return None
     try:

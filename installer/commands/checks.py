@@ -9,7 +9,7 @@ from typing import Any
 from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, write_result
 from preflight.checks.check import Check
-from preflight.checks.registry import CHECKS, SITE_CHECKS
+from preflight.checks.registry import CHECKS, CLUSTER_CHECKS, SITE_CHECKS
 from preflight.findings import Severity
 
 _OTHERS = (
@@ -21,8 +21,9 @@ _OTHERS = (
     ),
     ("mesh.closed", "A port is closed to machines that have no business there", "pass, warn"),
     ("host.reachable", "The machine was seen", "unknown"),
+    ("cluster.reachable", "The cluster was seen (--cluster)", "unknown"),
 )
-"""Findings that are made of connections rather than of facts; the last cannot be waived."""
+"""Findings that are made of connections rather than of facts; the last two cannot be waived."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _every() -> tuple[Check[Any], ...]:
-    return (*CHECKS, *SITE_CHECKS)
+    return (*CHECKS, *SITE_CHECKS, *CLUSTER_CHECKS)
 
 
 def _as_dict(check: Check[Any]) -> dict[str, object]:
@@ -75,7 +76,7 @@ def page() -> str:
         ends = ", ".join(severity.value for severity in Severity if severity in check.severities)
         lines.append(f"| {names} | {check.title} | {ends} | {'yes' if check.waivable else 'no'} |")
     lines += [
-        f"| `{name}` | {title} | {ends} | {'no' if name == 'host.reachable' else 'yes'} |"
+        f"| `{name}` | {title} | {ends} | {'no' if name.endswith('.reachable') else 'yes'} |"
         for name, title, ends in _OTHERS
     ]
     return "\n".join(lines) + "\n"

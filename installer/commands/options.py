@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from foundation.secrets import Secret, secret_from_environment, secret_from_file
 from foundation.terminal import styled, visible
 
 if TYPE_CHECKING:
+    from foundation.hosts.openssh.ssh_files import Program
     from installer.sites.site import Site
 
 
@@ -225,23 +226,38 @@ def _ask_about_programs(inventory: Inventory) -> None:
         return
     from foundation.hosts.openssh import allowed
 
-    programs = allowed.programs_of(inventory)
+    ask_about_programs(
+        allowed.programs_of(inventory),
+        "To reach the machines",
+        allow=inventory.programs_allowed,
+        where=inventory.source or None,
+    )
+
+
+def ask_about_programs(
+    programs: Sequence[Program], why: str, *, allow: bool, where: str | None
+) -> None:
+    """Show once what somebody's files would start on this machine, and keep a yes.
+
+    Without a terminal nothing is asked: whoever starts them then meets ProgramsNotAllowed.
+    """
+    from foundation.hosts.openssh import allowed
+
     if not programs or allowed.is_remembered(programs):
         return
-    if inventory.programs_allowed:
+    if allow:
         # Said on the command line once, it holds for the commands that have no such option.
         allowed.remember(programs)
         return
     if not sys.stdin.isatty():
         return
-    print("To reach the machines, these programs would be started on this machine:",
-          file=sys.stderr)  # fmt: skip
+    print(f"{why}, these programs would be started on this machine:", file=sys.stderr)
     for program in programs:
         print(f"  {program.place}: {program.whole}", file=sys.stderr)
     from installer.commands.asking import choose
 
-    if choose("Allow exactly these for this site?") != "yes":
-        raise allowed.ProgramsNotAllowed(programs, where=inventory.source or None)
+    if choose("Allow exactly these?") != "yes":
+        raise allowed.ProgramsNotAllowed(programs, where=where)
     allowed.remember(programs)
 
 

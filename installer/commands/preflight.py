@@ -1,4 +1,4 @@
-"""`sitewright preflight`: can these machines carry it?"""
+"""`sitewright preflight`: can these machines, or this cluster, carry it?"""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ from installer.commands.options import (
     text_style,
     write_result,
 )
+from installer.commands.preflight_cluster import (
+    add_cluster_options,
+    assess_cluster_of,
+    is_of_cluster,
+)
 from preflight.findings import Verdict
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright preflight`."""
     add_machine_options(parser)
+    add_cluster_options(parser)
     group = parser.add_argument_group("what to judge against")
     group.add_argument("--solution", metavar="ID", help="see `sitewright solutions`")
     group.add_argument("--environment", metavar="NAME", help="production, staging, …")
@@ -79,6 +85,8 @@ class Question:
 
 def run(options: argparse.Namespace) -> int:
     """Look, judge, report; the exit code tells the verdict."""
+    if is_of_cluster(options):
+        return _report(assess_cluster_of(options), options)
     say = narrator(options)
     if options.facts is not None:
         from preflight.recorded import load_facts
@@ -350,7 +358,7 @@ def _report(assessment: Assessment, options: argparse.Namespace) -> int:
 
 def exit_code(assessment: Assessment, *, strict: bool) -> int:
     """The exit code that a verdict means: unreachable before not ready, because more may follow."""
-    if any(not host.seen.reachable for host in assessment.hosts):
+    if any(not target.seen.reachable for target in assessment.targets):
         return ExitCode.UNREACHABLE
     match assessment.verdict:
         case Verdict.READY:

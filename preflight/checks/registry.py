@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from preflight.checks import (
     access,
@@ -28,6 +28,9 @@ from preflight.checks import (
 )
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import Check
+from preflight.cluster.case import ClusterCase
+from preflight.cluster.checks import admission, api, nodes, storage, workloads
+from preflight.cluster.checks import network as cluster_network
 
 CHECKS: Final[tuple[Check[Case], ...]] = (
     roles.known_roles,
@@ -111,13 +114,46 @@ SITE_CHECKS: Final[tuple[Check[SiteCase], ...]] = (
 )
 """Checks between machines."""
 
+CLUSTER_CHECKS: Final[tuple[Check[ClusterCase], ...]] = (
+    api.version,
+    api.distribution,
+    api.certificate,
+    api.aggregated,
+    api.metrics,
+    api.complete,
+    nodes.ready,
+    nodes.pressure,
+    nodes.schedulable,
+    api.skew,
+    nodes.architecture,
+    nodes.zones,
+    nodes.sizes,
+    nodes.left,
+    nodes.room,
+    cluster_network.pods,
+    cluster_network.policy,
+    cluster_network.ingress,
+    storage.default,
+    storage.reclaim,
+    storage.binding,
+    storage.claims,
+    admission.webhooks,
+    admission.quota,
+    admission.security,
+    admission.terminating,
+    workloads.well,
+)
+"""Checks of a cluster, layer by layer: what fails first explains what comes after it."""
 
-def find_check(finding_id: str) -> Check[Case] | Check[SiteCase] | None:
+AnyCheck: TypeAlias = Check[Case] | Check[SiteCase] | Check[ClusterCase]
+
+
+def find_check(finding_id: str) -> AnyCheck | None:
     """The check that a finding's id belongs to, or None for one made outside the registry."""
     if finding_id not in _BY_ID:
-        every: tuple[Check[Case] | Check[SiteCase], ...] = (*CHECKS, *SITE_CHECKS)
+        every: tuple[AnyCheck, ...] = (*CHECKS, *SITE_CHECKS, *CLUSTER_CHECKS)
         _BY_ID[finding_id] = next((c for c in every if c.covers(finding_id)), None)
     return _BY_ID[finding_id]
 
 
-_BY_ID: dict[str, Check[Case] | Check[SiteCase] | None] = {}
+_BY_ID: dict[str, AnyCheck | None] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from preflight.assessment import Assessment, HostResult
+from preflight.assessment import Assessment, Target
 from preflight.findings import Finding, Severity
 from preflight.report.words import is_waived
 
@@ -34,6 +34,13 @@ AREAS = (
     Area("network", "net", ("network", "firewall", "mesh", "egress")),
     Area("time", "time", ("time",)),
     Area("software", "soft", ("software", "docker")),
+    # Of a cluster, layer by layer: what fails first explains what comes after it.
+    Area("API", "API", ("cluster", "api")),
+    Area("nodes", "node", ("nodes", "capacity")),
+    Area("network", "net", ("dns", "cni", "ingress")),
+    Area("storage", "stor", ("storage",)),
+    Area("admission", "adm", ("admission",)),
+    Area("workloads", "pods", ("pods",)),
     Area("site", "site", ("unique", "consistency", "waiver")),
 )
 """The known areas; an area that none gathers gets a column of its own at the end."""
@@ -85,33 +92,33 @@ def worst(marks: Iterable[Mark]) -> Mark:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A machine with one mark a column."""
+    """A machine or a cluster with one mark a column."""
 
-    host: HostResult
+    target: Target
     marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Machines by areas; only the areas that anything was found in have a column."""
+    """Machines and clusters by areas; only the areas that anything was found in have a column."""
 
     columns: tuple[Area, ...]
     rows: tuple[Row, ...]
 
 
 def grid(assessment: Assessment) -> Grid:
-    """The summary of the machines, in their order."""
-    marks = [_marks_by_area(host.findings) for host in assessment.hosts]
+    """The summary of the machines and clusters, in their order."""
+    marks = [_marks_by_area(target.findings) for target in assessment.targets]
     present = {part for row in marks for part in row}
     known = [area for area in AREAS if present.intersection(area.gathers)]
     others = sorted(part for part in present if part not in _COLUMN)
     columns = (*known, *(Area(part, part, (part,)) for part in others))
     rows = tuple(
         Row(
-            host,
+            target,
             tuple(worst(row[part] for part in column.gathers if part in row) for column in columns),
         )
-        for host, row in zip(assessment.hosts, marks, strict=True)
+        for target, row in zip(assessment.targets, marks, strict=True)
     )
     return Grid(columns, rows)
 

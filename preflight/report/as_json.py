@@ -6,10 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING, cast
 
-from preflight.assessment import Assessment, HostResult
+from foundation.problems import Problem
+from preflight.assessment import Assessment, ClusterResult, HostResult
+from preflight.facts_json import cluster_facts_for_report, facts_for_report
 from preflight.findings import Finding, Waiver
 from preflight.needs import SizingTable
-from preflight.recorded import facts_for_report
+from preflight.report.areas import area_title
+from preflight.report.clusters import earliest
 from preflight.report.grouping import (
     WaiverState,
     external,
@@ -74,6 +77,7 @@ def report(assessment: Assessment) -> shape.ReportShape:
             for row in needs.sizing.roles
         ],
         "hosts": [_host(host) for host in assessment.hosts],
+        "clusters": [_cluster(cluster) for cluster in assessment.clusters],
         "findings": [_finding(finding) for finding in assessment.findings],
         "waivers": [
             {
@@ -134,15 +138,6 @@ def _sizing(table: SizingTable) -> shape.SizingShape:
 
 def _host(result: HostResult) -> shape.HostShape:
     seen = result.seen
-    problem: shape.ProblemShape | None = None
-    if seen.problem is not None:
-        problem = {
-            "code": seen.problem.code,
-            "title": seen.problem.title,
-            "where": seen.problem.where,
-            "cause": seen.problem.cause,
-            "remedy": seen.problem.remedy or None,
-        }
     return {
         "name": seen.host.name,
         "address": seen.host.address,
@@ -150,13 +145,46 @@ def _host(result: HostResult) -> shape.HostShape:
         "roles": list(result.roles),
         "verdict": result.verdict.value,
         "reachable": seen.reachable,
-        "problem": problem,
+        "problem": _problem(seen.problem),
         "seen_at": seen.seen_at.isoformat() if seen.seen_at else None,
         "seconds": round(seen.seconds, 3),
         "facts": None
         if seen.facts is None
         else cast("shape.FactsShape", facts_for_report(seen.facts)),
         "findings": [_finding(finding) for finding in result.findings],
+    }
+
+
+def _cluster(result: ClusterResult) -> shape.ClusterShape:
+    seen = result.seen
+    first = earliest(result)
+    return {
+        "name": result.name,
+        "where": result.endpoint,
+        "verdict": result.verdict.value,
+        "reachable": seen.reachable,
+        "problem": _problem(seen.problem),
+        "seen_at": seen.seen_at.isoformat() if seen.seen_at else None,
+        "seconds": round(seen.seconds, 3),
+        "earliest": None
+        if first is None
+        else {"layer": area_title(first.area), "id": first.id, "title": first.title},
+        "facts": None
+        if seen.facts is None
+        else cast("shape.ClusterFactsShape", cluster_facts_for_report(seen.facts)),
+        "findings": [_finding(finding) for finding in result.findings],
+    }
+
+
+def _problem(problem: Problem | None) -> shape.ProblemShape | None:
+    if problem is None:
+        return None
+    return {
+        "code": problem.code,
+        "title": problem.title,
+        "where": problem.where,
+        "cause": problem.cause,
+        "remedy": problem.remedy or None,
     }
 
 

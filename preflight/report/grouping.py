@@ -17,8 +17,8 @@ from preflight.report.words import count, is_waived, verdict_sentence
 BETWEEN = "between the machines"
 COMBINED = "role.combined"
 """The check of the roles that one machine plays together."""
-UNREACHED = "host.reachable"
-"""The check of a machine that could not be seen, which has a section of its own."""
+UNREACHED = frozenset({"host.reachable", "cluster.reachable"})
+"""The checks of what could not be seen, which has a section of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +138,11 @@ def of_severity(assessment: Assessment, severity: Severity) -> tuple[Entry, ...]
 
 def findings_seen(assessment: Assessment) -> Iterator[Finding]:
     """All findings but those that only say that a machine could not be seen."""
-    for host in assessment.hosts:
-        if host.seen.reachable:
-            yield from host.findings
+    for target in assessment.targets:
+        if target.seen.reachable:
+            yield from target.findings
         else:
-            yield from (f for f in host.findings if f.id != UNREACHED)
+            yield from (f for f in target.findings if f.id not in UNREACHED)
     yield from assessment.findings
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from preflight.assessment import Assessment, HostResult
+from preflight.assessment import Assessment, HostResult, Target
 from preflight.findings import Finding, Severity
 from preflight.report.grouping import BETWEEN, UNREACHED
 from preflight.report.words import clean, clean_lines, is_waived
@@ -22,7 +22,7 @@ def render_junit(assessment: Assessment) -> str:
     a warning a case that passes and says so in its output. There are as many cases as findings,
     and one more for a machine that could not be seen and has no finding that says it.
     """
-    suites = [_host(host, assessment.made_at) for host in assessment.hosts]
+    suites = [_target(target, assessment.made_at) for target in assessment.targets]
     if assessment.findings:
         suites.append(_Suite(BETWEEN, assessment.findings, assessment.made_at))
     needs = assessment.needs
@@ -90,28 +90,28 @@ class _Suite:
         return lines
 
 
-def _host(result: HostResult, made_at: datetime | None) -> _Suite:
+def _target(result: Target, made_at: datetime | None) -> _Suite:
     seen = result.seen
     findings = list(result.findings)
-    if not seen.reachable and not any(f.id == UNREACHED for f in findings):
+    if not seen.reachable and not any(f.id in UNREACHED for f in findings):
         problem = seen.problem
         findings.append(
             Finding(
-                id=UNREACHED,
+                id="host.reachable" if isinstance(result, HostResult) else "cluster.reachable",
                 severity=Severity.UNKNOWN,
                 title=str(problem) if problem else "It was not looked at.",
-                expected="the machine answers",
+                expected="it answers",
                 actual=problem.cause if problem else "it was not asked",
                 source="",
-                host=seen.host.name,
+                host=result.name,
                 remedy=problem.remedy if problem else "",
             )
         )
     return _Suite(
-        seen.host.name,
+        result.name,
         findings,
         seen.seen_at or made_at,
-        hostname=seen.host.address,
+        hostname=result.seen.host.address if isinstance(result, HostResult) else result.endpoint,
         seconds=seen.seconds,
     )
 

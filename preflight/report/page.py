@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from preflight.assessment import Assessment
 from preflight.findings import Severity
-from preflight.report import grouping
+from preflight.report import clusters, grouping
 from preflight.report.areas import Mark, grid
 from preflight.report.next_steps import next_steps
 from preflight.report.page_findings import lines, numbers_of_sources, things, unseen
@@ -21,6 +21,7 @@ from preflight.report.words import (
     name_list,
     numbers_of,
     subject_sentence,
+    target_noun,
     verdict_word,
 )
 from preflight.sizing import table_notes
@@ -68,6 +69,8 @@ def render_page(assessment: Assessment) -> str:
         ],
         next="\n".join(next_steps(assessment)),
         machines=machines(assessment),
+        clusters=clusters.clusters(assessment),
+        noun=target_noun(assessment),
         made=(
             f"Made {moment(assessment.made_at)} by Sitewright "
             f"{assessment.extra.get('version', '')}".strip()
@@ -115,6 +118,7 @@ def _cover(assessment: Assessment) -> list[tuple[str, str]]:
     needs, extra = assessment.needs, assessment.extra
     sizing = needs.sizing
     seen = sum(host.seen.reachable for host in assessment.hosts)
+    alone = bool(assessment.hosts) or not assessment.clusters
     totals = numbers_of(assessment.all_findings)
     results = [
         f"{totals['fail']} failed",
@@ -130,7 +134,8 @@ def _cover(assessment: Assessment) -> list[tuple[str, str]]:
         ("Solution", f"{subject_sentence(assessment)} ({needs.solution})"),
         ("Sizing table", f"{sizing.title} ({sizing.id}), version {sizing.version}"),
         ("Demanded by", sizing.source),
-        ("Machines", f"{len(assessment.hosts)} named, {seen} seen"),
+        ("Machines", f"{len(assessment.hosts)} named, {seen} seen" if alone else ""),
+        *clusters.rows(assessment),
         ("Checks", ", ".join(results)),
         ("Made by", f"Sitewright {extra.get('version', '')}".strip()),
         *(
@@ -145,18 +150,21 @@ def _areas(assessment: Assessment) -> Areas:
     summary = grid(assessment)
     rows = []
     for row in summary.rows:
-        seen = row.host.seen
+        seen = row.target.seen
         marks = [Colored(CELL_WORDS[mark], _mark_class(mark)) for mark in row.marks]
         why = f"not seen: {seen.problem.title}" if seen.problem else "not seen"
         rows.append(
             AreaRow(
-                seen.host.name,
-                verdict_word(row.host.verdict),
+                row.target.name,
+                verdict_word(row.target.verdict),
                 marks if seen.reachable else (),
                 "" if seen.reachable else why,
             )
         )
-    return Areas(["Machine", "Verdict", *(area.title for area in summary.columns)], rows)
+    return Areas(
+        [capital(target_noun(assessment)), "Verdict", *(area.title for area in summary.columns)],
+        rows,
+    )
 
 
 def _mark_class(mark: Mark) -> str:

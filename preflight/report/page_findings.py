@@ -62,7 +62,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class UnseenMachine:
-    """A machine that could not be seen, why, and the way out."""
+    """A machine or cluster that could not be seen, why, and the way out."""
 
     title: str
     at: str
@@ -112,18 +112,17 @@ def _result(finding: Finding) -> Colored:
 
 
 def unseen(assessment: Assessment) -> list[UnseenMachine]:
-    """The machines that could not be seen, each with the reason and the way out."""
+    """What could not be seen, each with the reason and the way out."""
     made = []
-    for host in assessment.hosts:
-        if host.seen.reachable:
+    for target in assessment.targets:
+        if target.seen.reachable:
             continue
-        problem = host.seen.problem
+        problem = target.seen.problem
         what = problem.title if problem else "It was not looked at"
-        machine = host.seen.host
         made.append(
             UnseenMachine(
-                f"{machine.name}: {what}",
-                machine.endpoint,
+                f"{target.name}: {what}",
+                target.endpoint,
                 problem.cause if problem else "",
                 (problem.remedy or "") if problem else "",
             )

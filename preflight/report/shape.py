@@ -118,6 +118,49 @@ class HostShape(TypedDict):
     findings: list[FindingShape]
 
 
+@with_config(ConfigDict(extra="allow"))
+class ClusterFactsShape(TypedDict):
+    """What a cluster told, of which these keys are always there; null is absent or unknown."""
+
+    version: str | None
+    distribution: str | None
+    network: str | None
+    nodes: list[dict[str, Any]] | None
+    pods: dict[str, Any] | None
+    storage_classes: list[dict[str, Any]] | None
+    calls: int
+    """How many questions it was asked."""
+    unknown: dict[str, str]
+    """The reason of each unknown by its path: nodes, pods, webhooks.NAME.endpoints."""
+    absent: list[str]
+
+
+@_strict
+class LayerShape(TypedDict):
+    """The earliest layer of a cluster that is not well, and what it says."""
+
+    layer: str
+    id: str
+    title: str
+
+
+@_strict
+class ClusterShape(TypedDict):
+    """A cluster: what it told, and what the checks say of it."""
+
+    name: str
+    where: str
+    """Its API server, or the machine through which it was reached."""
+    verdict: VerdictWord
+    reachable: bool
+    problem: ProblemShape | None
+    seen_at: str | None
+    seconds: float
+    earliest: LayerShape | None
+    facts: ClusterFactsShape | None
+    findings: list[FindingShape]
+
+
 @_strict
 class RoleShape(TypedDict):
     """A row of the sizing table with the machines that play it."""
@@ -181,6 +224,7 @@ class ReportShape(TypedDict):
     counts: CountsShape
     roles: list[RoleShape]
     hosts: list[HostShape]
+    clusters: list[ClusterShape]
     findings: list[FindingShape]
     """Those between machines."""
     waivers: list[GivenWaiverShape]

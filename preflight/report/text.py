@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from preflight.assessment import Assessment, HostResult
+from preflight.assessment import Assessment, Target
 from preflight.findings import Finding, Severity, Verdict
-from preflight.report import grouping, text_table
+from preflight.report import clusters, grouping, text_table
 from preflight.report.grouping import BETWEEN, Entry, check_name, names
 from preflight.report.layout import Page, Style, widest, wrap
 from preflight.report.next_steps import next_steps
 from preflight.report.words import (
     VERDICT_WORDS,
+    capital,
     clean,
     count,
     is_waived,
@@ -20,6 +21,7 @@ from preflight.report.words import (
     numbers_of,
     severity_word,
     subject_sentence,
+    target_noun,
 )
 from preflight.sizing import table_notes
 
@@ -70,16 +72,15 @@ def _verdict(page: Page, assessment: Assessment) -> None:
 def _subject(page: Page, assessment: Assessment) -> None:
     needs, extra = assessment.needs, assessment.extra
     sizing = needs.sizing
-    seen = sum(host.seen.reachable for host in assessment.hosts)
-    named = len(assessment.hosts)
     version = f" by Sitewright {extra['version']}" if "version" in extra else ""
     rows = [
         ("Site", extra.get("site", "")),
         ("Facts from", extra.get("facts", "")),
         ("Solution", f"{subject_sentence(assessment)} ({needs.solution})"),
-        ("Sizing", f"{sizing.title} ({sizing.id}), version {sizing.version}"),
-        ("Source", sizing.source),
-        ("Machines", f"{named}, all seen" if seen == named else f"{named}, of which {seen} seen"),
+        ("Sizing", f"{sizing.title} ({sizing.id}), version {sizing.version}" * bool(sizing.roles)),
+        ("Source", sizing.source * bool(sizing.roles)),
+        *_machines(assessment),
+        *clusters.rows(assessment),
         ("Judged", (moment(assessment.made_at) + version).strip()),
     ]
     rows += [
@@ -87,13 +88,24 @@ def _subject(page: Page, assessment: Assessment) -> None:
         for key, value in extra.items()
         if key not in {"site", "facts", "version", "next"}
     ]
-    if named == 1:
-        facts = assessment.hosts[0].seen.host
-        rows[5] = ("Machine", facts.name if facts.local else f"{facts.name}, {facts.endpoint}")
     label_width = min(widest(page.plain(label) for label, value in rows if value) + 2, 20)
     for label, value in rows:
         if value:
             page.field(label, value, indent=0, label_width=label_width)
+
+
+def _machines(assessment: Assessment) -> list[tuple[str, str]]:
+    """How many machines, or which one."""
+    seen = sum(host.seen.reachable for host in assessment.hosts)
+    named = len(assessment.hosts)
+    if named == 1:
+        host = assessment.hosts[0].seen.host
+        return [("Machine", host.name if host.local else f"{host.name}, {host.endpoint}")]
+    if not named and assessment.clusters:
+        return []
+    return [
+        ("Machines", f"{named}, all seen" if seen == named else f"{named}, of which {seen} seen")
+    ]
 
 
 def _carries(page: Page, assessment: Assessment) -> None:
@@ -166,21 +178,22 @@ def _instructed(
 
 
 def _unseen(page: Page, assessment: Assessment) -> None:
-    unseen = [host for host in assessment.hosts if not host.seen.reachable]
+    unseen = [target for target in assessment.targets if not target.seen.reachable]
     if not unseen:
         return
-    page.heading(f"Machines that could not be seen ({len(unseen)})")
-    for host in unseen:
+    noun = capital(target_noun(assessment))
+    page.heading(f"{noun}s that could not be seen ({len(unseen)})")
+    for target in unseen:
         page.blank()
-        _unseen_host(page, host)
+        _unseen_target(page, target)
 
 
-def _unseen_host(page: Page, host: HostResult) -> None:
-    problem = host.seen.problem
-    name = clean(host.seen.host.name)
+def _unseen_target(page: Page, target: Target) -> None:
+    problem = target.seen.problem
+    name = clean(target.name)
     title = f"{name}: {problem.title}." if problem else f"{name}: it was not looked at."
     page.item("-", title, indent=_INDENT)
-    page.field("at", host.seen.host.endpoint, indent=_INDENT, label_width=_LABEL)
+    page.field("at", target.endpoint, indent=_INDENT, label_width=_LABEL)
     if problem is not None:
         _told(page, "why", [((), problem.cause)])
         _instructed(page, "do", [((), problem.remedy or "")], page.instructions)

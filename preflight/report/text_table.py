@@ -9,7 +9,7 @@ from preflight.assessment import Assessment
 from preflight.report.areas import Grid, Mark, grid
 from preflight.report.grouping import external
 from preflight.report.layout import Page, Style, pad, widest, wrap
-from preflight.report.words import cells, cut, name_list
+from preflight.report.words import cells, cut, name_list, target_noun
 
 CELL_WORDS = {
     Mark.NONE: "–",
@@ -70,26 +70,27 @@ def machines(page: Page, assessment: Assessment) -> None:
     table = grid(assessment)
     if not table.rows or not (table.columns or len(table.rows) > 1):
         return
-    page.heading("Machines" if len(table.rows) > 1 else "This machine, area by area")
-    names = [page.plain(row.host.seen.host.name) for row in table.rows]
-    name_width = max(min(widest(names), max(12, page.width // 3)), len("machine"))
+    noun = target_noun(assessment)
+    page.heading("Machines" if len(table.rows) > 1 else f"This {noun}, area by area")
+    names = [page.plain(row.target.name) for row in table.rows]
+    name_width = max(min(widest(names), max(12, page.width // 3)), len(noun))
     blocks = _blocks(page, table, page.width - name_width)
     for block in blocks:
-        head = pad("machine", name_width)
+        head = pad(noun, name_width)
         for column in block.columns:
             head += block.gap + pad(column.title, column.width)
         page.lines.append(page.styled(head.rstrip(), Style.STRONG))
         for row, name in zip(table.rows, names, strict=True):
             pieces = wrap(name, name_width) or [""]
             line = pad(pieces[0], name_width)
-            if row.host.seen.reachable:
+            if row.target.seen.reachable:
                 for column in block.columns:
                     mark = row.marks[column.place]
                     word = page.plain(CELL_WORDS[mark])
                     filled = " " * (column.width - len(word))
                     line += block.gap + page.styled(word, CELL_STYLES[mark]) + filled
             else:
-                problem = row.host.seen.problem
+                problem = row.target.seen.problem
                 why = page.plain(f"not seen: {problem.title}" if problem else "not seen")
                 part = wrap(why, page.width - name_width - len(block.gap))[0]
                 line += block.gap + page.styled(part, Style.FAIL)
@@ -97,7 +98,7 @@ def machines(page: Page, assessment: Assessment) -> None:
             page.lines += pieces[1:]
         if block is not blocks[-1]:
             page.lines.append("")
-    shown = {mark for row in table.rows if row.host.seen.reachable for mark in row.marks}
+    shown = {mark for row in table.rows if row.target.seen.reachable for mark in row.marks}
     legend = [text for mark, text in _LEGEND.items() if mark in shown]
     if legend:
         page.paragraph(", ".join(legend), style=Style.DIM)
@@ -122,7 +123,7 @@ class _Block:
 def _blocks(page: Page, table: Grid, room: int) -> list[_Block]:
     """The columns in as few blocks as the room allows: full headings, short ones, then pages."""
     words = [
-        widest({CELL_WORDS[row.marks[place]] for row in table.rows if row.host.seen.reachable})
+        widest({CELL_WORDS[row.marks[place]] for row in table.rows if row.target.seen.reachable})
         for place in range(len(table.columns))
     ]
 

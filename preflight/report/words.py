@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from preflight.assessment import Assessment
+from preflight.cluster.case import AS_IT_IS
 from preflight.findings import Finding, Severity, Verdict
 
 _JOINERS = "\u200c\u200d"
@@ -190,37 +191,44 @@ def subject_sentence(assessment: Assessment) -> str:
     return clean(f"{needs.title or needs.solution}, {needs.environment}")
 
 
+def target_noun(assessment: Assessment) -> str:
+    """What one of the things judged is: a machine, or a cluster where no machine is among them."""
+    return "cluster" if assessment.clusters and not assessment.hosts else "machine"
+
+
 def verdict_sentence(assessment: Assessment, *, failures: int, unknowns: int) -> str:
     """The verdict with its reason, without the word itself.
 
     `failures` and `unknowns` count one thing on several machines once, as the report lists them.
     """
-    machines = len(assessment.hosts)
-    unseen = sum(not host.seen.reachable for host in assessment.hosts)
+    noun = target_noun(assessment)
+    machines = len(assessment.targets)
+    unseen = sum(not target.seen.reachable for target in assessment.targets)
     totals = numbers_of(assessment.all_findings)
     parts = []
     if unseen:
-        parts.append(f"{count(unseen, 'machine')} could not be seen")
+        parts.append(f"{count(unseen, noun)} could not be seen")
     if unknowns:
         parts.append(f"{count(unknowns, 'thing')} could not be told")
     match assessment.verdict:
         case Verdict.NOT_READY:
-            on = sum(any(f.blocks for f in host.findings) for host in assessment.hosts)
-            where = f"on {on} of {machines} machines" if on else "between the machines"
+            on = sum(any(f.blocks for f in host.findings) for host in assessment.targets)
+            where = f"on {on} of {machines} {noun}s" if on else f"between the {noun}s"
             if machines == 1:
-                where = "on this machine"
+                where = f"on this {noun}" if noun == "machine" else f"in this {noun}"
             parts.insert(0, f"{count(failures, 'thing')} must be mended {where}")
         case Verdict.INCOMPLETE:
             parts = [f"nothing that was seen stands against it, but {' and '.join(parts)}"]
             if not machines:
-                parts = ["no machine was named"]
+                parts = [f"no {noun} was named"]
         case Verdict.READY_WITH_WARNINGS:
             warnings = count(totals["warn"], "warning")
-            parts = [f"nothing stands against an installation, with {warnings} to read"]
+            what = "an installation" if assessment.needs.solution != AS_IT_IS else "it"
+            parts = [f"nothing stands against {what}, with {warnings} to read"]
         case Verdict.READY:
-            parts = [f"all {machines} machines have what is asked of them"]
+            parts = [f"all {machines} {noun}s have what is asked of them"]
             if machines == 1:
-                parts = ["this machine has what is asked of it"]
+                parts = [f"this {noun} has what is asked of it"]
     if totals["waived"]:
         parts.append(f"{count(totals['waived'], 'finding is', 'findings are')} waived")
     return "; ".join(parts) + "."

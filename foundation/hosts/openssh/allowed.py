@@ -24,11 +24,14 @@ class ProgramsNotAllowed(InputProblem):
     code = "programs-not-allowed"
     title = "Programs would be started on this machine, and nobody has allowed them"
 
-    def __init__(self, programs: Sequence[Program], *, where: str | None) -> None:
+    def __init__(
+        self, programs: Sequence[Program], *, where: str | None, remedy: str | None = None
+    ) -> None:
         super().__init__(
             "; ".join(program.sentence for program in programs),
             where=where,
-            remedy="Read them. To allow exactly these, say yes where the wizard asks, run "
+            remedy=remedy
+            or "Read them. To allow exactly these, say yes where the wizard asks, run "
             "`sitewright trust` for this site on a terminal, which asks once, or give "
             "--allow-programs; else take the lines out.",
         )

@@ -70,7 +70,7 @@ def test_no_failure_is_lost(site: Assessment) -> None:
 def test_the_grid_tells_the_worst(site: Assessment) -> None:
     """A machine with a failure has FAIL in its row, one without has none."""
     for row in grid(site).rows:
-        live = {f.severity for f in row.host.findings if not is_waived(f)}
+        live = {f.severity for f in row.target.findings if not is_waived(f)}
         assert (Mark.FAIL in row.marks) is (Severity.FAIL in live)
 
 

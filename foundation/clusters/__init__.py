@@ -1,0 +1,1 @@
+"""Clusters: the ways to a Kubernetes API, by a kubeconfig or by the kubectl of a machine."""

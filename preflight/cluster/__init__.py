@@ -1,0 +1,1 @@
+"""Clusters: what a Kubernetes tells of itself, read once, and what the checks say of it."""
