@@ -55,6 +55,7 @@ TOLD = {
     "disk.py: dd if=": "writes back what wipefs kept",
     "disk.py: --remove /dev": "takes the disk out again that its own remedy added",
     "filesystem.py: mkfs.xfs": "on a new disk; without -f it refuses where it sees a filesystem",
+    "admission.py: kubectl delete": "a webhook's configuration with nobody behind it, kept before",
     "hostname.py: systemd-machine-id-setup": "only where there is none",
     "hostname.py: truncate -s": "takes back the id that its own remedy made",
     "consistency.py: systemd-machine-id-setup": "of a clone, before anything is installed on it",

@@ -51,9 +51,11 @@ def webhooks(case: ClusterCase, say: Say) -> Iterator[Finding]:
             source=_HOOKS,
             evidence=f"kubectl -n {word(namespace)} get endpointslices -l"
             f" kubernetes.io/service-name={word(service)}",
-            remedy=f"Mend the pods behind the service {hook.service}. If its program is gone, its"
-            f" configuration is left over: `kubectl delete {kind}webhookconfiguration"
-            f" {word(hook.configuration)}`, once you are sure.",
+            remedy=f"Mend the pods behind the service {hook.service}. Only where its program is gone"
+            f" for good is its configuration left over: keep it (`kubectl get {kind}"
+            f"webhookconfiguration {word(hook.configuration)} -o yaml`), then `kubectl delete {kind}"
+            f"webhookconfiguration {word(hook.configuration)}`.",
+            undo="Apply the configuration that was kept.",
             subject=f"{hook.configuration}/{hook.name}",
         )  # fmt: skip
     if not dead and not untold:

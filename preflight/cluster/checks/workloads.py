@@ -32,8 +32,8 @@ _REMEDIES: Final = {
     " secret there? A configuration: the ConfigMap or Secret that it names must be there first.",
     PodState.PENDING: "Add nodes or free some; or take away the taint, the selector or the"
     " volume's zone that keeps it from them. The message names which.",
-    PodState.EVICTED: "Its node was short of something: see the nodes. What is left of it goes"
-    " with `kubectl delete pod`.",
+    PodState.EVICTED: "Its node was short of something: see the nodes. What is left of it"
+    " is a record and may be taken away.",
     PodState.FAILED: "See why: `kubectl -n NAMESPACE logs POD`. A Job's pod that failed and was"
     " done again may go.",
     PodState.NOT_READY: "Its probe says no: `kubectl -n NAMESPACE describe pod POD` names it, the"
