@@ -41,6 +41,7 @@ def webhooks(case: ClusterCase, say: Say) -> Iterator[Finding]:
     for hook in dead:
         kind = "validating" if hook.validating else "mutating"
         namespace, _, service = hook.service.partition("/")
+        left = f"{kind}webhookconfiguration {word(hook.configuration)}"
         inside = " in its namespaces" if hook.own_namespace_only else ""
         yield say.at(
             FAIL,
@@ -51,10 +52,9 @@ def webhooks(case: ClusterCase, say: Say) -> Iterator[Finding]:
             source=_HOOKS,
             evidence=f"kubectl -n {word(namespace)} get endpointslices -l"
             f" kubernetes.io/service-name={word(service)}",
-            remedy=f"Mend the pods behind the service {hook.service}. Only where its program is gone"
-            f" for good is its configuration left over: keep it (`kubectl get {kind}"
-            f"webhookconfiguration {word(hook.configuration)} -o yaml`), then `kubectl delete {kind}"
-            f"webhookconfiguration {word(hook.configuration)}`.",
+            remedy=f"Mend the pods behind the service {hook.service}. Only where its program is"
+            f" gone for good is its configuration left over: keep it (`kubectl get {left}"
+            f" -o yaml`), then `kubectl delete {left}`.",
             undo="Apply the configuration that was kept.",
             subject=f"{hook.configuration}/{hook.name}",
         )  # fmt: skip
