@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,16 +15,24 @@ from preflight.needs import SizingTable, SolutionNeeds
 AS_IT_IS: Final = "kubernetes"
 """The word for a cluster that no solution is asked for: how it is, and nothing else."""
 
-READER: Final = (
-    "kubectl create clusterrole sitewright-reader --verb=get,list --resource="
-    "nodes,pods,namespaces,events,persistentvolumeclaims,resourcequotas,limitranges,"
-    "storageclasses.storage.k8s.io,ingressclasses.networking.k8s.io,"
-    "gatewayclasses.gateway.networking.k8s.io,endpointslices.discovery.k8s.io,"
-    "apiservices.apiregistration.k8s.io,"
-    "validatingwebhookconfigurations.admissionregistration.k8s.io,"
-    "mutatingwebhookconfigurations.admissionregistration.k8s.io"
-)
+_RESOURCES: Final = (
+    "nodes", "pods", "namespaces", "events", "persistentvolumeclaims", "resourcequotas",
+    "limitranges", "storageclasses", "ingressclasses", "gatewayclasses", "endpointslices",
+    "apiservices", "validatingwebhookconfigurations", "mutatingwebhookconfigurations",
+)  # fmt: skip
+_ROLE: Final = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "sitewright-reader"},
+    # Any group: `kubectl create clusterrole` refuses one that the cluster does not know.
+    "rules": [{"apiGroups": ["*"], "resources": [*_RESOURCES], "verbs": ["list"]}],
+}
+READER: Final = f"echo '{json.dumps(_ROLE)}' | kubectl apply -f -"
 """Makes a role with all that the read asks for, and nothing that changes anything."""
+BINDING: Final = (
+    "kubectl create clusterrolebinding sitewright-reader --clusterrole=sitewright-reader"
+    " --user=USER"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,7 @@ def unread(
         source=source,
         evidence=evidence,
         subject=subject,
-        remedy=f"Let that user read it: `{READER}`, then `kubectl create clusterrolebinding"
-        " sitewright-reader --clusterrole=sitewright-reader --user=USER`."
+        remedy=f"Let that user read it: `{READER}`, then `{BINDING}`."
         if forbidden
         else "Look at the API server and what stands before it, then look again.",
     )

@@ -15,7 +15,7 @@ from foundation.clusters.kubeconfig import read_access
 from installer.catalogue.solution import load_solution
 from preflight.assessment import Assessment, SeenCluster
 from preflight.checks.registry import CLUSTER_CHECKS
-from preflight.cluster.case import no_solution
+from preflight.cluster.case import BINDING, READER, no_solution
 from preflight.cluster.facts import ClusterFacts
 from preflight.cluster.judge import assess_cluster
 from preflight.cluster.read import read_cluster
@@ -181,7 +181,9 @@ async def test_what_may_not_be_read_is_no_pass_and_names_the_right(served: FakeA
     found = _open(assessment)
     assert set(found) == {"dns.pods", "cni.policy", "storage.default", "pods.well"}
     assert 'User "nobody" cannot list resource "pods"' in found["pods.well"].actual
-    assert "kubectl create clusterrole sitewright-reader" in found["pods.well"].remedy
+    assert READER in found["pods.well"].remedy
+    page = (Path(__file__).parents[3] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    assert f"    {READER}\n    {BINDING}\n" in page
 
 
 @pytest.mark.parametrize(
