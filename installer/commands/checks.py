@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, write_result
-from preflight.checks.check import Check
-from preflight.checks.registry import CHECKS, CLUSTER_CHECKS, SITE_CHECKS
+from preflight.checks.check import Listed
+from preflight.checks.registry import CHECKS, CLUSTER_CHECKS, ELSEWHERE, SITE_CHECKS
 from preflight.findings import Severity
-
-_OTHERS = (
-    ("mesh.reach", "A port that another machine needs is reached", "pass, warn, fail, unknown"),
-    (
-        "egress.*",
-        "What is fetched can be fetched (--egress; before a run)",
-        "pass, warn, fail, unknown",
-    ),
-    ("mesh.closed", "A port is closed to machines that have no business there", "pass, warn"),
-    ("host.reachable", "The machine was seen", "unknown"),
-    ("cluster.reachable", "The cluster was seen (--cluster)", "unknown"),
-)
-"""Findings that are made of connections rather than of facts; the last two cannot be waived."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,29 +20,50 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print every check; a waiver names one by its id, or an area with a star."""
     if options.format == "json":
-        text = json.dumps([_as_dict(check) for check in _every()], indent=2)
+        text = json.dumps([_as_dict(one) for one in every()], indent=2)
     elif options.format == "markdown":
         text = page()
     else:
-        rows = [(name, check.title) for check in _every() for name in check.ids]
-        rows += [(name, title) for name, title, _ in _OTHERS]
+        rows = [(name, one.title) for one in every() for name in one.ids]
         width = max(len(name) for name, _ in rows)
         text = "\n".join(f"{name:<{width}}  {title}" for name, title in rows)
     write_result(text, options.output, overwrite=options.overwrite)
     return ExitCode.DONE
 
 
-def _every() -> tuple[Check[Any], ...]:
-    return (*CHECKS, *SITE_CHECKS, *CLUSTER_CHECKS)
+def every() -> tuple[Listed, ...]:
+    """All that preflight can find: of machines, between them, of settings, of connections."""
+    return (*CHECKS, *SITE_CHECKS, *CLUSTER_CHECKS, *_demands(), *ELSEWHERE)
 
 
-def _as_dict(check: Check[Any]) -> dict[str, object]:
+def _demands() -> tuple[Listed, ...]:
+    """What documents demand of settings, by the solutions' own data."""
+    from installer.catalogue.settings import load_settings
+    from installer.catalogue.solution import load_solution, solution_ids
+
+    found = {}
+    for solution in map(load_solution, solution_ids()):
+        for setting in load_settings(solution).settings:
+            if setting.demand is not None:
+                found[setting.demand.check] = Listed(
+                    (setting.demand.check,),
+                    f"Given, as a document demands: {setting.title}",
+                    frozenset((Severity.WARN, Severity.FAIL)),
+                )
+    return tuple(found.values())
+
+
+def _ends(one: Listed) -> list[str]:
+    return [severity.value for severity in Severity if severity in one.severities]
+
+
+def _as_dict(one: Listed) -> dict[str, object]:
     return {
-        "ids": list(check.ids),
-        "area": check.area,
-        "title": check.title,
-        "severities": [severity.value for severity in Severity if severity in check.severities],
-        "waivable": check.waivable,
+        "ids": list(one.ids),
+        "area": one.area,
+        "title": one.title,
+        "severities": _ends(one),
+        "waivable": one.waivable,
     }
 
 
@@ -71,12 +78,8 @@ def page() -> str:
         "| check | what it asks | how it may end | may be waived |",
         "|---|---|---|---|",
     ]
-    for check in _every():
-        names = ", ".join(f"`{name}`" for name in check.ids)
-        ends = ", ".join(severity.value for severity in Severity if severity in check.severities)
-        lines.append(f"| {names} | {check.title} | {ends} | {'yes' if check.waivable else 'no'} |")
-    lines += [
-        f"| `{name}` | {title} | {ends} | {'no' if name.endswith('.reachable') else 'yes'} |"
-        for name, title, ends in _OTHERS
-    ]
+    for one in every():
+        names = ", ".join(f"`{name}`" for name in one.ids)
+        may = "yes" if one.waivable else "no"
+        lines.append(f"| {names} | {one.title} | {', '.join(_ends(one))} | {may} |")
     return "\n".join(lines) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from preflight.findings import Finding, Severity
@@ -99,14 +99,13 @@ CaseT = TypeVar("CaseT", bound=Named)
 
 
 @dataclass(frozen=True, slots=True)
-class Check(Generic[CaseT]):
-    """One check: pure, from what was seen and what is needed to findings."""
+class Listed:
+    """What a list of checks says of one: its ids, what it asks, how it may end."""
 
     ids: tuple[str, ...]
     """The ids of its findings; one that ends in ".*" stands for a family."""
     title: str
     """What it looks at, as a heading."""
-    answer: Callable[[CaseT, Say], Iterable[Finding]]
     severities: frozenset[Severity]
     """How its findings can end."""
     waivable: bool = True
@@ -129,6 +128,13 @@ class Check(Generic[CaseT]):
             for known in self.ids
         )
 
+
+@dataclass(frozen=True, slots=True)
+class Check(Listed, Generic[CaseT]):
+    """One check: pure, from what was seen and what is needed to findings."""
+
+    answer: Callable[[CaseT, Say], Iterable[Finding]] = field(kw_only=True)
+
     def run(self, case: CaseT) -> tuple[Finding, ...]:
         """The findings on one machine, or on a site."""
         return tuple(self.answer(case, Say(self.ids[0], case.name)))
@@ -140,6 +146,6 @@ def check(
     """Make a check of a function that answers for one case."""
 
     def made(answer: Callable[[CaseT, Say], Iterable[Finding]]) -> Check[CaseT]:
-        return Check(ids, title, answer, frozenset(severities), waivable)
+        return Check(ids, title, frozenset(severities), waivable, answer=answer)
 
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final
 
 from preflight.checks import (
     access,
@@ -27,7 +27,7 @@ from preflight.checks import (
     system,
 )
 from preflight.checks.case import Case, SiteCase
-from preflight.checks.check import Check
+from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Check, Listed
 from preflight.cluster.case import ClusterCase
 from preflight.cluster.checks import admission, api, nodes, storage, workloads
 from preflight.cluster.checks import network as cluster_network
@@ -145,15 +145,42 @@ CLUSTER_CHECKS: Final[tuple[Check[ClusterCase], ...]] = (
 )
 """Checks of a cluster, layer by layer: what fails first explains what comes after it."""
 
-AnyCheck: TypeAlias = Check[Case] | Check[SiteCase] | Check[ClusterCase]
+_ANY: Final = frozenset((PASS, WARN, FAIL, UNKNOWN))
+ELSEWHERE: Final[tuple[Listed, ...]] = (
+    Listed(("disk.by-serial",), "Disks that the settings name by serial are there and empty", _ANY),
+    Listed(("mesh.reach",), "A port that another machine needs is reached", _ANY),
+    Listed(("egress.*",), "What is fetched can be fetched (--egress; before a run)", _ANY),
+    Listed(
+        ("mesh.closed",),
+        "A port is closed to machines that have no business there",
+        frozenset((PASS, WARN)),
+    ),
+    Listed(("host.reachable",), "The machine was seen", frozenset((UNKNOWN,)), waivable=False),
+    Listed(
+        ("cluster.reachable",),
+        "The cluster was seen (--cluster)",
+        frozenset((UNKNOWN,)),
+        waivable=False,
+    ),
+    Listed(
+        ("waiver.expired", "waiver.not-allowed", "waiver.unused"),
+        "What is wrong with a waiver itself",
+        frozenset((WARN,)),
+    ),
+)
+"""Findings that are made of settings, connections and waivers rather than of facts alone.
+
+What a document demands of a setting is a finding too; its id stands beside the setting, in the
+solution's data.
+"""
 
 
-def find_check(finding_id: str) -> AnyCheck | None:
-    """The check that a finding's id belongs to, or None for one made outside the registry."""
+def find_check(finding_id: str) -> Listed | None:
+    """The check that a finding's id belongs to, or None for a demand of a solution's settings."""
     if finding_id not in _BY_ID:
-        every: tuple[AnyCheck, ...] = (*CHECKS, *SITE_CHECKS, *CLUSTER_CHECKS)
+        every: tuple[Listed, ...] = (*CHECKS, *SITE_CHECKS, *CLUSTER_CHECKS, *ELSEWHERE)
         _BY_ID[finding_id] = next((c for c in every if c.covers(finding_id)), None)
     return _BY_ID[finding_id]
 
 
-_BY_ID: dict[str, AnyCheck | None] = {}
+_BY_ID: dict[str, Listed | None] = {}
