@@ -133,11 +133,15 @@ def run(options: argparse.Namespace) -> int:
         save_facts(options.save_facts, list(seen), overwrite=options.overwrite)
         say(f"What was seen is in {options.save_facts}.")
     told: Sequence[Finding] = ()
-    if site is not None and site.settings and not question.carries_for:
+    if not question.carries_for:
         from installer.catalogue.solution import load_solution
-        from installer.planning.named_disks import judged_settings
+        from installer.planning.named_disks import judged_defaults, judged_settings
 
-        told = judged_settings(load_solution(question.needs.solution), site, tuple(seen))
+        solution, today = load_solution(question.needs.solution), datetime.now(UTC).date()
+        if site is not None and site.settings:
+            told = judged_settings(solution, site, tuple(seen), today)
+        else:
+            told = judged_defaults(solution, today)
     assessment = _assess(seen, question, mesh, egress, options, told)
     return _report(assessment, options)
 

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.wording import listed
 from installer.catalogue.settings import Value, load_settings
+from installer.planning import kubernetes_end
 from installer.planning.demands import demanded, is_demand, settings_said
+from installer.planning.kubernetes_end import end_of_kubernetes
 from preflight.facts import Disk, known, why_unknown
 from preflight.findings import Finding, Severity
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from installer.catalogue.solution import Solution
     from installer.catalogue.stages import NamedDisks, Setting
     from installer.sites.site import Site
@@ -74,14 +78,32 @@ def read_named(text: str) -> tuple[Named, ...]:
     return tuple(Named(machine, serial) for machine, _, serial in pairs)
 
 
-def judged_settings(solution: Solution, site: Site, seen: Sequence[Seen]) -> tuple[Finding, ...]:
-    """All that the settings of a site come to as findings: what they lack, and what they name."""
-    return (*demanded(solution, site), *named_disks(solution, site, seen))
+def judged_settings(
+    solution: Solution, site: Site, seen: Sequence[Seen], today: date
+) -> tuple[Finding, ...]:
+    """All that the settings of a site come to as findings on a day.
+
+    What they lack, what they name, and whether what they choose is still mended.
+    """
+    values, asked = settings_said(load_settings(solution).settings, site)
+    counting = {name: value for name, value in values.items() if name in asked}
+    return (
+        *demanded(solution, site),
+        *named_disks(solution, site, seen),
+        *end_of_kubernetes(solution, counting, today),
+    )
+
+
+def judged_defaults(solution: Solution, today: date) -> tuple[Finding, ...]:
+    """What is to be said on a day where nobody has set anything yet."""
+    settings = load_settings(solution).settings
+    values = {one.name: one.default for one in settings if one.default is not None}
+    return end_of_kubernetes(solution, values, today)
 
 
 def of_settings(finding: Finding) -> bool:
     """Whether a finding is one of those, which say nothing once the settings are others."""
-    return finding.id == ID or is_demand(finding)
+    return finding.id in (ID, kubernetes_end.ID) or is_demand(finding)
 
 
 def named_disks(solution: Solution, site: Site, seen: Sequence[Seen]) -> tuple[Finding, ...]:

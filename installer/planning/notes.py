@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.catalogue.settings import load_settings
+from installer.planning.kubernetes_end import noted_end
 
 if TYPE_CHECKING:
     from installer.catalogue.settings import Answers
@@ -31,7 +32,7 @@ def waived(site: Site) -> dict[str, dict[str, str]]:
 
 
 def minds(solution: Solution, environment: str, site: Site, settled: Answers) -> tuple[str, ...]:
-    """What a person must know of settings that stay empty, and of the tables."""
+    """What a person must know of settings that stay empty, of what they choose, of the tables."""
     from preflight.sizing import table_notes
 
     left_open = [
@@ -39,4 +40,8 @@ def minds(solution: Solution, environment: str, site: Site, settled: Answers) ->
         for setting in load_settings(solution).settings
         if setting.mind and settled.holds(setting.when) and not settled.values.get(setting.name)
     ]
-    return (*left_open, *table_notes(solution.needs(environment, site.sizing), rows=False))
+    return (
+        *left_open,
+        *noted_end(solution, settled.values),
+        *table_notes(solution.needs(environment, site.sizing), rows=False),
+    )

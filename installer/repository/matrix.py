@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,10 +58,42 @@ class Component(_Data):
     versions: tuple[Fit, ...]
 
 
+class Series(_Data):
+    """A version of a program, and with which Kubernetes its makers test its series."""
+
+    version: str
+    series: str
+    """What the versions of its series begin with: "v2.14."."""
+    first: Minor
+    last: Minor
+    source: str
+
+    def is_for(self, minor: str) -> bool:
+        """Whether it is tested with a Kubernetes."""
+        return _fits(self, minor)
+
+
+class Program(_Data):
+    """What a setting of the site gives the version of, since the installation brings it."""
+
+    name: str
+    setting: str
+    versions: tuple[Series, ...]
+
+    def tested_with(self, minor: str) -> Series | None:
+        """The first version that its makers test with a Kubernetes."""
+        return next((one for one in self.versions if one.is_for(minor)), None)
+
+    def series_of(self, version: str) -> Series | None:
+        """What is known of the series of a version."""
+        return next((one for one in self.versions if version.startswith(one.series)), None)
+
+
 class Matrix(_Data):
     """`versions.yaml` of a starter."""
 
     kubernetes: tuple[Release, ...]
+    programs: tuple[Program, ...]
     components: tuple[Component, ...]
 
     def release(self, minor: str) -> Release | None:
@@ -98,11 +131,21 @@ class Matrix(_Data):
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """Until when a Kubernetes is mended."""
+
+    release: Release
+    instead: Release | None
+    """The one that is mended longest, later than this one; None where none is."""
+    past: bool
+
+
 def _number(minor: str) -> tuple[int, ...]:
     return tuple(int(part) for part in minor.split("."))
 
 
-def _fits(fit: Fit, minor: str) -> bool:
+def _fits(fit: Fit | Series, minor: str) -> bool:
     return _number(fit.first) <= _number(minor) <= _number(fit.last)
 
 
@@ -117,24 +160,44 @@ def load_matrix(folder: Path) -> Matrix:
     return load_yaml(Matrix, folder / "versions.yaml")
 
 
+def tell_end(matrix: Matrix, channel: str, today: datetime.date) -> End | None:
+    """Until when a channel's Kubernetes is mended, and what can be chosen instead.
+
+    None where the matrix does not know it.
+    """
+    release = matrix.release(minor_of(channel))
+    if release is None:
+        return None
+    later = [one for one in matrix.whole() if one.ends > max(release.ends, today)]
+    return End(release, max(later, key=lambda one: one.ends, default=None), today > release.ends)
+
+
 def said_of_end(folder: Path, channel: str, today: datetime.date) -> str:
     """That a channel's Kubernetes is mended no more, and what to choose instead; else "".
 
     Nothing is said of a version that the matrix does not know.
     """
     matrix = load_matrix(folder)
-    release = matrix.release(minor_of(channel))
-    if release is None or today <= release.ends:
+    end = tell_end(matrix, channel, today)
+    if end is None or not end.past:
         return ""
-    later = [one for one in matrix.whole() if one.ends > release.ends]
-    best = max(later, key=lambda one: one.ends, default=None)
-    instead = (
-        f" With microk8s_channel: {best.minor}/stable there are versions of everything too, and it"
-        f" is mended until {best.ends}."
-        if best and best.ends >= today
-        else ""
+    return (
+        f"Kubernetes {end.release.minor} has been mended by nobody since {end.release.ends} "
+        f"({end.release.source}). {instead(matrix, end)}".rstrip()
+    )
+
+
+def instead(matrix: Matrix, end: End) -> str:
+    """Which settings bring a Kubernetes that is mended longer, a sentence; "" where none does."""
+    if end.instead is None:
+        return ""
+    minor = end.instead.minor
+    beside = "".join(
+        f" and {one.setting}: {fit.version}"
+        for one in matrix.programs
+        if (fit := one.tested_with(minor)) is not None
     )
     return (
-        f"Kubernetes {release.minor} has been mended by nobody since {release.ends} "
-        f"({release.source}).{instead}"
+        f"With microk8s_channel: {minor}/stable{beside} there are versions of everything too, and "
+        f"it is mended until {end.instead.ends}."
     )

@@ -81,7 +81,7 @@ async def look_at(
         today=today,
         mesh=None,
         egress=egress,
-        told=await asyncio.to_thread(judged_settings, solution, site, seen),
+        told=await asyncio.to_thread(judged_settings, solution, site, seen, today),
     )
 
 

@@ -148,6 +148,11 @@ CLUSTER_CHECKS: Final[tuple[Check[ClusterCase], ...]] = (
 _ANY: Final = frozenset((PASS, WARN, FAIL, UNKNOWN))
 ELSEWHERE: Final[tuple[Listed, ...]] = (
     Listed(("disk.by-serial",), "Disks that the settings name by serial are there and empty", _ANY),
+    Listed(
+        ("software.end-of-life",),
+        "The Kubernetes of the settings is mended by its makers, and Argo CD is tested with it",
+        frozenset((PASS, WARN)),
+    ),
     Listed(("mesh.reach",), "A port that another machine needs is reached", _ANY),
     Listed(("egress.*",), "What is fetched can be fetched (--egress; before a run)", _ANY),
     Listed(

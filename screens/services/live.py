@@ -252,13 +252,15 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
                     seen[0], question.carries_for, waivers=question.waivers, today=now.date()
                 )
             else:
-                told: Sequence[Finding] = ()
-                if question.site is not None:
-                    from installer.catalogue.solution import load_solution
-                    from installer.planning.named_disks import judged_settings
+                from installer.catalogue.solution import load_solution
+                from installer.planning.named_disks import judged_defaults, judged_settings
 
-                    solution = load_solution(question.needs.solution, self.folder)
-                    told = judged_settings(solution, question.site, seen)
+                solution = load_solution(question.needs.solution, self.folder)
+                told: Sequence[Finding] = (
+                    judged_defaults(solution, now.date())
+                    if question.site is None
+                    else judged_settings(solution, question.site, seen, now.date())
+                )
                 assessment = assess(
                     seen,
                     question.needs,

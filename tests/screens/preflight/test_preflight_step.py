@@ -209,6 +209,25 @@ async def test_what_is_fetched_is_tried_by_itself_and_again_for_other_supplies(
         await until(pilot, lambda: len(services.fetched) == 2)
 
 
+async def test_a_kubernetes_that_nobody_mends_any_more_stands_among_the_findings(
+    services: RecordedServices,
+) -> None:
+    """Also on what is around one machine alone; and it stands in nobody's way."""
+    app = SitewrightApp(services)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await to_preflight(pilot, "m1=10.10.0.11")
+        await judged(pilot)
+        app.screen.query_one("#machines", Board).move_to(BETWEEN)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FindingsScreen))
+        findings = app.screen.query_one("#findings", Board)
+        (key,) = [row.key for row in findings.rows if "end-of-life" in row.cells[1].text]
+        findings.move_to(key)
+        await shows(pilot, "mended by nobody since 2025-11-11", "microk8s_channel: 1.35/stable")
+        ended = [one.cause for one in stands_against(app.answers, app.memory)]
+        assert not [one for one in ended if "Kubernetes 1.31" in one]
+
+
 def test_what_a_setting_lacked_does_not_stand_against_one_that_was_given() -> None:
     """Who fills it in on the settings step, as the remedy says, is not told that it is empty."""
     pm4ml = load_solution("pm4ml")
