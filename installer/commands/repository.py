@@ -63,6 +63,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     brought.add_argument("--apply", action="store_true", help="write what can be")
     asked = actions.add_parser("settings", help="what the starter asks beside a site file")
     asked.add_argument("--solution", default="pm4ml", metavar="ID")
+    known = actions.add_parser(
+        "values",
+        help="each key of a chart that the starter sets, where upstream has it, what it does",
+    )
+    known.add_argument("component", nargs="?", metavar="COMPONENT", help="of one chart alone")
+    known.add_argument("--solution", default="pm4ml", metavar="ID")
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
         "check": _check,
         "update": _update,
         "settings": _settings,
+        "values": _values,
     }
     return actions[options.action](options)
 
@@ -302,5 +309,29 @@ def _settings(options: argparse.Namespace) -> int:
         when = f", {one.when} yes" if one.when and not one.when.startswith("not ") else ""
         example = f", such as {one.example}" if one.example else ""
         lines.append(f"{one.name}: {one.title} ({what}{when}{example})")
+    write_result("\n".join(lines), None)
+    return ExitCode.DONE
+
+
+def _values(options: argparse.Namespace) -> int:
+    from installer.catalogue.solution import load_solution
+    from installer.repository.known_values import load_known_values
+    from installer.repository.starter import starter_folder
+
+    known = {
+        one.component: one
+        for one in load_known_values(starter_folder(load_solution(options.solution)))
+    }
+    if options.component is not None and options.component not in known:
+        raise InputProblem(
+            f"the starter sets nothing of {options.component}",
+            where="the command line",
+            remedy=f"It sets values of {listed(sorted(known))}.",
+        )
+    lines = []
+    for name in [options.component] if options.component else known:
+        one = known[name]
+        lines.append(f"{name} {one.version} ({one.source})")
+        lines += [f"  {key}  [{said.at}]\n      {said.does}" for key, said in one.keys.items()]
     write_result("\n".join(lines), None)
     return ExitCode.DONE
