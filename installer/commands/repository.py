@@ -7,6 +7,7 @@ import datetime
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,14 @@ from installer.commands.options import add_output_options, text_style, write_res
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
     from installer.repository.check import Point
+    from installer.repository.kept_base import KeptBase
     from installer.repository.starter import Environment
     from installer.repository.update import Change
 
-_SET = "a setting of the starter; see `sitewright repository settings`"
+_SET = (
+    "a setting of the starter (see `sitewright repository settings`); ENVIRONMENT:NAME=VALUE is one"
+    " of that environment alone"
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -89,23 +94,51 @@ def run(options: argparse.Namespace) -> int:
     return actions[options.action](options)
 
 
-def _given(words: Sequence[str]) -> dict[str, str]:
-    found = {}
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What --set says: of every environment, and of one alone, by its id or its folder."""
+
+    of_all: Mapping[str, str]
+    of_one: Mapping[str, Mapping[str, str]]
+
+    def of(self, environment: str, folder: str) -> dict[str, str]:
+        """What is said of one environment; what is said of it alone counts more."""
+        alone = {**self.of_one.get(environment, {}), **self.of_one.get(folder, {})}
+        return {**self.of_all, **alone}
+
+    def hits(self, there: Sequence[Environment]) -> None:
+        """Raises InputProblem where something is said of an environment that is not there."""
+        known = {name for one in there for name in (one.environment, one.folder)}
+        strangers = sorted(set(self.of_one) - known)
+        if strangers:
+            raise InputProblem(
+                f"the repository has no environment {listed(strangers)}",
+                where="--set",
+                remedy=f"Name one before the colon, by its kind or its folder: "
+                f"{listed(sorted(known))}.",
+            )
+
+
+def _given(words: Sequence[str]) -> _Given:
+    of_all: dict[str, str] = {}
+    of_one: dict[str, dict[str, str]] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
             raise InputProblem(
                 f'"{word}" is no setting', where="--set", remedy="Write it as --set name=value."
             )
-        found[name] = value
-    return found
+        where, colon, name_there = name.rpartition(":")
+        (of_one.setdefault(where, {}) if colon else of_all)[name_there] = value
+    return _Given(of_all, of_one)
 
 
 def _environments(
-    sites: Sequence[Path], given: Mapping[str, Any]
+    sites: Sequence[Path], given: _Given, kept: Mapping[str, Environment] | None = None
 ) -> tuple[Solution, tuple[Environment, ...]]:
+    """What sites come to, each with what was `kept` of it by its folder; raises InputProblem."""
     from installer.catalogue.solution import load_solution
-    from installer.repository.starter import environment_of
+    from installer.repository.starter import environment_of, folder_of, set_anew
     from installer.sites.site import load_site
 
     found = []
@@ -117,13 +150,21 @@ def _environments(
                 "the site file names no solution", where=str(file), remedy="Add `solution: pm4ml`."
             )
         solutions.add(site.solution)
-        found.append(environment_of(load_solution(site.solution), site, given, where=str(file)))
+        solution = load_solution(site.solution)
+        kind, folder = solution.environment(site.environment).id, folder_of(solution, site)
+        own: Mapping[str, Any] = given.of(kind, folder)
+        if kept:
+            # A new one begins with what another has; one that was there, with its own.
+            own = set_anew(solution, kept.get(folder) or next(iter(kept.values())), own)
+        found.append(environment_of(solution, site, own, where=str(file)))
     if len(solutions) > 1:
         raise InputProblem(
             f"the sites are of {listed(sorted(solutions))}, and one repository is of one solution",
             where="the site files",
             remedy="Write a repository for each.",
         )
+    if kept is None:
+        given.hits(found)
     return load_solution(solutions.pop()), tuple(found)
 
 
@@ -144,6 +185,7 @@ def _create(options: argparse.Namespace) -> int:
             f"at {one.values['git_revision']}."
         )
         _tell_kubernetes(solution, one)
+        _tell_left_open(solution, one)
     print(f"Read {options.folder / 'README.md'}, look at it, and push it:")
     print(f"  sitewright repository check {folder}")
     url, branch = environments[0].values["git_url"], environments[0].values["git_revision"]
@@ -163,6 +205,15 @@ def _tell_kubernetes(solution: Solution, environment: Environment) -> None:
     )
     if told:
         print(f"Note: {told}", file=sys.stderr)
+
+
+def _tell_left_open(solution: Solution, environment: Environment) -> None:
+    """Say what a person must know of settings of the starter that stay empty."""
+    from installer.repository.starter import starter_settings
+
+    for one in starter_settings(solution).settings:
+        if one.mind and not environment.values.get(one.name):
+            print(f"Note: {environment.environment}: {' '.join(one.mind.split())}", file=sys.stderr)
 
 
 def _order(solution: Solution, environment: Environment) -> tuple[str, ...]:
@@ -193,8 +244,9 @@ def _check(options: argparse.Namespace) -> int:
     else:
         base = read_base(options.folder)
         solution = load_solution(base.solution)
-        environments = tuple(one.environment_then() for one in base.environments)
+        environments = _kept(options.folder, base, solution)
     found = [(one, check(options.folder, one, _order(solution, one))) for one in environments]
+    _tell_diverged(options.folder)
     if options.format == "json":
         text = json.dumps(_as_json(found), indent=2, ensure_ascii=False)
     else:
@@ -202,6 +254,21 @@ def _check(options: argparse.Namespace) -> int:
     write_result(text, options.output)
     denied = any(point.verdict is Verdict.DENIED for _, points in found for point in points)
     return ExitCode.NOT_READY if denied else ExitCode.DONE
+
+
+def _tell_diverged(folder: Path) -> None:
+    """Say where what was looked at is not what Argo CD deploys, as far as the last fetch tells."""
+    from installer.repository import git
+
+    if not git.is_here() or not git.is_repository(folder):
+        return
+    behind, ahead = git.diverged(folder)
+    if behind or ahead:
+        print(
+            f"Note: the remote branch has {counted(behind, 'commit')} that this one has not, and "
+            f"lacks {ahead} of it. Argo CD deploys what is there.",
+            file=sys.stderr,
+        )
 
 
 def _as_json(found: Sequence[tuple[Environment, Sequence[Point]]]) -> dict[str, Any]:
@@ -250,17 +317,16 @@ def _points_text(environment: Environment, points: Sequence[Point], width: int) 
 def _update(options: argparse.Namespace) -> int:
     from installer.catalogue.solution import load_solution
     from installer.repository.kept_base import read_base
-    from installer.repository.starter import files_of, set_anew
+    from installer.repository.starter import files_of
     from installer.repository.update import apply, changes
 
     base = read_base(options.folder)
     solution = load_solution(base.solution)
-    kept = {one.folder: one.environment_then() for one in base.environments}
     given = _given(options.given)
+    now = _kept(options.folder, base, solution, None if options.sites else given)
+    kept = {one.folder: one for one in now}
     if options.sites:
-        before = next(iter(kept.values()))
-        own = set_anew(solution, before, given)
-        other, anew = _environments(options.sites, own)
+        other, anew = _environments(options.sites, given, kept)
         if other.id != solution.id:
             raise InputProblem(
                 f"the repository is of {solution.id} and the site of {other.id}",
@@ -268,10 +334,7 @@ def _update(options: argparse.Namespace) -> int:
                 remedy="Name a site of the same solution.",
             )
         kept |= {one.folder: one for one in anew}
-    elif given:
-        kept = {
-            folder: one.with_values(set_anew(solution, one, given)) for folder, one in kept.items()
-        }
+    given.hits(tuple(kept.values()))
     environments = tuple(kept.values())
     new = files_of(solution, environments)
     found = changes(options.folder, base, new)
@@ -281,6 +344,20 @@ def _update(options: argparse.Namespace) -> int:
     written = apply(options.folder, base, environments, new, found)
     print(f"{counted(written, 'file')} written. Look at them (git diff), and commit them.")
     return ExitCode.DONE
+
+
+def _kept(
+    folder: Path, base: KeptBase, solution: Solution, given: _Given | None = None
+) -> tuple[Environment, ...]:
+    """The environments that were written into a repository, with what is given anew of each."""
+    from installer.repository.kept_base import NAME
+    from installer.repository.starter import environment_anew
+
+    found = []
+    for one in (kept.environment_then() for kept in base.environments):
+        own = given.of(one.environment, one.folder) if given is not None else {}
+        found.append(environment_anew(solution, one, own, where=str(folder / NAME)))
+    return tuple(found)
 
 
 def _changes_text(found: Sequence[Change]) -> str:

@@ -88,6 +88,18 @@ def not_committed(folder: Path) -> tuple[str, ...]:
     return tuple(line[3:] for line in told.stdout.split("\0") if len(line) > 3)
 
 
+def diverged(folder: Path) -> tuple[int, int]:
+    """Commits that the remote branch has and this one has not, and the other way round.
+
+    It is what the last fetch brought; nobody is asked now. None where the branch follows no other.
+    """
+    told = _git(folder, "rev-list", "--left-right", "--count", "@{upstream}...HEAD")
+    numbers = told.stdout.split()
+    if told.returncode or len(numbers) != 2:
+        return (0, 0)
+    return (int(numbers[0]), int(numbers[1]))
+
+
 def merged(ours: str, base: str, theirs: str) -> str | None:
     """Three texts made one by Git, line by line; None where both changed the same lines."""
     with tempfile.TemporaryDirectory(prefix="sitewright-") as name:

@@ -9,9 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
@@ -47,7 +54,7 @@ class KeptEnvironment(_Data):
     folder: FilePath
     environment: str
     values: dict[str, Value]
-    workers: int
+    workers: int = Field(ge=0, le=100_000)
 
     def environment_then(self) -> Environment:
         """It, as the starter takes it."""
@@ -63,6 +70,13 @@ class KeptBase(_Data):
     environments: tuple[KeptEnvironment, ...] = Field(min_length=1, strict=False)
     files: dict[FilePath, list[str]]
     """Each file as the starter had it, line by line with their ends."""
+
+    @model_validator(mode="after")
+    def _each_folder_once(self) -> Self:
+        folders = [one.folder for one in self.environments]
+        if len(set(folders)) < len(folders):
+            raise ValueError("two environments have one folder")
+        return self
 
     def text(self, path: str) -> str | None:
         """What the starter had for a file; None where it had none."""

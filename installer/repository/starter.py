@@ -7,7 +7,7 @@ does not need is a file that comes out empty, and is not written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ from installer.repository.matrix import Component, Fit, load_matrix, minor_of
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
+    from installer.catalogue.stages import Setting
     from installer.sites.site import Site
 
 _FROM_SITE: Final = frozenset((
@@ -58,10 +59,6 @@ class Environment:
         """Whether it has machines enough for a quorum, and is meant to outlive one of them."""
         return self.environment == "production" and self.workers >= 3
 
-    def with_values(self, own: Mapping[str, Value]) -> Environment:
-        """It with other settings of the starter."""
-        return replace(self, values={**self.values, **own})
-
 
 def starter_folder(solution: Solution) -> Path:
     """Where the solution keeps what a repository is made of; raises InputProblem if nowhere."""
@@ -86,12 +83,67 @@ def environment_of(
     solution: Solution, site: Site, given: Mapping[str, Any], *, where: str
 ) -> Environment:
     """What a site file and the words beside it come to; raises one InputProblem for all of it."""
-    own = starter_settings(solution)
-    of_site = [one for one in load_settings(solution).settings if one.name in _FROM_SITE]
-    chosen = solution.environment(site.environment)
-    told = {name: value for name, value in site.settings.items() if name in _FROM_SITE} | dict(
-        given
+    of_site = {name: value for name, value in site.settings.items() if name in _FROM_SITE}
+    values = _answered(solution, of_site, given, where=where)
+    return Environment(
+        _folder(str(values["git_path"]), where),
+        solution.environment(site.environment).id,
+        values,
+        _workers(solution, site),
     )
+
+
+def folder_of(solution: Solution, site: Site) -> str:
+    """The folder that a site names, before anything else of it is looked at; "" if none."""
+    settings = load_settings(solution).settings
+    default = next((one.default for one in settings if one.name == "git_path"), None)
+    return str(PurePosixPath(str(site.settings.get("git_path") or default or "")))
+
+
+def environment_anew(
+    solution: Solution, before: Environment, given: Mapping[str, Any], *, where: str
+) -> Environment:
+    """An environment that was written earlier, as the settings are now; raises InputProblem.
+
+    What a later starter asks besides has its default, what it asks no more is left out, and every
+    value is looked at as if it were typed: it comes out of a file that anybody may have changed.
+    """
+    known = _from_site(solution)
+    of_site = {
+        name: value for name, value in before.values.items() if name in known and value != ""
+    }
+    own = set_anew(solution, before, given)
+    values = _answered(
+        solution,
+        of_site,
+        own,
+        where=f"--set, or {where}" if given else where,
+        remedy="Give what is named with --set NAME=VALUE; what nobody typed there stands in "
+        "Sitewright's own file: bring it back from the last commit (git checkout).",
+    )
+    return Environment(
+        _folder(before.folder, where),
+        solution.environment(before.environment).id,
+        values,
+        before.workers,
+    )
+
+
+def _from_site(solution: Solution) -> dict[str, Setting]:
+    settings = load_settings(solution).settings
+    return {one.name: one for one in settings if one.name in _FROM_SITE}
+
+
+def _answered(
+    solution: Solution,
+    of_site: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    where: str,
+    remedy: str = "",
+) -> dict[str, Value]:
+    """Every setting of a site and of the starter; raises one InputProblem for all of them."""
+    own = starter_settings(solution)
     names = {one.name for one in own.settings}
     strangers = sorted(set(given) - names)
     if strangers:
@@ -102,10 +154,11 @@ def environment_of(
             "file.",
         )
     values = answers(
-        Settings(settings=(*of_site, *own.settings)),
-        told,
+        Settings(settings=(*_from_site(solution).values(), *own.settings)),
+        {**of_site, **given},
         where=where,
-        remedy=f"Give {', '.join(sorted(names & _asked(own)))} with --set NAME=VALUE, and the rest "
+        remedy=remedy
+        or f"Give {', '.join(sorted(names & _asked(own)))} with --set NAME=VALUE, and the rest "
         "under `settings:` in the site file.",
     ).values
     if not values["applications"]:
@@ -114,16 +167,11 @@ def environment_of(
             where=where,
             remedy="Set `applications: yes` in the site file.",
         )
-    return Environment(
-        _folder(str(values["git_path"]), where),
-        chosen.id,
-        values,
-        _workers(solution, site),
-    )
+    return values
 
 
 def _asked(own: Settings) -> set[str]:
-    return {one.name for one in own.settings if one.default is None}
+    return {one.name for one in own.settings if one.default is None and not one.when}
 
 
 def _folder(path: str, where: str) -> str:
@@ -152,6 +200,16 @@ def files_of(solution: Solution, environments: Sequence[Environment]) -> dict[st
             where="the site files",
             remedy="Give each a folder of its own: environments/production, environments/staging.",
         )
+    for one in environments:
+        inside = [o.folder for o in environments if o.folder.startswith(f"{one.folder}/")]
+        if inside:
+            raise InputProblem(
+                f"{listed(inside)} lies in {one.folder}, and a cluster that is deployed from that "
+                "would be given both (git_path)",
+                where="the site files",
+                remedy="Let them lie beside each other: environments/production, "
+                "environments/staging.",
+            )
     top = starter_folder(solution) / "starter"
     made: dict[str, str] = {}
     for path, text in _filled_in(top / "everywhere", _values(solution, environments[0])):
@@ -238,10 +296,9 @@ def _versions(values: Mapping[str, Any]) -> str:
 
 def environment_for_check(solution: Solution, site: Site, *, where: str) -> Environment:
     """What a site file says of a repository that Sitewright did not write."""
-    own = {one.name for one in starter_settings(solution).settings}
-    of_site = [one for one in load_settings(solution).settings if one.name in _FROM_SITE]
-    told = {name: value for name, value in site.settings.items() if name in _FROM_SITE - own}
-    values = answers(Settings(settings=tuple(of_site)), told, where=where).values
+    of_site = _from_site(solution)
+    told = {name: value for name, value in site.settings.items() if name in of_site}
+    values = answers(Settings(settings=tuple(of_site.values())), told, where=where).values
     return Environment(
         str(PurePosixPath(str(values["git_path"]))),
         solution.environment(site.environment).id,
@@ -254,4 +311,4 @@ def set_anew(solution: Solution, before: Environment, given: Mapping[str, Any]) 
     """The starter's own settings as they were, with what is given anew over them."""
     names = {one.name for one in starter_settings(solution).settings}
     kept = {name: value for name, value in before.values.items() if name in names and value != ""}
-    return {**kept, **given}
+    return {name: value for name, value in {**kept, **given}.items() if value != ""}

@@ -7,6 +7,7 @@ is there now, and the one of the starter. What people changed is never written o
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation import bounded_files
+from foundation.documents import parse_yaml
 from foundation.problems import InputProblem, Refused
 from foundation.wording import counted, shortened
 from installer.repository import git
@@ -33,7 +35,7 @@ class Fate(StrEnum):
     TAKEN = "taken"
     """Only the starter changed it."""
     MERGED = "merged"
-    """Both changed it, at different places."""
+    """Both changed it, at different places, and what comes of it can be read."""
     KEPT = "kept"
     """Only people changed it, or took it away."""
     BOTH = "both"
@@ -107,9 +109,21 @@ def _change(path: str, base: str | None, now: str | None, new: str | None) -> Ch
         return Change(path, Fate.TAKEN, new, _diff(path, now, new))
     if now is not None and base is not None and git.is_here():
         merged = git.merged(now, base, new)
-        if merged is not None:
+        if merged is not None and (_reads(merged, path) or not _reads(now, path)):
             return Change(path, Fate.MERGED, merged, _diff(path, now, merged))
     return Change(path, Fate.BOTH, None, _diff(path, base, new))
+
+
+def _reads(text: str, path: str) -> bool:
+    """Whether each document of a file of YAML can be read, with no key twice; others always can."""
+    if not path.endswith((".yaml", ".yml")):
+        return True
+    try:
+        for document in re.split(r"(?m)^---[ \t]*$", text):
+            parse_yaml(document, where=path)
+    except InputProblem:
+        return False
+    return True
 
 
 def _diff(path: str, before: str | None, after: str | None) -> str:
@@ -132,8 +146,9 @@ def apply(
 ) -> int:
     """Write what only the starter changed and what could be merged; how many files it was.
 
-    Raises Refused where something is not committed, so that nothing can be lost by it. What both
-    changed is shown again the next time, since its base stays the old one.
+    Raises Refused where something is not committed, so that nothing can be lost by it, and where
+    the remote branch has what this one has not. What both changed is shown again the next time,
+    since its base stays the old one.
     """
     if git.is_here() and git.is_repository(folder):
         open_files = git.not_committed(folder)
@@ -145,6 +160,14 @@ def apply(
                 where=str(folder),
                 remedy="Commit them (git add, git commit), so that nothing can be lost, and do it "
                 "again.",
+            )
+        behind, _ = git.diverged(folder)
+        if behind:
+            raise Refused(
+                f"the remote branch has {counted(behind, 'commit')} that this one has not: others "
+                "changed it, and it is brought on from what they left",
+                where=str(folder),
+                remedy="Bring them here (git pull --rebase), and do it again.",
             )
     both = {one.path for one in found if one.fate is Fate.BOTH}
     remembered = {path: text for path, text in new.items() if path not in both}

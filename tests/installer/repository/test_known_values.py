@@ -25,7 +25,7 @@ def written() -> dict[str, set[str]]:
     """The keys of each component in every file of values, of a large site and of a small one."""
     small = environment(
         site("staging", 2, git_path="environments/staging", internal_ingress=False, ceph=False),
-        organisation="Bank One", country="GB",
+        organisation="Bank One", country="GB", siem="siem.bank.test:6514", siem_authority="yes",
     )  # fmt: skip
     found: dict[str, set[str]] = defaultdict(set)
     for made in (files(), files_of(PM4ML, (small,))):

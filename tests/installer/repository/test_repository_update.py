@@ -114,6 +114,23 @@ def test_a_folder_that_holds_something_is_left_as_it_is(begun: Path, tmp_path: P
         ({"files": {".git/hooks/pre-commit": ["a"]}}, "lies outside the repository"),
         ({"files": {"a": "b"}}, "valid list"),
         ({"environments": []}, "at least 1"),
+        (
+            {
+                "environments": [
+                    {"folder": "a", "environment": "production", "values": {}, "workers": 1}
+                ]
+                * 2
+            },
+            "two environments have one folder",
+        ),
+        (
+            {
+                "environments": [
+                    {"folder": "a", "environment": "production", "values": {}, "workers": -1}
+                ]
+            },
+            "greater than or equal",
+        ),
         ({"format": "sitewright.repository/9"}, "sitewright.repository/9"),
     ],
 )
@@ -131,6 +148,135 @@ def test_what_was_kept_is_read_as_a_file_of_others(
     (tmp_path / NAME).unlink()
     with pytest.raises(InputProblem, match="was not written by Sitewright"):
         read_base(tmp_path)
+
+
+def test_what_two_added_at_different_places_is_not_put_together_into_what_says_it_twice(
+    begun: Path,
+) -> None:
+    """Git merges lines; one key twice in a file of YAML is read as the last of them, in silence."""
+    lines = ["a: 1", "b: 2", "c: 3", "d: 4", "e: 5"]
+    old = {"v.yaml": "\n".join(lines) + "\n"}
+    new = {"v.yaml": "\n".join([*lines, "z: 9"]) + "\n"}
+    base = base_of("pm4ml", (production(),), old)
+    (begun / "v.yaml").write_text("\n".join(["z: 1", *lines]) + "\n")
+    (one,) = changes(begun, base, new)
+    assert (one.fate, one.text) == (Fate.BOTH, None)
+    (begun / "v.yaml").write_text("\n".join(["y: 1", *lines]) + "\n")
+    (one,) = changes(begun, base, new)
+    assert one.fate is Fate.MERGED
+
+
+def test_one_that_others_changed_since_is_brought_on_from_what_they_left(
+    begun: Path, tmp_path: Path
+) -> None:
+    def run(*words: str) -> None:
+        who = ["-c", "user.name=x", "-c", "user.email=x@x.test"]
+        subprocess.run(["git", *who, *words], check=True, timeout=60)
+
+    clone = tmp_path / "clone"
+    run("clone", "-q", str(begun), str(clone))
+    (begun / "taken").write_text("theirs\n")
+    commit(begun)
+    base = read_base(clone)
+    assert git.diverged(clone) == (0, 0)
+    run("-C", str(clone), "fetch", "-q")
+    (clone / "kept").write_text("mine\n")
+    commit(clone)
+    assert git.diverged(clone) == (1, 1)
+    with pytest.raises(Refused, match="has 1 commit that this one has not"):
+        apply(clone, base, (production(),), NEW, changes(clone, base, NEW))
+    assert (clone / "taken").read_text() == "a\n"
+    assert git.diverged(begun) == (0, 0)  # it follows no other
+
+
+@pytest.fixture
+def two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A repository of a production and of a staging site."""
+    for kind in ("production", "staging"):
+        workers = 3 if kind == "production" else 1
+        hosts = ", ".join(
+            f"{{name: w{n}, address: 10.0.0.{n + 1}, roles: [worker]}}" for n in range(workers)
+        )
+        (tmp_path / f"{kind}.yaml").write_text(
+            f"solution: pm4ml\nenvironment: {kind}\nhosts: [{hosts}]\n"
+            f"settings: {{domain: {kind}.bank.test, pm4ml_id: bank-one,"
+            f" git_path: environments/{kind}, git_url: 'https://git.bank.test/site.git'}}\n"
+        )
+    sites = [str(tmp_path / f"{kind}.yaml") for kind in ("production", "staging")]
+    words = [
+        "hub_domain=hub.test",
+        "staging:hub_domain=hub.staging.test",
+        "currencies=USD",
+        "backend_endpoint=core.test:3000",
+        "environments/production:siem=siem.test:6514",
+    ]
+    given = [word for one in words for word in ("--set", one)]
+    folder = tmp_path / "two"
+    assert main(["repository", "create", *sites, str(folder), *given]) == 0
+    told = capsys.readouterr()
+    assert "Note: staging: Logs stay in the cluster" in told.err
+    assert "Note: production: Logs" not in told.err
+    return folder
+
+
+def test_each_environment_has_its_own_and_both_pass(
+    two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, hub in (("production", "hub.test"), ("staging", "hub.staging.test")):
+        assert f"  hub: {hub}\n" in (two / f"environments/{kind}/base-utils/site.yaml").read_text()
+        assert (two / f"environments/{kind}/pm4ml/payment-manager/budgets.yaml").exists() == (
+            kind == "production"
+        )
+    assert main(["repository", "check", str(two)]) == 0
+    told = capsys.readouterr()
+    assert "environments/production (production): nothing is denied" in told.out
+    assert "environments/staging (staging): nothing is denied" in told.out
+    # A site that is taken anew keeps what is its own, and not the first one's.
+    site = str(two.parent / "staging.yaml")
+    assert main(["repository", "update", str(two), "--site", site]) == 0
+    assert "has nothing that this repository has not" in capsys.readouterr().out
+    assert main(["repository", "update", str(two), "--set", "staging:siem=10.0.0.9:514"]) == 0
+    told = capsys.readouterr()
+    assert '+        endpoint              = "10.0.0.9"' in told.out
+    assert "production" not in told.out
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("stagin:siem=a:1", "no environment stagin"),
+        ("siem=a:99999", "not of the form"),
+        ("siem_tls=maybe", "answer yes or no"),
+        ("nothing=1", "asks for no nothing"),
+    ],
+)
+def test_what_is_set_anew_is_looked_at_as_what_is_set_first(
+    two: Path, word: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["repository", "update", str(two), "--set", word]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("domain", "x\n  evil: true", "line break"),
+        ("siem_tls", "maybe", "answer yes or no"),
+        ("local_class", None, ""),  # one of an earlier starter: it has the default
+        ("of_another_day", "x", ""),  # one of a later starter
+    ],
+)
+def test_what_was_kept_of_settings_is_looked_at_too(
+    two: Path, name: str, value: str | None, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = json.loads((two / NAME).read_text())
+    for one in kept["environments"]:
+        one["values"].pop(name, None)
+        one["values"] |= {} if value is None else {name: value}
+    (two / NAME).write_text(json.dumps(kept))
+    for action in ("check", "update"):
+        assert main(["repository", action, str(two)]) == (2 if told else 0)
+        assert told in capsys.readouterr().err
 
 
 def test_the_command_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

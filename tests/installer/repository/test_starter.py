@@ -103,10 +103,38 @@ def test_everything_that_is_missing_is_said_at_once() -> None:
         environment(site(), hub="x")
 
 
+def test_logs_go_to_the_siem_where_there_is_one_and_by_tls_unless_somebody_says_no() -> None:
+    where = "apps/monitoring-install/values/alloy.yaml"
+
+    def alloy(**given: str) -> dict[str, Any]:
+        made: dict[str, Any] = yaml.safe_load(
+            files_of(PM4ML, (environment(site(), **given),))[where]
+        )
+        return made
+
+    without = alloy()
+    assert "siem" not in str(without)
+    assert "stabilityLevel" not in without["alloy"]
+    siem = alloy(siem="siem.bank.test:6514", siem_authority="yes")
+    content = siem["alloy"]["configMap"]["content"]
+    assert "[loki.write.site.receiver, otelcol.receiver.loki.siem.receiver]" in content
+    assert "port                  = 6514" in content
+    assert 'tls { ca_file = "/etc/siem/ca.crt" }' in content
+    assert siem["alloy"]["stabilityLevel"] == "public-preview"
+    (volume,) = siem["controller"]["volumes"]["extra"]
+    assert volume["name"] == siem["alloy"]["mounts"]["extra"][0]["name"]
+    clear = alloy(siem="10.0.0.9:514", siem_tls="no")["alloy"]
+    assert "tls { insecure = true }" in clear["configMap"]["content"]
+    assert "mounts" not in clear
+
+
 @pytest.mark.parametrize("path", ["..", "/srv", "base", ".git/x", "."])
 def test_an_environment_lies_in_a_folder_of_its_own(path: str) -> None:
     with pytest.raises(InputProblem, match="git_path"):
         environment(site(git_path=path))
+    inner = environment(site(git_path="apps/staging"))
+    with pytest.raises(InputProblem, match="apps/staging lies in apps"):
+        files_of(PM4ML, (production(), inner))
     with pytest.raises(InputProblem, match="two sites"):
         files_of(PM4ML, (production(), production()))
 
