@@ -18,7 +18,7 @@ from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.stand_ins.install import calls, order
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3000)]
 
 SECRETS = {
     "git_password": "known-git-password",
