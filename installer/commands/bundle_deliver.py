@@ -75,7 +75,7 @@ def add_deliver_options(parser: argparse.ArgumentParser) -> None:
 def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: ProgressLine) -> int:
     """Verify, then bring; a machine that fails does not hold up the others."""
     from bundles.read.verify import verify_bundle
-    from installer.record.runs import site_key
+    from installer.record.identity import site_key
     from installer.sites.site import load_site
     from installer.supply.supplies import made_for, makers_of
 
@@ -202,7 +202,7 @@ async def _deliver(
     from bundles.read.opened import open_bundle
     from foundation.hosts.pool import Pool
     from installer.commands.options import read_credentials
-    from installer.record.held_machines import held
+    from installer.running.held_machines import held
 
     told = _News(options)
     pairs: list[tuple[Host, Sequence[Consignment]]] = [

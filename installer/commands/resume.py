@@ -30,8 +30,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Attach to what still runs on the machines, repeat nothing, do what is left."""
     from installer.catalogue.solution import load_solution
+    from installer.record.identity import site_key
     from installer.record.record_check import check_record
-    from installer.record.runs import installed_sites, latest_run, site_key
+    from installer.record.runs import installed_sites, latest_run
     from installer.sites.site import load_site
 
     if options.site is not None:

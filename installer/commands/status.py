@@ -26,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the last run of each site, read from its journal alone."""
+    from installer.record.identity import site_key
     from installer.record.journal_lines import BrokenJournal
     from installer.record.kept_runs import worker_of
     from installer.record.progress import progress_of
@@ -35,7 +36,6 @@ def run(options: argparse.Namespace) -> int:
         earlier_seconds,
         errand_of,
         latest_run,
-        site_key,
         site_of,
     )
     from installer.sites.site import load_site

@@ -41,7 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
     from installer.catalogue.solution import load_solution
-    from installer.record.runs import runs_of, site_key
+    from installer.record.identity import site_key
+    from installer.record.runs import runs_of
     from installer.sites.site import load_site
 
     named = as_named(options)

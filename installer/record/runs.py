@@ -1,4 +1,6 @@
-"""Runs: the folder of each run, which site it is of, and how long its steps took before.
+"""Runs: the folder of each run, and how long its steps took before.
+
+Which record is that of a site, `identity` tells.
 
 $XDG_DATA_HOME/sitewright/runs/<site key>/
     lock                  who is working on the site now
@@ -8,7 +10,6 @@ $XDG_DATA_HOME/sitewright/runs/<site key>/
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from foundation.moments import moment
 from foundation.paths import data_folder, make_private, write_private
@@ -34,10 +35,7 @@ from installer.plans.pinned_playbooks import keep
 from installer.plans.plan import Plan
 from installer.plans.plan_files import plan_from_json
 from installer.record.journal_lines import BrokenJournal, records
-from installer.record.state import DECIDED, Key, RunState, replay
-
-if TYPE_CHECKING:
-    from installer.sites.site import Site
+from installer.record.state import RunState, replay
 
 log = logging.getLogger(__name__)
 
@@ -151,78 +149,6 @@ def runs_folder() -> Path:
     return data_folder() / "runs"
 
 
-def site_key(site: Site) -> str:
-    """What tells a site from every other: its solution, environment, machines and their ways.
-
-    A machine's own bastion had no part in it once: runs that were begun then are found under the
-    name that they have, where they are of this site.
-    """
-    key = _key(site, own_bastions=True)
-    before = _key(site, own_bastions=False)
-    if key != before and not (runs_folder() / key).exists() and _is_of(before, key):
-        return before
-    return key
-
-
-def _key(site: Site, *, own_bastions: bool) -> str:
-    port = site.ssh.port or 22
-    machines = sorted(
-        f"{host.address.lower()}:{host.port or port}{_by(host.proxy_command)}"
-        + (_beyond(host.bastion, site.ssh.bastion) if own_bastions else "")
-        for host in site.hosts
-    )
-    environment = site.environment or _default_environment(site.solution)
-    text = json.dumps([site.solution, environment, site.ssh.bastion, machines])
-    words = "-".join(word for word in (site.solution, environment) if word) or "site"
-    slug = _FEWEST_CHARACTERS.sub("-", words).strip("-.").lower()[:60] or "site"
-    return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
-
-
-def _beyond(bastion: str | None, shared: str | None) -> str:
-    """The way of a machine that has a bastion of its own; a net behind each may have one address
-    twice."""
-    return f" behind {bastion}" if bastion and bastion != shared else ""
-
-
-def _is_of(before: str, key: str) -> bool:
-    """Whether the runs under a name of earlier versions are of the site that has this key now."""
-    from installer.sites.site import load_site
-
-    for run in runs_of(before):
-        try:
-            return _key(load_site(run.site_file), own_bastions=True) == key
-        except InputProblem:
-            continue  # the one before it may tell
-    return False
-
-
-def _by(program: str | None) -> str:
-    """The way of a machine that is reached through a program: two nets may have one address twice.
-
-    A password in it tells no two sites apart, and has no part in a name that others see.
-    """
-    if program is None:
-        return ""
-    from installer.sites.ways import masked_program
-
-    return f" by {masked_program(program)}"
-
-
-def _default_environment(solution: str | None) -> str | None:
-    """The environment that a site file means which names none, or None for a strange solution.
-
-    The same site must have one key, whether its file says it or not: its lock hangs on it.
-    """
-    if solution is None:
-        return None
-    from installer.catalogue.solution import load_solution
-
-    try:
-        return load_solution(solution).default_environment.id
-    except InputProblem:
-        return None
-
-
 def create_run(
     key: str, plan: Plan, *, site_text: str = "", facts_text: str = "", dry: bool = False
 ) -> Run:
@@ -295,27 +221,6 @@ def _folders(key: str) -> list[Run]:
 def latest_run(key: str) -> Run | None:
     """The last run of a site, or None."""
     return next(iter(runs_of(key)), None)
-
-
-def done_before(run: Run) -> frozenset[Key]:
-    """The steps that other runs of the same site did and did not take back.
-
-    A later run finds them done, and they are ours to take back all the same. Runs whose journal
-    cannot be read tell nothing.
-    """
-    states = []
-    for other in runs_of(run.site_key):
-        with contextlib.suppress(BrokenJournal, OSError):
-            if other != run:
-                states.append(other.state())
-    decided: dict[Key, Outcome] = {}
-    for state in sorted(states, key=lambda one: one.last_time, reverse=True):
-        for key, standing in state.steps.items():
-            if standing.running:
-                decided.setdefault(key, Outcome.STOPPED)
-            elif standing.outcome in DECIDED:
-                decided.setdefault(key, standing.outcome)
-    return frozenset(key for key, outcome in decided.items() if outcome is not Outcome.UNDONE)
 
 
 def all_sites() -> tuple[str, ...]:

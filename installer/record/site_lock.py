@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import getpass
+import hashlib
 import json
 import logging
 import os
@@ -212,19 +213,39 @@ def this_holder(by: str, *, taken_from: str = "") -> Holder:
     )
 
 
+_MACHINE_ID: Final = Path("/etc/machine-id")
+
+
 def laptop() -> str:
     """What tells this home on this laptop from every other: a random word, made once.
 
+    The word is bound to the machine, where that has an id: of a home that was copied to another
+    laptop both would else take the lock of the other for one of their own that was left behind.
     Raises OSError where the data folder cannot be written to.
     """
     path = data_folder() / "laptop"
+    here = _machine()
     with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-        found = bounded_files.read_text(path, _SIZE_LIMIT, encoding="ascii").strip()
-        if _LAPTOP.fullmatch(found):
-            return found
+        found, _, bound = bounded_files.read_text(path, _SIZE_LIMIT, encoding="ascii").partition(
+            "\n"
+        )
+        if _LAPTOP.fullmatch(found.strip()) and here in ("", bound.strip()):
+            return found.strip()
+        if _LAPTOP.fullmatch(found.strip()) and not bound.strip():
+            write_private(path, f"{found.strip()}\n{here}\n")  # of an earlier version
+            return found.strip()
     word = secrets.token_hex(16)
-    write_private(path, word + "\n")
+    write_private(path, f"{word}\n{here}\n")
     return word
+
+
+def _machine() -> str:
+    """A digest of what tells this machine from every other; "" where it has no such thing."""
+    try:
+        text = bounded_files.read_text(_MACHINE_ID, _SIZE_LIMIT, encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return hashlib.sha256(f"sitewright {text}".encode()).hexdigest()[:32] if text else ""
 
 
 def holder_from_json(text: str | bytes) -> Holder | None:

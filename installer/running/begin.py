@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
@@ -26,16 +26,16 @@ from foundation.paths import ABOUT_FILES, file_problem
 from foundation.problems import ConnectionProblem, ExitCode, InputProblem, Problem, Refused
 from foundation.wording import counted, listed
 from installer.record.errand import Errand
+from installer.record.identity import (
+    as_machines_say,
+    asked_of_machines,
+    begun_on,
+    identity_of,
+    site_key,
+)
 from installer.record.opened_before import remember
 from installer.record.record_check import check_record, gone_runs
-from installer.record.runs import (
-    SITE_KEY,
-    Run,
-    create_run,
-    earlier_seconds,
-    site_key,
-    sweep_unbegun,
-)
+from installer.record.runs import Run, create_run, earlier_seconds, site_of, sweep_unbegun
 from installer.record.site_lock import Lock
 from installer.running.engine import Engine
 from installer.running.gate import NotReady, look_at, objections, recheck
@@ -122,7 +122,7 @@ class Occasion:
     @property
     def locks(self) -> str:
         """Whose lock it takes: what is installed is not stopped while it is being installed."""
-        return site_key(self.site) if self.errand is Errand.OPERATE else self.key
+        return site_of(self.key) if self.errand is Errand.OPERATE else self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +171,14 @@ def _same_machines(run: Run, occasion: Occasion) -> None:
 
     What was reviewed for some machines is not done on others.
     """
-    found = SITE_KEY.fullmatch(run.site_key)
-    if found is not None and found[1] != site_key(occasion.site):
+    if not begun_on(run, occasion.site):
         raise InputProblem(
             "it names other machines than those on which this run was begun, or another "
             "environment",
             where=str(occasion.site_file or run.site_file),
             remedy="Begin a new run for it, whose plan you review: sitewright install. To go on "
-            "with this one, put back the addresses, ports, bastion and programs that stood there.",
+            "with this one, put back the addresses, ports, bastion and programs that stood there, "
+            f"or name the site as it was then: --site {quote(str(run.site_file))}",
         )
 
 
@@ -247,7 +247,11 @@ class _Beginning:
             )
         )
         facts, looked = await self.looked(pool)
-        run = occasion.run or await self.new_run(facts, held)
+        known = await self.settled(pool)
+        if lock is not None and known.occasion is not occasion:
+            lock.release()  # that of a record which is not to be made
+            lock = known.locked(held)
+        run = occasion.run or await known.new_run(facts, held)
         expected = await asyncio.to_thread(earlier_seconds)
 
         async def again(stage: PlannedStage) -> Sequence[Problem]:
@@ -261,7 +265,7 @@ class _Beginning:
             recheck=again,
             looked=looked,
             expected=expected,
-            begun=lambda: self.noted(found),
+            begun=lambda: known.noted(found),
             others=self.others,
         )
         return Begun(Engine(order, run, tools), run, expected)
@@ -336,6 +340,26 @@ class _Beginning:
         for problem in against:
             self.tell(f"It would not be begun: {problem.where}: {problem.sentence}")
         return facts_text([host.seen for host in assessment.hosts]), looked
+
+    async def settled(self, pool: Pool) -> _Beginning:
+        """The same, with the record that the machines remember where none lies here.
+
+        Raises WhichRecord.
+        """
+        occasion = self.occasion
+        if self.order.dry or occasion.run is not None:
+            return self
+        if (await asyncio.to_thread(identity_of, occasion.site)).known:
+            return self
+        said = await asked_of_machines(occasion.inventory.hosts, pool.connect)
+        site = await asyncio.to_thread(as_machines_say, occasion.site, said)
+        if site == occasion.site:
+            return self
+        self.tell(
+            f"The machines remember the site {site.record}, whose record is not on this computer: "
+            "it goes on under that name, and each step is asked whether it is done."
+        )
+        return replace(self, occasion=replace(occasion, site=site))
 
     async def told_outside(self, pool: Pool, run: Run) -> None:
         """Say what a run that is gone on with cannot fetch now; what is left may need none of it.

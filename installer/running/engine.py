@@ -25,6 +25,7 @@ from installer.events import Event, Json, Kind, Outcome
 from installer.plans.pinned_playbooks import check_kept, told_of_change
 from installer.plans.plan import CONTROL_HOST, PlannedStage
 from installer.record.anchors import Anchors, told_of_not_kept
+from installer.record.identity import machines_pin, site_of_run
 from installer.record.journal import Journal, Subscriber
 from installer.record.machine_locks import MachineLocks
 from installer.record.other_hands import (
@@ -161,6 +162,7 @@ class Engine:
                     environment=self.plan.environment, plan_sha256=self.plan.sha256, by=self._by,
                     until=self._order.until, only=self._order.only,
                     site=self.run_folder.site_key, anchored=self._machine_locks is not None,
+                    machines=machines_pin(site_of_run(self.run_folder)),
                 )  # fmt: skip
                 self.run_folder.note_begun()
             else:

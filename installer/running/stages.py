@@ -12,7 +12,8 @@ from foundation.hosts.model import Host
 from foundation.problems import Problem
 from installer.events import Event, Json, Kind, Outcome
 from installer.plans.plan import PlannedStage, PlannedStep
-from installer.record.runs import Run, done_before
+from installer.record.identity import done_before
+from installer.record.runs import Run
 from installer.record.state import DECIDED, Key, RunState
 from installer.running.context import Context, forget_jobs
 from installer.running.levers import Control, Told

@@ -35,6 +35,7 @@ from installer.sites.site_words import (
     Port,
     Program,
     Proxy,
+    RecordKey,
     Roles,
     SshOptions,
     Url,
@@ -158,6 +159,9 @@ class Site(_Part):
     environment: Name | None = None
     sizing: Name | None = None
     """The id of a sizing table; the solution's default where it is left out."""
+    record: RecordKey | None = None
+    """Which record of this computer is meant, as `sitewright status` names it, where that has to
+    be said; else it is found by the machines."""
     ssh: Ssh = Ssh()
     control: Name | None = None
     """The machine on which Ansible, Helm and kubectl run; this one where none is named."""

@@ -117,6 +117,7 @@ def _variable(value: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_word)]
+RecordKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,80}-[0-9a-f]{10}$")]
 Login = Annotated[Name, AfterValidator(_login)]
 MachineName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_machine)]
 Variable = Annotated[

@@ -204,7 +204,7 @@ def _environment(site: Site) -> str | None:
 
 def _memory(site: Site) -> Path:
     from foundation.paths import state_folder
-    from installer.record.runs import site_key
+    from installer.record.identity import site_key
 
     return state_folder() / "bundles" / f"{site_key(site)}.json"
 

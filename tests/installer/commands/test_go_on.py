@@ -11,7 +11,8 @@ from installer.catalogue.solution import load_solution
 from installer.cli import main
 from installer.commands import install, resume  # both whole, before either is patched
 from installer.commands.install import Undertaking
-from installer.record.runs import runs_folder, site_key
+from installer.record.identity import site_key
+from installer.record.runs import runs_folder
 from installer.sites.site import load_site
 from tests.installer.told_run import PLAN, SITE, told, write_run
 

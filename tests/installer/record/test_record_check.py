@@ -17,9 +17,10 @@ from installer import cli
 from installer.events import Event, Kind, Outcome
 from installer.hand_over.gather import gather
 from installer.hand_over.text import render_text
+from installer.record.identity import site_key
 from installer.record.journal import read
 from installer.record.journal_lines import FIRST, digest, encode
-from installer.record.runs import Run, create_run, site_key
+from installer.record.runs import Run, create_run
 from installer.record.site_lock import Lock
 from installer.sites.site import load_site
 from tests.installer.engine_site import engine, plan, step

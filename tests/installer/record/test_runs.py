@@ -15,6 +15,7 @@ import pytest
 from foundation.paths import data_folder, write_private
 from foundation.problems import InputProblem
 from installer.events import Event, Json, Kind
+from installer.record.identity import site_key
 from installer.record.journal import Journal
 from installer.record.runs import (
     Run,
@@ -27,7 +28,6 @@ from installer.record.runs import (
     log_line,
     open_run,
     runs_of,
-    site_key,
     sweep_unbegun,
 )
 from installer.record.site_lock import Holder, Lock, Locked, holder_of

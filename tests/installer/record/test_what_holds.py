@@ -15,8 +15,9 @@ from installer.events import Event, Kind, Outcome
 from installer.hand_over.gather import gather
 from installer.hand_over.text import render_text
 from installer.plans.plan import Plan
+from installer.record.identity import site_key
 from installer.record.progress import progress_of
-from installer.record.runs import create_run, site_key
+from installer.record.runs import create_run
 from installer.record.site_lock import Lock
 from installer.record.state import Key, RunState, keys_of
 from installer.sites.site import load_site

@@ -30,8 +30,9 @@ from installer.commands.install import Undertaking, carry_through
 from installer.events import Event, Kind
 from installer.plans.plan import Plan
 from installer.record.errand import Errand
+from installer.record.identity import site_key
 from installer.record.journal import Journal
-from installer.record.runs import Run, create_run, latest_run, runs_folder, runs_of, site_key
+from installer.record.runs import Run, create_run, latest_run, runs_folder, runs_of
 from installer.record.site_lock import Lock, holder_of
 from installer.running import begin
 from installer.running.begin import NotBegun, NotReached, Occasion, begun

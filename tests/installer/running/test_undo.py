@@ -15,7 +15,8 @@ from installer.catalogue.solution import load_solution
 from installer.commands.plan import plan_text
 from installer.events import Outcome
 from installer.plans.plan import Plan
-from installer.record.runs import Run, create_run, site_key
+from installer.record.identity import site_key
+from installer.record.runs import Run, create_run
 from installer.sites.site import load_site
 from installer.steps.stage_files import load_stages
 from tests.installer.engine_site import engine, once, plan, step, words

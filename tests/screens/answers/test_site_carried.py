@@ -107,6 +107,7 @@ SITE: dict[str, st.SearchStrategy[Any]] = {
     "solution": maybe,
     "environment": maybe,
     "sizing": maybe,
+    "record": st.none() | st.just("pm4ml-production-0123456789"),
     "ssh": st.fixed_dictionaries(SSH),
     "hosts": st.lists(
         st.fixed_dictionaries(HOST),

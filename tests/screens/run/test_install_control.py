@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from installer.events import Kind, Outcome
+from installer.record.identity import site_key
 from installer.record.journal import read
-from installer.record.runs import site_key
 from installer.record.site_lock import Lock
 from screens.answers.site_answers import site_from_answers
 from screens.answers.wizard import StepId
