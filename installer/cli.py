@@ -50,6 +50,9 @@ COMMANDS: Final = {
     "stop": Command("installer.commands.operate", "stop what was installed; it keeps everything"),
     "start": Command("installer.commands.operate", "start it again"),
     "remove": Command("installer.commands.operate", "remove it, with or without its data"),
+    "machine": Command(
+        "installer.commands.machine", "take one machine out of a site, or bring it in"
+    ),
     "export": Command("installer.commands.export", "inventory and playbooks, to run by hand"),
     "bundle": Command("installer.commands.bundle", "make, verify and move air-gapped bundles"),
     "repository": Command(

@@ -42,13 +42,22 @@ def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
     from installer.catalogue.solution import load_solution
     from installer.record.identity import site_key
-    from installer.record.runs import runs_of
+    from installer.record.runs import all_sites, errand_of, runs_of, site_of
     from installer.sites.site import load_site
 
     named = as_named(options)
     options.site = site_file_of(options)
     site = load_site(options.site)
-    runs = runs_of(site_key(site))
+    key = site_key(site)
+    runs = runs_of(key)
+    # What was done to a machine of the site later has runs of its own, with stages of their own.
+    later = [
+        run
+        for one in all_sites()
+        if site_of(one) == key and errand_of(one) not in ("", Errand.VERIFY)
+        for run in runs_of(one)
+    ]
+    runs += tuple(sorted(later, key=lambda run: run.id, reverse=True))
     if not runs:
         raise InputProblem(
             "this site has no run, so there is nothing to take back", where=str(options.site)

@@ -19,6 +19,15 @@ from installer.catalogue.settings import Answers, answers, load_settings
 from installer.catalogue.stages import StepData
 from installer.events import Json
 from installer.planning.for_each import entries, parted, whole
+from installer.planning.groups import (
+    Machine,
+    further_groups,
+    groups_of,
+    machine_of,
+    machines_of,
+    shown,
+    variables_of,
+)
 from installer.planning.notes import accepted, minds, waived
 from installer.planning.way_out import WAY_OUT, after_way_out, networks_in, way_out_of
 from installer.planning.wrong_answers import WrongAnswers, check_names
@@ -46,6 +55,8 @@ BUNDLE: Final = "bundle"
 """In a `when`: whether the site has a bundle."""
 
 _WHOLE_SITE: Final = "all"
+_THE_MACHINE: Final = "machine"
+"""The one that an operation is about."""
 _NOBODY_LOGS_IN: Final = frozenset({"backup"})
 """Roles of machines that are listed and never touched."""
 
@@ -56,13 +67,6 @@ _AS_IT_STANDS: Final = frozenset({"id", "kind", "on", "when", "secrets"})
 """Fields of a step that are never rendered."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
-    name: str
-    address: str
-    roles: tuple[str, ...]
-
-
 def make_plan(
     solution: Solution,
     site: Site,
@@ -71,6 +75,8 @@ def make_plan(
     playbooks: Path | None = None,
     supplied: Supplied | None = None,
     operation: Stage | None = None,
+    leaving: str = "",
+    then: Sequence[str] = (),
     base: Path | None = None,
     where: str = "the site file",
 ) -> Plan:
@@ -79,23 +85,26 @@ def make_plan(
     `seen` gives the order and addresses of machines that were looked at; the roles are the site's.
     `playbooks` is a customer's own folder of playbooks, which goes before the solution's.
     `supplied` is the bundle of the site, from which machines are given what they need. With an
-    `operation` the plan is that alone. `base` is the folder of the site file, from which its
-    relative paths count; `where` is what that file is called. All that is wrong with the site is
-    told at once.
+    `operation` the plan is that alone, and the stages named in `then` behind it; the machine that
+    is `leaving` has no role in it, and its steps know it as `machine`. `base` is the folder of
+    the site file, from which its relative paths count; `where` is what that file is called. All
+    that is wrong with the site is told at once.
     """
     wrong = WrongAnswers()
-    machines = _machines(site, seen)
+    machines = machines_of(site, seen, leaving)
     wrong.of(lambda: _known_words(solution, site, where))
     ansible = playbooks is not None or (solution.folder / "playbooks").is_dir()
-    groups = _groups(solution, machines) if ansible else {}
+    groups = groups_of(solution, machines) if ansible else {}
     wrong.of(lambda: check_names(site, groups, ansible=ansible, where=where))
     settled = wrong.of(lambda: _settled(solution, site, supplied))
-    variables = wrong.of(lambda: _variables(solution, site))
+    variables = wrong.of(lambda: variables_of(solution, site))
     wrong.tell()
     assert settled is not None  # noqa: S101 - it was told else
     assert variables is not None  # noqa: S101 - the same
     environment = solution.environment(site.environment).id
     values = _values(solution, environment, settled, machines)
+    if leaving:
+        values["machine"] = machine_of(machines, leaving)
     values["supplies"] = template_values(site, supplied)
     platform = solution.needs(environment).platform
     networks = (*platform.cluster_networks, *networks_in(settled.values.values()))
@@ -104,7 +113,9 @@ def make_plan(
     values["waived"] = waived(site)
     renderer = Renderer(values, solution.folder)
     planner = _Planner(solution, settled, machines, renderer, playbooks, supplied, bool(way_out))
-    offered = _ordered(load_stages(solution)) if operation is None else [operation]
+    planner = replace(planner, leaving=leaving)
+    every = _ordered(load_stages(solution))
+    offered = every if operation is None else [operation, *(s for s in every if s.id in then)]
     if way_out and operation is None:
         offered = after_way_out(offered)
     stages = [s for s in offered if planner.holds(s.when)]
@@ -119,9 +130,9 @@ def make_plan(
         environment=environment,
         stages=tuple(planned),
         hosts=tuple((machine.name, machine.roles) for machine in machines),
-        settings=tuple((name, _shown(value)) for name, value in settled.values.items()),
+        settings=tuple((name, shown(value)) for name, value in settled.values.items()),
         secrets=tuple(name for name in settled.secrets if name in needed),
-        groups=_further_groups(solution, machines),
+        groups=further_groups(solution, machines),
         variables=variables,
         playbooks=str(playbooks or solution.folder / "playbooks"),
         carries=carries,
@@ -155,55 +166,6 @@ def _carries(
     return tuple((name, str(folder), carried.digest(folder)) for name, folder in folders)
 
 
-def _further_groups(
-    solution: Solution, machines: Sequence[_Machine]
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The groups by which customers' playbooks know the roles, with their machines."""
-    groups: dict[str, list[str]] = {}
-    for machine in machines:
-        for role in solution.roles:
-            for group in role.playbook_groups if role.id in machine.roles else ():
-                if machine.name not in groups.setdefault(group, []):
-                    groups[group].append(machine.name)
-    return tuple((name, tuple(hosts)) for name, hosts in groups.items())
-
-
-def _variables(solution: Solution, site: Site) -> tuple[tuple[str, dict[str, str]], ...]:
-    """What each machine's roles say of it there, and the site, which says it of nothing else.
-
-    Raises InputProblem where a variable of the site would speak over a setting, a secret or a role.
-    """
-    settings = {setting.name for setting in load_settings(solution).settings}
-    found = []
-    wrong = WrongAnswers()
-    for host in site.hosts:
-        values: dict[str, str | None] = {}
-        for role in solution.roles:
-            for name, value in role.playbook_variables.items() if role.id in host.roles else ():
-                values[name] = value if values.get(name, value) == value else None
-        known = {name: value for name, value in values.items() if value is not None}
-        for name, given in host.variables.items():
-            said = known.get(name, _shown(given))
-            if name in settings:
-                wrong.add(_spoken_over(host.name, name, "a setting of the whole site"))
-            elif said != _shown(given):
-                wrong.add(_spoken_over(host.name, name, f"{said} by the role of the machine"))
-            known[name] = _shown(given)
-        if known:
-            found.append((host.name, known))
-    wrong.tell()
-    return tuple(found)
-
-
-def _spoken_over(host: str, name: str, what: str) -> InputProblem:
-    return InputProblem(
-        f'the variable "{name}" of the machine {host} is {what}',
-        where=f"the site file, hosts, {host}, variables",
-        remedy="Take it away there, and say it where it belongs: under `settings:`, or by the "
-        "roles of the machine.",
-    )
-
-
 def _settled(solution: Solution, site: Site, supplied: Supplied | None) -> Answers:
     """The site's settings; with a bundle, those that it has an answer for and the site has not."""
     settings = load_settings(solution)
@@ -221,38 +183,17 @@ def _settled(solution: Solution, site: Site, supplied: Supplied | None) -> Answe
     return answers(settings, given, where="the site's settings")
 
 
-def _shown(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
-
-
-def _machines(site: Site, seen: Sequence[Seen]) -> tuple[_Machine, ...]:
-    addresses = {one.host.name: one.host.address for one in seen}
-    return tuple(
-        _Machine(host.name, addresses.get(host.name, host.address), host.roles)
-        for host in site.hosts
-    )
-
-
 def _known_words(solution: Solution, site: Site, where: str) -> None:
     environments = [environment.id for environment in solution.environments]
     check_against(site, [role.id for role in solution.roles], environments, where=where)
 
 
-def _groups(solution: Solution, machines: Sequence[_Machine]) -> dict[str, list[str]]:
-    """The groups by which Ansible knows machines: their roles, and what playbooks call those."""
-    groups = {name: list(members) for name, members in _further_groups(solution, machines)}
-    for role in solution.roles:
-        members = groups.setdefault(role.id.replace("-", "_"), [])
-        members += [m.name for m in machines if role.id in m.roles and m.name not in members]
-    return groups
-
-
 def _values(
-    solution: Solution, environment: str, settled: Answers, machines: Sequence[_Machine]
+    solution: Solution, environment: str, settled: Answers, machines: Sequence[Machine]
 ) -> dict[str, Any]:
     """What a template may name: the settings, and the machines by role."""
 
-    def one(machine: _Machine) -> dict[str, Any]:
+    def one(machine: Machine) -> dict[str, Any]:
         return {"name": machine.name, "address": machine.address, "roles": list(machine.roles)}
 
     return {
@@ -295,11 +236,13 @@ class _Planner:
 
     solution: Solution
     settled: Answers
-    machines: tuple[_Machine, ...]
+    machines: tuple[Machine, ...]
     renderer: Renderer
     playbooks: Path | None
     supplied: Supplied | None = None
     way_out: bool = False
+    leaving: str = ""
+    """The machine that is taken out of the site."""
     named: set[str] = field(default_factory=set)
     """The playbooks that steps run, as the plan names them."""
 
@@ -447,8 +390,11 @@ class _Planner:
     def _named(self, word: str, where: str) -> list[str]:
         if word == CONTROL_HOST:
             return [CONTROL_HOST]
+        if word == _THE_MACHINE and self.leaving:
+            return [self.leaving]
         if word == _WHOLE_SITE:
-            return [m.name for m in self.machines if not _NOBODY_LOGS_IN.issuperset(m.roles)]
+            here = [m for m in self.machines if m.name != self.leaving]
+            return [m.name for m in here if not _NOBODY_LOGS_IN.issuperset(m.roles)]
         first, role = word.startswith("first:"), word.removeprefix("first:")
         roles = [each.id for each in self.solution.roles]
         if role not in roles:

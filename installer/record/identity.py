@@ -268,7 +268,7 @@ def _kept(site: Site) -> list[Kept]:
     for key in dict.fromkeys(map(site_of, all_sites())):
         if not key.startswith(slug):
             continue
-        last = _last_site(key)
+        last = last_site(key)
         if last is None or _is_anothers(key):
             # It is still the record of the machines that its name was made of: whoever opens it is
             # told what is wrong with it.
@@ -295,7 +295,7 @@ def _is_anothers(key: str) -> bool:
     return started is not None and started.data.get("site") not in (None, "", key)
 
 
-def _last_site(key: str) -> Site | None:
+def last_site(key: str) -> Site | None:
     """The site file of the last run of a record that can be read, whatever the run was for."""
     runs = [run for one in _with_errands(key) for run in runs_of(one)]
     for run in sorted(runs, key=lambda run: run.id, reverse=True):

@@ -35,7 +35,14 @@ from installer.record.identity import (
 )
 from installer.record.opened_before import remember
 from installer.record.record_check import check_record, gone_runs
-from installer.record.runs import Run, create_run, earlier_seconds, site_of, sweep_unbegun
+from installer.record.runs import (
+    Run,
+    create_run,
+    earlier_seconds,
+    errand_of,
+    site_of,
+    sweep_unbegun,
+)
 from installer.record.site_lock import Lock
 from installer.running.engine import Engine
 from installer.running.gate import NotReady, look_at, objections, recheck
@@ -122,7 +129,8 @@ class Occasion:
     @property
     def locks(self) -> str:
         """Whose lock it takes: what is installed is not stopped while it is being installed."""
-        return site_of(self.key) if self.errand is Errand.OPERATE else self.key
+        # A verification changes nothing, and has a lock of its own.
+        return self.key if errand_of(self.key) == Errand.VERIFY else site_of(self.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,21 @@ class _StageFile(BaseModel):
     stage: Stage
 
 
+class OfMachine(StrictData):
+    """What an operation on one machine of a site says besides; its steps know it as `machine`."""
+
+    roles: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The roles that it is for: a machine with any other is none for it."""
+    then: tuple[str, ...] = ()
+    """Stages of the installation that are done again afterwards, for the machines that stay."""
+
+
 class _OperationFile(BaseModel):
-    """The one key of an operation's file; an operation is made like a stage."""
+    """An operation's file; an operation is made like a stage."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     operation: Stage
+    of_machine: OfMachine | None = None
 
 
 def load_stages(solution: Solution) -> tuple[Stage, ...]:
@@ -86,14 +96,22 @@ def _read_stages(folder: Path) -> tuple[Stage, ...]:
 
 def load_operations(solution: Solution) -> dict[str, Stage]:
     """What can be done with an installation later (start, stop, remove …); raises InputProblem."""
-    return _read_operations(solution.folder / "operations")
+    files = _read_operations(solution.folder / "operations")
+    return {name: file.operation for name, file in files.items() if file.of_machine is None}
+
+
+def operations_of_machines(solution: Solution) -> dict[str, tuple[Stage, OfMachine]]:
+    """What can be done with one machine of an installation; raises InputProblem."""
+    files = _read_operations(solution.folder / "operations")
+    return {n: (one.operation, one.of_machine) for n, one in files.items() if one.of_machine}
 
 
 @cache
-def _read_operations(folder: Path) -> dict[str, Stage]:
+def _read_operations(folder: Path) -> dict[str, _OperationFile]:
     operations = {}
     for path in sorted(folder.glob("*.yaml")):
-        operation = load_yaml(_OperationFile, path).operation
+        file = load_yaml(_OperationFile, path)
+        operation = file.operation
         if path.stem != operation.id:
             raise InputProblem(
                 f'the operation is "{operation.id}" and its file is called {path.name}',
@@ -101,7 +119,7 @@ def _read_operations(folder: Path) -> dict[str, Stage]:
                 remedy=f"Call the file {operation.id}.yaml.",
             )
         _once("step", [step.id for step in operation.steps], path)
-        operations[operation.id] = operation
+        operations[operation.id] = file
     return operations
 
 

@@ -1,0 +1,224 @@
+"""`sitewright machine`: take a machine out of a site that is installed, or bring one into it.
+
+What taking one out does is data: an operation of the solution that says for which roles it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from foundation.documents import nearest
+from foundation.problems import ExitCode, InputProblem, Refused
+from foundation.wording import listed
+from installer.commands.install import Undertaking, add_run_options, carry_through
+from installer.commands.plan import read_plan
+from installer.events import Outcome
+from installer.record.errand import Errand
+
+if TYPE_CHECKING:
+    from installer.catalogue.solution import Solution
+    from installer.plans.plan import Plan
+    from installer.record.runs import Run
+    from installer.sites.site import Site, SiteHost
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright machine`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    out = actions.add_parser(
+        "remove",
+        help="take a machine out of the site: drain it, have it leave, tell the others",
+        description="Plans how one machine is taken out, shows it and asks. Pods move by their "
+        "disruption budgets and never past them; a machine on which volumes lie is refused, and "
+        "they are named. The machine stands in the site file until it is out.",
+    )
+    into = actions.add_parser(
+        "add",
+        help="bring a machine into the site that its site file names already",
+        description="The plan of the installation with the machine in it: all machines are looked "
+        "at first, and each step is asked whether it is done. It is `sitewright install`, and "
+        "sees before that the machine is new to the site.",
+    )
+    for action in (out, into):
+        action.add_argument("name", metavar="NAME", help="as the site file calls it")
+        action.add_argument("--site", type=Path, metavar="FILE", required=True, help="a site file")
+        add_run_options(action)
+    into.add_argument("--no-egress", action="store_true", help="do not try what is fetched before")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Take it out, or bring it in."""
+    return _add(options) if options.action == "add" else _remove(options)
+
+
+# ---- taking one out
+
+
+def _remove(options: argparse.Namespace) -> int:
+    """Plan, show, ask and carry through; go on with the last one where it is the same plan."""
+    site, solution, plan, operation = removal_plan(options.site, options.name)
+    again = f"sitewright machine remove {quote(options.name)} --site {quote(str(options.site))}"
+    work = Undertaking(
+        site,
+        options.site,
+        solution,
+        plan,
+        errand=Errand.OPERATE,
+        operation=operation,
+        again=again,
+        named=f" --site {quote(str(options.site))}",
+    )
+    if (before := _cut_off(site, operation, plan)) is not None:
+        print(f"Goes on with the run {before.id}, whose plan was reviewed.", file=sys.stderr)
+        work = replace(work, run=before)
+    code = carry_through(work, options, dry=False)
+    if code == ExitCode.DONE and not (options.until or options.only):
+        print(
+            f"\n{options.name} is out. What is left to you: take it out of {options.site} (an "
+            "installation from that file would have it join again), and look at the machine, on "
+            "which its software and what Sitewright wrote still lie.",
+            file=sys.stderr,
+        )
+    return code
+
+
+def removal_plan(file: Path, name: str) -> tuple[Site, Solution, Plan, str]:
+    """The site, its solution, the plan by which a machine is taken out, and the operation's name.
+
+    Raises InputProblem, and Refused for a machine that cannot be taken out so.
+    """
+    from installer.planning.make import make_plan
+    from installer.steps.stage_files import operations_of_machines
+    from installer.supply.supplies import read_supplies
+
+    site, solution = _site(file)
+    host = _host(site, name, file)
+    known = operations_of_machines(solution)
+    fitting = [
+        (operation, of)
+        for operation, of in known.values()
+        if set(host.roles) and set(host.roles) <= set(of.roles)
+    ]
+    if not fitting:
+        able = listed(sorted({role for _, of in known.values() for role in of.roles}))
+        raise Refused(
+            f"{name} is {listed(host.roles) or 'nothing'} in this site, and Sitewright takes no "
+            f"such machine out of {solution.title}",
+            where=str(file),
+            remedy=f"It can take out a machine that is {able} and nothing else."
+            if able
+            else "Take it out by hand, and out of the site file.",
+        )
+    operation, of = fitting[0]
+    for role in host.roles:
+        if not any(role in other.roles for other in site.hosts if other.name != name):
+            raise Refused(
+                f"{name} is the last {role} of this site",
+                where=str(file),
+                remedy="Bring another one in first.",
+            )
+    if site.control == name:
+        raise Refused(
+            f"{name} is the control host of this site",
+            where=str(file),
+            remedy="Name another one under `control` in the site file.",
+        )
+    base = file.absolute().parent
+    plan = make_plan(
+        solution,
+        site,
+        (),
+        playbooks=site.playbooks_path(file.resolve().parent),
+        supplied=read_supplies(site, base),
+        operation=operation,
+        leaving=name,
+        then=of.then,
+        base=base,
+        where=str(file),
+    )
+    return site, solution, plan, operation.id
+
+
+def _cut_off(site: Site, operation: str, plan: Plan) -> Run | None:
+    """The last run of the same plan, where something of it is left to do."""
+    from installer.record.identity import begun_on, site_key
+    from installer.record.record_check import check_record
+    from installer.record.runs import latest_run
+
+    last = latest_run(f"{site_key(site)}-{operation}")
+    if last is None or last.plan().sha256 != plan.sha256 or not begun_on(last, site):
+        return None
+    state = last.state()
+    check_record(last, state)
+    # What was taken back is begun anew, and each step asked whether it is done.
+    given_up = any(one.outcome is Outcome.UNDONE for one in state.steps.values())
+    return None if given_up or state.complete(plan) else last
+
+
+# ---- bringing one in
+
+
+def _add(options: argparse.Namespace) -> int:
+    """The installation, with a machine that the site did not have when it was last worked on."""
+    from installer.record.identity import identity_of, last_site, machines_of
+
+    site, solution = _site(options.site)
+    host = _host(site, options.name, options.site)
+    identity = identity_of(site)
+    before = last_site(identity.key) if identity.known else None
+    if before is None:
+        raise Refused(
+            "this computer has no record of this site, so that nobody can tell what is new in it",
+            where=str(options.site),
+            remedy="sitewright install --site FILE does the same, and each step is asked whether "
+            "it is done.",
+        )
+    alone = machines_of(site.model_copy(update={"hosts": (host,)}))
+    if alone <= machines_of(before):
+        raise InputProblem(
+            f"{options.name} was in this site already when it was last worked on",
+            where=str(options.site),
+            remedy="To go on with what is left: sitewright resume, or sitewright install.",
+        )
+    _, _, plan = read_plan(options.site, None)
+    named = f" --site {quote(str(options.site))}"
+    print(
+        f"{options.name} comes into the site {identity.key}: the plan is that of the whole "
+        "installation, of which each step is asked first whether it is done.",
+        file=sys.stderr,
+    )
+    work = Undertaking(
+        site, options.site, solution, plan, again=f"sitewright resume{named}", named=named
+    )
+    return carry_through(work, options, dry=False)
+
+
+# ---- both
+
+
+def _site(file: Path) -> tuple[Site, Solution]:
+    from installer.catalogue.solution import load_solution
+    from installer.sites.site import load_site
+
+    site = load_site(file)
+    if site.solution is None:
+        raise InputProblem("the site file names no solution", where=str(file))
+    return site, load_solution(site.solution)
+
+
+def _host(site: Site, name: str, file: Path) -> SiteHost:
+    for host in site.hosts:
+        if host.name == name:
+            return host
+    names = [host.name for host in site.hosts]
+    close = nearest(name, names)
+    raise InputProblem(
+        f'the site has no machine "{name}"' + (f'; did you mean "{close}"?' if close else ""),
+        where=str(file),
+        remedy=f"Its machines are {listed(names)}.",
+    )

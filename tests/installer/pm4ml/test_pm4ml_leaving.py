@@ -1,0 +1,379 @@
+"""A worker is taken out: what is asked of the cluster, what stands against it, and the plan.
+
+The program runs as it does on a master; `microk8s` is a stand-in that keeps the API's answers in
+files, and does what it is told to them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.problems import ExitCode, InputProblem, Refused
+from installer import cli
+from installer.ansible.inventory import export_inventory
+from installer.catalogue.solution import load_solution
+from installer.commands.machine import removal_plan
+from installer.record.identity import site_key
+from installer.record.runs import create_run
+from installer.sites.site import dump_site, load_site
+from installer.steps.stage_files import load_operations, operations_of_machines
+from tests.installer.planning.test_planning import site as planned_site
+
+PM4ML = load_solution("pm4ml")
+PROGRAM = PM4ML.folder / "operations/leaving.py"
+YES, NO, UNTOLD = 0, 1, 2
+
+STAND_IN = f"""\
+#!{sys.executable} -I
+# STAND-IN for microk8s 1.31: kubectl get, cordon, uncordon and drain over files; remove-node.
+import json, os, pathlib, sys
+place = pathlib.Path(os.environ["PLACE"])
+words = sys.argv[1:]
+with (place / "calls").open("a") as calls:
+    calls.write(" ".join(words) + "\\n")
+def read(kind):
+    return json.loads((place / f"{{kind}}.json").read_text())
+def write(kind, items):
+    (place / f"{{kind}}.json").write_text(json.dumps(items))
+if words[0] == "remove-node":
+    if not (place / "sticks").exists():
+        write("nodes", [n for n in read("nodes") if n["metadata"]["name"] != words[1]])
+    sys.exit(1)  # as the real one may, though it did it
+action, kind = words[1], words[2]
+if action == "get":
+    if (place / f"{{kind}}.err").exists():
+        sys.exit((place / f"{{kind}}.err").read_text())
+    items = read(kind)
+    chosen = [w.partition("spec.nodeName=")[2] for w in words if "spec.nodeName=" in w]
+    if chosen:
+        items = [p for p in items if p["spec"].get("nodeName") == chosen[0]]
+    print(json.dumps({{"items": items}}))
+elif action in ("cordon", "uncordon", "drain"):
+    nodes = read("nodes")
+    for node in nodes:
+        if node["metadata"]["name"] == kind:
+            node["spec"]["unschedulable"] = action != "uncordon"
+    write("nodes", nodes)
+    if action == "drain" and not (place / "held").exists():
+        write("pods", [p for p in read("pods") if p["spec"].get("nodeName") != kind])
+    sys.exit(1 if (place / "held").exists() else 0)
+"""
+
+
+def node(name: str, *, ready: bool = True, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **(labels or {})}},
+        "spec": {},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+            "addresses": [{"type": "InternalIP", "address": f"10.0.0.{name[1:]}"}],
+        },
+    }
+
+
+def pod(name: str, on: str = "w2", *, owner: str = "ReplicaSet", **spec: Any) -> dict[str, Any]:
+    owners = [{"kind": owner, "name": "x"}] if owner else []
+    return {
+        "metadata": {"name": name, "namespace": "shop", "labels": {"app": "shop"},
+                     "ownerReferences": owners},
+        "spec": {"nodeName": on, **spec},
+        "status": {"phase": "Running"},
+    }  # fmt: skip
+
+
+def volume(name: str, on: str) -> dict[str, Any]:
+    rule = {"key": "openebs.io/nodename", "operator": "In", "values": [on]}
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": "10Gi"},
+            "claimRef": {"namespace": "db", "name": "data-mysql-0"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}},
+        },
+    }
+
+
+def budget(allowed: int) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "shop", "namespace": "shop"},
+        "spec": {"selector": {"matchExpressions": [
+            {"key": "app", "operator": "In", "values": ["shop"]}]}},
+        "status": {"disruptionsAllowed": allowed, "currentHealthy": 2, "desiredHealthy": 2},
+    }  # fmt: skip
+
+
+@dataclass
+class Cluster:
+    """A stand-in cluster of a master and three workers; w2 is to go."""
+
+    place: Path
+
+    def __post_init__(self) -> None:
+        self.place.mkdir()
+        (self.place / "microk8s").write_text(STAND_IN)
+        (self.place / "microk8s").chmod(0o755)
+        master = node("m1", labels={"node.kubernetes.io/microk8s-controlplane": ""})
+        self.has(nodes=[master, node("w1"), node("w2"), node("w3")], pods=[pod("shop-1")],
+                 persistentvolumes=[], poddisruptionbudgets=[budget(1)])  # fmt: skip
+
+    def has(self, **kinds: list[dict[str, Any]]) -> None:
+        for kind, items in kinds.items():
+            (self.place / f"{kind}.json").write_text(json.dumps(items))
+
+    def does_not_say(self, kind: str) -> None:
+        (self.place / f"{kind}.err").write_text("The connection to the server was refused")
+
+    def ask(self, action: str, name: str = "w2", *more: str, address: str = "") -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-I", "-B", str(PROGRAM), action, name, address or "10.0.0.2", *more],
+            capture_output=True, text=True, check=False, timeout=120,
+            env={"PATH": f"{self.place}:{os.environ['PATH']}", "PLACE": str(self.place)},
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    @property
+    def calls(self) -> str:
+        file = self.place / "calls"
+        return file.read_text() if file.exists() else ""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Cluster:
+    return Cluster(tmp_path / "cluster")
+
+
+def test_a_worker_on_which_nothing_lies_is_taken_out(cluster: Cluster) -> None:
+    assert cluster.ask("fit") == (YES, "")
+    assert cluster.ask("cordoned")[0] == NO
+    assert cluster.ask("cordon")[0] == YES
+    assert cluster.ask("cordoned")[0] == YES
+    assert cluster.ask("drained")[0] == NO
+    assert cluster.ask("drain", "w2", "30")[0] == YES
+    assert cluster.ask("drained")[0] == YES
+    assert cluster.ask("gone")[0] == NO
+    assert cluster.ask("remove")[0] == YES  # though it said 1, by what the cluster has now
+    assert cluster.ask("gone")[0] == YES
+    assert "--force" not in cluster.calls
+    # Done again, from wherever it stood.
+    for action in ("drained", "remove", "cordoned", "volumes"):
+        assert cluster.ask(action)[0] == YES
+
+
+@pytest.mark.parametrize("kind", ["nodes", "pods", "persistentvolumes"])
+def test_a_worker_goes_only_where_every_question_got_an_answer(cluster: Cluster, kind: str) -> None:
+    """An API that is down has no volumes to tell of, and no pods: that is no leave to go on."""
+    cluster.does_not_say(kind)
+    status, said = cluster.ask("fit")
+    assert status == UNTOLD
+    assert "It cannot be told" in said
+    assert "was refused" in said
+    cluster.has(pods=[])
+    nodes = json.loads((cluster.place / "nodes.json").read_text())
+    nodes[2]["spec"]["unschedulable"] = True
+    cluster.has(nodes=nodes)
+    assert cluster.ask("remove")[0] == UNTOLD
+    assert cluster.ask("drained")[0] == (YES if kind == "persistentvolumes" else UNTOLD)
+    assert cluster.ask("gone")[0] == (UNTOLD if kind == "nodes" else NO)
+    if kind == "nodes":
+        assert cluster.ask("drain", "w2", "30")[0] == UNTOLD
+        assert "drain" not in cluster.calls
+    assert "remove-node" not in cluster.calls
+
+
+def test_a_volume_that_lies_on_it_is_named_and_keeps_it(cluster: Cluster) -> None:
+    """To delete a node may delete the volumes on it, by the driver that made them."""
+    cluster.has(persistentvolumes=[volume("pvc-1", "w2"), volume("pvc-2", "w1")])
+    status, said = cluster.ask("fit")
+    assert status == NO
+    assert "pvc-1 lies on it (10Gi, db/data-mysql-0)" in said
+    assert "pvc-2" not in said
+    cluster.ask("drain", "w2", "30")
+    status, said = cluster.ask("remove")
+    assert status == NO
+    assert "pvc-1" in said
+    assert "remove-node" not in cluster.calls
+
+
+def test_everything_that_stands_against_it_is_told_at_once(cluster: Cluster) -> None:
+    cluster.has(
+        nodes=[node("m1"), node("w1", ready=False), node("w2")],
+        pods=[pod("shop-1"), pod("mine", owner=""), pod("log", owner="DaemonSet")],
+        persistentvolumes=[volume("pvc-1", "w2")],
+        poddisruptionbudgets=[budget(0)],
+    )
+    status, said = cluster.ask("fit")
+    assert status == NO
+    for sentence in (
+        "w1 is not Ready",
+        "pvc-1 lies on it",
+        "shop/mine is made by nobody, and would be gone",
+        "shop/shop allows no disruption now (2 healthy, 2 wanted): shop-1",
+    ):
+        assert sentence in said
+    assert "log" not in said
+
+
+def test_a_master_and_a_machine_that_the_cluster_does_not_know_are_refused(
+    cluster: Cluster,
+) -> None:
+    assert "m1 is a master" in cluster.ask("fit", "m1")[1]
+    status, said = cluster.ask("fit", "strange", address="10.9.9.9")
+    assert status == NO
+    assert "it has m1, w1, w2, w3" in said
+    # One whose node is called otherwise is found by its address.
+    assert cluster.ask("known", "called-otherwise")[0] == YES
+
+
+def test_what_a_budget_holds_stays_and_is_told(cluster: Cluster) -> None:
+    (cluster.place / "held").touch()
+    cluster.has(poddisruptionbudgets=[budget(0)])
+    status, said = cluster.ask("drain", "w2", "1")
+    assert status == NO
+    assert "shop/shop-1 is still on it" in said
+    assert "shop/shop allows no disruption now" in said
+    assert "Nothing was forced" in said
+    # Given back: by whom it was cordoned is for the journal to say.
+    assert cluster.ask("uncordon")[0] == YES
+    assert cluster.ask("cordoned")[0] == NO
+
+
+def test_what_lies_in_scratch_volumes_is_shown_for_a_person_to_judge(cluster: Cluster) -> None:
+    assert cluster.ask("scratch") == (YES, "")
+    cluster.has(pods=[pod("shop-1", volumes=[{"name": "cache", "emptyDir": {}}])])
+    status, said = cluster.ask("scratch")
+    assert status == UNTOLD
+    assert "shop/shop-1: cache" in said
+
+
+# ---- the plan
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "site.yaml"
+    path.write_text(dump_site(planned_site()))
+    return path
+
+
+def workers(file: Path) -> list[str]:
+    return [host.name for host in load_site(file).hosts if host.roles == ("worker",)]
+
+
+def test_the_plan_is_for_the_machine_and_for_those_that_stay(file: Path) -> None:
+    name = workers(file)[0]
+    site, _, plan, operation = removal_plan(file, name)
+    assert operation == "remove-worker"
+    ids = [stage.id for stage in plan.stages]
+    assert ids[0] == "remove-worker"
+    assert "haproxy" in ids
+    assert "microk8s" not in ids
+    steps = {step.id: step for step in plan.stages[0].steps}
+    assert steps["leave"].hosts == (name,)
+    assert steps["cordon"].hosts == (min(h.name for h in site.hosts if "master" in h.roles),)
+    order = list(steps)
+    assert order.index("fit") < order.index("agreed") < order.index("cordon")
+    assert order.index("last-word") < order.index("leave") < order.index("forget")
+    # The others know it no more: it has no role, and none of their steps is done on it.
+    assert dict(plan.hosts)[name] == ()
+    assert all(name not in members for _, members in plan.groups)
+    for stage in plan.stages[1:]:
+        assert all(name not in step.hosts for step in stage.steps)
+    assert name in str(steps["fit"].spec["script"])
+    # So HAProxy's backends and the firewalls' peers are written without it.
+    inventory = export_inventory(
+        site.inventory(file.parent).hosts, roles=dict(plan.hosts), groups=dict(plan.groups)
+    )
+    groups = inventory[inventory.index("\n[") :]
+    assert "\n[worker]\n" in groups
+    assert name not in groups.split()
+
+
+@pytest.mark.parametrize(
+    ("role", "why"), [("master", "takes no such machine"), (None, "no machine")]
+)
+def test_what_cannot_be_taken_out_is_refused(file: Path, role: str | None, why: str) -> None:
+    hosts = load_site(file).hosts
+    name = next((h.name for h in hosts if role in h.roles), "strange")
+    with pytest.raises((Refused, InputProblem), match=why):
+        removal_plan(file, name)
+
+
+def test_the_last_worker_stays(file: Path) -> None:
+    site = load_site(file)
+    left = workers(file)[0]
+    hosts = tuple(h for h in site.hosts if "worker" not in h.roles or h.name == left)
+    file.write_text(dump_site(site.model_copy(update={"hosts": hosts})))
+    with pytest.raises(Refused, match="the last worker"):
+        removal_plan(file, left)
+
+
+def test_an_operation_on_a_machine_is_no_command_of_the_whole_site() -> None:
+    assert load_operations(PM4ML) == {}
+    assert set(operations_of_machines(PM4ML)) == {"remove-worker"}
+
+
+def test_nothing_is_begun_unless_a_person_says_so(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["machine", "remove", workers(file)[0], "--site", str(file)]
+    assert cli.main(words) == ExitCode.REFUSED
+    assert "not confirmed" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_says_that_it_is_no_worker_does_not_leave(file: Path, tmp_path: Path) -> None:
+    """The script of the step itself: a machine with peers of its own would leave them."""
+    name = workers(file)[0]
+    _, _, plan, _ = removal_plan(file, name)
+    (leave,) = (step for step in plan.stages[0].steps if step.id == "leave")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    called = tmp_path / "called"
+    (programs / "microk8s").write_text(f"#!/bin/sh\necho $* >>{called}\n")
+    (programs / "microk8s").chmod(0o755)
+    lock = tmp_path / "clustered.lock"
+    script = str(leave.spec["script"]).replace(
+        "/var/snap/microk8s/current/var/lock/clustered.lock", str(lock)
+    )
+
+    def leaves() -> int:
+        return subprocess.run(
+            ["/bin/sh", "-c", script], check=False, timeout=60,
+            env={"PATH": f"{programs}:{os.environ['PATH']}"},
+        ).returncode  # fmt: skip
+
+    assert leaves() != 0
+    assert not called.exists()
+    lock.touch()
+    assert leaves() != 0  # it said 0, and is still in its cluster
+    (programs / "microk8s").write_text(f"#!/bin/sh\nrm {lock}\nexit 1\n")
+    assert leaves() == 0
+
+
+def test_a_machine_that_is_added_has_to_be_new_to_the_record(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = load_site(file)
+    name = workers(file)[0]
+    words = ["machine", "add", name, "--site", str(file)]
+    assert cli.main(words) == ExitCode.REFUSED
+    assert "no record of this site" in " ".join(capsys.readouterr().err.split())
+    _, _, plan, _ = removal_plan(file, name)
+    create_run(site_key(site), plan, site_text=dump_site(site)).note_begun()
+    assert cli.main(words) == ExitCode.USAGE
+    assert "was in this site already" in " ".join(capsys.readouterr().err.split())
+    (host,) = (h for h in site.hosts if h.name == name)
+    more = host.model_copy(update={"name": "w99", "address": "10.99.0.99"})
+    file.write_text(dump_site(site.model_copy(update={"hosts": (*site.hosts, more)})))
+    # It comes as far as a person's word, with the plan of the whole.
+    assert cli.main(["machine", "add", "w99", "--site", str(file)]) == ExitCode.REFUSED
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"w99 comes into the site {site_key(site)}" in said
+    assert "the plan is not confirmed" in said
