@@ -198,6 +198,6 @@ def instead(matrix: Matrix, end: End) -> str:
         if (fit := one.tested_with(minor)) is not None
     )
     return (
-        f"With microk8s_channel: {minor}/stable{beside} there are versions of everything too, and "
-        f"it is mended until {end.instead.ends}."
+        f"With microk8s_channel: {minor}/stable{beside} there are versions of every application, "
+        f"and it is mended until {end.instead.ends}."
     )
