@@ -1,26 +1,21 @@
-"""What a line says under its encodings, each character with the place that it came from.
+"""What a line says under its escapes, each character with the place that it came from.
 
 A secret can be written in more ways than can be listed: a shell, a JSON document and a URL each
 escape what they like, one character or all of them, once or in one another. So a text is also read
-as its reader would read it (`views`), and what is found there is masked where it came from. What
-only a mark is known of is looked for in `opened` words too: base64 and hexadecimal, decoded.
+as its reader would read it (`views`), and what is found there is masked where it came from.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import html
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-_ROUNDS: Final = 3
-"""Encodings in one another that are undone: a configuration in JSON, in a JSON log, in a shell."""
-_LONGEST_WORD: Final = 64 * 1024
-"""Characters of a word that is decoded; a line of output has no more."""
+ROUNDS: Final = 8
+"""Escapes in one another that are undone: a configuration in JSON, in a JSON log, in a shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +26,8 @@ class View:
     of: View | None = None
     cuts: tuple[tuple[int, int, int, int], ...] = ()
     """What reads otherwise: its begin and end here, and there; in the order of the text."""
+    unread: bool = False
+    """Whether this is one round more than is read: what the cuts say is not looked at."""
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
         """Where the characters from `begin` to `end` were written in the first of the texts."""
@@ -89,14 +86,14 @@ def views(text: str) -> Iterator[View]:
     seen = {text}
     for kind in _KINDS:
         view = plain
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             view = kind(view)
             if view.text in seen:
                 break
             seen.add(view.text)
             yield view
     view = plain
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         before = view.text
         for kind in _ALL:
             view = kind(view)
@@ -105,6 +102,9 @@ def views(text: str) -> Iterator[View]:
                 yield view
         if view.text == before:
             return
+    for kind in _ALL:
+        if (further := kind(view)).text != view.text:
+            yield replace(further, unread=True)
 
 
 def _substituted(
@@ -228,29 +228,3 @@ def _pairs(view: View) -> View:
 
 _KINDS: Final = (_joined, _pairs, _percent, _printable, _entities, _backslashes, _quotes, _doubled)
 _ALL: Final = (_quotes, _doubled, _percent_alone, _entities, _backslashes, _joined, _pairs)
-
-_BASE64_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
-_HEX_WORD: Final = re.compile(r"[0-9A-Fa-f]{8,65536}")
-
-
-def opened(text: str) -> Iterator[tuple[str, int, int]]:
-    """What the words of a text say in base64 and in hexadecimal: (decoded, begin, end).
-
-    In base64 a word is opened at each of the four places at which what is encoded may begin.
-    """
-    for found in _HEX_WORD.finditer(text):
-        for skip in (0, 1):
-            digits = found[0][skip:]
-            raw = bytes.fromhex(digits[: len(digits) // 2 * 2])
-            yield raw.decode("utf-8", "surrogateescape"), found.start(), found.end()
-    for found in _BASE64_WORD.finditer(text):
-        if found.end() - found.start() > _LONGEST_WORD:
-            continue
-        for skip in range(4):
-            word = found[0][skip:].replace("-", "+").replace("_", "/")
-            word = word[:-1] if len(word) % 4 == 1 else word
-            try:
-                raw = base64.b64decode(word + "=" * (-len(word) % 4))
-            except (binascii.Error, ValueError):
-                continue
-            yield raw.decode("utf-8", "surrogateescape"), found.start(), found.end()

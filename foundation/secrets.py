@@ -14,12 +14,16 @@ import re
 import stat
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from foundation.hidden_words import SHORTEST as SHORTEST_HIDDEN
+from foundation.hidden_words import Budget, Opener, Said, needles
 from foundation.problems import InputProblem
 from foundation.secret_forms import SHORTEST, base64_forms, forms
-from foundation.secret_views import View, opened, views
+from foundation.secret_views import View, views
 
 MASK: Final = "******"
 _LARGEST: Final = 1 << 20
@@ -29,6 +33,9 @@ _known: dict[str, None] = {}
 """Every form of every secret of this process, the longest first."""
 _encoded: dict[str, None] = {}
 """What base64 makes of each of them, which is broken into lines of its own width."""
+_hidden: dict[str, tuple[bytes, ...]] = {}
+"""Every line of every secret that is looked for in words that hide what they say; of one that is
+not of ASCII, by what it is seen there."""
 _values: set[str] = set()
 
 _marks: dict[tuple[bytes, int], set[str]] = {}
@@ -43,6 +50,10 @@ def _know(value: str) -> None:
     if value not in _values:
         _values.add(value)
         _encoded.update(dict.fromkeys(base64_forms(value)))
+        for line in map(str.strip, value.splitlines()):
+            if len(line) >= SHORTEST_HIDDEN:
+                plain = line.isascii() and line.isprintable()
+                _hidden[line] = () if plain else tuple(needles(line))
         found = sorted({*_known, *forms(value)}, key=len, reverse=True)
         _known.clear()
         _known.update(dict.fromkeys(found))
@@ -105,16 +116,32 @@ _EDGE: Final = re.compile(r"(?<![^\W_])|(?![^\W_])|(?<=[-\\][A-Za-z])")
 class _Asked:
     """One line that is asked for marks, as it stands and as its readers read it, bounded."""
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, *, patience: int) -> None:
         self.hits: list[tuple[int, int]] = []
-        self._left = _MOST_ASKED
+        self.unread = False
+        self._left = _MOST_ASKED * patience
+        self._found = False
+        budget = Budget(len(line), patience=patience)
+        opener = Opener(self._hidden_in, budget, wide=True, short=True)
         for view in (View(line), *views(line)):
-            self.hits += [view.span(*hit) for hit in self._in(view.text)]
-            for said, begin, end in opened(view.text):
-                if self._in(said):
-                    self.hits.append(view.span(begin, end))
+            if view.unread:
+                self.hits += _beyond(view, line)
+                self.unread = True
+                continue
+            self.hits += [view.span(*hit) for hit in self._in(view.text, SHORTEST)]
+            self.hits += [view.span(*word) for word in opener.words(view.text)]
+        self.unread |= opener.unread
 
-    def _in(self, text: str) -> list[tuple[int, int]]:
+    @property
+    def secret(self) -> bool:
+        """Whether a mark was found, and not only what nobody looked at."""
+        return self._found
+
+    def _hidden_in(self, said: Said) -> bool:
+        shortest = SHORTEST if said.depth == 1 else SHORTEST_HIDDEN
+        return bool(self._in(said.text, shortest))
+
+    def _in(self, text: str, shortest: int) -> list[tuple[int, int]]:
         if len(text) * len(_marks) <= _EVERYWHERE:
             places: list[int] = list(range(len(text) + 1))
         else:
@@ -123,16 +150,33 @@ class _Asked:
         hits: list[tuple[int, int]] = []
         for at in places:
             for (key, length), marks in _marks.items():
-                if at + length not in ends:
+                if at + length not in ends or length < shortest:
                     continue
                 raw = text[at : at + length].encode("utf-8", "surrogatepass")
                 if hashlib.blake2b(raw, key=key, digest_size=16).hexdigest() in marks:
                     hits.append((at, at + length))
+                    self._found = True
                 self._left -= 1
-            if self._left <= 0:
+            if self._left <= 0 and at < len(text):
                 # Nobody looks at what comes now, so nobody is to see it.
-                return [*hits, (at, len(text))] if at < len(text) else hits
+                self.unread = True
+                return [*hits, (at, len(text))]
         return hits
+
+
+def _beyond(view: View, text: str) -> Iterator[tuple[int, int]]:
+    """The words of which nobody knows what they say: their escapes go on behind the last round."""
+    last = 0
+    for begin, end, *_ in view.cuts:
+        first, behind = view.span(begin, max(end, begin + 1))
+        if behind <= last:
+            continue  # in the same word
+        while first > last and not text[first - 1].isspace():
+            first -= 1
+        last = behind
+        while last < len(text) and not text[last].isspace():
+            last += 1
+        yield first, last
 
 
 def _masked(text: str, hits: list[tuple[int, int]]) -> str:
@@ -145,26 +189,70 @@ def _masked(text: str, hits: list[tuple[int, int]]) -> str:
     return "".join((*pieces, text[upto:])) if hits else text
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A text that was searched for every secret that this process knows."""
+
+    text: str
+    """With stars for each, and for what could not be searched."""
+    secret: bool
+    """Whether one stands in it."""
+    unread: bool
+    """Whether more stands in it than is searched, so that nobody knows."""
+
+
 def redact(text: str) -> str:
-    """The text with every secret known to this process masked, in every form, longest first."""
+    """The text with every secret known to this process masked, in every form, longest first.
+
+    What is more than is searched of one text is masked too; the same text where there is nothing.
+    """
+    return searched(text).text
+
+
+def searched(text: str, *, patience: int = 1) -> Searched:
+    """A text, its secrets masked and what is to be said of it; `patience` times as much is read."""
+    secret = unread = False
     for value in _known:
         if value in text:
             text = text.replace(value, MASK)
+            secret = True
     if _known:
-        hits = [
-            view.span(at, at + len(value))
-            for view in views(text)
-            for value in _known
-            if value in view.text
-            for at in _places(value, view.text)
-        ]
-        text = _masked(text, hits)
-        text = _masked(text, list(_cut_off(text)))
+        budget = Budget(len(text), patience=patience)
+        opener = Opener(_is_known, budget, needles=tuple(chain(*_hidden.values())))
+        hits = list(_cut_off(text))
+        words = list(opener.words(text))
+        for view in views(text):
+            if view.unread:
+                words += _beyond(view, text)
+                unread = True
+                continue
+            hits += [
+                view.span(at, at + len(value))
+                for value in _known
+                if value in view.text
+                for at in _places(value, view.text)
+            ]
+            hits += [view.span(*place) for place in opener.torn(view.text, text)]
+            words += [view.span(*word) for word in opener.words(view.text)]
+        secret |= opener.found or bool(hits)
+        unread |= opener.unread
+        text = _masked(text, hits + words)
     if not _marks:
-        return text
+        return Searched(text, secret, unread)
     lines = text.split("\n")  # no mark is of more than a line
-    masked = [_masked(line, _Asked(line).hits) for line in lines]
-    return text if masked == lines else "\n".join(masked)
+    asked = [_Asked(line, patience=patience) for line in lines]
+    masked = [_masked(line, one.hits) for line, one in zip(lines, asked, strict=True)]
+    return Searched(
+        text if masked == lines else "\n".join(masked),
+        secret or any(one.secret for one in asked),
+        unread or any(one.unread for one in asked),
+    )
+
+
+def _is_known(said: Said) -> bool:
+    if any(line in said.text for line in _hidden):
+        return True
+    return (said.begun or said.goes_on) and any(said.has_part_of(line) for line in _hidden)
 
 
 _LEFT_OUT: Final = re.compile(r" … \[\d+ bytes more\]$")

@@ -17,7 +17,7 @@ from foundation.documents import SIZE_LIMIT
 from foundation.isolation import NOWHERE, environment
 from foundation.paths import log_file
 from foundation.problems import InputProblem, Refused
-from foundation.secrets import redact
+from foundation.secrets import redact, searched
 from foundation.version import __version__
 from installer.record.runs import Run
 from installer.record.support_files import (
@@ -37,6 +37,8 @@ from installer.sites.ways import without_passwords
 _OWN_LOG_BYTES: Final = 1024 * 1024
 """Of our own log the end is taken, which has the last tracebacks."""
 _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+_PATIENCE: Final = 50
+"""Times as much is read of a line here as of one on its way to a screen: nobody waits for this."""
 _LONGEST: Final = 16 * 1024 * 1024
 """Bytes of a line that is searched at once."""
 
@@ -153,19 +155,24 @@ def _file(name: str, path: Path) -> Source:
 
 
 def _search(lines: Iterable[bytes], path: Path) -> None:
-    """Raise Refused where a known secret or a private key stands in the lines."""
+    """Raise Refused where a known secret or a private key stands in the lines, or may stand."""
     for number, line in enumerate(lines, 1):
-        text = line.decode("utf-8", "replace")
-        # In JSON a quote or a backslash of a secret is escaped; it is looked for in both forms.
-        plain = text.replace("\\\\", "\\").replace('\\"', '"')
-        known = redact(text) != text or redact(plain) != plain
-        if known or _PRIVATE_KEY.search(line):
-            what = "a secret that was given to this command" if known else "a private key"
+        found = searched(line.decode("utf-8", "replace"), patience=_PATIENCE)
+        if found.secret or _PRIVATE_KEY.search(line):
+            what = "a secret that was given to this command" if found.secret else "a private key"
             raise Refused(
                 f"{what} stands in line {number}; the bundle is not written",
                 where=str(path),
                 remedy="Change that secret, since it was written down. Report it with the name of "
                 "the step that wrote it, not with the file.",
+            )
+        if found.unread:
+            raise Refused(
+                f"line {number} has more encodings in one another, or more of them, than are read, "
+                "so that nobody knows whether a secret stands in it; the bundle is not written",
+                where=str(path),
+                remedy="Look at that line by hand. Where it holds no secret, send the files of the "
+                "run without that line, by themselves.",
             )
 
 

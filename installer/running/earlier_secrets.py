@@ -28,10 +28,10 @@ from foundation.secrets import Secret, know_marks
 FILE: Final = "secret-marks.json"
 _OLD_FILE: Final = "secrets.json"
 _KEY_BYTES: Final = 32
-_LARGEST: Final = 4 * 1024 * 1024
+_LARGEST: Final = 8 * 1024 * 1024
 _SCHEMA: Final = "sitewright.secret-marks/1"
-_MOST_LINES: Final = 100
-"""Lines of a secret that is a file; the first of a key's lines are what a log would show."""
+_MOST_MARKS: Final = 30_000
+"""Marks that a run's folder keeps: some thousand lines of keys and chains, in a few sessions."""
 
 
 class _Mark(BaseModel):
@@ -46,7 +46,7 @@ class _Marks(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_: str = Field(alias="schema", pattern=_SCHEMA)
-    marks: tuple[_Mark, ...] = Field(max_length=10_000)
+    marks: tuple[_Mark, ...] = Field(max_length=_MOST_MARKS)
     whole: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
         default_factory=dict, max_length=1_000
     )
@@ -59,19 +59,33 @@ def remember(folder: Path, secrets: Mapping[str, Secret]) -> list[str]:
     Sentences on those that are others than before. Raises OSError.
     """
     key = own_key()
-    now = {one for name, secret in secrets.items() for one in _marks(name, secret, key)}
     values = {name: _hash_of(name, secret, key) for name, secret in secrets.items()}
-    before = _read(folder)
+    before, told = _read(folder)
+    now = {name: list(_marks(name, secret, key)) for name, secret in secrets.items()}
+    current = {one for marks in now.values() for one in marks}
     # A command asks only for what it needs; what it did not ask for has no other value now.
-    gone = [one for one in before.marks if one.name in secrets and one not in now]
+    gone = [one for one in before.marks if one.name in secrets and one not in current]
     know_marks(key, {(one.length, one.mark) for one in gone})
     changed = [name for name, value in values.items() if before.whole.get(name, value) != value]
-    new = sorted(now - set(before.marks), key=lambda one: (one.name, one.mark))
-    if new or values.items() - before.whole.items():
-        marks = [one.model_dump() for one in (*before.marks, *new)]
-        value = {"schema": _SCHEMA, "marks": marks, "whole": {**before.whole, **values}}
+    kept = list(before.marks)
+    for name, marks in now.items():
+        new = sorted(set(marks) - set(kept), key=lambda one: one.mark)
+        if len(kept) + len(new) > _MOST_MARKS:
+            told.append(
+                f"The secret {name} has {len(marks)} lines, more than this run's folder keeps "
+                "marks of. Should another be given later, the log of that session is not "
+                "searched for this one."
+            )
+        else:
+            kept += new
+    if len(kept) > len(before.marks) or values.items() - before.whole.items():
+        value = {
+            "schema": _SCHEMA,
+            "marks": [one.model_dump() for one in kept],
+            "whole": {**before.whole, **values},
+        }
         write_private(folder / FILE, json.dumps(value, indent=1) + "\n")
-    return [
+    return told + [
         f"The secret {name} is another than the one with which this run worked before. What was "
         "done with the first stands as it is."
         for name in changed
@@ -98,7 +112,7 @@ def _hash_of(name: str, secret: Secret, key: bytes) -> str:
 
 
 def _marks(name: str, secret: Secret, key: bytes) -> Iterator[_Mark]:
-    for line in secret.reveal().splitlines()[:_MOST_LINES]:
+    for line in dict.fromkeys(secret.reveal().splitlines()):
         if len(line) >= SHORTEST:
             yield _Mark(name=name, length=len(line), mark=mark_of(line, key))
 
@@ -109,21 +123,27 @@ def mark_of(text: str, key: bytes) -> str:
     return hashlib.blake2b(raw, key=key, digest_size=16).hexdigest()
 
 
-def _read(folder: Path) -> _Marks:
-    """What earlier sessions noted; nothing where the file is not there or is none of ours."""
-    nothing = _Marks.model_validate({"schema": _SCHEMA, "marks": ()})
+def _read(folder: Path) -> tuple[_Marks, list[str]]:
+    """What earlier sessions noted, and what is to be told of it where it cannot be read."""
+    found, told = _Marks.model_validate({"schema": _SCHEMA, "marks": ()}), []
     try:
         with (folder / FILE).open("rb") as file:
-            found = _Marks.model_validate_json(file.read(_LARGEST))
-    except (FileNotFoundError, ValidationError):
-        found = nothing
+            raw = file.read(_LARGEST + 1)
+        found = _Marks.model_validate_json(raw)
+    except FileNotFoundError:
+        pass
+    except ValidationError:
+        told.append(
+            f"What earlier sessions of this run noted of their secrets ({FILE}) cannot be read: "
+            "where another secret is given now, the log is not searched for the first one."
+        )
     if found.whole:
-        return found
+        return found, told
     # Runs of earlier versions kept the hashes apart.
     try:
         with (folder / _OLD_FILE).open("rb") as file:
             old = json.loads(file.read(_LARGEST))
         kept = {"schema": _SCHEMA, "marks": (), "whole": old}
-        return found.model_copy(update={"whole": _Marks.model_validate(kept).whole})
+        return found.model_copy(update={"whole": _Marks.model_validate(kept).whole}), told
     except (OSError, ValueError, RecursionError):
-        return found
+        return found, told

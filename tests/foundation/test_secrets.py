@@ -36,18 +36,22 @@ VALUE = "correct-horse-battery"
 @pytest.fixture(autouse=True, scope="module")
 def known_here_alone() -> Iterator[None]:
     """What these tests make known is not looked for in the tests after them."""
-    values, known, encoded = set(secrets._values), dict(secrets._known), dict(secrets._encoded)
+    values, hidden = set(secrets._values), dict(secrets._hidden)
+    lists = (secrets._known, secrets._encoded)
+    before = [dict(kept) for kept in lists]
     yield
-    for kept, before in (
-        (secrets._values, values), (secrets._known, known), (secrets._encoded, encoded),
-    ):  # fmt: skip
+    secrets._values.clear()
+    secrets._values.update(values)
+    secrets._hidden.clear()
+    secrets._hidden.update(hidden)
+    for kept, had in zip(lists, before, strict=True):
         kept.clear()
-        kept.update(before)  # type: ignore[arg-type]  # each is given back its own
+        kept.update(had)
 
 
 def only_known(value: str) -> None:
     """Let this be the only secret: of hundreds of examples one is part of another's words."""
-    for kept in (secrets._values, secrets._known, secrets._encoded):
+    for kept in (secrets._values, secrets._known, secrets._encoded, secrets._hidden):
         kept.clear()
     Secret(value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from foundation import secrets
 from foundation.problems import InputProblem, Refused
-from foundation.secrets import Secret
+from foundation.secrets import Secret, know_marks
 from installer.cli import main
 from installer.record.recorded_run import recorded_run
 from installer.record.runs import Run
@@ -31,7 +33,8 @@ from tests.installer.told_run import ID, told, write_run
 @pytest.fixture(autouse=True)
 def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests made known is not looked for here."""
-    monkeypatch.setattr("foundation.secrets._known", set())
+    for name in ("_known", "_encoded", "_hidden", "_values"):
+        monkeypatch.setattr(f"foundation.secrets.{name}", type(getattr(secrets, name))())
 
 
 @pytest.fixture
@@ -112,6 +115,42 @@ def test_it_is_refused_where_a_private_key_stands_in_it(run: Run, tmp_path: Path
     run.site_file.write_text("# -----BEGIN OPENSSH PRIVATE KEY-----\n")
     with pytest.raises(Refused, match="private key"):
         write_support_bundle(run, tmp_path / "refused.tar.gz")
+
+
+def test_a_secret_in_a_secret_s_encoding_is_found_too(run: Run, tmp_path: Path) -> None:
+    kept = Secret("tell-tale-5ecret")
+    manifest = base64.b64encode(json.dumps({"password": kept.reveal()}).encode()).decode()
+    path = run.log("m1")
+    path.write_text(path.read_text() + base64.b64encode(f"data: {manifest}".encode()).decode())
+    with pytest.raises(Refused, match="a secret that was given to this command stands in line 2"):
+        write_support_bundle(run, tmp_path / "refused.tar.gz")
+
+
+def test_what_cannot_be_searched_whole_is_told_as_that_and_not_as_a_secret(
+    run: Run, tmp_path: Path
+) -> None:
+    Secret("tell-tale-5ecret")
+    text = "nothing of it stands in here"
+    for _ in range(6):
+        text = base64.b64encode(text.encode()).decode()
+    path = run.log("m1")
+    path.write_text(path.read_text() + text)
+    with pytest.raises(Refused, match="line 2 has more encodings in one another") as caught:
+        write_support_bundle(run, tmp_path / "refused.tar.gz")
+    assert "nobody knows" in caught.value.cause
+    assert "was written down" not in str(caught.value.remedy)
+    assert list(tmp_path.glob("*.gz*")) == []
+
+
+def test_a_long_line_is_searched_whole_and_is_no_secret(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A screen's line is masked from where nobody looks any more; nothing was found there."""
+    monkeypatch.setattr(secrets, "_marks", {})
+    know_marks(b"k" * 32, {(8, "0" * 32)})
+    path = run.log("m1")
+    path.write_text(path.read_text() + "a b " * 30_000 + "\n")
+    write_support_bundle(run, tmp_path / "bundle.tar.gz")
 
 
 def test_the_command_lists_what_is_in_it_and_keeps_what_is_there(

@@ -19,6 +19,7 @@ from foundation import secrets
 from foundation.paths import data_folder
 from foundation.secrets import MASK, Secret, redact
 from installer.events import Kind, Outcome
+from installer.running import earlier_secrets
 from installer.running.earlier_secrets import FILE, remember
 from tests.foundation.test_secrets import (
     encoded_in_the_ways_of_the_trade,
@@ -37,7 +38,7 @@ def another_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be another process, which knows no secret yet."""
-    for name in ("_known", "_encoded", "_values", "_marks"):
+    for name in ("_known", "_encoded", "_hidden", "_values", "_marks"):
         monkeypatch.setattr(secrets, name, type(getattr(secrets, name))())
 
 
@@ -71,14 +72,37 @@ def test_an_earlier_value_is_masked_in_the_encodings_of_the_trade(
         "basic in JSON": json.dumps({"a": "Basic " + b64encode(f"u:{old}".encode()).decode()}),
         "base64 in base64": b64encode(b64encode(f"xy:{old}".encode())).decode(),
     }
-    # One line alone has no other half; what has only a mark is known whole.
-    for way in ("quoted-printable", "base64 in base64"):
-        ways.pop(way)
+    ways.pop("quoted-printable")  # of lines, and what has only a mark is known whole
     for way, text in ways.items():
         hidden = redact(f"said: {text} .")
         assert MASK in hidden, way
         assert len(hidden) < len(text) + 12, way
     assert redact("nothing of it: c29tZSB0ZXh0 %20 \\n") == "nothing of it: c29tZSB0ZXh0 %20 \\n"
+
+
+def test_every_line_of_a_long_secret_is_kept_in_mind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chain of certificates and its key have hundreds of lines, the key's are the last."""
+    lines = [hashlib.sha512(str(number).encode()).hexdigest()[:64] for number in range(400)]
+    remember(tmp_path, {"key": Secret("\n".join(lines))})
+    forget(monkeypatch)
+    assert remember(tmp_path, {"key": Secret("another-one-2")})
+    for line in (lines[0], lines[150], lines[-1]):
+        assert redact(f"said: {line} .") == f"said: {MASK} ."
+        assert redact(f"said: {b64encode(line.encode()).decode()} .") == f"said: {MASK} ."
+
+
+def test_what_is_too_long_to_be_kept_in_mind_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_secrets, "_MOST_MARKS", 50)
+    lines = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(60)]
+    [said] = remember(tmp_path, {"key": Secret("\n".join(lines)), "db": Secret("old-password-1")})
+    assert "The secret key has 60 lines, more than this run's folder keeps marks of" in said
+    forget(monkeypatch)
+    remember(tmp_path, {"db": Secret("new-password-2")})
+    assert redact("db=old-password-1") == f"db={MASK}"
 
 
 def test_only_a_name_with_another_value_is_looked_for(
@@ -178,6 +202,8 @@ def test_the_folder_of_a_run_alone_tells_nothing_of_a_short_password(tmp_path: P
     whole = json.loads(text)["whole"]
     assert len(set(whole.values())) == 2
     (tmp_path / FILE).write_text("[rubbish")
+    [said] = remember(tmp_path, {"a": Secret("pw")})
+    assert f"({FILE}) cannot be read" in said
     assert remember(tmp_path, {"a": Secret("pw")}) == []
 
 
