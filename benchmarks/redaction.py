@@ -66,7 +66,7 @@ def lines(many: int) -> list[str]:
                 f'{{"level":"info","msg":"{words}","id":"{digest[:16].hex()}","n":{number}}}',
                 f"{words} and {words}",
                 base64.b64encode(digest + digest[:16]).decode(),
-                f"time=2026-01-12T03:14:{number % 60:02}Z path=/v1/{words.replace(' ', '/')}",
+                f"time=2026-01-12T03:14:{number % 60:02}Z path=/v1/{'/'.join(words.split()[:3])}",
             )[number % 8]
         )
     return made

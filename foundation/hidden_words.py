@@ -127,6 +127,8 @@ _LEFT_OUT: Final = re.compile(r" … \[\d+ bytes more\]$")
 _WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,6}")
 _SHORT_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,6}")
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{16,}")
+_ALL_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_DIGEST: Final = 24
 _PART_HEX: Final = re.compile(r"([0-9A-Fa-f]{4,})")
 _BASE32: Final = re.compile(r"[A-Z2-7]{13,}|[a-z2-7]{13,}")
 _PART_BASE32: Final = re.compile(r"([A-Z2-7]{7,}|[a-z2-7]{7,})=*")
@@ -173,7 +175,9 @@ def decoded(word: str) -> list[bytes]:
     """What a word is the encoding of, wherever that begins in it; most of it is rubbish."""
     plain = word.rstrip("=").replace("-", "+").replace("_", "/")
     raws = []
-    for skip in range(min(4, len(plain) - 1)):
+    # A digest is no base64: of so many signs not one would be by chance beyond f.
+    offsets = 0 if len(word) >= _DIGEST and _ALL_HEX.fullmatch(word) else 4
+    for skip in range(min(offsets, len(plain) - 1)):
         over = (len(plain) - skip) % 4
         part = plain[skip:-1] if over == 1 else plain[skip:] + "=="[: -over % 4]
         raws.append(binascii.a2b_base64(part))

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 ROUNDS: Final = 8
@@ -75,12 +76,18 @@ _NAMED: Final = {
 }  # fmt: skip
 
 
+@lru_cache(8)
+def _has_pairs(text: str) -> bool:
+    """Asked several times of the same text, and dear."""
+    return _PAIRS.search(text) is not None
+
+
 def views(text: str) -> Iterator[View]:
     """The text as readers of escapes read it: each kind alone, then all of them, by rounds.
 
     The text as it stands is none of them. Nothing comes for a text without any escape.
     """
-    if not any(sign in text for sign in _SIGNS) and _PAIRS.search(text) is None:
+    if not any(sign in text for sign in _SIGNS) and not _has_pairs(text):
         return
     plain = View(text)
     seen = {text}
@@ -189,6 +196,8 @@ def _nothing(_: re.Match[str]) -> str:
 
 
 def _percent(view: View) -> View:
+    if "%" not in view.text and "+" not in view.text:
+        return view
     return _substituted(view, "", _PERCENT, _of_percent)
 
 
@@ -213,6 +222,8 @@ def _quotes(view: View) -> View:
 
 
 def _doubled(view: View) -> View:
+    if "''" not in view.text and '""' not in view.text:
+        return view
     return _substituted(view, "", _DOUBLED, lambda f: f[0][0])
 
 
@@ -223,6 +234,8 @@ def _joined(view: View) -> View:
 
 def _pairs(view: View) -> View:
     """Bytes in hexadecimal with something between them, as one word of small letters."""
+    if not _has_pairs(view.text):
+        return view
     return _substituted(view, "", _PAIRS, lambda f: _BETWEEN_PAIRS.sub("", f[0]).lower())
 
 

@@ -276,10 +276,13 @@ def _cut_off(text: str) -> Iterator[tuple[int, int]]:
         return
     begin = text.rindex(word)
     end = begin + len(word)
+    head, tail = word[:_SHORTEST_PART], word[-_SHORTEST_PART:]
     for value in _encoded:
-        if len(word) >= _NARROWEST and (length := _begun_at_the_end(word, value, _SHORTEST_PART)):
+        ends = tail in value and len(word) >= _NARROWEST
+        if ends and (length := _begun_at_the_end(word, value, _SHORTEST_PART)):
             yield end - length, end
-        if len(words) == 1 and (length := _ended_at_the_begin(word, value, _SHORTEST_PART)):
+        begins = head in value and len(words) == 1
+        if begins and (length := _ended_at_the_begin(word, value, _SHORTEST_PART)):
             yield begin, begin + length
 
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from foundation.paths import data_folder, write_private
 from foundation.secret_forms import SHORTEST
 from foundation.secrets import Secret, know_marks
+from foundation.wording import counted
 
 FILE: Final = "secret-marks.json"
 _OLD_FILE: Final = "secrets.json"
@@ -72,9 +73,9 @@ def remember(folder: Path, secrets: Mapping[str, Secret]) -> list[str]:
         new = sorted(set(marks) - set(kept), key=lambda one: one.mark)
         if len(kept) + len(new) > _MOST_MARKS:
             told.append(
-                f"The secret {name} has {len(marks)} lines, more than this run's folder keeps "
-                "marks of. Should another be given later, the log of that session is not "
-                "searched for this one."
+                f"The secret {name} has {counted(len(marks), 'line')}, more than this run's "
+                "folder keeps marks of. Should another be given later, the log of that session "
+                "is not searched for this one."
             )
         else:
             kept += new
