@@ -189,7 +189,9 @@ def as_machines_say(site: Site, said: Mapping[str, str]) -> Site:
         return site
     if not keys or keys == [identity.key]:
         return site
-    if len(keys) == 1 and keys[0] not in here:
+    # Fewer may have been taken out of that site, and serve in this one now.
+    most = 2 * len(told) >= len(site.hosts)
+    if len(keys) == 1 and keys[0] not in here and most:
         return site.model_copy(update={"record": keys[0]})
     raise WhichRecord(
         f"no record on this computer has these machines at their addresses. {_as_told(told)}",

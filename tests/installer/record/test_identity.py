@@ -218,6 +218,15 @@ def test_a_computer_installed_anew_finds_the_site_that_its_machines_remember() -
     assert as_machines_say(now, {}) == now
 
 
+def test_one_machine_of_many_that_remembers_a_site_is_asked_about() -> None:
+    """It was taken out there, and keeps the name; on this computer nobody knows that site."""
+    now = site(**THREE)
+    with pytest.raises(WhichRecord, match="w3 remembers the record pm4ml-production-0123456789"):
+        as_machines_say(now, {"w3": "pm4ml-production-0123456789"})
+    named = now.model_copy(update={"record": site_key(now)})
+    assert as_machines_say(named, {"w3": "pm4ml-production-0123456789"}) == named
+
+
 def test_machines_of_two_sites_are_told_and_asked() -> None:
     now = site(**THREE)
     keys = ("pm4ml-production-0123456789", "pm4ml-production-9876543210")
@@ -274,7 +283,7 @@ async def test_a_run_begun_on_a_new_computer_goes_into_the_record_that_is_rememb
         return "", None
 
     async def asked(*_: object) -> dict[str, str]:
-        return {"w1": key}
+        return {"w1": key, "w3": key}
 
     monkeypatch.setattr(begin._Beginning, "looked", looked)
     monkeypatch.setattr(begin, "asked_of_machines", asked)
