@@ -34,7 +34,7 @@ class Api(Protocol):
     def client_ends(self) -> str:
         """The last moment of the client's own certificate; "" where it shows none."""
 
-    async def get(self, path: str, *, limit: int) -> bytes:
+    async def get(self, path: str, *, limit: int) -> bytes | bytearray:
         """The body of an answer of at most `limit` bytes.
 
         Raises ApiRefused where the server answers something else, ClusterProblem where it does
@@ -42,7 +42,7 @@ class Api(Protocol):
         """
 
 
-def refused(status: int, body: bytes) -> ApiRefused:
+def refused(status: int, body: bytes | bytearray) -> ApiRefused:
     """What an answer of an error says: a Status object of Kubernetes, or something before it."""
     word = _WORDS.get(status, f"status {status}")
     try:

@@ -94,7 +94,7 @@ class HttpsApi:
         if self._client is not None:
             await self._client.aclose()
 
-    async def get(self, path: str, *, limit: int) -> bytes:
+    async def get(self, path: str, *, limit: int) -> bytes | bytearray:
         """The body of an answer; see `Api.get`."""
         client = self._client
         if client is None:
@@ -163,15 +163,14 @@ class HttpsApi:
         )
 
 
-async def _bounded(response: httpx.Response, limit: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
+async def _bounded(response: httpx.Response, limit: int) -> bytes | bytearray:
+    # It grows in place: pieces that are joined would be there twice.
+    body = bytearray()
     async for piece in response.aiter_bytes():
-        size += len(piece)
-        if size > limit:
+        if len(body) + len(piece) > limit:
             raise ApiRefused("Unread", f"the answer has more than {limit >> 20} MiB")
-        pieces.append(piece)
-    return b"".join(pieces)
+        body += piece
+    return body
 
 
 def _context(access: Access) -> ssl.SSLContext:

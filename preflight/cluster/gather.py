@@ -130,13 +130,12 @@ class Events:
 
     of: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
 
-    def add(self, events: Iterable[EventObject]) -> None:
-        """Take in events of any order; the later of two about one thing stays."""
-        for event in events:
-            key = (event.about.kind, event.about.namespace, event.about.name)
-            when = event.last or event.at or ""
-            if key not in self.of or when >= self.of[key][0]:
-                self.of[key] = (when, plain(f"{event.reason}: {event.message}", _MESSAGE))
+    def add(self, event: EventObject) -> None:
+        """Take in one, in any order; the later of two about one thing stays."""
+        key = (event.about.kind, event.about.namespace, event.about.name)
+        when = event.last or event.at or ""
+        if key not in self.of or when >= self.of[key][0]:
+            self.of[key] = (when, plain(f"{event.reason}: {event.message}", _MESSAGE))
 
     def about(self, kind: str, namespace: str, name: str) -> str:
         """The last warning about one thing; "" where there is none."""
@@ -163,12 +162,8 @@ class PodCount:
     network: str = ""
     loads: dict[str, _Load] = field(default_factory=dict)
 
-    def add(self, pods: Iterable[PodObject]) -> None:
-        """Take in one page."""
-        for pod in pods:
-            self._add(pod)
-
-    def _add(self, pod: PodObject) -> None:
+    def add(self, pod: PodObject) -> None:
+        """Take in one pod."""
         self.total += 1
         phase = pod.status.phase
         name, namespace = pod.metadata.name, pod.metadata.namespace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -37,11 +37,6 @@ class Meta(_Object):
 class ListMeta(_Object):
     more: str = Field("", alias="continue")
     remaining: int | None = Field(None, alias="remainingItemCount")
-
-
-class ListOf(_Object, Generic[Item]):
-    metadata: ListMeta = ListMeta()
-    items: Many[Item] = ()
 
 
 class Version(_Object):

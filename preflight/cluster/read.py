@@ -5,13 +5,12 @@ What one question does not bring is unknown with the reason, and the rest is ask
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from foundation.clusters.api import Api
 from foundation.clusters.problems import ApiRefused, ClusterLoginRefused, ClusterProblem
@@ -28,6 +27,7 @@ from preflight.cluster.facts import (
     Webhook,
     known,
 )
+from preflight.cluster.pages import NoList, read_page
 from preflight.parse.text import plain
 
 CALLS: Final = 15
@@ -64,7 +64,7 @@ class _Asking:
     def left(self) -> int:
         return CALLS - self.calls
 
-    async def body(self, path: str) -> bytes:
+    async def body(self, path: str) -> bytes | bytearray:
         if self._silent >= _SILENCES:
             raise _NotAnswered("it was not asked: the cluster had stopped answering")
         if self.left < 1:
@@ -83,36 +83,36 @@ class _Asking:
         self._silent = 0
         return body
 
-    async def some(
-        self, path: str, kind: type[Item], *, limit: int, more: str = "", selector: str = ""
-    ) -> objects.ListOf[Item]:
-        """One page of a list."""
+    async def page(
+        self,
+        path: str,
+        kind: type[Item],
+        take: Callable[[Item], None],
+        *,
+        limit: int,
+        more: str = "",
+        selector: str = "",
+    ) -> objects.ListMeta:
+        """One page of a list, object by object."""
         words = {"limit": str(limit), **({"continue": more} if more else {})}
         if selector:
             words["fieldSelector"] = selector
         body = await self.body(f"{path}?{urlencode(words, quote_via=quote)}")
         try:
-            return cast("objects.ListOf[Item]", _reader(cast("Hashable", kind)).validate_json(body))
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
+            return read_page(body, kind, take)
+        except NoList as error:
             raise _NotAnswered(
-                plain(f"its answer is no list as Kubernetes writes it: {place} {first['msg']}")
+                plain(f"its answer is no list as Kubernetes writes it: {error}")
             ) from error
 
     async def all_of(self, what: str, path: str, kind: type[Item]) -> tuple[Item, ...]:
         """The first page of a list; that there is more is told."""
-        page = await self.some(path, kind, limit=_PAGE)
-        if page.metadata.more:
-            rest = page.metadata.remaining
-            total = f"of {len(page.items) + rest}" if rest is not None else "and no more"
-            self.left_out.append(f"{what}: the first {len(page.items)} {total} were read")
-        return page.items
-
-
-@cache
-def _reader(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(objects.ListOf.__class_getitem__(kind))  # type: ignore[arg-type]  # a model
+        items: list[Item] = []
+        meta = await self.page(path, kind, items.append, limit=_PAGE)
+        if meta.more:
+            total = f"of {len(items) + meta.remaining}" if meta.remaining else "and no more"
+            self.left_out.append(f"{what}: the first {len(items)} {total} were read")
+        return tuple(items)
 
 
 async def read_cluster(api: Api) -> ClusterFacts:
@@ -274,11 +274,12 @@ async def _of_storage_and_workloads(ask: _Asking, facts: ClusterFacts) -> Cluste
         )
     )  # fmt: skip
     events = gather.Events()
-    warned = await _fact(
-        ask.some("/api/v1/events", objects.EventObject, limit=_PAGE, selector="type=Warning")
+    # Without them the pods say less, and nothing else is missing.
+    await _fact(
+        ask.page(
+            "/api/v1/events", objects.EventObject, events.add, limit=_PAGE, selector="type=Warning"
+        )
     )
-    if not isinstance(warned, Unknown):
-        events.add(warned.items)
     claims = await _fact(
         ask.all_of("claims", "/api/v1/persistentvolumeclaims", objects.ClaimObject)
     )
@@ -296,42 +297,44 @@ async def _of_storage_and_workloads(ask: _Asking, facts: ClusterFacts) -> Cluste
             ],
         ),
     )
-    del claims, warned
+    del claims
     count = gather.PodCount(events)
-    missing = await _fact(_pods(ask, count))
-    if isinstance(missing, Unknown):
-        return replace(facts, pods=missing, dns=missing, network=missing)
+    whole = await _fact(_pods(ask, count))
+    if isinstance(whole, Unknown):
+        return replace(facts, pods=whole, dns=whole, network=whole)
     seen = known(facts.nodes)
+    rest = Unknown("not all pods were read, and these may be among the rest")
     return replace(
         facts,
         pods=count.pods(),
-        dns=tuple(count.dns),
-        network=count.network or ("flannel" if facts.distribution == "k3s" else ABSENT),
+        dns=tuple(count.dns) if whole or len(count.dns) > 1 else rest,
+        network=count.network
+        or ("flannel" if facts.distribution == "k3s" else ABSENT if whole else rest),
         nodes=facts.nodes if seen is None else count.loaded(seen),
     )
 
 
-async def _pods(ask: _Asking, count: gather.PodCount) -> None:
-    """All pods page by page, as many as the questions that are left bring."""
+async def _pods(ask: _Asking, count: gather.PodCount) -> bool:
+    """All pods page by page, as many as the questions that are left bring; whether it was all."""
     more, size = "", _POD_PAGE if ask.left > 1 else _POD_PAGE_LAST
     while True:
         try:
-            page = await ask.some("/api/v1/pods", objects.PodObject, limit=size, more=more)
+            page = await ask.page(
+                "/api/v1/pods", objects.PodObject, count.add, limit=size, more=more
+            )
         except _NotAnswered as error:
-            if not count.total:
+            if not more:
                 raise
             ask.left_out.append(f"pods: after the first {counted(count.total, 'pod')}, {error}")
-            return
-        count.add(page.items)
-        more = page.metadata.more
+            return False
+        more = page.more
         if not more:
-            return
-        rest = page.metadata.remaining
+            return True
+        rest = page.remaining
         if ask.left < 1:
             total = f" of {count.total + rest}" if rest is not None else ""
             ask.left_out.append(f"pods: the first {count.total}{total} were read")
-            return
+            return False
         # Few questions are left, so each brings its share of the rest.
         share = -(-rest // ask.left) if rest is not None else _POD_PAGE_LAST
         size = min(max(share, _POD_PAGE), _POD_PAGE_LAST)
-        del page

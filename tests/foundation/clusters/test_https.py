@@ -33,7 +33,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeApi]:
         yield api
 
 
-async def _version(access: Access) -> bytes:
+async def _version(access: Access) -> bytes | bytearray:
     async with HttpsApi(access) as api:
         return await api.get("/version", limit=LIMIT)
 

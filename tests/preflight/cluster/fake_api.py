@@ -49,6 +49,8 @@ class FakeApi:
     """Paths that are not answered before the test ends."""
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     """Paths with an answer of their own."""
+    kept: dict[str, tuple[int, bytes]] | None = None
+    """Answers that are given again as they were, where time is measured."""
     unauthorized: bool = False
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -79,7 +81,13 @@ def fake_api(folder: Path, *, days: float = 400) -> Iterator[FakeApi]:
         wbufsize = -1
 
         def do_GET(self) -> None:
-            status, body = _answer(api, self.path, dict(self.headers))
+            if api.kept is not None and self.path in api.kept:
+                api.asked.append(self.path)
+                status, body = api.kept[self.path]
+            else:
+                status, body = _answer(api, self.path, dict(self.headers))
+                if api.kept is not None:
+                    api.kept[self.path] = status, body
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -38,9 +38,11 @@ def kubernetes() -> Iterator[Plane]:
                 "metadata": {"name": "public"},
                 "spec": {"controller": "k8s.io/ingress-nginx"},
             },
-            _pods("coredns", "kube-system", 2, **{"k8s-app": "kube-dns"}),
+            _on_each_node("coredns", "kube-system", **{"k8s-app": "kube-dns"}),
         )
-        running.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns")
+        running.kubectl(
+            "-n", "kube-system", "rollout", "status", "daemonset/coredns", "--timeout=90s"
+        )
         yield running
 
 
@@ -70,6 +72,13 @@ def _pods(
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
     }
+
+
+def _on_each_node(name: str, namespace: str, **labels: str) -> dict[str, Any]:
+    """A DaemonSet: two pods of a Deployment may well lie on one node."""
+    made = _pods(name, namespace, 1, **labels)
+    del made["spec"]["replicas"]
+    return {**made, "kind": "DaemonSet"}
 
 
 def _judged(
