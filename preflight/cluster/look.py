@@ -51,7 +51,7 @@ async def look_through(connector: Connector, host: Host) -> SeenCluster:
         problem = error
     except Exception as error:
         problem = _ours(error, host.name)
-    return _seen(f"cluster of {host.name}", host.endpoint, facts, problem, started)
+    return _seen(host.name, host.endpoint, facts, problem, started)
 
 
 def _ours(error: Exception, name: str) -> Problem:

@@ -134,7 +134,15 @@ def test_through_a_machine_no_kubeconfig_is_needed(
         tuple(one for one in CANDIDATES if one.argv == ("kubectl",)),
     )
     assert main(["preflight", "--through", "local"]) == 0
-    assert "Reached by  kubectl on " in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "Reached by  kubectl on " in text
+    assert f"Cluster     {os.uname().nodename}, " in text
+
+
+def test_a_machine_that_does_not_answer_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preflight", "--through", "m1=nobody@127.0.0.1:1"]) == 4
+    text = " ".join(capsys.readouterr().out.split())
+    assert "The cluster m1 could not be looked at: the machine is there" in text
 
 
 @pytest.mark.parametrize(
