@@ -328,6 +328,9 @@ def _assess(
         )
         if options.facts is None and egress is None and question.needs.platform.internet:
             extra["egress"] = "not tried; --egress tries what the installation fetches"
+        if question.needs.platform.kubernetes_tested:
+            # It goes on a cluster that is there already, which its machines do not tell of.
+            extra["the cluster itself"] = "not looked at; --cluster judges it"
     if options.site is not None:
         extra["site"] = str(options.site)
     if options.facts is not None:

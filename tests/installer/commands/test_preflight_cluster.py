@@ -136,7 +136,17 @@ def test_through_a_machine_no_kubeconfig_is_needed(
     assert main(["preflight", "--through", "local"]) == 0
     text = capsys.readouterr().out
     assert "Reached by  kubectl on " in text
-    assert f"Cluster     {os.uname().nodename}, " in text
+    assert text.count("cluster of") == 0
+
+
+def test_what_goes_on_a_cluster_says_that_it_was_not_looked_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    facts = Path(__file__).parents[2] / "recorded" / "laptop.json"
+    main(["preflight", "--facts", str(facts), "--solution", "helm-deploy"])
+    assert "The cluster itself  not looked at; --cluster judges it" in capsys.readouterr().out
+    main(["preflight", "--facts", str(facts), "--solution", "pm4ml"])
+    assert "--cluster" not in capsys.readouterr().out
 
 
 def test_a_machine_that_does_not_answer_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
