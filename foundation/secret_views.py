@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from foundation.terminal import ESCAPES
+
 ROUNDS: Final = 8
 """Escapes in one another that are undone: a configuration in JSON, in a JSON log, in a shell."""
 
@@ -46,7 +48,7 @@ class View:
         return there_end + at - end
 
 
-_SIGNS: Final = ("\\", "%", "&", "''", '""', "'\"", "\"'", "=", "\n")
+_SIGNS: Final = ("\x1b", "\b", "\\", "%", "&", "''", '""', "'\"", "\"'", "=", "\n")
 """Without any of these, and without bytes apart, a text says just what it is."""
 
 # One or several bytes that together are UTF-8, in one way of writing a byte.
@@ -70,6 +72,8 @@ _PAIRS: Final = re.compile(
     r"|\b[0-9A-Fa-f]{4}(?: [0-9A-Fa-f]{4})+(?: [0-9A-Fa-f]{2})?"
 )
 _BETWEEN_PAIRS: Final = re.compile(r"[ :,_-]{1,2}(?:0x)?|^0x")
+_STRUCK: Final = re.compile(f"{ESCAPES.pattern}|[^\\n]\b")
+"""Colours, and what a typewriter strikes twice: a terminal shows the word without them."""
 _NAMED: Final = {
     "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b",
     "0": "\0",
@@ -227,6 +231,12 @@ def _doubled(view: View) -> View:
     return _substituted(view, "", _DOUBLED, lambda f: f[0][0])
 
 
+def _struck(view: View) -> View:
+    if "\x1b" not in view.text and "\b" not in view.text:
+        return view
+    return _substituted(view, "", _STRUCK, _nothing)
+
+
 def _joined(view: View) -> View:
     broken = "\n" if "\n" in view.text else "\\n"
     return _substituted(view, broken, _BROKEN, _nothing)
@@ -239,5 +249,15 @@ def _pairs(view: View) -> View:
     return _substituted(view, "", _PAIRS, lambda f: _BETWEEN_PAIRS.sub("", f[0]).lower())
 
 
-_KINDS: Final = (_joined, _pairs, _percent, _printable, _entities, _backslashes, _quotes, _doubled)
-_ALL: Final = (_quotes, _doubled, _percent_alone, _entities, _backslashes, _joined, _pairs)
+_KINDS: Final = (
+    _struck,
+    _joined,
+    _pairs,
+    _percent,
+    _printable,
+    _entities,
+    _backslashes,
+    _quotes,
+    _doubled,
+)
+_ALL: Final = (_struck, _quotes, _doubled, _percent_alone, _entities, _backslashes, _joined, _pairs)

@@ -24,6 +24,7 @@ from foundation.hidden_words import Budget, Opener, Said, needles
 from foundation.problems import InputProblem
 from foundation.secret_forms import SHORTEST, base64_forms, forms
 from foundation.secret_views import View, views
+from foundation.terminal import clean_line
 
 MASK: Final = "******"
 _LARGEST: Final = 1 << 20
@@ -50,11 +51,14 @@ def _know(value: str) -> None:
     if value not in _values:
         _values.add(value)
         _encoded.update(dict.fromkeys(base64_forms(value)))
+        # As the gate lets it through: a tab is as many blanks as its place asks for.
+        wide = (value.replace("\t", " " * blanks) for blanks in range(1, 9 if "\t" in value else 2))
+        shown = "\n".join(clean_line(line) for one in wide for line in one.splitlines())
         for line in map(str.strip, value.splitlines()):
             if len(line) >= SHORTEST_HIDDEN:
                 plain = line.isascii() and line.isprintable()
                 _hidden[line] = () if plain else tuple(needles(line))
-        found = sorted({*_known, *forms(value)}, key=len, reverse=True)
+        found = sorted({*_known, *forms(value), *forms(shown)}, key=len, reverse=True)
         _known.clear()
         _known.update(dict.fromkeys(found))
 

@@ -16,21 +16,26 @@ from contextlib import contextmanager
 from typing import IO, Any, Final, TextIO, cast
 
 # Escape sequences as terminals know them (ECMA-48): CSI, then OSC and its kin up to their end.
-_ESCAPES: Final = re.compile(
+ESCAPES: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|\x9b[0-?]*[ -/]*[@-~]"
 )
 _PICTURES: Final = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
 # C1 controls, line separators, marks that turn the direction of writing round, and characters that
-# are not seen at all.
+# are not seen at all (Unicode's Default_Ignorable_Code_Point).
 _UNSEEN: Final = dict.fromkeys(
-    [*range(0x80, 0xA0), 0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F),
-     *range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080)],
+    [*range(0x80, 0xA0), 0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810),
+     0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x3164, 0xFEFF, 0xFFA0,
+     *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B),
+     *range(0xE0000, 0xE1000)],
     0xFFFD,
 )  # fmt: skip
 _TABLE: Final = _PICTURES | _UNSEEN
 _TEXT_TABLE: Final = {code: shown for code, shown in _TABLE.items() if code not in (9, 10)}
-# A joiner joins letters of scripts that have them, and pictures; beside ASCII it only deceives.
-_JOINERS: Final = re.compile(r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
+# A joiner joins letters of scripts that have them, and pictures, of which a selector chooses one;
+# beside ASCII it only deceives.
+_JOINERS: Final = re.compile(
+    r"(?<![^\x00-\x7f])[\u200c\u200d\ufe00-\ufe0f]|[\u200c\u200d](?![^\x00-\x7f])"
+)
 _STYLE: Final = re.compile(r"(\x1b\[[0-9;]{0,20}m)")
 
 
@@ -42,7 +47,7 @@ def clean_line(raw: bytes | str, *, left_out: int = 0) -> str:
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
     text = text.rstrip("\r\n")
     if not text.isprintable():
-        text = _ESCAPES.sub("", text).expandtabs(8).rstrip("\r")
+        text = ESCAPES.sub("", text).expandtabs(8).rstrip("\r")
         text = _whole(_JOINERS.sub("\ufffd", text).translate(_TABLE))
     return f"{text} … [{left_out} bytes more]" if left_out else text
 
@@ -51,7 +56,7 @@ def visible(text: str) -> str:
     """A text of any number of lines without what controls a terminal; line ends and tabs stay."""
     if text.isascii() and text.isprintable():
         return text
-    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
+    text = ESCAPES.sub("", text).replace("\r\n", "\n")
     return _whole(_JOINERS.sub("\ufffd", text).translate(_TEXT_TABLE))
 
 

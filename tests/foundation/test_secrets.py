@@ -29,6 +29,7 @@ from foundation.secrets import (
     secret_from_file,
     taken_from_environment,
 )
+from foundation.terminal import clean_line, visible
 
 VALUE = "correct-horse-battery"
 
@@ -326,6 +327,30 @@ def test_a_long_secret_is_not_taken_apart_for_each_line(line: str) -> None:
         sys.setprofile(None)
     assert said == line
     assert calls < 20 * len(secrets._known)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "correct-\x1b[01;31mhorse\x1b[m\x1b[K-battery", "correct-\x1b]0;title\x07horse-battery",
+        "".join(f"{sign}\b{sign}" for sign in VALUE), "correct-\x9b31mhorse\x1b[0m-battery \x1b[1m",
+    ],
+)  # fmt: skip
+def test_a_secret_is_masked_as_a_terminal_would_show_it(said: str) -> None:
+    """Whoever is asked first, the redactor or the gate: colours in a secret do not hide it."""
+    only_known(VALUE)
+    assert VALUE not in visible(redact(said))
+    assert VALUE not in redact(visible(said))
+    assert MASK in redact(said)
+
+
+@pytest.mark.parametrize(
+    "value", ["pass\tword-of-it", "pass\x07word-of-it", "pass\u200bword-of-it"]
+)
+def test_a_secret_that_the_gate_shows_otherwise_is_masked_behind_it(value: str) -> None:
+    only_known(value)
+    assert redact(clean_line(f"it: {value} .")) == f"it: {MASK} ."
+    assert redact(f"it: {value} .") == f"it: {MASK} ."
 
 
 def test_what_says_nothing_else_than_it_seems_stays_as_it_is() -> None:

@@ -49,6 +49,9 @@ def test_ordinary_text_passes_as_it_is() -> None:
     for text in ("plain", "Zürich — 12 °C\n\tnext", "日本語 नमस्ते", "نیم\u200cفاصله", "👩\u200d🔧"):
         assert visible(text) == text
     # A joiner beside ASCII joins nothing and makes two names look like one.
+    assert visible("❤\ufe0f 1\ufe0f") == "❤\ufe0f 1\ufffd"
+    for unseen in "\u034f\u115f\u1160\u17b4\u180b\u3164\uffa0\U0001d173\U000e0100\U000e0041":
+        assert visible(f"m{unseen}1") == "m\ufffd1"
     assert visible("m\u200d1") == "m\ufffd1"
     assert visible("\u200cm1") == "\ufffdm1"
 
