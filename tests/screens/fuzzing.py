@@ -3,15 +3,19 @@
 A few of them belong to the tests (test_fuzz.py). For as long as one likes, by hand:
 
     python -m tests.screens.fuzzing --seconds 600 --size 120x40 --seed 1
+
+A sequence that has not ended after `--limit` seconds is told with its seed, and where it stood.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import inspect
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -20,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, cast
 from unittest import mock
 
@@ -248,6 +253,34 @@ def random_acts(chance: random.Random, count: int) -> list[Act]:
     return acts
 
 
+class Hung(BaseException):
+    """A sequence that does not end; nothing on its way may take it for an error of the wizard."""
+
+
+@contextmanager
+def hard_limit(seconds: float, name: str) -> Iterator[None]:
+    """End a sequence that does not end by itself, and say which; raises Hung.
+
+    Where even that is swallowed, the whole process ends, all its stacks told.
+    """
+
+    def hang(_number: int, frame: FrameType | None) -> None:
+        print(f"{name} did not end within {seconds:g} s; it stands at:", flush=True)
+        traceback.print_stack(frame, limit=30, file=sys.stdout)
+        sys.stdout.flush()
+        raise Hung(name)
+
+    before = signal.signal(signal.SIGALRM, hang)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(seconds + 20, exit=True)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        faulthandler.cancel_dump_traceback_later()
+
+
 def main() -> int:
     """Play until the time is over; prints what it took to break it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -255,6 +288,7 @@ def main() -> int:
     parser.add_argument("--size", default="80x24")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--acts", type=int, default=60)
+    parser.add_argument("--limit", type=float, default=60, help="seconds for one sequence")
     parser.add_argument("--one", action="store_true", help="play this seed alone, and say all")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
@@ -268,7 +302,8 @@ def main() -> int:
                 os.environ[variable] = f"{name}/{variable}"
             os.chdir(name)
             try:
-                asyncio.run(play(Path(name), (width, height), step, kind, acts))
+                with hard_limit(options.limit, f"seed {seed} at {step} ({kind})"):
+                    asyncio.run(play(Path(name), (width, height), step, kind, acts))
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
