@@ -13,7 +13,7 @@ from foundation.wording import duration
 from installer.ansible.told import is_echo
 from installer.commands.ending import AGAIN
 from installer.events import Event, Kind
-from installer.plans.plan import CONTROL_HOST, Plan
+from installer.plans.plan import CONTROL_HOST, Plan, told_host
 from installer.record.progress import progress_of
 from installer.record.state import RunState
 
@@ -97,8 +97,7 @@ class Narration:
     def sentence(self, event: Event) -> str | None:
         """An event as a line, or None where it is not worth one."""
         data = event.data
-        # As the wizard calls it, but where the site names another machine to run from.
-        name = (self._plan.control or "here") if event.host == CONTROL_HOST else event.host
+        name = told_host(event.host, self._plan.control)
         host = f"  {name:<{self._width}} "
         match event.kind:
             case Kind.STAGE_STARTED:

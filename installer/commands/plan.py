@@ -145,14 +145,16 @@ def plan_text(plan: Plan, width: int, *, full: bool = False) -> str:
                 seconds = sum(one.expected_seconds for one in together)
                 lines.append(f"   {step.group}, {duration(seconds)}")
             group = step.group
-            lines += _step_text(step, width, full=full)
+            lines += _step_text(step, width, plan.control, full=full)
     if plan.secrets:
         lines += ["", f"Secrets it will ask for: {', '.join(plan.secrets)}"]
     return "\n".join(lines)
 
 
-def _step_text(step: PlannedStep, width: int, *, full: bool) -> list[str]:
-    hosts = ", ".join(step.hosts) or "here"
+def _step_text(step: PlannedStep, width: int, control: str, *, full: bool) -> list[str]:
+    from installer.plans.plan import CONTROL_HOST, told_host
+
+    hosts = ", ".join(told_host(host, control) for host in step.hosts or (CONTROL_HOST,))
     # One of several that belong together stands further in, with the time of each.
     more = "  " if step.group else ""
     usually = f", {duration(step.expected_seconds)}" if step.group else ""

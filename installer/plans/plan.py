@@ -19,6 +19,17 @@ SCHEMA: Final = "sitewright.plan/1"
 CONTROL_HOST: Final = "control"
 """What plans, journals and stage files call the machine on which Ansible, Helm and kubectl run."""
 
+
+def told_host(host: str, control: str = "") -> str:
+    """A machine as people are told of it, in every list, log and file.
+
+    `control` is the plan's: the machine that the site names to run everything from. Where it names
+    none the control host has no other name: "here" would be another machine for whoever reads the
+    record elsewhere.
+    """
+    return (control or CONTROL_HOST) if host == CONTROL_HOST else host
+
+
 # How a field is written; `plan_files` reads by the same marks.
 AS_MAP: Final[Mapping[str, bool]] = {"map": True}
 """Names and values in their order: written as one record."""

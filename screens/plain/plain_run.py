@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from foundation.problems import Problem
 from installer.events import Event, Kind, Outcome
+from installer.plans.plan import CONTROL_HOST, told_host
 from installer.record.errand import Errand
 from installer.steps.kind import Answer, Question
 from screens.answers.wizard import StepId
 from screens.plain.plain_settings import ask_name, ask_secrets
 from screens.plain.prompt import BackWanted, LeaveWanted
 from screens.run.run_lines import RunLines
-from screens.run.run_words import progress_sentence, shown_name, titles_of
+from screens.run.run_words import progress_sentence, titles_of
 from screens.services.file_words import shown_path, stem
 from screens.services.memory import Changed, Touched
 
@@ -45,7 +46,7 @@ class _Lines:
         self._say = wizard.dialogue.say
         self.state: Callable[[float], Progress | None] = lambda _: None
         """How far the run is at a moment."""
-        width = max(len(name) for name in (*dict(plan.hosts), plan.control, "here"))
+        width = max(map(len, (*dict(plan.hosts), told_host(CONTROL_HOST, plan.control))))
         self._lines = RunLines(plan, width, self._how_far)
         self.failed = asyncio.Event()
 
@@ -184,7 +185,7 @@ class _Person:
         control, by = engine.control, wizard.memory.person
         title = titles_of(engine.plan).get(f"{failure.stage}/{failure.step}", failure.step)
         talk.say()
-        talk.say(f"FAILED: {title}, on {shown_name(failure.host, engine.plan.control)}.")
+        talk.say(f"FAILED: {title}, on {told_host(failure.host, engine.plan.control)}.")
         talk.problem(failure.problem)
         for line in failure.lines[-6:]:
             talk.command(line)

@@ -92,6 +92,7 @@ def _do(wizard: PlainWizard, run: KeptRun) -> StepId | None:
 
 def _read_again(talk: Dialogue, run: KeptRun) -> None:
     """The lines of a run, from its record alone."""
+    from installer.plans.plan import CONTROL_HOST, told_host
     from installer.record.journal import read
     from installer.record.record_check import check_record
     from installer.record.recorded_run import recorded_run
@@ -99,7 +100,7 @@ def _read_again(talk: Dialogue, run: KeptRun) -> None:
 
     with recorded_run(str(run.folder)) as (found, _):
         plan = found.plan()
-        width = max(len(name) for name in (*dict(plan.hosts), plan.control, "here"))
+        width = max(map(len, (*dict(plan.hosts), told_host(CONTROL_HOST, plan.control))))
         lines = RunLines(plan, width, lambda _now: None)
         for event in read(found.journal):
             for line in lines.of(event):

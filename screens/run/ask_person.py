@@ -246,7 +246,7 @@ class OnlyScreen(Form[Only]):
         """The machines with their state, and a line for words."""
         rows = [Row("all", (Cell("every machine", "strong"),))]
         rows += [
-            Row(f"={name}", (Cell("here" if name == CONTROL_HOST else name), Cell(stand, "muted")))
+            Row(f"={name}", (Cell(name), Cell(stand, "muted")))
             for name, stand in self.states.items()
         ]
         with Vertical(classes="dialog"):

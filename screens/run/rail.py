@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     _Part = tuple[str, tuple[StepProgress, ...]]
     """A row beneath a stage: what it is called where it is several steps, and its steps."""
 
-STAGE_COLUMNS: Final = (Column("state", 7), Column("stage"), Column("steps", 5), Column("time", 15))
+STAGE_COLUMNS: Final = (Column("state", 7), Column("stage"), Column("steps", 3), Column("time", 15))
 
 
 _TONES: Final = {
@@ -78,7 +78,9 @@ def _fitted(parts: list[_Part], room: int) -> list[_Part]:
     if not 3 <= room < len(parts):
         return parts
     stands = [together([step.stand for step in steps]) for _, steps in parts]
-    place = next((n for n, stand in enumerate(stands) if stand not in _PASSED), len(parts) - 1)
+    moving = next((n for n, (_, steps) in enumerate(parts) if any(map(_moves, steps))), None)
+    open_ = (n for n, stand in enumerate(stands) if stand not in _PASSED)
+    place = next(open_, len(parts) - 1) if moving is None else moving
     first = min(max(place - (room - 1) // 2, 0), len(parts) - room)
     last = first + room - 1
     before, after = parts[: first + 1], parts[last:]
@@ -146,12 +148,37 @@ def _step_row(stage: str, step: StepProgress, state: RunState, now: float) -> Ro
     )
 
 
+def _moves(step: StepProgress) -> bool:
+    """Whether a step runs or failed on a machine just now, not only counts as begun."""
+    return any(stand in ("failed", "running") for _, stand in step.hosts)
+
+
+def step_at_work(progress: Progress) -> tuple[StageProgress, StepProgress] | None:
+    """The step that runs or failed on a machine just now, with its stage."""
+    return next(
+        ((stage, step) for stage in progress.stages for step in stage.steps if _moves(step)), None
+    )
+
+
+def now_words(progress: Progress) -> str:
+    """The title of the step at work, whole: beside the log the list may have to cut it off."""
+    found = step_at_work(progress)
+    if found is None or found[1].stand == "failed":
+        return ""  # what failed has a panel of its own
+    title = found[1].title
+    return f"Now: {title}" if title.endswith((".", "?", "!")) else f"Now: {title}."
+
+
 def at_work(progress: Progress) -> str | None:
-    """The key of the row that is at work: a step's where its stage shows its steps."""
-    for stage in progress.stages:
-        if stage.stand in ("running", "failed"):
-            for step in stage.steps if _open(stage) else ():
-                if step.stand in ("failed", "running"):
-                    return f"{stage.id}/{step.id}"
-            return stage.id
-    return None
+    """The key of the row that is at work: a step's where its stage shows its steps.
+
+    A stage of which a step was left for later counts as running, and nothing of it moves: it is
+    meant only where nothing else does.
+    """
+    found = step_at_work(progress)
+    if found is not None:
+        stage, step = found
+        return f"{stage.id}/{step.id}" if _open(stage) else stage.id
+    return next(
+        (stage.id for stage in progress.stages if stage.stand in ("running", "failed")), None
+    )

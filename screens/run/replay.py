@@ -124,7 +124,8 @@ class ReplayScreen(LogActions, LastingScreen[None]):
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("Space", "Pause", "screen.pause"),
         Key("+ -", "Speed", "screen.faster(1)"),
-        Key("< >", "Begin, end", "screen.to_end"),
+        Key("<", "Begin", "screen.from_beginning"),
+        Key(">", "End", "screen.to_end"),
         Key("q", "Quit", "screen.leave"),
         Key(", .", "A minute", "screen.jump(-60)"),
         Key("x", "Failure", "screen.next_failure"),

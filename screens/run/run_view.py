@@ -85,6 +85,7 @@ class RunView(Container):
         from screens.run.rail import STAGE_COLUMNS
 
         yield Static("", id="far", markup=False)
+        yield Static("", id="now", markup=False)
         with Container(id="run"):
             with Vertical(id="left"):
                 yield Board(STAGE_COLUMNS, header=False, id="stages")
@@ -97,13 +98,15 @@ class RunView(Container):
 
     def begin(self, plan: Plan) -> None:
         """The plan whose run is shown."""
+        from installer.plans.plan import CONTROL_HOST, told_host
         from screens.run.rail import stage_width
         from screens.run.run_lines import RunLines
         from screens.run.run_words import titles_of
 
         self.titles = titles_of(plan)
         self.stage_width = stage_width(plan)
-        self.name_width = max(len(name) for name in (*dict(plan.hosts), plan.control, "here"))
+        names = (*dict(plan.hosts), told_host(CONTROL_HOST, plan.control))
+        self.name_width = max(map(len, names))
         self.lines = RunLines(plan, self.name_width, self._progress)
 
     def _progress(self, now: float) -> Progress | None:
@@ -169,7 +172,7 @@ class RunView(Container):
     def draw(self, standing: RunPicture) -> None:
         """Stages, machines, failures as they stand."""
         from installer.record.progress import progress_of
-        from screens.run.rail import at_work, rail_rows
+        from screens.run.rail import at_work, now_words, rail_rows
         from screens.run.run_words import (
             done_of,
             grid,
@@ -203,11 +206,12 @@ class RunView(Container):
             board.set_rows(rows)
         else:
             board.update_rows(rows)
-        # The stages take the room that they need, as long as the log keeps the larger part.
-        most = min(max(self.stage_width, 50), max(room.width * 11 // 20, 50))
+        # The stages take the room that they need, as long as the log keeps three sevenths.
+        most = min(max(self.stage_width, 50), max(room.width * 4 // 7, 50))
         self.query_one("#left").styles.width = most if wide and room.width else None
         # Beside the log the stages take the room they need, and the machines follow at once.
         board.styles.height = min(len(rows), half) if wide and half else None
+        put(now_words(progress) if standing.running else "", self.query_one("#now", Static))
         moving = at_work(progress)
         if moving is not None and not board.has_focus:
             board.move_to(moving)

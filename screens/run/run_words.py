@@ -13,7 +13,7 @@ from textual.content import Content
 from foundation.wording import duration, took
 from installer.ansible.told import is_echo
 from installer.events import Event, Kind, Outcome
-from installer.plans.plan import CONTROL_HOST
+from installer.plans.plan import CONTROL_HOST, told_host
 from installer.steps.kind import counts_bytes, runs_once
 from screens.run.run_clock import at
 from screens.run.run_log import Said
@@ -159,7 +159,7 @@ def _stands(plan: Plan, state: RunState) -> dict[str, list[tuple[str, PlannedSte
     What is run from the control host is told of "control", whatever that machine is called.
     """
     stands: dict[str, list[tuple[str, PlannedStep, Key]]] = {name: [] for name, _ in plan.hosts}
-    here = plan.control or CONTROL_HOST
+    here = told_host(CONTROL_HOST, plan.control)
     stands.setdefault(here, [])
     for stage in plan.stages:
         for step in stage.steps:
@@ -196,7 +196,7 @@ def grid(rows: Sequence[MachineRow], width: int) -> Content:
     for row in rows:
         sign = _SIGNS.get(row.stand, "-")
         word = " FAILED" if row.stand == "failed" else ""
-        cells.append((f"{sign} {shown_name(row.name)}{word}", row.stand))
+        cells.append((f"{sign} {row.name}{word}", row.stand))
     size = min(max((len(text) for text, _ in cells), default=1) + 2, max(width, 1))
     columns = max(width // size, 1)
     parts: list[str | tuple[str, str]] = []
@@ -209,11 +209,11 @@ def grid(rows: Sequence[MachineRow], width: int) -> Content:
 
 def machine_lines(rows: Sequence[MachineRow], width: int) -> Content:
     """One line a machine: a sign, its name, what it is doing, for how long of how long."""
-    names = max((cell_len(shown_name(row.name)) for row in rows), default=1)
+    names = max((cell_len(row.name) for row in rows), default=1)
     names = min(names, max(width // 3, 8))
     parts: list[str | tuple[str, str]] = []
     for place, row in enumerate(rows):
-        name = set_cell_size(cut_middle(shown_name(row.name), names), names)
+        name = set_cell_size(cut_middle(row.name, names), names)
         words = row.doing or row.stand
         if row.stand == "failed":
             words = f"FAILED  {row.doing.removeprefix('failed: ')}"
@@ -229,14 +229,6 @@ def machine_lines(rows: Sequence[MachineRow], width: int) -> Content:
     return Content.assemble(*parts)
 
 
-def shown_name(host: str, control: str = "") -> str:
-    """A machine's name on the screen; `control` is the plan's, from which everything is run.
-
-    Where the site names none, that is this machine: "here".
-    """
-    return (control or "here") if host == CONTROL_HOST else host
-
-
 def places(failure: Failure, tasks: MachineTasks, control: str = "") -> str:
     """Where something failed: the machines whose tasks failed, else the failure's own."""
     found = tasks.machines_of(failure.stage, failure.step)
@@ -248,7 +240,7 @@ def places(failure: Failure, tasks: MachineTasks, control: str = "") -> str:
         )
     if failure.host == CONTROL_HOST:
         runs = "everything is run" if control else "Sitewright runs"
-        return f"{shown_name(failure.host, control)}, where {runs}"
+        return f"{told_host(failure.host, control)}, where {runs}"
     return failure.host or failure.problem.where or "the site"
 
 
@@ -375,8 +367,8 @@ def said(event: Event, width: int, control: str = "") -> Said | None:
     """
     data = event.data
     here = event.host == CONTROL_HOST
-    name = (control or event.host) if here else event.host
-    host = f"{shown_name(name):<{width}} "
+    name = told_host(event.host, control)
+    host = f"{name:<{width}} "
 
     def told(key: str) -> str:
         return " ".join(str(data.get(key) or "").split())

@@ -8,9 +8,8 @@ from textual.content import Content
 
 from foundation.moments import moment
 from installer.events import Outcome
-from installer.plans.plan import CONTROL_HOST
+from installer.plans.plan import CONTROL_HOST, told_host
 from installer.steps.kind import done_on
-from screens.run.run_words import shown_name
 from screens.widgets.board import Cell, Column, Row
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _where(step: PlannedStep, host: str, control: str) -> str:
     if host == CONTROL_HOST and step.hosts:
         names = step.hosts
         return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
-    return shown_name(host, control)
+    return told_host(host, control)
 
 
 def _stand(standing: StepState | None) -> tuple[str, str]:

@@ -54,7 +54,19 @@ def verb_of(action: str) -> str:
 
 def works(screen: Screen[Any], part: str, action: str) -> bool:
     """Whether a key does what it is shown for, with the focus where it is."""
-    return _works(screen.active_bindings, part, action)
+    return not is_letter(screen, part) and _works(screen.active_bindings, part, action)
+
+
+def is_letter(screen: Screen[Any], part: str) -> bool:
+    """Whether a key is a letter of the text in which the cursor stands.
+
+    Textual leaves those out of the active bindings too, but for the signs that it calls otherwise
+    than Unicode does: / + - and some more.
+    """
+    focused = screen.focused
+    return (
+        focused is not None and len(part) == 1 and focused.check_consume_key(name_of(part), part)
+    )
 
 
 def _works(active: Mapping[str, ActiveBinding], part: str, action: str) -> bool:
@@ -75,7 +87,11 @@ def working(screen: Screen[Any], keys: Iterable[Key]) -> Iterator[Key]:
     active = screen.active_bindings
     for key in keys:
         parts = parts_of(key.label)
-        found = [part for part in parts if _works(active, part, key.action)]
+        found = [
+            part
+            for part in parts
+            if not is_letter(screen, part) and _works(active, part, key.action)
+        ]
         if len(found) == len(parts):
             yield key
         elif found:
@@ -88,8 +104,7 @@ def hints(screen: Screen[Any], keys: Sequence[Key]) -> tuple[Key, ...]:
     if isinstance(focused, Board) and focused.typing:
         return SIFTING
     found = list(working(screen, keys))
-    slash = screen.active_bindings.get("slash")
-    if slash is not None and verb_of(slash.binding.action) == "seek" and seeks(screen):
+    if works(screen, FILTER.label, FILTER.action) and seeks(screen):
         found.append(FILTER)
     return tuple(found)
 

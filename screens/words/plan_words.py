@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.problems import ConnectionProblem, Problem
 from foundation.wording import counted, duration
-from installer.plans.plan import CONTROL_HOST
+from installer.plans.plan import CONTROL_HOST, told_host
 from installer.record.state import keys_of
 from installer.running.gate import NotReady
 
@@ -45,8 +45,7 @@ def size_sentence(plan: Plan) -> str:
 
 def where(step: PlannedStep, control: str = "") -> str:
     """The machines of a step, as many as a column can hold; `control` is the plan's."""
-    here = control or "here"
-    names = [here if name == CONTROL_HOST else name for name in step.hosts] or [here]
+    names = [told_host(name, control) for name in step.hosts or (CONTROL_HOST,)]
     return ", ".join(names) if len(names) < 3 else f"{len(names)} machines"
 
 
@@ -60,10 +59,9 @@ def undo_word(step: PlannedStep) -> str:
 
 def about_step(stage: PlannedStage, step: PlannedStep, control: str = "") -> list[tuple[str, str]]:
     """A step in a few lines: (label, text); `control` is the plan's."""
-    here = control or "this machine"
-    hosts = ", ".join(here if name == CONTROL_HOST else name for name in step.hosts)
+    hosts = ", ".join(told_host(name, control) for name in step.hosts or (CONTROL_HOST,))
     title = f"{step.title} ({step.group})" if step.group else step.title
-    lines = [("", title), ("on", hosts or here)]
+    lines = [("", title), ("on", hosts)]
     from installer.steps.kind import brings
 
     if what := brings(step):

@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 from rich.color import Color
+from rich.segment import Segment
+from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Static
 
+from screens.shell.dialog import Dialog
 from screens.widgets.board import Board
 from tests.screens.shell.test_look import luminance
 
@@ -77,16 +80,41 @@ def _scrolls(widget: Widget) -> bool:
 
 
 def unreadable(screen: Any) -> list[str]:
-    """Letters whose colour is too near to that of their ground."""
-    found = []
-    for strip in strips(screen):
-        for segment in strip:
-            style = segment.style
-            if not segment.text.strip() or style is None or style.color is None:
-                continue
-            if style.bgcolor is not None and contrast(style.color, style.bgcolor) < READABLE:
-                found.append(f"{segment.text.strip()}: {style}")
+    """Letters whose colour is too near to that of their ground; of a panel those in it."""
+    panel = _panel(screen)
+    if panel is None:
+        return [_told(one) for strip in strips(screen) for one in strip if _faint(one)]
+    found = [strip.crop(panel.x, panel.right) for strip in strips(screen)[panel.y : panel.bottom]]
+    return [_told(one) for strip in found for one in strip if _faint(one)]
+
+
+def shining(screen: Any) -> list[str]:
+    """Letters beneath a panel, beside it, that are as plain as those in it."""
+    panel = _panel(screen)
+    found: list[str] = []
+    for y, strip in enumerate(strips(screen) if panel is not None else ()):
+        beside = [strip]
+        if panel is not None and panel.y <= y < panel.bottom:
+            beside = [strip.crop(0, panel.x), strip.crop(panel.right)]
+        letters = (one for part in beside for one in part if one.text.strip())
+        found += [_told(one) for one in letters if not _faint(one)]
     return found
+
+
+def _panel(screen: Any) -> Region | None:
+    panels = screen.query(".dialog") if isinstance(screen, Dialog) else ()
+    return next((panel.region for panel in panels), None)
+
+
+def _faint(segment: Segment) -> bool:
+    style = segment.style
+    if not segment.text.strip() or style is None or style.color is None or style.bgcolor is None:
+        return False
+    return contrast(style.color, style.bgcolor) < READABLE
+
+
+def _told(segment: Segment) -> str:
+    return f"{segment.text.strip()}: {segment.style}"
 
 
 def contrast(one: Color, other: Color) -> float:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from screens.shell.dialog import Dialog
 from screens.shell.help import HelpScreen, keys_told
@@ -22,7 +23,7 @@ from screens.widgets.board import Board
 from screens.widgets.keys import KeyHint
 from screens.widgets.press import Press
 from tests.screens.driving import until
-from tests.screens.looking import cut, lines, unreadable
+from tests.screens.looking import cut, lines, shining, unreadable
 from tests.screens.walking import PLACES, at, rests
 
 SMALL, WIDE = (80, 24), (200, 60)
@@ -55,6 +56,14 @@ ONLY_WHEN: Final = {
 """Levers that are shown while they have something to move; else they say that there is nothing."""
 
 
+SIGNS: Final = {name: sign for sign, name in NAMES.items()}
+
+
+def is_text(focused: Any, part: str) -> bool:
+    """Whether a sign is written into the text in which the cursor stands."""
+    return isinstance(focused, Input | TextArea) and len(part) == 1
+
+
 def shown(screen: Any) -> list[KeyHint]:
     """The keys that stand on a screen."""
     return [hint for hint in screen.query(KeyHint) if hint.region.width]
@@ -70,6 +79,7 @@ def missing(screen: Any) -> list[tuple[str, str]]:
         for key, found in screen.active_bindings.items()
         if (found.node is screen or isinstance(found.node, Board))
         and key not in {*EVERYWHERE.split(), *ONLY_WHEN}
+        and not is_text(screen.focused, SIGNS.get(key, key))
         and key.lower() not in names
         and (key != "enter" or opens)
     ]
@@ -136,6 +146,7 @@ async def test_every_rule_holds_on_every_screen(
         for hint in shown(screen):
             for part in parts_of(hint.key.label):
                 assert works(screen, part, hint.key.action), (name, hint.key, screen.focused)
+                assert not is_text(screen.focused, part), (name, hint.key, screen.focused)
         if screen.query("#keys, .dialog > #dialog-keys"):
             assert shown(screen), name
         assert await help_differs(pilot, name) == (set(), set()), name
@@ -151,6 +162,7 @@ async def test_every_rule_holds_on_every_screen(
             app.set_look(look)
             await pilot.pause()
             assert not unreadable(screen), (name, look)
+            assert not shining(screen), (name, look)
         assert app.style_look is Look.ASCII
         assert "".join(lines(screen)).isascii(), name
         await pilot.press("f1")

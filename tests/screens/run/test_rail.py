@@ -12,7 +12,7 @@ from installer.planning.make import make_plan
 from installer.plans.plan import Plan
 from installer.record.progress import progress_of
 from installer.record.state import RunState
-from screens.run.rail import at_work, rail_rows
+from screens.run.rail import at_work, now_words, rail_rows
 from tests.installer.planning.test_planning import site
 
 
@@ -93,3 +93,25 @@ def test_in_a_short_list_the_one_at_work_stands_between_what_was_and_what_comes(
             rows = shown(place, room)
             assert len(rows) <= room or room > 20
             assert f"running Deploy {names[place]}" in rows
+
+
+def test_what_was_left_for_later_is_not_taken_for_what_runs(plan: Plan) -> None:
+    """A step waits, or its whole stage, and a later one is at work: that one stands in sight."""
+    names = [each.id for each in plan.stages[0].steps]
+    state, now = at(plan, *names[:4], *names[5:11], now=names[11]), 60.0 * 12
+    progress = progress_of(plan, state, {}, now=now)
+    assert at_work(progress) == f"apps/{names[11]}"
+    assert now_words(progress) == "Now: Deploy vault."
+    rows = rail_rows(progress, state, now, 4)
+    assert f"running   Deploy {names[11]}" in [f"{r.cells[0].text} {r.cells[1].text}" for r in rows]
+
+    whole = make_plan(load_solution("pm4ml"), site(), [])
+    state = at(whole, *names[:11], now=names[11])
+    state.apply(Event(Kind.STAGE_STARTED, 0.0, "ceph", "", "", {"title": "T"}))
+    data = {"outcome": "done", "seconds": 1.0, "sentence": ""}
+    state.apply(Event(Kind.STEP_STARTED, 0.0, "ceph", "disks-are-empty", "s1", {"attempt": 1}))
+    state.apply(Event(Kind.STEP_FINISHED, 1.0, "ceph", "disks-are-empty", "s1", dict(data)))
+    progress = progress_of(whole, state, {}, now=now)
+    stands = {stage.id: stage.stand for stage in progress.stages}
+    assert stands["ceph"] == stands["apps"] == "running"
+    assert at_work(progress) == f"apps/{names[11]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,7 +15,7 @@ import pytest
 from foundation.problems import InputProblem
 from installer.cli import main
 from installer.events import Event, Json, Kind
-from installer.plans.plan import CONTROL_HOST
+from installer.plans.plan import CONTROL_HOST, told_host
 from installer.record.kept_runs import KeptRuns, kept_runs
 from installer.record.last_change import last_change
 from installer.record.progress import progress_of
@@ -26,7 +27,7 @@ from screens.answers.wizard import StepId
 from screens.run.machine_tasks import MachineTasks
 from screens.run.run_clock import at
 from screens.run.run_lines import RunLines
-from screens.run.run_words import log_of, machine_rows, machine_states, places, shown_name
+from screens.run.run_words import log_of, machine_rows, machine_states, places
 from screens.services.file_words import HAND_OVER
 from screens.services.live import LiveServices
 from screens.shell.app import SitewrightApp
@@ -56,7 +57,7 @@ def test_a_stage_says_its_number_and_how_far_the_whole_is() -> None:
     assert all(line[2] == ":" and line[:2].isdigit() for line in lines)
 
 
-@pytest.mark.parametrize(("control", "shown"), [("", "here"), ("m1", "m1"), ("jump", "jump")])
+@pytest.mark.parametrize(("control", "shown"), [("", "control"), ("m1", "m1"), ("jump", "jump")])
 def test_what_is_run_from_a_machine_that_the_site_names_has_its_name(
     control: str, shown: str
 ) -> None:
@@ -73,7 +74,17 @@ def test_what_is_run_from_a_machine_that_the_site_names_has_its_name(
     failed = Failure(step.stage, step.id, CONTROL_HOST, problem, ())
     assert places(failed, MachineTasks(), control).startswith(f"{shown}, where ")
     assert where(replace(step, hosts=(CONTROL_HOST,)), control) == shown
-    assert shown_name("w1", control) == "w1"
+    assert told_host("w1", control) == "w1"
+
+
+def test_no_list_has_a_word_of_its_own_for_the_control_host() -> None:
+    """Whoever reads a record elsewhere would take "here" for the computer under the hands."""
+    root = Path(__file__).parents[3]
+    modules = [path for top in ("screens", "installer") for path in (root / top).rglob("*.py")]
+    word = re.compile(r"""(or|if|else|=|\() *["']here["']""")
+    states = root / "screens/answers/wizard.py"  # a step of the wizard may be "here" too
+    own = [path for path in modules if word.search(path.read_text("utf-8")) and path != states]
+    assert own == [root / "installer/running/outside.py"]  # tried from the computer at hand
 
 
 @pytest.mark.parametrize("control", ["", "jump", "m1"])
