@@ -305,9 +305,9 @@ def _tell_end(wizard: PlainWizard, work: Installing, outcome: Outcome) -> None:
     engine = work.engine
     now = wizard.services.now().timestamp()
     progress = progress_of(engine.plan, engine.state, work.expected, now=now)
-    text = progress_sentence(progress, engine.state, outcome, paused=False)
+    text = progress_sentence(progress, engine.state, outcome, paused=False, again="go")
     wizard.dialogue.say()
-    wizard.dialogue.say(text.replace("g goes on", "go goes on"))
+    wizard.dialogue.say(text)
 
 
 @contextlib.contextmanager

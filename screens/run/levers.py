@@ -47,6 +47,8 @@ LOG_KEYS: Final = (
 class LeverScreen(RunStepScreen):
     """A run that a person holds the levers of."""
 
+    AGAIN = "g"
+
     def __init__(self) -> None:
         super().__init__()
         self.locked: Locked | None = None

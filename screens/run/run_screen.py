@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -28,6 +28,9 @@ FLUSH_SECONDS: Final = 1 / 20
 
 class RunStepScreen(LogActions, StepScreen):
     """Stages, machines and the live log of the run of this session."""
+
+    AGAIN: ClassVar[str] = ""
+    """The key that goes on with a run that ended; "" where none does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,6 +112,7 @@ class RunStepScreen(LogActions, StepScreen):
                 running=self.running,
                 paused=engine.control.paused,
                 levers=self.running,
+                again=self.AGAIN,
                 waits=waits,
             )
         )

@@ -46,6 +46,8 @@ class RunPicture:
     paused: bool = False
     levers: bool = False
     """Whether a person holds the levers of it here, so that their keys mean something."""
+    again: str = ""
+    """The key that goes on with it once it ended; "" where none does."""
     waits: float | None = None
     """Since when nothing runs and a person is waited for, Unix seconds."""
 
@@ -190,7 +192,12 @@ class RunView(Container):
             ended = None if standing.running else standing.ended
             self._put_far(
                 progress_sentence(
-                    progress, state, ended, paused=standing.paused, waits=standing.waits
+                    progress,
+                    state,
+                    ended,
+                    paused=standing.paused,
+                    waits=standing.waits,
+                    again=standing.again,
                 )
             )
         elif state.started is not None:

@@ -50,14 +50,19 @@ def progress_sentence(
     *,
     paused: bool,
     waits: float | None = None,
+    again: str = "",
 ) -> str:
-    """How far the whole run is, in one line."""
+    """How far the whole run is, in one line; `again` is what goes on with it, if anything does."""
     done = done_of(progress)
     taken = took(progress.elapsed, at_least=progress.at_least)
     if outcome is not None:
         text = ENDED[outcome]
+        if outcome in _FINISHED and progress.done < progress.total:
+            text = "What was asked for is done; the rest waits."
+        elif again and outcome in _GO_ON:
+            text += f" {again} {_GO_ON[outcome]}"
         skipped = sum(stand.outcome is Outcome.SKIPPED for stand in state.steps.values())
-        if skipped and outcome is Outcome.DONE:
+        if skipped and outcome is Outcome.DONE and progress.done == progress.total:
             text = f"Done and verified, but for {skipped} skipped by name."
         return f"{text} {done}, {taken}."
     if paused:
@@ -71,11 +76,17 @@ def progress_sentence(
 ENDED: Final = {
     Outcome.DONE: "Done: every step was done and verified.",
     Outcome.ALREADY: "Everything was done already.",
-    Outcome.UNDONE: "Undone: the stage was taken back. g goes on with it.",
-    Outcome.STOPPED: "Stopped; what runs on machines goes on there. g goes on.",
-    Outcome.FAILED: "A step failed. g goes on with it.",
+    Outcome.UNDONE: "Undone: the stage was taken back.",
+    Outcome.STOPPED: "Stopped; what runs on machines goes on there.",
+    Outcome.FAILED: "A step failed.",
     Outcome.SKIPPED: "Skipped.",
 }
+_GO_ON: Final = {
+    Outcome.UNDONE: "goes on with it.",
+    Outcome.STOPPED: "goes on.",
+    Outcome.FAILED: "goes on with it.",
+}
+_FINISHED: Final = (Outcome.DONE, Outcome.ALREADY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,7 @@ def is_letter(screen: Screen[Any], part: str) -> bool:
     than Unicode does: / + - and some more.
     """
     focused = screen.focused
-    return (
-        focused is not None and len(part) == 1 and focused.check_consume_key(name_of(part), part)
-    )
+    return focused is not None and len(part) == 1 and focused.check_consume_key(name_of(part), part)
 
 
 def _works(active: Mapping[str, ActiveBinding], part: str, action: str) -> bool:

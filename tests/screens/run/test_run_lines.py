@@ -14,7 +14,7 @@ import pytest
 
 from foundation.problems import InputProblem
 from installer.cli import main
-from installer.events import Event, Json, Kind
+from installer.events import Event, Json, Kind, Outcome
 from installer.plans.plan import CONTROL_HOST, told_host
 from installer.record.kept_runs import KeptRuns, kept_runs
 from installer.record.last_change import last_change
@@ -27,7 +27,13 @@ from screens.answers.wizard import StepId
 from screens.run.machine_tasks import MachineTasks
 from screens.run.run_clock import at
 from screens.run.run_lines import RunLines
-from screens.run.run_words import log_of, machine_rows, machine_states, places
+from screens.run.run_words import (
+    log_of,
+    machine_rows,
+    machine_states,
+    places,
+    progress_sentence,
+)
 from screens.services.file_words import HAND_OVER
 from screens.services.live import LiveServices
 from screens.shell.app import SitewrightApp
@@ -75,6 +81,25 @@ def test_what_is_run_from_a_machine_that_the_site_names_has_its_name(
     assert places(failed, MachineTasks(), control).startswith(f"{shown}, where ")
     assert where(replace(step, hosts=(CONTROL_HOST,)), control) == shown
     assert told_host("w1", control) == "w1"
+
+
+def test_a_run_of_a_part_does_not_claim_the_whole_and_no_key_is_named_that_goes_nowhere() -> None:
+    """`install --until prepare` ends well, and nothing of the rest was done or verified."""
+
+    def ended(outcome: Outcome, *done: Event, again: str = "") -> str:
+        state = RunState(PLAN)
+        for event in done:
+            state.apply(event)
+        progress = progress_of(PLAN, state, {}, now=2e9)
+        return progress_sentence(progress, state, outcome, paused=False, again=again)
+
+    part = [event for event in told() if event.stage == "prepare"]
+    assert "What was asked for is done; the rest waits. 3 of 4 steps" in ended(Outcome.DONE, *part)
+    assert "verified" not in ended(Outcome.DONE, *part) + ended(Outcome.ALREADY, *part)
+    assert ended(Outcome.DONE, *told()).startswith("Done and verified, but for 1 skipped by name.")
+    assert "A step failed. g goes on with it." in ended(Outcome.FAILED, again="g")
+    for outcome in Outcome:
+        assert "goes on with it" not in ended(outcome)
 
 
 def test_no_list_has_a_word_of_its_own_for_the_control_host() -> None:
