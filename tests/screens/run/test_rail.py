@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from installer.catalogue.solution import load_solution
-from installer.events import Event, Kind
+from installer.events import Event, Json, Kind
 from installer.planning.make import make_plan
 from installer.plans.plan import Plan
 from installer.record.progress import progress_of
@@ -108,9 +108,9 @@ def test_what_was_left_for_later_is_not_taken_for_what_runs(plan: Plan) -> None:
     whole = make_plan(load_solution("pm4ml"), site(), [])
     state = at(whole, *names[:11], now=names[11])
     state.apply(Event(Kind.STAGE_STARTED, 0.0, "ceph", "", "", {"title": "T"}))
-    data = {"outcome": "done", "seconds": 1.0, "sentence": ""}
+    data: dict[str, Json] = {"outcome": "done", "seconds": 1.0, "sentence": ""}
     state.apply(Event(Kind.STEP_STARTED, 0.0, "ceph", "disks-are-empty", "s1", {"attempt": 1}))
-    state.apply(Event(Kind.STEP_FINISHED, 1.0, "ceph", "disks-are-empty", "s1", dict(data)))
+    state.apply(Event(Kind.STEP_FINISHED, 1.0, "ceph", "disks-are-empty", "s1", data))
     progress = progress_of(whole, state, {}, now=now)
     stands = {stage.id: stage.stand for stage in progress.stages}
     assert stands["ceph"] == stands["apps"] == "running"
