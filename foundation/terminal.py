@@ -3,8 +3,9 @@
 A machine, a file's name, a key of a site file, a server before its host key is known: each may
 hold sequences that move the cursor, set the title, or turn the direction of writing round, so that
 a person reads what was never said. `gated` puts the gate before standard output and standard
-error for the life of a command, so whatever is printed passes it. Our own colours and the line
-that is written over go through `styled` and `rewritten`, which take those two things alone.
+error for the life of a command, so whatever is printed passes it. Our own colours, the line that
+is written over and the one question that we have for a terminal go through `styled`, `rewritten`
+and `ask_ground`, which take those three things alone.
 """
 
 from __future__ import annotations
@@ -109,6 +110,12 @@ def styled(text: str, stream: IO[str]) -> None:
     _behind(stream).write(
         "".join(part if number % 2 else visible(part) for number, part in enumerate(parts))
     )
+    stream.flush()
+
+
+def ask_ground(stream: IO[str]) -> None:
+    """Ask the terminal for the colour of its ground (OSC 11, xterm's control sequences)."""
+    _behind(stream).write("\x1b]11;?\x07")
     stream.flush()
 
 

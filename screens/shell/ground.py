@@ -16,9 +16,10 @@ import time
 import tty
 from typing import Final
 
+from foundation.terminal import ask_ground
+
 PATIENCE: Final = 0.1
 """Seconds that the answer may take before the screen is drawn without it."""
-QUESTION: Final = "\x1b]11;?\x07"
 _ANSWER: Final = re.compile(
     rb"\x1b\]11;rgb:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})(?:\x07|\x1b\\)"
 )
@@ -49,8 +50,7 @@ def asked(patience: float = PATIENCE) -> bool | None:
     answer = b""
     try:
         tty.setcbreak(fd, termios.TCSANOW)
-        sys.stdout.write(QUESTION)
-        sys.stdout.flush()
+        ask_ground(sys.stdout)
         end = time.monotonic() + patience
         while (left := end - time.monotonic()) > 0 and light_answer(answer) is None:
             ready, _, _ = select.select([fd], [], [], left)

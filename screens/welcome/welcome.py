@@ -152,7 +152,8 @@ class WelcomeScreen(StepScreen):
         self.action_next()
 
     def action_next(self) -> None:
-        """Do what was chosen."""
+        """Do what was chosen; what stood against the choice before is no matter any more."""
+        self.panel.clear()
         match self.query_one("#choices", Board).key:
             case "run" if self.unfinished is not None:
                 self.run_quietly(self._reopen(self.unfinished.run), group="open")

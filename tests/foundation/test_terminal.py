@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.problems import InputProblem, Problem
-from foundation.terminal import Gate, clean_line, gated, rewritten, styled, visible
+from foundation.terminal import Gate, ask_ground, clean_line, gated, rewritten, styled, visible
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -54,6 +54,12 @@ def test_ordinary_text_passes_as_it_is() -> None:
         assert visible(f"m{unseen}1") == "m\ufffd1"
     assert visible("m\u200d1") == "m\ufffd1"
     assert visible("\u200cm1") == "\ufffdm1"
+
+
+def test_our_one_question_for_the_terminal_passes() -> None:
+    stream = io.StringIO()
+    ask_ground(Gate(stream))  # type: ignore[arg-type]
+    assert stream.getvalue() == "\x1b]11;?\x07"
 
 
 def test_our_own_colours_pass_and_those_of_others_do_not() -> None:

@@ -52,6 +52,32 @@ def test_the_wizard_gives_the_terminal_back(environment: dict[str, str]) -> None
         assert CURSOR_SHOWN in terminal.output
 
 
+COMMAND = "import sys; from installer.cli import main; sys.exit(main([]))"
+"""The whole command, as a person starts it."""
+GROUNDS = {"light": ("ffff/ffff/ffff", "248;248;245"), "dark": ("0000/0000/0000", "17;22;29")}
+"""What a terminal says of its ground, and the ground that is drawn then."""
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_the_command_asks_the_terminal_for_its_ground_and_takes_it(
+    ground: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In time or late: the gate before standard output once took the question away."""
+    told, drawn = GROUNDS[ground]
+    for name in ("COLORFGBG", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    look = {**environment, "COLORTERM": "truecolor"}
+    with Terminal(COMMAND, environment=look) as terminal:
+        terminal.wait_for("\x1b]11;?\x07")
+        terminal.send(f"\x1b]11;rgb:{told}\x1b\\")
+        terminal.wait_for(f"48;2;{drawn}")
+        terminal.wait_for("New site")
+        terminal.send("\x11")
+        terminal.wait_for("Leave Sitewright?")
+        terminal.send("y")
+        assert terminal.end() == 0
+
+
 UP = "\x1b[A"
 
 
