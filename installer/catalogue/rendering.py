@@ -186,6 +186,13 @@ class Renderer:
     def _missing(self, error: UndefinedError, where: str) -> InputProblem:
         found = _NAMED.search(str(error))
         name = (found[1] or found[2]) if found else str(error)
+        if name.isdecimal():
+            return InputProblem(
+                f"line {_line(error)}: it names a machine by a role that no machine of the site "
+                "has, or another entry that a list lacks",
+                where=where,
+                remedy="Give each role to a machine in the site file, or mend the template.",
+            )
         close = nearest(name, self._values)
         hint = f'; did you mean "{close}"?' if close else ""
         return InputProblem(

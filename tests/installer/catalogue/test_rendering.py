@@ -45,6 +45,14 @@ def test_a_missing_value_is_named_with_its_line(
     assert f'line {line}: "{name}" has no value' in caught.value.cause
 
 
+def test_a_role_that_no_machine_has_is_told_and_not_a_setting_called_0(tmp_path: Path) -> None:
+    renderer = Renderer({"hosts_by_role": {"box": []}}, tmp_path)
+    with pytest.raises(InputProblem) as caught:
+        renderer.text("{{ hosts_by_role.box[0].address }}", where="solution.yaml, page X")
+    assert "a role that no machine of the site has" in caught.value.cause
+    assert "Give each role to a machine in the site file" in caught.value.remedy
+
+
 def test_the_nearest_name_is_offered(tmp_path: Path) -> None:
     """A mistyped setting is answered with the one that was probably meant."""
     with pytest.raises(InputProblem, match='did you mean "domain"'):
