@@ -20,6 +20,17 @@ class Area:
     gathers: tuple[str, ...]
 
 
+CLUSTER_AREAS = (
+    # Of a cluster, layer by layer: what fails first explains what comes after it.
+    Area("API", "API", ("cluster", "api")),
+    Area("nodes", "node", ("nodes", "capacity")),
+    Area("network", "net", ("dns", "cni", "ingress")),
+    Area("storage", "stor", ("storage",)),
+    Area("admission", "adm", ("admission",)),
+    Area("workloads", "pods", ("pods",)),
+)
+"""Those that no machine has."""
+
 AREAS = (
     Area("access", "acc", ("access",)),
     Area("roles", "role", ("role",)),
@@ -34,13 +45,7 @@ AREAS = (
     Area("network", "net", ("network", "firewall", "mesh", "egress")),
     Area("time", "time", ("time",)),
     Area("software", "soft", ("software", "docker")),
-    # Of a cluster, layer by layer: what fails first explains what comes after it.
-    Area("API", "API", ("cluster", "api")),
-    Area("nodes", "node", ("nodes", "capacity")),
-    Area("network", "net", ("dns", "cni", "ingress")),
-    Area("storage", "stor", ("storage",)),
-    Area("admission", "adm", ("admission",)),
-    Area("workloads", "pods", ("pods",)),
+    *CLUSTER_AREAS,
     Area("site", "site", ("unique", "consistency", "waiver")),
 )
 """The known areas; an area that none gathers gets a column of its own at the end."""

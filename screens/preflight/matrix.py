@@ -13,7 +13,7 @@ from foundation.problems import Problem
 from foundation.wording import counted
 from preflight.assessment import HostResult
 from preflight.findings import Finding
-from preflight.report.areas import AREAS, Area, Mark, mark_of, worst
+from preflight.report.areas import AREAS, CLUSTER_AREAS, Area, Mark, mark_of, worst
 from preflight.report.words import clean, is_waived
 from screens.widgets.board import Cell, Column, Row
 from screens.words.words import by_weight, finding_word, to_mend
@@ -28,6 +28,8 @@ AROUND_WORDS: Final = "around it"
 NOTES: Final = "\0notes"
 """The key of the row for what the tables say and no check can tell."""
 
+WIDE: Final = tuple(area for area in AREAS if area not in CLUSTER_AREAS)
+"""The columns where there is room: the wizard looks at machines."""
 NARROW: Final = (
     Area("CPU", "CPU", ("cpu", "architecture")),
     Area("memory", "mem", ("memory", "swap")),
@@ -90,8 +92,8 @@ def shape_for(
     """
     longest = max((cell_len(name) for name in (*names, BETWEEN_WORDS)), default=7)
     longest_role = max((len(role) for role in roles), default=0)
-    if width >= 2 + 8 + 5 * (len(AREAS) + 1) + 8:
-        areas, rest = _spoken_of(AREAS, present)
+    if width >= 2 + 8 + 5 * (len(WIDE) + 1) + 8:
+        areas, rest = _spoken_of(WIDE, present)
         room = width - 5 * (len(areas) + rest) - 3
         role = min(max(longest_role, 5), 24, room // 2)
         return Shape(min(max(longest, 7), room - role), role, areas, rest=rest)
