@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import urllib.request
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from foundation.clusters.problems import (
 )
 from foundation.hosts.openssh.allowed import ProgramsNotAllowed, is_remembered
 from foundation.isolation import NOWHERE, environment
+from foundation.moments import moment
 from foundation.problems import InputProblem
 from foundation.secrets import Secret, redact
 from foundation.terminal import clean_line
@@ -139,7 +139,8 @@ class HttpsApi:
             shown = seen.getpeercert()
             if shown and shown.get("notAfter"):
                 at = ssl.cert_time_to_seconds(str(shown["notAfter"]))
-                self.serving_ends = datetime.fromtimestamp(at, UTC).isoformat()
+                ends = moment(at)
+                self.serving_ends = ends.isoformat() if ends else ""
 
     def _problem(self, error: Exception) -> ClusterProblem:
         seen: BaseException | None = error
