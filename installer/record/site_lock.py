@@ -14,6 +14,7 @@ import secrets
 import socket
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -214,6 +215,8 @@ def this_holder(by: str, *, taken_from: str = "") -> Holder:
 
 
 _MACHINE_ID: Final = Path("/etc/machine-id")
+_MOST_MACHINES: Final = 100
+"""Machines that share a home, whose words are kept."""
 
 
 def laptop() -> str:
@@ -221,22 +224,25 @@ def laptop() -> str:
 
     The word is bound to the machine, where that has an id: of a home that was copied to another
     laptop both would else take the lock of the other for one of their own that was left behind.
+    A home that several machines share keeps a word for each of them.
     Raises OSError where the data folder cannot be written to.
     """
     path = data_folder() / "laptop"
     here = _machine()
+    words: dict[str, str] = {}
     with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-        found, _, bound = bounded_files.read_text(path, _SIZE_LIMIT, encoding="ascii").partition(
-            "\n"
-        )
-        if _LAPTOP.fullmatch(found.strip()) and here in ("", bound.strip()):
-            return found.strip()
-        if _LAPTOP.fullmatch(found.strip()) and not bound.strip():
-            write_private(path, f"{found.strip()}\n{here}\n")  # of an earlier version
-            return found.strip()
-    word = secrets.token_hex(16)
-    write_private(path, f"{word}\n{here}\n")
-    return word
+        lines = bounded_files.read_text(path, _SIZE_LIMIT, encoding="ascii").splitlines()
+        for word, of in zip_longest(lines[::2], lines[1::2], fillvalue=""):
+            if _LAPTOP.fullmatch(word.strip()):
+                words.setdefault(of.strip(), word.strip())
+    if here == "" and words:
+        return next(iter(words.values()))
+    if here not in words:
+        # One that is bound to no machine is of an earlier version, and becomes this one's.
+        words[here] = words.pop("", "") or secrets.token_hex(16)
+        kept = list(words.items())[-_MOST_MACHINES:]
+        write_private(path, "".join(f"{word}\n{of}\n" for of, word in kept))
+    return words[here]
 
 
 def _machine() -> str:

@@ -224,12 +224,56 @@ def test_everything_that_stands_against_it_is_told_at_once(cluster: Cluster) -> 
 def test_a_master_and_a_machine_that_the_cluster_does_not_know_are_refused(
     cluster: Cluster,
 ) -> None:
-    assert "m1 is a master" in cluster.ask("fit", "m1")[1]
+    assert "m1 is a master" in cluster.ask("fit", "m1", address="192.0.2.1")[1]
     status, said = cluster.ask("fit", "strange", address="10.9.9.9")
     assert status == NO
     assert "it has m1, w1, w2, w3" in said
     # One whose node is called otherwise is found by its address.
     assert cluster.ask("known", "called-otherwise")[0] == YES
+
+
+def test_one_machine_is_never_taken_for_another_that_is_called_alike(cluster: Cluster) -> None:
+    """A w2 of the site file at the address of the node w3: w2 would be drained, w3 leave."""
+    for action in ("fit", "cordon", "cordoned", "drained", "empty", "gone", "remove"):
+        status, said = cluster.ask(action, "w2", address="10.0.0.3")
+        assert status == UNTOLD, action
+        assert "w2 at 10.0.0.3 may be w2 or w3" in said
+    assert "cordon" not in cluster.calls
+    # One address has many writings, and an address that no node has says nothing (a NAT).
+    nodes = json.loads((cluster.place / "nodes.json").read_text())
+    nodes[3]["status"]["addresses"].append({"type": "InternalIP", "address": "fd00::3"})
+    cluster.has(nodes=nodes)
+    assert cluster.ask("fit", "w2", address="FD00:0:0::3")[0] == UNTOLD
+    assert cluster.ask("fit", "w2", address="192.0.2.7")[0] == YES
+
+
+def test_it_is_looked_at_once_more_before_it_leaves(cluster: Cluster) -> None:
+    """For the last word a person has a day, in which somebody may have had it take work again."""
+    cluster.ask("cordon")
+    cluster.ask("drain", "w2", "30")
+    assert cluster.ask("empty") == (YES, "")
+    cluster.ask("uncordon")
+    cluster.has(pods=[pod("shop-2")], persistentvolumes=[volume("pvc-1", "w2")])
+    status, said = cluster.ask("empty")
+    assert status == NO
+    for sentence in ("w2 takes work", "shop/shop-2 is on it", "pvc-1 lies on it"):
+        assert sentence in said
+    cluster.does_not_say("persistentvolumes")
+    assert cluster.ask("empty")[0] == UNTOLD
+    assert cluster.ask("empty", "gone-by-now", address="10.9.9.9")[0] == YES
+
+
+def test_what_somebody_else_cordoned_is_never_made_ours(cluster: Cluster) -> None:
+    """Where the API did not say whether it is cordoned, the step would else have it for its own."""
+    cluster.does_not_say("nodes")
+    assert cluster.ask("cordoned")[0] == UNTOLD
+    (cluster.place / "nodes.err").unlink()
+    nodes = json.loads((cluster.place / "nodes.json").read_text())
+    nodes[2]["spec"]["unschedulable"] = True
+    cluster.has(nodes=nodes)
+    status, said = cluster.ask("cordon")
+    assert status == NO
+    assert "by somebody else" in said
 
 
 def test_what_a_budget_holds_stays_and_is_told(cluster: Cluster) -> None:
@@ -280,7 +324,8 @@ def test_the_plan_is_for_the_machine_and_for_those_that_stay(file: Path) -> None
     assert steps["cordon"].hosts == (min(h.name for h in site.hosts if "master" in h.roles),)
     order = list(steps)
     assert order.index("fit") < order.index("agreed") < order.index("cordon")
-    assert order.index("last-word") < order.index("leave") < order.index("forget")
+    assert order.index("last-word") + 1 == order.index("empty") == order.index("leave") - 1
+    assert order.index("leave") < order.index("forget")
     # The others know it no more: it has no role, and none of their steps is done on it.
     assert dict(plan.hosts)[name] == ()
     assert all(name not in members for _, members in plan.groups)

@@ -327,6 +327,22 @@ def test_a_copied_home_is_the_same_site_and_another_laptop(
     assert site_key(site(**THREE)) == run.site_key
 
 
+def test_machines_that_share_a_home_keep_a_word_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A word that changes while a run is at work makes its own locks those of somebody else."""
+    machine = tmp_path / "machine-id"
+    monkeypatch.setattr(site_lock, "_MACHINE_ID", machine)
+    words = {}
+    for number in ("1", "2", "3"):
+        machine.write_text(number * 32)
+        words[number] = laptop()
+    assert len(set(words.values())) == 3
+    for number, word in words.items():
+        machine.write_text(number * 32)
+        assert laptop() == word
+
+
 def test_a_word_of_an_earlier_version_is_kept_and_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

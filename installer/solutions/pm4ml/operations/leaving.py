@@ -8,6 +8,7 @@ where the API does not answer, nothing is done.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import subprocess
 import sys
@@ -73,16 +74,33 @@ def labels_of(thing: Json) -> Mapping[str, str]:
     return thing["metadata"].get("labels") or {}
 
 
+def plain(address: str) -> str:
+    """An address as every other writing of it; a name in small letters."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address.lower()
+
+
 def addresses_of(node: Json) -> set[str]:
-    return {str(one.get("address")) for one in node.get("status", {}).get("addresses") or []}
+    return {plain(str(one.get("address"))) for one in node.get("status", {}).get("addresses") or []}
 
 
 def node_of(nodes: list[Json], name: str, address: str) -> Json | None:
-    """The node that this machine is: by its name, else by its address; raises Untold for two."""
-    found = [one for one in nodes if name_of(one) == name or labels_of(one).get(HOSTNAME) == name]
-    found = found or [one for one in nodes if address in addresses_of(one)]
+    """The node that this machine is, by its name and by its address; raises Untold for two.
+
+    What a site file calls a machine another node may be called: where the address is that node's
+    and not this one's, one would be drained and the other would leave.
+    """
+    found = [
+        one
+        for one in nodes
+        if name_of(one) == name
+        or labels_of(one).get(HOSTNAME) == name
+        or plain(address) in addresses_of(one)
+    ]
     if len(found) > 1:
-        raise Untold(f"{name} may be {' or '.join(map(name_of, found))}")
+        raise Untold(f"{name} at {address} may be {' or '.join(map(name_of, found))}")
     return found[0] if found else None
 
 
@@ -176,7 +194,9 @@ def known(name: str, address: str) -> int:
     node = node_of(nodes, name, address)
     if node is None:
         there = ", ".join(map(name_of, nodes))
-        return said([f"the cluster has no node of this name or address; it has {there}"])
+        lines = [f"the cluster has no node of this name or address; it has {there}"]
+        lines += ["if it was taken out already, leave this step out by its name for what is left"]
+        return said(lines)
     masters = [label for label in MASTERS if label in labels_of(node)]
     return said([f"{name_of(node)} is a master ({label})" for label in masters])
 
@@ -253,6 +273,9 @@ def cordoned(name: str, address: str) -> int:
 
 
 def cordon(name: str, address: str) -> int:
+    """Have it take no more work, where nobody else saw to that: what is done here is ours."""
+    if cordoned(name, address) == YES:
+        return said([f"{name} is cordoned by now, by somebody else; ask again"])
     return _marked("cordon", name, address)
 
 
@@ -278,6 +301,14 @@ def drained(name: str, address: str) -> int:
         return YES
     lines = [] if node["spec"].get("unschedulable") else [f"{name_of(node)} takes work"]
     return said([*lines, *(f"{full_name(pod)} is on it" for pod in pods_on(node))])
+
+
+def empty(name: str, address: str) -> int:
+    """May it leave now? Between the drain and a person's word a day may lie."""
+    if node_of(asked("nodes"), name, address) is None:
+        return YES
+    answers = [one(name, address) for one in (known, others, volumes, drained)]
+    return NO if NO in answers else YES
 
 
 def drain(name: str, address: str, seconds: str) -> int:
@@ -322,7 +353,7 @@ ACTIONS: dict[str, Callable[..., int]] = {
     one.__name__: one
     for one in (
         fit, known, others, volumes, alone, budgets, scratch, cordoned, cordon, uncordon, drained,
-        drain, gone, remove,
+        empty, drain, gone, remove,
     )
 }  # fmt: skip
 
