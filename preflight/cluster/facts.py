@@ -67,6 +67,10 @@ class PodState(StrEnum):
     """No node takes it."""
     EVICTED = "evicted"
     FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Its phase is none that is known: its node is lost."""
+    ENDING = "ending"
+    """It was deleted, and is still there long after its time to end."""
     NOT_READY = "not-ready"
     """It runs, and its probe says no."""
 

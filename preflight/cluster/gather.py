@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from preflight.cluster.facts import (
@@ -27,6 +28,7 @@ from preflight.cluster.objects import (
     HookConfiguration,
     NodeObject,
     PodObject,
+    PodSpec,
     QuotaObject,
     StorageClassObject,
 )
@@ -38,10 +40,22 @@ TROUBLED: Final = 200
 _MESSAGE: Final = 400
 _ROLE: Final = "node-role.kubernetes.io/"
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
-_DEFAULT: Final = "storageclass.kubernetes.io/is-default-class"
+_DEFAULTS: Final = (
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+)
+"""Either makes a class the default (Kubernetes, pkg/volume/util, IsDefaultAnnotation)."""
 _ZONE: Final = "topology.kubernetes.io/zone"
 _BEGINNING: Final = frozenset({"ContainerCreating", "PodInitializing", ""})
 """What every pod says for some seconds."""
+_BEGINS: Final = timedelta(minutes=10)
+"""For so long a pod may begin, or end after its time to, and nobody has to say why."""
+_OF_CONDITIONS: Final = frozenset(
+    f"node.kubernetes.io/{word}"
+    for word in ("not-ready", "unreachable", "memory-pressure", "disk-pressure", "pid-pressure",
+                 "network-unavailable", "unschedulable")
+)  # fmt: skip
+"""Taints of the node controller, for what its conditions and its spec say already."""
 _CRASHES: Final = frozenset({"CrashLoopBackOff", "RunContainerError"})
 
 _NETWORKS: Final = (
@@ -51,7 +65,7 @@ _NETWORKS: Final = (
     ("kube-ovn", "kube-ovn"), ("aws-node", "aws-vpc-cni"), ("azure-cns", "azure-cni"),
     ("kindnet", "kindnet"), ("sdn-", "openshift-sdn"),
 )  # fmt: skip
-"""Network plug-ins by the beginning of their pods' names."""
+"""Network plug-ins by the beginning of their pods' names; all of them run on the host's network."""
 
 
 def of_node(one: NodeObject) -> Node:
@@ -79,8 +93,7 @@ def of_node(one: NodeObject) -> Node:
             plain(f"{taint.key}={taint.value}:{taint.effect}" if taint.value else
                   f"{taint.key}:{taint.effect}")
             for taint in one.spec.taints
-            # The node controller's own words for what its conditions say already.
-            if not taint.key.startswith("node.kubernetes.io/")
+            if taint.key not in _OF_CONDITIONS
         ),
         roles=tuple(
             sorted(plain(key.removeprefix(_ROLE)) for key in labels if key.startswith(_ROLE))
@@ -154,6 +167,7 @@ class PodCount:
     """What the pods come to, page by page: figures, loads of nodes, and what is wrong."""
 
     events: Events
+    now: datetime
     total: int = 0
     running: int = 0
     troubled: list[Pod] = field(default_factory=list)
@@ -178,9 +192,10 @@ class PodCount:
             shown = SystemPod(plain(namespace), plain(name), ready, plain(pod.spec.node))
             if phase not in {"Succeeded", "Failed"}:
                 self.dns.append(shown)
-        if not self.network:
+        if not self.network and pod.spec.on_host:
             self.network = next((word for mark, word in _NETWORKS if name.startswith(mark)), "")
-        trouble = _trouble(pod, ready=ready, event=self.events.about("Pod", namespace, name))
+        event = self.events.about("Pod", namespace, name)
+        trouble = _trouble(pod, ready=ready, event=event, now=self.now)
         if trouble is not None:
             self.troubled_total += 1
             if len(self.troubled) < TROUBLED:
@@ -206,21 +221,46 @@ class PodCount:
 
 
 def _asked(pod: PodObject, what: str) -> int:
-    """What a pod requests as the scheduler counts it: init containers run before the others."""
+    """What a pod requests as the scheduler counts it (Kubernetes, component-helpers, PodRequests).
+
+    Init containers run one after another before the others, each beside the sidecars before it.
+    """
     to_number = millis if what == "cpu" else whole
 
-    def of(containers: Iterable[Container]) -> list[int]:
-        return [to_number(one.resources.requests.get(what, "0")) or 0 for one in containers]
+    def of(one: Container | PodSpec) -> int:
+        return to_number(one.resources.requests.get(what, "0")) or 0
 
-    sidecars = sum(of(one for one in pod.spec.init if one.restart == "Always"))
-    before = max(of(one for one in pod.spec.init if one.restart != "Always"), default=0)
-    together = sum(of(pod.spec.containers)) + sidecars
-    return max(together, before + sidecars) + (to_number(pod.spec.overhead.get(what, "0")) or 0)
+    spec = pod.spec
+    sidecars = most = 0
+    for one in spec.init:
+        if one.restart == "Always":
+            sidecars += of(one)
+            most = max(most, sidecars)
+        else:
+            most = max(most, sidecars + of(one))
+    most = max(most, sum(map(of, spec.containers)) + sidecars)
+    if what in spec.resources.requests:
+        most = of(spec)
+    return most + (to_number(spec.overhead.get(what, "0")) or 0)
 
 
-def _trouble(pod: PodObject, *, ready: bool, event: str) -> Pod | None:
+def _lately(now: datetime, *moments: str | None) -> bool:
+    """Whether the last of some moments is so near that a pod may still be beginning or ending."""
+    told: list[datetime] = []
+    for moment in moments:
+        try:
+            at = datetime.fromisoformat(moment or "")
+        except ValueError:
+            continue
+        told.append(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
+    return bool(told) and now - max(told) < _BEGINS
+
+
+def _trouble(pod: PodObject, *, ready: bool, event: str, now: datetime) -> Pod | None:
     status = pod.status
-    if status.phase == "Succeeded" or pod.metadata.deletion:
+    if status.phase == "Succeeded":
+        return None
+    if pod.metadata.deletion and _lately(now, pod.metadata.deletion):
         return None
     made = Pod(
         namespace=plain(pod.metadata.namespace),
@@ -230,6 +270,9 @@ def _trouble(pod: PodObject, *, ready: bool, event: str) -> Pod | None:
         restarts=sum(one.restarts for one in status.containers),
         event=event,
     )
+    if pod.metadata.deletion:
+        return replace(made, state=PodState.ENDING, reason="Terminating")
+    beginning = _lately(now, pod.metadata.created, *(one.since for one in status.conditions))
     if status.phase == "Failed":
         evicted = status.reason == "Evicted"
         return replace(
@@ -243,7 +286,7 @@ def _trouble(pod: PodObject, *, ready: bool, event: str) -> Pod | None:
         if waiting is None:
             continue
         crashing = waiting.reason in _CRASHES
-        if waiting.reason in _BEGINNING and not event:
+        if waiting.reason in _BEGINNING and not event and beginning:
             continue
         last = _ended((one,)) if crashing else ""
         return replace(
@@ -261,6 +304,17 @@ def _trouble(pod: PodObject, *, ready: bool, event: str) -> Pod | None:
                 reason=plain(condition.reason),
                 message=plain(condition.message, _MESSAGE),
             )
+    if status.phase == "Pending" and not beginning:
+        # Whoever should have said something of it does not run.
+        return replace(
+            made,
+            state=PodState.WAITING if pod.spec.node else PodState.PENDING,
+            message="its kubelet has said nothing of it"
+            if pod.spec.node
+            else "no scheduler has said anything of it",
+        )
+    if status.phase not in {"Pending", "Running"}:
+        return replace(made, state=PodState.UNKNOWN, reason=plain(status.phase))
     if status.phase == "Running" and not ready:
         not_ready = next((one.name for one in status.containers if not one.ready), "")
         return replace(made, state=PodState.NOT_READY, container=plain(not_ready))
@@ -281,7 +335,7 @@ def of_storage_class(one: StorageClassObject) -> StorageClass:
     """A class of volumes as facts."""
     return StorageClass(
         name=plain(one.metadata.name),
-        default=one.metadata.annotations.get(_DEFAULT) == "true",
+        default=any(one.metadata.annotations.get(key) == "true" for key in _DEFAULTS),
         provisioner=plain(one.provisioner),
         reclaim=plain(one.reclaim),
         binding=plain(one.binding),

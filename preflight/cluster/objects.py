@@ -48,6 +48,7 @@ class Condition(_Object):
     status: str = ""
     reason: str = ""
     message: str = ""
+    since: str | None = Field(None, alias="lastTransitionTime")
 
 
 class Taint(_Object):
@@ -95,6 +96,9 @@ class PodSpec(_Object):
     containers: Many[Container] = ()
     init: Many[Container] = Field((), alias="initContainers")
     overhead: Words = {}
+    resources: Resources = Resources()
+    """Of the pod as a whole, which stand before those of its containers."""
+    on_host: bool = Field(False, alias="hostNetwork")
 
 
 class Waiting(_Object):
@@ -136,6 +140,7 @@ class PodMeta(_Object):
     name: str = ""
     namespace: str = ""
     labels: Words = {}
+    created: str | None = Field(None, alias="creationTimestamp")
     deletion: str | None = Field(None, alias="deletionTimestamp")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -26,6 +27,7 @@ from preflight.cluster.facts import (
     Unknown,
     Webhook,
     known,
+    why_unknown,
 )
 from preflight.cluster.pages import NoList, read_page
 from preflight.parse.text import plain
@@ -114,6 +116,12 @@ class _Asking:
             self.left_out.append(f"{what}: the first {len(items)} {total} were read")
         return tuple(items)
 
+    def kept(self, what: str, items: Sequence[Item]) -> tuple[Item, ...]:
+        """As many as are kept; that there are more is told."""
+        if len(items) > _ITEMS:
+            self.left_out.append(f"{what}: the first {_ITEMS} of {len(items)} were kept")
+        return tuple(items[:_ITEMS])
+
 
 async def read_cluster(api: Api) -> ClusterFacts:
     """What a cluster tells of itself.
@@ -197,7 +205,7 @@ async def _of_the_whole(ask: _Asking, facts: ClusterFacts) -> ClusterFacts:
     ranges = await _fact(ask.all_of("limit ranges", "/api/v1/limitranges", objects.Named))
     return replace(
         facts,
-        api_services=services if isinstance(services, Unknown) else _others(services),
+        api_services=services if isinstance(services, Unknown) else _others(ask, services),
         namespaces=spaces
         if isinstance(spaces, Unknown)
         else tuple(
@@ -211,7 +219,9 @@ async def _of_the_whole(ask: _Asking, facts: ClusterFacts) -> ClusterFacts:
         gateway_classes=gateway_classes,
         quotas=quotas
         if isinstance(quotas, Unknown)
-        else tuple(line for one in quotas for line in gather.of_quota(one))[:_ITEMS],
+        else ask.kept(
+            "lines of quotas", [line for one in quotas for line in gather.of_quota(one)]
+        ),
         limit_ranges=ranges
         if isinstance(ranges, Unknown)
         else tuple(dict.fromkeys(plain(one.metadata.namespace) for one in ranges)),
@@ -219,8 +229,9 @@ async def _of_the_whole(ask: _Asking, facts: ClusterFacts) -> ClusterFacts:
     )  # fmt: skip
 
 
-def _others(services: Sequence[objects.ApiServiceObject]) -> tuple[ApiService, ...]:
-    return tuple(one for one in map(gather.of_api_service, services[:_ITEMS]) if one is not None)
+def _others(ask: _Asking, services: Sequence[objects.ApiServiceObject]) -> tuple[ApiService, ...]:
+    found = [one for one in map(gather.of_api_service, services) if one is not None]
+    return ask.kept("APIs", found)
 
 
 def _classes(found: Any) -> Any:
@@ -240,7 +251,7 @@ async def _webhooks(ask: _Asking) -> Fact[tuple[Webhook, ...]]:
         if isinstance(found, Unknown):
             return found
         hooks += gather.of_hooks(found, validating=validating)
-    hooks = hooks[:_ITEMS]
+    hooks = [*ask.kept("webhooks", hooks)]
     services = {hook.service for hook in hooks if hook.fails_closed and hook.service}
     if not services:
         return tuple(hooks)
@@ -248,6 +259,7 @@ async def _webhooks(ask: _Asking) -> Fact[tuple[Webhook, ...]]:
     # One question, whatever the number of namespaces.
     inside = f"/namespaces/{quote(next(iter(names)), safe='')}" if len(names) == 1 else ""
     path = f"/apis/discovery.k8s.io/v1{inside}/endpointslices"
+    told = len(ask.left_out)
     found = await _fact(ask.all_of("endpoints of services", path, objects.EndpointSlice))
     if isinstance(found, Unknown):
         return tuple(replace(hook, endpoints=found) for hook in hooks)
@@ -259,8 +271,12 @@ async def _webhooks(ask: _Asking) -> Fact[tuple[Webhook, ...]]:
             counts[service] += sum(
                 len(one.addresses) for one in piece.endpoints if one.conditions.ready is not False
             )
+    # Of a list that goes on, what was not in it may be in the rest.
+    none: Fact[int] = 0
+    if len(ask.left_out) > told:
+        none = Unknown("not all endpoints were read, and these may be among the rest")
     return tuple(
-        replace(hook, endpoints=counts[hook.service]) if hook.service in counts else hook
+        replace(hook, endpoints=counts[hook.service] or none) if hook.service in counts else hook
         for hook in hooks
     )
 
@@ -274,12 +290,16 @@ async def _of_storage_and_workloads(ask: _Asking, facts: ClusterFacts) -> Cluste
         )
     )  # fmt: skip
     events = gather.Events()
-    # Without them the pods say less, and nothing else is missing.
-    await _fact(
+    heard = await _fact(
         ask.page(
             "/api/v1/events", objects.EventObject, events.add, limit=_PAGE, selector="type=Warning"
         )
     )
+    if isinstance(heard, Unknown):
+        # A claim that waits for a pod, and one for which a volume failed, differ by them alone.
+        ask.left_out.append(f"warnings of pods and claims: {why_unknown(heard)}")
+    elif heard.more:
+        ask.left_out.append(f"warnings of pods and claims: the first {len(events.of)} were read")
     claims = await _fact(
         ask.all_of("claims", "/api/v1/persistentvolumeclaims", objects.ClaimObject)
     )
@@ -292,13 +312,14 @@ async def _of_storage_and_workloads(ask: _Asking, facts: ClusterFacts) -> Cluste
         if isinstance(claims, Unknown)
         else Claims(
             len(claims),
-            tuple(gather.of_claim(one, events) for one in claims if one.status.phase != "Bound")[
-                :_ITEMS
-            ],
+            ask.kept(
+                "claims that are not bound",
+                [gather.of_claim(one, events) for one in claims if one.status.phase != "Bound"],
+            ),
         ),
     )
     del claims
-    count = gather.PodCount(events)
+    count = gather.PodCount(events, datetime.now(UTC))
     whole = await _fact(_pods(ask, count))
     if isinstance(whole, Unknown):
         return replace(facts, pods=whole, dns=whole, network=whole)

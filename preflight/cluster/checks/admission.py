@@ -37,6 +37,19 @@ def webhooks(case: ClusterCase, say: Say) -> Iterator[Finding]:
             f"Who answers for {counted(len(untold), 'webhook')} that fail closed",
             source=_HOOKS, evidence="kubectl get endpointslices -A",
         )  # fmt: skip
+    far = [hook for hook in closed if not hook.service]
+    if far:
+        names = shortened(hook.name for hook in far)
+        yield say.unknown(
+            f"{counted(len(far), 'webhook')} that fail closed are called by a URL, which nobody"
+            f" tried: {names}.",
+            expected="something that answers behind each that fails closed",
+            reason="the API server alone reaches it as it is called",
+            source=_HOOKS,
+            evidence=evidence,
+            remedy="See that it answers from the control plane: each `clientConfig.url`.",
+            subject="by URL",
+        )
     dead = [hook for hook in closed if hook.service and known(hook.endpoints) == 0]
     for hook in dead:
         kind = "validating" if hook.validating else "mutating"
@@ -58,7 +71,7 @@ def webhooks(case: ClusterCase, say: Say) -> Iterator[Finding]:
             undo="Apply the configuration that was kept.",
             subject=f"{hook.configuration}/{hook.name}",
         )  # fmt: skip
-    if not dead and not untold:
+    if not dead and not untold and not far:
         yield say.at(
             PASS,
             f"{counted(len(hooks), 'admission webhook')}, of which {len(closed)} fail closed; none"

@@ -7,13 +7,19 @@ from typing import Final
 
 from foundation.wording import counted, listed, shortened
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
+from preflight.checks.wording import word
 from preflight.cluster import support
-from preflight.cluster.case import ClusterCase, moment_of, unread
+from preflight.cluster.case import BINDING, READER, ClusterCase, moment_of, unread
 from preflight.cluster.facts import Absent, Unknown, known
 from preflight.findings import Finding
 
-_SKEW: Final = "Kubernetes, version skew policy (a kubelet may be three minor releases older)"
+_SKEW: Final = (
+    "Kubernetes, version skew policy (a kubelet may be three minor releases older; two before 1.25)"
+)
 _MOST_SKEW: Final = 3
+_MOST_SKEW_ONCE: Final = 2
+_ONCE: Final = (1, 25)
+"""The first release of a kubelet that may be three older than the API server."""
 _RENEW_DAYS: Final = 30
 _RENEW: Final = (
     "Renew it on the control plane: `microk8s refresh-certs --cert server.crt`, `kubeadm certs"
@@ -37,9 +43,9 @@ def version(case: ClusterCase, say: Say) -> Iterator[Finding]:
     minor = support.minor_of(have)
     tested = case.needs.platform.kubernetes_tested
     if tested:
-        told = minor is not None and f"{minor[0]}.{minor[1]}" in tested
+        fits = minor is not None and f"{minor[0]}.{minor[1]}" in tested
         yield say.at(
-            PASS if told else WARN,
+            PASS if fits else WARN,
             f"The cluster runs {have}; {case.needs.title} is tested on {listed(tested)}.",
             expected=f"Kubernetes {listed(tested, 'or')}",
             actual=have,
@@ -51,14 +57,38 @@ def version(case: ClusterCase, say: Say) -> Iterator[Finding]:
         )
     ends = support.ENDS.get(minor) if minor else None
     old = minor is not None and minor < min(support.ENDS)
+    if minor is None:
+        yield say.unknown(
+            f"The cluster says that it runs {have or 'nothing'}, which names no release.",
+            expected="a release that is still mended",
+            reason="its version names no release of Kubernetes",
+            source=support.SOURCE,
+            evidence=evidence,
+            remedy="See what answers there: `kubectl get --raw /version`.",
+            subject="support",
+        )
+        return
+    if ends is None and not old:
+        yield say.at(
+            WARN,
+            f"The cluster runs {have}, and until when its makers mend that is not known here: the"
+            " table of releases ends before it.",
+            expected="a release that is still mended",
+            actual=have,
+            source=support.SOURCE,
+            evidence=evidence,
+            remedy="See https://kubernetes.io/releases/, or take a newer Sitewright.",
+            subject="support",
+        )
+        return
     if ends is None:
-        word = "is no longer mended by its makers" if old else "is newer than this Sitewright knows"
+        told = "is no longer mended by its makers"
     else:
         old = case.now.date() > ends
-        word = f"{'was' if old else 'is'} mended by its makers until {ends.isoformat()}"
+        told = f"{'was' if old else 'is'} mended by its makers until {ends.isoformat()}"
     yield say.at(
         WARN if old else PASS,
-        f"The cluster runs {have}, which {word}.",
+        f"The cluster runs {have}, which {told}.",
         expected="a release that is still mended",
         actual=have,
         source=support.SOURCE,
@@ -76,12 +106,28 @@ def skew(case: ClusterCase, say: Say) -> Iterator[Finding]:
     if nodes is None or server is None:
         return  # told by the checks of both
     own = support.minor_of(server)
-    wrong = []
+    wrong, untold = [], []
     for node in nodes:
         theirs = support.minor_of(node.kubelet)
-        if own and theirs and not 0 <= (own[1] - theirs[1]) <= _MOST_SKEW:
-            wrong.append(f"{node.name} ({node.kubelet})")
+        shown = f"{node.name} ({node.kubelet or 'no version'})"
+        if own is None or theirs is None:
+            untold.append(shown)
+            continue
+        most = _MOST_SKEW if theirs >= _ONCE else _MOST_SKEW_ONCE
+        if own[0] != theirs[0] or not 0 <= own[1] - theirs[1] <= most:
+            wrong.append(shown)
     versions = sorted({node.kubelet for node in nodes if node.kubelet})
+    if untold and not wrong:
+        yield say.unknown(
+            f"Whether these kubelets fit the API server ({server or 'no version'}) is not told:"
+            f" {shortened(untold)}.",
+            expected=f"{server}, or up to {_MOST_SKEW} minor releases older",
+            reason="a version names no release of Kubernetes",
+            source=_SKEW,
+            evidence="kubectl get nodes",
+            remedy="See what each of them runs: `kubelet --version` on the node.",
+        )
+        return
     yield say.at(
         FAIL if wrong else PASS,
         f"{counted(len(wrong), 'kubelet')} and the API server {server} are too far apart:"
@@ -177,7 +223,7 @@ def aggregated(case: ClusterCase, say: Say) -> Iterator[Finding]:
             expected="it is available",
             actual=one.why or "not available",
             source=source,
-            evidence=f"kubectl describe apiservice {one.name}",
+            evidence=f"kubectl describe apiservice {word(one.name)}",
             remedy="Mend the program behind it (its pods are named there), or take the APIService"
             " away if its program is gone.",
             subject=one.name,
@@ -223,7 +269,8 @@ def complete(case: ClusterCase, say: Say) -> Iterator[Finding]:
             reason=note,
             source="Sitewright: what was not seen is not called ready",
             evidence="kubectl get --raw '/api/v1/pods?limit=1'",
-            remedy="Judge the rest by hand; a read has bounds so that it never weighs on a"
-            " cluster.",
+            remedy=f"Let that user read it: `{READER}`, then `{BINDING}`."
+            if "Forbidden" in note
+            else "Judge the rest by hand; a read has bounds so that it never weighs on a cluster.",
             subject=note.partition(":")[0],
         )

@@ -173,7 +173,9 @@ def sizes(case: ClusterCase, say: Say) -> Iterator[Finding]:
     nodes = known(case.facts.nodes)
     if not nodes:
         return
-    free = sorted(nodes, key=lambda node: (node.memory_bytes, node.cpu_millis), reverse=True)
+    # One with a taint may be just of the role that is asked for; one that takes nothing is of none.
+    takes = [node for node in nodes if node.ready is True and not node.cordoned]
+    free = sorted(takes, key=lambda node: (node.memory_bytes, node.cpu_millis), reverse=True)
     for row in sorted(_sized(case), key=_largest, reverse=True):
         cpu, memory = row.shapes[0].cpu or 0, row.shapes[0].memory_gb or 0
         fitting = [node for node in free if _fits(node, cpu, memory)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -23,6 +24,8 @@ _WORDS: Final = {
     PodState.PENDING: ("finds no node", "find no node"),
     PodState.EVICTED: ("was evicted", "were evicted"),
     PodState.FAILED: ("failed", "failed"),
+    PodState.UNKNOWN: ("is in a state that is not known", "are in a state that is not known"),
+    PodState.ENDING: ("was deleted and does not end", "were deleted and do not end"),
     PodState.NOT_READY: ("runs and is not ready", "run and are not ready"),
 }
 _REMEDIES: Final = {
@@ -31,14 +34,19 @@ _REMEDIES: Final = {
     PodState.WAITING: "An image: can the nodes reach the registry, is the name right, is a pull"
     " secret there? A configuration: the ConfigMap or Secret that it names must be there first.",
     PodState.PENDING: "Add nodes or free some; or take away the taint, the selector or the"
-    " volume's zone that keeps it from them. The message names which.",
+    " volume's zone that keeps it from them. The message names which; where nobody says anything,"
+    " see that the kube-scheduler runs.",
     PodState.EVICTED: "Its node was short of something: see the nodes. What is left of it"
     " is a record and may be taken away.",
     PodState.FAILED: "See why: `kubectl -n NAMESPACE logs POD`. A Job's pod that failed and was"
     " done again may go.",
+    PodState.UNKNOWN: "Its node has not said anything of it: see the nodes.",
+    PodState.ENDING: "Its node does not say that it ended, or a finalizer holds it: see the nodes,"
+    " then `kubectl -n NAMESPACE get pod POD -o jsonpath={.metadata.finalizers}`.",
     PodState.NOT_READY: "Its probe says no: `kubectl -n NAMESPACE describe pod POD` names it, the"
     " log says what it waits for.",
 }
+_PLACES: Final = re.compile(r"\b(?:NAMESPACE|POD)\b")
 _PASSING: Final = frozenset({PodState.EVICTED, PodState.FAILED, PodState.NOT_READY})
 """What is over, or may be over in a moment."""
 
@@ -89,6 +97,7 @@ def _told(
     case: ClusterCase, say: Say, namespace: str, state: PodState, reason: str, pods: list[Pod]
 ) -> Finding:
     first = pods[0]
+    names_of = {"NAMESPACE": word(namespace), "POD": word(first.name)}
     names = shortened(pod.name for pod in pods)
     one, many = _WORDS[state]
     why = first.message or first.event
@@ -108,6 +117,6 @@ def _told(
         source=_SOURCE,
         evidence=f"kubectl -n {word(namespace)} describe pod {word(first.name)}; kubectl -n"
         f" {word(namespace)} logs {word(first.name)}{inside}",
-        remedy=_REMEDIES[state].replace("NAMESPACE", namespace).replace("POD", first.name),
+        remedy=_PLACES.sub(lambda place: names_of[place[0]], _REMEDIES[state]),
         subject=f"{namespace} {reason or state.value}",
     )

@@ -6,6 +6,7 @@ import json
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 
 from foundation.clusters.machine import CANDIDATES
 from installer.cli import main
+from preflight.cluster import support
 from preflight.report.shape import ReportShape
 from tests.preflight.cluster import fake_api as fake
 from tests.preflight.cluster.fake_api import FakeApi
@@ -22,9 +24,9 @@ from tests.preflight.cluster.fake_api import FakeApi
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     monkeypatch.delenv("KUBECONFIG", raising=False)
     with fake.fake_api(tmp_path) as api:
-        api.version = "v9.1.0"  # which nobody has stopped to mend
-        for one in api.objects[fake.NODES]:
-            one["status"]["nodeInfo"]["kubeletVersion"] = api.version
+        minor = support.minor_of(api.version)
+        assert minor is not None
+        monkeypatch.setitem(support.ENDS, minor, date.max)  # which nobody has stopped to mend
         yield api
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,7 @@ def well() -> dict[str, list[Object]]:
         PODS: [
             pod("coredns-a", "kube-system", node="n1", labels={"k8s-app": "kube-dns"}),
             pod("coredns-b", "kube-system", node="n2", labels={"k8s-app": "kube-dns"}),
-            *(pod(f"calico-node-{name}", "kube-system", node=name) for name in nodes),
+            *(on_host(pod(f"calico-node-{name}", "kube-system", node=name)) for name in nodes),
             pod("shop-1", "shop", node="n3", cpu="500m", memory="1Gi"),
         ],
         NAMESPACES: [named("kube-system"), named("shop")],
@@ -226,7 +227,12 @@ def pod(
     if ended:
         state["lastState"] = {"terminated": ended}
     return {
-        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": labels or {},
+            "creationTimestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
         "spec": {
             "nodeName": node,
             "containers": [
@@ -240,6 +246,11 @@ def pod(
             **status,
         },
     }
+
+
+def on_host(pod: Object) -> Object:
+    pod["spec"]["hostNetwork"] = True
+    return pod
 
 
 def claim(name: str, namespace: str, phase: str, storage: str = "retained") -> Object:
