@@ -133,6 +133,8 @@ class Undertaking:
     """The command that goes on where this run is ended early."""
     named: str = ""
     """The words of a command that name its site, as it was named here."""
+    joins: str = ""
+    """The machine that is meant to join, though it was taken out once."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -262,6 +264,7 @@ def occasion_of(work: Undertaking, options: argparse.Namespace) -> Occasion:
         run=work.run,
         errand=work.errand,
         operation=work.operation,
+        joins=work.joins,
         other_ways=getattr(options, "other_ways", False),
         fetches=not getattr(options, "no_egress", False),
     )

@@ -76,6 +76,7 @@ def _remove(options: argparse.Namespace) -> int:
     if (before := _cut_off(site, operation, plan)) is not None:
         print(f"Goes on with the run {before.id}, whose plan was reviewed.", file=sys.stderr)
         work = replace(work, run=before)
+    _in_order(options, plan, before)
     code = carry_through(work, options, dry=False)
     if code == ExitCode.DONE and not (options.until or options.only):
         print(
@@ -144,6 +145,26 @@ def removal_plan(file: Path, name: str) -> tuple[Site, Solution, Plan, str]:
     return site, solution, plan, operation.id
 
 
+def _in_order(options: argparse.Namespace, plan: Plan, before: Run | None) -> None:
+    """Raise Refused where the others are told alone, of a machine that has not left yet.
+
+    Firewalls and load balancers without it would cut its pods off, and nothing was asked.
+    """
+    from installer.record.state import keys_of
+
+    stage = plan.stages[0].id
+    if options.only in (None, stage):
+        return
+    keys = [key for key in keys_of(plan) if key[0] == stage]
+    state = None if before is None else before.state()
+    if state is None or not all(state.finished(key) for key in keys):
+        raise Refused(
+            f"{options.only} is for the machines that stay, and {options.name} has not left yet",
+            where="--only",
+            remedy=f"Without --only it comes after {stage}, in one run.",
+        )
+
+
 def _cut_off(site: Site, operation: str, plan: Plan) -> Run | None:
     """The last run of the same plan, where something of it is left to do."""
     from installer.record.identity import begun_on, site_key
@@ -166,6 +187,7 @@ def _cut_off(site: Site, operation: str, plan: Plan) -> Run | None:
 def _add(options: argparse.Namespace) -> int:
     """The installation, with a machine that the site did not have when it was last worked on."""
     from installer.record.identity import identity_of, last_site, machines_of
+    from installer.running.taken_out import taken_out
 
     site, solution = _site(options.site)
     host = _host(site, options.name, options.site)
@@ -179,7 +201,8 @@ def _add(options: argparse.Namespace) -> int:
             "it is done.",
         )
     alone = machines_of(site.model_copy(update={"hosts": (host,)}))
-    if alone <= machines_of(before):
+    left = {one.name for one in taken_out(identity.key, site)}
+    if alone <= machines_of(before) and options.name not in left:
         raise InputProblem(
             f"{options.name} was in this site already when it was last worked on",
             where=str(options.site),
@@ -193,7 +216,13 @@ def _add(options: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     work = Undertaking(
-        site, options.site, solution, plan, again=f"sitewright resume{named}", named=named
+        site,
+        options.site,
+        solution,
+        plan,
+        again=f"sitewright resume{named}",
+        named=named,
+        joins=options.name,
     )
     return carry_through(work, options, dry=False)
 

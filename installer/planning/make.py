@@ -150,6 +150,7 @@ def make_plan(
             *(minds(solution, environment, site, settled) if operation is None else ()),
         ),
         ways=ways_of(site, base or Path()),
+        leaving=leaving,
     )
 
 

@@ -181,6 +181,8 @@ class Plan:
     """What was seen in the making and a person should know, a sentence each."""
     ways: tuple[str, ...] = field(default=(), metadata=LATER)
     """How the machines are reached, as far as the site says; see installer.sites.ways."""
+    leaving: str = field(default="", metadata=LATER)
+    """The machine that is taken out of the site; "" in every other plan."""
 
     def as_json(self) -> dict[str, Json]:
         """The plan as plain values, the same for the same plan."""

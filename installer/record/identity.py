@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -86,6 +86,12 @@ def same_machines(before: Site, now: Site) -> frozenset[str]:
     return frozenset(
         host.name for host in now.hosts if then.get(host.name) == machines_of(_alone(now, host))
     )
+
+
+def way_of(site: Site, name: str) -> str:
+    """What tells a machine of a site from every other; "" for one that it does not name."""
+    found = (machines_of(_alone(site, host)) for host in site.hosts if host.name == name)
+    return next((way for one in found for way in one), "")
 
 
 def _alone(site: Site, host: SiteHost) -> Site:
@@ -241,10 +247,9 @@ def done_before(run: Run) -> frozenset[Key]:
     """
     now = site_of_run(run)
     states = []
-    for other in runs_of(run.site_key):
+    for other in _of_the_same(run):
         with contextlib.suppress(BrokenJournal, OSError):
-            if other != run:
-                states.append((other.state(), site_of_run(other)))
+            states.append((other.state(), site_of_run(other)))
     decided: dict[Key, Outcome] = {}
     for state, then in sorted(states, key=lambda one: one[0].last_time, reverse=True):
         replaced: set[str] = set()
@@ -258,6 +263,32 @@ def done_before(run: Run) -> frozenset[Key]:
             elif standing.outcome in DECIDED:
                 decided.setdefault(key, standing.outcome)
     return frozenset(key for key, outcome in decided.items() if outcome is not Outcome.UNDONE)
+
+
+def _of_the_same(run: Run) -> Iterator[Run]:
+    """The other runs that count for this one: an operation may be of one machine.
+
+    Its steps are done on others, and are called alike for each machine that is taken out. With
+    its end the machine is gone, and one that came back has had nothing done.
+    """
+    mine = _leaving(run)
+    for other in runs_of(run.site_key):
+        with contextlib.suppress(BrokenJournal, OSError):
+            if other == run or _leaving(other) != mine:
+                continue
+            if mine and other.complete:
+                return
+            yield other
+
+
+def _leaving(run: Run) -> str:
+    """What tells the machine that a run takes out from every other; "" where it takes none out."""
+    try:
+        name = run.plan().leaving
+    except InputProblem:
+        return ""
+    site = site_of_run(run)
+    return "" if not name else name if site is None else way_of(site, name)
 
 
 # ---- the records that lie here

@@ -49,6 +49,7 @@ from installer.running.gate import NotReady, look_at, objections, recheck
 from installer.running.levers import Control
 from installer.running.order import Order, Others, Tools
 from installer.running.outside import fetches_from_outside
+from installer.running.taken_out import not_joining_again
 from installer.sites.site import dump_site, load_site, resolved
 from installer.sites.ways import ways_of
 from installer.supply.control_host_programs import needed
@@ -112,6 +113,8 @@ class Occasion:
     errand: Errand = Errand.INSTALL
     operation: str = ""
     """Which operation; it has runs of its own."""
+    joins: str = ""
+    """The machine that is meant to join, though it was taken out once."""
     other_ways: bool = False
     """Whether it is meant that the site says other ways than the run was begun with."""
     fetches: bool = True
@@ -315,6 +318,9 @@ class _Beginning:
             check_record(occasion.run)
             _same_machines(occasion.run, occasion)
             _same_ways(occasion.run, occasion)
+        if occasion.errand is Errand.INSTALL:
+            file = str(occasion.site_file or "")
+            not_joining_again(occasion.key, occasion.site, occasion.joins, file=file)
         return lock
 
     async def looked(self, pool: Pool) -> tuple[str, float | None]:
