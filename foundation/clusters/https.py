@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import ssl
 import subprocess
 import tempfile
@@ -27,6 +28,7 @@ from foundation.clusters.problems import (
 from foundation.hosts.openssh.allowed import ProgramsNotAllowed, is_remembered
 from foundation.isolation import NOWHERE, environment
 from foundation.moments import moment
+from foundation.no_proxy import bypasses
 from foundation.problems import InputProblem
 from foundation.secrets import Secret, redact
 from foundation.terminal import clean_line
@@ -45,6 +47,7 @@ class HttpsApi:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._client: httpx.AsyncClient | None = None
+        self._try_it = f"`curl -vk {shlex.quote(access.server + '/version')}`"
         self.serving_ends = ""
         self.client_ends = _ends(access.certificate)
 
@@ -78,9 +81,11 @@ class HttpsApi:
                 proxy=access.proxy or _proxy_of(access.server),
                 timeout=httpx.Timeout(_SILENT_SECONDS, connect=_CONNECT_SECONDS),
             )
-        except (ValueError, httpx.InvalidURL) as error:
+        except (ValueError, httpx.InvalidURL, ImportError) as error:
+            # The client brings no SOCKS of its own.
+            told = "SOCKS is not spoken" if isinstance(error, ImportError) else redact(str(error))
             raise InputProblem(
-                f"a proxy, a token or a name in it cannot be used: {redact(str(error))}",
+                f"a proxy, a token or a name in it cannot be used: {told}",
                 where=access.source,
             ) from error
         return self
@@ -117,7 +122,7 @@ class HttpsApi:
                 f"nothing more came within {_SILENT_SECONDS:g} s",
                 where=self.where,
                 remedy="See that the API server runs and that a firewall lets you through:"
-                f" `curl -vk {self.where}/version`.",
+                f" {self._try_it}.",
             ) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._problem(error) from error
@@ -159,15 +164,18 @@ class HttpsApi:
             f"nobody speaks HTTPS there: {why}",
             where=self.where,
             remedy="See that the address is right and that a firewall lets you through:"
-            f" `curl -vk {self.where}/version`. Where only a machine of the site reaches it, name"
+            f" {self._try_it}. Where only a machine of the site reaches it, name"
             " that one: --through MACHINE.",
         )
 
 
 async def _bounded(response: httpx.Response, limit: int) -> bytes | bytearray:
+    # Nobody asked for it, and some bytes of it may become all the memory that there is.
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ApiRefused("Unread", "the answer is compressed, which was not asked for")
     # It grows in place: pieces that are joined would be there twice.
     body = bytearray()
-    async for piece in response.aiter_bytes():
+    async for piece in response.aiter_raw():
         if len(body) + len(piece) > limit:
             raise ApiRefused("Unread", f"the answer has more than {limit >> 20} MiB")
         body += piece
@@ -222,11 +230,16 @@ def _ends(certificate: bytes | None) -> str:
 
 def _proxy_of(server: str) -> str | None:
     """The proxy that the environment names for a server, as curl and kubectl take it."""
-    host = urlsplit(server).hostname or ""
+    parts = urlsplit(server)
+    host = parts.hostname or ""
     if host in {"localhost", "::1"} or host.startswith("127."):
         return None
-    proxy = urllib.request.getproxies().get("https")
-    return proxy if proxy and not urllib.request.proxy_bypass(host) else None
+    # The library's own reading of no_proxy knows neither networks nor ports of a name.
+    named = urllib.request.getproxies_environment()
+    proxy = named.get("https")
+    if not proxy or bypasses(host, named.get("no", "").split(","), parts.port or 443):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def require_allowed(access: Access, *, allowed: bool = False) -> None:

@@ -39,6 +39,9 @@ _REFUSED: Final = {
     "as-uid": "Sitewright asks as nobody else by uid",
     "as-user-extra": "Sitewright asks as nobody else with such words",
 }
+_EXEC_KEYS: Final = {
+    "command", "args", "env", "apiVersion", "interactiveMode", "installHint", "provideClusterInfo",
+}  # fmt: skip
 _VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
@@ -213,14 +216,7 @@ def _access(name: str, source: str, cluster: _Entry, user: _Entry) -> Access:
             remedy="Put the cluster's authority there instead: certificate-authority-data"
             " (`kubectl config view --raw` on a control-plane node shows it).",
         )
-    server = str(cluster.value.get("server") or "")
-    parts = urlsplit(server)
-    if parts.scheme != "https" or not parts.hostname or parts.username or parts.query:
-        raise InputProblem(
-            f'its server is "{server}", which is no https address',
-            where=str(cluster.file),
-            remedy="Write https://NAME:PORT.",
-        )
+    server = _server(cluster)
     certificate = _pem(user, "client-certificate")
     key = _pem(user, "client-key")
     if (certificate is None) != (key is None):
@@ -230,13 +226,22 @@ def _access(name: str, source: str, cluster: _Entry, user: _Entry) -> Access:
     token = user.value.get("token")
     token_file = user.value.get("tokenFile")
     if token_file:
-        token = _file(user, str(token_file)).decode("utf-8", "replace").strip()
+        named = _may_be_sent(user, str(token_file), server)
+        token = _file(user, named).decode("utf-8", "replace").strip()
     groups = user.value.get("as-groups") or []
     impersonate = user.value.get("as")
+    if not isinstance(groups, list):
+        raise InputProblem('"as-groups" is no list', where=str(user.file))
+    if groups and not impersonate:
+        raise InputProblem(
+            'it has "as-groups" without "as": groups of nobody',
+            where=str(user.file),
+            remedy="Name the user as well.",
+        )
     return Access(
         name=name,
         source=source,
-        server=server.rstrip("/"),
+        server=server,
         authority=_pem(cluster, "certificate-authority"),
         server_name=_text(cluster.value.get("tls-server-name")),
         proxy=_text(cluster.value.get("proxy-url")),
@@ -245,8 +250,48 @@ def _access(name: str, source: str, cluster: _Entry, user: _Entry) -> Access:
         token=Secret(str(token)) if token else None,
         program=_program(name, user),
         impersonate=_text(impersonate),
-        groups=tuple(str(group) for group in groups) if isinstance(groups, list) else (),
+        groups=tuple(str(group) for group in groups),
     )
+
+
+def _server(cluster: _Entry) -> str:
+    server = str(cluster.value.get("server") or "")
+    login = "@" in server
+    try:
+        parts = urlsplit(server)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+        usable = usable and not (login or parts.query or parts.fragment)
+    except ValueError:
+        usable = False
+    if not usable:
+        shown = "an address with a login in it" if login else f'"{server}"'
+        raise InputProblem(
+            f"its server is {shown}, which is no https address to use",
+            where=str(cluster.file),
+            remedy="Write https://NAME:PORT.",
+        )
+    return server.rstrip("/")
+
+
+def _may_be_sent(user: _Entry, name: str, server: str) -> str:
+    """The name of a token's file that a kubeconfig may send.
+
+    One from elsewhere could name any file of the operator's, such as the token of another system,
+    and have it sent to a server of its own: it names a file beside it. One's own ~/.kube may name
+    any.
+    """
+    home = typed_path("~").resolve()
+    folder = user.file.absolute().parent.resolve()
+    path = (user.file.absolute().parent / typed_path(name)).resolve()
+    beside = path.is_relative_to(folder) and not home.is_relative_to(folder)
+    if not beside and not folder.is_relative_to(home / ".kube"):
+        raise InputProblem(
+            f'its tokenFile is "{path}", which is not beside it and would be sent to {server}',
+            where=str(user.file),
+            remedy="Put the kubeconfig, with the file of its token, into a folder of its own; or"
+            " move it to ~/.kube if it is your own.",
+        )
+    return name
 
 
 def _text(value: Any) -> str | None:
@@ -283,6 +328,14 @@ def _program(context: str, user: _Entry) -> ExecProgram | None:
     where = str(user.file)
     if not isinstance(given, dict) or not given.get("command"):
         raise InputProblem('"exec" names no command', where=where)
+    _only(_Entry(given, user.file), _EXEC_KEYS, '"exec"')
+    if given.get("provideClusterInfo"):
+        raise InputProblem(
+            '"exec" has provideClusterInfo: its program wants to be told of the cluster, which'
+            " Sitewright does not do",
+            where=where,
+            remedy="Give a kubeconfig with a client certificate or a token.",
+        )
     version = str(given.get("apiVersion") or "")
     if version not in _VERSIONS:
         raise InputProblem(
@@ -300,10 +353,11 @@ def _program(context: str, user: _Entry) -> ExecProgram | None:
     arguments, variables = given.get("args") or [], given.get("env") or []
     if not isinstance(arguments, list) or not isinstance(variables, list):
         raise InputProblem('"args" and "env" of "exec" are lists', where=where)
+    for one in variables:
+        if not isinstance(one, dict) or not one.get("name") or one.get("value") is None:
+            raise InputProblem('an entry of "env" of "exec" is no name and a value', where=where)
     argv = (command, *(str(word) for word in arguments))
-    pairs = tuple(
-        (str(one.get("name")), str(one.get("value"))) for one in variables if isinstance(one, dict)
-    )
+    pairs = tuple((str(one["name"]), str(one["value"])) for one in variables)
     words = " ".join((*(f"{name}={value}" for name, value in pairs), *argv))
     place = f"{user.file.absolute()}, context {context}"
     return ExecProgram(argv, pairs, version, Program("exec", words, place))

@@ -10,6 +10,7 @@ import pytest
 
 from foundation.hosts.connection import Connection, Dialled, PortState
 from foundation.hosts.model import LOCAL_ADDRESS, Host
+from foundation.no_proxy import bypasses
 from foundation.problems import ConnectTimeout
 from installer.catalogue.solution import load_solution, solution_ids
 from installer.plans.plan import CONTROL_HOST
@@ -25,7 +26,7 @@ from preflight.egress import (
 )
 from preflight.egress_ways import measure
 from preflight.findings import Severity
-from preflight.proxies import Way, bypasses, proxy_of, way_by, way_of
+from preflight.proxies import Way, proxy_of, way_by, way_of
 from preflight.trust_stores import context_of
 from tests.preflight.egress_servers import Authority, Proxy, authority, silence, site
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from foundation.clusters import https
@@ -186,3 +190,62 @@ async def test_a_key_that_is_none_is_the_kubeconfigs_fault(served: FakeApi, tmp_
     )
     with pytest.raises(InputProblem, match="cannot be used"):
         await _version(access)
+
+
+@pytest.mark.parametrize(
+    ("past", "server", "direct"),
+    [
+        ("10.0.0.0/8", "https://10.1.2.3:6443", True),
+        ("10.0.0.0/8", "https://11.1.2.3:6443", False),
+        ("fd00::/8", "https://[fd00::1]:6443", True),
+        ("k.example.org:6443", "https://k.example.org:6443", True),
+        ("k.example.org:6443", "https://k.example.org:443", False),
+        (".example.org", "https://k.example.org", True),
+        ("*", "https://k.example.org", True),
+    ],
+)
+def test_what_goes_past_the_proxy_is_read_as_kubectl_reads_it(
+    past: str, server: str, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example.org:3128")
+    monkeypatch.setenv("NO_PROXY", f"other.example.net, {past}")
+    assert https._proxy_of(server) == (None if direct else "http://proxy.example.org:3128")
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
+async def test_an_answer_that_is_compressed_is_not_unpacked() -> None:
+    bomb = gzip.compress(gzip.compress(bytes(64 << 20)))
+    answer = httpx.Response(200, headers={"Content-Encoding": "gzip, gzip"}, stream=_Body(bomb))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ApiRefused, match="compressed"):
+            await https._bounded(answer, LIMIT)
+        assert tracemalloc.get_traced_memory()[1] < LIMIT
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_proxy_that_nobody_here_can_speak_to_is_the_kubeconfigs_fault(
+    served: FakeApi, tmp_path: Path
+) -> None:
+    access = _by_token(served, tmp_path, token="a-token-of-length")
+    with pytest.raises(InputProblem, match="SOCKS"):
+        await _version(replace(access, proxy="socks5://127.0.0.1:1"))
+
+
+async def test_no_command_to_copy_holds_what_an_address_would_run(
+    served: FakeApi, tmp_path: Path
+) -> None:
+    access = replace(
+        _by_token(served, tmp_path, token="a-token-of-length"), server="https://x;reboot:1"
+    )
+    with pytest.raises(ClusterProblem) as caught:
+        await _version(access)
+    assert "'https://x;reboot:1/version'" in (caught.value.remedy or "")

@@ -16,6 +16,9 @@ from foundation.secrets import Secret
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
+EXEC = {"command": "x", "apiVersion": "client.authentication.k8s.io/v1"}
+
+
 def _write(
     folder: Path,
     *,
@@ -84,6 +87,8 @@ def test_the_first_file_wins_and_variables_name_several(tmp_path: Path) -> None:
         ({"server": "https://x", "insecure-skip-tls-verify": True}, None, "insecure-skip"),
         ({"server": "http://x"}, None, "no https address"),
         ({"server": "https://a:b@x"}, None, "no https address"),
+        ({"server": "https://[::1"}, None, "no https address"),
+        ({"server": "https://x/#f"}, None, "no https address"),
         ({"server": "https://x", "servre": "y"}, None, 'mean "server"'),
         ({"server": "https://x", "certificate-authority-data": "%"}, None, "not base64"),
         ({"server": "https://x", "certificate-authority": "gone.crt"}, None, "cannot be read"),
@@ -98,6 +103,12 @@ def test_the_first_file_wins_and_variables_name_several(tmp_path: Path) -> None:
                       "interactiveMode": "Always"}},
             "on a terminal",
         ),
+        (None, {"exec": {**EXEC, "provideClusterInfo": True}}, "provideClusterInfo"),
+        (None, {"exec": {**EXEC, "argz": []}}, 'mean "args"'),
+        (None, {"exec": {**EXEC, "env": ["A=b"]}}, "name and a value"),
+        (None, {"exec": {**EXEC, "env": [{"name": "A"}]}}, "name and a value"),
+        (None, {"as": "ann", "as-groups": "ops"}, "is no list"),
+        (None, {"as-groups": ["ops"]}, 'without "as"'),
     ],
 )  # fmt: skip
 def test_what_cannot_be_honoured_is_refused_by_name(
@@ -150,3 +161,42 @@ def test_a_program_is_shown_with_all_that_it_is_given_and_not_run(tmp_path: Path
     assert program.argv == (str(tmp_path / "login"), str(mark))
     assert program.shown.whole == f"exec REALM=bank {tmp_path / 'login'} {mark}"
     assert not mark.exists()
+
+
+def test_a_login_in_an_address_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(InputProblem) as caught:
+        read_access([_write(tmp_path, cluster={"server": "https://ann:pa55word@x"})])
+    assert "pa55word" not in str(caught.value.as_dict())
+
+
+@pytest.mark.parametrize("way", ["by its path", "by a link", "from the home"])
+def test_a_kubeconfig_from_elsewhere_sends_no_file_of_the_operators(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, sent = tmp_path / "home", tmp_path / "home" / "sent"
+    sent.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    (home / ".vault-token").write_text("the-operators-own")
+    (sent / "link").symlink_to(home / ".vault-token")
+    folder, named = {
+        "by its path": (sent, "~/.vault-token"),
+        "by a link": (sent, "link"),
+        "from the home": (home, ".vault-token"),
+    }[way]
+    with pytest.raises(InputProblem, match=r"tokenFile .*vault-token") as caught:
+        read_access([_write(folder, user={"tokenFile": named})])
+    assert "the-operators-own" not in str(caught.value.as_dict())
+
+
+def test_a_token_beside_its_kubeconfig_and_any_of_ones_own_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "home" / ".kube"
+    for folder in (own, tmp_path / "sent" / "tokens"):
+        folder.mkdir(parents=True)
+        (folder / "token").write_text("a-token-of-length\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    beside = _write(tmp_path / "sent", user={"tokenFile": "tokens/token"})
+    elsewhere = _write(own, user={"tokenFile": str(tmp_path / "sent" / "tokens" / "token")})
+    for path in (beside, elsewhere):
+        assert read_access([path]).token == Secret("a-token-of-length")
