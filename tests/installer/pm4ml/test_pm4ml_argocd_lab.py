@@ -164,7 +164,7 @@ def test_argo_cd_the_applications_and_the_hub_s_secret(
             assert words in untold.flat
     order(m1, api_down=1)
     assert (
-        "The cluster refused it: The connection to the server"
+        "The API of the cluster does not answer: The connection to the server"
         in site.play("2.argocd_setup.yml", secrets=SECRETS).flat
     )
     order(m1)
