@@ -12,26 +12,35 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from foundation.documents import load_yaml
 from foundation.problems import InputProblem
+from preflight.cluster import support
 
 
 class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _as_date(value: object) -> object:
-    return datetime.date.fromisoformat(value) if isinstance(value, str) else value
-
-
 Minor = Annotated[str, Field(pattern=r"^1\.[0-9]{1,2}$")]
-Day = Annotated[datetime.date, BeforeValidator(_as_date)]
 
 
 class Release(_Data):
     """A minor version of Kubernetes, and until when its makers mend it."""
 
     minor: Minor
-    ends: Day
+    ends: datetime.date
     source: str
+
+
+def _released(value: object) -> object:
+    """Releases by their minor versions; when each ends is told in one place for all."""
+    if not isinstance(value, list):
+        return value
+    released = []
+    for minor in map(str, value):
+        ends = support.ENDS.get(support.minor_of(minor) or (0, 0))
+        if ends is None:
+            raise ValueError(f"until when Kubernetes {minor} is mended is not known")
+        released.append(Release(minor=minor, ends=ends, source=support.SOURCE))
+    return tuple(released)
 
 
 class Fit(_Data):
@@ -92,7 +101,7 @@ class Program(_Data):
 class Matrix(_Data):
     """`versions.yaml` of a starter."""
 
-    kubernetes: tuple[Release, ...]
+    kubernetes: Annotated[tuple[Release, ...], BeforeValidator(_released)]
     programs: tuple[Program, ...]
     components: tuple[Component, ...]
 

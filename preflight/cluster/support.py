@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Final
 
-SOURCE: Final = "Kubernetes, releases; endoflife.date, Kubernetes (looked up 2026-08-22)"
+SOURCE: Final = "Kubernetes, releases; endoflife.date, Kubernetes; looked up 2026-08-22"
 
 ENDS: Final = {
     (1, 26): date(2024, 2, 28),
@@ -20,7 +20,7 @@ ENDS: Final = {
     (1, 34): date(2026, 10, 27),
     (1, 35): date(2027, 2, 28),
 }
-"""The published end of life of each minor release."""
+"""The published end of life of each minor release: the one place in which these days stand."""
 
 _VERSION: Final = re.compile(r"v?(\d{1,4})\.(\d{1,4})")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import yaml
 from foundation.problems import InputProblem
 from installer.repository.matrix import load_matrix, said_of_end
 from installer.repository.starter import files_of, starter_folder
+from preflight.cluster import support
 from tests.installer.repository.made import PM4ML, environment, files, production, site
 
 MATRIX = load_matrix(starter_folder(PM4ML))
@@ -150,3 +152,20 @@ def test_the_matrix_has_a_version_of_everything_and_says_where_it_has_not() -> N
     assert "1.35/stable" in said_of_end(folder, "1.31/stable", day)
     assert said_of_end(folder, "1.35/stable", day) == ""
     assert said_of_end(folder, "1.99/stable", day) == ""
+
+
+def test_until_when_kubernetes_is_mended_has_one_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    for minor in ((1, 31), (1, 35)):
+        monkeypatch.setitem(support.ENDS, minor, datetime.date(2031, 1, minor[1] - 20))
+    matrix = load_matrix(starter_folder(PM4ML))
+    ends = [one.ends for one in (matrix.release("1.31"), matrix.release("1.35")) if one]
+    assert ends == [datetime.date(2031, 1, 11), datetime.date(2031, 1, 15)]
+    assert {one.source for one in matrix.kubernetes} == {support.SOURCE}
+
+
+def test_a_kubernetes_of_which_no_end_is_known_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "versions.yaml").write_text(
+        'kubernetes: ["1.31", "1.99"]\nprograms: []\ncomponents: []\n'
+    )
+    with pytest.raises(InputProblem, match=r"1\.99"):
+        load_matrix(tmp_path)
