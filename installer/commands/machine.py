@@ -166,12 +166,14 @@ def _in_order(options: argparse.Namespace, plan: Plan, before: Run | None) -> No
 
 
 def _cut_off(site: Site, operation: str, plan: Plan) -> Run | None:
-    """The last run of the same plan, where something of it is left to do."""
+    """The last run for this machine, by the same plan, where something of it is left to do."""
     from installer.record.identity import begun_on, site_key
     from installer.record.record_check import check_record
-    from installer.record.runs import latest_run
+    from installer.record.runs import runs_of
 
-    last = latest_run(f"{site_key(site)}-{operation}")
+    # Another machine may have been taken out since.
+    runs = runs_of(f"{site_key(site)}-{operation}")
+    last = next((run for run in runs if run.plan().leaving == plan.leaving), None)
     if last is None or last.plan().sha256 != plan.sha256 or not begun_on(last, site):
         return None
     state = last.state()

@@ -14,12 +14,12 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from foundation.hosts import machine_lock
-from foundation.problems import ConnectionProblem, InputProblem, Refused
+from foundation.problems import ConnectionProblem, InputProblem, Refused, Unreachable
 from foundation.wording import counted, listed
 from installer.events import Outcome
 from installer.record.journal_lines import BrokenJournal
@@ -168,39 +168,61 @@ def identity_of(site: Site) -> Identity:
     )
 
 
-def as_machines_say(site: Site, said: Mapping[str, str]) -> Site:
+def as_machines_say(site: Site, said: Mapping[str, str | None]) -> Site:
     """The site as it is known after its machines were asked, for one that has no record here.
 
-    `said` is the record of which each machine keeps a mark. On a computer that was installed anew
-    the site gets the record that they remember. Raises WhichRecord.
+    `said` is the record of which each machine keeps a mark, None for one that did not answer. On a
+    computer that was installed anew the site gets the record that they remember. Raises
+    WhichRecord, and Unreachable where what a silent machine remembers would decide.
     """
     identity = identity_of(site)
     slug = f"{_slug(site)}-"
-    told = {name: site_of(key) for name, key in said.items() if key.startswith(slug)}
+    told = {name: site_of(key) for name, key in said.items() if key and key.startswith(slug)}
+    silent = sorted(name for name, key in said.items() if key is None)
     keys = sorted(set(told.values()))
     if identity.known:
         return site
     here = {one.key: one for one in _kept(site)}
     if site.record is not None:
-        if site.record in here and keys != [site.record]:
+        # A key that is made of these very machines is no other site's; the question offers it.
+        if keys == [site.record] or site.record in set(_first_keys(site)) - here.keys():
+            return site
+        if site.record not in here:
+            raise WhichRecord(
+                f"the record {site.record} is named, it is not on this computer, and the machines "
+                f"do not say that they are of it. {_as_told(told, silent)}",
+                where="record of the site file",
+                remedy=f"Leave the line out, or say which is meant. It is a site of its own: "
+                f"record: {_new_key(site, here.values())}.",
+            )
+        if keys != [site.record]:
             names = listed(here[site.record].names)
             raise WhichRecord(
                 f"the record {site.record} is named, and it knows none of these machines at their "
-                f"addresses; its own are {names}. {_as_told(told)}",
+                f"addresses; its own are {names}. {_as_told(told, silent)}",
                 where="record of the site file",
                 remedy="Name the record of this site, or leave the line out for one of its own. "
                 "Where every address changed, the machines themselves have to say that they are "
                 "of this record: see that they answer.",
             )
         return site
-    if not keys or keys == [identity.key]:
+    if keys == [identity.key] or (not keys and not silent):
         return site
     # Fewer may have been taken out of that site, and serve in this one now.
     most = 2 * len(told) >= len(site.hosts)
     if len(keys) == 1 and keys[0] not in here and most:
         return site.model_copy(update={"record": keys[0]})
+    if silent:
+        raise Unreachable(
+            "no record on this computer has these machines at their addresses, and not all of them "
+            f"say which site they are of. {_as_told(told, silent)}",
+            where=listed(silent),
+            remedy="See that it answers, and give the same command again. If you know that it is a "
+            f"site of its own, say so in the site file: record: {identity.key}.",
+        )
     raise WhichRecord(
-        f"no record on this computer has these machines at their addresses. {_as_told(told)}",
+        "no record on this computer has these machines at their addresses. "
+        + _as_told(told, silent),
         where="the site file",
         remedy="Say in the site file which is meant. "
         + " ".join(f"It is that site: record: {key}." for key in keys)
@@ -208,30 +230,33 @@ def as_machines_say(site: Site, said: Mapping[str, str]) -> Site:
     )
 
 
-def _as_told(told: Mapping[str, str]) -> str:
-    if not told:
-        return "The machines remember no site"
+def _as_told(told: Mapping[str, str], silent: Sequence[str]) -> str:
     by_key: dict[str, list[str]] = {}
     for name, key in sorted(told.items()):
         by_key.setdefault(key, []).append(name)
-    return "; ".join(
+    said = [
         f"{listed(names)} {'remembers' if len(names) == 1 else 'remember'} the record {key}"
         for key, names in by_key.items()
-    )
+    ] or [
+        "The machines that answer remember no site" if silent else "The machines remember no site"
+    ]
+    return "; ".join([*said, *([f"{listed(silent)} did not answer"] if silent else [])])
 
 
 async def asked_of_machines(
     hosts: Iterable[Host], connect: Callable[[Host], Awaitable[Connection]]
-) -> dict[str, str]:
-    """The record of which each machine keeps a mark; none for one that says nothing.
+) -> dict[str, str | None]:
+    """The record of which each machine keeps a mark; None for a machine that did not answer.
 
-    Nothing is believed of it but a key that is one.
+    Nothing is believed of it but a key that is one. One that keeps no mark is not there.
     """
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
 
     async def one(host: Host) -> None:
+        found[host.name] = None
         with contextlib.suppress(ConnectionProblem):
             mark = mark_from_text((await machine_lock.around(await connect(host))).mark)
+            del found[host.name]
             if mark is not None and _SAID.fullmatch(mark.site):
                 found[host.name] = mark.site
 

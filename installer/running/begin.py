@@ -259,7 +259,8 @@ class _Beginning:
         )
         facts, looked = await self.looked(pool)
         known = await self.settled(pool)
-        if lock is not None and known.occasion is not occasion:
+        # While the machines were looked at, another may have begun the record that this site is of.
+        if lock is not None and lock.key != await asyncio.to_thread(lambda: known.occasion.locks):
             lock.release()  # that of a record which is not to be made
             lock = known.locked(held)
         run = occasion.run or await known.new_run(facts, held)
@@ -358,7 +359,7 @@ class _Beginning:
     async def settled(self, pool: Pool) -> _Beginning:
         """The same, with the record that the machines remember where none lies here.
 
-        Raises WhichRecord.
+        Raises WhichRecord, Unreachable.
         """
         occasion = self.occasion
         if self.order.dry or occasion.run is not None:
@@ -366,6 +367,9 @@ class _Beginning:
         if (await asyncio.to_thread(identity_of, occasion.site)).known:
             return self
         said = await asked_of_machines(occasion.inventory.hosts, pool.connect)
+        # One that has no part in the plan, as that of the backups, lets nobody in.
+        needed = {n for stage in self.order.plan.stages for s in stage.steps for n in s.hosts}
+        said = {name: key for name, key in said.items() if key is not None or name in needed}
         site = await asyncio.to_thread(as_machines_say, occasion.site, said)
         if site == occasion.site:
             return self

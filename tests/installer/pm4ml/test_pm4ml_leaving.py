@@ -21,7 +21,7 @@ from foundation.problems import ExitCode, InputProblem, Refused, Unreachable
 from installer import cli
 from installer.ansible.inventory import export_inventory
 from installer.catalogue.solution import load_solution
-from installer.commands.machine import removal_plan
+from installer.commands.machine import _cut_off, removal_plan
 from installer.events import Event, Kind, Outcome
 from installer.plans.plan import Plan
 from installer.record.identity import done_before, site_key
@@ -534,6 +534,16 @@ def test_a_removal_that_was_given_up_leaves_the_machine_in(file: Path) -> None:
     site, _, plan, operation = removal_plan(file, workers(file)[0])
     ran(site, plan, operation, "drain", cordon=Outcome.UNDONE)
     assert taken_out(site_key(site), site) == ()
+
+
+def test_the_same_command_goes_on_though_another_machine_was_taken_out_since(file: Path) -> None:
+    """A new run would ask for a node that is gone, and the others would never be told."""
+    one, other = workers(file)[:2]
+    site, _, plan, operation = removal_plan(file, one)
+    run = ran(site, plan, operation)
+    _, _, second, _ = removal_plan(file, other)
+    ran(site, second, operation, "fit")
+    assert _cut_off(site, operation, plan) == run
 
 
 def test_a_machine_that_was_taken_out_can_be_added_again(

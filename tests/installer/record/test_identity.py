@@ -227,6 +227,51 @@ def test_one_machine_of_many_that_remembers_a_site_is_asked_about() -> None:
     assert as_machines_say(named, {"w3": "pm4ml-production-0123456789"}) == named
 
 
+def test_a_machine_that_did_not_answer_has_not_said_that_it_is_of_no_site() -> None:
+    """The one that is away for a moment may be the one that remembers."""
+    now = site(**THREE)
+    key = "pm4ml-production-0123456789"
+    for said in ({"w1": None}, {"w1": None, "w2": key}):
+        with pytest.raises(Unreachable, match="w1 did not answer") as caught:
+            as_machines_say(now, said)
+        assert f"record: {site_key(now)}" in str(caught.value.remedy)
+    assert as_machines_say(now, {"w1": None, "w2": key, "w3": key}).record == key
+    named = now.model_copy(update={"record": site_key(now)})
+    assert as_machines_say(named, {"w1": None}) == named
+
+
+def test_a_record_that_is_named_and_not_here_is_taken_where_the_machines_confirm_it() -> None:
+    """A file that was copied for another site names the first one's, on a new computer too."""
+    key = "pm4ml-production-0123456789"
+    copied = site(**THREE).model_copy(update={"record": key})
+    assert as_machines_say(copied, {"w1": key}) == copied
+    other = "pm4ml-production-9876543210"
+    for said in ({}, {"w1": None}, {"w1": other, "w2": other}):
+        with pytest.raises(WhichRecord, match="do not say that they are of it") as caught:
+            as_machines_say(copied, said)
+        assert f"record: {site_key(site(**THREE))}" in caught.value.remedy
+
+
+async def test_a_record_that_another_began_meanwhile_is_gone_into_under_its_own_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two site files of one site, both new: the first to begin makes the record of both."""
+    now, more = site(**THREE), site(**THREE, w4="10.0.0.4")
+    theirs = site_key(more)
+
+    async def looked(*_: object) -> tuple[str, None]:
+        recorded(more)
+        return "", None
+
+    monkeypatch.setattr(begin._Beginning, "looked", looked)
+    occasion = Occasion(site=now, base=Path("/srv"), solution=load_solution("pm4ml"),
+                        inventory=now.inventory(Path("/srv")))  # fmt: skip
+    async with begun(Order(plan=PLAN), occasion, nobody) as ready:
+        assert ready.run.site_key == theirs
+        assert holder_of(theirs) is not None
+        assert holder_of(KNOWN_NOW) is None
+
+
 def test_machines_of_two_sites_are_told_and_asked() -> None:
     now = site(**THREE)
     keys = ("pm4ml-production-0123456789", "pm4ml-production-9876543210")
@@ -270,7 +315,10 @@ async def test_nothing_of_what_a_machine_says_becomes_a_path(
 
     monkeypatch.setattr(machine_lock, "around", around)
     hosts = [Host(name, "10.0.0.1") for name in (*said, "away")]
-    assert await asked_of_machines(hosts, connect) == {"good": "pm4ml-production-0123456789"}
+    assert await asked_of_machines(hosts, connect) == {
+        "good": "pm4ml-production-0123456789",
+        "away": None,
+    }
 
 
 @pytest.mark.parametrize("errand", [Errand.INSTALL, Errand.VERIFY])
