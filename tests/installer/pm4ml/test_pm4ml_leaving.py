@@ -212,6 +212,38 @@ def test_a_volume_that_lies_on_it_is_named_and_keeps_it(cluster: Cluster) -> Non
     assert "remove-node" not in cluster.calls
 
 
+def test_a_volume_that_could_be_used_on_no_other_node_keeps_it(cluster: Cluster) -> None:
+    """A label that only it has pins a volume as its name does."""
+    by_label = volume("pvc-1", "w2")
+    (term,) = by_label["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    term["matchExpressions"] = [{"key": "disk", "operator": "Exists"}]
+    fast = {"disk": "fast"}
+    master = node("m1", labels={"node.kubernetes.io/microk8s-controlplane": ""})
+    cluster.has(nodes=[master, node("w1"), node("w2", labels=fast)], persistentvolumes=[by_label])
+    status, said = cluster.ask("fit")
+    assert status == NO
+    assert "pvc-1 lies on it" in said
+    cluster.has(nodes=[master, node("w1", labels=fast), node("w2", labels=fast)])
+    assert cluster.ask("fit") == (YES, "")
+
+
+def test_a_folder_of_the_node_that_says_of_no_node_keeps_it(cluster: Cluster) -> None:
+    """Such a volume is empty on the next node, and nobody is told."""
+    folder = volume("pvc-1", "w2")
+    del folder["spec"]["nodeAffinity"]
+    folder["spec"]["hostPath"] = {"path": "/data"}
+    claimed = {"name": "data", "persistentVolumeClaim": {"claimName": "data-mysql-0"}}
+    mysql = pod("mysql-0", owner="StatefulSet", volumes=[claimed])
+    mysql["metadata"]["namespace"] = "db"
+    cluster.has(persistentvolumes=[folder], pods=[mysql])
+    status, said = cluster.ask("fit")
+    assert status == NO
+    assert "pvc-1 lies on it (10Gi, db/data-mysql-0)" in said
+    mysql["spec"]["nodeName"] = "w1"
+    cluster.has(pods=[mysql])
+    assert cluster.ask("fit") == (YES, "")
+
+
 def test_everything_that_stands_against_it_is_told_at_once(cluster: Cluster) -> None:
     cluster.has(
         nodes=[node("m1"), node("w1", ready=False), node("w2")],

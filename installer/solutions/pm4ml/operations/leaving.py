@@ -122,11 +122,10 @@ def pods_on(node: Json) -> list[Json]:
     return [pod for pod in asked("pods", "--all-namespaces", on) if not stays(pod)]
 
 
-def pinned_to(volume: Json, node: Json) -> bool:
-    """Whether a volume lies on this node and can be used on no other."""
+def pinned_to(volume: Json, node: Json, left: list[Json]) -> bool:
+    """Whether a volume lies on this node, or can be used on none of those that are left."""
     required = (volume["spec"].get("nodeAffinity") or {}).get("required") or {}
     terms = required.get("nodeSelectorTerms") or []
-    labels = {**labels_of(node), "metadata.name": name_of(node)}
     values = {
         value
         for term in terms
@@ -135,7 +134,34 @@ def pinned_to(volume: Json, node: Json) -> bool:
         for value in rule.get("values") or []
     }
     # A topology key of a driver has the node's own name for its value, as the label has.
-    return bool(values & {name_of(node), str(labels.get(HOSTNAME, name_of(node)))})
+    if values & {name_of(node), str(labels_of(node).get(HOSTNAME, name_of(node)))}:
+        return True
+    return usable_on(terms, node) and not any(usable_on(terms, one) for one in left)
+
+
+def usable_on(terms: list[Json], node: Json) -> bool:
+    """Whether any term of a volume's affinity chooses a node; without terms none does."""
+    fields = {"metadata.name": name_of(node)}
+    return any(
+        matches({"matchExpressions": term.get("matchExpressions")}, labels_of(node))
+        and matches({"matchExpressions": term.get("matchFields")}, fields)
+        for term in terms
+    )
+
+
+def mounted_on(volume: Json, pods: list[Json]) -> list[str]:
+    """The pods that use a folder of their node through a volume that does not say of which."""
+    spec = volume["spec"]
+    claim = spec.get("claimRef") or {}
+    if "hostPath" not in spec or spec.get("nodeAffinity") or not claim:
+        return []
+    return [
+        full_name(pod)
+        for pod in pods
+        if pod["metadata"].get("namespace") == claim.get("namespace")
+        for one in pod["spec"].get("volumes") or []
+        if (one.get("persistentVolumeClaim") or {}).get("claimName") == claim.get("name")
+    ]
 
 
 def matches(selector: Json | None, labels: Mapping[str, str]) -> bool:
@@ -150,6 +176,8 @@ def matches(selector: Json | None, labels: Mapping[str, str]) -> bool:
         "NotIn": lambda key, values: labels.get(key) not in values,
         "Exists": lambda key, _: key in labels,
         "DoesNotExist": lambda key, _: key not in labels,
+        "Gt": lambda key, values: int(labels.get(key, "0")) > int(values[0]),
+        "Lt": lambda key, values: int(labels.get(key, "0")) < int(values[0]),
     }
     return all(
         rules[one["operator"]](one["key"], one.get("values") or [])
@@ -214,12 +242,15 @@ def others(name: str, address: str) -> int:
 
 def volumes(name: str, address: str) -> int:
     """Does no volume lie on it?"""
-    node = node_of(asked("nodes"), name, address)
+    nodes = asked("nodes")
+    node = node_of(nodes, name, address)
     if node is None:
         return YES
+    left = [one for one in nodes if one is not node]
+    here = pods_on(node)
     lines = []
     for volume in asked("persistentvolumes"):
-        if pinned_to(volume, node):
+        if pinned_to(volume, node, left) or mounted_on(volume, here):
             claim = volume["spec"].get("claimRef") or {}
             whose = f"{claim.get('namespace')}/{claim.get('name')}" if claim else "nobody's"
             size = (volume["spec"].get("capacity") or {}).get("storage", "?")
