@@ -160,22 +160,26 @@ def carry_through(
         for said in first_time(work.plan, work.site_file):
             print(said, file=sys.stderr)
     if not dry and work.run is None:
-        _review(work.plan, options)
+        _review(work.plan, options, installs=work.errand is Errand.INSTALL)
     secrets = {} if dry else read_secrets(work.plan, options)
     return int(asyncio.run(_carry(work, options, secrets, dry=dry)))
 
 
-def _review(plan: Plan, options: argparse.Namespace) -> None:
+def _review(plan: Plan, options: argparse.Namespace, *, installs: bool) -> None:
     """Nothing begins before a person has seen the plan and said yes."""
     if options.yes:
         return
-    if not sys.stdin.isatty():
+    asks = sys.stdin.isatty()
+    if asks or not installs:
+        # `sitewright plan` shows the installation alone.
+        print(plan_text(plan, 80), file=sys.stderr)
+    if not asks:
+        look = "Look at it with `sitewright plan`" if installs else "It stands above; read it"
         raise Refused(
             "the plan is not confirmed, and there is no terminal to ask on",
             where=str(options.site),
-            remedy="Look at it with `sitewright plan`, then add --yes.",
+            remedy=f"{look}, then add --yes.",
         )
-    print(plan_text(plan, 80), file=sys.stderr)
     print(file=sys.stderr)
     if choose("Begin? Type", whole=True) != "yes":
         raise Refused(

@@ -412,7 +412,11 @@ def test_nothing_is_begun_unless_a_person_says_so(
 ) -> None:
     words = ["machine", "remove", workers(file)[0], "--site", str(file)]
     assert cli.main(words) == ExitCode.REFUSED
-    assert "not confirmed" in " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "not confirmed" in said
+    # `sitewright plan` has another plan, which is no review of this one.
+    assert f"Have {workers(file)[0]} leave" in said
+    assert "sitewright plan" not in said
 
 
 def test_what_says_that_it_is_no_worker_does_not_leave(file: Path, tmp_path: Path) -> None:
