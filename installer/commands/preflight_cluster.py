@@ -66,7 +66,8 @@ def is_of_cluster(options: argparse.Namespace) -> bool:
         from preflight.cluster.recorded import SCHEMA
         from preflight.recorded import schema_of
 
-        return schema_of(options.facts) == SCHEMA
+        # One of a newer form is of a cluster as well, and is told as that.
+        return schema_of(options.facts).startswith(f"{SCHEMA.partition('/')[0]}/")
     return named or options.kubeconfig is not None
 
 

@@ -65,8 +65,9 @@ class _Page:
                 self._value()
             if self._next() != "}":
                 self._expect(",")
-        if not seen:
-            raise ValueError("there are no items")
+        self._at += 1
+        if not seen or self._text[self._at :].strip(" \t\n\r"):
+            raise ValueError("there are no items, or more behind them")
         return meta
 
     def _items(self, reader: TypeAdapter[Any], take: Callable[[Any], None]) -> None:

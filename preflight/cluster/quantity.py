@@ -16,7 +16,8 @@ _SUFFIXES: Final = {
     "P": Decimal(10**15), "E": Decimal(10**18), "Ki": Decimal(2**10), "Mi": Decimal(2**20),
     "Gi": Decimal(2**30), "Ti": Decimal(2**40), "Pi": Decimal(2**50), "Ei": Decimal(2**60),
 }  # fmt: skip
-_LARGEST: Final = Decimal(2**62)
+_LARGEST: Final = Decimal(2**63)
+"""Kubernetes counts up to this."""
 
 
 def quantity(text: str) -> Decimal | None:

@@ -40,6 +40,8 @@ _PAGE: Final = 1_000
 _POD_PAGE: Final = 2_500
 """Pods of one answer: few enough for little memory, many enough for few questions."""
 _POD_PAGE_LAST: Final = 5_000
+_KEPT: Final = 5_000
+"""Objects of a list that are kept where more came than were asked for."""
 _ITEMS: Final = 2_000
 """Things of one kind that are kept."""
 _SILENCES: Final = 2
@@ -110,8 +112,18 @@ class _Asking:
     async def all_of(self, what: str, path: str, kind: type[Item]) -> tuple[Item, ...]:
         """The first page of a list; that there is more is told."""
         items: list[Item] = []
-        meta = await self.page(path, kind, items.append, limit=_PAGE)
-        if meta.more:
+        number = 0
+
+        def take(item: Item) -> None:
+            nonlocal number
+            number += 1
+            if number <= _KEPT:
+                items.append(item)
+
+        meta = await self.page(path, kind, take, limit=_PAGE)
+        if number > len(items):
+            self.left_out.append(f"{what}: the first {len(items)} of {number} were kept")
+        elif meta.more:
             total = f"of {len(items) + meta.remaining}" if meta.remaining else "and no more"
             self.left_out.append(f"{what}: the first {len(items)} {total} were read")
         return tuple(items)

@@ -92,9 +92,13 @@ def quota(case: ClusterCase, say: Say) -> Iterator[Finding]:
         yield unread(say, case.facts.quotas, "The quotas", source=_QUOTAS, evidence=evidence)
         return
     tight = False
+    unclear = []
     for line in lines:
         hard, used = quantity(line.hard), quantity(line.used)
-        if hard is None or used is None or used < hard * round(_NEARLY * 10) / 10 or hard == 0:
+        if hard is None or used is None:
+            unclear.append(f"{line.namespace}/{line.name} {line.resource}")
+            continue
+        if used < hard * round(_NEARLY * 10) / 10 or hard == 0:
             continue
         tight = True
         spent = used >= hard
@@ -110,8 +114,18 @@ def quota(case: ClusterCase, say: Say) -> Iterator[Finding]:
             remedy="Raise it, or take away what is not used there: the next pod is refused.",
             subject=f"{line.namespace}/{line.name} {line.resource}",
         )
+    if unclear:
+        yield say.unknown(
+            f"What these quotas leave could not be read: {shortened(unclear)}.",
+            expected="quantities as Kubernetes writes them",
+            reason="a quantity in them is none",
+            source=_QUOTAS,
+            evidence=evidence,
+            remedy="See what they say: `kubectl describe resourcequotas -A`.",
+            subject="unread",
+        )
     ranges = known(case.facts.limit_ranges)
-    if not tight:
+    if not tight and not unclear:
         names = sorted({line.namespace for line in lines})
         yield say.at(
             PASS,

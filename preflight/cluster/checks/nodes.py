@@ -254,7 +254,7 @@ def left(case: ClusterCase, say: Say) -> Iterator[Finding]:
                 subject=subject,
             )
         else:
-            tight = have > 0 and rest < 0.1 * have
+            tight = have <= 0 or rest < 0.1 * have
             yield say.at(
                 WARN if tight else PASS,
                 f"{told} are left by what the pods request.",
@@ -273,7 +273,7 @@ def room(case: ClusterCase, say: Say) -> Iterator[Finding]:
     nodes: Sequence[Node] = [n for n in known(case.facts.nodes) or () if n.schedulable]
     if not nodes or known(case.facts.pods) is None:
         return
-    full = [node.name for node in nodes if node.pods and node.used_pods >= node.pods - 5]
+    full = [node.name for node in nodes if node.used_pods >= node.pods - 5]
     have, used = sum(node.pods for node in nodes), sum(node.used_pods for node in nodes)
     yield say.at(
         WARN if full else PASS,

@@ -173,3 +173,12 @@ def test_what_contradicts_is_told(
 ) -> None:
     assert main(["preflight", *words]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_facts_of_a_newer_form_are_told_as_those_of_a_cluster(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept.json"
+    kept.write_text('{"schema": "sitewright.cluster-facts/2"}')
+    assert main(["preflight", "--facts", str(kept)]) == 2
+    assert 'its schema is not "sitewright.cluster-facts/1"' in capsys.readouterr().err

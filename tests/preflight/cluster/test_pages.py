@@ -62,3 +62,5 @@ def test_what_stands_in_it_is_held() -> None:
         _names(b'{"items": [{"metadata": 5}]}')
     with pytest.raises(NoList):
         _names(b'{"items": [' + b"[" * 100_000)
+    with pytest.raises(NoList):
+        _names(b'{"items": []} and more')

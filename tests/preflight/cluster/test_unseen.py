@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -222,3 +223,33 @@ async def test_no_command_to_copy_holds_what_a_name_would_run(served: FakeApi) -
     for one in await _judged(served):
         for text in (one.evidence, one.remedy or ""):
             assert evil not in text.replace(f"'{evil}'", ""), one.id
+
+
+async def test_a_list_that_has_no_end_is_kept_to_a_bound_and_told(
+    served: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_KEPT", 3)
+    items = [fake.named(f"s{n}") for n in range(9)]
+    whole = json.dumps({"metadata": {}, "items": items}).encode()
+    served.answers[fake.NAMESPACES] = (200, whole)
+    assert "namespaces: the first 3 of 9" in (await _open(served))["api.complete"].title
+
+
+@pytest.mark.parametrize(
+    ("hard", "used", "severity"),
+    [("a lot", "1", Severity.UNKNOWN), ("2", "x", Severity.UNKNOWN),
+     ("9223372036854775807", "1", Severity.PASS), ("7Ei", "7.5E", Severity.WARN)],
+)  # fmt: skip
+async def test_a_quota_that_cannot_be_read_is_no_room(
+    hard: str, used: str, severity: Severity, served: FakeApi
+) -> None:
+    status = {"hard": {"pods": hard}, "used": {"pods": used}}
+    served.objects[fake.QUOTAS] = [{"metadata": {"name": "q", "namespace": "s"}, "status": status}]
+    found = [one.severity for one in await _judged(served) if one.id == "admission.quota"]
+    assert found == [severity]
+
+
+async def test_nodes_that_say_no_size_have_no_room(served: FakeApi) -> None:
+    for node in served.objects[fake.NODES]:
+        node["status"]["allocatable"] = {"cpu": "a lot"}
+    assert {"capacity.left", "capacity.pods"} <= set(await _open(served))
