@@ -36,6 +36,9 @@ _WIDE: Final = 40
 _TORN: Final = 12
 """Characters at a cut that are a part of an escape or of a byte, and say nothing."""
 _BITE: Final = 64
+_DEAR: Final = ("\\", "%", "&", "'", "\b", "\x1b")
+_FOR_A_SIGN: Final = 64
+"""Characters of a budget for each sign by which an escape begins: each is undone by itself."""
 _MOST_MEMORY: Final = 64 << 20
 _LONGEST_GUESS: Final = 4096
 """Bytes that are tried as UTF-16 of another script, of which there is no other sign."""
@@ -429,6 +432,7 @@ class Opener:
         return any(self._tells(text, depth, begun, goes_on) for text in texts if not text.isascii())
 
     def _tells(self, text: str, depth: int, begun: bool, goes_on: bool) -> bool:
+        self._budget.spend(_FOR_A_SIGN * sum(map(text.count, _DEAR)))
         for view in (View(text), *views(text)):
             said = view.text
             self._budget.spend(len(said))

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from foundation import hidden_words, secrets
+from foundation import hidden_words, secret_views, secrets
 from foundation.hidden_words import DEPTH, MOST_INFLATED, Budget, Opener, Said, Unread
 from foundation.hosts.jobs.output_lines import LineCutter
 from foundation.secrets import MASK, Secret, know_marks, redact, searched
@@ -276,3 +276,22 @@ def test_marks_beyond_what_is_asked_are_unread_and_no_secret() -> None:
     assert found.unread
     assert not found.secret
     assert searched("- " * 60_000, patience=10).text == "- " * 60_000
+
+
+@pytest.mark.parametrize("sign", ["\\", "%", "&", "'"])
+def test_escapes_that_a_short_line_becomes_are_not_undone_beyond_its_budget(
+    sign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each place of an escape is undone by itself: a million of them held up all for seconds."""
+    only(VALUE)
+    asked: list[str] = []
+    real = secret_views.views
+
+    def seen(text: str) -> Iterator[object]:
+        asked.append(text)
+        return real(text)
+
+    monkeypatch.setattr(hidden_words, "views", seen)
+    bomb = base64.b64encode(lzma.compress(sign.encode() * 1_000_000)).decode()
+    assert searched(bomb).unread
+    assert sum(text.count(sign) for text in asked) < 400_000
