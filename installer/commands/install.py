@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -245,11 +246,32 @@ async def _carry(
     control = _told_before(work.plan, options)
     beginning = begun(order, occasion_of(work, options), asker, control=control, tell=_narrate)
     try:
-        async with beginning as ready:
-            heed_interrupts(control, again=work.again, asking=lambda: asker.asking)
-            return await _watched(ready.engine, options, ready.run, work.again, work.named)
+        with own_remedy(work):
+            async with beginning as ready:
+                heed_interrupts(control, again=work.again, asking=lambda: asker.asking)
+                return await _watched(ready.engine, options, ready.run, work.again, work.named)
     except NotBegun as problem:
         return _not_ready(problem.against, work.site_file)
+
+
+@contextlib.contextmanager
+def own_remedy(work: Undertaking) -> Iterator[None]:
+    """What is no installation is taken over by its own command: `resume` would install instead."""
+    from installer.record.other_hands import Overtaken
+    from installer.record.site_lock import TAKE_OVER, Locked
+
+    try:
+        yield
+    except Locked as problem:
+        over = f"{work.again} --take-over"
+        if work.errand is not Errand.INSTALL and isinstance(problem, Overtaken):
+            problem.remedy = f"Ask them what they did. To go on with it all the same: {over}"
+        elif work.errand is not Errand.INSTALL and problem.remedy == TAKE_OVER:
+            problem.remedy = (
+                "Speak with them. If they cannot end it, take the site over knowingly: "
+                f"{over}. Theirs then stops before its next step."
+            )
+        raise
 
 
 def occasion_of(work: Undertaking, options: argparse.Namespace) -> Occasion:

@@ -16,6 +16,7 @@ from installer.commands.install import (
     add_other_ways,
     add_run_options,
     occasion_of,
+    own_remedy,
     read_secrets,
 )
 from installer.commands.interrupts import heed_interrupts
@@ -84,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
         again=f"sitewright undo {options.stage}{named}",
         named=named,
     )
-    return int(asyncio.run(_undo(work, options, secrets, only or "")))
+    with own_remedy(work):
+        return int(asyncio.run(_undo(work, options, secrets, only or "")))
 
 
 async def _undo(

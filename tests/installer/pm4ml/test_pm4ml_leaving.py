@@ -27,6 +27,7 @@ from installer.plans.plan import Plan
 from installer.record.identity import done_before, site_key
 from installer.record.journal import Journal
 from installer.record.runs import Run, create_run, runs_of
+from installer.record.site_lock import Lock
 from installer.running import begin
 from installer.running.begin import Occasion, begun
 from installer.running.order import Order
@@ -417,6 +418,22 @@ def test_nothing_is_begun_unless_a_person_says_so(
     # `sitewright plan` has another plan, which is no review of this one.
     assert f"Have {workers(file)[0]} leave" in said
     assert "sitewright plan" not in said
+
+
+def test_a_site_that_is_held_is_taken_over_by_the_same_command(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`resume` goes on with an installation, which is another thing, and may have it join."""
+    name = workers(file)[0]
+    site, _, plan, operation = removal_plan(file, name)
+    ran(site, plan, operation, "fit")
+    again = f"machine remove {name} --site {file}"
+    with Lock(site_key(site)):
+        for words in (again, f"undo remove-worker --site {file}"):
+            assert cli.main([*words.split(), "--yes"]) == ExitCode.REFUSED
+            said = " ".join(capsys.readouterr().err.split())
+            assert f"sitewright {words} --take-over" in said
+            assert "resume" not in said
 
 
 def test_what_says_that_it_is_no_worker_does_not_leave(file: Path, tmp_path: Path) -> None:
