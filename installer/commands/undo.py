@@ -26,8 +26,11 @@ from installer.events import Outcome
 from installer.record.errand import Errand
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from foundation.secrets import Secret
     from installer.plans.plan import Plan
+    from installer.record.runs import Run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,13 +66,10 @@ def run(options: argparse.Namespace) -> int:
         raise InputProblem(
             "this site has no run, so there is nothing to take back", where=str(options.site)
         )
-    # The last run may have been another command's, as `remove`, whose plan has other stages.
-    last = next(
-        (run for run in runs if any(stage.id == options.stage for stage in run.plan().stages)),
-        runs[0],
-    )
-
+    last = last_of(runs, options.stage)
     plan = last.plan()
+    if plan.leaving:
+        print(f"This takes back what was done to take {plan.leaving} out.", file=sys.stderr)
     # Only that stage is asked for, so that no other's secrets are.
     only = next((stage.id for stage in plan.stages if stage.id == options.stage), None)
     secrets = read_secrets(plan, options, stage=only) if only else {}
@@ -87,6 +87,22 @@ def run(options: argparse.Namespace) -> int:
     )
     with own_remedy(work):
         return int(asyncio.run(_undo(work, options, secrets, only or "")))
+
+
+def last_of(runs: Sequence[Run], stage: str) -> Run:
+    """The run of which a stage is taken back; the last one where none has it.
+
+    The last run may have been another command's, as `remove`, whose plan has other stages. A
+    machine that is out is not had back: the one whose removal came to no end is meant.
+    """
+    with_it = None
+    for run in runs:
+        plan = run.plan()
+        if any(one.id == stage for one in plan.stages):
+            if not plan.leaving or not run.complete:
+                return run
+            with_it = with_it or run
+    return with_it or runs[0]
 
 
 async def _undo(

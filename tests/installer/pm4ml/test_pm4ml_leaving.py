@@ -22,6 +22,7 @@ from installer import cli
 from installer.ansible.inventory import export_inventory
 from installer.catalogue.solution import load_solution
 from installer.commands.machine import _cut_off, removal_plan
+from installer.commands.undo import last_of
 from installer.events import Event, Kind, Outcome
 from installer.plans.plan import Plan
 from installer.record.identity import done_before, site_key
@@ -597,6 +598,17 @@ def test_the_same_command_goes_on_though_another_machine_was_taken_out_since(fil
     _, _, second, _ = removal_plan(file, other)
     ran(site, second, operation, "fit")
     assert _cut_off(site, operation, plan) == run
+
+
+def test_a_removal_is_given_up_though_another_came_to_its_end_since(file: Path) -> None:
+    """The machine that is out cannot be had back, and the one in the midst of it could never be."""
+    one, other = workers(file)[:2]
+    site, _, plan, operation = removal_plan(file, one)
+    begun_first = ran(site, plan, operation, "cordon")
+    _, _, second, _ = removal_plan(file, other)
+    out = ran(site, replace(second, stages=second.stages[:1]), operation)
+    assert last_of((out, begun_first), "remove-worker") == begun_first
+    assert last_of((out,), "remove-worker") == out
 
 
 def test_a_machine_that_was_taken_out_can_be_added_again(
