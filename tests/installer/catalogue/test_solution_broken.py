@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.problems import InputProblem
+from installer.catalogue.settings import load_settings
 from installer.catalogue.solution import FOLDER, load_solution, single_machine_needs, solution_ids
 
 FILES = ("solution.yaml", "sizing.yaml", "ports.yaml")
 
-FREE = ("playbook_variables",)
-"""Keys below which a person names things: no name there is a slip that could be known."""
+FREE = ("playbook_variables", "internet_settings")
+"""Keys below which things are named: no name there is a slip that could be known by this file."""
 
 
 def _keys(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.ScalarNode]:
@@ -174,3 +175,14 @@ def test_a_new_system_is_a_new_folder(copy: Path) -> None:
     assert solution_ids(copy)[-1] == "another"
     assert load_solution("another", copy).needs().solution == "another"
     assert "another" in {needs.solution for needs in single_machine_needs(copy)}
+
+
+def test_a_setting_that_is_none_is_told_with_the_nearest(copy: Path) -> None:
+    """It would else be passed over, and with it what the machines fetch from where it names."""
+    _break(copy / "pm4ml/solution.yaml", "{registry_mirror: registry", "{registry_miror: registry")
+    with pytest.raises(InputProblem) as caught:
+        load_settings(load_solution("pm4ml", copy))
+    assert '"registry_miror", which is no setting; did you mean "registry_mirror"' in (
+        caught.value.cause
+    )
+    assert caught.value.where == str(copy / "pm4ml/solution.yaml")
