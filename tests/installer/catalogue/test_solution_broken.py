@@ -179,7 +179,7 @@ def test_a_new_system_is_a_new_folder(copy: Path) -> None:
 
 @pytest.mark.parametrize("name", solution_ids())
 def test_what_is_fetched_hangs_on_settings_that_there_are(name: str) -> None:
-    """Another name would be passed over, and with it what the machines fetch from where it names."""
+    """Another name would be passed over, and with it what machines fetch from where it names."""
     solution = load_solution(name)
     known = {setting.name for setting in load_settings(solution).settings}
     for platform in solution.file.platforms:
