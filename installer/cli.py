@@ -7,6 +7,7 @@ imported when that command is called.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -148,6 +149,12 @@ def _main(words: list[str]) -> int:
     except OSError as error:
         from foundation.paths import ABOUT_FILES, file_problem
 
+        if error.filename is None and error.errno == errno.EIO and _terminal_is_gone():
+            # Its window was closed, or the login that held it was lost: nobody is left to be told,
+            # and whatever is still written there would fail the same way.
+            _log(error)
+            _silence()
+            return ExitCode.INTERRUPTED
         if error.filename is None and error.errno not in ABOUT_FILES:
             return _our_error(error)
         _log(error)
@@ -156,6 +163,28 @@ def _main(words: list[str]) -> int:
         return int(told.exit_code)
     except Exception as error:
         return _our_error(error)
+
+
+def _terminal_is_gone() -> bool:
+    """Whether the terminal of this process was hung up (tty(4): all that is asked of it is EIO)."""
+    import termios
+
+    for number in range(3):
+        try:
+            termios.tcgetattr(number)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _silence() -> None:
+    """Send what is still to be written nowhere, so that the end of the process meets no fault."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
 
 
 def _check_command(words: Sequence[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -40,6 +41,21 @@ ROOMS: Final = (
 """Rooms with a style sheet of their name."""
 
 
+@contextmanager
+def _one_word_on_colour() -> Iterator[None]:
+    """Keep NO_COLOR from Textual: the looks have the word.
+
+    Textual takes it for set where it is empty (no-color.org: "not an empty string"), and turns
+    everything grey whatever look F4 has chosen since.
+    """
+    kept = os.environ.pop("NO_COLOR", None)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.environ["NO_COLOR"] = kept
+
+
 class FaceApp(TypedAhead):
     """An app in one of the looks, which F4 changes."""
 
@@ -59,7 +75,8 @@ class FaceApp(TypedAhead):
     ]
 
     def __init__(self, look: Look | None = None) -> None:
-        super().__init__()
+        with _one_word_on_colour():
+            super().__init__()
         # Nothing moves without news: no fades, no sliding, no smooth scrolling.
         self.animation_level = "none"
         ScrollBar.renderer = PlainScrollBar

@@ -304,3 +304,34 @@ def test_interrupting_says_so(tmp_path: Path) -> None:
     finally:
         os.close(terminal)
     assert os.waitstatus_to_exitcode(status) == 130, seen
+
+
+def test_a_terminal_that_was_taken_away_is_no_fault_of_a_disk(tmp_path: Path) -> None:
+    """A closed window or a lost login: nothing is told, for nobody is there, and it is logged."""
+    parent, child = pty.openpty()
+    waits, goes = os.pipe()
+    code = (
+        "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+        f"os.read({waits}, 1); from installer.cli import main; sys.exit(main(['checks']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        pass_fds=(waits,),
+        start_new_session=True,
+        env={
+            **os.environ,
+            "HOME": str(tmp_path),
+            "PYTHONPATH": str(Path(__file__).parent.parent.parent.parent),
+        },
+    )
+    os.close(child)
+    os.close(parent)
+    os.write(goes, b"x")
+    os.close(goes)
+    os.close(waits)
+    assert process.wait(60) == 130
+    logged = "".join(each.read_text() for each in tmp_path.rglob("*.log"))
+    assert "Errno 5" in logged

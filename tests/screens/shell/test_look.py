@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +11,12 @@ from rich.cells import cell_len
 from textual import events
 from textual._xterm_parser import XTermParser
 from textual.color import Color
+from textual.filter import Monochrome, NoColor
 from textual.theme import Theme
 
 from screens.answers.wizard import StepId
 from screens.shell.app import SitewrightApp
+from screens.shell.face import FaceApp
 from screens.shell.ground import LateAnswer, light_answer
 from screens.shell.theme import (
     ASCII,
@@ -58,6 +62,19 @@ def test_no_color_begins_without_colour_and_a_choice_is_remembered() -> None:
     assert first_look({}) is Look.COLOUR
     remember_look(Look.ASCII)
     assert first_look({"NO_COLOR": "1"}) is Look.ASCII
+
+
+@pytest.mark.parametrize(
+    ("word", "look"), [("", None), ("1", Look.COLOUR)], ids=["set to nothing", "F4 chose colour"]
+)
+def test_the_look_alone_takes_colours_away(
+    word: str, look: Look | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", word)
+    app = FaceApp(look)
+    assert app.style_look is Look.COLOUR
+    assert not [each for each in app.get_line_filters() if isinstance(each, Monochrome | NoColor)]
+    assert os.environ["NO_COLOR"] == word
 
 
 def test_a_chosen_ground_holds_whatever_the_terminal_says() -> None:
