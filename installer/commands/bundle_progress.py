@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from foundation.terminal import rewritten
 from foundation.wording import human_size
 
 if TYPE_CHECKING:
     from bundles.format.progress import Event
+
+_ELSEWHERE: Final = 5.0
+"""Seconds between two lines where there is no terminal."""
 
 
 class ProgressLine:
@@ -19,7 +22,8 @@ class ProgressLine:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._terminal = sys.stderr.isatty()
-        self._next = 0.0
+        # A log is told how it goes only of what takes long enough that somebody would ask.
+        self._next = 0.0 if self._terminal else time.monotonic() + _ELSEWHERE
         self._open = False
 
     def bytes(self, done: int, total: int) -> None:
@@ -36,10 +40,13 @@ class ProgressLine:
                 print(event.text, file=sys.stderr, flush=True)
         elif self._due():
             left = f", {event.left:.0f} s left" if event.left is not None else ""
-            more = "" if event.sure else "+"
+            # What is still to come is not always known: then only what has come is told.
+            whole = f" of {human_size(event.total)}" if event.total > event.done else ""
+            more = "+" if whole and not event.sure else ""
+            rate = f", {human_size(int(event.rate))}/s" if event.rate >= 1 else ""
             self._show(
-                f"{event.items_done} of {event.items_total} lines, {human_size(event.done)} of "
-                f"{human_size(event.total)}{more}, {human_size(int(event.rate))}/s{left}"
+                f"{event.items_done} of {event.items_total} lines, "
+                f"{human_size(event.done)}{whole}{more}{rate}{left}"
             )
 
     def end(self) -> None:
@@ -52,7 +59,7 @@ class ProgressLine:
         now = time.monotonic()
         if self._quiet or now < self._next:
             return False
-        self._next = now + (0.2 if self._terminal else 5.0)
+        self._next = now + (0.2 if self._terminal else _ELSEWHERE)
         return True
 
     def _show(self, text: str) -> None:
