@@ -103,7 +103,7 @@ RUN = {
     "undo/local_disks.yml: helm3 uninstall": "test_an_answer_that_did_not_come_removes_nothing",
     "undo/local_disks.yml: vgremove": "test_an_answer_that_did_not_come_removes_nothing",
     "undo/local_disks.yml: pvremove": "test_an_answer_that_did_not_come_removes_nothing",
-    "leaving.py: kubectl drain": "test_a_worker_goes_only_where_every_question_got_an_answer",
+    "nodes.py: kubectl drain": "test_a_worker_goes_only_where_every_question_got_an_answer",
     "leaving.py: remove-node": "test_a_worker_goes_only_where_every_question_got_an_answer",
     "remove-worker.yaml: microk8s leave": "test_what_says_that_it_is_no_worker_does_not_leave",
     "local_disks.yml: wipefs": "test_disks_are_looked_at_on_every_machine_and_taken_by_serial",

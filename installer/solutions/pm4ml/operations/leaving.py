@@ -1,4 +1,4 @@
-"""How a node of the cluster is taken out: what is asked of it, and what is done with it.
+"""How a node of the cluster is taken out: what stands against it, and that it is forgotten.
 
 leaving.py ACTION NAME ADDRESS [SECONDS], on a master. Written by Sitewright.
 
@@ -8,394 +8,78 @@ where the API does not answer, nothing is done.
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-YES, NO, UNTOLD = 0, 1, 2
-KUBECTL = ("microk8s", "kubectl")
-HOSTNAME = "kubernetes.io/hostname"
-MASTERS = ("node.kubernetes.io/microk8s-controlplane", "node-role.kubernetes.io/control-plane")
-QUESTION_SECONDS = 60
+sys.path.insert(0, str(Path(__file__).parent))  # python3 -I does not
+
+if TYPE_CHECKING:
+    from installer.solutions.pm4ml.operations import nodes
+else:
+    import nodes
+
 GONE_SECONDS = 120
-
-Json = dict[str, Any]
-
-
-class Untold(Exception):
-    """A question that got no answer."""
-
-
-def asked(*words: str) -> list[Json]:
-    """What the API has of a kind; raises Untold."""
-    try:
-        done = subprocess.run(
-            [*KUBECTL, "get", *words, "-o", "json"],
-            capture_output=True, text=True, check=False, timeout=QUESTION_SECONDS,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Untold(f"kubectl get {words[0]}: {error}") from error
-    if done.returncode != 0:
-        raise Untold(f"kubectl get {words[0]}: {done.stderr.strip() or done.returncode}")
-    try:
-        items: list[Json] = json.loads(done.stdout)["items"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Untold(f"kubectl get {words[0]} answered something else: {error}") from error
-    return items
-
-
-def told(*words: str, seconds: int = QUESTION_SECONDS) -> int:
-    """Have something done; its output is passed on. What it says of itself is not believed."""
-    try:
-        return subprocess.run(list(words), check=False, timeout=seconds).returncode
-    except subprocess.TimeoutExpired:
-        print(f"{' '.join(words[:3])} came to no end within {seconds} s")
-        return NO
-    except OSError as error:
-        raise Untold(f"{words[0]}: {error}") from error
-
-
-# ---- what is asked
-
-
-def name_of(thing: Json) -> str:
-    return str(thing["metadata"]["name"])
-
-
-def full_name(thing: Json) -> str:
-    return f"{thing['metadata'].get('namespace', '')}/{name_of(thing)}"
-
-
-def labels_of(thing: Json) -> Mapping[str, str]:
-    return thing["metadata"].get("labels") or {}
-
-
-def plain(address: str) -> str:
-    """An address as every other writing of it; a name in small letters."""
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return address.lower()
-
-
-def addresses_of(node: Json) -> set[str]:
-    return {plain(str(one.get("address"))) for one in node.get("status", {}).get("addresses") or []}
-
-
-def node_of(nodes: list[Json], name: str, address: str) -> Json | None:
-    """The node that this machine is, by its name and by its address; raises Untold for two.
-
-    What a site file calls a machine another node may be called: where the address is that node's
-    and not this one's, one would be drained and the other would leave.
-    """
-    found = [
-        one
-        for one in nodes
-        if name_of(one) == name
-        or labels_of(one).get(HOSTNAME) == name
-        or plain(address) in addresses_of(one)
-    ]
-    if len(found) > 1:
-        raise Untold(f"{name} at {address} may be {' or '.join(map(name_of, found))}")
-    return found[0] if found else None
-
-
-def ready(node: Json) -> bool:
-    conditions = node.get("status", {}).get("conditions") or []
-    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
-
-
-def stays(pod: Json) -> bool:
-    """Whether a drain leaves a pod where it is, or it has ended by itself."""
-    owners = pod["metadata"].get("ownerReferences") or []
-    mirror = "kubernetes.io/config.mirror" in (pod["metadata"].get("annotations") or {})
-    ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return mirror or ended or any(one.get("kind") == "DaemonSet" for one in owners)
-
-
-def pods_on(node: Json) -> list[Json]:
-    on = f"--field-selector=spec.nodeName={name_of(node)}"
-    return [pod for pod in asked("pods", "--all-namespaces", on) if not stays(pod)]
-
-
-def pinned_to(volume: Json, node: Json, left: list[Json]) -> bool:
-    """Whether a volume lies on this node, or can be used on none of those that are left."""
-    required = (volume["spec"].get("nodeAffinity") or {}).get("required") or {}
-    terms = required.get("nodeSelectorTerms") or []
-    values = {
-        value
-        for term in terms
-        for rule in (term.get("matchExpressions") or []) + (term.get("matchFields") or [])
-        if rule.get("operator") == "In"
-        for value in rule.get("values") or []
-    }
-    # A topology key of a driver has the node's own name for its value, as the label has.
-    if values & {name_of(node), str(labels_of(node).get(HOSTNAME, name_of(node)))}:
-        return True
-    return usable_on(terms, node) and not any(usable_on(terms, one) for one in left)
-
-
-def usable_on(terms: list[Json], node: Json) -> bool:
-    """Whether any term of a volume's affinity chooses a node; without terms none does."""
-    fields = {"metadata.name": name_of(node)}
-    return any(
-        matches({"matchExpressions": term.get("matchExpressions")}, labels_of(node))
-        and matches({"matchExpressions": term.get("matchFields")}, fields)
-        for term in terms
-    )
-
-
-def mounted_on(volume: Json, pods: list[Json]) -> list[str]:
-    """The pods that use a folder of their node through a volume that does not say of which."""
-    spec = volume["spec"]
-    claim = spec.get("claimRef") or {}
-    if "hostPath" not in spec or spec.get("nodeAffinity") or not claim:
-        return []
-    return [
-        full_name(pod)
-        for pod in pods
-        if pod["metadata"].get("namespace") == claim.get("namespace")
-        for one in pod["spec"].get("volumes") or []
-        if (one.get("persistentVolumeClaim") or {}).get("claimName") == claim.get("name")
-    ]
-
-
-def matches(selector: Json | None, labels: Mapping[str, str]) -> bool:
-    """Whether a selector of Kubernetes chooses these labels; an empty one chooses all."""
-    if selector is None:
-        return False
-    plain = selector.get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in plain.items()):
-        return False
-    rules: dict[str, Callable[[str, list[str]], bool]] = {
-        "In": lambda key, values: labels.get(key) in values,
-        "NotIn": lambda key, values: labels.get(key) not in values,
-        "Exists": lambda key, _: key in labels,
-        "DoesNotExist": lambda key, _: key not in labels,
-        "Gt": lambda key, values: int(labels.get(key, "0")) > int(values[0]),
-        "Lt": lambda key, values: int(labels.get(key, "0")) < int(values[0]),
-    }
-    return all(
-        rules[one["operator"]](one["key"], one.get("values") or [])
-        for one in selector.get("matchExpressions") or []
-    )
-
-
-def held_by(pods: list[Json], budgets: list[Json]) -> list[str]:
-    """The disruption budgets that let none of these pods go now, each with what it holds."""
-    found = []
-    for budget in budgets:
-        space = budget["metadata"].get("namespace")
-        chosen = [
-            name_of(pod)
-            for pod in pods
-            if pod["metadata"].get("namespace") == space
-            and matches(budget["spec"].get("selector"), labels_of(pod))
-        ]
-        status = budget.get("status") or {}
-        if chosen and int(status.get("disruptionsAllowed") or 0) < 1:
-            found.append(
-                f"{full_name(budget)} allows no disruption now "
-                f"({status.get('currentHealthy', '?')} healthy, "
-                f"{status.get('desiredHealthy', '?')} wanted): {', '.join(chosen)}"
-            )
-    return found
-
-
-def said(lines: list[str]) -> int:
-    """No, where there is anything to say."""
-    for line in lines:
-        print(line)
-    return NO if lines else YES
-
-
-# ---- the actions
 
 
 def known(name: str, address: str) -> int:
     """Is it a node of the cluster that only works?"""
-    nodes = asked("nodes")
-    node = node_of(nodes, name, address)
+    every = nodes.asked("nodes")
+    node = nodes.node_of(every, name, address)
     if node is None:
-        there = ", ".join(map(name_of, nodes))
+        there = ", ".join(map(nodes.name_of, every))
         lines = [f"the cluster has no node of this name or address; it has {there}"]
         lines += ["if it was taken out already, leave this step out by its name for what is left"]
-        return said(lines)
-    masters = [label for label in MASTERS if label in labels_of(node)]
-    return said([f"{name_of(node)} is a master ({label})" for label in masters])
-
-
-def others(name: str, address: str) -> int:
-    """Are all other nodes well, and can another one take work?"""
-    nodes = asked("nodes")
-    node = node_of(nodes, name, address)
-    left = [one for one in nodes if one is not node]
-    lines = [f"{name_of(one)} is not Ready" for one in left if not ready(one)]
-    if not any(not one["spec"].get("unschedulable") for one in left if ready(one)):
-        lines.append("no other node takes work")
-    return said(lines)
-
-
-def volumes(name: str, address: str) -> int:
-    """Does no volume lie on it?"""
-    nodes = asked("nodes")
-    node = node_of(nodes, name, address)
-    if node is None:
-        return YES
-    left = [one for one in nodes if one is not node]
-    here = pods_on(node)
-    lines = []
-    for volume in asked("persistentvolumes"):
-        if pinned_to(volume, node, left) or mounted_on(volume, here):
-            claim = volume["spec"].get("claimRef") or {}
-            whose = f"{claim.get('namespace')}/{claim.get('name')}" if claim else "nobody's"
-            size = (volume["spec"].get("capacity") or {}).get("storage", "?")
-            lines.append(f"{name_of(volume)} lies on it ({size}, {whose})")
-    return said(lines)
-
-
-def alone(name: str, address: str) -> int:
-    """Is every pod on it one that is made anew elsewhere?"""
-    node = node_of(asked("nodes"), name, address)
-    pods = pods_on(node) if node is not None else []
-    return said(
-        [
-            f"{full_name(pod)} is made by nobody, and would be gone"
-            for pod in pods
-            if not pod["metadata"].get("ownerReferences")
-        ]
-    )
-
-
-def budgets(name: str, address: str) -> int:
-    """Does every disruption budget let a pod of it go?"""
-    node = node_of(asked("nodes"), name, address)
-    pods = pods_on(node) if node is not None else []
-    return said(held_by(pods, asked("poddisruptionbudgets", "--all-namespaces")) if pods else [])
+        return nodes.said(lines)
+    masters = [label for label in nodes.MASTERS if label in nodes.labels_of(node)]
+    return nodes.said([f"{nodes.name_of(node)} is a master ({label})" for label in masters])
 
 
 def fit(name: str, address: str) -> int:
     """May it be taken out? Everything that stands against it is told."""
-    answers = [one(name, address) for one in (known, others, volumes, alone, budgets)]
-    return NO if NO in answers else YES
-
-
-def scratch(name: str, address: str) -> int:
-    """Does nothing lie in emptyDir volumes there, which go with their pods?
-
-    Whether what lies there is worth anything no program can tell.
-    """
-    node = node_of(asked("nodes"), name, address)
-    lines = []
-    for pod in pods_on(node) if node is not None else []:
-        found = [str(one["name"]) for one in pod["spec"].get("volumes") or [] if "emptyDir" in one]
-        if found:
-            lines.append(f"{full_name(pod)}: {', '.join(found)}")
-    return UNTOLD if said(lines) else YES
-
-
-def cordoned(name: str, address: str) -> int:
-    node = node_of(asked("nodes"), name, address)
-    return YES if node is None or node["spec"].get("unschedulable") else NO
-
-
-def cordon(name: str, address: str) -> int:
-    """Have it take no more work, where nobody else saw to that: what is done here is ours."""
-    if cordoned(name, address) == YES:
-        return said([f"{name} is cordoned by now, by somebody else; ask again"])
-    return _marked("cordon", name, address)
-
-
-def uncordon(name: str, address: str) -> int:
-    return _marked("uncordon", name, address)
-
-
-def _marked(word: str, name: str, address: str) -> int:
-    node = node_of(asked("nodes"), name, address)
-    if node is None:
-        return said([f"the cluster has no node {name}"])
-    told(*KUBECTL, word, name_of(node))
-    node = node_of(asked("nodes"), name, address)
-    if node is None:
-        return NO
-    return YES if bool(node["spec"].get("unschedulable")) is (word == "cordon") else NO
-
-
-def drained(name: str, address: str) -> int:
-    """Is nothing on it but what stays on every node?"""
-    node = node_of(asked("nodes"), name, address)
-    if node is None:
-        return YES
-    lines = [] if node["spec"].get("unschedulable") else [f"{name_of(node)} takes work"]
-    return said([*lines, *(f"{full_name(pod)} is on it" for pod in pods_on(node))])
+    asked = (known, nodes.others, nodes.volumes, nodes.alone, nodes.budgets)
+    answers = [one(name, address) for one in asked]
+    return nodes.NO if nodes.NO in answers else nodes.YES
 
 
 def empty(name: str, address: str) -> int:
     """May it leave now? Between the drain and a person's word a day may lie."""
-    if node_of(asked("nodes"), name, address) is None:
-        return YES
-    answers = [one(name, address) for one in (known, others, volumes, drained)]
-    return NO if NO in answers else YES
-
-
-def drain(name: str, address: str, seconds: str) -> int:
-    """Evict what is on it, by the disruption budgets and never past them, within a bound."""
-    node = node_of(asked("nodes"), name, address)
-    if node is None:
-        return YES
-    told(
-        "microk8s", "kubectl", "drain", name_of(node),
-        "--ignore-daemonsets", "--delete-emptydir-data", f"--timeout={seconds}s",
-        seconds=int(seconds) + QUESTION_SECONDS,
-    )  # fmt: skip
-    left = pods_on(node)
-    if left:
-        said([f"{full_name(pod)} is still on it" for pod in left])
-        said(held_by(left, asked("poddisruptionbudgets", "--all-namespaces")))
-        print("Nothing was forced. Mend what holds them and go on, or let it take work again.")
-    return NO if left else YES
+    if nodes.node_of(nodes.asked("nodes"), name, address) is None:
+        return nodes.YES
+    answers = [one(name, address) for one in (known, nodes.others, nodes.volumes, nodes.drained)]
+    return nodes.NO if nodes.NO in answers else nodes.YES
 
 
 def gone(name: str, address: str) -> int:
-    return YES if node_of(asked("nodes"), name, address) is None else NO
+    return nodes.YES if nodes.node_of(nodes.asked("nodes"), name, address) is None else nodes.NO
 
 
 def remove(name: str, address: str) -> int:
     """Have the cluster forget it. To delete a node may delete what lies on it: asked once more."""
-    node = node_of(asked("nodes"), name, address)
+    node = nodes.node_of(nodes.asked("nodes"), name, address)
     if node is None:
-        return YES
-    if known(name, address) or volumes(name, address) or drained(name, address):
-        return NO
-    told("microk8s", "remove-node", name_of(node), seconds=GONE_SECONDS)
+        return nodes.YES
+    if known(name, address) or nodes.volumes(name, address) or nodes.drained(name, address):
+        return nodes.NO
+    nodes.told("microk8s", "remove-node", nodes.name_of(node), seconds=GONE_SECONDS)
     until = time.monotonic() + GONE_SECONDS
     while time.monotonic() < until:
-        if gone(name, address) == YES:
-            return YES
+        if gone(name, address) == nodes.YES:
+            return nodes.YES
         time.sleep(2)
-    return said([f"{name_of(node)} is still a node of the cluster"])
+    return nodes.said([f"{nodes.name_of(node)} is still a node of the cluster"])
 
 
 ACTIONS: dict[str, Callable[..., int]] = {
     one.__name__: one
     for one in (
-        fit, known, others, volumes, alone, budgets, scratch, cordoned, cordon, uncordon, drained,
-        empty, drain, gone, remove,
+        fit, known, empty, gone, remove, nodes.others, nodes.volumes, nodes.alone, nodes.budgets,
+        nodes.scratch, nodes.cordoned, nodes.cordon, nodes.uncordon, nodes.drained, nodes.drain,
     )
 }  # fmt: skip
 
 
-def main(words: list[str]) -> int:
-    try:
-        return ACTIONS[words[0]](*words[1:])
-    except Untold as reason:
-        print(f"It cannot be told: {reason}", file=sys.stderr)
-        return UNTOLD
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(nodes.answered(ACTIONS, sys.argv[1:]))
