@@ -411,6 +411,17 @@ class DockerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that lies on the machine."""
+
+    path: str
+    ends: Fact[str] = NOT_ASKED
+    """Its last moment, ISO 8601 in UTC."""
+    days: Fact[int] = NOT_ASKED
+    """Whole days until then, by the machine's own clock; below 0 where it is past."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything one machine told, in one value."""
 
@@ -430,6 +441,8 @@ class Facts:
     commands: Fact[frozenset[str]] = NOT_ASKED
     """Of the tools asked for (curl, git, python3, conntrack…), those on the path."""
     docker: DockerFacts = DockerFacts()
+    certificates: Fact[tuple[Certificate, ...]] = NOT_ASKED
+    """Those by which programs of a site live: MicroK8s' own, and the site registry's."""
     notes: tuple[str, ...] = ()
     """What the probe could not see and why, one phrase each, for the person."""
     probe_seconds: float = 0.0

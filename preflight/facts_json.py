@@ -51,7 +51,8 @@ def facts_for_report(facts: Facts) -> dict[str, Any]:
         shown[name] = flat(getattr(facts, name), name)
     for field in dataclasses.fields(facts.network):
         shown[field.name] = flat(getattr(facts.network, field.name), field.name)
-    for name in ("kernel", "firewall", "time", "identity", "software", "commands", "docker"):
+    for name in ("kernel", "firewall", "time", "identity", "software", "commands", "docker",
+                 "certificates"):  # fmt: skip
         shown[name] = flat(getattr(facts, name), name)
     shown["notes"] = list(facts.notes)
     shown["probe_seconds"] = facts.probe_seconds

@@ -96,6 +96,7 @@ def local_facts() -> Facts:
         time=TimeFacts(offset_seconds=0.0, uncertainty_seconds=0.0),
         software=_NOT_LINUX,
         commands=_NOT_LINUX,
+        certificates=(),
         notes=("this system is not Linux: only what Python itself can see is told",),
     )
 

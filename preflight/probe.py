@@ -14,6 +14,7 @@ from foundation.hosts import sudo
 from foundation.hosts.connection import Become, Connection
 from foundation.problems import ProbeProblem
 from preflight.facts import Facts, Unknown
+from preflight.parse.certificates import parse_certificates
 from preflight.parse.clock import Timing, parse_clock, probe_seconds
 from preflight.parse.cpu import parse_cpu
 from preflight.parse.disks import parse_arrays, parse_disks
@@ -136,6 +137,7 @@ def parse_probe(output: bytes, nonce: str, *, timing: Timing | None = None) -> F
         software=parse_software(answer),
         commands=parse_commands(answer),
         docker=parse_docker(answer),
+        certificates=parse_certificates(answer),
         notes=_notes(answer),
         probe_seconds=probe_seconds(answer) or 0.0,
     )

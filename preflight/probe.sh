@@ -39,6 +39,7 @@ main() {
   about_kernel
   about_software
   about_docker
+  about_certificates
   about_processes
   about_firewall
   about_clock
@@ -616,6 +617,24 @@ about_docker() {
   if [ -e /run/docker.pid ] || [ -e /var/run/docker.pid ]; then
     ask docker docker info --format \
       '{{.ServerVersion}}|{{.Driver}}|{{.Architecture}}|{{.DockerRootDir}}|{{.SecurityOptions}}'
+  fi
+}
+
+# Certificates with a last day that programs of a site live by; what they hold is no secret. On a
+# MicroK8s that only works others lie about that it made for itself before it joined, and uses none.
+about_certificates() {
+  microk8s=/var/snap/microk8s/current
+  begin certificates
+  if [ -e "$microk8s/var/lock/clustered.lock" ]; then
+    show "$microk8s/certs/ca.crt" "$microk8s/certs/kubelet.crt" "$microk8s/certs/proxy.crt"
+  else
+    show "$microk8s"/certs/*.crt "$microk8s/var/kubernetes/backend/cluster.crt"
+  fi
+  show /etc/docker/registry/tls/*.crt
+  if [ -z "$root" ] && [ -d "$microk8s" ]; then
+    end needs-root
+  else
+    end 0
   fi
 }
 

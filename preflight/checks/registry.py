@@ -6,6 +6,7 @@ from typing import Final
 
 from preflight.checks import (
     access,
+    certificates,
     clock,
     consistency,
     cpu,
@@ -79,6 +80,7 @@ CHECKS: Final[tuple[Check[Case], ...]] = (
     clock.offset,
     clock.sources,
     clock.zone,
+    certificates.ends,
     software.conflicts,
     software.commands,
     software.unattended_upgrades,

@@ -43,6 +43,12 @@ def probe_seconds(answer: Answer) -> float | None:
     return None
 
 
+def machine_moment(answer: Answer) -> float | None:
+    """The Unix time that the machine's own clock showed when the probe began."""
+    stamp = _stamp(answer, "clock")
+    return stamp[0] if stamp else None
+
+
 def parse_clock(answer: Answer, timing: Timing | None) -> TimeFacts:
     """The time facts from the sections clock, ended, timekeeping, chronyc, ntpq, timedatectl."""
     if "clock" not in answer.sections:

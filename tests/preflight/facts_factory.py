@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from foundation.hosts.model import Host
@@ -15,6 +15,7 @@ from preflight.facts import (
     ABSENT,
     Address,
     Array,
+    Certificate,
     CpuFacts,
     Disk,
     DiskKind,
@@ -171,7 +172,14 @@ def worker_facts() -> Facts:
         ),
         software=(Software("snapd", "2.63", "/usr/bin/snap", active=True),),
         commands=frozenset({"snap", "python3", "docker"}),
+        certificates=(certificate("kubelet.crt", 3000), certificate("ca.crt", 3000)),
     )
+
+
+def certificate(name: str, days: int) -> Certificate:
+    """A certificate of MicroK8s that has so many days left."""
+    last = datetime.combine(TODAY, time(), UTC) + timedelta(days=days)
+    return Certificate(f"/var/snap/microk8s/current/certs/{name}", last.isoformat(), days)
 
 
 WORKER_SHAPE = Shape(
