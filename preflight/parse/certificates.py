@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from foundation.moments import moment
 from preflight.facts import Certificate, Fact, Unknown
 from preflight.parse.clock import machine_moment
 from preflight.parse.frames import Answer
@@ -19,11 +20,11 @@ def parse_certificates(answer: Answer) -> Fact[tuple[Certificate, ...]]:
     files = answer.files("certificates")
     if not files and not answer.succeeded("certificates"):
         return answer.why_not("certificates", "the certificates")
-    moment = machine_moment(answer)
-    return tuple(_read(path, text, moment) for path, text in sorted(files.items())[:_MOST])
+    now = moment(machine_moment(answer))
+    return tuple(_read(path, text, now) for path, text in sorted(files.items())[:_MOST])
 
 
-def _read(path: str, text: str, now: float | None) -> Certificate:
+def _read(path: str, text: str, now: datetime | None) -> Certificate:
     from cryptography import x509
 
     name = plain(path)
@@ -35,4 +36,4 @@ def _read(path: str, text: str, now: float | None) -> Certificate:
         return Certificate(name, why, why)
     if now is None:
         return Certificate(name, told, Unknown("the machine did not tell the time"))
-    return Certificate(name, told, (ends - datetime.fromtimestamp(now, UTC)).days)
+    return Certificate(name, told, (ends - now).days)
