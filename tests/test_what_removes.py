@@ -105,6 +105,8 @@ RUN = {
     "undo/local_disks.yml: pvremove": "test_an_answer_that_did_not_come_removes_nothing",
     "nodes.py: kubectl drain": "test_a_worker_goes_only_where_every_question_got_an_answer",
     "leaving.py: remove-node": "test_a_worker_goes_only_where_every_question_got_an_answer",
+    "members.py: remove-node": "test_what_the_database_does_not_say_is_no_leave_to_go_on",
+    "remove-master.yaml: microk8s leave": "test_what_says_that_it_is_no_master_does_not_leave",
     "remove-worker.yaml: microk8s leave": "test_what_says_that_it_is_no_worker_does_not_leave",
     "local_disks.yml: wipefs": "test_disks_are_looked_at_on_every_machine_and_taken_by_serial",
     "4.ceph.yml: kubectl delete": "test_ceph_takes_the_disks_that_are_empty_and_no_others",

@@ -61,7 +61,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _remove(options: argparse.Namespace) -> int:
     """Plan, show, ask and carry through; go on with the last one where it is the same plan."""
+    from installer.steps.stage_files import operations_of_machines
+
     site, solution, plan, operation = removal_plan(options.site, options.name)
+    left = operations_of_machines(solution)[operation][1].left
     again = f"sitewright machine remove {quote(options.name)} --site {quote(str(options.site))}"
     work = Undertaking(
         site,
@@ -82,7 +85,8 @@ def _remove(options: argparse.Namespace) -> int:
         print(
             f"\n{options.name} is out. What is left to you: take it out of {options.site} (an "
             "installation from that file would have it join again), and look at the machine, on "
-            "which its software and what Sitewright wrote still lie.",
+            "which its software and what Sitewright wrote still lie."
+            + (f" {left}" if left else ""),
             file=sys.stderr,
         )
     return code
@@ -100,11 +104,7 @@ def removal_plan(file: Path, name: str) -> tuple[Site, Solution, Plan, str]:
     site, solution = _site(file)
     host = _host(site, name, file)
     known = operations_of_machines(solution)
-    fitting = [
-        (operation, of)
-        for operation, of in known.values()
-        if set(host.roles) and set(host.roles) <= set(of.roles)
-    ]
+    fitting = [(operation, of) for operation, of in known.values() if of.fits(host.roles)]
     if not fitting:
         able = listed(sorted({role for _, of in known.values() for role in of.roles}))
         raise Refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,9 +55,17 @@ class OfMachine(StrictData):
     """What an operation on one machine of a site says besides; its steps know it as `machine`."""
 
     roles: Annotated[tuple[str, ...], Field(min_length=1)]
-    """The roles that it is for: a machine with any other is none for it."""
+    """The roles that it is for: a machine has one of them."""
+    beside: tuple[str, ...] = ()
+    """Roles that it may have besides: one with any other is none for it."""
     then: tuple[str, ...] = ()
     """Stages of the installation that are done again afterwards, for the machines that stay."""
+    left: str = ""
+    """What is left to a person once it is done, sentences."""
+
+    def fits(self, roles: Sequence[str]) -> bool:
+        """Whether it is for a machine of these roles."""
+        return bool(set(roles) & set(self.roles)) and set(roles) <= {*self.roles, *self.beside}
 
 
 class _OperationFile(BaseModel):

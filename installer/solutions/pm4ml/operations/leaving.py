@@ -29,10 +29,7 @@ def known(name: str, address: str) -> int:
     every = nodes.asked("nodes")
     node = nodes.node_of(every, name, address)
     if node is None:
-        there = ", ".join(map(nodes.name_of, every))
-        lines = [f"the cluster has no node of this name or address; it has {there}"]
-        lines += ["if it was taken out already, leave this step out by its name for what is left"]
-        return nodes.said(lines)
+        return nodes.said(nodes.unknown(every))
     masters = [label for label in nodes.MASTERS if label in nodes.labels_of(node)]
     return nodes.said([f"{nodes.name_of(node)} is a master ({label})" for label in masters])
 

@@ -209,6 +209,15 @@ def said(lines: list[str]) -> int:
     return NO if lines else YES
 
 
+def unknown(every: list[Json]) -> list[str]:
+    """That the cluster does not know a machine, and whom it knows."""
+    there = ", ".join(map(name_of, every))
+    return [
+        f"the cluster has no node of this name or address; it has {there}",
+        "if it was taken out already, leave this step out by its name for what is left",
+    ]
+
+
 # ---- the actions
 
 
@@ -331,6 +340,9 @@ def drain(name: str, address: str, seconds: str) -> int:
 
 def answered(actions: Mapping[str, Callable[..., int]], words: list[str]) -> int:
     """Carry out the action that a command line names."""
+    if words[0] not in actions:
+        print(f"there is no action {words[0]}", file=sys.stderr)
+        return UNTOLD
     try:
         return actions[words[0]](*words[1:])
     except Untold as reason:

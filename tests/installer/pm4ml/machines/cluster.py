@@ -16,7 +16,8 @@ from typing import Any
 from installer.catalogue.solution import load_solution
 
 PM4ML = load_solution("pm4ml")
-PROGRAM = PM4ML.folder / "operations/leaving.py"
+OPERATIONS = PM4ML.folder / "operations"
+PROGRAM = OPERATIONS / "leaving.py"
 YES, NO, UNTOLD = 0, 1, 2
 
 STAND_IN = f"""\
@@ -34,6 +35,9 @@ def write(kind, items):
 if words[0] == "remove-node":
     if not (place / "sticks").exists():
         write("nodes", [n for n in read("nodes") if n["metadata"]["name"] != words[1]])
+        if "--force" in words and (place / "members.json").exists():
+            gone = (place / "forced").read_text().split()
+            write("members", [m for m in read("members") if m["Address"] not in gone])
     sys.exit(1)  # as the real one may, though it did it
 action, kind = words[1], words[2]
 if action == "get":
@@ -119,9 +123,16 @@ class Cluster:
     def does_not_say(self, kind: str) -> None:
         (self.place / f"{kind}.err").write_text("The connection to the server was refused")
 
-    def ask(self, action: str, name: str = "w2", *more: str, address: str = "") -> tuple[int, str]:
+    def ask(
+        self,
+        action: str,
+        name: str = "w2",
+        *more: str,
+        address: str = "",
+        program: Path = PROGRAM,
+    ) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-I", "-B", str(PROGRAM), action, name, address or "10.0.0.2", *more],
+            [sys.executable, "-I", "-B", str(program), action, name, address or "10.0.0.2", *more],
             capture_output=True, text=True, check=False, timeout=120,
             env={"PATH": f"{self.place}:{os.environ['PATH']}", "PLACE": str(self.place)},
         )  # fmt: skip

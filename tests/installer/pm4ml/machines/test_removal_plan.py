@@ -52,7 +52,7 @@ def test_the_plan_is_for_the_machine_and_for_those_that_stay(file: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("role", "why"), [("master", "takes no such machine"), (None, "no machine")]
+    ("role", "why"), [("storage", "takes no such machine"), (None, "no machine")]
 )
 def test_what_cannot_be_taken_out_is_refused(file: Path, role: str | None, why: str) -> None:
     hosts = load_site(file).hosts
@@ -72,7 +72,7 @@ def test_the_last_worker_stays(file: Path) -> None:
 
 def test_an_operation_on_a_machine_is_no_command_of_the_whole_site() -> None:
     assert load_operations(PM4ML) == {}
-    assert set(operations_of_machines(PM4ML)) == {"remove-worker"}
+    assert set(operations_of_machines(PM4ML)) == {"remove-master", "remove-worker"}
 
 
 def test_nothing_is_begun_unless_a_person_says_so(
