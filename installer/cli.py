@@ -59,6 +59,9 @@ COMMANDS: Final = {
     "repository": Command(
         "installer.commands.repository", "the Git repository that a site is deployed from"
     ),
+    "image-watcher": Command(
+        "installer.commands.image_watcher", "which newer versions of an image there are, over HTTP"
+    ),
     "trust": Command("installer.commands.trust", "look at host keys and confirm them"),
     "doctor": Command("installer.commands.doctor", "find out why a login fails"),
     "schema": Command("installer.commands.schema", "the JSON schema of a file or a result"),

@@ -46,6 +46,13 @@ INDEX_DOCUMENTS: Final = 64
 REDIRECTS: Final = 5
 TOKEN_BYTES: Final = MIB
 """The answer of a token server."""
+TAG_PAGE_BYTES: Final = 4 * MIB
+"""One page of a list of tags; Docker Hub's have a thousand."""
+TAG_PAGES: Final = 500
+TAGS: Final = 100_000
+"""Of one repository."""
+TAG_LIST_SECONDS: Final = 60.0
+"""For all pages of a list."""
 SAID_BYTES: Final = 2000
 """Of a server's words beside an error."""
 CHALLENGE_CHARACTERS: Final = 8 * KIB
@@ -175,6 +182,8 @@ def table() -> tuple[tuple[str, str], ...]:
         ("redirects of a request", f"{REDIRECTS}"),
         ("a token server's answer; words beside an error; a challenge",
          f"{sizes(TOKEN_BYTES)}; {SAID_BYTES} bytes; {CHALLENGE_CHARACTERS} characters"),
+        ("a list of tags: a page; all of it",
+         f"{sizes(TAG_PAGE_BYTES)}; {TAGS} tags, {TAG_PAGES} pages, {TAG_LIST_SECONDS:.0f} s"),
         ("waits that a server asks for (Retry-After)",
          f"{RETRY_ROUNDS} times, {LONGEST_WAIT:.0f} s in all, each at least {SHORTEST_WAIT} s"),
         ("a small answer's body", f"{ANSWER_SECONDS:.0f} s"),

@@ -73,3 +73,30 @@ class SourceProblem(Problem):
     default_remedy = (
         "Mend the cause and run the same command again: what is already there is not fetched twice."
     )
+
+
+class NotGiven(SourceProblem):
+    """A registry says that there is no such thing, or that we may not have it (401, 403, 404).
+
+    Registries answer both in the same way, so that nobody learns which private names there are.
+    """
+
+    code = "source-not-given"
+
+
+class NoToken(SourceProblem):
+    """A registry's token server that does not give what the registry wants shown."""
+
+    code = "source-no-token"
+
+
+class Limited(SourceProblem):
+    """A server that asks to wait longer than it is waited for; `seconds` is what it asked."""
+
+    code = "source-limited"
+
+    def __init__(
+        self, cause: str, *, seconds: float, where: str | None = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(cause, where=where, remedy=remedy)
+        self.seconds = seconds

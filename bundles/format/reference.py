@@ -69,6 +69,16 @@ def parse_reference(text: str) -> Reference:
     return Reference(registry, repository, tag or (None if digest else "latest"), digest or None)
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text can be a tag, by the signs that registries take."""
+    return _TAG.fullmatch(text) is not None
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a digest: sha256: and 64 digits."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def _misfit(text: str, why: str) -> InputProblem:
     return InputProblem(
         f"{text[:200]!r} is no image: {why}",

@@ -13,7 +13,7 @@ import httpx
 
 from bundles.format import media
 from bundles.format.budgets import MANIFEST_BYTES, TOKEN_BYTES
-from bundles.format.problems import SourceProblem, WrongContent
+from bundles.format.problems import NotGiven, NoToken, SourceProblem, WrongContent
 from bundles.format.reference import DOCKER_HUB, Reference
 from bundles.format.strict_json import digest_of, parse_json
 from bundles.read.store import Blob, Store
@@ -181,6 +181,10 @@ class Registries:
 
         return authorization
 
+    async def manifest_at(self, endpoint: Endpoint, reference: Reference) -> Found:
+        """A manifest of one server alone; raises NotGiven, SourceProblem, WrongContent."""
+        return await self._manifest(endpoint, reference, reference.selector)
+
     async def _manifest(self, endpoint: Endpoint, reference: Reference, wanted: str) -> Found:
         url = endpoint.url(reference.repository, "manifests", wanted)
         authorize = self.authorize(endpoint, reference.repository, "pull")
@@ -190,7 +194,7 @@ class Registries:
         if response.status_code != 200:
             said = raw[:300].decode("utf-8", "replace")
             tried = self.tried(endpoint, reference.repository)
-            raise _refusal(response, said, tried, endpoint.registry)
+            raise refusal(response, said, tried, endpoint.registry)
         digest = digest_of(raw)
         if wanted.startswith("sha256:") and wanted != digest:
             raise WrongContent(f"the manifest has the digest {digest}, not {wanted}", where=url)
@@ -362,7 +366,8 @@ def _type_by_form(document: Mapping[str, object]) -> str | None:
 def _no_token(status: int, body: bytes, where: str, sought: Sought, registry: str) -> SourceProblem:
     said = _clean(body[:300].decode("utf-8", "replace"))
     tried = sought.words if sought.login else f"no login ({sought.words})"
-    return SourceProblem(
+    kind = NotGiven if status in (401, 403, 404) else NoToken
+    return kind(
         f"the token server answers {status}" + (f" ({said})" if said else "") + f"; tried: {tried}",
         where=where,
         remedy=_remedy(registry, tried, sent=sought.login is not None),
@@ -385,19 +390,20 @@ def _remedy(registry: str, tried: str, *, sent: bool) -> str:
     return f"Log in first: {login}. {unknown}"
 
 
-def _refusal(response: httpx.Response, said: str, tried: str, registry: str) -> SourceProblem:
+def refusal(response: httpx.Response, said: str, tried: str, registry: str) -> SourceProblem:
+    """What an answer that is no success comes to; `tried` says which login was tried."""
     url = shown(str(response.request.url))
     status = response.status_code
     if status in (401, 403):
         words = f"; tried: {tried}" if tried else ""
         sent = "authorization" in response.request.headers
-        return SourceProblem(
+        return NotGiven(
             f"the registry refuses it ({status}){words}",
             where=url,
             remedy=_remedy(registry, tried, sent=sent),
         )
     if status == 404:
-        return SourceProblem(
+        return NotGiven(
             "the registry does not have it", where=url, remedy="Check the name and the tag."
         )
     return SourceProblem(f"the registry answers {status}: {_clean(said)}", where=url)

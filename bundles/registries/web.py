@@ -30,7 +30,7 @@ from bundles.format.budgets import (
     SLOWEST,
     SMALLEST_GAIN,
 )
-from bundles.format.problems import SourceProblem, WrongContent
+from bundles.format.problems import Limited, SourceProblem, WrongContent
 from bundles.read.store import LARGE, Blob, Partial, Store
 from bundles.registries.content_coding import codings, unpacked
 from bundles.registries.web_answers import (
@@ -102,9 +102,12 @@ class Web:
         patience: Patience | None = None,
         parallel: int = 8,
         waiting: Callable[[str, float], None] | None = None,
+        may_ask: Callable[[httpx.URL], None] | None = None,
     ) -> None:
+        """`may_ask` raises where an address may not be asked, also one that a server leads to."""
         self.patience = patience or Patience()
         self._waiting = waiting
+        self._may_ask = may_ask
         self._slots = asyncio.Semaphore(parallel)
         # The pool looks at every connection for every request, so they are no more than are used.
         self._connections = parallel + 2
@@ -301,6 +304,8 @@ class Web:
             if authorization and origin(here) == origin(first):
                 sent["Authorization"] = authorization
             body = content() if callable(content) else content
+            if self._may_ask is not None:
+                self._may_ask(here)
             try:
                 client = self._client(here.scheme)
                 request = client.build_request(method, here, headers=sent, content=body)
@@ -339,9 +344,10 @@ class Web:
                 waited += wait
                 rounds += 1
                 if waited > self.patience.longest_wait or rounds > RETRY_ROUNDS:
-                    raise SourceProblem(
+                    raise Limited(
                         f"the server asks to wait {told:.0f} seconds (too many requests"
                         + (f", {rounds} times so far)" if rounds > 1 else ")"),
+                        seconds=told,
                         where=shown(str(here)),
                         remedy="Run the same command later, log in to the registry, or name a "
                         "mirror; what is already there is not fetched twice.",

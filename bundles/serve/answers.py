@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from bundles.serve.git import ADVERTISEMENT, SERVICE, GitRepository, GitServer, dumb_file
@@ -46,6 +46,15 @@ class Fetch:
 
     repository: GitRepository
     advertise: bool
+    git: GitServer
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is sent along is read first, at most so many bytes, and the answer hangs on it."""
+
+    limit: int
+    then: Callable[[bytes], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,21 @@ class Answer:
 
     status: int
     headers: Headers
-    body: bytes | Span | Fetch
+    body: bytes | Span | Fetch | Wanted
     item: str | None = None
+
+
+class Answering(Protocol):
+    """Whoever decides what a listener's clients are answered; called in a connection's thread."""
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to a request."""
+
+    def refused(self, status: int, reason: str) -> Answer:
+        """How it says that a request cannot be answered, in its own form."""
+
+    def close(self) -> None:
+        """End what answers are still being made of."""
 
 
 class BadRequest(Exception):
@@ -70,6 +92,8 @@ def parse_target(target: str) -> tuple[str, dict[str, str]]:
     try:
         path = unquote_to_bytes(raw).decode()
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise BadRequest("the address says one word twice")
     except (UnicodeError, ValueError) as error:
         raise BadRequest("the address cannot be read") from error
     parts = path.split("/")
@@ -110,10 +134,18 @@ class Offer:
             return plain(404, "the bundle has nothing under this address")
         return _resource(resource, request)
 
+    def refused(self, status: int, reason: str) -> Answer:
+        """A sentence."""
+        return plain(status, reason)
+
+    def close(self) -> None:
+        """End Git's answers under way."""
+        self.git.close()
+
     def _fetch(self, repository: GitRepository, *, advertise: bool) -> Answer:
         kind = ADVERTISEMENT if advertise else f"application/x-{SERVICE}-result"
         headers = (("Content-Type", kind), ("Cache-Control", "no-cache"))
-        return Answer(200, headers, Fetch(repository, advertise), repository.item)
+        return Answer(200, headers, Fetch(repository, advertise, self.git), repository.item)
 
     def _registry(self, request: Request) -> Answer:
         found = self.registry.answer(request.path, request.query)

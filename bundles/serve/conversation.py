@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import tempfile
@@ -21,11 +22,12 @@ from bundles.format.problems import BundleProblem
 from bundles.read.opened import CHUNK, BlobReader, Bundle
 from bundles.serve.answers import (
     Answer,
+    Answering,
     BadRequest,
     Fetch,
-    Offer,
     Request,
     Span,
+    Wanted,
     parse_target,
     plain,
 )
@@ -61,6 +63,14 @@ class Bounds:
     """After which a client that takes nothing may be ended, where its place is needed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where blobs that are given out lie, and whether they still are what was verified."""
+
+    bundle: Bundle
+    unchanged: Unchanged
+
+
 class Gone(Exception):
     """The client went away, or was too slow."""
 
@@ -73,9 +83,8 @@ class Conversation:
         connection: socket.socket,
         client: str,
         *,
-        offer: Offer,
-        bundle: Bundle,
-        unchanged: Unchanged,
+        offer: Answering,
+        kept: Kept | None,
         bounds: Bounds,
         tell: Tell,
         busy: Callable[[bool], bool],
@@ -83,8 +92,7 @@ class Conversation:
         self._socket = connection
         self._client = client
         self._offer = offer
-        self._bundle = bundle
-        self._unchanged = unchanged
+        self._kept = kept
         self._bounds = bounds
         self._tell = tell
         self._busy = busy
@@ -147,7 +155,7 @@ class Conversation:
                 raise BadRequest("it states two lengths")
         except BadRequest as reason:
             self._tell(event("refused", str(reason), client=self._client, path=_shown(target)))
-            return plain(400, str(reason))
+            return self._offer.refused(400, str(reason))
         headers = {
             name.decode("ascii"): value.decode("latin-1")
             for name, value in reversed(list(head.headers))
@@ -158,11 +166,14 @@ class Conversation:
         body = answer.body
         if isinstance(body, Fetch):
             self._send_fetch(answer, body, method, head)
+        elif isinstance(body, Wanted):
+            self._send_wanted(body, method, head)
         elif isinstance(body, Span) and isinstance(body.source, Stored):
             with ExitStack() as stack:
+                kept = self._blobs()
                 try:
-                    reader = stack.enter_context(self._bundle.blob(body.source.digest))
-                    self._unchanged.check(body.source.digest, reader)
+                    reader = stack.enter_context(kept.bundle.blob(body.source.digest))
+                    kept.unchanged.check(body.source.digest, reader)
                 except BundleProblem as problem:
                     self._tell(event("changed", str(problem), item=body.source.item))
                     sorry = plain(500, "the bundle was changed; this is not given out")
@@ -199,15 +210,27 @@ class Conversation:
     def _still(self, stored: Stored, reader: BlobReader) -> None:
         # The last piece is held back until it is known that nobody wrote meanwhile: whoever gets
         # an answer whole has got what was verified.
-        if not self._unchanged.same(stored.digest, reader):
+        if not self._blobs().unchanged.same(stored.digest, reader):
             text = f"{stored.digest} was changed while it was sent"
             self._tell(event("changed", text, item=stored.item))
             raise Gone
 
+    def _blobs(self) -> Kept:
+        assert self._kept is not None  # noqa: S101 - only what has a bundle answers with its blobs
+        return self._kept
+
+    def _send_wanted(self, wanted: Wanted, method: str, head: h11.Request) -> None:
+        sent = io.BytesIO()
+        if self._body(sent, packed=False, limit=wanted.limit):
+            answer = wanted.then(sent.getvalue())
+        else:
+            answer = self._offer.refused(413, f"it sends more than {wanted.limit} bytes")
+        self._send(answer, method, head)
+
     def _send_fetch(self, answer: Answer, fetch: Fetch, method: str, head: h11.Request) -> None:
         headers = dict(head.headers)
         protocol = headers.get(b"git-protocol", b"").decode("ascii", "replace") or None
-        git = self._offer.git
+        git = fetch.git
         if fetch.advertise:
             said = git.advertisement(fetch.repository, protocol)
             whole = Answer(200, answer.headers, said, answer.item)
@@ -232,7 +255,7 @@ class Conversation:
             getattr(pieces, "close", lambda: None)()
         self._end()
 
-    def _body(self, file: IO[bytes], *, packed: bool) -> bool:
+    def _body(self, file: IO[bytes], *, packed: bool, limit: int = REQUEST_LIMIT) -> bool:
         """Write the request's body down, unpacked; False where it is larger than it may be."""
         if self._http.they_are_waiting_for_100_continue:
             go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
@@ -246,11 +269,11 @@ class Conversation:
             raw = bytes(got.data)
             if unpacker is not None:
                 try:
-                    raw = unpacker.decompress(raw, REQUEST_LIMIT + 1)
+                    raw = unpacker.decompress(raw, limit + 1)
                 except zlib.error as error:
                     raise h11.RemoteProtocolError("its body cannot be unpacked") from error
             size += len(raw)
-            if size > REQUEST_LIMIT:
+            if size > limit:
                 return False
             file.write(raw)
         return True

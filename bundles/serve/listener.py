@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bundles.format import budgets
-from bundles.read.opened import Bundle
-from bundles.serve.answers import Offer
-from bundles.serve.conversation import Bounds, Conversation
+from bundles.serve.answers import Answering
+from bundles.serve.conversation import Bounds, Conversation, Kept
 from bundles.serve.events import Tell, event
-from bundles.serve.unchanged import Unchanged
 from foundation.problems import InputProblem
 
 _HANDSHAKE_SECONDS: Final = budgets.HANDSHAKE_SECONDS
@@ -46,16 +44,14 @@ class Listener:
         port: int,
         *,
         context: ssl.SSLContext | None,
-        offer: Offer,
-        bundle: Bundle,
-        unchanged: Unchanged,
+        offer: Answering,
         tell: Tell,
+        kept: Kept | None = None,
         bounds: Bounds | None = None,
     ) -> None:
         self._context = context
         self._offer = offer
-        self._bundle = bundle
-        self._unchanged = unchanged
+        self._kept = kept
         self._tell = tell
         self._bounds = bounds or Bounds()
         self._clients: set[_Client] = set()
@@ -91,7 +87,7 @@ class Listener:
             thread.join(max(0.0, deadline - time.monotonic()))
         for client in tuple(self._clients):
             _hang_up(client.socket)
-        self._offer.git.close()
+        self._offer.close()
         for thread in tuple(self._threads):
             thread.join()
         self._wake.close()
@@ -187,8 +183,7 @@ class Listener:
             client.socket,
             client.address,
             offer=self._offer,
-            bundle=self._bundle,
-            unchanged=self._unchanged,
+            kept=self._kept,
             bounds=self._bounds,
             tell=self._tell,
             busy=busy,

@@ -20,7 +20,7 @@ from bundles.read.verify import Progress, Verified, verify_open
 from bundles.serve.answers import Offer
 from bundles.serve.catalogue import Catalogue, offer_of
 from bundles.serve.certificates import Identity, new_identity
-from bundles.serve.conversation import Bounds
+from bundles.serve.conversation import Bounds, Kept
 from bundles.serve.events import ServeEvent, Tell, event
 from bundles.serve.listener import Listener
 from bundles.serve.resources import Written
@@ -101,8 +101,7 @@ async def serve_bundle(
             port,
             context=identity.context() if identity else None,
             offer=offer,
-            bundle=opened,
-            unchanged=unchanged,
+            kept=Kept(opened, unchanged),
             tell=told,
             bounds=bounds,
         )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
+from installer.commands.event_lines import EventLines
 from installer.commands.options import add_overwrite_option
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bundles.registries.mirrors import Mirror
     from bundles.serve import Served
     from bundles.serve.certificates import Identity
-    from bundles.serve.events import ServeEvent
     from installer.commands.bundle_progress import ProgressLine
 
 _LONGEST_MINUTES = 7 * 24 * 60
@@ -33,7 +32,7 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--address", required=True, metavar="A", help="the address of this machine to listen on"
     )
-    parser.add_argument("--port", type=_port, default=5443, metavar="P", help="default 5443")
+    parser.add_argument("--port", type=port, default=5443, metavar="P", help="default 5443")
     parser.add_argument(
         "--name",
         action="append",
@@ -187,29 +186,14 @@ def _identity(options: argparse.Namespace) -> Identity | bool:
     return load_identity(options.certificate, options.certificate_key, options.ca)
 
 
-class _News:
-    """What happens, as lines: for people on standard error, as JSON on standard output."""
-
-    def __init__(self, *, json_lines: bool, quiet: bool) -> None:
-        self._json_lines = json_lines
-        self._quiet = quiet
-
-    def __call__(self, event: ServeEvent) -> None:
-        if self._json_lines:
-            self._print(event.as_dict())
-        elif event.kind == "request" and not self._quiet:
-            item = f"  {event.item}" if event.item else ""
-            head = f"{event.moment[11:19]}  {event.client}  {event.status}  {event.text}"
-            print(f"{head}  {event.sent} B{item}", file=sys.stderr, flush=True)
-        elif event.kind in ("refused", "changed", "failed"):
-            client = f"{event.client}: " if event.client else ""
-            print(f"{event.moment[11:19]}  {event.kind}: {client}{event.text}", file=sys.stderr)
+class _News(EventLines):
+    """What happens while a bundle is served."""
 
     def serving(self, served: Served, lifetime: timedelta, settings: Path | None) -> None:
         """The addresses, once they are answered."""
         signer = served.verified.signer
-        if self._json_lines:
-            self._print(
+        if self.json_lines:
+            self.line(
                 {
                     "schema": "sitewright.bundle-serving/1",
                     "kind": "addresses",
@@ -233,15 +217,6 @@ class _News:
         for line in _lines(served, lifetime, settings):
             print(line)
         sys.stdout.flush()
-
-    def note(self, text: str) -> None:
-        """Something that a person should know."""
-        if not self._json_lines:
-            print(text, file=sys.stderr, flush=True)
-
-    @staticmethod
-    def _print(value: dict[str, Any]) -> None:
-        print(json.dumps(value, ensure_ascii=True), flush=True)
 
 
 def _lines(served: Served, lifetime: timedelta, settings: Path | None) -> list[str]:
@@ -289,7 +264,8 @@ def _lines(served: Served, lifetime: timedelta, settings: Path | None) -> list[s
     return lines
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port to listen on; raises ArgumentTypeError."""
     value = int(text)
     if not 0 <= value <= 65535:
         raise argparse.ArgumentTypeError("a port from 0 (any) to 65535")

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from bundles.read.opened import open_bundle
 from bundles.read.verify import verify_open
 from bundles.serve.catalogue import Catalogue, offer_of
-from bundles.serve.conversation import Bounds, Conversation
+from bundles.serve.conversation import Bounds, Conversation, Kept
 from bundles.serve.events import ServeEvent
 from bundles.serve.unchanged import Unchanged
 from tests.bundles.serve.conftest import Everything
@@ -41,7 +41,7 @@ class Talking:
 
     def __init__(self, bundle: Path, folder: Path, stack: ExitStack) -> None:
         self._bundle = stack.enter_context(open_bundle(bundle))
-        self._unchanged = Unchanged(self._bundle)
+        self.kept = Kept(self._bundle, Unchanged(self._bundle))
         verified = verify_open(self._bundle, ())
         catalogue = Catalogue(self._bundle, verified.structure)
         self._offer, _ = asyncio.run(offer_of(catalogue, folder))
@@ -56,9 +56,8 @@ class Talking:
             with there:
                 try:
                     Conversation(
-                        there, "10.0.0.1", offer=self._offer, bundle=self._bundle,
-                        unchanged=self._unchanged, bounds=bounds, tell=self.events.append,
-                        busy=lambda _: True,
+                        there, "10.0.0.1", offer=self._offer, kept=self.kept, bounds=bounds,
+                        tell=self.events.append, busy=lambda _: True,
                     ).hold()  # fmt: skip
                 except BaseException as error:
                     raised.append(error)
@@ -139,9 +138,8 @@ def test_a_body_that_drips_is_waited_for_no_longer_than_its_time(talking: Talkin
     def hold() -> None:
         with there:
             Conversation(
-                there, "10.0.0.1", offer=talking._offer, bundle=talking._bundle,
-                unchanged=talking._unchanged, bounds=bounds, tell=talking.events.append,
-                busy=lambda _: True,
+                there, "10.0.0.1", offer=talking._offer, kept=talking.kept, bounds=bounds,
+                tell=talking.events.append, busy=lambda _: True,
             ).hold()  # fmt: skip
         ended.set()
 

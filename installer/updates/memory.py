@@ -1,0 +1,198 @@
+"""What registries said, with the time: kept in memory within bounds, and on disk between runs.
+
+It is all from outside, so it is read again as strictly as it came in, and nothing hangs on it but
+questions that need not be asked again, and since when a tag has been seen here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from bundles.format.problems import SourceProblem
+from bundles.format.reference import is_digest, is_tag
+from bundles.format.strict_json import parse_model
+from foundation import bounded_files
+from foundation.paths import cache_folder, write_private
+from foundation.problems import Problem
+from installer.updates.strategies import Sorted, sort_tags
+
+log = logging.getLogger(__name__)
+
+REPOSITORIES: Final = 5_000
+"""That are remembered; the one that was asked about longest ago is forgotten first."""
+TAGS: Final = 2_000_000
+"""Of all of them together; about 200 bytes each."""
+FILE_BYTES: Final = 256 << 20
+
+Seconds = Annotated[float, Field(ge=0, le=1e11)]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """One repository as its registry had it; moments are Unix seconds."""
+
+    asked: float = 0.0
+    """When its list of tags was last asked for and came, or had not changed; 0: never."""
+    tags: tuple[str, ...] = ()
+    etag: str = ""
+    refused: int = 0
+    digests: dict[str, tuple[str | None, float]] = field(default_factory=dict)
+    """What a tag leads to (None: it is listed and not there), and when that was asked."""
+    began: float = 0.0
+    """When the first list came: tags in it may be of any age."""
+    seen: dict[str, float] = field(default_factory=dict)
+    """When tags were first seen that came after the first list."""
+    made: dict[str, float | None] = field(default_factory=dict)
+    """When an image was made by its own word, by digest."""
+    versions: Sorted | None = None
+
+    def listed(self, tags: tuple[str, ...], etag: str, refused: int, now: float) -> None:
+        """Take in a new list."""
+        if not self.began:
+            self.began = now
+        else:
+            known = set(self.tags)
+            self.seen |= {tag: now for tag in tags if tag not in known and tag not in self.seen}
+        here = set(tags)
+        self.seen = {tag: since for tag, since in self.seen.items() if tag in here}
+        self.digests = {tag: found for tag, found in self.digests.items() if tag in here}
+        self.tags, self.etag, self.refused, self.asked = tags, etag, refused, now
+        self.versions = None
+
+    def sorted(self) -> Sorted:
+        """Its versions, sorted once."""
+        if self.versions is None:
+            self.versions = sort_tags(self.tags)
+        return self.versions
+
+    def since(self, tag: str) -> float:
+        """Since when a tag has been seen here."""
+        return self.seen.get(tag, self.began)
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    asked: Seconds
+    tags: str
+    etag: Annotated[str, StringConstraints(max_length=200, pattern=r"^[!-~]*$")] = ""
+    refused: Annotated[int, Field(ge=0)] = 0
+    digests: dict[str, tuple[str | None, Seconds]] = {}
+    began: Seconds
+    seen: dict[str, Seconds] = {}
+    made: dict[str, Seconds | None] = {}
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    schema_: Literal["sitewright.updates-memory/1"] = Field(alias="schema")
+    repositories: dict[str, _Kept]
+
+
+class Memory:
+    """Repositories by the address that they were asked at."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Remembered] = OrderedDict()
+        self.changed = False
+        """Whether there is something that is not on disk."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def find(self, key: str) -> Remembered | None:
+        """What is remembered of a repository."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def keep(self, key: str, found: Remembered) -> None:
+        """Remember a repository, and forget others where there would be too many."""
+        self._kept[key] = found
+        self._kept.move_to_end(key)
+        self.changed = True
+        total = sum(len(one.tags) for one in self._kept.values())
+        while len(self._kept) > 1 and (len(self._kept) > REPOSITORIES or total > TAGS):
+            _, gone = self._kept.popitem(last=False)
+            total -= len(gone.tags)
+
+    def text(self) -> str:
+        """All of it as JSON."""
+        repositories = {
+            key: {
+                "asked": one.asked,
+                "tags": " ".join(one.tags),
+                "etag": one.etag,
+                "refused": one.refused,
+                "digests": one.digests,
+                "began": one.began,
+                "seen": one.seen,
+                "made": one.made,
+            }
+            for key, one in self._kept.items()
+        }
+        return json.dumps({"schema": "sitewright.updates-memory/1", "repositories": repositories})
+
+
+def memory_file() -> Path:
+    """Where it is kept: it can be had again, so it lies with what may be thrown away."""
+    return cache_folder() / "updates.json"
+
+
+def read_memory(path: Path) -> Memory:
+    """What was kept; empty where there is none, or none that can be read (told in the log)."""
+    memory = Memory()
+    try:
+        raw = bounded_files.read_bytes(path, FILE_BYTES)
+        found = parse_model(_File, raw, where=str(path), limit=FILE_BYTES, problem=SourceProblem)
+    except FileNotFoundError:
+        return memory
+    except (OSError, Problem) as error:
+        log.warning("what registries said before cannot be read and is asked again: %s", error)
+        return memory
+    for key, kept in found.repositories.items():
+        memory.keep(key, _remembered(kept))
+    memory.changed = False
+    return memory
+
+
+def _remembered(kept: _Kept) -> Remembered:
+    tags = tuple(tag for tag in kept.tags.split(" ") if is_tag(tag))
+    return Remembered(
+        asked=kept.asked,
+        tags=tags,
+        etag=kept.etag,
+        refused=kept.refused,
+        digests=_digests(kept.digests),
+        began=kept.began,
+        seen={tag: since for tag, since in kept.seen.items() if is_tag(tag)},
+        made={digest: at for digest, at in kept.made.items() if is_digest(digest)},
+    )
+
+
+def _digests(kept: Mapping[str, tuple[str | None, float]]) -> dict[str, tuple[str | None, float]]:
+    return {
+        tag: (digest, asked)
+        for tag, (digest, asked) in kept.items()
+        if is_tag(tag) and (digest is None or is_digest(digest))
+    }
+
+
+def write_memory(memory: Memory, path: Path) -> None:
+    """Keep it on disk, private to the user; a disk that refuses is told in the log."""
+    text = memory.text()
+    memory.changed = False
+    try:
+        write_private(path, text)
+    except OSError as error:
+        log.warning("what registries said is not kept in %s: %s", path, error)
