@@ -127,9 +127,12 @@ class StepData(StrictData):
     id is the thing's name."""
     on: tuple[str, ...] = ()
     """Roles; "control" is the control host, "first:<role>" the first machine of a role by name,
-    "all" every machine. Empty: the control host."""
+    "all" every machine. Of one machine of the site: "machine" is that one, "other:<role>" the first
+    other of a role, or itself where there is no other. Empty: the control host."""
     when: str = ""
     """A setting that must be true (or, with "not " before it, false)."""
+    of: tuple[str, ...] = ()
+    """Where it is done for each machine: for those of these roles alone; "first" is the first."""
     done: Probe | None = None
     verify: Probe | None = None
     undo: Probe | None = None

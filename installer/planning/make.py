@@ -18,6 +18,7 @@ from installer.catalogue.rendering import Renderer
 from installer.catalogue.settings import Answers, answers, load_settings
 from installer.catalogue.stages import StepData
 from installer.events import Json
+from installer.planning.each_machine import in_order, machines_one_by_one
 from installer.planning.for_each import entries, parted, whole
 from installer.planning.groups import (
     Machine,
@@ -37,7 +38,7 @@ from installer.plans.playbooks_reach import reaching_out
 from installer.sites.site import check_against
 from installer.sites.ways import ways_of
 from installer.steps.playbook import is_customers
-from installer.steps.stage_files import Stage, load_stages
+from installer.steps.stage_files import EachMachine, Stage, each_machine_of, load_stages
 from installer.supply.supplies import as_plan, template_values
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def make_plan(
     operation: Stage | None = None,
     leaving: str = "",
     then: Sequence[str] = (),
+    one_by_one: Sequence[str] | None = None,
     base: Path | None = None,
     where: str = "the site file",
 ) -> Plan:
@@ -86,9 +88,10 @@ def make_plan(
     `playbooks` is a customer's own folder of playbooks, which goes before the solution's.
     `supplied` is the bundle of the site, from which machines are given what they need. With an
     `operation` the plan is that alone, and the stages named in `then` behind it; the machine that
-    is `leaving` has no role in it, and its steps know it as `machine`. `base` is the folder of
-    the site file, from which its relative paths count; `where` is what that file is called. All
-    that is wrong with the site is told at once.
+    is `leaving` has no role in it, and its steps know it as `machine`. `one_by_one` are those to
+    which the operation is done one after another, in this order. `base` is the folder of the site
+    file, from which its relative paths count; `where` is what that file is called. All that is
+    wrong with the site is told at once.
     """
     wrong = WrongAnswers()
     machines = machines_of(site, seen, leaving)
@@ -113,16 +116,26 @@ def make_plan(
     values["waived"] = waived(site)
     renderer = Renderer(values, solution.folder)
     planner = _Planner(solution, settled, machines, renderer, playbooks, supplied, bool(way_out))
-    planner = replace(planner, leaving=leaving)
+    planner = replace(planner, leaving=leaving, machine=leaving)
     every = _ordered(load_stages(solution))
     offered = every if operation is None else [operation, *(s for s in every if s.id in then)]
     if way_out and operation is None:
         offered = after_way_out(offered)
+    each = each_machine_of(solution, operation.id) if operation is not None else None
+    names = one_by_one
+    if each is not None:
+        names = in_order(each, machines) if names is None else names
+        chosen = [host for name in names for host in values["hosts"] if host["name"] == name]
+        renderer = renderer.knowing(one_by_one=chosen)
+        planner = replace(planner, renderer=renderer)
     stages = [s for s in offered if planner.holds(s.when)]
     planner = replace(planner, renderer=renderer.knowing(each_of=planner.each_of(stages)))
     left = {stage.id for stage in stages}
     planned = [stage for s in stages if (stage := planner.stage(s, left)) is not None]
+    if operation is not None and each is not None:
+        planned += planner.one_by_one(operation, each, names or ())
     needed = {name for stage in stages for step in stage.steps for name in step.secrets}
+    needed |= {name for step in (each.steps if each is not None else ()) for name in step.secrets}
     carries = _carries(solution, playbooks, planner.named)
     own = [Path(folder) for name, folder, _ in carries if name == carried.SITE]
     return Plan(
@@ -244,6 +257,8 @@ class _Planner:
     way_out: bool = False
     leaving: str = ""
     """The machine that is taken out of the site."""
+    machine: str = ""
+    """The machine that the steps are about."""
     named: set[str] = field(default_factory=set)
     """The playbooks that steps run, as the plan names them."""
 
@@ -302,6 +317,21 @@ class _Planner:
             steps=tuple(steps),
         )
 
+    def one_by_one(
+        self, operation: Stage, each: EachMachine, names: Sequence[str]
+    ) -> list[PlannedStage]:
+        """A stage for each of these machines, in this order, called OPERATION-MACHINE."""
+        planned = []
+        for one in machines_one_by_one(each, self.machines, names, where=operation.id):
+            knowing = self.renderer.knowing(machine=machine_of(self.machines, one.name))
+            own = replace(self, machine=one.name, renderer=knowing)
+            title = knowing.text(each.title, where=f"operation {operation.id}, each, title")
+            said: dict[str, Any] = {"title": title, "why": each.why, "steps": one.steps}
+            said |= {"id": f"{operation.id}-{one.name}", "needs": (), "recheck": ()}
+            stage = own.stage(operation.model_copy(update=said), set())
+            planned += [stage] if stage is not None else []
+        return planned
+
     def _each(self, step: StepData) -> list[tuple[StepData, Entry | None]]:
         """The step, or the steps that it is made into: one for each thing that it is done for."""
         asked = step.for_each
@@ -341,7 +371,7 @@ class _Planner:
         group: str = "",
     ) -> PlannedStep:
         # That it was one of several is not in a plan; a plan without such steps stays the same.
-        data = step.model_dump(mode="json", exclude={"for_each"})
+        data = step.model_dump(mode="json", exclude={"for_each", "of"})
         spec = {name: self._rendered(value, name, where) for name, value in data.items()}
         # A secret that this site does not need is not asked for.
         spec["secrets"] = [name for name in step.secrets if name in self.settled.secrets]
@@ -391,16 +421,20 @@ class _Planner:
     def _named(self, word: str, where: str) -> list[str]:
         if word == CONTROL_HOST:
             return [CONTROL_HOST]
-        if word == _THE_MACHINE and self.leaving:
-            return [self.leaving]
+        if word == _THE_MACHINE and self.machine:
+            return [self.machine]
         if word == _WHOLE_SITE:
             here = [m for m in self.machines if m.name != self.leaving]
             return [m.name for m in here if not _NOBODY_LOGS_IN.issuperset(m.roles)]
-        first, role = word.startswith("first:"), word.removeprefix("first:")
+        other = word.startswith("other:") and self.machine != ""
+        first = word.startswith("first:") or other
+        role = word.removeprefix("other:" if other else "first:")
         roles = [each.id for each in self.solution.roles]
         if role not in roles:
             raise _unknown("role", role, [*roles, CONTROL_HOST, _WHOLE_SITE], where=where)
         names = [machine.name for machine in self.machines if role in machine.roles]
+        if other:
+            names = [name for name in names if name != self.machine] or [self.machine]
         if first and not names:
             raise InputProblem(
                 f'no machine of the site has the role "{role}"',

@@ -68,12 +68,26 @@ class OfMachine(StrictData):
         return bool(set(roles) & set(self.roles)) and set(roles) <= {*self.roles, *self.beside}
 
 
+class EachMachine(StrictData):
+    """What an operation does with one machine after another, each a stage of its own behind it.
+
+    Its steps and its title know the machine as `machine`.
+    """
+
+    roles: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The roles whose machines it is for, in this order; who has several comes with the last."""
+    title: str
+    why: str
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+
+
 class _OperationFile(BaseModel):
     """An operation's file; an operation is made like a stage."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     operation: Stage
     of_machine: OfMachine | None = None
+    each: EachMachine | None = None
 
 
 def load_stages(solution: Solution) -> tuple[Stage, ...]:
@@ -115,6 +129,12 @@ def operations_of_machines(solution: Solution) -> dict[str, tuple[Stage, OfMachi
     return {n: (one.operation, one.of_machine) for n, one in files.items() if one.of_machine}
 
 
+def each_machine_of(solution: Solution, operation: str) -> EachMachine | None:
+    """What an operation does with one machine after another; None where it does no such thing."""
+    file = _read_operations(solution.folder / "operations").get(operation)
+    return file.each if file is not None else None
+
+
 @cache
 def _read_operations(folder: Path) -> dict[str, _OperationFile]:
     operations = {}
@@ -128,6 +148,8 @@ def _read_operations(folder: Path) -> dict[str, _OperationFile]:
                 remedy=f"Call the file {operation.id}.yaml.",
             )
         _once("step", [step.id for step in operation.steps], path)
+        if file.each is not None:
+            _once("step", [step.id for step in file.each.steps], path)
         operations[operation.id] = file
     return operations
 
