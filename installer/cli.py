@@ -51,6 +51,9 @@ COMMANDS: Final = {
     "stop": Command("installer.commands.operate", "stop what was installed; it keeps everything"),
     "start": Command("installer.commands.operate", "start it again"),
     "remove": Command("installer.commands.operate", "remove it, with or without its data"),
+    "renew": Command(
+        "installer.commands.operate", "renew a cluster's certificates before their last day"
+    ),
     "machine": Command(
         "installer.commands.machine", "take one machine out of a site, or bring it in"
     ),

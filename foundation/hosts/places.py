@@ -105,6 +105,8 @@ PLACES: Final = (
     Place("/usr/local/lib/sitewright/nodes.py", "PM4ML, work on a node", "asks the cluster", _UNDO),
     Place("/usr/local/lib/sitewright/members.py", "PM4ML, a master taken out",
           "asks the cluster and its database", _UNDO),
+    Place("/usr/local/lib/sitewright/upkeep.py", "PM4ML, work on a node that stays",
+          "asks the cluster", _UNDO),
     Place("/usr/local/lib/sitewright/leaving.py", "PM4ML, a worker taken out", "asks the cluster",
           _UNDO),
     Place("/run/sitewright/checklist.json", "PM4ML, checklist", "the answers of the last look",

@@ -1,4 +1,4 @@
-"""`sitewright start|stop|remove|services`: what can be done with an installation later.
+"""`sitewright start|stop|remove|services|renew`: what can be done with an installation later.
 
 What each of them does is data: the file of that name in the solution's folder `operations`.
 """
@@ -6,11 +6,13 @@ What each of them does is data: the file of that name in the solution's folder `
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import InputProblem
 from installer.commands.install import Undertaking, add_run_options, carry_through
+from installer.commands.unfinished import unfinished_run
 from installer.commands.which_site import add_site_options, as_named, site_file_of
 from installer.record.errand import Errand
 
@@ -28,7 +30,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_site_options(parser)
     if parser.prog.endswith(" remove"):
         parser.add_argument("--with-data", action="store_true", help="its data as well, for good")
+    if parser.prog.endswith(" renew"):
+        add_anew_option(parser)
     add_run_options(parser)
+
+
+def add_anew_option(parser: argparse.ArgumentParser) -> None:
+    """For what is done to one machine after another, and gone on with where it was."""
+    parser.add_argument(
+        "--anew", action="store_true", help="a new plan, though the last came to no end"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,23 +50,41 @@ def run(options: argparse.Namespace) -> int:
     named = as_named(options)
     file = site_file_of(options)
     site, solution, plan = operation_plan(file, name)
+    before = None
+    if not getattr(options, "anew", True):
+        before = unfinished_run(site, name, again=f"sitewright {name}{named}")
     if name in _LOOKS_ONLY:
         options.yes = True
     options.site = file
     again = f"sitewright {options.command}{named}"
     again += " --with-data" if name.endswith("data") else ""
     work = Undertaking(
-        site, file, solution, plan, errand=Errand.OPERATE, operation=name, again=again, named=named
+        site,
+        file,
+        solution,
+        plan if before is None else before.plan(),
+        run=before,
+        errand=Errand.OPERATE,
+        operation=name,
+        again=again,
+        named=named,
     )
     return carry_through(work, options, dry=False)
 
 
-def operation_plan(file: Path, name: str) -> tuple[Site, Solution, Plan]:
-    """The site, its solution and the plan of one operation; raises InputProblem."""
+def operation_plan(
+    file: Path, name: str, *, one_by_one: Sequence[str] | None = None, supplied: bool = False
+) -> tuple[Site, Solution, Plan]:
+    """The site, its solution and the plan of one operation; raises InputProblem.
+
+    `one_by_one` are the machines to which it is done one after another, where it is; else all that
+    it is for. `supplied`: it takes of the site's bundle, where the site has one.
+    """
     from installer.catalogue.solution import load_solution
     from installer.planning.make import make_plan
     from installer.sites.site import load_site
     from installer.steps.stage_files import load_operations
+    from installer.supply.supplies import read_supplies
 
     site = load_site(file)
     if site.solution is None:
@@ -68,8 +97,13 @@ def operation_plan(file: Path, name: str) -> tuple[Site, Solution, Plan]:
             where=str(file),
             remedy=f"It can: {', '.join(operations)}." if operations else "It has no such command.",
         )
-    return (
-        site,
+    plan = make_plan(
         solution,
-        make_plan(solution, site, (), operation=operations[name], base=file.absolute().parent),
+        site,
+        (),
+        operation=operations[name],
+        one_by_one=one_by_one,
+        supplied=read_supplies(site, file.absolute().parent) if supplied else None,
+        base=file.absolute().parent,
     )
+    return site, solution, plan

@@ -61,7 +61,7 @@ def test_each_is_looked_for_in_the_repository_before_and_asked_for_by_name_after
     assert f"--applications '{' '.join(names)}' --left-out ''" in checklist_of(plan)
     assert "a folder for each of the 24 applications" in checklist_of(plan)
     asked = stage_of(plan, "verify").steps
-    assert [each.id for each in asked][1:-2] == [*names, "applications"]
+    assert [each.id for each in asked][1:-3] == [*names, "applications"]
     assert asked[1].title == "base-utils is Synced and Healthy"
     assert asked[1].expected_seconds == 3
 
@@ -88,7 +88,7 @@ def test_a_customers_own_playbook_deploys_them_at_once(tmp_path: Path) -> None:
     assert only.expected_seconds == 90 * 60
     # What it deploys nobody knows here: it is not asked for by name, and a person looks.
     asked = [each.id for each in stage_of(plan, "verify").steps]
-    assert asked == ["nodes", "applications", "haproxy", "answers"]
+    assert asked == ["nodes", "applications", "certificates", "haproxy", "answers"]
     assert "--applications '' --left-out ''" in checklist_of(plan)
 
 

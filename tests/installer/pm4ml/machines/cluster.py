@@ -40,7 +40,22 @@ if words[0] == "remove-node":
             write("members", [m for m in read("members") if m["Address"] not in gone])
     sys.exit(1)  # as the real one may, though it did it
 action, kind = words[1], words[2]
-if action == "get":
+if action == "get" and kind == "--raw":
+    print((place / words[3].strip("/").replace("/", "-")).read_text(), end="")
+elif action == "patch":
+    nodes = read("nodes")
+    change = json.loads(next(w for w in words if w.startswith("--patch=")).partition("=")[2])
+    for node in nodes:
+        if node["metadata"]["name"] == words[3]:
+            for part, said in change.items():
+                said = said if part == "spec" else said["annotations"]
+                notes = node["metadata"].setdefault("annotations", {{}})
+                held = node["spec"] if part == "spec" else notes
+                held.update(said)
+                for key in [k for k, v in held.items() if v is None]:
+                    del held[key]
+    write("nodes", nodes)
+elif action == "get":
     if (place / f"{{kind}}.err").exists():
         sys.exit((place / f"{{kind}}.err").read_text())
     items = read(kind)

@@ -1,0 +1,133 @@
+"""The second day of a cluster that stays, by the commands that a user gives.
+
+Kubernetes, its certificates and the restarts are real; `microk8s` and `snap` are the stand-ins of
+tests/stand_ins, and etcd stands in for dqlite.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from foundation.problems import ExitCode
+from installer import cli
+from tests.installer.pm4ml_site import LabSite, make
+from tests.lab.lab import Lab
+from tests.lab.lending import MachineFactory
+from tests.lab.machine import Machine
+from tests.lab.site import site_text
+from tests.stand_ins.install import order
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+CERTS = "/var/snap/microk8s/current/certs"
+ROLES = {"m1": "master", "m2": "master", "m3": "master", "w1": "worker"}
+
+
+@dataclass
+class Upkept:
+    """A cluster, and the site file that names its machines."""
+
+    site: LabSite
+    file: Path
+    machines: dict[str, Machine]
+
+    def run(self, *words: str) -> int:
+        """What a user types behind `sitewright`."""
+        for machine in self.machines.values():
+            machine.altered = True
+        return cli.main([*words, "--site", str(self.file), "--by", "Ma Ma", "--yes"])
+
+    def read(self, machine: str, file: str) -> str:
+        """A file of a machine's certificates."""
+        return self.machines[machine].exec(["cat", f"{CERTS}/{file}"]).stdout
+
+    def days(self, machine: str, file: str) -> int:
+        """How many days a certificate that lies on a machine has."""
+        ends = x509.load_pem_x509_certificate(self.read(machine, file).encode()).not_valid_after_utc
+        return (ends - datetime.now(UTC)).days
+
+    def end_in(self, machine: str, file: str, days: float) -> None:
+        """Have a certificate end in so many days, signed by the cluster's own authority."""
+        old = x509.load_pem_x509_certificate(self.read(machine, file).encode())
+        authority = x509.load_pem_x509_certificate(self.read(machine, "ca.crt").encode())
+        key = load_pem_private_key(self.read(machine, "ca.key").encode(), None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        last = datetime.now(UTC) + timedelta(days=days, hours=1)
+        builder = x509.CertificateBuilder().subject_name(old.subject)
+        builder = builder.issuer_name(authority.subject).public_key(old.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_after(last)
+        builder = builder.not_valid_before(last - timedelta(days=365))
+        for one in old.extensions:
+            builder = builder.add_extension(one.value, critical=one.critical)
+        made = builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+        self.machines[machine].write_file(f"{CERTS}/{file}", made)
+        self.machines[machine].exec(["systemctl", "restart", "snap.microk8s.daemon-kubelite"])
+
+    def findings(self, report: Path) -> dict[tuple[str, str], str]:
+        """What preflight says of the certificates: by machine and file, how bad it is."""
+        words = ("--site", str(self.file), "--format", "json", "--output", str(report))
+        cli.main(["preflight", *words, "--overwrite"])
+        return {
+            (str(host["name"]), str(one["subject"]).rpartition("/")[2]): str(one["severity"])
+            for host in json.loads(report.read_text())["hosts"]
+            for one in host["findings"]
+            if one["id"] == "certificate.ends"
+        }
+
+
+@pytest.fixture
+def upkept(lab: Lab, machine_factory: MachineFactory, tmp_path: Path) -> Upkept:
+    site = make(lab, machine_factory, tmp_path, kubernetes=True, **ROLES)
+    made = site.play("1.microk8s_setup.yml")
+    assert made.status == 0, made.output
+    machines = {machine.name: machine for machine in site.roles}
+    file = tmp_path / "site.yaml"
+    file.write_text(site_text(lab, list(machines.values()), ROLES, "production"))
+    return Upkept(site, file, machines)
+
+
+def test_a_cluster_is_kept_up(
+    upkept: Upkept, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    certificates_are_renewed(upkept, capsys, tmp_path)
+
+
+def certificates_are_renewed(
+    upkept: Upkept, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What ends soon is told, and made anew on one master after another."""
+    upkept.end_in("m1", "server.crt", -2)
+    upkept.end_in("m2", "front-proxy-client.crt", 20)
+    capsys.readouterr()
+    found = upkept.findings(tmp_path / "report.json")
+    assert found[("m1", "server.crt")] == "fail"
+    assert found[("m2", "front-proxy-client.crt")] == "warn"
+    assert set(found.values()) == {"fail", "warn", "pass"}
+    began = upkept.read("m3", "server.crt")
+
+    # What MicroK8s says of itself is not believed: it made none, and the next master is not begun.
+    order(upkept.machines["m1"], no_openssl=1)
+    assert upkept.run("renew") == ExitCode.STAGE_FAILED
+    assert upkept.days("m2", "front-proxy-client.crt") == 20
+    capsys.readouterr()
+    assert upkept.run("renew") == ExitCode.DONE
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "Goes on with the run" in told
+    assert "The server certificate will expire in 364 days." in told
+
+    for machine, file in (("m1", "server.crt"), ("m2", "front-proxy-client.crt")):
+        assert upkept.days(machine, file) == 364
+    assert upkept.read("m3", "server.crt") == began  # it had most of its year
+    nodes = upkept.machines["m1"].exec(["microk8s", "kubectl", "get", "nodes", "--no-headers"])
+    assert nodes.stdout.count(" Ready ") == len(ROLES)
+    assert set(upkept.findings(tmp_path / "report.json").values()) == {"pass"}
