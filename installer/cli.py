@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "resume": Command("installer.commands.resume", "go on with the last run"),
     "status": Command("installer.commands.status", "how far the runs are"),
     "replay": Command("installer.commands.replay", "show a run again as it happened"),
+    "accept": Command("installer.commands.accept", "does a hub keep the figures of its document?"),
     "report": Command("installer.commands.report", "what a run installed, for those who take over"),
     "support-bundle": Command(
         "installer.commands.support_bundle", "everything about a run in one file"

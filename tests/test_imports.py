@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-HEAVY = {"textual", "rich", "asyncssh", "paramiko", "pydantic", "yaml", "httpx", "psutil"}
+HEAVY = {
+    "textual", "rich", "asyncssh", "paramiko", "pydantic", "yaml", "httpx", "psutil", "aiohttp",
+    "uvloop",
+}  # fmt: skip
 
 
 def loaded(statement: str) -> set[str]:

@@ -1,0 +1,1 @@
+"""The driver: payer, payee and clock in one, in as many processes as are asked for."""

@@ -1,0 +1,102 @@
+"""The hub file: where a hub is reached, and where it reaches the driver.
+
+Every address is whole and none is derived from another: of a hub behind gateways each service may
+have its own.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from foundation.documents import load_yaml
+from foundation.problems import InputProblem
+
+EXAMPLE: Final = """\
+# The hub that is to be accepted, for `sitewright accept`.
+lookup: http://account-lookup-service.local     # where GET /parties goes
+quotes: http://quoting-service.local            # where POST /quotes goes
+transfers: http://ml-api-adapter.local          # where POST /transfers goes
+admin: http://central-ledger.local              # the ledger's administration
+callbacks:
+  address: 10.0.0.5         # this machine, as the hub reaches it
+  first_port: 41000         # one port for each process, from here on
+currency: XTS               # the hub must have accounts in it; XTS is for tests (ISO 4217)
+"""
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_right = False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_right:
+        raise ValueError("it should be an address such as http://central-ledger.local")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("an address has no login, question or fragment here")
+    return text.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Callbacks(_Strict):
+    """Where the hub reaches the driver."""
+
+    address: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:\-\[\]]+$")]
+    """A name or an address of this machine that the hub's pods can reach."""
+    first_port: Annotated[int, Field(ge=0, le=65_000)] = 41_000
+    """Of the first process; each has one port, and with 0 whichever is free."""
+    listen: str = ""
+    """The address that is listened on; `address` where this is not said."""
+
+
+class Tls(_Strict):
+    """Files of PEM for mutual TLS with the hub; paths from where the command is given."""
+
+    authority: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class HubFile(_Strict):
+    """A hub as the acceptance meets it."""
+
+    lookup: Address
+    quotes: Address
+    transfers: Address
+    admin: Address
+    callbacks: Callbacks
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "XTS"
+    amount: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}(\.[0-9]{1,2})?$")] = "1"
+    """Of each transfer."""
+    version: Annotated[str, Field(pattern=r"^(1\.1|2\.0)$")] = "1.1"
+    """FSPIOP's version in the headers; from 1.1 on a payee may reserve and is told of the end."""
+    expiry: Annotated[float, Field(ge=1, le=3600)] = 60
+    """Seconds until a transfer expires."""
+    msisdn_prefix: Annotated[str, Field(pattern=r"^[1-9][0-9]{1,6}$")] = "27710"
+    """With what the numbers of the parties begin; nobody else's may begin so."""
+    tls: Tls = Tls()
+
+    @property
+    def money(self) -> Decimal:
+        """The amount of each transfer."""
+        return Decimal(self.amount)
+
+
+def read_hub_file(path: Path) -> HubFile:
+    """Read a hub file; raises InputProblem that names every mistake."""
+    hub = load_yaml(HubFile, path)
+    for name in (hub.tls.authority, hub.tls.certificate, hub.tls.key):
+        if name is not None and not name.is_file():
+            raise InputProblem(f"there is no file {name}", where=str(path))
+    return hub

@@ -1,0 +1,1 @@
+"""What the ledger holds, beside what payer and payee were told."""

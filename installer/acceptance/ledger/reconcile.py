@@ -1,0 +1,197 @@
+"""Reconciliation: what payer and payee were told of each transfer against how it stands.
+
+Each transfer falls into one class, the gravest that holds; the classes are those of the field's own
+method (three views of each identifier), and they are counted, never drawn together into one yes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from installer.acceptance.driver.told import Told, Told16
+from installer.acceptance.ledger.view import LedgerView, Standing, Transfer
+
+_TOLD_COMMITTED: Final = Told.PAYER_COMMITTED | Told.PAYEE_COMMITTED
+_TOLD_ABORTED: Final = Told.PAYER_ABORTED | Told.PAYEE_ABORTED
+_TOLD_PAYER: Final = Told.PAYER_COMMITTED | Told.PAYER_ABORTED
+_TOLD_PAYEE: Final = Told.PAYEE_COMMITTED | Told.PAYEE_ABORTED
+
+
+class Fate(StrEnum):
+    """What became of a transfer, the gravest first."""
+
+    LOST = "lost"
+    """The hub took it (202), and the ledger does not know it."""
+    AT_RISK = "at risk"
+    """The payee's fulfilment was taken, it is not committed, and the payee was not told so."""
+    MISTOLD = "notified wrongly"
+    """Somebody was told another end than the ledger's, two ends, or another's fulfilment."""
+    DOUBLED = "doubled"
+    """The payee was asked twice for one transfer, or somebody was told its end twice."""
+    STUCK = "stuck"
+    """It has come to no end although its time and the time to clear up are over."""
+    UNTOLD = "not notified"
+    """It is committed, and payer or payee was never told."""
+    EXPIRED = "expired"
+    ABORTED = "aborted"
+    UNKNOWN = "unknown"
+    """The ledger did not say how it stands, and what was told does not suffice."""
+    REFUSED = "refused"
+    """The hub refused it at the door, so that it owes nothing."""
+    UNSENT = "never sent"
+    """The journey ended before its clearing."""
+    LATE = "late"
+    """It is committed, and the payer was told after it had given up waiting."""
+    CLEAN = "clean"
+
+
+WORDS: Final = {
+    Fate.LOST: "taken by the hub (202) and not in the ledger",
+    Fate.AT_RISK: "fulfilled, ended unpaid, and the payee not told",
+    Fate.MISTOLD: "payer or payee told another end than the ledger's",
+    Fate.DOUBLED: "payee asked, or somebody told, more than once",
+    Fate.STUCK: "at no end after its time",
+    Fate.UNTOLD: "committed, and payer or payee never told",
+    Fate.EXPIRED: "expired before it was committed",
+    Fate.ABORTED: "ended without payment",
+    Fate.UNKNOWN: "the ledger did not say",
+    Fate.REFUSED: "refused at the door with an error",
+    Fate.UNSENT: "the journey ended before its clearing",
+    Fate.LATE: "committed, but told too late",
+    Fate.CLEAN: "committed, and both were told so once",
+}
+"""Each class as a person reads it."""
+LOSSES: Final = (Fate.LOST, Fate.AT_RISK, Fate.MISTOLD, Fate.STUCK)
+"""Of these none may be: they stand against zero loss (document 001's RPO)."""
+
+
+@dataclass
+class Reconciled:
+    """All transfers by what became of them, and how much of it the ledger was asked."""
+
+    view: str = ""
+    counts: dict[Fate, int] = field(default_factory=lambda: dict.fromkeys(Fate, 0))
+    unclean: dict[Fate, list[Transfer]] = field(default_factory=dict)
+    """Every transfer that is not clean, but for those that were never sent or were refused."""
+    asked: int = 0
+    clean_asked: int = 0
+    """Transfers of which both were told well, and that the ledger was asked for all the same."""
+    clean: int = 0
+    committed: dict[Transfer, bool] = field(default_factory=dict)
+    """Those whose commitment is not what the payer was told."""
+    payee_untold: int = 0
+    """Of the steady part: committed, the payer told, and the payee never."""
+    undecided: int = 0
+    """Transfers of which it is not known whether they moved money."""
+
+    @property
+    def losses(self) -> int:
+        """Transfers that stand against zero loss."""
+        return sum(self.counts[fate] for fate in LOSSES)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only some of those that look clean were asked for."""
+        return self.clean_asked < self.clean
+
+
+async def reconcile(view: LedgerView, told: Sequence[Told16], seed: int) -> Reconciled:
+    """Ask the ledger for every doubtful transfer and as many of the others as it bears."""
+    doubtful: list[Transfer] = []
+    clear: list[Transfer] = []
+    for worker, bits in enumerate(told):
+        for number, raw in enumerate(bits):
+            said = Told(raw)
+            if said & Told.SENT:
+                (clear if looks_clean(said) else doubtful).append(Transfer(worker, number))
+    left = None if view.most is None else max(0, view.most - len(doubtful))
+    if left is not None and len(clear) > left:
+        # Which ones is drawn by a seed that stands in the report, so that it can be drawn again.
+        sample = sorted(random.Random(seed).sample(clear, left))  # noqa: S311 - no secret
+    else:
+        sample = clear
+    standings = await view.standings([*doubtful[: view.most], *sample])
+    done = classified(told, standings)
+    done.view, done.asked = view.name, len(standings)
+    done.clean, done.clean_asked = len(clear), len(sample)
+    return done
+
+
+def looks_clean(said: Told) -> bool:
+    """Whether what was told speaks of one commitment, told once to each, and nothing else."""
+    wanted = Told.ACCEPTED | Told.PAYEE_ASKED | Told.FULFILLED | _TOLD_COMMITTED
+    return said & ~Told.STEADY == wanted | Told.SENT
+
+
+def may_come(said: Told) -> bool:
+    """Whether payer or payee may still be told how a transfer ended."""
+    if not said & Told.SENT or said & Told.REFUSED:
+        return False
+    return not said & _TOLD_PAYER or bool(said & Told.FULFILLED and not said & _TOLD_PAYEE)
+
+
+def classified(told: Sequence[Told16], standings: Mapping[Transfer, Standing]) -> Reconciled:
+    """Every transfer in its class."""
+    done = Reconciled()
+    for worker, bits in enumerate(told):
+        for number, raw in enumerate(bits):
+            one, said = Transfer(worker, number), Told(raw)
+            standing = standings.get(one)
+            if standing is None and looks_clean(said):
+                standing = Standing.COMMITTED
+            fate = fate_of(said, standing or Standing.UNKNOWN)
+            done.counts[fate] += 1
+            if fate not in (Fate.CLEAN, Fate.UNSENT, Fate.REFUSED):
+                done.unclean.setdefault(fate, []).append(one)
+            if fate is Fate.UNTOLD and said & Told.STEADY and said & _TOLD_PAYER:
+                done.payee_untold += 1
+            _money(done, one, said, standing or Standing.UNKNOWN)
+    return done
+
+
+def _money(done: Reconciled, one: Transfer, said: Told, standing: Standing) -> None:
+    moved = standing is Standing.COMMITTED
+    if said & Told.SENT and standing in (Standing.OPEN, Standing.UNKNOWN):
+        done.undecided += not said & Told.REFUSED
+    if moved != bool(said & Told.PAYER_COMMITTED):
+        done.committed[one] = moved
+
+
+def fate_of(said: Told, standing: Standing) -> Fate:
+    """The class of one transfer."""
+    if not said & Told.SENT:
+        return Fate.UNSENT
+    if standing is Standing.MISSING:
+        if said & Told.PAYER_COMMITTED or (said & Told.ACCEPTED and not said & Told.EXPIRED):
+            return Fate.LOST
+        return Fate.REFUSED
+    if said & Told.WRONG_FULFILMENT or _mistold(said, standing):
+        return Fate.MISTOLD
+    unpaid = standing in (Standing.ABORTED, Standing.EXPIRED)
+    if unpaid and said & Told.FULFILLED and not said & Told.PAYEE_ABORTED:
+        return Fate.AT_RISK
+    if standing is Standing.OPEN:
+        return Fate.STUCK
+    if said & (Told.PAYER_AGAIN | Told.PAYEE_AGAIN):
+        return Fate.DOUBLED
+    if standing is Standing.COMMITTED:
+        if not (said & _TOLD_PAYER and said & _TOLD_PAYEE):
+            return Fate.UNTOLD
+        return Fate.LATE if said & Told.LATE else Fate.CLEAN
+    if standing is Standing.UNKNOWN:
+        return Fate.REFUSED if said & Told.REFUSED else Fate.UNKNOWN
+    expired = standing is Standing.EXPIRED or said & Told.EXPIRED
+    return Fate.EXPIRED if expired else Fate.ABORTED
+
+
+def _mistold(said: Told, standing: Standing) -> bool:
+    committed, aborted = said & _TOLD_COMMITTED, said & _TOLD_ABORTED
+    if committed and aborted:
+        return True
+    if standing is Standing.COMMITTED:
+        return bool(aborted)
+    return bool(committed) and standing is not Standing.UNKNOWN

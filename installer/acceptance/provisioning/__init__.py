@@ -1,0 +1,1 @@
+"""Participants and parties of our own in a hub, and their taking back."""
