@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _HEAD: Final = re.compile(r"([vV]?)([0-9]+(?:\.[0-9]+){0,3})(?![0-9])(.*)", re.ASCII)
@@ -107,8 +108,9 @@ def is_newer(one: Version, than: Version) -> bool:
     return comparable(one, than) and one.order > than.order
 
 
+@lru_cache(32_768)
 def read_tag(tag: str) -> Version | NoVersion:
-    """A tag as a version, or why it is none."""
+    """A tag as a version, or why it is none; remembered, for most images count in the same way."""
     found = _HEAD.fullmatch(tag) if tag.isascii() else None
     if found is None:
         return NoVersion(tag, "does not begin with a number")
