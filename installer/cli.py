@@ -63,6 +63,7 @@ COMMANDS: Final = {
     "repository": Command(
         "installer.commands.repository", "the Git repository that a site is deployed from"
     ),
+    "updates": Command("installer.commands.updates", "which images that run have something newer"),
     "image-watcher": Command(
         "installer.commands.image_watcher", "which newer versions of an image there are, over HTTP"
     ),

@@ -85,15 +85,15 @@ def add_origin_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_question_options(parser: argparse.ArgumentParser) -> None:
+def add_question_options(parser: argparse.ArgumentParser, strategy: str = "patch") -> None:
     """What is asked where a question does not say it."""
     group = parser.add_argument_group("what a question means that does not say it")
     group.add_argument(
         "--strategy",
-        default="patch",
+        default=strategy,
         metavar="S",
         help="patch (same X.Y.Z, built again), bugfix (same X.Y), minor (same X) or major; "
-        "default patch",
+        f"default {strategy}",
     )
     group.add_argument(
         "--prereleases", action="store_true", help="alpha, beta, rc, snapshot and the like too"
@@ -152,15 +152,7 @@ def origin_of(options: argparse.Namespace) -> Ways | BundleOrigin:
                 where=f"--bundle, --{given.replace('_', '-')}",
                 remedy="Leave one of the two out.",
             )
-        from bundles.read.signers import read_signers
-        from installer.supply.supplies import own_signers
-        from installer.updates.origins import read_bundle_origin
-
-        keys = options.keys or own_signers()
-        signers = read_signers(keys) if options.keys or keys.is_file() else ()
-        if not signers:
-            print("The bundle's signature is NOT checked, for want of --keys.", file=sys.stderr)
-        return read_bundle_origin(options.bundle, signers)
+        return bundle_origin(options.bundle, options)
     mirrors = tuple(_mirror(text) for text in options.mirror)
     named = options.registry or [registry for registry, _ in mirrors] or ["docker.io"]
     return Ways(
@@ -170,6 +162,19 @@ def origin_of(options: argparse.Namespace) -> Ways | BundleOrigin:
         frozenset(options.plain_http),
         Times(fresh=read_age(options.fresh)),
     )
+
+
+def bundle_origin(path: Path, options: argparse.Namespace) -> BundleOrigin:
+    """A bundle's images, signature first; raises InputProblem, BundleProblem."""
+    from bundles.read.signers import read_signers
+    from installer.supply.supplies import own_signers
+    from installer.updates.origins import read_bundle_origin
+
+    keys = options.keys or own_signers()
+    signers = read_signers(keys) if options.keys or keys.is_file() else ()
+    if not signers:
+        print(f"{path}: its signature is NOT checked, for want of --keys.", file=sys.stderr)
+    return read_bundle_origin(path, signers)
 
 
 def usual_of(options: argparse.Namespace) -> Question:

@@ -55,6 +55,8 @@ class Update:
     notes: tuple[str, ...] = ()
     asked: float = 0.0
     """When its origin was asked for the tags; Unix seconds."""
+    old: bool = False
+    """Whether it stands on a list that is old, since its origin gives no other."""
 
     @property
     def full_image(self) -> str:
@@ -73,7 +75,13 @@ def full_name(image: Reference, tag: str) -> str:
 async def look_up(origin: Origin, question: Question) -> Update:
     """What is newer; raises NotGiven, Limited, SourceProblem, and InputProblem for no order."""
     image = question.image
-    tag = image.tag or "latest"
+    if image.tag is None:
+        raise InputProblem(
+            "it is named by its digest alone, so nothing says which version it is",
+            where=str(image),
+            remedy="Name its tag too: NAME:TAG@sha256:…",
+        )
+    tag = image.tag
     listing = await origin.listing(image)
     looking = _Looking(origin, question, tag, listing)
     current = read_tag(tag)
@@ -210,4 +218,5 @@ class _Looking:
             tuple(self._passed),
             tuple(self._notes),
             self._listing.asked,
+            bool(self._listing.note),
         )

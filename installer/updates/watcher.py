@@ -239,6 +239,8 @@ def answer_of(found: Update) -> dict[str, Any]:
     }
     if found.digest is not None:
         value["digest"] = found.digest
+    if found.old:
+        value["old"] = True
     if found.passed_over:
         value["passedOver"] = [{"tag": one.tag, "why": one.why} for one in found.passed_over]
     if found.notes:

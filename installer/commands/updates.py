@@ -1,0 +1,145 @@
+"""`sitewright updates`: which of the images that run have something newer."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foundation.problems import ExitCode, InputProblem
+from foundation.wording import counted
+from installer.commands.image_watcher import (
+    add_origin_options,
+    add_question_options,
+    bundle_origin,
+    origin_of,
+    usual_of,
+)
+from installer.commands.options import add_overwrite_option, narrator, write_result
+
+if TYPE_CHECKING:
+    from installer.updates.lookup import Question
+    from installer.updates.origins import BundleOrigin
+    from installer.updates.review import Review
+    from installer.updates.running import Found
+    from installer.updates.serving import Ways
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sitewright updates`."""
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="an image that runs")
+    group = parser.add_argument_group("what runs")
+    group.add_argument(
+        "--cluster",
+        nargs="?",
+        const="",
+        metavar="CONTEXT",
+        help="the workloads of a Kubernetes cluster: a context, else the current one",
+    )
+    group.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="instead of $KUBECONFIG and ~/.kube/config"
+    )
+    group.add_argument(
+        "--allow-programs",
+        action="store_true",
+        help="start what the kubeconfig names to log in with",
+    )
+    group.add_argument(
+        "--compose", type=Path, action="append", default=[], metavar="FILE", help="a Compose file"
+    )
+    group.add_argument(
+        "--installed", type=Path, metavar="BUNDLE", help="the bundle that a site was made from"
+    )
+    add_origin_options(parser)
+    add_question_options(parser, "bugfix")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--format",
+        choices=("text", "json", "message"),
+        default="text",
+        help="message: for a chat, as document 004 has it, with kubectl's commands",
+    )
+    output.add_argument("--output", type=Path, metavar="FILE", help="a file instead of the screen")
+    add_overwrite_option(output)
+    output.add_argument("--quiet", action="store_true", help="no narration while it works")
+    output.add_argument(
+        "--strict", action="store_true", help="end with 3 where something is newer, or not told"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at what runs, ask what is newer, and say so."""
+    given = (options.images, options.compose, options.installed, options.kubeconfig)
+    if not any(given) and options.cluster is None:
+        raise InputProblem(
+            "nothing was named that runs",
+            where="the command line",
+            remedy="Name images, or what has them: --cluster, --compose FILE, --installed BUNDLE.",
+        )
+    found = asyncio.run(_run(options))
+    if options.format == "json":
+        text = json.dumps(found.as_dict(), indent=2, ensure_ascii=False)
+    else:
+        from installer.updates.messages import message, table
+
+        text = message(found) if options.format == "message" else table(found)
+    write_result(text, options.output, overwrite=options.overwrite)
+    if options.strict and (found.newer or not found.complete):
+        return ExitCode.NOT_READY
+    return ExitCode.DONE
+
+
+async def _run(options: argparse.Namespace) -> Review:
+    usual = usual_of(options)
+    source = await asyncio.to_thread(origin_of, options)
+    running = await _running(options)
+    narrator(options)(f"asking what is newer than {counted(len(running.places), 'image')}")
+    return await _review(source, running, usual)
+
+
+async def _review(source: Ways | BundleOrigin, running: Found, usual: Question) -> Review:
+    from installer.updates.origins import BundleOrigin
+    from installer.updates.review import review
+    from installer.updates.serving import registry_origin
+
+    if isinstance(source, BundleOrigin):
+        return await review(source, running, usual)
+    async with registry_origin(source) as origin:
+        return await review(origin, running, usual)
+
+
+async def _running(options: argparse.Namespace) -> Found:
+    from installer.updates.in_files import of_bundle, of_compose
+    from installer.updates.running import of_words
+
+    found = of_words(options.images)
+    for path in options.compose:
+        found.take(of_compose(path))
+    if options.installed is not None:
+        found.take(of_bundle(await asyncio.to_thread(bundle_origin, options.installed, options)))
+    if options.cluster is not None or options.kubeconfig is not None:
+        found.take(await _in_cluster(options))
+    return found
+
+
+async def _in_cluster(options: argparse.Namespace) -> Found:
+    from foundation.clusters.https import HttpsApi, require_allowed
+    from foundation.clusters.kubeconfig import kubeconfig_files, read_access
+    from installer.commands.options import ask_about_programs
+    from installer.updates.in_cluster import read_running
+
+    access = read_access(kubeconfig_files(options.kubeconfig, os.environ), options.cluster or None)
+    if access.program is not None:
+        ask_about_programs(
+            (access.program.shown,),
+            "To log in to the cluster",
+            allow=options.allow_programs,
+            where=access.source,
+        )
+    require_allowed(access, allowed=options.allow_programs)
+    narrator(options)(f"reading the workloads of {access.server}")
+    async with HttpsApi(access) as api:
+        return await read_running(api)

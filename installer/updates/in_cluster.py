@@ -1,0 +1,225 @@
+"""What runs in a cluster: every container and init container of every workload, in every namespace.
+
+Workloads say what is meant to run and where it can be changed; pods say which digest runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from foundation.clusters.api import Api
+from foundation.clusters.problems import ApiRefused
+from foundation.terminal import clean_line
+from installer.updates.running import Found, Place
+from preflight.cluster.pages import NoList, read_page
+
+_PAGE: Final = 500
+_PAGES: Final = 40
+"""Of one kind: 20,000 objects."""
+_ANSWER_BYTES: Final = 64 << 20
+_IMAGE_CHARACTERS: Final = 500
+_DIGEST: Final = re.compile(r"@(sha256:[0-9a-f]{64})$", re.ASCII)
+_KINDS: Final = (
+    ("deployment", "/apis/apps/v1/deployments"),
+    ("statefulset", "/apis/apps/v1/statefulsets"),
+    ("daemonset", "/apis/apps/v1/daemonsets"),
+    ("cronjob", "/apis/batch/v1/cronjobs"),
+    ("job", "/apis/batch/v1/jobs"),
+)
+Item = TypeVar("Item")
+
+
+def _none_is_empty(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _none_is_no_record(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class _Object(BaseModel):
+    # What an API server adds in its next release is no fault of its answer.
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+
+Many = Annotated[tuple[Item, ...], BeforeValidator(_none_is_empty)]
+Words = Annotated[dict[str, str], BeforeValidator(_none_is_no_record)]
+
+
+class _Owner(_Object):
+    kind: str = ""
+    name: str = ""
+
+
+class _Meta(_Object):
+    name: str = ""
+    namespace: str = ""
+    labels: Words = {}
+    annotations: Words = {}
+    owners: Many[_Owner] = Field((), alias="ownerReferences")
+
+
+class _Container(_Object):
+    name: str = ""
+    image: str = ""
+
+
+class _PodSpec(_Object):
+    containers: Many[_Container] = ()
+    init: Many[_Container] = Field((), alias="initContainers")
+
+
+class _Template(_Object):
+    spec: _PodSpec = _PodSpec()
+
+
+class _JobSpec(_Object):
+    template: _Template = _Template()
+
+
+class _JobTemplate(_Object):
+    spec: _JobSpec = _JobSpec()
+
+
+class _WorkloadSpec(_Object):
+    template: _Template = _Template()
+    job: _JobTemplate = Field(_JobTemplate(), alias="jobTemplate")
+
+
+class _Workload(_Object):
+    metadata: _Meta = _Meta()
+    spec: _WorkloadSpec = _WorkloadSpec()
+
+
+class _Status(_Object):
+    name: str = ""
+    image_id: str = Field("", alias="imageID")
+
+
+class _PodStatus(_Object):
+    phase: str = ""
+    containers: Many[_Status] = Field((), alias="containerStatuses")
+    init: Many[_Status] = Field((), alias="initContainerStatuses")
+
+
+class _Pod(_Object):
+    metadata: _Meta = _Meta()
+    spec: _PodSpec = _PodSpec()
+    status: _PodStatus = _PodStatus()
+
+
+async def read_running(api: Api) -> Found:
+    """The images of a cluster's workloads; what cannot be listed is told, and the rest is read.
+
+    Raises ClusterProblem where the cluster does not answer, or takes nothing from whoever asks.
+    """
+    found = Found()
+    for kind, path in _KINDS:
+
+        def workload(item: _Workload, kind: str = kind) -> None:
+            _workload(found, kind, item)
+
+        await _each(api, path, _Workload, workload, f"{kind}s", found)
+    known = {(one.namespace, image) for image, places in found.places.items() for one in places}
+    await _each(api, "/api/v1/pods", _Pod, lambda item: _pod(found, item, known), "pods", found)
+    return found
+
+
+async def _each(
+    api: Api,
+    path: str,
+    kind: type[Item],
+    take: Callable[[Item], None],
+    what: str,
+    found: Found,
+) -> None:
+    more = ""
+    for _ in range(_PAGES):
+        words = {"limit": str(_PAGE), **({"continue": more} if more else {})}
+        try:
+            body = await api.get(f"{path}?{urlencode(words, quote_via=quote)}", limit=_ANSWER_BYTES)
+            more = read_page(body, kind, take).more
+        except ApiRefused as error:
+            reason = clean_line(f"{error.reason}: {error.message}")
+            found.tell(f"{what} of the cluster were not read whole: {reason}")
+            return
+        except NoList as error:
+            found.tell(f"{what} of the cluster were not read whole: {clean_line(str(error))}")
+            return
+        if not more:
+            return
+    found.tell(f"the first {_PAGE * _PAGES} {what} of the cluster were read, and there are more")
+
+
+def _workload(found: Found, kind: str, item: _Workload) -> None:
+    # What a Helm or Argo job began, or a cronjob, is its owner's to change.
+    if item.metadata.owners:
+        return
+    spec = item.spec.job.spec.template.spec if kind == "cronjob" else item.spec.template.spec
+    _containers(found, kind, item.metadata, spec)
+
+
+def _containers(found: Found, kind: str, meta: _Meta, spec: _PodSpec) -> None:
+    for init, containers in ((False, spec.containers), (True, spec.init)):
+        for one in containers:
+            if not one.image or len(one.image) > _IMAGE_CHARACTERS or not one.image.isprintable():
+                where = clean_line(f"{kind} {meta.namespace}/{meta.name}")
+                found.tell(f"{where}: a container without an image's name")
+                continue
+            place = Place(
+                kind,
+                clean_line(meta.name),
+                clean_line(meta.namespace),
+                clean_line(one.name),
+                init,
+                _owner(meta),
+            )
+            found.add(one.image, place)
+
+
+def _pod(found: Found, item: _Pod, known: set[tuple[str, str]]) -> None:
+    meta = item.metadata
+    if item.status.phase in ("Succeeded", "Failed"):
+        return
+    statuses = {one.name: one.image_id for one in (*item.status.containers, *item.status.init)}
+    for one in (*item.spec.containers, *item.spec.init):
+        digest = _DIGEST.search(statuses.get(one.name, ""))
+        if digest is not None:
+            found.runs(one.image, digest[1])
+    if not meta.owners:
+        _containers(found, "pod", meta, item.spec)
+        return
+    # What no workload above asks for: of another kind, or on its way out. Said once an owner.
+    owner = meta.owners[0]
+    whose = clean_line(f"{owner.kind} {owner.name}")
+    for init, containers in ((False, item.spec.containers), (True, item.spec.init)):
+        for one in containers:
+            if one.image and (meta.namespace, one.image) not in known:
+                known.add((meta.namespace, one.image))
+                name, namespace = clean_line(meta.name), clean_line(meta.namespace)
+                place = Place("pod", name, namespace, clean_line(one.name), init, whose)
+                found.add(one.image, place)
+
+
+def _owner(meta: _Meta) -> str:
+    """Who would take a change back, or must make it: the labels that the three write."""
+    labels, notes = meta.labels, meta.annotations
+    tracking = notes.get("argocd.argoproj.io/tracking-id", "").partition(":")[0]
+    argo = tracking or labels.get("argocd.argoproj.io/instance", "")
+    if argo:
+        return clean_line(f"the Argo CD application {argo}")
+    for word, what in (("kustomize", "Kustomization"), ("helm", "HelmRelease")):
+        flux = labels.get(f"{word}.toolkit.fluxcd.io/name", "")
+        if flux:
+            return clean_line(f"Flux's {what} {flux}")
+    release = notes.get("meta.helm.sh/release-name", "")
+    if release:
+        return clean_line(f"the Helm release {release}")
+    if labels.get("app.kubernetes.io/managed-by", "") == "Helm":
+        return clean_line(f"the Helm release {labels.get('app.kubernetes.io/instance', '?')}")
+    return ""

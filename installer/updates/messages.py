@@ -1,0 +1,138 @@
+"""A review in words: the table, and the two messages of document 004 with their commands."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any, Final
+
+from bundles.format.reference import DOCKER_HUB, parse_reference
+from foundation.wording import counted
+from installer.updates.review import Judged, Review
+from installer.updates.running import Place
+
+_PATCHED: Final = {
+    "deployment": "deployment",
+    "statefulset": "statefulset",
+    "daemonset": "daemonset",
+    "cronjob": "cronjob",
+}
+"""Kinds whose template can be changed; a job's cannot, and a pod's is its own."""
+_SHOWN_PLACES: Final = 3
+
+
+def table(review: Review) -> str:
+    """The review for a person: what is newer first, then what could not be told."""
+    lines = []
+    for one in review.newer:
+        lines += _newer(one)
+    if review.newer and (review.unjudged or review.untold):
+        lines.append("")
+    for one in review.unjudged:
+        assert one.problem is not None  # noqa: S101 - that is what makes it one
+        lines.append(f"? {one.running.image}: {one.problem.sentence}")
+        lines += [f"    Do: {one.problem.remedy}"] if one.problem.remedy else []
+    lines += [f"? {sentence}" for sentence in review.untold]
+    if lines:
+        lines.append("")
+    current = len(review.judged) - len(review.newer) - len(review.unjudged)
+    newer = f"{counted(len(review.newer), 'image')} with something newer"
+    lines.append(
+        f"{counted(len(review.judged), 'image')} by the strategy {review.strategy}, against "
+        f"{review.origin}: {newer}, {current} up to date, {len(review.unjudged)} not told."
+    )
+    notes = {note for one in review.judged if one.update for note in one.update.notes}
+    lines += [f"  {note}" for note in sorted(notes)]
+    return "\n".join(lines)
+
+
+def _newer(one: Judged) -> list[str]:
+    update = one.update
+    assert update is not None  # noqa: S101 - that is what makes it newer
+    image = one.running.image
+    what = "built again under the same tag" if update.rebuilt else f"-> {update.tag}"
+    lines = [f"! {image}  {what}"]
+    for place in one.running.places[:_SHOWN_PLACES]:
+        owner = f"; {place.owner} owns it" if place.owner else ""
+        lines.append(f"    {place.words()}{owner}")
+    more = len(one.running.places) - _SHOWN_PLACES
+    lines += [f"    and {counted(more, 'place')} more"] if more > 0 else []
+    lines += [f"    not {passed.tag}: {passed.why}" for passed in update.passed_over]
+    return lines
+
+
+def message(review: Review) -> str:
+    """The message of document 004, for a chat: everything is up to date, or what is not.
+
+    The first is only said where everything could be told.
+    """
+    newer, commands = review.newer, patch_commands(review)
+    lines = []
+    if newer:
+        lines.append(
+            "*ml-operator* - The following services are not on the latest secure version and "
+            "should be updated:"
+        )
+        for one in newer:
+            assert one.update is not None  # noqa: S101 - that is what makes it newer
+            again = " (built again)" if one.update.rebuilt else ""
+            lines.append(f"  - `{_service(one)}`: latest version is `{one.update.tag}`{again}")
+    elif review.complete:
+        lines.append("*ml-operator* - all monitored services are up to date")
+    if commands:
+        lines += ["", "Use the following commands to patch your deployments with `kubectl`:"]
+        lines += [f"```\n{command}\n```" for command in commands]
+    owned = sorted(
+        {
+            f"  - `{_service(one)}` in {place.words()}: change it in {place.owner}, which would "
+            "take a patch back or lose it"
+            for one in newer
+            for place in one.running.places
+            if place.owner
+        }
+    )
+    lines += ["", "These are owned, so they are not patched:", *owned] if owned else []
+    count = len(review.unjudged) + len(review.untold) + len(review.old)
+    if count:
+        lines += [""] if lines else []
+        lines.append(
+            f"**warning:** encountered {count} processing errors. Please check your logs for more "
+            "information."
+        )
+        lines.append(
+            f"{counted(count, 'answer')} could not be had as of now, so what is not named here "
+            "need not be up to date; `sitewright updates` says which."
+        )
+    return "\n".join(lines)
+
+
+def _service(one: Judged) -> str:
+    image = parse_reference(one.running.image)
+    if image.registry == DOCKER_HUB:
+        return image.repository.removeprefix("library/")
+    return f"{image.registry}/{image.repository}"
+
+
+def patch_commands(review: Review) -> list[str]:
+    """kubectl's commands, with namespace and container, one a workload; for what nobody owns."""
+    changes: dict[Place, list[tuple[Place, str]]] = {}
+    for one in review.newer:
+        if one.update is None or one.update.rebuilt:
+            continue
+        for place in one.running.places:
+            if place.kind in _PATCHED and not place.owner and place.namespace:
+                workload = Place(place.kind, place.name, place.namespace)
+                changes.setdefault(workload, []).append((place, one.target))
+    return [_command(workload, found) for workload, found in changes.items()]
+
+
+def _command(workload: Place, changes: list[tuple[Place, str]]) -> str:
+    pod: dict[str, Any] = {}
+    for place, target in changes:
+        key = "initContainers" if place.init else "containers"
+        pod.setdefault(key, []).append({"name": place.container, "image": target})
+    patch: dict[str, Any] = {"spec": {"template": {"spec": pod}}}
+    if workload.kind == "cronjob":
+        patch = {"spec": {"jobTemplate": patch}}
+    words = ["kubectl", "-n", workload.namespace, "patch", workload.kind, workload.name]
+    return shlex.join([*words, "--patch", json.dumps(patch)])

@@ -1,0 +1,122 @@
+"""A review: of each image that runs, what is newer, or why that cannot be told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bundles.format.reference import Reference, parse_reference
+from foundation.problems import Problem
+from installer.updates.lookup import Question, Update, look_up
+from installer.updates.origins import Origin
+from installer.updates.running import Found, Place, Running
+from installer.updates.watcher import answer_of
+
+SCHEMA: Final = "sitewright.updates/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An image that runs, with the answer to it: an update, or a problem."""
+
+    running: Running
+    update: Update | None = None
+    problem: Problem | None = None
+
+    @property
+    def newer(self) -> bool:
+        """Whether something newer is there."""
+        return self.update is not None and self.update.newer
+
+    @property
+    def target(self) -> str:
+        """The image to change to, with its digest where the one that runs is written with one."""
+        if self.update is None:
+            return self.running.image
+        pinned = f"@{self.update.digest}" if "@" in self.running.image else ""
+        return self.update.full_image + pinned
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """All of them."""
+
+    judged: tuple[Judged, ...]
+    untold: tuple[str, ...]
+    origin: str
+    strategy: str
+
+    @property
+    def newer(self) -> tuple[Judged, ...]:
+        """Images of which something newer is there."""
+        return tuple(one for one in self.judged if one.newer)
+
+    @property
+    def unjudged(self) -> tuple[Judged, ...]:
+        """Images of which it cannot be told."""
+        return tuple(one for one in self.judged if one.problem is not None)
+
+    @property
+    def old(self) -> tuple[Judged, ...]:
+        """Images whose answer stands on an old list."""
+        return tuple(one for one in self.judged if one.update is not None and one.update.old)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that could not be told, as it is now."""
+        return not self.unjudged and not self.untold and not self.old
+
+    def as_dict(self) -> dict[str, Any]:
+        """The review as plain values for JSON."""
+        return {
+            "schema": SCHEMA,
+            "origin": self.origin,
+            "strategy": self.strategy,
+            "complete": self.complete,
+            "images": [_plain(one) for one in self.judged],
+            "untold": list(self.untold),
+        }
+
+
+def _plain(one: Judged) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "image": one.running.image,
+        "digest": one.running.digest,
+        "places": [_place(place) for place in one.running.places],
+        "newer": None if one.update is None else one.update.newer,
+        "target": one.target if one.newer else None,
+    }
+    if one.update is not None:
+        value["update"] = answer_of(one.update)
+    if one.problem is not None:
+        value["problem"] = one.problem.as_dict()
+    return value
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {
+        "kind": place.kind,
+        "namespace": place.namespace or None,
+        "name": place.name,
+        "container": place.container or None,
+        "init": place.init,
+        "owner": place.owner or None,
+    }
+
+
+async def review(origin: Origin, found: Found, usual: Question) -> Review:
+    """Ask of each image what is newer; a problem with one is its own."""
+    running = found.images()
+    judged = await asyncio.gather(*(_judge(origin, one, usual) for one in running))
+    return Review(tuple(judged), tuple(found.untold), origin.name, str(usual.strategy))
+
+
+async def _judge(origin: Origin, running: Running, usual: Question) -> Judged:
+    try:
+        image = parse_reference(running.image)
+        digest = image.digest or running.digest
+        asked = Reference(image.registry, image.repository, image.tag, digest)
+        return Judged(running, await look_up(origin, replace(usual, image=asked)))
+    except Problem as problem:
+        return Judged(running, problem=problem)
