@@ -56,7 +56,7 @@ COMMANDS: Final = {
         "installer.commands.operate", "renew a cluster's certificates before their last day"
     ),
     "machine": Command(
-        "installer.commands.machine", "take one machine out of a site, or bring it in"
+        "installer.commands.machine", "take one machine out of a site, bring it in, replace it"
     ),
     "export": Command("installer.commands.export", "inventory and playbooks, to run by hand"),
     "bundle": Command("installer.commands.bundle", "make, verify and move air-gapped bundles"),

@@ -78,6 +78,8 @@ TOLD = {
     "refusals.py: ssh-keygen -R": "after the console was asked; the old file is kept",
     "machine_words.py: ssh-keygen -R": "after the console was asked; the old file is kept",
     "places.py: rm -r": "our own records, for a person who is done with them",
+    "dead.py: kubectl -n … delete": "a claim whose volume no node has any more, once what was in "
+    "it is had from elsewhere, as it says",
     "4.ceph.yml: microceph cluster remove": "the record of a server that is gone, once its disks "
     "are healed from the others, as it says",
     "join.yml: microk8s reset": "if nothing of what is named there is needed",
@@ -105,6 +107,7 @@ RUN = {
     "undo/local_disks.yml: pvremove": "test_an_answer_that_did_not_come_removes_nothing",
     "nodes.py: kubectl drain": "test_a_worker_goes_only_where_every_question_got_an_answer",
     "leaving.py: remove-node": "test_a_worker_goes_only_where_every_question_got_an_answer",
+    "dead.py: remove-node": "test_what_lives_is_never_forgotten",
     "members.py: remove-node": "test_what_the_database_does_not_say_is_no_leave_to_go_on",
     "remove-master.yaml: microk8s leave": "test_what_says_that_it_is_no_master_does_not_leave",
     "remove-worker.yaml: microk8s leave": "test_what_says_that_it_is_no_worker_does_not_leave",
@@ -132,7 +135,8 @@ RUN = {
 
 
 OFTEN = {
-    "brought.py: rmtree": 2, "compose.py: compose down": 2, "disk.py: wipefs": 3,
+    "brought.py: rmtree": 2, "compose.py: compose down": 2, "dead.py: remove-node": 2,
+    "disk.py: wipefs": 3,
     "core-test-harness.yaml: compose --project-name ttk-func --profile all-services down": 2,
     "helm.py: helm uninstall": 2, "install.sh: rm -rf": 5, "jobs_scripts.py: rm -rf": 2,
     "join.yml: microk8s leave": 2, "removal.py: apt-get remove": 2, "removal.py: kubeadm reset": 2,

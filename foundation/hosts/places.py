@@ -103,6 +103,8 @@ PLACES: Final = (
     Place("/usr/local/sbin/sitewright-checklist", "PM4ML, checklist", "asks its questions", _UNDO),
     Place("/usr/local/lib/sitewright/checklist", "PM4ML, checklist", "its programs", _UNDO),
     Place("/usr/local/lib/sitewright/nodes.py", "PM4ML, work on a node", "asks the cluster", _UNDO),
+    Place("/usr/local/lib/sitewright/dead.py", "PM4ML, a dead node replaced",
+          "asks whether it is dead", _UNDO),
     Place("/usr/local/lib/sitewright/members.py", "PM4ML, a master taken out",
           "asks the cluster and its database", _UNDO),
     Place("/usr/local/lib/sitewright/upkeep.py", "PM4ML, work on a node that stays",

@@ -47,6 +47,8 @@ class Role(_File):
     playbook_variables: dict[str, str] = {}
     """Variables by which they tell it from others there; one that two roles of a machine give
     different values is left out."""
+    by_hand: str = ""
+    """What a person has to know who takes such a machine out by hand; sentences."""
 
 
 class Beside(_File):

@@ -251,7 +251,7 @@ async def _carry(
                 heed_interrupts(control, again=work.again, asking=lambda: asker.asking)
                 return await _watched(ready.engine, options, ready.run, work.again, work.named)
     except NotBegun as problem:
-        return _not_ready(problem.against, work.site_file)
+        return not_ready(problem.against, work.site_file)
 
 
 @contextlib.contextmanager
@@ -346,7 +346,8 @@ async def _watched(
     return code
 
 
-def _not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
+def not_ready(against: Sequence[Problem], site_file: Path) -> ExitCode:
+    """Say what stands against beginning; the exit code."""
     from installer.running.gate import OUTSIDE
 
     print("The installation is not begun; nothing was changed on any machine.", file=sys.stderr)

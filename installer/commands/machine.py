@@ -12,19 +12,18 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from foundation.documents import nearest
 from foundation.problems import ExitCode, InputProblem, Refused
 from foundation.wording import listed
 from installer.commands.install import Undertaking, add_run_options, carry_through
+from installer.commands.machine_site import by_hand, cut_off, host_of, site_of_file
 from installer.commands.plan import read_plan
-from installer.events import Outcome
 from installer.record.errand import Errand
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
     from installer.plans.plan import Plan
     from installer.record.runs import Run
-    from installer.sites.site import Site, SiteHost
+    from installer.sites.site import Site
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -44,15 +43,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "at first, and each step is asked whether it is done. It is `sitewright install`, and "
         "sees before that the machine is new to the site.",
     )
-    for action in (out, into):
+    instead = actions.add_parser(
+        "replace",
+        help="replace a machine that is dead: have it forgotten, then the new one join",
+        description="The site file names the new machine. What is dead is seen to be dead: it does "
+        "not answer to SSH, and its node is not Ready for five minutes; one that lives is refused. "
+        "What lies on it is named and confirmed, the cluster forgets it by force, and the new one "
+        "joins by the plan of the installation.",
+    )
+    for action in (out, into, instead):
         action.add_argument("name", metavar="NAME", help="as the site file calls it")
         action.add_argument("--site", type=Path, metavar="FILE", required=True, help="a site file")
         add_run_options(action)
-    into.add_argument("--no-egress", action="store_true", help="do not try what is fetched before")
+    instead.add_argument(
+        "--with", dest="new", metavar="NEW", required=True, help="the new one, of the site file"
+    )
+    for action in (into, instead):
+        action.add_argument(
+            "--no-egress", action="store_true", help="do not try what is fetched before"
+        )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Take it out, or bring it in."""
+    """Take it out, bring it in, or replace it."""
+    if options.action == "replace":
+        from installer.commands.machine_replace import replace_machine
+
+        return replace_machine(options)
     return _add(options) if options.action == "add" else _remove(options)
 
 
@@ -76,7 +93,7 @@ def _remove(options: argparse.Namespace) -> int:
         again=again,
         named=f" --site {quote(str(options.site))}",
     )
-    if (before := _cut_off(site, operation, plan)) is not None:
+    if (before := cut_off(site, operation, plan)) is not None:
         print(f"Goes on with the run {before.id}, whose plan was reviewed.", file=sys.stderr)
         work = replace(work, run=before)
     _in_order(options, plan, before)
@@ -101,19 +118,16 @@ def removal_plan(file: Path, name: str) -> tuple[Site, Solution, Plan, str]:
     from installer.steps.stage_files import operations_of_machines
     from installer.supply.supplies import read_supplies
 
-    site, solution = _site(file)
-    host = _host(site, name, file)
-    known = operations_of_machines(solution)
-    fitting = [(operation, of) for operation, of in known.values() if of.fits(host.roles)]
+    site, solution = site_of_file(file)
+    host = host_of(site, name, file)
+    known = [found for found in operations_of_machines(solution).values() if not found[1].dead]
+    fitting = [(operation, of) for operation, of in known if of.fits(host.roles)]
     if not fitting:
-        able = listed(sorted({role for _, of in known.values() for role in of.roles}))
         raise Refused(
             f"{name} is {listed(host.roles) or 'nothing'} in this site, and Sitewright takes no "
             f"such machine out of {solution.title}",
             where=str(file),
-            remedy=f"It can take out a machine that is {able} and nothing else."
-            if able
-            else "Take it out by hand, and out of the site file.",
+            remedy=by_hand(solution, host, [of for _, of in known], "take out"),
         )
     operation, of = fitting[0]
     for role in host.roles:
@@ -165,24 +179,6 @@ def _in_order(options: argparse.Namespace, plan: Plan, before: Run | None) -> No
         )
 
 
-def _cut_off(site: Site, operation: str, plan: Plan) -> Run | None:
-    """The last run for this machine, by the same plan, where something of it is left to do."""
-    from installer.record.identity import begun_on, site_key
-    from installer.record.record_check import check_record
-    from installer.record.runs import runs_of
-
-    # Another machine may have been taken out since.
-    runs = runs_of(f"{site_key(site)}-{operation}")
-    last = next((run for run in runs if run.plan().leaving == plan.leaving), None)
-    if last is None or last.plan().sha256 != plan.sha256 or not begun_on(last, site):
-        return None
-    state = last.state()
-    check_record(last, state)
-    # What was taken back is begun anew, and each step asked whether it is done.
-    given_up = any(one.outcome is Outcome.UNDONE for one in state.steps.values())
-    return None if given_up or state.complete(plan) else last
-
-
 # ---- bringing one in
 
 
@@ -191,8 +187,8 @@ def _add(options: argparse.Namespace) -> int:
     from installer.record.identity import identity_of, last_site, machines_of
     from installer.running.taken_out import taken_out
 
-    site, solution = _site(options.site)
-    host = _host(site, options.name, options.site)
+    site, solution = site_of_file(options.site)
+    host = host_of(site, options.name, options.site)
     identity = identity_of(site)
     before = last_site(identity.key) if identity.known else None
     if before is None:
@@ -227,29 +223,3 @@ def _add(options: argparse.Namespace) -> int:
         joins=options.name,
     )
     return carry_through(work, options, dry=False)
-
-
-# ---- both
-
-
-def _site(file: Path) -> tuple[Site, Solution]:
-    from installer.catalogue.solution import load_solution
-    from installer.sites.site import load_site
-
-    site = load_site(file)
-    if site.solution is None:
-        raise InputProblem("the site file names no solution", where=str(file))
-    return site, load_solution(site.solution)
-
-
-def _host(site: Site, name: str, file: Path) -> SiteHost:
-    for host in site.hosts:
-        if host.name == name:
-            return host
-    names = [host.name for host in site.hosts]
-    close = nearest(name, names)
-    raise InputProblem(
-        f'the site has no machine "{name}"' + (f'; did you mean "{close}"?' if close else ""),
-        where=str(file),
-        remedy=f"Its machines are {listed(names)}.",
-    )

@@ -58,6 +58,8 @@ class OfMachine(StrictData):
     """The roles that it is for: a machine has one of them."""
     beside: tuple[str, ...] = ()
     """Roles that it may have besides: one with any other is none for it."""
+    dead: bool = False
+    """Whether the machine is one that is dead and is replaced; else it lives, and is taken out."""
     then: tuple[str, ...] = ()
     """Stages of the installation that are done again afterwards, for the machines that stay."""
     left: str = ""

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,78 +20,11 @@ from installer.commands.machine import removal_plan
 from installer.sites.site import dump_site, load_site
 from tests.installer.pm4ml.machines.cluster import (
     NO,
-    OPERATIONS,
     UNTOLD,
     YES,
-    Cluster,
-    node,
     volume,
 )
-
-MASTER = {"node.kubernetes.io/microk8s-controlplane": ""}
-CLIENT = """\
-#!/bin/sh
-# STAND-IN for dqlite's client.
-case "$*" in *"-f json k8s .cluster") ;; *) echo "what?" >&2; exit 1 ;; esac
-[ ! -e "$PLACE/members.err" ] || { cat "$PLACE/members.err" >&2; exit 1; }
-exec cat "$PLACE/members.json"
-"""
-
-
-@dataclass
-class Masters:
-    """The stand-in cluster with masters that are members: m1 to m4 and a worker w5."""
-
-    cluster: Cluster
-    held: ExitStack
-
-    def __post_init__(self) -> None:
-        place = self.cluster.place
-        (place / "dqlite").write_text(CLIENT)
-        (place / "dqlite").chmod(0o755)
-        for name in ("nodes.py", "members.py"):
-            text = (OPERATIONS / name).read_text()
-            (place / name).write_text(
-                text.replace("/snap/microk8s/current/bin/dqlite", str(place / "dqlite"))
-            )
-        self.ports: dict[str, int] = {}
-
-    def are(self, *roles: int) -> None:
-        """Masters m1, m2 …, each with its role in the database: 0 votes, 1 waits, 2 is spare."""
-        nodes = []
-        members = []
-        for number, role in enumerate(roles, 1):
-            one = node(f"m{number}", labels=MASTER)
-            one["status"]["addresses"][0]["address"] = f"127.0.0.{number}"
-            nodes.append(one)
-            members.append({"ID": number, "Address": self.at(number), "Role": role})
-        self.cluster.has(nodes=[*nodes, node("w5")], pods=[], members=members)
-        subsets = [{"addresses": [{"ip": f"127.0.0.{n + 1}"} for n in range(len(roles))]}]
-        self.cluster.has(endpoints=[{"metadata": {"name": "kubernetes"}, "subsets": subsets}])
-
-    def at(self, number: int) -> str:
-        """Where a member listens."""
-        host = f"127.0.0.{number}"
-        if host not in self.ports:
-            listening = self.held.enter_context(socket.create_server((host, 0)))
-            self.ports[host] = int(listening.getsockname()[1])
-        return f"{host}:{self.ports[host]}"
-
-    def members(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads((self.cluster.place / "members.json").read_text())
-        return found
-
-    def ask(self, action: str, number: int, *more: str) -> tuple[int, str]:
-        return self.cluster.ask(
-            action, f"m{number}", *more, address=f"127.0.0.{number}",
-            program=self.cluster.place / "members.py",
-        )  # fmt: skip
-
-
-@pytest.fixture
-def masters(cluster: Cluster) -> Iterator[Masters]:
-    with ExitStack() as held:
-        yield Masters(cluster, held)
+from tests.installer.pm4ml.machines.masters import Masters, of_role
 
 
 @pytest.mark.parametrize("roles", [(0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (2, 0)])
@@ -218,10 +148,6 @@ def test_it_is_forgotten_once_it_left_and_then_those_that_stay_settle(masters: M
 
 
 # ---- the plan
-
-
-def of_role(file: Path, role: str) -> list[str]:
-    return [host.name for host in load_site(file).hosts if role in host.roles]
 
 
 def test_the_plan_of_the_first_master_asks_one_that_stays(file: Path) -> None:

@@ -61,6 +61,15 @@ def test_what_cannot_be_taken_out_is_refused(file: Path, role: str | None, why: 
         removal_plan(file, name)
 
 
+def test_what_microceph_refuses_is_told_with_its_figures(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["machine", "remove", "s1", "--site", str(file)]) == ExitCode.REFUSED
+    said = " ".join(capsys.readouterr().err.split())
+    assert "3 monitors, 1 manager and 1 metadata server stay on others" in said
+    assert "It can take out a machine that is load-balancer, master or worker." in said
+
+
 def test_the_last_worker_stays(file: Path) -> None:
     site = load_site(file)
     left = workers(file)[0]
@@ -72,7 +81,10 @@ def test_the_last_worker_stays(file: Path) -> None:
 
 def test_an_operation_on_a_machine_is_no_command_of_the_whole_site() -> None:
     assert set(load_operations(PM4ML)) == {"renew"}
-    assert set(operations_of_machines(PM4ML)) == {"remove-master", "remove-worker"}
+    assert set(operations_of_machines(PM4ML)) == {
+        "remove-load-balancer", "remove-master", "remove-worker", "replace-load-balancer",
+        "replace-node",
+    }  # fmt: skip
 
 
 def test_nothing_is_begun_unless_a_person_says_so(
