@@ -55,6 +55,7 @@ COMMANDS: Final = {
     "renew": Command(
         "installer.commands.operate", "renew a cluster's certificates before their last day"
     ),
+    "transfer": Command("installer.commands.operate", "send a transfer, and see what happens"),
     "machine": Command(
         "installer.commands.machine", "take one machine out of a site, bring it in, replace it"
     ),

@@ -19,6 +19,7 @@ NO_ROOM_OF_CODE = {
     "installer/pm4ml/machines",
     "installer/pm4ml/upkeep",
     "installer/core_test_harness",
+    "installer/miniloop",
 }
 """Tests about one solution, which is data."""
 

@@ -63,6 +63,10 @@ PLACES: Final = (
     Place("/etc/sitewright/first-", "PM4ML", "that this machine was the first of its role",
           "that of the masters with `undo` of MicroK8s; the others stay, so that the next run "
           "knows them, and go with the folder"),
+    Place(f"{STATE}/miniloop", "Miniloop", "test cases for its pods, from a bundle; whether the "
+          "first transfer was sent", "`undo` of the stage; `remove --with-data`"),
+    Place("/etc/systemd/system/sitewright-miniloop-files.service", "Miniloop",
+          "gives those test cases out", _UNDO),
     Place("/etc/sitewright/swap-off", "PM4ML, host preparation", "which swap it turned off", _UNDO),
     Place("/etc/fstab.before-sitewright", "checks", "fstab before a remedy that you pasted",
           "by hand"),

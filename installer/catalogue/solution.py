@@ -89,6 +89,12 @@ class Solution:
         return self.file.environments
 
     @property
+    def playbooks(self) -> Path:
+        """The folder of the playbooks that it runs: its own or another's; it may not be there."""
+        other = self.file.playbooks_of
+        return (self.folder.parent / other if other else self.folder) / "playbooks"
+
+    @property
     def default_environment(self) -> Environment:
         """The environment meant where none is named."""
         return next(environment for environment in self.environments if environment.default)
@@ -191,6 +197,12 @@ def load_solution(name: str, root: Path | None = None) -> Solution:
     if name not in ids:
         raise _no_such("solution", name, list(ids), where=None)
     return _read((root or FOLDER) / name)
+
+
+def playbooks_folder(name: str, root: Path) -> Path:
+    """Where the playbooks of a solution lie below a folder of solutions; it may not be there."""
+    known = name in solution_ids(root)
+    return load_solution(name, root).playbooks if known else root / name / "playbooks"
 
 
 def single_machine_needs(root: Path | None = None) -> list[SolutionNeeds]:

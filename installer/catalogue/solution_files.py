@@ -111,6 +111,8 @@ class SolutionFile(_File):
     platforms: Annotated[tuple[Platform, ...], Field(min_length=1)]
 
     pages: tuple[Page, ...] = ()
+    playbooks_of: str = ""
+    """Another solution whose folder of playbooks it runs, where it has none of its own."""
 
     @field_validator("why_not")
     @classmethod

@@ -1,4 +1,4 @@
-"""`sitewright start|stop|remove|services|renew`: what can be done with an installation later.
+"""`sitewright start|stop|remove|services|renew|transfer`: what can be done later.
 
 What each of them does is data: the file of that name in the solution's folder `operations`.
 """

@@ -96,7 +96,7 @@ def make_plan(
     wrong = WrongAnswers()
     machines = machines_of(site, seen, leaving)
     wrong.of(lambda: _known_words(solution, site, where))
-    ansible = playbooks is not None or (solution.folder / "playbooks").is_dir()
+    ansible = playbooks is not None or solution.playbooks.is_dir()
     groups = groups_of(solution, machines) if ansible else {}
     wrong.of(lambda: check_names(site, groups, ansible=ansible, where=where))
     settled = wrong.of(lambda: _settled(solution, site, supplied))
@@ -147,7 +147,7 @@ def make_plan(
         secrets=tuple(name for name in settled.secrets if name in needed),
         groups=further_groups(solution, machines),
         variables=variables,
-        playbooks=str(playbooks or solution.folder / "playbooks"),
+        playbooks=str(playbooks or solution.playbooks),
         carries=carries,
         control=site.control or "",
         supplies=as_plan(supplied),
@@ -171,7 +171,7 @@ def _carries(
     solution: Solution, playbooks: Path | None, named: Collection[str]
 ) -> tuple[Carry, ...]:
     """The folders whose playbooks the plan names: the solution's where the name is a whole path."""
-    own = solution.folder / "playbooks"
+    own = solution.playbooks
     folders: list[tuple[Whose, Path]] = []
     if playbooks is not None and not all(Path(name).is_absolute() for name in named):
         folders.append((carried.SITE, playbooks))
@@ -265,7 +265,7 @@ class _Planner:
     @property
     def solution_playbooks(self) -> Path:
         """The solution's own."""
-        return self.solution.folder / "playbooks"
+        return self.solution.playbooks
 
     @property
     def bundle(self) -> Sequence[Item] | None:

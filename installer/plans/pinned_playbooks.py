@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.paths import make_private
 from foundation.problems import InputProblem, Refused
 from foundation.wording import are, counted, human_size
-from installer.catalogue.solution import FOLDER
+from installer.catalogue.solution import FOLDER, playbooks_folder
 
 if TYPE_CHECKING:
     from installer.plans.plan import Plan
@@ -150,7 +150,7 @@ def places(plan: Plan, run: Path) -> tuple[Place, ...]:
     if plan.carries:
         found = [Place(name, Path(origin), run / KEPT / name) for name, origin, _ in plan.carries]
         return tuple(sorted(found, key=lambda place: place.name != SITE))
-    own, folder = FOLDER / plan.solution / "playbooks", Path(plan.playbooks)
+    own, folder = playbooks_folder(plan.solution, FOLDER), Path(plan.playbooks)
     theirs = (Place(SITE, folder, folder),) if folder != own else ()
     return (*theirs, Place(SOLUTION, own, own))
 
@@ -161,7 +161,7 @@ def to_take_back(plan: Plan, run: Path) -> tuple[tuple[Place, ...], str]:
     Those of the solution are of this version, whatever the run keeps: what ours ask before they
     remove anything, those of an earlier version may not have asked, or asked wrongly.
     """
-    own = FOLDER / plan.solution / "playbooks"
+    own = playbooks_folder(plan.solution, FOLDER)
     found = places(plan, run)
     kept = next((pinned for name, _, pinned in plan.carries if name == SOLUTION), None)
     if kept is None:

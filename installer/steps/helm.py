@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
 from bundles.manifests.yaml_documents import read_documents
+from foundation.problems import ConnectionProblem
 from installer.catalogue.stages import Planned, Planning, StepData
-from installer.events import Json
+from installer.events import Json, Kind
 from installer.plans.plan import PlannedStep
+from installer.steps import workloads
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.probed import Probed, must_be_good, parsed, text_of, usual_program
 
@@ -20,6 +24,10 @@ _CUT_OFF: Final = (
     "has no deployed releases",
 )
 """How Helm 3.17 refuses a release on which an operation was cut off."""
+
+
+_PODS_EVERY: Final = 10.0
+"""Seconds between looks at the pods while Helm waits for them."""
 
 
 class HelmStep(StepData):
@@ -33,6 +41,11 @@ class HelmStep(StepData):
     values: str = ""
     """A template of the values file."""
     program: tuple[str, ...] = ("helm",)
+    repository: str = ""
+    """The address of the chart's repository, where `chart` is a name in it; nothing of it is kept
+    among Helm's own repositories."""
+    kubectl: tuple[str, ...] = ()
+    """With which the pods are asked why they do not come; empty asks nobody."""
 
     def planned(
         self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
@@ -46,6 +59,8 @@ def _named(data: HelmStep) -> tuple[str, str]:
     """What Helm calls the chart in its version."""
     chart = data.chart.rstrip("/").rsplit("/", 1)[-1]
     version = data.version.removeprefix("v")
+    # A packaged chart is a file that has its version in its name.
+    chart = chart.removesuffix(".tgz").removesuffix(f"-{data.version}").removesuffix(f"-{version}")
     return f"{chart}-{version}", f"{chart}-v{version}"
 
 
@@ -109,13 +124,16 @@ class Helm(Probed):
         """Install or upgrade, and wait until its workloads are ready."""
         data = self.data(context)
         seconds = max(int(data.timeout_minutes * 60) - 15, 15)
-        ended = await context.change(
-            f"install {data.chart} {data.version} as {data.release} in {data.namespace}",
-            (*data.program, "upgrade", data.release, data.chart, "--install",
-             "--namespace", data.namespace, "--create-namespace", "--version", data.version,
-             "--values", "-", "--wait", "--timeout", f"{seconds}s"),
-            stdin=self._values(context, data).encode(),
-        )  # fmt: skip
+        repository = data.repository and not data.chart.startswith("/")
+        async with _pods_watched(context, data):
+            ended = await context.change(
+                f"install {data.chart} {data.version} as {data.release} in {data.namespace}",
+                (*data.program, "upgrade", data.release, data.chart, "--install",
+                 "--namespace", data.namespace, "--create-namespace", "--version", data.version,
+                 *(("--repo", data.repository) if repository else ()),
+                 "--values", "-", "--wait", "--timeout", f"{seconds}s"),
+                stdin=self._values(context, data).encode(),
+            )  # fmt: skip
         if any(words in line for line in ended.tail for words in _CUT_OFF):
             raise StepFailed(
                 f"an earlier operation on the release {data.release} was cut off in the middle",
@@ -124,6 +142,8 @@ class Helm(Probed):
                 output=ended.tail,
                 again=False,
             )
+        if not ended.good and (found := await _standing(context, data)) and found.troubles:
+            raise _not_up(context, data, found, ended.tail)
         must_be_good(context, ended, f"helm upgrade {data.release}")
         return f"{data.release} is deployed from {data.chart} {data.version}."
 
@@ -180,6 +200,61 @@ class Helm(Probed):
                 f"--namespace {data.namespace}",
                 again=False,
             )
+
+
+async def _standing(context: StepContext, data: HelmStep) -> workloads.Standing | None:
+    """How the pods of the release's namespace stand; None where nobody can or need tell."""
+    if not data.kubectl or context.dry_run:
+        return None
+    seen = await context.look((*data.kubectl, *workloads.ASK, data.namespace))
+    return workloads.standing(seen.stdout) if seen.status == 0 else None
+
+
+def _not_up(
+    context: StepContext, data: HelmStep, found: workloads.Standing, tail: tuple[str, ...]
+) -> StepFailed:
+    """What Helm waited for in vain: the earliest cause, and what else does not stand."""
+    first, *others = found.troubles
+    said = next((line for line in reversed(tail) if line.startswith("Error:")), "")
+    besides = f" Others wait or fail besides: {len(others)}." if others else ""
+    return StepFailed(
+        f"{first.sentence}.{besides} ({found.sentence} in {data.namespace}"
+        f"{'; Helm: ' + said.removeprefix('Error: ')[:200] if said else ''})",
+        where=context.host.name,
+        remedy=f"{first.remedy(data.kubectl, data.namespace)}. Then retry it: sitewright resume.",
+        output=[*(one.sentence for one in found.troubles[:20]), *tail[-5:]],
+    )
+
+
+@asynccontextmanager
+async def _pods_watched(context: StepContext, data: HelmStep) -> AsyncIterator[None]:
+    """Say how many pods are ready, and at once what no waiting mends, while Helm only waits."""
+    if not data.kubectl or context.dry_run:
+        yield
+        return
+    watching = asyncio.create_task(_watch_pods(context, data))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _watch_pods(context: StepContext, data: HelmStep) -> None:
+    told: set[str] = set()
+    while True:
+        await asyncio.sleep(_PODS_EVERY)
+        try:
+            found = await _standing(context, data)
+        except ConnectionProblem:
+            continue  # this is only a view; the job itself is followed elsewhere
+        if found is None:
+            continue
+        context.emit(Kind.STEP_PROGRESS, done=found.ready, total=found.total, text=found.sentence)
+        for one in found.troubles:
+            if one.hopeless and one.name not in told:
+                told.add(one.name)
+                context.emit(Kind.NOTE, text=f"{one.sentence}. Helm goes on waiting.")
 
 
 def _taken_back(data: HelmStep, release: dict[str, Any] | None) -> str:

@@ -275,6 +275,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     "playbook": Traits("playbook", once=True),
     "file": Traits("file", knows_undo=True),
     "helm": Traits("helm", knows_undo=True),
+    "helm-test": Traits("helm_test", knows_undo=True, again=False),
     "kubectl": Traits("kubectl"),
     "compose": Traits("compose", knows_undo=True),
     "compose-check": Traits("compose_check", changes=False, again=False),

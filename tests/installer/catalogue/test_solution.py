@@ -124,8 +124,8 @@ def test_machines_on_their_own_are_judged_for_the_least_demanding_first() -> Non
     needs = single_machine_needs()
     assert [(n.solution, n.environment) for n in needs] == [
         ("core-test-harness", "single-box"),
-        ("miniloop", "single-box"),
         ("helm-deploy", "local-microk8s"),
+        ("miniloop", "single-box"),
     ]
     memory = [n.sizing.roles[0].shapes[0].memory_gb or 0 for n in needs]
     assert memory == sorted(memory)

@@ -296,13 +296,15 @@ def test_core_test_harness_says_that_its_numbers_are_ours() -> None:
     assert table.roles[0].shapes[0].memory_recommended_gb == 16
 
 
-def test_miniloop_refuses_ubuntu_24_04() -> None:
-    """Its scripts end on anything but 20.04 and 22.04, and it is not installed from here."""
+def test_miniloop_is_what_the_charts_of_today_ask_and_not_its_scripts() -> None:
+    """Its scripts end on Ubuntu 24.04; what is installed instead is said where it is chosen."""
     loaded = load_solution("miniloop")
     systems = loaded.needs().platform.os
-    assert [(system.id, system.versions) for system in systems] == [("ubuntu", ("20.04", "22.04"))]
-    assert loaded.needs().platform.os_severity == "fail"
-    assert "24.04" in loaded.why_not
+    assert [(system.id, system.versions) for system in systems] == [("ubuntu", ("22.04", "24.04"))]
+    assert loaded.installable
+    assert "stood still since 2023" in loaded.summary
+    assert [table.id for table in loaded.sizings] == ["charts", "small"]
+    assert loaded.playbooks.parent.name == "pm4ml"
 
 
 def test_mosip_tables_stay_apart_by_source() -> None:

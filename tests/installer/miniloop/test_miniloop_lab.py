@@ -1,0 +1,243 @@
+"""Miniloop on a lab machine: from nothing to a passed test and a first transfer, and away again.
+
+What is real and what is made by the tests is said in tests/installer/miniloop_site.py. One machine
+serves the whole module; the tests go on from one another, as a person's afternoon does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.installer.miniloop import charts
+from tests.installer.miniloop_site import Given, add_images, given_out, site_text
+from tests.lab.host import wait_until
+from tests.lab.lab import Lab
+from tests.lab.lending import MachineFactory
+from tests.lab.machine import Machine
+from tests.lab.recipe import UBUNTU_24_04
+from tests.stand_ins.install import start
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parent.parent.parent.parent
+
+
+@dataclass
+class Box:
+    """The machine, what it is given, and the command run on its site."""
+
+    machine: Machine
+    given: Given
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """The site file."""
+        return self.folder / "site.yaml"
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start `sitewright` on the site, without a terminal."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "installer", *words, "--site", str(self.file)],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                **{f"XDG_{n}_HOME": str(self.folder / n) for n in ("DATA", "STATE", "CONFIG")},
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `sitewright` on the site to its end."""
+        running = self.begin(*words)
+        output, said = running.communicate(timeout=900)
+        return subprocess.CompletedProcess(running.args, running.returncode, output, said)
+
+    def does(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
+        """A command that changes something; the exit code and the events."""
+        done = self.command(*words, "--yes", "--by", "A. Tester", "--json-lines")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert events, done.stderr
+        return done.returncode, events
+
+    def kubectl(self, *words: str) -> str:
+        """Ask the cluster."""
+        return self.machine.exec(["microk8s", "kubectl", "-n", "demo", *words]).stdout
+
+
+@pytest.fixture(scope="module")
+def box(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A machine with nothing on it, and a registry and charts that it reaches."""
+    factory = MachineFactory(lab)
+    folder = tmp_path_factory.mktemp("miniloop")
+    machine = start(factory, {"box": ("master", "worker")}, stand_in=UBUNTU_24_04)["box"]
+    try:
+        with given_out(lab, folder) as given:
+            made = Box(machine, given, folder)
+            made.file.write_text(site_text(lab, machine, given))
+            yield made
+    finally:
+        factory.remove_all()
+
+
+def of(events: list[dict[str, Any]], kind: str, step: str = "") -> list[dict[str, Any]]:
+    """The data of the events of a kind, of a step or of all."""
+    return [e["data"] for e in events if e["kind"] == kind and step in ("", e["step"])]
+
+
+def outcomes(events: list[dict[str, Any]]) -> dict[str, str]:
+    """How each step ended, by stage/step."""
+    return {
+        f"{e['stage']}/{e['step']}": e["data"]["outcome"]
+        for e in events
+        if e["kind"] == "step.finished"
+    }
+
+
+def test_an_image_that_is_not_there_is_told_at_once_and_then_it_goes_on(box: Box) -> None:
+    """From nothing to a passed test and a first transfer, past an image that came late."""
+    box.given.registry.files.clear()
+    add_images(box.given.registry, without="mojaloop/central-ledger")
+    running = box.begin("install", "--yes", "--by", "A. Tester", "--json-lines")
+    assert running.stdout is not None
+    events, mended = [], False
+    for line in running.stdout:
+        events.append(json.loads(line))
+        said = str(events[-1]["data"].get("text", ""))
+        if not mended and "central-ledger:v19.8.3" in said and events[-1]["kind"] == "note":
+            assert said.startswith("moja-centralledger-service-")
+            assert "cannot have the image docker.io/mojaloop/central-ledger:v19.8.3" in said
+            assert "not found" in said
+            add_images(box.given.registry)
+            mended = True
+    assert running.wait(60) == 0, events[-5:]
+    assert mended
+    assert set(outcomes(events).values()) <= {"done", "already"}
+    # How many pods are ready is told while Helm only waits.
+    assert any("pods are ready" in one["text"] for one in of(events, "step.progress", "hub"))
+    (tests,) = of(events, "step.finished", "tests")
+    assert (
+        "moja-ml-ttk-test-val-gp: Passed percentage 100.00%, it ended with 0" in tests["sentence"]
+    )
+    lines = [one["text"] for one in of(events, "line", "transfer")]
+    assert any(line.startswith("1. Lookup: payerfsp asks the hub") for line in lines)
+    assert "Done: XXX 100 went from payerfsp to payeefsp." in lines
+    hosts = box.machine.exec(["cat", "/etc/hosts"]).stdout
+    assert "127.0.0.1 central-ledger.local" in hosts
+    images = box.kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.containers[*].image}")
+    assert "docker.io/bitnami/" not in images
+    assert "docker.io/bitnamilegacy/mysql:9.4.0" in images
+
+
+def test_again_nothing_is_done(box: Box) -> None:
+    status, events = box.does("install")
+    assert status == 0, events[-3:]
+    assert {step for step, how in outcomes(events).items() if how == "done"} <= {
+        # What only looks, and what tells how it is now.
+        "check/room",
+        "microk8s/microk8s",
+        "verify/tests",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("fail", "Passed percentage 0.00%; 100 is needed, and it ended with 1"),
+        ("lie", "although it ended with 0"),
+    ],
+)
+def test_a_test_that_failed_is_believed_by_neither_word_alone(
+    box: Box, fault: str, says: str
+) -> None:
+    """The golden path fails, then fails and ends with 0 all the same; mended, it passes."""
+    faults = ["--set", "global.stand_in.fail=gp"]
+    faults += ["--set", "global.stand_in.lie=gp"] if fault == "lie" else []
+    upgrade = ["microk8s", "helm3", "upgrade", "moja", "mojaloop", "--repo", box.given.charts]
+    upgrade += ["--version", charts.VERSION, "-n", "demo", "--reuse-values", "--wait"]
+    box.machine.exec([*upgrade, *faults], timeout=300)
+    status, events = box.does("verify")
+    assert status == 5
+    (problem,) = of(events, "problem")
+    assert problem["cause"].startswith("moja-ml-ttk-test-val-gp: Passed percentage")
+    assert says in problem["cause"]
+    status, events = box.does("install")
+    assert status == 0, events[-3:]
+    assert outcomes(events)["hub/hub"] == "done"
+
+
+def test_what_a_release_waits_for_in_vain_is_named_by_its_first_cause(box: Box) -> None:
+    """A quota refuses the pods themselves: the end of Helm's time says so, not that time is up."""
+    quota = ["create", "quota", "none", "--hard=pods=0"]
+    box.machine.exec(["microk8s", "kubectl", "create", "namespace", "tight"])
+    box.machine.exec(["microk8s", "kubectl", "-n", "tight", *quota])
+    tight = box.file.read_text().replace("settings:\n", "settings:\n  namespace: tight\n")
+    other = Box(box.machine, box.given, box.folder / "tight")
+    other.folder.mkdir()
+    other.file.write_text(tight)
+    running = other.begin("install", "--yes", "--by", "A. Tester", "--json-lines")
+    assert running.stdout is not None
+    told = ""
+    for line in running.stdout:
+        event = json.loads(line)
+        if event["kind"] == "note" and "may make no pod" in event["data"]["text"]:
+            told = event["data"]["text"]
+            break
+    running.terminate()
+    running.communicate(timeout=120)
+    assert "exceeded quota: none" in told
+    box.machine.script(
+        "pkill -x helm || true; microk8s kubectl delete namespace tight --wait=false"
+    )
+
+
+def test_stopped_it_is_away_and_started_it_is_back(box: Box) -> None:
+    """Nothing of it runs while it is stopped; what the stand-in ledger held is lost, and told."""
+    status, events = box.does("stop")
+    assert status == 0, events[-3:]
+    assert "not running" in box.machine.exec(["microk8s", "status"]).stdout
+    status, events = box.does("services")
+    assert status == 5
+    (problem,) = of(events, "problem")
+    assert "MicroK8s is stopped" in problem["cause"]
+    status, events = box.does("start")
+    assert status == 0, events[-3:]
+    status, events = box.does("services")
+    assert status == 0
+    assert "kafka is ready" in [one["text"] for one in of(events, "line", "services")]
+    # This ledger keeps nothing; provisioned anew by the tests, it carries a transfer again.
+    status, events = box.does("transfer")
+    assert status == 5
+    (problem,) = of(events, "problem")
+    assert "the ledger does not know the bank payerfsp" in problem["cause"]
+    status, events = box.does("verify")
+    assert status == 0, events[-3:]
+    status, events = box.does("transfer")
+    assert status == 0, events[-3:]
+
+
+def test_removed_nothing_of_it_is_left(box: Box) -> None:
+    status, events = box.does("remove")
+    assert status == 0, events[-3:]
+    wait_until(lambda: not box.kubectl("get", "pods", "-o", "name").split(), "no pod", seconds=60)
+    assert "Miniloop" not in box.machine.exec(["cat", "/etc/hosts"]).stdout
+    assert "microk8s is running" in box.machine.exec(["microk8s", "status"]).stdout
+    status, events = box.does("remove", "--with-data")
+    assert status == 0, events[-3:]
+    gone = box.machine.exec(
+        ["ls", "/var/snap/microk8s", "/var/lib/sitewright/miniloop"], check=False
+    )
+    assert gone.stdout == ""
