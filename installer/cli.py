@@ -56,6 +56,9 @@ COMMANDS: Final = {
         "installer.commands.operate", "renew a cluster's certificates before their last day"
     ),
     "transfer": Command("installer.commands.operate", "send a transfer, and see what happens"),
+    "reboot": Command(
+        "installer.commands.reboot", "restart the machines that wait for it, one after another"
+    ),
     "machine": Command(
         "installer.commands.machine", "take one machine out of a site, bring it in, replace it"
     ),

@@ -67,6 +67,10 @@ class OsFacts:
     """The name of process 1: systemd, init, busybox…"""
     boot_id: Fact[str] = NOT_ASKED
     uptime_seconds: Fact[float] = NOT_ASKED
+    newest_kernel: Fact[str] = NOT_ASKED
+    """The newest kernel that is installed, of the kind that runs; absent where none lies there."""
+    restart_for: Fact[tuple[str, ...]] = NOT_ASKED
+    """The packages that asked for a restart since it was started; empty where none did."""
     locale: Fact[str] = NOT_ASKED
     timezone: Fact[str] = NOT_ASKED
 

@@ -40,6 +40,7 @@ main() {
   about_software
   about_docker
   about_certificates
+  about_restart
   about_processes
   about_firewall
   about_clock
@@ -618,6 +619,17 @@ about_docker() {
     ask docker docker info --format \
       '{{.ServerVersion}}|{{.Driver}}|{{.Architecture}}|{{.DockerRootDir}}|{{.SecurityOptions}}'
   fi
+}
+
+# Whether a restart is due: what asked for it, and the kernels that lie there to be started.
+about_restart() {
+  begin restart
+  [ -e /run/reboot-required ] && printf 'required\n'
+  show /run/reboot-required.pkgs
+  for file in /boot/vmlinuz-*; do
+    [ -e "$file" ] && printf 'kernel %s\n' "${file#/boot/vmlinuz-}"
+  done
+  end 0
 }
 
 # Certificates with a last day that programs of a site live by; what they hold is no secret. On a

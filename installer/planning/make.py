@@ -320,15 +320,16 @@ class _Planner:
     def one_by_one(
         self, operation: Stage, each: EachMachine, names: Sequence[str]
     ) -> list[PlannedStage]:
-        """A stage for each of these machines, in this order, called OPERATION-MACHINE."""
-        planned = []
+        """A stage for each of these machines, OPERATION-MACHINE, none before the one before."""
+        planned: list[PlannedStage] = []
         for one in machines_one_by_one(each, self.machines, names, where=operation.id):
             knowing = self.renderer.knowing(machine=machine_of(self.machines, one.name))
             own = replace(self, machine=one.name, renderer=knowing)
             title = knowing.text(each.title, where=f"operation {operation.id}, each, title")
             said: dict[str, Any] = {"title": title, "why": each.why, "steps": one.steps}
-            said |= {"id": f"{operation.id}-{one.name}", "needs": (), "recheck": ()}
-            stage = own.stage(operation.model_copy(update=said), set())
+            before = planned[-1].id if planned else operation.id
+            said |= {"id": f"{operation.id}-{one.name}", "needs": (before,), "recheck": ()}
+            stage = own.stage(operation.model_copy(update=said), {before})
             planned += [stage] if stage is not None else []
         return planned
 

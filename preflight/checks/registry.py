@@ -62,6 +62,7 @@ CHECKS: Final[tuple[Check[Case], ...]] = (
     system.release,
     system.architecture,
     system.kernel,
+    system.restart,
     system.init,
     kernel.modules,
     kernel.sysctls,

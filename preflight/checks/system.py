@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from foundation.wording import listed
+from foundation.wording import listed, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
-from preflight.facts import known, why_unknown
+from preflight.facts import OsFacts, known, why_unknown
 from preflight.findings import Finding, Severity
 
 _ALIASES = {"amd64": "x86_64", "x86-64": "x86_64", "arm64": "aarch64"}
@@ -123,6 +123,37 @@ def kernel(case: Case, say: Say) -> Iterator[Finding]:
         " update && sudo apt-get install linux-generic && sudo reboot` (on Debian the package is"
         " linux-image-amd64).",
         undo="Choose the old kernel in the boot menu, and remove the new one with apt-get.",
+    )
+
+
+def due_for(facts: OsFacts) -> str:
+    """For what a machine waits to be restarted, in words; "" for nothing that is known."""
+    running, newest = known(facts.kernel), known(facts.newest_kernel)
+    found = []
+    if running and newest and version_key(newest) > version_key(running):
+        found.append(f"kernel {newest} is installed and {running} runs")
+    if asked := known(facts.restart_for):
+        found.append(f"asked for by {shortened(asked, 4)}")
+    return "; ".join(found)
+
+
+@check("os.restart", title="A restart that is due", severities=(PASS, WARN))
+def restart(case: Case, say: Say) -> Iterator[Finding]:
+    """A newer kernel, or a package that asks for it; unknown it is no objection."""
+    facts = case.facts.os
+    if known(facts.restart_for) is None:
+        return
+    due = due_for(facts)
+    yield say.at(
+        WARN if due else PASS,
+        f"{case.name} waits to be restarted: {due}." if due else f"{case.name} needs no restart.",
+        expected="no restart that is due",
+        actual=due or "none is due",
+        source="Ubuntu and Debian: /run/reboot-required; the newest kernel in /boot",
+        evidence="cat /run/reboot-required.pkgs; uname -r; ls /boot/vmlinuz-*",
+        remedy="Before anything is installed on it: `sudo reboot`. In a site that runs, one machine"
+        " after another: `sitewright reboot --site FILE`.",
+        undo="Choose the old kernel in the boot menu.",
     )
 
 

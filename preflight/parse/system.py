@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from preflight.facts import ABSENT, OsFacts, Unknown
+from preflight.facts import ABSENT, Fact, OsFacts, Unknown
 from preflight.parse.frames import Answer
 from preflight.parse.identity import login_of
 from preflight.parse.text import assignments, plain, real, told
@@ -33,12 +33,39 @@ def parse_system(answer: Answer) -> OsFacts:
         init=told(files.get("/proc/1/comm"), Unknown("process 1 is hidden from this user")),
         boot_id=told(files.get("/proc/sys/kernel/random/boot_id"), unread),
         uptime_seconds=uptime if uptime is not None and uptime >= 0 else unread,
+        newest_kernel=_newest(answer, files.get("/proc/sys/kernel/osrelease", "").strip()),
+        restart_for=_restart_for(answer),
         locale=told(locale, ABSENT),
         timezone=told(
             files.get("/etc/timezone") or _zone(answer.text("links")),
             Unknown("neither /etc/timezone nor /etc/localtime tells"),
         ),
     )
+
+
+def _newest(answer: Answer, running: str) -> Fact[str]:
+    """The newest installed kernel of the flavour that runs (generic, lowlatency, amd64…)."""
+    if "restart" not in answer.sections:
+        return answer.why_not("restart", "/boot")
+    flavour = running.rpartition("-")[2]
+    lines = [plain(line, 100) for line in answer.lines("restart")]
+    found = [line.removeprefix("kernel ") for line in lines if line.startswith("kernel ")]
+    alike = [name for name in found if name.rpartition("-")[2] == flavour]
+    return max(alike, key=_numbers, default=ABSENT)
+
+
+def _numbers(release: str) -> list[int]:
+    return [int(number[:9]) for number in re.findall(r"[0-9]+", release)]
+
+
+def _restart_for(answer: Answer) -> Fact[tuple[str, ...]]:
+    if "restart" not in answer.sections:
+        return answer.why_not("restart", "/run")
+    asked = answer.files("restart").get("/run/reboot-required.pkgs", "")
+    names = dict.fromkeys(plain(line, 100) for line in asked.split("\n") if line.strip())
+    if names:
+        return tuple(names)[:100]
+    return ("a package that gave no name",) if "required" in answer.lines("restart") else ()
 
 
 def _zone(links: str) -> str:

@@ -109,6 +109,8 @@ def worker_facts() -> Facts:
             version="24.04",
             pretty_name="Ubuntu 24.04.3 LTS",
             kernel="6.8.0-45-generic",
+            newest_kernel="6.8.0-45-generic",
+            restart_for=(),
             architecture="x86_64",
             init="systemd",
             timezone="Etc/UTC",

@@ -44,6 +44,8 @@ def test_each_machine_is_a_stage_in_the_order_of_roles_and_names(tmp_path: Path)
         "care", "care-lb1", "care-lb2", "care-w1", "care-w2", "care-m1", "care-m2", "care-m3",
     ]  # fmt: skip
     by_id = {one.id: one for one in plan.stages}
+    # None is done by itself before the one that comes first.
+    assert [by_id[name].needs for name in ("care-lb1", "care-lb2")] == [("care",), ("care-lb1",)]
     assert by_id["care-w2"].title == "Look after w2"
     assert [(s.id, s.hosts) for s in by_id["care-lb1"].steps] == [
         ("done", ("lb1",)),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.facts import ABSENT
+from preflight.facts import ABSENT, Unknown
 from preflight.parse.cpu import parse_cpu, x86_level
 from preflight.parse.frames import split_frames
 from preflight.parse.memory import parse_memory
@@ -199,3 +199,28 @@ def test_a_control_group_bounds_the_memory() -> None:
     assert parse_memory(answer_of({"system": limited})).total_bytes == 4 * GIB
     unlimited = memory_system("/sys/fs/cgroup/memory.max:max")
     assert parse_memory(answer_of({"system": unlimited})).total_bytes == 65802440 * 1024
+
+
+# ---- a restart that is due
+
+
+@pytest.mark.parametrize(
+    ("said", "newest", "asked"),
+    [
+        ("kernel 6.8.0-9-generic\nkernel 6.8.0-45-generic\nkernel 6.9.1-lowlatency",
+         "6.8.0-45-generic", ()),
+        ("required\n/run/reboot-required.pkgs:libc6\n/run/reboot-required.pkgs:libc6",
+         ABSENT, ("libc6",)),
+        ("required", ABSENT, ("a package that gave no name",)),
+        ("", ABSENT, ()),
+    ],
+)  # fmt: skip
+def test_what_waits_for_a_restart(said: str, newest: object, asked: tuple[str, ...]) -> None:
+    running = "/proc/sys/kernel/osrelease:6.8.0-9-generic"
+    told = parse_system(answer_of({"system": running, "restart": said}))
+    assert (told.newest_kernel, told.restart_for) == (newest, asked)
+
+
+def test_of_a_restart_nothing_is_known_where_the_probe_was_cut_short() -> None:
+    told = parse_system(answer_of({"system": "/proc/uptime:1"}))
+    assert isinstance(told.restart_for, Unknown)

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from foundation.problems import ExitCode
 from installer import cli
 from tests.installer.pm4ml_site import LabSite, make
+from tests.lab.firmware import restarting
+from tests.lab.kubernetes import images
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
@@ -29,6 +31,11 @@ from tests.stand_ins.install import order
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+BACKEND = "/var/snap/microk8s/current/var/kubernetes/backend"
+DQLITE = (
+    f"/snap/microk8s/current/bin/dqlite -s file://{BACKEND}/cluster.yaml"
+    f" -c {BACKEND}/cluster.crt -k {BACKEND}/cluster.key"
+)
 CERTS = "/var/snap/microk8s/current/certs"
 ROLES = {"m1": "master", "m2": "master", "m3": "master", "w1": "worker"}
 
@@ -100,6 +107,7 @@ def test_a_cluster_is_kept_up(
     upkept: Upkept, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     certificates_are_renewed(upkept, capsys, tmp_path)
+    machines_are_restarted(upkept, capsys)
 
 
 def certificates_are_renewed(
@@ -131,3 +139,88 @@ def certificates_are_renewed(
     nodes = upkept.machines["m1"].exec(["microk8s", "kubectl", "get", "nodes", "--no-headers"])
     assert nodes.stdout.count(" Ready ") == len(ROLES)
     assert set(upkept.findings(tmp_path / "report.json").values()) == {"pass"}
+
+
+def machines_are_restarted(upkept: Upkept, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that wait for it, the worker before the master; and the one that others cordoned."""
+    m1, m2, w1 = (upkept.machines[name] for name in ("m1", "m2", "w1"))
+    kubectl = ["microk8s", "kubectl"]
+    m1.exec([*kubectl, "apply", "-f", "-"], stdin=json.dumps(SHOP))
+    m1.exec([*kubectl, "rollout", "status", "deployment/shop", "--timeout=300s"])
+    upkept.machines["m3"].exec(["systemctl", "stop", "snap.microk8s.daemon-kubelet"])
+    for machine in (m2, w1):
+        machine.script("touch /run/reboot-required; echo linux-base > /run/reboot-required.pkgs")
+    m1.exec([*kubectl, "cordon", "m2"])
+
+    def since() -> list[str]:
+        return [one.script("cut -d' ' -f22 /proc/1/stat") for one in upkept.machines.values()]
+
+    began = since()
+    with restarting(list(upkept.machines.values())) as came_up:
+        not_ready = [*kubectl, "wait", "--for=condition=Ready=Unknown", "node/m3", "--timeout=120s"]
+        m1.exec(not_ready)
+        assert upkept.run("reboot", "--confirm", "reboot/agreed") == ExitCode.STAGE_FAILED
+        assert came_up == []
+        assert "m3 is not Ready" in "".join(capsys.readouterr())
+        upkept.machines["m3"].exec(["systemctl", "start", "snap.microk8s.daemon-kubelet"])
+        m1.exec([*kubectl, "wait", "--for=condition=Ready", "node/m3", "--timeout=120s"])
+        assert upkept.run("reboot", "--confirm", "reboot/agreed") == ExitCode.DONE
+        assert came_up == ["w1", "m2"]
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "m2 was cordoned by somebody else, and is left so" in told
+    m1_since, m2_since, m3_since, w1_since = began
+    assert since()[0] == m1_since
+    assert since()[2] == m3_since
+    assert (since()[1], since()[3]) != (m2_since, w1_since)
+    nodes = json.loads(m1.exec([*kubectl, "get", "nodes", "-o", "json"]).stdout)["items"]
+    assert [n["metadata"]["name"] for n in nodes if n["spec"].get("unschedulable")] == ["m2"]
+    assert not any("sitewright" in str(n["metadata"]["annotations"]) for n in nodes)
+    m1.exec([*kubectl, "uncordon", "m2"])
+    assert upkept.run("reboot") == ExitCode.DONE
+    assert "No machine of this site waits" in capsys.readouterr().out
+
+    # Of the masters the one that leads the database comes last, whichever it is.
+    leader = m1.script(f"{DQLITE} k8s .leader").rpartition(":")[0]
+    (name,) = [one.name for one in upkept.machines.values() if one.address == leader]
+    asked = ["reboot", "m1", "m2", "m3", "--site", str(upkept.file)]
+    assert cli.main(asked) == ExitCode.REFUSED
+    plan = [line for line in capsys.readouterr().err.splitlines() if "(reboot-m" in line]
+    assert len(plan) == 3
+    assert f"(reboot-{name})" in plan[-1]
+
+
+SHOP = {
+    "apiVersion": "v1",
+    "kind": "List",
+    "items": [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "shop"},
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": {"app": "shop"}},
+                "template": {
+                    "metadata": {"labels": {"app": "shop"}},
+                    "spec": {
+                        "tolerations": [{"operator": "Exists", "key": CONTROL_PLANE}],
+                        "containers": [
+                            {
+                                "name": "pod",
+                                "image": images.POD,
+                                "imagePullPolicy": "Never",
+                                "args": ["serve", ":8080"],
+                            }
+                        ],
+                    },
+                },
+            },
+        },
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": "shop"},
+            "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "shop"}}},
+        },
+    ],
+}
