@@ -25,6 +25,7 @@ from bundles.registries.web_answers import origin, parsed_url, shown
 _PAGE: Final = 1000
 """Tags asked for at once; a registry may give fewer."""
 _NEXT: Final = re.compile(r'<([^<>]{1,2000})>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+_ETAG: Final = re.compile(r"[!-~]{1,200}")
 _UNKNOWN_PLATFORM: Final = "unknown"
 
 
@@ -81,11 +82,16 @@ async def _pages(
             raise _refused(registries, endpoint, repository, response, raw)
         before = len(tags)
         refused += _take(raw, tags, shown(url))
+        if len(tags) > budgets.TAGS:
+            raise SourceProblem(
+                f"its list of tags has more than {budgets.TAGS}, {pages} pages so far",
+                where=shown(first),
+            )
         following = _following(response, url)
         if following is None:
             whole = pages == 1
             found = response.headers.get("etag", "") if whole else ""
-            return Listed(tuple(tags), found if len(found) < 200 else "", refused)
+            return Listed(tuple(tags), found if _ETAG.fullmatch(found) else "", refused)
         _go_on(following, asked, pages, len(tags), before, shown(first))
         url = following
 
@@ -129,7 +135,7 @@ def _go_on(
     """Raise SourceProblem where the pages lead in a circle, or to no end."""
     if following in asked or count == before:
         raise SourceProblem("its list of tags leads back to where it was", where=where)
-    if pages >= budgets.TAG_PAGES or count > budgets.TAGS:
+    if pages >= budgets.TAG_PAGES:
         raise SourceProblem(
             f"its list of tags has no end: {count} tags on {pages} pages so far", where=where
         )

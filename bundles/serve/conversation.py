@@ -188,9 +188,8 @@ class Conversation:
             finally:
                 os.close(descriptor)
         else:
-            self._begin(answer, ("Content-Length", str(len(body))))
-            if method != "HEAD" and body:
-                self._data(body)
+            given = body if method != "HEAD" else b""
+            self._begin(answer, ("Content-Length", str(len(body))), body=given)
             self._end()
 
     def _send_span(self, answer: Answer, span: Span, method: str, reader: BlobReader) -> None:
@@ -308,7 +307,7 @@ class Conversation:
                 deadline = time.monotonic() + once_begun
         return got
 
-    def _begin(self, answer: Answer, *more: tuple[str, str]) -> None:
+    def _begin(self, answer: Answer, *more: tuple[str, str], body: bytes = b"") -> None:
         own = (("Server", f"sitewright/{__version__}"), ("X-Content-Type-Options", "nosniff"))
         headers = [*own, *answer.headers, *more]
         if self._http.their_state is h11.SEND_BODY:
@@ -317,7 +316,12 @@ class Conversation:
         self._status = answer.status
         reason = HTTPStatus(answer.status).phrase.encode()
         response = h11.Response(status_code=answer.status, headers=headers, reason=reason)
-        self._write(self._http.send(response) or b"")
+        raw = self._http.send(response) or b""
+        if body:
+            # One piece for the network: a short answer costs as much as the calls to send it.
+            raw += self._http.send(h11.Data(data=body)) or b""
+            self._sent += len(body)
+        self._write(raw)
 
     def _data(self, data: bytes | memoryview) -> None:
         # h11 hands the same bytes back, whatever they lie in; only its annotation says `bytes`.

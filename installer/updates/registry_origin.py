@@ -26,6 +26,8 @@ QUESTION_SECONDS: Final = 75.0
 """For one question to a registry, with its waits and all that it takes again."""
 FAILED: Final = 30.0
 """Seconds for which a repository that failed is not asked for again, however often it is wanted."""
+LONGEST_PAUSE: Final = 3600.0
+"""Seconds for which a registry that limits is left alone, whatever it says."""
 PARALLEL: Final = 8
 WAITING: Final = 2_000
 """Questions that may wait for their turn, or be asked; further ones are refused at once."""
@@ -237,10 +239,22 @@ class RegistryOrigin:
                 raise Crowded("so many questions wait for registries that this one is not asked")
             running = asyncio.create_task(self._in_turn(key, ask))
             self._running[key] = running
-            running.add_done_callback(lambda _: self._running.pop(key, None))
+            running.add_done_callback(lambda task: self._ended(key, task))
         # One who goes away does not end what others wait for.
         result: Result = await asyncio.shield(running)
         return result
+
+    def _ended(self, key: tuple[str, ...], task: asyncio.Task[Any]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # seen, also where nobody waits for it any more
+
+    async def close(self) -> None:
+        """Give up whatever is still being asked."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     def _check_failed(self, key: tuple[str, ...]) -> None:
         host = key[1].split("/v2/")[0]
@@ -265,7 +279,8 @@ class RegistryOrigin:
             raise problem from None
         except Limited as problem:
             self._failed(key, problem)
-            self._paused[host] = _Failure(problem, self._clock() + max(problem.seconds, 1.0))
+            pause = min(max(problem.seconds, 1.0), LONGEST_PAUSE)
+            self._paused[host] = _Failure(problem, self._clock() + pause)
             raise
         except SourceProblem as problem:
             self._failed(key, problem)

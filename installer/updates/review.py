@@ -14,6 +14,7 @@ from installer.updates.running import Found, Place, Running
 from installer.updates.watcher import answer_of
 
 SCHEMA: Final = "sitewright.updates/1"
+_AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,13 @@ def _place(place: Place) -> dict[str, Any]:
 async def review(origin: Origin, found: Found, usual: Question) -> Review:
     """Ask of each image what is newer; a problem with one is its own."""
     running = found.images()
-    judged = await asyncio.gather(*(_judge(origin, one, usual) for one in running))
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def judge(one: Running) -> Judged:
+        async with turns:
+            return await _judge(origin, one, usual)
+
+    judged = await asyncio.gather(*(judge(one) for one in running))
     return Review(tuple(judged), tuple(found.untold), origin.name, str(usual.strategy))
 
 

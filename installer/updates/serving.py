@@ -72,9 +72,11 @@ async def registry_origin(
             web, logins=read_logins(), mirrors=mirrors, plain_http=ways.plain_http
         )
         keeping = asyncio.create_task(_keep(memory, path))
+        origin = RegistryOrigin(registries, allowed, memory, ways.times, tell=tell)
         try:
-            yield RegistryOrigin(registries, allowed, memory, ways.times, tell=tell)
+            yield origin
         finally:
+            await origin.close()
             keeping.cancel()
             with suppress(asyncio.CancelledError):
                 await keeping

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NotInTime
 from datetime import UTC
 from typing import Any, Final, TypeVar
@@ -79,6 +80,7 @@ class Watcher:
         self._began = time.time()
         self._statuses: Counter[int] = Counter()
         self._lock = threading.Lock()
+        self._asking: set[Future[Any]] = set()
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request."""
@@ -95,7 +97,10 @@ class Watcher:
         return self._counted(_error(status, reason))
 
     def close(self) -> None:
-        """Nothing is under way that would not end by itself."""
+        """Give up the questions under way, whose answers nobody is there for."""
+        with self._lock:
+            for future in self._asking:
+                future.cancel()
 
     def _answer(self, request: Request) -> Answer:
         known = self._known(request)
@@ -188,11 +193,18 @@ class Watcher:
 
     def _within(self, asked: Coroutine[Any, Any, Result], seconds: float) -> Result:
         future = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        with self._lock:
+            self._asking.add(future)
         try:
             return future.result(seconds)
+        except CancelledError as error:
+            raise NotInTime from error
         except NotInTime:
             future.cancel()
             raise
+        finally:
+            with self._lock:
+                self._asking.discard(future)
 
     def _health(self) -> Answer:
         return _json(

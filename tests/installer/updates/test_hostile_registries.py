@@ -122,6 +122,11 @@ def page_without_measure(_: StandIn, asked: Asked) -> Answer | None:
     return Answer(200, b" " * (budgets.TAG_PAGE_BYTES + 1)) if lists(asked) else None
 
 
+def too_many_on_one_page(_: StandIn, asked: Asked) -> Answer | None:
+    body = json.dumps({"tags": [f"v1.0.{number}" for number in range(60)]}).encode()
+    return Answer(200, body) if lists(asked) else None
+
+
 def sends_on_to_an_inside_host(_: StandIn, asked: Asked) -> Answer | None:
     return Answer(302, headers={"Location": "http://127.0.0.1:9/secret"}) if lists(asked) else None
 
@@ -148,6 +153,7 @@ def says_something_odd(_: StandIn, asked: Asked) -> Answer | None:
         (page_that_is_no_list, "not JSON"),
         (page_of_another_form, "no list of tags"),
         (page_without_measure, "sends more than"),
+        (too_many_on_one_page, "has more than 50"),
         (sends_on_to_an_inside_host, "which nobody named"),
         (wants_a_token_of_an_inside_host, "which nobody named"),
         (is_broken, "the server answers 500"),
@@ -158,6 +164,7 @@ def test_a_list_that_cannot_be_right_is_told(
     lie: Lie, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(budgets, "TAG_PAGES", 20)
+    monkeypatch.setattr(budgets, "TAGS", 50)
     with watched(StandIn(lie=lie)) as (watcher, server):
         status, text = watcher.refusal(IMAGE, strategy="major")
         assert (status, said in text) == (503, True), text
@@ -181,6 +188,54 @@ def test_a_registry_that_limits_is_left_alone_for_as_long_as_it_says() -> None:
         asked = len(server.asked)
         other = watcher.client.get("/image/mojaloop/other/v1.0.0")
         assert (other.status_code, len(server.asked)) == (503, asked)
+
+
+def test_a_registry_that_asks_to_wait_for_ever_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry_origin, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(registry_origin, "FAILED", 0.0)
+    limits = True
+
+    def once(_: StandIn, asked: Asked) -> Answer | None:
+        return Answer(429, headers={"Retry-After": "999999999"}) if limits else None
+
+    with watched(StandIn(lie=once)) as (watcher, _):
+        assert watcher.client.get(IMAGE).headers["retry-after"] == "86400"
+        limits = False
+        assert watcher.tag(IMAGE, strategy="bugfix") == "v1.0.2"
+
+
+def test_an_etag_that_cannot_be_sent_is_not_kept() -> None:
+    odd = "\u00fc" * 5
+    with watched(StandIn(etag=odd), times=Times(fresh=0)) as (watcher, server):
+        watcher.tag(IMAGE)
+        watcher.tag(IMAGE)
+        assert all("if-none-match" not in one.headers for one in server.asked)
+
+
+def test_it_ends_soon_while_a_registry_is_silent() -> None:
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    begun, gone = threading.Event(), threading.Event()
+
+    def silent(_: StandIn, asked: Asked) -> Answer | None:
+        begun.set()
+        gone.wait(60)
+        return None
+
+    rescue = threading.Timer(50, gone.set)
+    rescue.start()
+    with ThreadPoolExecutor(1) as pool:
+        with watched(StandIn(lie=silent)) as (watcher, _):
+            asking = pool.submit(watcher.client.get, IMAGE)
+            begun.wait(20)
+        # It has ended, and nobody had to be answered for that.
+        assert not gone.is_set()
+        assert asking.exception() is not None or asking.result().status_code == 503
+    rescue.cancel()
+    gone.set()
 
 
 def test_an_old_list_answers_for_a_registry_that_does_not_and_says_so() -> None:
