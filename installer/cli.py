@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "services": Command("installer.commands.operate", "how the services of an installation stand"),
     "stop": Command("installer.commands.operate", "stop what was installed; it keeps everything"),
     "start": Command("installer.commands.operate", "start it again"),
+    "unseal": Command("installer.commands.operate", "open a sealed Vault with the persons' shares"),
     "remove": Command("installer.commands.operate", "remove it, with or without its data"),
     "renew": Command(
         "installer.commands.operate", "renew a cluster's certificates before their last day"

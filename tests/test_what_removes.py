@@ -51,6 +51,8 @@ TOLD = {
     "--backup keeps what it clears, and a disk in use is refused by wipefs itself",
     "undo/local_disks.yml: lvremove": "a volume that a person named, after its PersistentVolume "
     "was looked at; LVM asks first",
+    "handing_over.py: kubectl -n … delete": "a note of ours, where all shares are good; "
+    "Vault is not touched",
     "disk.py: wipefs": "after a look, a copy and an unmount; --backup keeps what it clears",
     "disk.py: dd if=": "writes back what wipefs kept",
     "disk.py: --remove /dev": "takes the disk out again that its own remedy added",
@@ -143,6 +145,7 @@ OFTEN = {
     "core-test-harness.yaml: compose --project-name ttk-func --profile all-services down": 2,
     "files.sh: rm -rf": 2, "helm.py: helm uninstall": 2, "install.sh: rm -rf": 5,
     "jobs_scripts.py: rm -rf": 2,
+    "handing_over.py: kubectl -n … delete": 2,
     "join.yml: microk8s leave": 2, "removal.py: apt-get remove": 2, "removal.py: kubeadm reset": 2,
     "removal.py: snap remove": 2, "scripts.py: rm -rf": 2, "software.py: apt-get remove": 2,
     "undo/argocd.yml: kubectl delete": 2,

@@ -118,6 +118,7 @@ PLACES: Final = (
     Place(f"{STATE}/noout", "PM4ML, a restart", "that Ceph was told not to rebuild", _STEP),
     Place("/usr/local/lib/sitewright/leaving.py", "PM4ML, a worker taken out", "asks the cluster",
           _UNDO),
+    Place("/usr/local/lib/sitewright/vaults.py", "PM4ML, Vault", "asks Vault and opens it", _UNDO),
     Place("/run/sitewright/checklist.json", "PM4ML, checklist", "the answers of the last look",
           _UNDO),
     Place(f"{STATE}/core-test-harness", "Core Test Harness",

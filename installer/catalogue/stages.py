@@ -133,6 +133,9 @@ class StepData(StrictData):
     """A setting that must be true (or, with "not " before it, false)."""
     of: tuple[str, ...] = ()
     """Where it is done for each machine: for those of these roles alone; "first" is the first."""
+    behind: str = ""
+    """The step of its stage that it stands right behind, and without which it does not stand in a
+    plan: it may be one of those that `for_each` makes, by its name."""
     done: Probe | None = None
     verify: Probe | None = None
     undo: Probe | None = None

@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import sys
 import termios
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from foundation.hosts.logins import person_here
 from foundation.problems import Refused
+from foundation.secrets import Secret
+from foundation.shown_once import shown_once
 
 if TYPE_CHECKING:
     from installer.steps.kind import Answer, Question
+
+_COPIED: Final = "Copy it whole, the check too. Enter takes it off the screen."
 
 
 class TerminalAsker:
@@ -30,7 +34,14 @@ class TerminalAsker:
         from installer.steps.kind import Answer
 
         place = f"{question.stage}/{question.step}"
-        if place in self._confirmed:
+        unseen = question.hands is not None or bool(question.wants)
+        if unseen and not sys.stdin.isatty():
+            raise Refused(
+                f"{question.title}: persons are needed at a terminal, and there is none",
+                where=place,
+                remedy="Go on at a terminal, with the persons: sitewright resume.",
+            )
+        if place in self._confirmed and not unseen:
             if not self._by:
                 raise Refused(
                     "a confirmation needs a name", where=place, remedy='Add --by "A. Name".'
@@ -44,7 +55,9 @@ class TerminalAsker:
             )
         self.asking = True
         try:
-            return await self._ask(question)
+            if question.hands is not None:
+                return await _handed(question, question.hands)
+            return await (_typed(question) if unseen else self._ask(question))
         finally:
             self.asking = False
 
@@ -59,6 +72,60 @@ class TerminalAsker:
         while yes and not by:
             by = (await _line("  Your name, for the record: ")).strip()
         return Answer(by=by or person_here(), yes=yes, items=tuple(answers))
+
+
+async def _handed(question: Question, share: Secret) -> Answer:
+    """Show a share to its person until its end was typed from the copy."""
+    from installer.steps.kind import Answer
+    from installer.steps.vaults.shares import confirms, lines
+
+    forget_typed_ahead()
+    print(f"\n{question.title}\n{question.text}", file=sys.stderr)
+    name = question.person
+    while not name:
+        name = (await _line("  Name of the person who gets it: ")).strip()
+    shown = True
+    while True:
+        if shown:
+            await _line(f"  Enter shows it, once {name} alone sees this screen. ")
+            with shown_once([f"The share of {name}:", "", *lines(share), "", _COPIED]):
+                await _line("")
+        typed = await _line(
+            "  From the copy, its last group and its check (Enter shows it again): "
+        )
+        if confirms(share, typed):
+            return Answer(by=name, yes=True)
+        shown = not typed.strip()
+        if not shown:
+            print("  It does not end so. Look at the copy.", file=sys.stderr)
+
+
+async def _typed(question: Question) -> Answer:
+    """A secret that a person types unseen, by name."""
+    from installer.steps.kind import Answer
+
+    forget_typed_ahead()
+    print(f"\n{question.title}\n{question.text}", file=sys.stderr)
+    name = question.person
+    while not name:
+        name = (await _line("  Your name, for the record: ")).strip()
+    with _unseen():
+        typed = await _line(f"  {question.wants} (unseen): ")
+    print(file=sys.stderr)
+    return Answer(by=name, yes=True, typed=Secret(typed.strip()))
+
+
+@contextlib.contextmanager
+def _unseen() -> Iterator[None]:
+    """What is typed does not appear on the terminal."""
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 async def _yes(text: str) -> bool:

@@ -288,7 +288,7 @@ class _Planner:
 
     def stage(self, stage: Stage, left: set[str]) -> PlannedStage | None:
         """The stage with the steps that are due on this site; None where none is."""
-        steps = []
+        steps: list[PlannedStep] = []
         for step in stage.steps:
             where = f"stage {stage.id}, step {step.id}"
             self._known_names(step, where)
@@ -298,6 +298,13 @@ class _Planner:
                 continue
             hosts = self._hosts(step, where)
             if not hosts:
+                continue
+            ids = [planned.id for planned in steps]
+            if step.behind:
+                if step.behind in ids:
+                    place = ids.index(step.behind) + 1
+                    group = steps[place - 1].group
+                    steps.insert(place, self._step(stage, step, hosts, where, group))
                 continue
             for one, entry in self._each(step):
                 planner = self if entry is None else self._knowing(entry)
@@ -372,7 +379,7 @@ class _Planner:
         group: str = "",
     ) -> PlannedStep:
         # That it was one of several is not in a plan; a plan without such steps stays the same.
-        data = step.model_dump(mode="json", exclude={"for_each", "of"})
+        data = step.model_dump(mode="json", exclude={"for_each", "of", "behind"})
         spec = {name: self._rendered(value, name, where) for name, value in data.items()}
         # A secret that this site does not need is not asked for.
         spec["secrets"] = [name for name in step.secrets if name in self.settled.secrets]

@@ -26,13 +26,12 @@ from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
 from installer.running.output_cap import OUTPUT_CAP, OutputCap, where_it_lies
 from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
-from installer.running.shared import ENVIRONMENT, Jobs, Shared
+from installer.running.shared import ENVIRONMENT, Jobs, Shared, ask, ask_unseen
 from installer.steps.kind import (
     Answer,
     Ended,
     JobGone,
     ProbeAnswer,
-    Question,
     Restarted,
     StepFailed,
 )
@@ -182,6 +181,25 @@ class Context:
         return ProbeAnswer(False if seen.status == 1 else None, output)
 
     # -- the gate -----------------------------------------------------------------------------
+
+    async def privately(
+        self, says: str, command: Sequence[str], *, stdin: bytes, timeout: float = 60.0
+    ) -> Completed:
+        """Run a command whose words nobody else may have, once; see StepContext."""
+        if self.dry_run:
+            self.emit(Kind.NOTE, text=f"Would {says}.")
+            return Completed(0, b"", b"", time.time(), 0.0)
+        await self._still_ours()
+        full = ["env", *(f"{name}={value}" for name, value in self._environment.items()), *command]
+        connection = await self._shared.reaches(self.host).connect(self.until)
+        return await connection.run(full, stdin=stdin, become=self._become, timeout=timeout)
+
+    async def _still_ours(self) -> None:
+        """Wait to be ended where another laptop took the site over: a job is fenced by its lock."""
+        locks = self._shared.locks
+        if locks is not None and not await locks.look(None if self.host.local else self.host):
+            locks.lost = True
+            await asyncio.Event().wait()  # the watch over the locks ends the run
 
     async def change(
         self,
@@ -413,38 +431,22 @@ class Context:
     def _event(self, kind: Kind, host: str, data: dict[str, Json]) -> Event:
         return Event(kind, time.time(), self.step.stage, self.step.id, host, data)
 
+    def event(self, kind: Kind, data: dict[str, Json]) -> Event:
+        """An event of this step on its machine, for who writes it himself."""
+        return self._event(kind, self.host.name, data)
+
     async def ask(self, text: str, items: Sequence[str] = ()) -> Answer:
         """Put a question to a person; see StepContext."""
-        asked = answer_from(self._answers, text, items)
-        if asked is not None:
-            return asked
-        if self.dry_run:
-            self.emit(Kind.NOTE, text=f"Would ask: {text}")
-            return Answer("", yes=True, items=(True,) * len(items))
-        async with self._shared.asking:
-            question: dict[str, Json] = {"text": text, "items": list(items)}
-            self.emit(Kind.QUESTION, text=text, items=list(items))
-            answer = await self._shared.asker(
-                Question(
-                    self.step.stage,
-                    self.step.id,
-                    self.host.name,
-                    self.step.title,
-                    text,
-                    tuple(items),
-                )
-            )
-            data: dict[str, Json] = {
-                "by": answer.by,
-                "answer": {
-                    **question,
-                    "yes": answer.yes,
-                    "confirmed": list(answer.items),
-                    "note": answer.note,
-                },
-            }
-            await self._shared.journal.record(self._event(Kind.ANSWER, self.host.name, data))
+        answer = await ask(self, self._shared, text, items, self._answers)
         self.until = self._patience()  # a person may take hours
+        return answer
+
+    async def ask_unseen(
+        self, text: str, *, hands: Secret | None = None, wants: str = "", person: str = ""
+    ) -> Answer:
+        """Hand a person a secret, or have one typed; see StepContext."""
+        answer = await ask_unseen(self, self._shared, text, hands=hands, wants=wants, person=person)
+        self.until = self._patience()
         return answer
 
     def resume_cursor(self, host: str) -> str:
@@ -469,17 +471,3 @@ async def forget_jobs(jobs: Jobs, reach: Reach, ids: Sequence[str]) -> None:
         connection = await reach.connect(time.monotonic())
         for job in ids:
             await jobs.forget(connection, job)
-
-
-def answer_from(answers: Mapping[str, Json], text: str, items: Sequence[str]) -> Answer | None:
-    """A journalled answer to the very same question, if every point was confirmed in it."""
-    answer = answers.get("answer")
-    if not isinstance(answer, dict) or answer.get("text") != text or answer.get("yes") is not True:
-        return None
-    confirmed = answer.get("confirmed")
-    if answer.get("items") != list(items) or not isinstance(confirmed, list):
-        return None
-    if not all(part is True for part in confirmed):
-        return None
-    return Answer(str(answers.get("by")), yes=True, items=(True,) * len(items),
-                  note=str(answer.get("note", "")))  # fmt: skip

@@ -1,4 +1,7 @@
-"""Shared: what all steps of a run have in common, and what every command of theirs finds."""
+"""Shared: what all steps of a run have in common, and what every command of theirs finds.
+
+A person is one of these things: one question at a time, and the journal remembers the answers.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ from foundation.hosts.connection import Connection
 from foundation.hosts.jobs.jobs_model import JobLine, JobSpec, JobStatus
 from foundation.hosts.model import Host, Inventory
 from foundation.secrets import Secret
+from installer.events import Event, Json, Kind
 from installer.plans.plan import Plan
 from installer.record.journal import Journal
 from installer.record.machine_locks import MachineLocks
 from installer.running.entering import Entering
 from installer.running.reach import Reach
-from installer.steps.kind import Asker
+from installer.steps.kind import Answer, Asker, Question, StepContext
 from installer.supply.control_host_programs import FOLDER
 
 ENVIRONMENT: Final = (
@@ -77,3 +81,78 @@ class Shared:
     """Holds and asks, before their first step, the machines that were away in the beginning."""
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One question at a time is put to the person."""
+
+
+class Asking(StepContext, Protocol):
+    """A step's context that makes events of its own."""
+
+    def event(self, kind: Kind, data: dict[str, Json]) -> Event:
+        """An event of the step on its machine."""
+
+
+async def ask(
+    context: Asking,
+    shared: Shared,
+    text: str,
+    items: Sequence[str],
+    answers: Mapping[str, Json],
+) -> Answer:
+    """The answer to a question; one that the journal has is not asked for again."""
+    asked = answer_from(answers, text, items)
+    if asked is not None:
+        return asked
+    if shared.dry_run:
+        context.emit(Kind.NOTE, text=f"Would ask: {text}")
+        return Answer("", yes=True, items=(True,) * len(items))
+    return await _put(context, shared, Question(*_place(context), text, tuple(items)))
+
+
+async def ask_unseen(
+    context: Asking,
+    shared: Shared,
+    text: str,
+    *,
+    hands: Secret | None,
+    wants: str,
+    person: str,
+) -> Answer:
+    """Hand a person a secret, or have one typed; what is handed or typed stands nowhere."""
+    if shared.dry_run:
+        context.emit(Kind.NOTE, text=f"Would ask: {text}")
+        return Answer(person, yes=True)
+    question = Question(*_place(context), text, hands=hands, wants=wants, person=person)
+    return await _put(context, shared, question)
+
+
+def _place(context: Asking) -> tuple[str, str, str, str]:
+    step = context.step
+    return step.stage, step.id, context.host.name, step.title
+
+
+async def _put(context: Asking, shared: Shared, question: Question) -> Answer:
+    async with shared.asking:
+        asked: dict[str, Json] = {"text": question.text, "items": list(question.items)}
+        context.emit(Kind.QUESTION, text=question.text, items=list(question.items))
+        answer = await shared.asker(question)
+        told: dict[str, Json] = {
+            **asked,
+            "yes": answer.yes,
+            "confirmed": list(answer.items),
+            "note": answer.note,
+        }
+        await shared.journal.record(context.event(Kind.ANSWER, {"by": answer.by, "answer": told}))
+    return answer
+
+
+def answer_from(answers: Mapping[str, Json], text: str, items: Sequence[str]) -> Answer | None:
+    """A journalled answer to the very same question, if every point was confirmed in it."""
+    answer = answers.get("answer")
+    if not isinstance(answer, dict) or answer.get("text") != text or answer.get("yes") is not True:
+        return None
+    confirmed = answer.get("confirmed")
+    if answer.get("items") != list(items) or not isinstance(confirmed, list):
+        return None
+    if not all(part is True for part in confirmed):
+        return None
+    return Answer(str(answers.get("by")), yes=True, items=(True,) * len(items),
+                  note=str(answer.get("note", "")))  # fmt: skip

@@ -102,6 +102,12 @@ class Question:
     text: str
     items: tuple[str, ...] = ()
     """Lines to be confirmed one by one; empty where the text is the question."""
+    hands: Secret | None = None
+    """A share that one person gets: shown once, and confirmed by typing its end."""
+    wants: str = ""
+    """What is typed unseen, as the label of its line; "" where nothing is."""
+    person: str = ""
+    """Whose answer it is, where that is known before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,8 @@ class Answer:
     items: tuple[bool, ...] = ()
     """One for each line of the question; all must be confirmed."""
     note: str = ""
+    typed: Secret | None = None
+    """What was typed unseen, where the question wants something."""
 
 
 class Asker(Protocol):
@@ -199,11 +207,26 @@ class StepContext(Protocol):
         whether it is to be written as a LINE event too. `timeout` is the step's own by default.
         """
 
+    async def privately(
+        self, says: str, command: Sequence[str], *, stdin: bytes, timeout: float = 60.0
+    ) -> Completed:
+        """Run a command that changes something, and whose words nobody else may have.
+
+        It is no durable job: what it reads and writes goes to no file, journal or event, here or
+        there. It is never begun twice: where the connection breaks, ConnectionLost is raised and
+        what came of it is not known. In a dry run it says what would be done, and is not begun.
+        """
+
     def emit(self, kind: Kind, *, host: str | None = None, **data: Json) -> None:
         """Write an event of this step to the journal; `host` where it is another machine's."""
 
     async def ask(self, text: str, items: Sequence[str] = ()) -> Answer:
         """Put a question to a person; an answer that the journal has is not asked for again."""
+
+    async def ask_unseen(
+        self, text: str, *, hands: Secret | None = None, wants: str = "", person: str = ""
+    ) -> Answer:
+        """Hand a person a secret or have one typed; see Question. The journal has who answered."""
 
     def resume_cursor(self, host: str) -> str:
         """The cursor of the last line that the journal has of a machine in this attempt, or "".
@@ -288,6 +311,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     "confirm": Traits("confirm", once=True, changes=False, again=False),
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
     "push": Traits("push", knows_undo=True, counts_bytes=True),
+    "vault": Traits("vault"),
 }
 
 CHANGES_NOTHING: Final = frozenset(name for name, kind in KINDS.items() if not kind.changes)

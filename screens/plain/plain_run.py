@@ -17,6 +17,7 @@ from installer.record.errand import Errand
 from installer.steps.kind import Answer, Question
 from screens.answers.wizard import StepId
 from screens.plain.plain_settings import ask_name, ask_secrets
+from screens.plain.plain_shares import ask_unseen
 from screens.plain.prompt import BackWanted, LeaveWanted
 from screens.run.run_lines import RunLines
 from screens.run.run_words import progress_sentence, titles_of
@@ -119,6 +120,8 @@ class _Person:
 
     def _ask(self, question: Question) -> Answer:
         talk = self.wizard.dialogue
+        if question.hands is not None or question.wants:
+            return ask_unseen(talk, question)
         talk.say()
         talk.say(f"QUESTION: {question.title}")
         if question.text != question.title:

@@ -145,6 +145,11 @@ class Dialogue:
             text = self.source.readline().rstrip("\r\n")
         return Secret(text) if text else None
 
+    def wait_for_enter(self) -> None:
+        """Until a line ends, whatever stands in it; raises LeaveWanted."""
+        if not self.source.readline():
+            raise LeaveWanted
+
     def _print(self, text: str) -> None:
         if self.ascii_only:
             from preflight.report.words import to_ascii

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 
 from foundation.problems import InputProblem
 from screens.answers.wizard import StepId
-from screens.run.ask_person import QuestionScreen
+from screens.run.ask_share import PANELS, panel_for
 from screens.run.levers import LEVER_BINDINGS, LeverScreen
 from screens.run.log_actions import LOG_BINDINGS
 from screens.run.run_view import RunPicture
@@ -184,14 +184,14 @@ class InstallScreen(LeverScreen):
         """Put a question of the engine to the person; it waits until somebody answers."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.questions.append((question, future))
-        if not isinstance(self.app.screen, QuestionScreen):
+        if not isinstance(self.app.screen, PANELS):
             self.action_answer()
         self.draw()
         try:
             return await future
         finally:
             self.questions = [pair for pair in self.questions if pair[1] is not future]
-            if isinstance(self.app.screen, QuestionScreen) and not self.questions:
+            if isinstance(self.app.screen, PANELS) and not self.questions:
                 self.app.screen.dismiss(None)
             if self.is_mounted:
                 self.draw()
@@ -230,7 +230,8 @@ class InstallScreen(LeverScreen):
 
         def take(answer: Answer | None) -> None:
             if answer is not None and not future.done():
-                self.memory.person = answer.by
+                if question.hands is None and not question.wants:
+                    self.memory.person = answer.by  # who has a share is another person
                 future.set_result(answer)
                 self.questions = [pair for pair in self.questions if pair[1] is not future]
                 if self.questions:
@@ -238,7 +239,7 @@ class InstallScreen(LeverScreen):
             self.draw()
 
         waiting = len(self.questions) - 1
-        self.app.push_screen(QuestionScreen(question, self.memory.person, waiting), take)
+        self.app.push_screen(panel_for(question, self.memory.person, waiting), take)
 
     # ---- leaving the step
 

@@ -214,6 +214,8 @@ def _site_text(site: Pm4mlLabSite, *, waived: bool) -> str:
         "argocd_manifest": "/root/argocd.yaml",
         "registry_mirror": site.given.address,
         "git_url": f"http://{site.helper.address}:8000/cgi-bin/git/site.git",
+        # Its Vault is a stand-in that nobody initialises.
+        "vault_initialise": "no",
         "applications_left_out": ", ".join(left_out()),
         "pm4ml_endpoints": f"https://portal.{DOMAIN}/=200",
         "verify_certificates": "no",

@@ -11,7 +11,7 @@ from foundation.problems import InputProblem
 from installer.catalogue.solution import load_solution
 from installer.commands.plan import plan_text
 from installer.planning.make import make_plan
-from installer.plans.plan import Plan, PlannedStage
+from installer.plans.plan import Plan, PlannedStage, PlannedStep
 from installer.steps.checklist import ChecklistStep
 from tests.installer.planning.test_planning import made, site, stage, step
 
@@ -23,6 +23,11 @@ def stage_of(plan: Plan, name: str) -> PlannedStage:
     return next(each for each in plan.stages if each.id == name)
 
 
+def deployed(plan: Plan) -> list[PlannedStep]:
+    """The steps that deploy an application, without those that stand behind one."""
+    return [each for each in stage_of(plan, "apps").steps if each.kind == "playbook"]
+
+
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     """Of a whole site."""
@@ -31,13 +36,14 @@ def plan() -> Plan:
 
 def test_the_plan_shows_every_application_of_the_document_in_its_order(plan: Plan) -> None:
     """24 of them in eleven groups, each a step with its own time, deployed alone."""
-    steps = stage_of(plan, "apps").steps
+    steps = deployed(plan)
     assert len(steps) == 24
     groups = list(dict.fromkeys(each.group for each in steps))
     assert (len(groups), groups[0], groups[-1]) == (11, "Base Utilities", "PM4ML Core")
     for each in steps:
         assert each.title == f"Deploy {each.id}"
-        assert each.spec["variables"] == {"only_application": each.id}
+        later = {"opened_later": "yes"} if each.id == "vault" else {}
+        assert each.spec["variables"] == {"only_application": each.id, **later}
         assert 0 < each.expected_seconds < 1200
     text = plan_text(plan, 80)
     assert text.index("Deploy vault-pki-app") < text.index("Stateful Resources") < text.index(
@@ -57,11 +63,13 @@ def checklist_of(plan: Plan) -> str:
 def test_each_is_looked_for_in_the_repository_before_and_asked_for_by_name_after(
     plan: Plan,
 ) -> None:
-    names = [each.id for each in stage_of(plan, "apps").steps]
+    names = [each.id for each in deployed(plan)]
     assert f"--applications '{' '.join(names)}' --left-out ''" in checklist_of(plan)
     assert "a folder for each of the 24 applications" in checklist_of(plan)
     asked = stage_of(plan, "verify").steps
-    assert [each.id for each in asked][1:-3] == [*names, "applications"]
+    ids = [each.id for each in asked]
+    assert ids[ids.index("vault") + 1] == "vault-open"
+    assert [each for each in ids[1:-3] if each != "vault-open"] == [*names, "applications"]
     assert asked[1].title == "base-utils is Synced and Healthy"
     assert asked[1].expected_seconds == 3
 
@@ -69,7 +77,7 @@ def test_each_is_looked_for_in_the_repository_before_and_asked_for_by_name_after
 def test_a_site_does_without_some_and_a_name_that_is_none_is_told_at_once() -> None:
     solution = load_solution("pm4ml")
     fewer = make_plan(solution, site(applications_left_out="external-dns-app, ory-app"), [])
-    names = [each.id for each in stage_of(fewer, "apps").steps]
+    names = [each.id for each in deployed(fewer)]
     assert len(names) == 22
     assert not {"external-dns-app", "ory-app"} & set(names)
     with pytest.raises(InputProblem, match='no application "vaultt"; did you mean "vault"'):
@@ -134,3 +142,19 @@ def test_a_list_that_is_not_there_is_told(
 ) -> None:
     with pytest.raises(InputProblem, match=words):
         charts(tmp_path, asked)
+
+
+def test_a_step_stands_behind_another_and_goes_with_it(plan: Plan) -> None:
+    """Vault is opened by persons before what needs it; where it is left out, nobody is asked."""
+    ids = [each.id for each in stage_of(plan, "apps").steps]
+    at = ids.index("vault")
+    behind = ["vault-program", "vault-runs", "vault-shares", "vault-open", "vault-well"]
+    assert ids[at + 1 : at + 7] == [*behind, "vault-config-operator"]
+    assert {each.group for each in stage_of(plan, "apps").steps[at : at + 7]} == {
+        "Vault & Secrets Management"
+    }
+    solution = load_solution("pm4ml")
+    for changed in ({"applications_left_out": "vault"}, {"vault_initialise": False}):
+        without = make_plan(solution, site(**changed), [])
+        left = {each.id for stage in without.stages for each in stage.steps}
+        assert left.isdisjoint(behind)

@@ -84,7 +84,9 @@ def test_pm4ml_is_planned_in_the_order_of_the_document() -> None:
     ids = [each.id for each in plan.stages]
     order = ["prepare", "firewall", "microk8s", "argocd", "haproxy", "ceph", "checklist", "apps"]
     assert ids == [*order, "hub-secret", "system-tuning", "verify"]
-    assert plan.secrets == ("vault_token", "mcmdev_client_secret")
+    assert plan.secrets == ("mcmdev_client_secret",)
+    by_hand = make_plan(load_solution("pm4ml"), site(vault_initialise=False), [])
+    assert by_hand.secrets == ("vault_token", "mcmdev_client_secret")
     playbooks = [s.spec.get("playbook") for each in plan.stages for s in each.steps]
     for name in ("1.microk8s_setup.yml", "2.argocd_setup.yml", "3.haproxy_setup.yml", "4.ceph.yml",
                  "5.apps_setup.yml", "6.system-tuning.yml"):  # fmt: skip

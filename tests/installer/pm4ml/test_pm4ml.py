@@ -98,8 +98,8 @@ def test_ansible_takes_every_playbook(path: Path) -> None:
 
 def test_tasks_with_a_token_or_a_secret_show_nothing() -> None:
     """Whoever asks for a token, carries one or hands a secret on has no_log."""
-    marks = ("add-node", ":25000/", "cluster, add", "cluster, join", "get-key",
-             "vault_token }}", "git_password | default('') }}", "get-or-create-key")  # fmt: skip
+    marks = ("add-node", ":25000/", "cluster, add", "cluster, join", "get-key", "vault_token |",
+             "git_password | default('') }}", "get-or-create-key")  # fmt: skip
     found = 0
     for path in EVERY:
         for task in tasks(yaml.safe_load(path.read_text())):

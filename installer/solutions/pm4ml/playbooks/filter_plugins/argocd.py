@@ -62,6 +62,11 @@ def standing(shown: str) -> dict[str, Any]:
         "revision": newest,
         "looked": looked,
         "well": comes_up and idle and bool(state.get("resources")) and not failed,
+        # It is there as the repository has it, whether or not it is well yet.
+        "deployed": looked
+        and sync.get("status") == "Synced"
+        and bool(state.get("resources"))
+        and not failed,
         # It holds nothing at its newest revision, and will not by itself.
         "empty": comes_up and idle and not state.get("resources"),
         # Argo CD tries no revision a second time that it failed to deploy.

@@ -1,0 +1,1 @@
+"""Vault's shares and rights: what the steps of kind "vault" are made of."""

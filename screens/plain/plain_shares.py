@@ -1,0 +1,47 @@
+"""Shares in plain lines: one is handed to a person, or typed by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foundation.shown_once import shown_once
+from installer.steps.kind import Answer, Question
+from installer.steps.vaults.shares import confirms, lines
+from screens.plain.prompt import BackWanted, LeaveWanted
+
+if TYPE_CHECKING:
+    from foundation.secrets import Secret
+    from screens.plain.prompt import Dialogue
+
+
+def ask_unseen(talk: Dialogue, question: Question) -> Answer:
+    """Put the question; not yes where the person goes back or leaves, and nothing is lost by it."""
+    talk.say()
+    talk.say(f"QUESTION: {question.title}")
+    talk.say(question.text)
+    try:
+        name = question.person
+        while not name:
+            name = talk.ask("Name of the person, for the record").strip()
+        if question.hands is not None:
+            return _handed(talk, name, question.hands)
+        while (typed := talk.ask_secret(question.wants)) is None:
+            talk.say("It is needed.")
+        return Answer(by=name, yes=True, typed=typed)
+    except (BackWanted, LeaveWanted):
+        return Answer(by="", yes=False)
+
+
+def _handed(talk: Dialogue, name: str, share: Secret) -> Answer:
+    shown = True
+    while True:
+        if shown:
+            talk.ask(f"Enter shows it, once {name} alone sees this screen")
+            with shown_once([f"The share of {name}:", "", *lines(share), "", "Copy it whole."]):
+                talk.wait_for_enter()
+        typed = talk.ask("From the copy, its last group and its check (Enter shows it again)")
+        if confirms(share, typed):
+            return Answer(by=name, yes=True)
+        shown = not typed
+        if not shown:
+            talk.say("It does not end so. Look at the copy.")

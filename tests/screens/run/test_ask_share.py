@@ -1,0 +1,200 @@
+"""Shares in the wizard: shown when their person says so, taken off, confirmed from the copy."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from foundation.secrets import Secret
+from foundation.terminal import visible
+from installer.steps.kind import Answer, Question
+from installer.steps.vaults.shares import check_of, groups, lines
+from screens.run.ask_share import HandScreen, ShareScreen, panel_for
+from screens.shell.app import SitewrightApp
+from tests.screens.driving import shows, text, types, until
+from tests.screens.recorded import RecordedServices
+
+SHARE = Secret("6d1f0c" + "ab12" * 14 + "07c4")
+END = f"{groups(SHARE)[-1]} {check_of(SHARE.reveal())}"
+SMALL = (80, 24)
+
+
+def question(*, person: str = "", hands: bool = True) -> Question:
+    """As the step puts it."""
+    words = "Share 2 of 5 of Vault's key. There is no second copy."
+    if hands:
+        return Question(
+            "apps", "shares", "m1", "Hand the shares", words, hands=SHARE, person=person
+        )
+    return Question("apps", "open", "m1", "Open Vault", words, wants="The share")
+
+
+@pytest.fixture
+def app() -> SitewrightApp:
+    """The wizard at its beginning."""
+    return SitewrightApp(RecordedServices())
+
+
+async def test_a_share_stands_on_the_screen_between_two_keys_alone(app: SitewrightApp) -> None:
+    answers: list[Answer | None] = []
+    rows = lines(SHARE)
+    async with app.run_test(size=SMALL) as pilot:
+        app.push_screen(panel_for(question(), "Ma Ma", 0), answers.append)
+        await until(pilot, lambda: isinstance(app.screen, HandScreen))
+        await shows(pilot, "Share 2 of 5", "Who gets it")
+        assert rows[0] not in text(pilot)
+        await pilot.press("f10")
+        await shows(pilot, "Say who gets it")
+        await types(pilot, "A. Abara")
+        await pilot.press("enter")
+        await shows(pilot, "The share of A. Abara", *rows)
+        await pilot.press("f10")
+        await shows(pilot, "Its end")
+        assert rows[0] not in text(pilot)
+        await types(pilot, "00c4 0000")
+        await pilot.press("enter")
+        await shows(pilot, "It does not end so")
+        await types(pilot, END)
+        await pilot.press("enter")
+        await until(pilot, lambda: answers)
+    assert answers == [Answer(by="A. Abara", yes=True)]
+
+
+async def test_later_leaves_it_unanswered_and_a_typed_one_is_unseen(app: SitewrightApp) -> None:
+    answers: list[Answer | None] = []
+    async with app.run_test(size=SMALL) as pilot:
+        app.push_screen(panel_for(question(person="A. Abara"), "Ma Ma", 0), answers.append)
+        await until(pilot, lambda: isinstance(app.screen, HandScreen))
+        await pilot.press("f10")
+        await shows(pilot, "The share of A. Abara")
+        await pilot.press("escape")
+        await until(pilot, lambda: answers == [None])
+        answers.clear()
+        app.push_screen(panel_for(question(hands=False), "Ma Ma", 0), answers.append)
+        await until(pilot, lambda: isinstance(app.screen, ShareScreen))
+        await types(pilot, "B. Bello")
+        await pilot.press("enter")
+        await types(pilot, "12ab")
+        assert "12ab" not in text(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: answers)
+    assert answers == [Answer(by="B. Bello", yes=True, typed=Secret("12ab"))]
+
+
+ASKED = """\
+import asyncio, sys
+sys.path.insert(0, {root!r})
+from foundation.secrets import Secret
+from installer.commands.asking import TerminalAsker
+from installer.steps.kind import Question
+asker = TerminalAsker(by="", confirmed=["apps/shares"])
+words = ("apps", "shares", "m1", "Hand the shares", "Share 2 of 5.")
+question = Question(*words, hands=Secret({share!r})) if {hands} else Question(*words, wants="It")
+answer = asyncio.run(asker(question))
+print("answered by", answer.by, answer.typed == Secret({share!r}))
+"""
+
+
+class Terminal:
+    """A command on a terminal of its own, and everything that it wrote."""
+
+    def __init__(self, tmp_path: Path, *, hands: bool, term: str = "xterm") -> None:
+        script = tmp_path / "asked.py"
+        root = str(Path(__file__).parents[3])
+        script.write_text(ASKED.format(root=root, share=SHARE.reveal(), hands=hands))
+        self.said = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(  # noqa: S606 - the child, which has a terminal now
+                sys.executable, [sys.executable, str(script)], {**os.environ, "TERM": term}
+            )
+
+    def until(self, word: str) -> None:
+        """Read until a word was said since the last one."""
+        end = time.monotonic() + 60
+        begin = len(self.said)
+        while word not in self.said[begin:]:
+            assert time.monotonic() < end, self.said
+            if select.select([self.fd], [], [], 1)[0]:
+                try:
+                    self.said += os.read(self.fd, 65536).decode()
+                except OSError:
+                    break
+        assert word in self.said[begin:], self.said
+
+    def type(self, text: str) -> None:
+        """A line of a person's."""
+        os.write(self.fd, text.encode() + b"\n")
+
+    def ends(self) -> int:
+        """Its exit status."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+@pytest.mark.processes
+def test_on_a_terminal_it_stands_on_a_page_that_goes(tmp_path: Path) -> None:
+    """--confirm answers for nobody here; the page is the terminal's second, cleared at the end."""
+    terminal = Terminal(tmp_path, hands=True)
+    terminal.until("Name of the person")
+    terminal.type("A. Abara")
+    terminal.until("Enter shows it")
+    terminal.type("")
+    terminal.until("takes it off the screen")
+    begin = terminal.said.index("\x1b[?1049h")
+    assert lines(SHARE)[0] in terminal.said[begin:]
+    terminal.type("")
+    terminal.until("From the copy")
+    end = terminal.said.index("\x1b[H\x1b[J\x1b[?1049l")
+    outside = terminal.said[:begin] + terminal.said[end:]
+    terminal.type("0000 0000")
+    terminal.until("does not end so")
+    terminal.type(END)
+    terminal.until("answered by A. Abara")
+    assert terminal.ends() == 0
+    assert not any(row in outside for row in lines(SHARE))
+
+
+@pytest.mark.processes
+def test_what_is_typed_is_not_seen_and_a_terminal_that_keeps_all_shows_nothing(
+    tmp_path: Path,
+) -> None:
+    terminal = Terminal(tmp_path, hands=False)
+    terminal.until("Your name")
+    terminal.type("B. Bello")
+    terminal.until("It (unseen)")
+    terminal.type(SHARE.reveal())
+    terminal.until("answered by B. Bello True")
+    assert terminal.ends() == 0
+    assert SHARE.reveal()[:20] not in visible(terminal.said)
+
+    dumb = Terminal(tmp_path, hands=True, term="dumb")
+    dumb.until("Name of the person")
+    dumb.type("A. Abara")
+    dumb.until("Enter shows it")
+    dumb.type("")
+    dumb.until("cannot be cleared")
+    assert dumb.ends() != 0
+    assert lines(SHARE)[0] not in dumb.said
+
+
+@pytest.mark.processes
+def test_without_a_terminal_nobody_is_asked(tmp_path: Path) -> None:
+    script = tmp_path / "asked.py"
+    root = str(Path(__file__).parents[3])
+    script.write_text(ASKED.format(root=root, share=SHARE.reveal(), hands=True))
+    done = subprocess.run(
+        [sys.executable, str(script)], input="", capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "persons are needed at a terminal" in done.stderr
+    assert SHARE.reveal() not in done.stdout + done.stderr
