@@ -60,6 +60,9 @@ COMMANDS: Final = {
     "reboot": Command(
         "installer.commands.reboot", "restart the machines that wait for it, one after another"
     ),
+    "upgrade": Command(
+        "installer.commands.upgrade", "raise a cluster's Kubernetes by one minor version"
+    ),
     "machine": Command(
         "installer.commands.machine", "take one machine out of a site, bring it in, replace it"
     ),

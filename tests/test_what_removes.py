@@ -79,6 +79,8 @@ TOLD = {
     "logins.py: ssh-keygen -R": "after the console was asked; the old file is kept",
     "refusals.py: ssh-keygen -R": "after the console was asked; the old file is kept",
     "machine_words.py: ssh-keygen -R": "after the console was asked; the old file is kept",
+    "upgrade.yaml: microk8s leave": "the way back of the first master, whose data the others hold",
+    "upgrade.yaml: remove-node": "the same, once it left",
     "places.py: rm -r": "our own records, for a person who is done with them",
     "dead.py: kubectl -n … delete": "a claim whose volume no node has any more, once what was in "
     "it is had from elsewhere, as it says",

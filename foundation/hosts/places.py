@@ -111,6 +111,7 @@ PLACES: Final = (
           "asks whether it is dead", _UNDO),
     Place("/usr/local/lib/sitewright/members.py", "PM4ML, a master taken out",
           "asks the cluster and its database", _UNDO),
+    Place("/usr/local/lib/sitewright/minors.py", "PM4ML, an upgrade", "asks the cluster", _UNDO),
     Place("/usr/local/lib/sitewright/upkeep.py", "PM4ML, work on a node that stays",
           "asks the cluster", _UNDO),
     Place(f"{STATE}/runs-since", "PM4ML, a restart", "since when it runs, to know the restart",

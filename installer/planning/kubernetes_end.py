@@ -85,7 +85,8 @@ def _of_channel(matrix: Matrix, channel: str, today: date) -> Finding:
         " in it stays open.",
         f"a version that is mended on {today}",
         f"{CHANNEL}: {channel}",
-        f"{other or remedy} A cluster that runs is brought there one minor version at a time. Or"
+        f"{other or remedy} A cluster that runs is brought there one minor version at a time"
+        " (sitewright upgrade). Or"
         f" have somebody accept it by name: a waiver of {ID}.",
         source=release.source,
     )

@@ -52,6 +52,7 @@ from installer.running.outside import fetches_from_outside
 from installer.running.taken_out import not_joining_again
 from installer.sites.site import dump_site, load_site, resolved
 from installer.sites.ways import ways_of
+from installer.steps.kind import KINDS, step_kind
 from installer.supply.control_host_programs import needed
 from installer.supply.disk_room import short_of_room
 from installer.supply.supplies import remember_bundle, verify_for
@@ -60,7 +61,7 @@ from preflight.recorded import facts_text
 if TYPE_CHECKING:
     from bundles.read.verify import Verified
     from installer.catalogue.solution import Solution
-    from installer.plans.plan import Plan, PlannedStage
+    from installer.plans.plan import Plan, PlannedStage, PlannedStep
     from installer.sites.site import Site
     from installer.steps.kind import Asker
 
@@ -213,6 +214,11 @@ def _same_ways(run: Run, occasion: Occasion) -> None:
     )
 
 
+def _delivers(step: PlannedStep) -> bool:
+    """Whether a step takes of the plan's bundle."""
+    return step.kind in KINDS and step_kind(step.kind).delivers(step) is not None
+
+
 def _of_kubeconfig(plan: Plan) -> str:
     """That a cluster which is named around us is not the one of the steps; empty where none is."""
     asked = {"helm", "kubectl"} & set(needed(plan.stages))
@@ -285,7 +291,9 @@ class _Beginning:
     async def verified(self) -> Verified | None:
         """Nothing of a bundle is used before every byte of it was verified."""
         plan = self.order.plan
-        if self.occasion.errand is not Errand.INSTALL or self.order.dry or not plan.supplies:
+        installs = self.occasion.errand is Errand.INSTALL
+        brings = any(_delivers(step) for stage in plan.stages for step in stage.steps)
+        if not (installs or brings) or self.order.dry or not plan.supplies:
             return None
         self.tell(f"Verifying {dict(plan.supplies)['bundle']} …")
         given_up = threading.Event()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from foundation.problems import InputProblem
+from foundation.problems import ExitCode, InputProblem
+from installer import cli
 from installer.commands.operate import operation_plan
 from installer.commands.restarts import in_turn
 from installer.planning.each_machine import in_order
@@ -20,6 +21,7 @@ from installer.sites.site import dump_site
 from installer.steps.stage_files import each_machine_of
 from tests.installer.planning.test_planning import site
 from tests.installer.pm4ml.machines.cluster import PM4ML
+from tests.installer.supply.test_supplies import with_items
 
 
 @pytest.fixture
@@ -54,12 +56,32 @@ def test_machines_are_restarted_in_the_order_of_their_roles(file: Path) -> None:
     assert turn == ["lb2", "lb1", "s1", "s2", "w1", "w2", "m1", "m3", "m2"]
 
 
-@pytest.mark.parametrize("command", ["renew", "reboot"])
+def test_masters_are_raised_before_workers_and_the_first_is_accepted(file: Path) -> None:
+    plan = operation_plan(file, "upgrade")[2]
+    assert ids(plan) == [
+        "upgrade", "upgrade-m1", "upgrade-m2", "upgrade-m3", "upgrade-w1", "upgrade-w2",
+    ]  # fmt: skip
+    accepted = [stage.id for stage in plan.stages for step in stage.steps if step.id == "accepted"]
+    calico = [stage.id for stage in plan.stages for step in stage.steps if step.id == "calico"]
+    assert accepted == ["upgrade-m1"]
+    assert calico == ["upgrade-w1", "upgrade-w2"]
+
+
+@pytest.mark.parametrize("command", ["renew", "reboot", "upgrade"])
 def test_a_solution_without_such_an_operation_is_told(command: str, tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_text("solution: core-test-harness\nhosts: [{name: box, address: 10.0.0.1}]\n")
     with pytest.raises(InputProblem, match=f"cannot be told to {command}"):
         operation_plan(path, command)
+
+
+def test_a_version_that_nobody_knows_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(dump_site(site(microk8s_channel="1.99/stable")))
+    assert cli.main(["upgrade", "--site", str(path)]) == ExitCode.USAGE
+    assert "nothing is known here of Kubernetes 1.99" in capsys.readouterr().err
 
 
 CEPH = """\
@@ -124,3 +146,48 @@ def test_ceph_is_whole_when_every_group_is_clean_and_every_disk_is_up(
     assert told[1].strip() == (
         "MON_DOWN; 2 of 3 OSDs are up; 2 placement groups are active+undersized"
     )
+
+
+SNAP = """\
+#!/bin/sh
+# STAND-IN for snap: what it is told; snapd alone is there already.
+[ "$1" != list ] || { [ "$2" = snapd ]; exit; }
+echo "$*" >> "$PLACE/calls"
+"""
+
+
+def test_without_the_internet_the_delivered_snap_is_taken(tmp_path: Path) -> None:
+    """The newest of those that lie there, by its assertions; a base only where none is."""
+    folder, lock = tmp_path / "snaps", tmp_path / "var/lock"
+    folder.mkdir()
+    lock.mkdir(parents=True)
+    for name in ("microk8s_7000", "microk8s_10000", "core20_2600", "snapd_1"):
+        (folder / f"{name}.snap").touch()
+        (folder / f"{name}.assert").touch()
+    (tmp_path / "snap").write_text(SNAP)
+    (tmp_path / "snap").chmod(0o755)
+    path = tmp_path / "site.yaml"
+    path.write_text(dump_site(site(microk8s_channel="1.32/stable", snap_folder=str(folder))))
+    plan = operation_plan(path, "upgrade")[2]
+    spec: Any = next(step.spec for step in plan.stages[1].steps if step.id == "refresh")
+    script = spec["script"].replace("/var/snap/microk8s/current", str(tmp_path))
+    subprocess.run(
+        ["sh", "-eu"], input=script, text=True, check=True,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PLACE": str(tmp_path)},
+    )  # fmt: skip
+    assert (lock / "no-manage-calico").exists()
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        "ack core20_2600.assert", "ack microk8s_10000.assert", "ack microk8s_7000.assert",
+        "ack snapd_1.assert", "install ./core20_2600.snap",
+        "install ./microk8s_10000.snap --classic", "switch microk8s --channel=1.32/stable",
+        "refresh --hold microk8s",
+    ]  # fmt: skip
+
+
+def test_a_bundle_without_the_snap_is_refused_before_anything_starts(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = with_items("snap microk8s", "snap core20", "snap snapd")
+    monkeypatch.setattr("installer.supply.supplies.read_supplies", lambda *_: old)
+    assert cli.main(["upgrade", "--site", str(file)]) == ExitCode.USAGE
+    assert "the bundle has no MicroK8s 1.32; it has no version" in capsys.readouterr().err

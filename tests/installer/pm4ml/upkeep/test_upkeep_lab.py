@@ -21,6 +21,7 @@ from foundation.problems import ExitCode
 from installer import cli
 from tests.installer.pm4ml_site import LabSite, make
 from tests.lab.firmware import restarting
+from tests.lab.host import wait_until
 from tests.lab.kubernetes import images
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
@@ -108,6 +109,7 @@ def test_a_cluster_is_kept_up(
 ) -> None:
     certificates_are_renewed(upkept, capsys, tmp_path)
     machines_are_restarted(upkept, capsys)
+    the_cluster_is_raised(upkept, capsys)
 
 
 def certificates_are_renewed(
@@ -187,6 +189,55 @@ def machines_are_restarted(upkept: Upkept, capsys: pytest.CaptureFixture[str]) -
     plan = [line for line in capsys.readouterr().err.splitlines() if "(reboot-m" in line]
     assert len(plan) == 3
     assert f"(reboot-{name})" in plan[-1]
+
+
+def the_cluster_is_raised(upkept: Upkept, capsys: pytest.CaptureFixture[str]) -> None:
+    """By one minor version: not by two; not while a removed API is asked for; the first alone."""
+    m1 = upkept.machines["m1"]
+    kubectl = ["microk8s", "kubectl"]
+    text = upkept.file.read_text()
+
+    def wanted(channel: str) -> None:
+        upkept.file.write_text(
+            text.replace("settings:\n", f"settings:\n  microk8s_channel: {channel}\n")
+        )
+
+    def told() -> str:
+        return " ".join("".join(capsys.readouterr()).split())
+
+    def versions() -> dict[str, str]:
+        nodes = json.loads(m1.exec([*kubectl, "get", "nodes", "-o", "json"]).stdout)["items"]
+        return {n["metadata"]["name"]: n["status"]["nodeInfo"]["kubeletVersion"] for n in nodes}
+
+    wanted("1.33/stable")
+    assert upkept.run("upgrade") == ExitCode.STAGE_FAILED
+    assert "m1 runs 1.31, and 1.33 is more than one minor version further: go by 1.32" in told()
+    wanted("1.32/stable")
+    m1.exec([*kubectl, "get", "--raw", "/apis/flowcontrol.apiserver.k8s.io/v1beta3/flowschemas"])
+    assert upkept.run("upgrade", "--anew") == ExitCode.STAGE_FAILED
+    said = told()
+    assert "flowcontrol.apiserver.k8s.io/v1beta3/flowschemas is asked for here, and 1.32" in said
+    assert set(versions().values()) == {"v1.31.14"}
+    m1.exec(["systemctl", "restart", "snap.microk8s.daemon-kubelite"])  # it counts anew
+    m1.exec(["microk8s", "status", "--wait-ready"])
+    asks = [*kubectl, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s"]
+    wait_until(lambda: m1.exec(asks, check=False).returncode == 0, "the nodes", seconds=180)
+
+    # The first master alone, though the whole was agreed to; snapd's trouble leaves it held.
+    agreed = ("--confirm", "upgrade/agreed")
+    order(m1, no_refresh=1)
+    assert upkept.run("upgrade", *agreed) == ExitCode.STAGE_FAILED
+    assert "has running apps" in told()
+    assert upkept.run("upgrade", *agreed) == ExitCode.STAGE_FAILED
+    assert versions() == {"m1": "v1.32.14", "m2": "v1.31.14", "m3": "v1.31.14", "w1": "v1.31.14"}
+    assert "Accept m1 at its new version" in told()
+    assert upkept.run("upgrade", "--confirm", "upgrade-m1/accepted") == ExitCode.DONE
+    assert set(versions().values()) == {"v1.32.14"}
+    nodes = json.loads(m1.exec([*kubectl, "get", "nodes", "-o", "json"]).stdout)["items"]
+    assert not [n for n in nodes if n["spec"].get("unschedulable")]
+    for machine in upkept.machines.values():
+        assert "held" in machine.exec(["snap", "list", "microk8s"]).stdout
+    assert m1.exec([*kubectl, "get", "--raw", "/readyz"]).stdout == "ok"
 
 
 SHOP = {
