@@ -1,7 +1,9 @@
 """The second day of a cluster that stays, by the commands that a user gives.
 
 Kubernetes, its certificates and the restarts are real; `microk8s` and `snap` are the stand-ins of
-tests/stand_ins, and etcd stands in for dqlite.
+tests/stand_ins, and etcd stands in for dqlite. The newer Kubernetes of an upgrade is the same
+program, which calls itself v1.32.14 and serves what that version serves; that snapd copies the data
+of a revision, that two versions share one dqlite, and Calico are not to be seen here.
 """
 
 from __future__ import annotations
