@@ -80,7 +80,7 @@ def test_the_last_worker_stays(file: Path) -> None:
 
 
 def test_an_operation_on_a_machine_is_no_command_of_the_whole_site() -> None:
-    assert set(load_operations(PM4ML)) == {"reboot", "renew", "upgrade"}
+    assert set(load_operations(PM4ML)).isdisjoint(operations_of_machines(PM4ML))
     assert set(operations_of_machines(PM4ML)) == {
         "remove-load-balancer", "remove-master", "remove-worker", "replace-load-balancer",
         "replace-node",
