@@ -69,15 +69,27 @@ def cpu_seconds(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def ask(port: int, requests: int, images: int, begin: int, results: str) -> None:
-    """Ask so many questions over one connection, and write down how long each took."""
+def ask(port: int, requests: int, images: int, begin: int, results: str, pause: float) -> None:
+    """Ask so many questions over one connection, and write down how long each took.
+
+    With a pause (seconds) each is due so long after the one before; where that was late, its time
+    counts from when it was due.
+    """
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     times = []
+    due = 0.0
     for number in range(requests):
         image = (begin + number * 7) % images
         path = f"/image/bench/image-{image}/v11.0.0?strategy=bugfix"
         started = time.perf_counter()
+        if pause:
+            due = due + pause if number else started
+            if started < due:
+                time.sleep(due - started)
+                started = time.perf_counter()
+            else:
+                started = due
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         answer = b""
         while b"}\n" not in answer:
@@ -101,12 +113,17 @@ def batch(base: str, images: int) -> float:
     return time.perf_counter() - started
 
 
-def load(base: str, pid: int, clients: int, requests: int, images: int, folder: Path) -> None:
+def load(
+    base: str, pid: int, clients: int, requests: int, images: int, folder: Path, rate: float = 0.0
+) -> None:
     """Print look-ups a second, by the clock and by the watcher's processor time, and p50, p99."""
     port = int(base.rpartition(":")[2])
     files = [str(folder / f"times-{number}") for number in range(clients)]
     asking = [
-        multiprocessing.Process(target=ask, args=(port, requests, images, number * 131, file))
+        multiprocessing.Process(
+            target=ask,
+            args=(port, requests, images, number * 131, file, clients / rate if rate else 0.0),
+        )
         for number, file in enumerate(files)
     ]
     before, started = cpu_seconds(pid), time.perf_counter()
@@ -117,10 +134,11 @@ def load(base: str, pid: int, clients: int, requests: int, images: int, folder: 
     seconds, used = time.perf_counter() - started, cpu_seconds(pid) - before
     times = sorted(one for file in files for one in json.loads(Path(file).read_text()))
     count = len(times)
+    asked = f", {rate:.0f}/s asked" if rate else ""
+    middle, late = times[count // 2] * 1000, times[count * 99 // 100] * 1000
     print(
-        f"{clients:2d} connections  {count / seconds:6.0f} look-ups/s  of one core's whole time "
-        f"{count / used:6.0f}/s  p50 {times[count // 2] * 1000:5.1f} ms  "
-        f"p99 {times[count * 99 // 100] * 1000:5.1f} ms"
+        f"{clients:2d} connections{asked:14}  {count / seconds:6.0f} look-ups/s  "
+        f"of one core's whole time {count / used:6.0f}/s  p50 {middle:5.1f} ms  p99 {late:5.1f} ms"
     )
 
 
@@ -140,6 +158,7 @@ def main() -> None:
             print(f"{options.images} images, again:         {batch(base, options.images):6.2f} s")
             for clients in (1, 4, 16):
                 load(base, pid, clients, options.requests, options.images, folder)
+            load(base, pid, 16, options.requests, options.images, folder, 2000.0)
         with watcher(server.host, folder, cores[0]) as (base, _):
             again = batch(base, options.images)
             print(f"{options.images} images, after a restart: {again:4.2f} s")

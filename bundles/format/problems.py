@@ -84,6 +84,12 @@ class NotGiven(SourceProblem):
     code = "source-not-given"
 
 
+class NoConnection(SourceProblem):
+    """A server to which no connection can be made: whatever else is asked of it waits in vain."""
+
+    code = "source-no-connection"
+
+
 class NoToken(SourceProblem):
     """A registry's token server that does not give what the registry wants shown."""
 

@@ -30,7 +30,7 @@ from bundles.format.budgets import (
     SLOWEST,
     SMALLEST_GAIN,
 )
-from bundles.format.problems import Limited, SourceProblem, WrongContent
+from bundles.format.problems import Limited, NoConnection, SourceProblem, WrongContent
 from bundles.read.store import LARGE, Blob, Partial, Store
 from bundles.registries.content_coding import codings, unpacked
 from bundles.registries.web_answers import (
@@ -361,7 +361,9 @@ class Web:
 
     async def _pause(self, failures: int, url: str, why: object) -> None:
         if failures >= self.patience.attempts:
-            raise SourceProblem(reason(why), where=shown(url))
+            unreached = isinstance(why, httpx.ConnectError | httpx.ConnectTimeout)
+            kind = NoConnection if unreached else SourceProblem
+            raise kind(reason(why), where=shown(url))
         await asyncio.sleep(self._backoff(failures))
 
     def _backoff(self, failures: int) -> float:

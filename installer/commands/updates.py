@@ -131,7 +131,14 @@ async def _in_cluster(options: argparse.Namespace) -> Found:
     from installer.commands.options import ask_about_programs
     from installer.updates.in_cluster import read_running
 
-    access = read_access(kubeconfig_files(options.kubeconfig, os.environ), options.cluster or None)
+    files = kubeconfig_files(options.kubeconfig, os.environ)
+    if options.kubeconfig is None and not any(file.exists() for file in files):
+        raise InputProblem(
+            "there is no such file",
+            where=", ".join(map(str, files)),
+            remedy="Name the kubeconfig of the cluster: --kubeconfig FILE.",
+        )
+    access = read_access(files, options.cluster or None)
     if access.program is not None:
         ask_about_programs(
             (access.program.shown,),

@@ -10,11 +10,19 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from bundles.format.problems import BundleProblem, Limited, NotGiven, SourceProblem
+from bundles.format.problems import (
+    BundleProblem,
+    Limited,
+    NoConnection,
+    NotGiven,
+    NoToken,
+    SourceProblem,
+)
 from bundles.format.reference import Reference
 from bundles.registries.registry import Endpoint, Registries
 from bundles.registries.tags import digest_at, digests_below, list_tags, made_at
 from bundles.registries.web_answers import reason
+from foundation.problems import Problem
 from foundation.wording import duration
 from installer.updates.allowed import Allowed
 from installer.updates.memory import Memory, Remembered
@@ -58,10 +66,18 @@ class _Failure:
     until: float
 
 
-class Crowded(SourceProblem):
+class Unanswered(SourceProblem):
+    """A registry that does not answer, or says what cannot be right."""
+
+    code = "registry-unanswered"
+    title = "A registry does not say it"
+    default_remedy = "Mend the cause, or ask again later; what was said before is remembered."
+
+
+class Crowded(Unanswered):
     """So many questions wait for registries that this one is not put to them."""
 
-    code = "source-crowded"
+    code = "registry-crowded"
 
 
 class RegistryOrigin:
@@ -257,51 +273,68 @@ class RegistryOrigin:
         await asyncio.gather(*running, return_exceptions=True)
 
     def _check_failed(self, key: tuple[str, ...]) -> None:
-        host = key[1].split("/v2/")[0]
-        for failure in (self._failures.get(key), self._paused.get(host)):
+        for failure in (self._failures.get(key), self._paused.get(_host(key))):
             if failure is not None and self._clock() < failure.until:
-                raise failure.problem
+                # Without where it was raised before, which would grow with each time.
+                raise failure.problem.with_traceback(None)
 
     async def _in_turn(self, key: tuple[str, ...], ask: Callable[[], Awaitable[Result]]) -> Result:
-        host = key[1].split("/v2/")[0]
         self._waiting += 1
         try:
             async with self._turns:
+                # Others may have learned meanwhile that nobody answers there.
+                self._check_failed(key)
                 self.counts.asked += 1
                 async with asyncio.timeout(QUESTION_SECONDS):
                     return await ask()
         except TimeoutError:
-            problem = SourceProblem(
-                f"the registry does not come to an end within {QUESTION_SECONDS:.0f} seconds",
-                where=key[1],
-            )
-            self._failed(key, problem)
-            raise problem from None
-        except Limited as problem:
-            self._failed(key, problem)
-            pause = min(max(problem.seconds, 1.0), LONGEST_PAUSE)
-            self._paused[host] = _Failure(problem, self._clock() + pause)
+            seconds = f"{QUESTION_SECONDS:.0f} seconds"
+            problem = Unanswered(f"the registry gives no answer within {seconds}", where=key[1])
+            raise self._failed(key, problem, whole=FAILED) from None
+        except Limited as error:
+            self._failed(key, error, whole=min(max(error.seconds, 1.0), LONGEST_PAUSE))
             raise
-        except SourceProblem as problem:
-            self._failed(key, problem)
+        except NoConnection as error:
+            raise self._failed(key, _in_our_words(error), whole=FAILED) from error
+        except (NotGiven, NoToken, Unanswered) as error:
+            self._failed(key, error)
             raise
-        except BundleProblem as problem:
-            # A document that is not what it should be; here it is a registry's.
-            told = SourceProblem(problem.cause, where=problem.where or key[1])
-            self._failed(key, told)
-            raise told from problem
+        except (SourceProblem, BundleProblem) as error:
+            # Also a document that is not what it should be; here it is a registry's.
+            raise self._failed(key, _in_our_words(error)) from error
         except httpx.HTTPError as error:
-            told = SourceProblem(reason(error), where=key[1])
-            self._failed(key, told)
-            raise told from error
+            raise self._failed(key, Unanswered(reason(error), where=key[1])) from error
         finally:
             self._waiting -= 1
 
-    def _failed(self, key: tuple[str, ...], problem: SourceProblem) -> None:
+    def _failed(
+        self, key: tuple[str, ...], problem: SourceProblem, *, whole: float = 0.0
+    ) -> SourceProblem:
+        """Remember a problem: of a question, or for some seconds of a `whole` registry."""
+        now = self._clock()
+        if self._still(key, problem):
+            return problem
         self.counts.failed += 1
         if self._tell is not None:
             self._tell(problem)
-        now = self._clock()
         if len(self._failures) > 10_000:
             self._failures = {name: one for name, one in self._failures.items() if now < one.until}
         self._failures[key] = _Failure(problem, now + FAILED)
+        if whole:
+            self._paused[_host(key)] = _Failure(problem, now + whole)
+        return problem
+
+    def _still(self, key: tuple[str, ...], problem: SourceProblem) -> bool:
+        """Whether it is a problem that was told before, and nothing was asked now."""
+        known = (self._failures.get(key), self._paused.get(_host(key)))
+        return any(one is not None and one.problem is problem for one in known)
+
+
+def _host(key: tuple[str, ...]) -> str:
+    return key[1].split("/v2/")[0]
+
+
+def _in_our_words(problem: Problem) -> Unanswered:
+    """A problem of fetching as one of asking, with its own remedy where it has one."""
+    own = problem.remedy if problem.remedy != problem.default_remedy else None
+    return Unanswered(problem.cause, where=problem.where, remedy=own)
