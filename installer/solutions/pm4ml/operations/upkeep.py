@@ -23,7 +23,8 @@ else:
     import nodes
 
 BEAT_SECONDS = 25
-OURS = "sitewright.dev/cordoned"
+OURS = "sitewright-cordoned"
+"""The annotation of a node that was cordoned by us."""
 
 
 def no(text: str) -> int:
