@@ -446,7 +446,7 @@ class Facts:
     """Of the tools asked for (curl, git, python3, conntrack…), those on the path."""
     docker: DockerFacts = DockerFacts()
     certificates: Fact[tuple[Certificate, ...]] = NOT_ASKED
-    """Those by which programs of a site live: MicroK8s' own, and the site registry's."""
+    """Those by which programs of a site live: MicroK8s', MicroCeph's, the site registry's."""
     notes: tuple[str, ...] = ()
     """What the probe could not see and why, one phrase each, for the person."""
     probe_seconds: float = 0.0

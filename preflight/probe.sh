@@ -636,14 +636,15 @@ about_restart() {
 # MicroK8s that only works others lie about that it made for itself before it joined, and uses none.
 about_certificates() {
   microk8s=/var/snap/microk8s/current
+  microceph=/var/snap/microceph/common/state
   begin certificates
   if [ -e "$microk8s/var/lock/clustered.lock" ]; then
     show "$microk8s/certs/ca.crt" "$microk8s/certs/kubelet.crt" "$microk8s/certs/proxy.crt"
   else
     show "$microk8s"/certs/*.crt "$microk8s/var/kubernetes/backend/cluster.crt"
   fi
-  show /etc/docker/registry/tls/*.crt
-  if [ -z "$root" ] && [ -d "$microk8s" ]; then
+  show /etc/docker/registry/tls/*.crt "$microceph/server.crt" "$microceph/cluster.crt"
+  if [ -z "$root" ] && { [ -d "$microk8s" ] || [ -d "${microceph%/*}" ]; }; then
     end needs-root
   else
     end 0

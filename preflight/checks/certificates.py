@@ -19,6 +19,7 @@ _SOURCE: Final = (
     " all others for 3650, and renews none"
 )
 _MICROK8S: Final = "/var/snap/microk8s/current/"
+_MICROCEPH: Final = "/var/snap/microceph/"
 _RENEWED: Final = ("server.crt", "front-proxy-client.crt")
 """Those that MicroK8s can make anew while the cluster goes on."""
 _OF_ALL: Final = ("ca.crt", "front-proxy-ca.crt", "cluster.crt")
@@ -38,6 +39,11 @@ _JOIN_ANEW: Final = (
     "MicroK8s makes it only when the node joins: take the node out and bring it in again, one at a"
     " time; a worker by `sitewright machine remove NAME --site FILE` and `sitewright machine add"
     " NAME --site FILE`."
+)
+_OF_CEPH: Final = (
+    "MicroCeph makes it when the server joins, for ten years, and has no command that renews it;"
+    " its daemons speak with one another by it, and Ceph's own do not. Ask its makers for the"
+    " release that is installed, well before that day."
 )
 _OLD: Final = "/etc/docker/registry/tls/registry.crt"
 _MAKE_OF_REGISTRY: Final = (
@@ -110,6 +116,8 @@ def ends(case: Case, say: Say) -> Iterator[Finding]:
 
 def _remedy(path: str, name: str) -> tuple[str, str]:
     """What to do about a certificate that ends, and how to take that back."""
+    if path.startswith(_MICROCEPH):
+        return _OF_CEPH, "None: to plan changes nothing."
     if not path.startswith(_MICROK8S):
         return _MAKE_OF_REGISTRY, _PUT_BACK_OF_REGISTRY
     if name in _RENEWED:
