@@ -152,7 +152,7 @@ def origin_of(options: argparse.Namespace) -> Ways | BundleOrigin:
                 where=f"--bundle, --{given.replace('_', '-')}",
                 remedy="Leave one of the two out.",
             )
-        return bundle_origin(options.bundle, options)
+        return bundle_origin(options.bundle, options.keys)
     mirrors = tuple(_mirror(text) for text in options.mirror)
     named = options.registry or [registry for registry, _ in mirrors] or ["docker.io"]
     return Ways(
@@ -164,14 +164,17 @@ def origin_of(options: argparse.Namespace) -> Ways | BundleOrigin:
     )
 
 
-def bundle_origin(path: Path, options: argparse.Namespace) -> BundleOrigin:
-    """A bundle's images, signature first; raises InputProblem, BundleProblem."""
+def bundle_origin(path: Path, keys: Path | None) -> BundleOrigin:
+    """A bundle's images, signature first; raises InputProblem, BundleProblem.
+
+    `keys` says who may have made it; without, this machine's own list, where there is one.
+    """
     from bundles.read.signers import read_signers
     from installer.supply.supplies import own_signers
     from installer.updates.origins import read_bundle_origin
 
-    keys = options.keys or own_signers()
-    signers = read_signers(keys) if options.keys or keys.is_file() else ()
+    listed = keys or own_signers()
+    signers = read_signers(listed) if keys or listed.is_file() else ()
     if not signers:
         print(f"{path}: its signature is NOT checked, for want of --keys.", file=sys.stderr)
     return read_bundle_origin(path, signers)

@@ -51,6 +51,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--compose", type=Path, action="append", default=[], metavar="FILE", help="a Compose file"
     )
     group.add_argument(
+        "--site", type=Path, metavar="FILE", help="a site file: the bundle that it names"
+    )
+    group.add_argument(
         "--installed", type=Path, metavar="BUNDLE", help="the bundle that a site was made from"
     )
     add_origin_options(parser)
@@ -72,12 +75,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look at what runs, ask what is newer, and say so."""
-    given = (options.images, options.compose, options.installed, options.kubeconfig)
+    given = (options.images, options.compose, options.installed, options.kubeconfig, options.site)
     if not any(given) and options.cluster is None:
         raise InputProblem(
             "nothing was named that runs",
             where="the command line",
-            remedy="Name images, or what has them: --cluster, --compose FILE, --installed BUNDLE.",
+            remedy="Name images, or what has them: --cluster, --compose FILE, --installed BUNDLE, "
+            "--site FILE.",
         )
     found = asyncio.run(_run(options))
     if options.format == "json":
@@ -87,6 +91,9 @@ def run(options: argparse.Namespace) -> int:
 
         text = message(found) if options.format == "message" else table(found)
     write_result(text, options.output, overwrite=options.overwrite)
+    if found.judged and len(found.unjudged) == len(found.judged):
+        # Nothing was learned: whoever waits for the exit code must not take that for good.
+        return found.judged[0].problem.exit_code if found.judged[0].problem else ExitCode.DONE
     if options.strict and (found.newer or not found.complete):
         return ExitCode.NOT_READY
     return ExitCode.DONE
@@ -119,10 +126,31 @@ async def _running(options: argparse.Namespace) -> Found:
     for path in options.compose:
         found.take(of_compose(path))
     if options.installed is not None:
-        found.take(of_bundle(await asyncio.to_thread(bundle_origin, options.installed, options)))
+        found.take(
+            of_bundle(await asyncio.to_thread(bundle_origin, options.installed, options.keys))
+        )
+    if options.site is not None:
+        found.take(await asyncio.to_thread(_of_site, options.site))
     if options.cluster is not None or options.kubeconfig is not None:
         found.take(await _in_cluster(options))
     return found
+
+
+def _of_site(file: Path) -> Found:
+    """The images of the bundle that a site's file names."""
+    from installer.sites.site import load_site
+    from installer.supply.supplies import keys_of
+    from installer.updates.in_files import of_bundle
+
+    site, base = load_site(file), file.absolute().parent
+    bundle = site.bundle_path(base)
+    if bundle is None:
+        raise InputProblem(
+            "the site has no bundle, so its file does not say which images it runs",
+            where=str(file),
+            remedy="Ask its cluster (--cluster), or name its Compose file (--compose FILE).",
+        )
+    return of_bundle(bundle_origin(bundle, keys_of(site, base)))
 
 
 async def _in_cluster(options: argparse.Namespace) -> Found:

@@ -93,7 +93,7 @@ class Allowed:
         raise NotNamed(
             f"it lies in no registry that was named ({', '.join(map(str, self.named))})",
             where=place,
-            remedy=f"Start it with --registry {reference.registry} too, if it may be asked.",
+            remedy=f"Name it too, if it may be asked: --registry {reference.registry}",
         )
 
     def check_address(self, url: httpx.URL) -> None:
@@ -111,5 +111,5 @@ class Allowed:
         raise SourceProblem(
             f"it leads to {place}, which nobody named",
             where=place,
-            remedy=f"If that is right, start it with --also {place} as well.",
+            remedy=f"If that is right, name it too: --also {place}",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import textwrap
 from typing import Any, Final
 
 from bundles.format.reference import DOCKER_HUB, parse_reference
@@ -43,7 +44,15 @@ def table(review: Review) -> str:
     )
     notes = {note for one in review.judged if one.update for note in one.update.notes}
     lines += [f"  {note}" for note in sorted(notes)]
-    return "\n".join(lines)
+    return "\n".join(_wrapped(line) for line in lines)
+
+
+def _wrapped(line: str) -> str:
+    """A line of words within 80 columns; names, which are copied, stay whole."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line, 80, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _newer(one: Judged) -> list[str]:

@@ -44,7 +44,8 @@ def look(registry: str, capsys: pytest.CaptureFixture[str]) -> Look:
         line = ["updates", *map(str, words), "--mirror", f"docker.io={registry}"]
         code = main(line)
         told = capsys.readouterr()
-        return code, told.out, told.err
+        joined = told.out if "--format" in words else " ".join(told.out.split())
+        return code, joined, told.err
 
     return command
 
@@ -135,7 +136,7 @@ def test_every_kind_and_container_of_a_cluster(cluster: FakeApi, look: Look) -> 
 
     code, text, _ = look("--kubeconfig", cluster.way_in(), "--strict")
     assert code == 3
-    assert "! mojaloop/central-ledger:v1.0.0  -> v1.0.2" in text
+    assert "! mojaloop/central-ledger:v1.0.0 -> v1.0.2" in text
     assert "the Helm release moja owns it" in text
 
 
@@ -208,7 +209,7 @@ def test_images_of_a_compose_file_and_what_cannot_be_read_of_it(look: Look, tmp_
     )
     code, text, _ = look("--compose", file, "--quiet")
     assert code == 0
-    assert "! mojaloop/central-ledger:v1.0.0  -> v1.0.2\n    compose ledger" in text
+    assert "! mojaloop/central-ledger:v1.0.0 -> v1.0.2 compose ledger" in text
     assert "has a variable" in text
     assert "names no image" in text
     assert "? broken/app:v1.0.0: the registry answers 418" in text
@@ -235,6 +236,28 @@ def test_a_site_without_the_internet_compares_with_a_newer_bundle(
     )
     gone = found["docker.io/mojaloop/gone:v1.0.0"]
     assert (gone["newer"], "no such image" in gone["problem"]["cause"]) == (None, True)
+
+
+def test_a_site_file_names_the_bundle_that_it_was_installed_from(
+    look: Look, tmp_path: Path
+) -> None:
+    made = Made(tmp_path / "old")
+    made.image("docker.io/mojaloop/central-ledger:v1.0.0")
+    made.write()
+    site = tmp_path / "site.yaml"
+    site.write_text("solution: pm4ml\nsupplies: {bundle: ./old}\n")
+    code, text, err = look("--site", site)
+    assert (code, "docker.io/mojaloop/central-ledger:v1.0.0 -> v1.0.2" in text) == (0, True)
+    assert "its signature is NOT checked" in err
+    site.write_text("solution: pm4ml\n")
+    code, _, err = look("--site", site)
+    assert (code, "the site has no bundle" in err) == (2, True)
+
+
+def test_where_nothing_was_learned_the_exit_code_says_so(look: Look) -> None:
+    assert look("broken/app:v1.0.0")[0] == 4
+    assert look("broken/app:v1.0.0", "mojaloop/a:v1.0.0")[0] == 0
+    assert look("quay.io/a/b:v1.0.0")[0] == 7
 
 
 def test_nothing_that_runs_was_named(look: Look) -> None:

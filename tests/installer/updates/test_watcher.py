@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from bundles.registries import tags
 from installer.updates.allowed import read_named
 from installer.updates.origins import read_bundle_origin
 from installer.updates.registry_origin import Times
 from installer.updates.serving import Ways
 from tests.bundles.made import Made
 from tests.bundles.places import RunningRegistry
+from tests.bundles.serve.conftest import serving_bundle
 from tests.installer.updates.conftest import QUICK, Running, watching
 from tests.installer.updates.registries import Filling, fill_fast
 
@@ -246,3 +248,28 @@ def test_a_bundle_answers_where_nobody_can_be_asked(tmp_path: Path) -> None:
         assert "the bundle" in watcher.get("/health")["origin"]
         words = {"strategy": "bugfix", "minimum-age": "1d"}
         assert watcher.tag(f"{LEDGER}/v11.0.0", **words) == "v11.0.1"
+
+
+def test_a_bundle_that_is_served_at_the_site_is_asked_in_place_of_registries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`bundle serve` is the site's registry; its list of tags comes in pages of five."""
+    monkeypatch.setattr(tags, "_PAGE", 5)
+    made = Made(tmp_path / "bundle")
+    for number in range(12):
+        made.image(f"docker.io/mojaloop/central-ledger:v11.0.{number}")
+    made.image("quay.io/team/app:1.0.0")
+    made.image("quay.io/team/app:1.1.0")
+    with serving_bundle(made.write(), tmp_path, tls=False) as served:
+        host = served.served.registry
+        found = Ways(
+            (read_named("docker.io"), read_named("quay.io")),
+            (("docker.io", host), ("quay.io", f"{host}/quay.io")),
+            patience=QUICK,
+        )
+        with watching(found) as watcher:
+            assert watcher.tag(f"{LEDGER}/v11.0.0", strategy="bugfix") == "v11.0.11"
+            assert watcher.tag("/image/quay.io/team/app/1.0.0", strategy="minor") == "1.1.0"
+            assert watcher.refusal("/image/mojaloop/nothing/v1.0.0")[0] == 404
+            words = {"strategy": "bugfix", "minimum-age": "1s"}
+            assert watcher.get(f"{LEDGER}/v11.0.0", **words)["tag"]
