@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import termios
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,10 @@ from foundation.shown_once import shown_once
 if TYPE_CHECKING:
     from installer.steps.kind import Answer, Question
 
+_LOST: Final = """\
+The shares that were not handed over are lost with this program. Nothing is in Vault yet:
+sitewright resume says who has one, and begins it anew."""
+_WIDTH: Final = 78
 _COPIED: Final = "Copy it whole, the check too. Enter takes it off the screen."
 
 
@@ -53,11 +58,16 @@ class TerminalAsker:
                 where=place,
                 remedy=f'Confirm it with --by "A. Name" --confirm {place}, then resume.',
             )
-        self.asking = True
+        # A share on its way is not left by one Ctrl-C, as other questions are.
+        self.asking = question.hands is None
         try:
             if question.hands is not None:
                 return await _handed(question, question.hands)
             return await (_typed(question) if unseen else self._ask(question))
+        except asyncio.CancelledError:
+            if question.hands is not None:
+                print(f"\n{_LOST}", file=sys.stderr)
+            raise
         finally:
             self.asking = False
 
@@ -65,7 +75,7 @@ class TerminalAsker:
         from installer.steps.kind import Answer
 
         forget_typed_ahead()
-        print(f"\n{question.title}\n{question.text}", file=sys.stderr)
+        _print_question(question)
         answers = [await _yes(f"  {item}") for item in question.items]
         yes = all(answers) if question.items else await _yes("  Is it so?")
         by = self._by
@@ -80,7 +90,7 @@ async def _handed(question: Question, share: Secret) -> Answer:
     from installer.steps.vaults.shares import confirms, lines
 
     forget_typed_ahead()
-    print(f"\n{question.title}\n{question.text}", file=sys.stderr)
+    _print_question(question)
     name = question.person
     while not name:
         name = (await _line("  Name of the person who gets it: ")).strip()
@@ -90,9 +100,11 @@ async def _handed(question: Question, share: Secret) -> Answer:
             await _line(f"  Enter shows it, once {name} alone sees this screen. ")
             with shown_once([f"The share of {name}:", "", *lines(share), "", _COPIED]):
                 await _line("")
-        typed = await _line(
-            "  From the copy, its last group and its check (Enter shows it again): "
-        )
+        with _unseen():
+            typed = await _line(
+                "  From the copy, its last group and its check, unseen (Enter shows it again): "
+            )
+        print(file=sys.stderr)
         if confirms(share, typed):
             return Answer(by=name, yes=True)
         shown = not typed.strip()
@@ -105,7 +117,7 @@ async def _typed(question: Question) -> Answer:
     from installer.steps.kind import Answer
 
     forget_typed_ahead()
-    print(f"\n{question.title}\n{question.text}", file=sys.stderr)
+    _print_question(question)
     name = question.person
     while not name:
         name = (await _line("  Your name, for the record: ")).strip()
@@ -113,6 +125,11 @@ async def _typed(question: Question) -> Answer:
         typed = await _line(f"  {question.wants} (unseen): ")
     print(file=sys.stderr)
     return Answer(by=name, yes=True, typed=Secret(typed.strip()))
+
+
+def _print_question(question: Question) -> None:
+    print(f"\n{question.title}", file=sys.stderr)
+    print("\n".join(textwrap.wrap(question.text, _WIDTH)), file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -39,9 +39,9 @@ def _handed(talk: Dialogue, name: str, share: Secret) -> Answer:
             talk.ask(f"Enter shows it, once {name} alone sees this screen")
             with shown_once([f"The share of {name}:", "", *lines(share), "", "Copy it whole."]):
                 talk.wait_for_enter()
-        typed = talk.ask("From the copy, its last group and its check (Enter shows it again)")
-        if confirms(share, typed):
+        typed = talk.ask_secret("From the copy, its last group and its check; none shows it again")
+        if typed is not None and confirms(share, typed.reveal()):
             return Answer(by=name, yes=True)
-        shown = not typed
+        shown = typed is None
         if not shown:
             talk.say("It does not end so. Look at the copy.")

@@ -99,7 +99,6 @@ async def _initialise(
         )
     mine.shares.extend(Secret(str(share)) for share in answer["shares"])
     mine.root = Secret(str(answer["root"]))
-    context.emit(Kind.NOTE, text="Vault is initialised; its shares are handed over one by one.")
     return kept
 
 
@@ -111,9 +110,9 @@ async def _hand_one(context: StepContext, kept: Kept, share: Secret, names: Sequ
     while True:
         answer = await context.ask_unseen(
             f"{why}Share {number + 1} of {kept.shares} of Vault's key, for "
-            f"{name or 'one person'}. Any {kept.threshold} of them open Vault. It is shown once, "
-            "there is no second copy, and it must be alone with that person. Until the last one is "
-            "handed over, they are in the memory of this program only: do not end it.",
+            f"{name or 'one person'}. Any {kept.threshold} of them open Vault. There is no "
+            "second copy: that person copies it, alone at the screen. Until the last one is handed "
+            "over they are in the memory of this program only: do not end it.",
             hands=share,
             person=name,
         )

@@ -128,7 +128,6 @@ async def _with_shares(
             "least one is not of this Vault, or mistyped. All are asked for again; typed with its "
             "check behind it, a mistyped one is seen at once. "
         )
-        context.emit(Kind.NOTE, text=why.strip())
         mine.typed.clear()
     raise StepFailed(
         f"the shares were wrong {_ROUNDS} times",
@@ -144,6 +143,8 @@ async def _typed(context: StepContext, standing: Standing, why: str) -> None:
     needed = standing.threshold
     names = standing.kept.handed
     known: list[str] = []
+    person = ""
+    """Who slipped, and types it again."""
     mine.typed.clear()
     mine.by.clear()
     while len(known) < needed:
@@ -152,6 +153,7 @@ async def _typed(context: StepContext, standing: Standing, why: str) -> None:
             + (f"; they were handed to {listed(names)}" if names else "")
             + ". It is typed unseen, with its check where it has one.",
             wants="The share",
+            person=person,
         )
         if not answer.yes:
             raise Refused(
@@ -159,6 +161,7 @@ async def _typed(context: StepContext, standing: Standing, why: str) -> None:
                 where=context.step.key,
                 remedy="Go on when the persons with shares are there: sitewright resume.",
             )
+        person = answer.by
         typed = answer.typed.reveal() if answer.typed is not None else ""
         try:
             share = read_share(typed)
@@ -166,12 +169,12 @@ async def _typed(context: StepContext, standing: Standing, why: str) -> None:
             why = f"Not taken: {error}. "
             continue
         if share in known:
-            why = "Not taken: that share was typed already; another person's is needed. "
+            why, person = "Not taken: it was typed already; another person's is needed. ", ""
             continue
         if place_of(share) and place_of(share) in {place_of(one) for one in known}:
             why = "Not taken: another of this number was typed already, so that one is mistyped. "
             continue
-        why = ""
+        why = person = ""
         known.append(share)
         mine.typed.append(Secret(share))
         mine.by.append(answer.by)

@@ -172,7 +172,7 @@ async def test_wrong_shares_too_few_and_the_same_twice_are_told_and_asked_for_ag
     assert site.said() == ["open"] * 3
     texts = [question.text for question in site.persons.asked]
     assert "it has 4 digits; a share has 66" in texts[2]
-    assert "that share was typed already" in texts[3]
+    assert "it was typed already" in texts[3]
     assert "at least one is not of this Vault" in texts[4]
     assert "Share 2 of the 2" in texts[5]
     assert len(texts) == 6

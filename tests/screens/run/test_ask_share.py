@@ -159,6 +159,7 @@ def test_on_a_terminal_it_stands_on_a_page_that_goes(tmp_path: Path) -> None:
     terminal.until("does not end so")
     terminal.type(END)
     terminal.until("answered by A. Abara")
+    assert END not in terminal.said
     assert terminal.ends() == 0
     assert not any(row in outside for row in lines(SHARE))
 
