@@ -1,7 +1,7 @@
 """What registries said, with the time: kept in memory within bounds, and on disk between runs.
 
 It is all from outside, so it is read again as strictly as it came in, and nothing hangs on it but
-questions that need not be asked again, and since when a tag has been seen here.
+questions that need not be asked again, and since when an image has been seen here.
 """
 
 from __future__ import annotations
@@ -46,36 +46,33 @@ class Remembered:
     refused: int = 0
     digests: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """What a tag leads to (None: it is listed and not there), and when that was asked."""
-    began: float = 0.0
-    """When the first list came: tags in it may be of any age."""
-    seen: dict[str, float] = field(default_factory=dict)
-    """When tags were first seen that came after the first list."""
+    met: dict[str, float] = field(default_factory=dict)
+    """When a tag was first seen to lead to an image, by the image's digest."""
     made: dict[str, float | None] = field(default_factory=dict)
     """When an image was made by its own word, by digest."""
     versions: Sorted | None = None
 
     def listed(self, tags: tuple[str, ...], etag: str, refused: int, now: float) -> None:
-        """Take in a new list."""
-        if not self.began:
-            self.began = now
-        else:
-            known = set(self.tags)
-            self.seen |= {tag: now for tag in tags if tag not in known and tag not in self.seen}
+        """Take in a new list; what is known of tags that are gone is forgotten."""
         here = set(tags)
-        self.seen = {tag: since for tag, since in self.seen.items() if tag in here}
         self.digests = {tag: found for tag, found in self.digests.items() if tag in here}
+        digests = {digest for digest, _ in self.digests.values()}
+        self.met = {digest: since for digest, since in self.met.items() if digest in digests}
+        self.made = {digest: made for digest, made in self.made.items() if digest in digests}
         self.tags, self.etag, self.refused, self.asked = tags, etag, refused, now
         self.versions = None
+
+    def leads(self, tag: str, digest: str | None, now: float) -> None:
+        """Take in what a tag leads to."""
+        self.digests[tag] = (digest, now)
+        if digest is not None:
+            self.met.setdefault(digest, now)
 
     def sorted(self) -> Sorted:
         """Its versions, sorted once."""
         if self.versions is None:
             self.versions = sort_tags(self.tags)
         return self.versions
-
-    def since(self, tag: str) -> float:
-        """Since when a tag has been seen here."""
-        return self.seen.get(tag, self.began)
 
 
 class _Kept(BaseModel):
@@ -86,8 +83,7 @@ class _Kept(BaseModel):
     etag: Annotated[str, StringConstraints(max_length=200, pattern=r"^[!-~]*$")] = ""
     refused: Annotated[int, Field(ge=0)] = 0
     digests: dict[str, tuple[str | None, Seconds]] = {}
-    began: Seconds
-    seen: dict[str, Seconds] = {}
+    met: dict[str, Seconds] = {}
     made: dict[str, Seconds | None] = {}
 
 
@@ -135,8 +131,7 @@ class Memory:
                 "etag": one.etag,
                 "refused": one.refused,
                 "digests": one.digests,
-                "began": one.began,
-                "seen": one.seen,
+                "met": one.met,
                 "made": one.made,
             }
             for key, one in self._kept.items()
@@ -174,8 +169,7 @@ def _remembered(kept: _Kept) -> Remembered:
         etag=kept.etag,
         refused=kept.refused,
         digests=_digests(kept.digests),
-        began=kept.began,
-        seen={tag: since for tag, since in kept.seen.items() if is_tag(tag)},
+        met={digest: since for digest, since in kept.met.items() if is_digest(digest)},
         made={digest: at for digest, at in kept.made.items() if is_digest(digest)},
     )
 

@@ -52,14 +52,11 @@ class Origin(Protocol):
     async def digest(self, image: Reference, tag: str) -> str | None:
         """The digest of a tag; None where it is listed and not there."""
 
-    async def has(self, image: Reference, digest: str) -> bool:
-        """Whether a digest is there."""
-
     async def includes(self, image: Reference, tag: str, digest: str) -> bool:
         """Whether a digest is one of a tag's platforms, where the tag has an index of them."""
 
     async def age(self, image: Reference, tag: str) -> Age:
-        """How long a tag has been there."""
+        """How long what a tag leads to has been there."""
 
 
 class Missing(NotGiven):
@@ -101,10 +98,6 @@ class BundleOrigin:
     async def digest(self, image: Reference, tag: str) -> str | None:
         """The digest of a tag: the index's, where the maker published one."""
         return self._tags(image).get(tag)
-
-    async def has(self, image: Reference, digest: str) -> bool:
-        """Whether one of its tags leads to a digest."""
-        return digest in self._tags(image).values()
 
     async def includes(self, image: Reference, tag: str, digest: str) -> bool:
         """Whether a digest is one of a tag's platforms."""

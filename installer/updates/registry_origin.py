@@ -156,12 +156,12 @@ class RegistryOrigin:
         return Listing(frozenset(kept.tags), kept.sorted(), kept.asked, note)
 
     async def _list(self, image: Reference) -> None:
-        etag = self._kept(image).etag
+        kept = self._kept(image)
         listed = await list_tags(
-            self._registries, self._endpoint(image), image.repository, etag=etag
+            self._registries, self._endpoint(image), image.repository, etag=kept.etag
         )
         now = self._clock()
-        kept = self._kept(image)
+        kept = self._memory.find(self._key(image)) or kept
         if listed is None:
             self.counts.unchanged += 1
             kept.asked = now
@@ -187,7 +187,7 @@ class RegistryOrigin:
                 found = found if there == found else None
             # Asked for anew: others may have learned something of it meanwhile.
             now = self._kept(image)
-            now.digests[tag] = (found, self._clock())
+            now.leads(tag, found, self._clock())
             self._memory.keep(self._key(image), now)
             return found
 
@@ -196,14 +196,11 @@ class RegistryOrigin:
         except NotGiven:
             raise
         except SourceProblem:
-            # As with an old list, whose note is told.
-            if known is None or self._clock() - known[1] > self.times.kept:
+            # Only beside an old list, whose note is told.
+            noted = not self._is_fresh(self._kept(image).asked)
+            if known is None or not noted or self._clock() - known[1] > self.times.kept:
                 raise
             return known[0]
-
-    async def has(self, image: Reference, digest: str) -> bool:
-        """Whether a digest is there."""
-        return await self.digest(image, digest) == digest
 
     async def includes(self, image: Reference, tag: str, digest: str) -> bool:
         """Whether a digest is one of a tag's platforms."""
@@ -219,15 +216,17 @@ class RegistryOrigin:
         return digest in below
 
     async def age(self, image: Reference, tag: str) -> Age:
-        """By the image's own word; where it says nothing, since the tag was first seen here.
+        """By the image's own word; where it says nothing, since it was first seen here.
 
         The latter is the way out for builders that write no time: without it a minimum age would
-        never be reached.
+        never be reached. It counts for the bytes, so that a tag that moved begins anew.
         """
         self._allowed.check(image)
-        kept = self._kept(image)
         digest = await self.digest(image, tag)
-        seen = Age(max(0.0, self._clock() - kept.since(tag)), "when it was first seen here")
+        kept = self._kept(image)
+        now = self._clock()
+        since = kept.met.get(digest or "", now)
+        seen = Age(max(0.0, now - since), "when it was first seen here")
         if digest is None:
             return seen
         if digest not in kept.made:

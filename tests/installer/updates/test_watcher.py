@@ -224,11 +224,17 @@ def test_a_minimum_age_by_the_images_word_or_since_it_was_seen(filled: RunningRe
     # A week on, by what was kept: where nobody states a time, the age is reached all the same.
     value = json.loads(kept.read_text())
     for one in value["repositories"].values():
-        one["began"] -= 8 * 86400
+        one["met"] = {digest: since - 8 * 86400 for digest, since in one["met"].items()}
     kept.write_text(json.dumps(value))
     with watching(ways(filled)) as watcher:
         words = {"strategy": "bugfix", "minimum-age": "7d"}
         assert watcher.tag("/image/test/aged/v1.0.0", **words) == "v1.0.5"
+    # Other bytes under the old tag are as young as they are.
+    filling = Filling(filled.host, "test/aged")
+    filling.put(filling.image("v1.0.5 moved"), "v1.0.5")
+    filling.close()
+    with watching(ways(filled, times=Times(fresh=0))) as watcher:
+        assert watcher.tag("/image/test/aged/v1.0.0", **words) == "v1.0.4"
 
 
 def test_a_bundle_answers_where_nobody_can_be_asked(tmp_path: Path) -> None:
