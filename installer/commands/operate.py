@@ -106,4 +106,11 @@ def operation_plan(
         supplied=read_supplies(site, file.absolute().parent) if supplied else None,
         base=file.absolute().parent,
     )
+    if not plan.stages:
+        raise InputProblem(
+            f"no machine of this site is one to {name.replace('-', ' ')}",
+            where=str(file),
+            remedy="Give the machines their roles in the site file; what each does is told by: "
+            f"sitewright solutions {solution.id}",
+        )
     return site, solution, plan

@@ -40,6 +40,13 @@ def test_certificates_are_renewed_on_masters_alone(file: Path) -> None:
     assert ids(plan) == ["renew", "renew-m1", "renew-m2", "renew-m3"]
 
 
+def test_a_site_without_masters_is_told_that_there_is_nothing_to_do(file: Path) -> None:
+    workers = tuple(host for host in site().hosts if "worker" in host.roles)
+    file.write_text(dump_site(site().model_copy(update={"hosts": workers})))
+    with pytest.raises(InputProblem, match="no machine of this site is one to renew"):
+        operation_plan(file, "renew")
+
+
 def test_machines_are_restarted_in_the_order_of_their_roles(file: Path) -> None:
     plan = operation_plan(file, "reboot")[2]
     assert ids(plan)[1:] == [
