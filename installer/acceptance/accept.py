@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -141,8 +142,8 @@ async def _ceiling(asked: Asked, specs: Sequence[Spec], progress: Progress) -> C
     if not own.held:
         raise GeneratorTooSlow(
             f"against a hub that does nothing it holds {own.rate:.0f} a second with"
-            f" {_processes(asked.processes)}, and {asked.profile.rate:g} are asked for;"
-            f" {own.why_not}",
+            f" {_processes(asked.processes)}, and {asked.profile.rate:g} are asked for"
+            f" ({own.why_not})",
             remedy="Let nothing else work on this machine, or take one with more cores and more"
             " processes (--processes), or a lower tier (--rate). A verdict about the hub would be"
             " one about this machine.",
@@ -243,7 +244,8 @@ async def _settled(asked: Asked, fleet: Fleet, progress: Progress) -> list[Told1
     deadline = time.time() + asked.hub.expiry + asked.bounds.settle
     while True:
         told = await fleet.told()
-        open_ones = sum(may_come(Told(raw)) for bits in told for raw in bits)
+        seen = Counter(raw for bits in told for raw in bits)
+        open_ones = sum(count for raw, count in seen.items() if may_come(Told(raw)))
         left = deadline - time.time()
         if not open_ones or left <= 0:
             return told
@@ -300,6 +302,8 @@ def _result(
         )
     if offset is None:
         notes.append("Whether the hub's clock agrees with this machine's could not be told.")
+    if it.done.sampled:
+        notes.append("Not every transfer was asked for in the ledger; see “No lost transfer”.")
     notes += [f"Not taken back: {left}" for left in made.left]
     return Result(
         verdict=gates.verdict_of(criteria, limited, stopped=progress.stopped),

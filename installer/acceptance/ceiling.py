@@ -44,7 +44,7 @@ async def ceiling(
         why_not, cpu = await _tried(specs, rate, bounds)
         if not why_not:
             break
-        say(f"The driver by itself does not hold {rate:.0f} a second here: {why_not}.")
+        say(f"Not held: {rate:.0f} a second ({why_not}).")
         first = first or why_not
         rate /= 2
     else:
@@ -90,9 +90,8 @@ async def _tried(specs: Sequence[Spec], rate: float, bounds: Bounds) -> tuple[st
     if late > bounds.late:
         load, cores = os.getloadavg()[0], os.cpu_count() or 1
         return (
-            f"it is late by {late * 1000:.0f} ms at the 99.9th percentile, and"
-            f" {bounds.late * 1000:.0f} ms are allowed (this machine's load is {load:.1f} on"
-            f" {counted(cores, 'core')})"
+            f"late by {late * 1000:.0f} ms, allowed {bounds.late * 1000:.0f};"
+            f" load {load:.1f} on {counted(cores, 'core')}"
         ), spent
     if dropped := measured.total(Column.DROPPED):
         return f"{counted(dropped, 'start')} fell away", spent

@@ -234,9 +234,11 @@ def _losses(done: Reconciled) -> Criterion:
         seen += f"; of {unknown:,} the ledger did not say"
     more = []
     if done.sampled:
+        most = 1 - share(done.clean_asked, done.clean_asked).low if done.clean_asked else 1.0
         more.append(
-            f"Of {done.clean:,} transfers that both sides saw well, {done.clean_asked:,} were asked"
-            f" for in the ledger: by {done.view} no more can be."
+            f"Of {done.clean:,} transfers that both sides saw well only {done.clean_asked:,} could"
+            f" be asked for by {done.view}: with {CONFIDENCE:.0%} confidence at most"
+            f" {_percent(most)} of them can stand otherwise in the ledger."
         )
     held = not losses
     return Criterion(

@@ -92,6 +92,7 @@ class Process:
         except TimeoutError as error:
             raise DriverProblem("it does not answer", where=self.name) from error
         if said["event"] == "ended":
+            self._answers.put_nowait(said)  # whoever asks it next is told as well
             raise DriverProblem(str(said["reason"]), where=self.name)
         return said
 

@@ -124,7 +124,8 @@ class Worker:
             due = begin + offset
             wait = due - time.monotonic()
             while wait > 0 and not self.stopped.is_set():
-                await asyncio.sleep(min(wait, _HEEDS))
+                # uvloop's timers have milliseconds; to sleep for less is to spin.
+                await asyncio.sleep(max(0.001, min(wait, _HEEDS)))
                 wait = due - time.monotonic()
             if wait < -_HEEDS:
                 await asyncio.sleep(0)  # far behind: what arrives has its turn all the same

@@ -16,9 +16,10 @@ _STATES: Final = {
     "SETTLED": Standing.COMMITTED,
     "ABORTED": Standing.ABORTED,
     "RECEIVED": Standing.OPEN,
-    "RESERVED": Standing.OPEN,
+    "RESERVED": Standing.RESERVED,
 }
-"""FSPIOP's states of a transfer (API Definition 1.1, section 7.5.11)."""
+"""FSPIOP's states of a transfer, and how central-ledger shows its own (seeds/transferState.js):
+RECEIVED_FULFIL and RESERVED_TIMEOUT are RESERVED, what expired is ABORTED."""
 _NOT_FOUND: Final = "error 3208"
 _EXPIRED: Final = "error 3303"
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from installer.acceptance.driver.spec import Spec
 from installer.acceptance.driver.told import Told, Told16
 from installer.acceptance.ledger.reconcile import Reconciled
 from installer.acceptance.ledger.view import Transfer
+
+_COMMITTED: Final = int(Told.PAYER_COMMITTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +31,21 @@ class Position:
 
 
 def moves(specs: Sequence[Spec], told: Sequence[Told16], done: Reconciled) -> dict[str, Decimal]:
-    """By how much each position should have moved: committed sent less committed received."""
+    """By how much each position should have moved: sent less received, and what is held."""
     expected = {one.name: Decimal(0) for spec in specs for one in spec.dfsps}
     for spec, bits in zip(specs, told, strict=True):
         amount = Decimal(spec.amount)
         ways = [0, 0]
         for number, raw in enumerate(bits):
-            moved = bool(raw & Told.PAYER_COMMITTED)
+            moved = bool(raw & _COMMITTED)
             if done.committed:
                 moved = done.committed.get(Transfer(spec.worker, number), moved)
             ways[number % 2] += moved
         there, back = ways
         first, second = spec.dfsps
+        for one in done.reserved:
+            if one.worker == spec.worker:
+                expected[spec.dfsps[one.number % 2].name] += amount
         expected[first.name] += amount * (there - back)
         expected[second.name] += amount * (back - there)
     return expected

@@ -15,6 +15,7 @@ from typing import Final
 from installer.acceptance.driver.told import Told, Told16
 from installer.acceptance.ledger.view import LedgerView, Standing, Transfer
 
+_SENT: Final = int(Told.SENT)
 _TOLD_COMMITTED: Final = Told.PAYER_COMMITTED | Told.PAYEE_COMMITTED
 _TOLD_ABORTED: Final = Told.PAYER_ABORTED | Told.PAYEE_ABORTED
 _TOLD_PAYER: Final = Told.PAYER_COMMITTED | Told.PAYER_ABORTED
@@ -83,6 +84,8 @@ class Reconciled:
     clean: int = 0
     committed: dict[Transfer, bool] = field(default_factory=dict)
     """Those whose commitment is not what the payer was told."""
+    reserved: list[Transfer] = field(default_factory=list)
+    """Those that are held of their payer and were not paid."""
     payee_untold: int = 0
     """Of the steady part: committed, the payer told, and the payee never."""
     undecided: int = 0
@@ -103,11 +106,11 @@ async def reconcile(view: LedgerView, told: Sequence[Told16], seed: int) -> Reco
     """Ask the ledger for every doubtful transfer and as many of the others as it bears."""
     doubtful: list[Transfer] = []
     clear: list[Transfer] = []
+    clean = {raw: looks_clean(Told(raw)) for raw in _distinct(told)}
     for worker, bits in enumerate(told):
         for number, raw in enumerate(bits):
-            said = Told(raw)
-            if said & Told.SENT:
-                (clear if looks_clean(said) else doubtful).append(Transfer(worker, number))
+            if raw & _SENT:
+                (clear if clean[raw] else doubtful).append(Transfer(worker, number))
     left = None if view.most is None else max(0, view.most - len(doubtful))
     if left is not None and len(clear) > left:
         # Which ones is drawn by a seed that stands in the report, so that it can be drawn again.
@@ -137,25 +140,44 @@ def may_come(said: Told) -> bool:
 def classified(told: Sequence[Told16], standings: Mapping[Transfer, Standing]) -> Reconciled:
     """Every transfer in its class."""
     done = Reconciled()
+    clean = {raw: looks_clean(Told(raw)) for raw in _distinct(told)}
+    fates: dict[tuple[int, Standing], Fate] = {}
     for worker, bits in enumerate(told):
         for number, raw in enumerate(bits):
-            one, said = Transfer(worker, number), Told(raw)
+            if clean[raw] and not standings:
+                done.counts[Fate.CLEAN] += 1
+                continue
+            one = Transfer(worker, number)
             standing = standings.get(one)
-            if standing is None and looks_clean(said):
-                standing = Standing.COMMITTED
-            fate = fate_of(said, standing or Standing.UNKNOWN)
+            if standing is None:
+                standing = Standing.COMMITTED if clean[raw] else Standing.UNKNOWN
+            key = raw, standing
+            if (fate := fates.get(key)) is None:
+                fate = fates[key] = fate_of(Told(raw), standing)
             done.counts[fate] += 1
-            if fate not in (Fate.CLEAN, Fate.UNSENT, Fate.REFUSED):
-                done.unclean.setdefault(fate, []).append(one)
-            if fate is Fate.UNTOLD and said & Told.STEADY and said & _TOLD_PAYER:
-                done.payee_untold += 1
-            _money(done, one, said, standing or Standing.UNKNOWN)
+            if fate is not Fate.CLEAN:
+                _unclean(done, one, Told(raw), standing, fate)
     return done
+
+
+def _distinct(told: Sequence[Told16]) -> set[int]:
+    """The few combinations that there are, so that of millions each is judged once."""
+    return {raw for bits in told for raw in bits}
+
+
+def _unclean(done: Reconciled, one: Transfer, said: Told, standing: Standing, fate: Fate) -> None:
+    if fate not in (Fate.UNSENT, Fate.REFUSED):
+        done.unclean.setdefault(fate, []).append(one)
+    if fate is Fate.UNTOLD and said & Told.STEADY and said & _TOLD_PAYER:
+        done.payee_untold += 1
+    _money(done, one, said, standing)
 
 
 def _money(done: Reconciled, one: Transfer, said: Told, standing: Standing) -> None:
     moved = standing is Standing.COMMITTED
-    if said & Told.SENT and standing in (Standing.OPEN, Standing.UNKNOWN):
+    if standing is Standing.RESERVED:
+        done.reserved.append(one)
+    if said & Told.SENT and standing is Standing.UNKNOWN:
         done.undecided += not said & Told.REFUSED
     if moved != bool(said & Told.PAYER_COMMITTED):
         done.committed[one] = moved
@@ -174,7 +196,7 @@ def fate_of(said: Told, standing: Standing) -> Fate:
     unpaid = standing in (Standing.ABORTED, Standing.EXPIRED)
     if unpaid and said & Told.FULFILLED and not said & Told.PAYEE_ABORTED:
         return Fate.AT_RISK
-    if standing is Standing.OPEN:
+    if standing in (Standing.OPEN, Standing.RESERVED):
         return Fate.STUCK
     if said & (Told.PAYER_AGAIN | Told.PAYEE_AGAIN):
         return Fate.DOUBLED

@@ -22,6 +22,8 @@ _COLORS: Final = ("accent", "ok", "unknown", "warn")
 _DASHES: Final = ("", "7 3", "2 3", "9 3 2 3")
 """Beside its colour each line has its own dashes, for who does not see the colours."""
 _MOST_POINTS: Final = 360
+_APART: Final = 13.0
+"""Between the names of two lines at least."""
 _OPENS: Final = (
     f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{{title}}"'
     ' xmlns="http://www.w3.org/2000/svg" width="100%">'
@@ -55,20 +57,20 @@ def chart(
         _OPENS.format(title=_text(title)),
         *_grid(frame, step, unit),
     ]
+    names = []
     if limit:
         y = frame.y(limit[0])
-        parts += [
-            _level(y, "fail", 1.5),
-            _label(_WIDTH - _RIGHT + 6, y + 4, limit[1], "fail"),
-        ]
-    ends = _ends(lines, frame, frame.y(limit[0]) if limit else None)
+        parts.append(_level(y, "fail", 1.5))
+        names.append((y, limit[1], "fail"))
     for number, one in enumerate(lines):
         color = _COLORS[number % len(_COLORS)]
         dash = _DASHES[number % len(_DASHES)]
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         look = f'fill="none" stroke="var(--{color})" stroke-width="1.8"{dashes}'
         parts += [f'<path d="{path}" {look}/>' for path in _paths(one, frame)]
-        parts.append(_label(_WIDTH - _RIGHT + 6, ends[number] + 4, one.name, color))
+        if ends := [value for _, value in one.points if value is not None]:
+            names.append((frame.y(ends[-1]), one.name, color))
+    parts += _names(names)
     parts.append("</svg>")
     return Markup("".join(parts))  # noqa: S704 - every text in it was cleaned and escaped
 
@@ -128,21 +130,19 @@ def _paths(one: Line, frame: _Frame) -> list[str]:
     return [*paths, open_path] if open_path else paths
 
 
-def _ends(lines: Sequence[Line], frame: _Frame, taken: float | None) -> list[float]:
-    """Where the name of each line stands: at its end, and none on another."""
-    wanted = []
-    for number, one in enumerate(lines):
-        values = [value for _, value in one.points if value is not None]
-        wanted.append((frame.y(values[-1]) if values else _TOP, number))
-    places = [0.0] * len(lines)
-    used = [taken] if taken is not None else []
-    for y, number in sorted(wanted, reverse=True):
-        place = y
-        while any(abs(place - other) < 13 for other in used):
-            place -= 1
-        used.append(place)
-        places[number] = place
-    return places
+def _names(names: Sequence[tuple[float, str, str]]) -> list[str]:
+    """The name of each line at its end, in their order, none on another and none outside."""
+    places: list[float] = []
+    for y, _, _ in sorted(names):
+        places.append(max(y, places[-1] + _APART if places else _TOP))
+    below = float(_HEIGHT - _BOTTOM)
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], below)
+        below = places[number] - _APART
+    return [
+        _label(_WIDTH - _RIGHT + 6, place + 4, name, color)
+        for place, (_, name, color) in zip(places, sorted(names), strict=True)
+    ]
 
 
 def _label(

@@ -34,6 +34,8 @@ class Live:
 
     def tick(self, phase: Phase, left: float, measured: Measured) -> None:
         """A second has passed."""
+        if phase is Phase.DRAIN and not measured.sum("open"):
+            return  # what is waited for then is told apart
         self._ticks += 1
         if (self._ticks - 1) % self.every:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Final
 
@@ -134,15 +135,15 @@ def _charts(result: Result) -> list[tuple[str, Markup]]:
             ],
         )
     ]
-    lowest = min(
-        (value for one in share for _, value in one.points if value is not None), default=100.0
-    )
+    shares = (value for one in share for _, value in one.points if value is not None)
+    # From the ten below the lowest, so that what lies near the limit can be told from it.
+    lowest = max(0.0, min(90.0, 10 * math.floor(min(shares, default=100.0) / 10)))
     return [
         ("Journeys a second", chart("Journeys a second", "1/s", rate,
             (result.profile.rate, "asked"))),
         ("Share within one second, in the hub", chart(
             "Share within one second", "%", share, (SHARE_IN_TIME * 100, "99 %"),
-            lowest=0.0 if lowest < 90 else 90.0)),
+            lowest=lowest)),
         ("99th percentile over ten seconds, in the hub", chart(
             "99th percentile", "ms", p99, (1000.0, "1 second"))),
         ("Lateness of the driver, 99.9th percentile", chart(

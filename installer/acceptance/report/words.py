@@ -31,12 +31,13 @@ def sentence(result: Result) -> str:
     """The verdict in a sentence, without its word."""
     missed = [one.title.lower() for one in result.criteria if one.outcome is Outcome.MISSED]
     open_ones = [one.title.lower() for one in result.criteria if one.outcome is Outcome.UNKNOWN]
+    criteria = "one criterion" if len(missed) == 1 else f"{len(missed)} criteria"
     left = f"; not measured: {', '.join(open_ones)}" if open_ones else ""
     match result.verdict:
         case Verdict.HELD:
             return f"the hub held {result.name}{left}."
         case Verdict.MISSED:
-            return f"the hub missed {', '.join(missed)} in {result.name}{left}."
+            return f"the hub missed {criteria} ({', '.join(missed)}) in {result.name}{left}."
         case Verdict.LIMITED:
             return f"the generator limited the measurement of {result.name}; the hub may do better."
         case Verdict.STOPPED:

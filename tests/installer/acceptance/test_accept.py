@@ -7,6 +7,7 @@ wide, so that a busy machine changes nothing: what is slow on purpose is slower 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from foundation.problems import ExitCode
 from installer.acceptance import accept as whole
 from installer.acceptance.accept import Asked, GeneratorTooSlow, Progress, SmokeFailed, accept
 from installer.acceptance.cast import Bounds
+from installer.acceptance.driver.fleet import DriverProblem
 from installer.acceptance.driver.identifiers import Kind
 from installer.acceptance.driver.measured import Measured
 from installer.acceptance.hub_file import HubFile
@@ -146,6 +148,8 @@ async def test_each_way_to_be_unclean_is_counted_and_named() -> None:
     stuck = {name for name, row in ours.items() if row.state == "RECEIVED_FULFIL"}
     assert set(result.unclean["stuck"]) == stuck
     assert result.criterion("losses").outcome is Outcome.MISSED
+    # What is lost, stuck or aborted moves no more money than the ledger says: it holds together.
+    assert result.criterion("positions").outcome is Outcome.HELD
     assert result.criterion("once").outcome is Outcome.NOTED
     assert result.verdict is Verdict.MISSED
 
@@ -173,8 +177,52 @@ async def test_a_driver_that_is_too_slow_is_told_before_the_hub_is_touched(
         asked = Asked(hub_file(hub), Profile(1), 1, Bounds(late=0.0, ceiling=0.2))
         with pytest.raises(GeneratorTooSlow) as caught:
             await accept(asked, Seen([], []).progress())
-        assert "is late by" in caught.value.cause
+        assert "late by" in caught.value.cause
         assert list(hub.participants) == ["Hub"]
+
+
+@pytest.mark.usefixtures("unhindered")
+@pytest.mark.parametrize("left", [False, True], ids=["stopped", "left"])
+async def test_what_is_stopped_or_left_is_taken_back(left: bool) -> None:
+    at_work = asyncio.Event()
+
+    def tick(phase: Phase, _: float, measured: Measured) -> None:
+        if phase is Phase.STEADY and measured.sum("committed") > 4:
+            at_work.set()
+
+    progress = Progress(lambda _: None, tick)
+    async with Hub().serving() as hub:
+        asked = Asked(hub_file(hub), Profile(20, steady=600, warm_up=0, ramp=0), 1, WIDE)
+        work = asyncio.ensure_future(accept(asked, progress))
+        await at_work.wait()
+        if left:
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+        else:
+            progress.stop()
+            result = await work
+            assert result.verdict is Verdict.STOPPED
+            assert result.reconciled.counts[Fate.CLEAN] > 4
+        assert not [one.name for one in hub.participants.values() if one.active][1:]
+        assert hub.parties == {}
+
+
+@pytest.mark.usefixtures("unhindered")
+async def test_a_process_of_the_driver_that_dies_is_told_and_all_is_taken_back() -> None:
+    def tick(phase: Phase, _: float, measured: Measured) -> None:
+        if phase is Phase.STEADY and measured.sum("committed") > 4:
+            assert progress.fleet is not None
+            process = progress.fleet.processes[0]._process
+            if process is not None and process.returncode is None:
+                process.kill()
+
+    progress = Progress(lambda _: None, tick)
+    async with Hub().serving() as hub:
+        asked = Asked(hub_file(hub), Profile(20, steady=600, warm_up=0, ramp=0), 1, WIDE)
+        with pytest.raises(DriverProblem, match="process 1 of the driver"):
+            await accept(asked, progress)
+        assert not [one.name for one in hub.participants.values() if one.active][1:]
 
 
 @pytest.mark.usefixtures("unhindered")

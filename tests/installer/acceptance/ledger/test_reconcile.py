@@ -37,6 +37,8 @@ CLEAN = FULFILLED | Told.PAYER_COMMITTED | Told.PAYEE_COMMITTED
         (FULFILLED | Told.PAYER_ABORTED | Told.PAYEE_ABORTED, Standing.ABORTED, Fate.ABORTED),
         (FULFILLED, Standing.OPEN, Fate.STUCK),
         (TAKEN, Standing.OPEN, Fate.STUCK),
+        (FULFILLED, Standing.RESERVED, Fate.STUCK),
+        (CLEAN, Standing.RESERVED, Fate.MISTOLD),
         (TAKEN | Told.PAYER_ABORTED | Told.EXPIRED, Standing.ABORTED, Fate.EXPIRED),
         (TAKEN | Told.PAYER_ABORTED, Standing.EXPIRED, Fate.EXPIRED),
         (FULFILLED | Told.PAYEE_COMMITTED, Standing.COMMITTED, Fate.UNTOLD),
@@ -125,11 +127,19 @@ def test_positions_move_by_what_was_committed_and_not_by_what_was_told() -> None
     assert [one.off for one in off] == [Decimal("2.5"), Decimal(0)]
 
 
+def test_what_is_held_of_a_payer_is_part_of_its_position() -> None:
+    bits = told(CLEAN, FULFILLED, FULFILLED)
+    done = classified([bits], {Transfer(0, 1): Standing.RESERVED, Transfer(0, 2): Standing.OPEN})
+    assert moves([spec()], [bits], done) == {"a": Decimal("2.5"), "b": Decimal("0.0")}
+    assert done.undecided == 0
+
+
 @pytest.mark.parametrize(
     ("state", "standing"),
     [
         ("COMMITTED", Standing.COMMITTED),
         ("RECEIVED", Standing.OPEN),
+        ("RESERVED", Standing.RESERVED),
         ("error 3208 Transfer ID not found", Standing.MISSING),
         ("error 3303 expired", Standing.EXPIRED),
         ("error 2001 internal", Standing.UNKNOWN),
