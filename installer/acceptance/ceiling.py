@@ -36,17 +36,18 @@ async def ceiling(
 ) -> Ceiling:
     """Try the rate with a fifth more; where it is not held, look downwards for what is.
 
-    The rate of what it gives is 0 where a sixteenth is not held either.
+    The rate of what it gives is 0 where an eighth is not held either.
     """
     rate = profile.rate * _ABOVE
     cpu, first = 0.0, ""
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
         why_not, cpu = await _tried(specs, rate, bounds)
         if not why_not:
             break
         say(f"Not held: {rate:.0f} a second ({why_not}).")
         first = first or why_not
-        rate /= 2
+        if number:  # one hiccup of the machine is no ceiling, so the whole rate has two tries
+            rate /= 2
     else:
         rate = 0.0
     return Ceiling(rate, cpu, held=rate >= profile.rate, why_not=first)

@@ -74,7 +74,7 @@ class Admin:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise HubSilent(
-                f"it does not answer: {str(error) or type(error).__name__}",
+                f"it does not answer: {_why(error)}",
                 where=where,
                 remedy="See that the address is right and can be reached from here:"
                 f" curl -sS {self.address}/health",
@@ -125,6 +125,12 @@ class Admin:
         return HubProblem(
             "its answer is none that central-ledger gives", where=f"{self.address}{path}"
         )
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or str(error.os_error)
+    return str(error) or type(error).__name__
 
 
 def words_of(said: Any) -> str:

@@ -13,7 +13,7 @@ def as_junit(result: Result) -> str:
 
     Where the generator limited it or it was stopped, what hangs on time is an <error>.
     """
-    spoilt = result.verdict in (Verdict.LIMITED, Verdict.STOPPED)
+    spoilt = bool(result.limited) or result.verdict is Verdict.STOPPED
     cases = [_case(one, result, spoilt=spoilt and one.by_time) for one in result.criteria]
     whole = "".join(cases)
     totals = {

@@ -29,7 +29,11 @@ PERCENTS: Final = ("p50", "p90", "p99", "p99.9", "longest")
 
 def sentence(result: Result) -> str:
     """The verdict in a sentence, without its word."""
-    missed = [one.title.lower() for one in result.criteria if one.outcome is Outcome.MISSED]
+    missed = [
+        one.title.lower()
+        for one in result.criteria
+        if one.outcome is Outcome.MISSED and not (one.by_time and result.limited)
+    ]
     open_ones = [one.title.lower() for one in result.criteria if one.outcome is Outcome.UNKNOWN]
     criteria = "one criterion" if len(missed) == 1 else f"{len(missed)} criteria"
     left = f"; not measured: {', '.join(open_ones)}" if open_ones else ""
@@ -37,6 +41,7 @@ def sentence(result: Result) -> str:
         case Verdict.HELD:
             return f"the hub held {result.name}{left}."
         case Verdict.MISSED:
+            left += "; what hangs on time is not judged" if result.limited else ""
             return f"the hub missed {criteria} ({', '.join(missed)}) in {result.name}{left}."
         case Verdict.LIMITED:
             return f"the generator limited the measurement of {result.name}; the hub may do better."
