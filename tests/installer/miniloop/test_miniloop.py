@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from installer.catalogue.rendering import Renderer
 from installer.catalogue.solution import load_solution
 from installer.planning.make import make_plan
 from installer.plans.plan import Plan
@@ -89,6 +91,58 @@ def test_the_bundle_finds_its_images_by_the_values_of_the_stages() -> None:
     hub = values(planned(), "hub")
     for name, said in by_name["mojaloop"].items():
         assert hub[name] == said
+
+
+def test_with_a_bundle_the_tests_fetch_their_cases_from_the_machine_itself() -> None:
+    """Whatever the chart would fetch from GitHub when it runs is named anew."""
+    known = {**dict(planned().settings), "ttk": True, "bulk": False, "thirdparty": False}
+    renderer = Renderer({**known, "supplies": {"bundle": True}}, FOLDER)
+    hub = yaml.safe_load(renderer.file("templates/hub.yaml"))
+    here = "http://miniloop-files.demo.svc.cluster.local:8091/"
+    for test in charts.TESTS:
+        zipped = f"{here}testing-toolkit-test-cases-17.1.0.zip"
+        assert hub[test] == {"tests": {"enabled": True}, "config": {"testCasesZipUrl": zipped}}
+    files = hub["ml-testing-toolkit"]["ml-testing-toolkit-backend"]["config_files"]
+    assert len(files) == 3
+    assert all(address.startswith(f"{here}rules/hub/rules_") for address in files.values())
+
+
+@pytest.mark.processes
+def test_the_test_cases_are_given_out_as_github_would(tmp_path: Path) -> None:
+    """The archive has the folder that the chart looks in; the rules lie beside it."""
+    source, bundle = tmp_path / "cases", tmp_path / "cases.bundle"
+    rules = source / "rules/hub/rules_callback"
+    rules.mkdir(parents=True)
+    (rules / "default.json").write_text("[]")
+    git = ["git", "-C", str(source), "-c", "user.name=x", "-c", "user.email=x@x.test"]
+    for words in (
+        ["init", "-q", "-b", "bundle"],
+        ["add", "."],
+        ["commit", "-q", "-m", "x"],
+        ["bundle", "create", "-q", str(bundle), "bundle"],
+    ):
+        subprocess.run([*git, *words], check=True)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, says in (("systemctl", "true"), ("microk8s", "cat >> $0.told; echo 10.0.0.1")):
+        (programs / name).write_text(f"#!/bin/sh\n{says}\n")
+        (programs / name).chmod(0o755)
+    (tmp_path / "units").mkdir()
+    script = (FOLDER / "scripts/files.sh").read_text()
+    script = script.replace("/var/lib/sitewright", str(tmp_path / "state"))
+    script = script.replace("/etc/systemd/system", str(tmp_path / "units"))
+    subprocess.run(
+        ["sh", "-euc", script], check=True, stdin=subprocess.DEVNULL,
+        env={"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path), "RELEASE": "17.1.0",
+             "NAMESPACE": "demo", "REPOSITORY": str(bundle)},
+    )  # fmt: skip
+    files = tmp_path / "state/miniloop/files"
+    with zipfile.ZipFile(files / "testing-toolkit-test-cases-17.1.0.zip") as packed:
+        inside = "testing-toolkit-test-cases-17.1.0/rules/hub/rules_callback/default.json"
+        assert inside in packed.namelist()
+    assert (files / "rules/hub/rules_callback/default.json").read_text() == "[]"
+    told = list(yaml.safe_load_all((programs / "microk8s.told").read_text()))
+    assert told[1]["subsets"][0]["addresses"] == [{"ip": "10.0.0.1"}]
 
 
 ROOM = {"TTK": "yes", "BULK": "no", "THIRDPARTY": "no", "WAIVED": "no"}
