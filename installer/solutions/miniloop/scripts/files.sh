@@ -1,6 +1,12 @@
 # The test cases of RELEASE out of the repository that was delivered (REPOSITORY), given out by HTTP
 # to the pods of NAMESPACE as the service miniloop-files: the archive that GitHub would give, and
 # the rules of the toolkit.
+if [ "$RELEASE" != 17.1.0 ]; then
+    # bundle.yaml names one commit of them.
+    echo "error: the bundle brings the test cases of 17.1.0, and the release is $RELEASE;" \
+        "leave the setting release as it is" >&2
+    exit 1
+fi
 folder=/var/lib/sitewright/miniloop/files
 name=testing-toolkit-test-cases-$RELEASE
 new=$(mktemp -d)
