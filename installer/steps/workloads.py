@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from foundation.hosts.jobs.output_lines import clean_line
-from foundation.wording import counted
+from foundation.wording import are, counted
 
 ASK: Final = ("get", "pods,events", "--output", "json", "--namespace")
 """What kubectl is asked, with the namespace behind it."""
@@ -97,7 +97,7 @@ class Standing:
     @property
     def sentence(self) -> str:
         """How many are ready."""
-        return f"{self.ready} of {counted(self.total, 'pod')} are ready"
+        return f"{self.ready} of {counted(self.total, 'pod')} {are(self.total)} ready"
 
 
 def standing(answer: bytes) -> Standing | None:
