@@ -66,6 +66,12 @@ COMMANDS: Final = {
     "machine": Command(
         "installer.commands.machine", "take one machine out of a site, bring it in, replace it"
     ),
+    "backup": Command(
+        "installer.commands.backup", "back a site up, and see that it can be restored"
+    ),
+    "restore": Command(
+        "installer.commands.restore", "a site onto a fresh first master, from a backup"
+    ),
     "export": Command("installer.commands.export", "inventory and playbooks, to run by hand"),
     "bundle": Command("installer.commands.bundle", "make, verify and move air-gapped bundles"),
     "repository": Command(

@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,6 +136,8 @@ class Undertaking:
     """The words of a command that name its site, as it was named here."""
     joins: str = ""
     """The machine that is meant to join, though it was taken out once."""
+    opens: Mapping[str, Secret] = field(default_factory=dict)
+    """Secrets of this command alone, beside those of the plan."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -162,7 +164,7 @@ def carry_through(
             print(said, file=sys.stderr)
     if not dry and work.run is None:
         _review(work.plan, options, installs=work.errand is Errand.INSTALL)
-    secrets = {} if dry else read_secrets(work.plan, options)
+    secrets = {} if dry else {**read_secrets(work.plan, options), **work.opens}
     return int(asyncio.run(_carry(work, options, secrets, dry=dry)))
 
 

@@ -7,7 +7,7 @@ what is reviewed is what runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +54,8 @@ __all__ = ["load_settings", "make_plan"]
 
 BUNDLE: Final = "bundle"
 """In a `when`: whether the site has a bundle."""
+BACKUP: Final = "backup"
+"""In a `when`: whether the site says where its backup goes."""
 
 _WHOLE_SITE: Final = "all"
 _THE_MACHINE: Final = "machine"
@@ -79,6 +81,7 @@ def make_plan(
     leaving: str = "",
     then: Sequence[str] = (),
     one_by_one: Sequence[str] | None = None,
+    knows: Mapping[str, Any] | None = None,
     base: Path | None = None,
     where: str = "the site file",
 ) -> Plan:
@@ -89,9 +92,9 @@ def make_plan(
     `supplied` is the bundle of the site, from which machines are given what they need. With an
     `operation` the plan is that alone, and the stages named in `then` behind it; the machine that
     is `leaving` has no role in it, and its steps know it as `machine`. `one_by_one` are those to
-    which the operation is done one after another, in this order. `base` is the folder of the site
-    file, from which its relative paths count; `where` is what that file is called. All that is
-    wrong with the site is told at once.
+    which the operation is done one after another, in this order; `knows` are further values that
+    its steps may name. `base` is the folder of the site file, from which its relative paths count;
+    `where` is what that file is called. All that is wrong with the site is told at once.
     """
     wrong = WrongAnswers()
     machines = machines_of(site, seen, leaving)
@@ -105,7 +108,7 @@ def make_plan(
     assert settled is not None  # noqa: S101 - it was told else
     assert variables is not None  # noqa: S101 - the same
     environment = solution.environment(site.environment).id
-    values = _values(solution, environment, settled, machines)
+    values = {**_values(solution, environment, settled, machines), **(knows or {})}
     if leaving:
         values["machine"] = machine_of(machines, leaving)
     values["supplies"] = template_values(site, supplied)
@@ -116,7 +119,8 @@ def make_plan(
     values["waived"] = waived(site)
     renderer = Renderer(values, solution.folder)
     planner = _Planner(solution, settled, machines, renderer, playbooks, supplied, bool(way_out))
-    planner = replace(planner, leaving=leaving, machine=leaving)
+    backs_up = site.backup is not None
+    planner = replace(planner, leaving=leaving, machine=leaving, backup=backs_up)
     every = _ordered(load_stages(solution))
     offered = every if operation is None else [operation, *(s for s in every if s.id in then)]
     if way_out and operation is None:
@@ -259,6 +263,7 @@ class _Planner:
     """The machine that is taken out of the site."""
     machine: str = ""
     """The machine that the steps are about."""
+    backup: bool = False
     named: set[str] = field(default_factory=set)
     """The playbooks that steps run, as the plan names them."""
 
@@ -284,6 +289,8 @@ class _Planner:
             return (self.supplied is not None) is not condition.startswith("not ")
         if name == WAY_OUT:
             return self.way_out is not condition.startswith("not ")
+        if name == BACKUP:
+            return self.backup is not condition.startswith("not ")
         return self.settled.holds(condition)
 
     def stage(self, stage: Stage, left: set[str]) -> PlannedStage | None:
@@ -455,7 +462,7 @@ class _Planner:
         """Raise where a step hangs on a setting or needs a secret that nobody knows."""
         known = {setting.name: setting for setting in load_settings(self.solution).settings}
         condition = step.when.removeprefix("not ")
-        if condition and condition not in (BUNDLE, WAY_OUT) and condition not in known:
+        if condition and condition not in (BUNDLE, WAY_OUT, BACKUP) and condition not in known:
             raise _unknown("setting", condition, list(known), where=f"{where}, when")
         secrets = [name for name, setting in known.items() if setting.type == "secret"]
         for name in step.secrets:

@@ -22,6 +22,7 @@ from foundation.hosts.ansible.inventory import (
 )
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
+from installer.sites.site_backup import Backup
 from installer.sites.site_paths import PATH, each_path, resolved_paths, whole_path, written_path
 from installer.sites.site_words import (
     Bastion,
@@ -177,6 +178,8 @@ class Site(_Part):
     and its cluster's networks are added."""
     authorities: OnePath = None
     """A PEM file of authorities that the machines are to believe; relative to the site file."""
+    backup: Backup | None = None
+    """Where the site's backup goes, and who can open it."""
     waivers: tuple[Waiver, ...] = ()
 
     @model_validator(mode="after")

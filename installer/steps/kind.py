@@ -308,6 +308,8 @@ KINDS: Final[Mapping[str, Traits]] = {
     "images": Traits("images", knows_undo=True),
     "wait": Traits("wait", changes=False),
     "checklist": Traits("checklist", changes=False, again=False),
+    "record": Traits("record"),
+    "opened": Traits("opened", again=False),
     "confirm": Traits("confirm", once=True, changes=False, again=False),
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
     "push": Traits("push", knows_undo=True, counts_bytes=True),

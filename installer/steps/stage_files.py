@@ -90,6 +90,8 @@ class _OperationFile(BaseModel):
     operation: Stage
     of_machine: OfMachine | None = None
     each: EachMachine | None = None
+    of_backup: bool = False
+    """Whether it is a part of `sitewright backup` or `restore`; its steps know `backup`."""
 
 
 def load_stages(solution: Solution) -> tuple[Stage, ...]:
@@ -122,7 +124,17 @@ def _read_stages(folder: Path) -> tuple[Stage, ...]:
 def load_operations(solution: Solution) -> dict[str, Stage]:
     """What can be done with an installation later (start, stop, remove …); raises InputProblem."""
     files = _read_operations(solution.folder / "operations")
-    return {name: file.operation for name, file in files.items() if file.of_machine is None}
+    return {
+        name: file.operation
+        for name, file in files.items()
+        if file.of_machine is None and not file.of_backup
+    }
+
+
+def operations_of_backup(solution: Solution) -> dict[str, Stage]:
+    """What is done with the backup of an installation; raises InputProblem."""
+    files = _read_operations(solution.folder / "operations")
+    return {name: file.operation for name, file in files.items() if file.of_backup}
 
 
 def operations_of_machines(solution: Solution) -> dict[str, tuple[Stage, OfMachine]]:

@@ -256,6 +256,7 @@ NODE = Recipe(
     packages=(
         *FULL.packages,
         *("containerd", "runc", "containernetworking-plugins", "conntrack", "etcd-server"),
+        "gpg",  # snapd brings it to every machine that has MicroK8s
     ),
     setup=_SETUP.replace("\nrm -rf /var/cache/apt", _NODE_SETUP + "\nrm -rf /var/cache/apt"),
     options=(

@@ -24,8 +24,8 @@ from tests.lab.recipe import FULL, NODE, Recipe, StandIn
 
 FOLDER = Path(__file__).parent
 PROGRAMS = ("snap", "microk8s", "microceph", "modprobe", "swapoff")
-MODULES = ("microk8s_addons", "microk8s_daemons", "microk8s_ingress", "microk8s_network",
-           "microk8s_node")  # fmt: skip
+MODULES = ("microk8s_addons", "microk8s_daemons", "microk8s_datastore", "microk8s_ingress",
+           "microk8s_network", "microk8s_node")  # fmt: skip
 """What the programs import; without an ending here, since they are programs of the machines."""
 IMAGES = {
     "pod": (images.POD, "registry.k8s.io/pause:3.10"),

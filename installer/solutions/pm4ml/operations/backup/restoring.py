@@ -1,0 +1,238 @@
+"""Restoring: a backup's datastore and certificates into the fresh MicroK8s of a single master.
+
+After scripts/wrappers/{dbctl,refresh_certs}.py of canonical/microk8s, branch 1.31. kubelite stands
+still meanwhile: its garbage collector would reap objects that come before their owners.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from . import datastore
+from .reading import chosen, read_through, unchanged
+from .saving import alone, snap
+from .target import Folder, Ssh, target_of
+from .told import SNAP, STATE, Json, Objection, Untold, ago, asked, kubectl, listed, size, when
+
+FRESH = {"default", "kube-system", "kube-public", "kube-node-lease"}
+"""Namespaces of a MicroK8s in which nothing was made yet."""
+WORK = STATE / "restore"
+DONE = STATE / "restored"
+"""The name of the backup that was restored here last."""
+KUBELITE = "microk8s.daemon-kubelite"
+_KEPT = ("certs/ca.crt", "certs/ca.key", "certs/serviceaccount.key")
+"""What makes a cluster the same to its nodes and pods; every other certificate is of a machine."""
+_SAME = ("solution", "environment", "domain", "pm4ml_id")
+_API_SECONDS = 300
+_PART_SECONDS = 900
+
+
+def _foreign() -> str:
+    """What this cluster holds that a fresh one does not; empty where nothing is. Raises Untold."""
+    nodes = [str(one["metadata"]["name"]) for one in listed("nodes")]
+    if len(nodes) > 1:
+        return f"it has {len(nodes)} nodes ({', '.join(nodes[:5])})"
+    if more := sorted(datastore.namespaces() - FRESH):
+        return f"it has namespaces of its own ({', '.join(more[:5])})"
+    pods = listed("pods", "-n", "default")
+    volumes = listed("persistentvolumes")
+    if pods or volumes:
+        return f"it has {len(pods)} pods in default and {len(volumes)} volumes"
+    return ""
+
+
+def fit(config: Json, name: str) -> list[str]:
+    """What stands against a restore here, all of it; nothing is changed."""
+    against: list[str] = []
+
+    def ask(question: Any) -> Any:
+        try:
+            return question()
+        except (Objection, Untold) as problem:
+            against.append(str(problem))
+            return None
+
+    ask(lambda: asked(["gpg", "--version"]))
+    # What was begun with this very backup is gone on with.
+    foreign = "" if _half_done(name) else ask(_foreign)
+    if foreign:
+        against.append(
+            f"the cluster of this machine is alive and not fresh: {foreign}. A backup is restored "
+            "onto a machine whose MicroK8s holds nothing yet"
+        )
+    here = ask(snap)
+    target = ask(lambda: target_of(config))
+    if target is None:
+        return against
+    if isinstance(target, Ssh):
+        ask(target.check)
+    outer = ask(lambda: chosen(target, name))
+    if outer is None:
+        return against
+    for key in _SAME:
+        if outer.get(key) != config[key]:
+            against.append(f"it is of another site: its {key} is {outer.get(key)!r}, and this "
+                           f"site's is {config[key]!r}")  # fmt: skip
+    if here is not None and _minor(str(here["version"])) != _minor(
+        str(outer["microk8s"]["version"])
+    ):
+        against.append(
+            f"it was made by MicroK8s {outer['microk8s']['version']}, and here is "
+            f"{here['version']}: install {outer['microk8s']['channel']}"
+        )
+    need = 3 * sum(int(one["bytes"]) for one in outer["members"])
+    if (free := shutil.disk_usage("/var/lib").free) < need:
+        against.append(f"/var/lib has room for {size(free)}, and {size(need)} are needed")
+    if not against:
+        ask(lambda: unchanged(target, outer))
+    return against
+
+
+def loss(config: Json, name: str) -> str:
+    """What a person is told before the last word."""
+    outer = chosen(target_of(config), name)
+    written = float(outer["canary"]["written"])
+    return (
+        f"{outer['name']} of {outer['site']}, made on {outer['master']} at {when(written)}, "
+        f"{outer['entries']} entries, SHA-256 {outer['sha256']}. What was changed in the cluster "
+        f"in the last {ago(time.time() - written)} is lost. Not in it: "
+        + "; ".join(map(str, outer["not_in_it"]))
+    )
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.lstrip("v").split(".")[:2])
+
+
+def apply(config: Json, name: str, session_key: str) -> str:
+    """Restore it; one sentence about what is there now. Raises Objection and Untold."""
+    target = target_of(config)
+    outer = chosen(target, name)
+    with alone():
+        if against := fit(config, str(outer["name"])):
+            raise Objection("; ".join(against))
+        shutil.rmtree(WORK, ignore_errors=True)
+        WORK.mkdir(mode=0o700, parents=True)
+        try:
+            return _apply(target, outer, session_key)
+        finally:
+            # It was opened here alone, and lies open on no disk longer than it is needed.
+            for each in ("datastore.tar.gz", "microk8s"):
+                path = WORK / each
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
+                    missing_ok=True
+                )
+
+
+def _half_done(name: str) -> bool:
+    """Whether a restore of this very backup was cut off here, so that it may begin again."""
+    return DONE.is_file() and DONE.read_text("utf-8").strip() == f"{name} begun"
+
+
+def _apply(target: Folder | Ssh, outer: Json, session_key: str) -> str:
+    name = str(outer["name"])
+    verdict = read_through(target, outer, session_key, _unpack)
+    with (WORK / "datastore.tar.gz").open("rb") as file:
+        proof = datastore.prove(file)
+    canary = str(verdict.inner["canary"]["name"])
+    if against := proof.against(canary, set()):
+        raise Objection(against)
+    print(f"It is whole: {proof.entries} entries, the canary is in it. The cluster is changed now.")
+    DONE.write_text(f"{name} begun", "utf-8")
+    before = {str(one["metadata"]["name"]) for one in listed("nodes")}
+    _certificates()
+    _wait_for_api()
+    print("The cluster's authority and the key of its service accounts are those of the backup.")
+    _service("stop")
+    try:
+        datastore.restore(WORK / "datastore.tar.gz")
+    finally:
+        _service("start")
+    _wait_for_api()
+    if canary not in datastore.canaries():
+        raise Objection(f"dbctl restored it, and the object {canary} is not there")
+    if missing := sorted(proof.namespaces - datastore.namespaces()):
+        raise Objection(f"dbctl restored it without the namespaces {', '.join(missing[:5])}")
+    _quiet_argo_cd()
+    DONE.write_text(name, "utf-8")
+    written = float(outer["canary"]["written"])
+    others = sorted({str(one["metadata"]["name"]) for one in listed("nodes")} - before)
+    if others:
+        print(
+            f"Nodes of the old site that are not there: {', '.join(others)}. A machine that joins "
+            "under such a name takes its place. Before the node of one that never does is "
+            "deleted, look at the volumes that lay on it."
+        )
+    return (
+        f"The backup {name} is restored: {proof.entries} entries. Lost is what was changed in the "
+        f"{ago(time.time() - written)} since {when(written)}."
+    )
+
+
+def _unpack(name: str, content: IO[bytes]) -> None:
+    """Put one file of a backup into the private folder; its name was in the list."""
+    path = WORK / name
+    if not path.resolve().is_relative_to(WORK.resolve()):
+        raise Objection(f"{name!r} leads out of its folder")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        while chunk := content.read(1 << 20):
+            file.write(chunk)
+
+
+def _certificates() -> None:
+    """The authority and the accounts' key of the backup; this machine's own are made by it."""
+    saved = WORK / "microk8s"
+    for place in _KEPT:
+        if not (saved / place).is_file():
+            raise Objection(f"{place} is not in the backup")
+    key = SNAP / "certs/serviceaccount.key"
+    shutil.copyfile(saved / "certs/serviceaccount.key", key)
+    key.chmod(0o660)
+    # It takes ca.crt and ca.key of the folder, and makes what hangs on them anew.
+    asked(["microk8s", "refresh-certs", str(saved / "certs")], seconds=_PART_SECONDS)
+    here = (SNAP / "certs/ca.crt").read_bytes()
+    if here != (saved / "certs/ca.crt").read_bytes():
+        raise Objection("microk8s refresh-certs did not take the authority of the backup")
+
+
+def _service(verb: str) -> None:
+    try:
+        asked(["snap", verb, KUBELITE], seconds=_PART_SECONDS)
+    except Untold as problem:
+        raise Objection(str(problem)) from problem
+
+
+def _wait_for_api() -> None:
+    until = time.monotonic() + _API_SECONDS
+    while True:
+        try:
+            kubectl("get", "--raw", "/readyz")
+            return
+        except Untold as problem:
+            if time.monotonic() > until:
+                raise Objection(f"the API does not come up again: {problem}") from problem
+        time.sleep(1)
+
+
+def _quiet_argo_cd() -> None:
+    """Have Argo CD change nothing until a person says so: its Git may be older or newer."""
+    name = "argocd-application-controller"
+    found = [one for one in listed("statefulsets", "-n", "argocd") if
+             one["metadata"]["name"] == name]  # fmt: skip
+    if not found:
+        return
+    kubectl("-n", "argocd", "scale", f"statefulset/{name}", "--replicas=0")
+    was = found[0]["spec"].get("replicas", 1)
+    print("Argo CD stands still, so that nothing is synced before you have looked. To have it go "
+          f"on: microk8s kubectl -n argocd scale statefulset/{name} --replicas={was}")  # fmt: skip
+
+
+def record_file() -> Path | None:
+    """The record of Sitewright that the backup had, unpacked here; None where it had none."""
+    path = WORK / "record.tar.gz"
+    return path if path.is_file() else None
