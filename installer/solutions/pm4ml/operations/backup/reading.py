@@ -106,7 +106,7 @@ def read_through(
             with tarfile.open(fileobj=clear, mode="r|") as tar:
                 inner = _list(tar, outer)
                 left = {str(one["name"]): one for one in inner["members"]}
-                for member in tar:
+                while (member := tar.next()) is not None:
                     told = left.pop(member.name, None)
                     content = tar.extractfile(member) if member.isfile() else None
                     if told is None or content is None:
