@@ -31,6 +31,15 @@ _SECONDS: Final = 120
 _LONGEST_HEADER: Final = 64 * 1024
 _SESSION_KEY: Final = re.compile(r"^\[GNUPG:\] SESSION_KEY (\d{1,3}:[0-9A-Fa-f]{32,128})$", re.M)
 
+_BAD_PASSPHRASE: Final = 11
+"""GPG_ERR_BAD_PASSPHRASE of libgpg-error, in the low 16 bits; the words hang on the language."""
+_PRIVATE: Final = 16
+"""In GnuPG's IMPORT_OK: the key has a private part (its doc/DETAILS)."""
+
+_KEY_PACKET: Final = 1
+_NOTHING_SEALED: Final = bytes([0xD2, 65, 1]) + bytes(64)
+"""A packet of sealed data that nobody sealed: GnuPG tells the key first, then that it is none."""
+
 
 class OpenedStep(StepData):
     """A script that knows `session_key`, the key of a sealed file, by that file's beginning."""
@@ -89,6 +98,7 @@ def session_key(header: bytes, key_file: Path | None, passphrase: Secret) -> Sec
 
     With a key file GnuPG has a home of its own for that long, which is gone afterwards.
     """
+    asked = _for_its_key(header)
     with contextlib.ExitStack() as stack:
         words = ["gpg", "--no-options", "--no-tty", "--status-fd", "1"]
         if key_file is not None:
@@ -97,7 +107,8 @@ def session_key(header: bytes, key_file: Path | None, passphrase: Secret) -> Sec
             stack.callback(_run, ["gpgconf", "--homedir", home, "--kill", "all"], b"")
             words += ["--homedir", home, "--batch", "--pinentry-mode", "loopback"]
             done = _run([*words, "--import", "--", str(key_file)], b"")
-            if "[GNUPG:] IMPORT_OK " not in done.stdout.decode("utf-8", "replace"):
+            taken = re.findall(rb"^\[GNUPG:\] IMPORT_OK (\d+)", done.stdout, re.M)
+            if not any(int(reason) & _PRIVATE for reason in taken):
                 raise InputProblem(
                     f"it holds no private OpenPGP key that gpg takes: {_last(done.stderr)}",
                     where=str(key_file),
@@ -106,14 +117,15 @@ def session_key(header: bytes, key_file: Path | None, passphrase: Secret) -> Sec
         asks = [] if key_file is None else ["--passphrase-fd", "{fd}"]
         done = _run(
             [*words, *asks, "--show-session-key", "--output", os.devnull, "--yes", "--decrypt"],
-            header,
+            asked,
             passphrase=passphrase,
         )
     told = done.stdout.decode("utf-8", "replace")
     found = _SESSION_KEY.search(told)
     if found is not None:
         return Secret(found[1])
-    if "Bad passphrase" in done.stderr.decode("utf-8", "replace") or "BAD_PASSPHRASE" in told:
+    failed = re.search(r"^\[GNUPG:\] ERROR pkdecrypt_failed (\d+)", told, re.M)
+    if failed is not None and int(failed[1]) & 0xFFFF == _BAD_PASSPHRASE:
         raise InputProblem(
             "the passphrase does not open the private key",
             where=str(key_file or "your GnuPG"),
@@ -128,6 +140,32 @@ def session_key(header: bytes, key_file: Path | None, passphrase: Secret) -> Sec
         "who can open it.",
         again=False,
     )
+
+
+def _for_its_key(header: bytes) -> bytes:
+    """What GnuPG is given to find the session key: the keys of a sealed file, and next to nothing.
+
+    Of a file that is cut off inside of what is sealed it says no key. RFC 4880, §4.2, §5.1, §5.13.
+    """
+    keys, at = b"", 0
+    while at + 2 < len(header):
+        tag = header[at]
+        if tag & 0xC0 == 0xC0:
+            kind, begin = tag & 0x3F, at + 2
+            size = header[at + 1]
+            if 192 <= size < 224:
+                size, begin = (size - 192 << 8) + header[at + 2] + 192, at + 3
+        elif tag & 0xC0 == 0x80 and tag & 3 < 2:
+            kind, width = tag >> 2 & 0xF, 1 + (tag & 3)
+            size, begin = int.from_bytes(header[at + 1 : at + 1 + width], "big"), at + 1 + width
+        else:
+            break
+        if kind != _KEY_PACKET or begin + size > len(header):
+            break
+        keys, at = header[: begin + size], begin + size
+    if not keys:
+        raise StepFailed("what was read is no beginning of a sealed file", where="this computer")
+    return keys + _NOTHING_SEALED
 
 
 def _run(

@@ -99,18 +99,17 @@ def opened(source: IO[bytes], session_key: str) -> Iterator[IO[bytes]]:
         finally:
             os.close(reading)
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        wrong: Objection | None = None
         try:
-            yield process.stdout
+            try:
+                yield process.stdout
+            except Objection as problem:
+                # What came out made no sense: GnuPG may know why, when it has read to the end.
+                wrong = problem
             # What stands behind the last byte that was wanted is a part of what was sealed.
             while process.stdout.read(CHUNK):
                 pass
             status = process.wait(timeout=_SECONDS)
-        except BaseException:
-            process.kill()
-            said = errors.read_text("utf-8", "replace")
-            if "bad key" in said.lower() or "wrong key" in said.lower():
-                raise Objection("the key does not open it") from None
-            raise
         finally:
             if process.poll() is None:
                 process.kill()
@@ -120,4 +119,6 @@ def opened(source: IO[bytes], session_key: str) -> Iterator[IO[bytes]]:
             raise Objection(
                 "it is not what was sealed, or the key does not open it: "
                 + (said.splitlines()[-1] if said else f"gpg ended with {status}")
-            )
+            ) from wrong
+        if wrong is not None:
+            raise wrong

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from installer import cli
 from installer.sites.site import Site, SiteHost, Ssh, dump_site
 from installer.sites.site_backup import Backup
 from tests.installer.planning.test_planning import site as planned_site
+from tests.installer.pm4ml.backup.keys import Keys, make_keys
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
@@ -29,43 +28,12 @@ from tests.stand_ins.install import order, start
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
-PASSPHRASE = "a passphrase of A. Name"
 CERTS = "/var/snap/microk8s/current/certs"
-
-
-@dataclass
-class Keys:
-    """Of two persons: a public key, and the private one with a passphrase."""
-
-    public: Path
-    private: Path
-    strangers: Path
-    passphrase: Path
 
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    folder = tmp_path_factory.mktemp("keys")
-    passphrase = folder / "passphrase"
-    passphrase.write_text(PASSPHRASE + "\n")
-    passphrase.chmod(0o600)
-    with tempfile.TemporaryDirectory(prefix="gpg-") as home:
-        gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback",
-               "--passphrase-file", str(passphrase)]  # fmt: skip
-
-        def run(*words: str) -> bytes:
-            return subprocess.run([*gpg, *words], check=True, capture_output=True).stdout
-
-        for name in ("A. Name <a@bank.test>", "Some Body <s@elsewhere.test>"):
-            run("--quick-gen-key", name, "future-default", "default", "0")
-        for file, words in (
-            ("a.asc", ("--export", "a@bank.test")),
-            ("a.sec", ("--export-secret-keys", "a@bank.test")),
-            ("s.sec", ("--export-secret-keys", "s@elsewhere.test")),
-        ):
-            (folder / file).write_bytes(run("--armor", *words))
-        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
-    return Keys(folder / "a.asc", folder / "a.sec", folder / "s.sec", passphrase)
+    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @dataclass
