@@ -309,6 +309,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     "wait": Traits("wait", changes=False),
     "checklist": Traits("checklist", changes=False, again=False),
     "record": Traits("record"),
+    "record-back": Traits("record_back", changes=False),
     "opened": Traits("opened", again=False),
     "confirm": Traits("confirm", once=True, changes=False, again=False),
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),

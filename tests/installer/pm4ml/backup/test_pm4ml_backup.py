@@ -25,6 +25,7 @@ from installer.sites.site_backup import Backup
 from installer.steps.kind import StepFailed
 from installer.steps.opened import session_key
 from installer.steps.record import archive_of
+from installer.steps.record_back import unpack
 from installer.steps.stage_files import operations_of_backup
 from tests.installer.planning.test_planning import site
 from tests.installer.pm4ml.backup.keys import PASSPHRASE, Keys, make_keys
@@ -367,8 +368,25 @@ def test_the_record_holds_the_runs_of_one_site(tmp_path: Path) -> None:
             f"{key}/20260101-000000-aaaa/events.jsonl",
             f"{key}-backup/20260102-000000-bbbb/events.jsonl",
         }
-    _, runs, left = archive_of(tmp_path, key, most=0)
-    assert (runs, left) == (1, 1)
+    assert archive_of(tmp_path, key, most=0)[1:] == (1, 1)
+    # On another computer; a run that lies there stays as it is.
+    own = tmp_path / "other" / key / "20260101-000000-aaaa/events.jsonl"
+    own.parent.mkdir(parents=True)
+    own.write_text("its own\n")
+    assert unpack(packed, tmp_path / "other") == (1, 1)
+    assert own.read_text() == "its own\n"
+    assert (tmp_path / "other" / f"{key}-backup/20260102-000000-bbbb/events.jsonl").is_file()
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "pm4ml-production-0123456789/lock", "a/b/c"])
+def test_a_record_with_other_names_lays_nothing(tmp_path: Path, name: str) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for each in ("pm4ml-production-0123456789/20260101-000000-aaaa/plan.json", name):
+            tar.addfile(tarfile.TarInfo(each))
+    with pytest.raises(ValueError, match="is no file of a run"):
+        unpack(buffer.getvalue(), tmp_path / "runs")
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_the_loss_is_told_in_seconds(parts: Any) -> None:

@@ -202,3 +202,4 @@ def test_a_site_is_backed_up_destroyed_and_restored(
     assert m2.exec(["cat", f"{CERTS}/serviceaccount.key"]).stdout == accounts
     left = m2.exec(["sh", "-c", "ls /var/lib/sitewright/backup/restore"]).stdout.split()
     assert left == ["record.tar.gz"]
+    assert "of the site came back to this computer" in told
