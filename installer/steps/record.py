@@ -23,7 +23,9 @@ from installer.steps.probed import Probed, must_be_good, parsed
 MOST: Final = 24 * 1024 * 1024
 """Bytes of the archive: it is held in memory, and goes to the machine as one input."""
 _LARGEST_FILE: Final = 64 * 1024 * 1024
-_NOT_OURS: Final = frozenset({"lock"})
+RUN: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
+ENDS: Final = "ends"
+"""Beside the runs: how far the journal of each is, as it was noted while it worked."""
 
 _WRITE: Final = """\
 set -eu
@@ -88,19 +90,20 @@ def archive_of(folder: Path, site: str, most: int = MOST) -> tuple[bytes, int, i
         for errand in folder.iterdir()
         if errand.is_dir() and not errand.is_symlink() and ours.fullmatch(errand.name)
         for run in errand.iterdir()
-        if run.is_dir() and not run.is_symlink()
+        if RUN.fullmatch(run.name) and run.is_dir() and not run.is_symlink()
     ]
     found.sort(key=lambda run: run.name, reverse=True)
     buffer = io.BytesIO()
     runs = 0
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as tar:
         for run in found:
-            for path in sorted(run.rglob("*")):
-                if path.is_symlink() or not path.is_file() or path.name in _NOT_OURS:
+            # How far its journal is, goes before the journal: that of this very run grows meanwhile.
+            for path in (run.parent / ENDS / f"{run.name}.json", *sorted(run.rglob("*"))):
+                if path.is_symlink() or not path.is_file():
                     continue
                 if path.stat().st_size > _LARGEST_FILE:
                     continue
-                name = f"{run.parent.name}/{run.relative_to(run.parent)}/{path.relative_to(run)}"
+                name = f"{run.parent.name}/{path.relative_to(run.parent)}"
                 with path.open("rb") as file:
                     member = tarfile.TarInfo(name)
                     # What is appended meanwhile is not in it.

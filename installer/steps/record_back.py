@@ -23,15 +23,15 @@ from foundation.wording import counted
 from installer.catalogue.stages import StepData
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.probed import Probed, parsed
-from installer.steps.record import MOST
+from installer.steps.record import ENDS, MOST, RUN
 
 _CHUNK: Final = 256 * 1024
 _MOST_FILES: Final = 20_000
 _MOST_BYTES: Final = 1 << 30
 _NAME: Final = re.compile(
     r"(?P<site>[a-z0-9][a-z0-9.-]{0,100}-[0-9a-f]{10}(-[a-z-]{1,40})?)"
-    r"/(?P<run>\d{8}-\d{6}-[0-9a-f]{4}(-dry)?)"
-    r"/(?P<file>[A-Za-z0-9_][A-Za-z0-9_.-]{0,119}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,119}){0,6})"
+    rf"/((?P<run>{RUN.pattern})(/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,119}}){{1,7}}"
+    rf"|{ENDS}/{RUN.pattern}\.json)"
 )
 _READ: Final = '[ ! -e "$1" ] || tail -c "+$2" -- "$1" | head -c "$3" | base64'
 
@@ -114,7 +114,8 @@ def unpack(packed: bytes, runs: Path) -> tuple[int, int]:
                 with path.open("xb") as file:
                     shutil.copyfileobj(content, file)
                 path.chmod(0o600)
-                found.add((name["site"], name["run"]))
+                if name["run"]:
+                    found.add((name["site"], name["run"]))
         came = 0
         for site, run in sorted(found):
             place = runs / site / run
@@ -122,6 +123,10 @@ def unpack(packed: bytes, runs: Path) -> tuple[int, int]:
                 make_private(place.parent)
                 (Path(work) / site / run).rename(place)
                 came += 1
+                end = Path(ENDS) / f"{run}.json"
+                if (Path(work) / site / end).is_file():
+                    make_private(runs / site / ENDS)
+                    (Path(work) / site / end).replace(runs / site / end)
     return came, len(found) - came
 
 

@@ -361,12 +361,17 @@ def test_the_record_holds_the_runs_of_one_site(tmp_path: Path) -> None:
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "events.jsonl").write_text("{}\n")
     (tmp_path / key / "lock").write_text("")
+    for place in (key, f"{key}-backup"):
+        (tmp_path / place / "ends").mkdir()
+    (tmp_path / f"{key}-backup/ends/20260102-000000-bbbb.json").write_text("{}")
+    (tmp_path / key / "ends/20250101-000000-dddd.json").write_text("{}")  # of one that is gone
     packed, runs, left = archive_of(tmp_path, key)
     assert (runs, left) == (2, 0)
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         assert set(tar.getnames()) == {
             f"{key}/20260101-000000-aaaa/events.jsonl",
             f"{key}-backup/20260102-000000-bbbb/events.jsonl",
+            f"{key}-backup/ends/20260102-000000-bbbb.json",
         }
     assert archive_of(tmp_path, key, most=0)[1:] == (1, 1)
     # On another computer; a run that lies there stays as it is.
@@ -376,6 +381,7 @@ def test_the_record_holds_the_runs_of_one_site(tmp_path: Path) -> None:
     assert unpack(packed, tmp_path / "other") == (1, 1)
     assert own.read_text() == "its own\n"
     assert (tmp_path / "other" / f"{key}-backup/20260102-000000-bbbb/events.jsonl").is_file()
+    assert (tmp_path / "other" / f"{key}-backup/ends/20260102-000000-bbbb.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "pm4ml-production-0123456789/lock", "a/b/c"])
