@@ -97,7 +97,7 @@ def archive_of(folder: Path, site: str, most: int = MOST) -> tuple[bytes, int, i
     runs = 0
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as tar:
         for run in found:
-            # How far its journal is, goes before the journal: that of this very run grows meanwhile.
+            # How far a journal is goes before it: that of this very run grows meanwhile.
             for path in (run.parent / ENDS / f"{run.name}.json", *sorted(run.rglob("*"))):
                 if path.is_symlink() or not path.is_file():
                     continue
