@@ -16,6 +16,7 @@ ONE_KIND = {"installer/commands", "installer/steps", "preflight/checks", "bundle
 
 NO_ROOM_OF_CODE = {
     "installer/pm4ml",
+    "installer/pm4ml/backup",
     "installer/pm4ml/machines",
     "installer/pm4ml/upkeep",
     "installer/core_test_harness",

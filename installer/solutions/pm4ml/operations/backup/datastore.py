@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from .told import BACKEND, Objection, Untold, kubectl, listed
+from .told import BACKEND, Objection, Untold, kubectl, objects
 
 NAME = "datastore"
 """dbctl finds the folder in an archive by the archive's own name."""
@@ -64,7 +64,7 @@ def write_canary(stamp: str) -> tuple[str, float]:
 
 def canaries() -> set[str]:
     """The canaries that the cluster has."""
-    found = (str(one["metadata"]["name"]) for one in listed("configmaps", "-n", CANARY_NAMESPACE))
+    found = (str(one["metadata"]["name"]) for one in objects("configmaps", "-n", CANARY_NAMESPACE))
     return {name for name in found if name.startswith(CANARY)}
 
 
@@ -77,7 +77,7 @@ def forget_canaries(names: set[str]) -> None:
 
 def namespaces() -> set[str]:
     """Every namespace of the cluster."""
-    return {str(one["metadata"]["name"]) for one in listed("namespaces")}
+    return {str(one["metadata"]["name"]) for one in objects("namespaces")}
 
 
 def backend_bytes() -> int:

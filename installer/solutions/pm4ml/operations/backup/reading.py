@@ -33,7 +33,7 @@ class Verdict:
         """The verdict with its figures."""
         written = float(self.inner["canary"]["written"])
         return (
-            f"The backup {self.inner['name']} is whole: {len(self.inner['members'])} files, "
+            f"The backup {self.inner['name']} is whole: files: {len(self.inner['members'])}, "
             f"{size(self.bytes)} in {self.seconds:.1f} s, each as its list says; the datastore has "
             f"{self.entries} entries, and the canary written at {when(written)} is in it. "
             f"Restored now, the last {ago(time.time() - written)} would be lost."

@@ -16,7 +16,7 @@ from . import datastore
 from .reading import chosen, read_through, unchanged
 from .saving import alone, snap
 from .target import Folder, Ssh, target_of
-from .told import SNAP, STATE, Json, Objection, Untold, ago, asked, kubectl, listed, size, when
+from .told import SNAP, STATE, Json, Objection, Untold, ago, asked, kubectl, objects, size, when
 
 FRESH = {"default", "kube-system", "kube-public", "kube-node-lease"}
 """Namespaces of a MicroK8s in which nothing was made yet."""
@@ -33,15 +33,15 @@ _PART_SECONDS = 900
 
 def _foreign() -> str:
     """What this cluster holds that a fresh one does not; empty where nothing is. Raises Untold."""
-    nodes = [str(one["metadata"]["name"]) for one in listed("nodes")]
+    nodes = [str(one["metadata"]["name"]) for one in objects("nodes")]
     if len(nodes) > 1:
         return f"it has {len(nodes)} nodes ({', '.join(nodes[:5])})"
     if more := sorted(datastore.namespaces() - FRESH):
         return f"it has namespaces of its own ({', '.join(more[:5])})"
-    pods = listed("pods", "-n", "default")
-    volumes = listed("persistentvolumes")
+    pods = objects("pods", "-n", "default")
+    volumes = objects("persistentvolumes")
     if pods or volumes:
-        return f"it has {len(pods)} pods in default and {len(volumes)} volumes"
+        return f"pods in default: {len(pods)}; volumes: {len(volumes)}"
     return ""
 
 
@@ -143,7 +143,7 @@ def _apply(target: Folder | Ssh, outer: Json, session_key: str) -> str:
         raise Objection(against)
     print(f"It is whole: {proof.entries} entries, the canary is in it. The cluster is changed now.")
     DONE.write_text(f"{name} begun", "utf-8")
-    before = {str(one["metadata"]["name"]) for one in listed("nodes")}
+    before = {str(one["metadata"]["name"]) for one in objects("nodes")}
     _certificates()
     _wait_for_api()
     print("The cluster's authority and the key of its service accounts are those of the backup.")
@@ -160,7 +160,7 @@ def _apply(target: Folder | Ssh, outer: Json, session_key: str) -> str:
     _quiet_argo_cd()
     DONE.write_text(name, "utf-8")
     written = float(outer["canary"]["written"])
-    others = sorted({str(one["metadata"]["name"]) for one in listed("nodes")} - before)
+    others = sorted({str(one["metadata"]["name"]) for one in objects("nodes")} - before)
     if others:
         print(
             f"Nodes of the old site that are not there: {', '.join(others)}. A machine that joins "
@@ -222,7 +222,7 @@ def _wait_for_api() -> None:
 def _quiet_argo_cd() -> None:
     """Have Argo CD change nothing until a person says so: its Git may be older or newer."""
     name = "argocd-application-controller"
-    found = [one for one in listed("statefulsets", "-n", "argocd") if
+    found = [one for one in objects("statefulsets", "-n", "argocd") if
              one["metadata"]["name"] == name]  # fmt: skip
     if not found:
         return

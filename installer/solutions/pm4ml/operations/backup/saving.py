@@ -34,6 +34,7 @@ from .told import (
     last,
     note,
     size,
+    stamped,
     when,
 )
 
@@ -114,7 +115,7 @@ def _make(config: Json, began: float) -> str:
     if against := fit(config):
         raise Objection("; ".join(against))
     target = target_of(config)
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began))
+    stamp = stamped(began)
     _sweep(target)
     STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in STATE.glob("work-*"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def kubectl(*words: str) -> str:
     return asked(["microk8s", "kubectl", "--request-timeout=60s", *words])
 
 
-def listed(*words: str) -> list[Json]:
+def objects(*words: str) -> list[Json]:
     """The objects that the API has of a kind; raises Untold."""
     try:
         items: list[Json] = json.loads(kubectl("get", *words, "-o", "json"))["items"]
@@ -99,9 +99,22 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def _date(seconds: float, shape: str) -> str:
+    """A moment in UTC; raises Objection for one that no calendar has."""
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).strftime(shape)
+    except (OverflowError, ValueError) as error:
+        raise Objection(f"{seconds} is no time") from error
+
+
 def when(seconds: float) -> str:
-    """A moment, in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+    """A moment, for a person."""
+    return _date(seconds, "%Y-%m-%d %H:%M:%S UTC")
+
+
+def stamped(seconds: float) -> str:
+    """A moment, as the name of a backup."""
+    return _date(seconds, "%Y%m%dT%H%M%SZ")
 
 
 def ago(seconds: float) -> str:
