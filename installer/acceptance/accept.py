@@ -117,10 +117,14 @@ async def accept(asked: Asked, progress: Progress) -> Result:
         own = await _ceiling(asked, specs, progress)
         fleet = await stack.enter_async_context(Fleet(specs))
         progress.fleet = fleet
-        offset = await clock.look(asked.hub.transfers)
+        # While the hub has nothing to do but what little provisioning asks, its clock is told best.
+        looking = asyncio.ensure_future(clock.look(asked.hub.transfers))
+        stack.callback(looking.cancel)
         made = Provisioned(asked.hub.currency)
         try:
-            measurement = await _measure(asked, specs, fleet, admin, made, progress)
+            notes = await _prepare(asked, specs, fleet, admin, made, progress)
+            offset = await looking
+            measurement = await _measure(asked, specs, fleet, admin, notes, progress)
         finally:
             # Also where it fails or is left: what stands in a hub's ledger is not left standing.
             await asyncio.shield(_leave(fleet, admin, made, progress))
@@ -154,16 +158,23 @@ async def _ceiling(asked: Asked, specs: Sequence[Spec], progress: Progress) -> C
     return own
 
 
-async def _measure(
+async def _prepare(
     asked: Asked, specs: Sequence[Spec], fleet: Fleet, admin: Admin, made: Provisioned,
+    progress: Progress,
+) -> list[str]:  # fmt: skip
+    """Make our participants and their parties known; notes of what could not be made anew."""
+    wanted = _wanted(asked, specs, fleet)
+    await provision(admin, wanted, asked.hub.currency, made, progress.say)
+    parties = sum(one.parties for spec in specs for one in spec.dfsps)
+    progress.say(f"{parties} parties are made known to it …")
+    return _registered(await fleet.do("register"))
+
+
+async def _measure(
+    asked: Asked, specs: Sequence[Spec], fleet: Fleet, admin: Admin, notes: list[str],
     progress: Progress,
 ) -> _Measurement:  # fmt: skip
     hub, names = asked.hub, [one.name for spec in specs for one in spec.dfsps]
-    await provision(admin, _wanted(asked, specs, fleet), hub.currency, made, progress.say)
-    parties = sum(one.parties for spec in specs for one in spec.dfsps)
-    progress.say(f"{parties} parties are made known to it …")
-    known = await fleet.do("register")
-    notes = _registered(known)
     before = {name: await admin.position(name, hub.currency) for name in names}
     await _smoke(fleet, notes)
     progress.say("One transfer of each pair and direction was cleared. The load begins.")
