@@ -102,7 +102,7 @@ metadata:
   name: kafka-provisioning
   annotations:
     helm.sh/hook: post-install,post-upgrade
-    helm.sh/hook-delete-policy: before-hook-creation
+    helm.sh/hook-delete-policy: hook-succeeded,before-hook-creation
 spec:
   template:
     spec:
