@@ -101,15 +101,32 @@ answer = asyncio.run(asker(question))
 print("answered by", answer.by, answer.typed == Secret({share!r}))
 """
 
+PLAIN = """\
+import sys
+sys.path.insert(0, {root!r})
+from foundation.secrets import Secret
+from installer.steps.kind import Question
+from screens.plain.plain_shares import ask_unseen
+from screens.plain.prompt import Dialogue
+words = ("apps", "shares", "m1", "Hand the shares", "Share 2 of 5.")
+question = Question(*words, hands=Secret({share!r})) if {hands} else Question(*words, wants="It")
+answer = ask_unseen(Dialogue(), question)
+print("answered by", answer.by, answer.yes, answer.typed == Secret({share!r}))
+"""
+
 
 class Terminal:
     """A command on a terminal of its own, and everything that it wrote."""
 
-    def __init__(self, tmp_path: Path, *, hands: bool, term: str = "xterm") -> None:
+    def __init__(
+        self, tmp_path: Path, *, hands: bool, term: str = "xterm", face: str = ASKED
+    ) -> None:
         script = tmp_path / "asked.py"
         root = str(Path(__file__).parents[3])
-        script.write_text(ASKED.format(root=root, share=SHARE.reveal(), hands=hands))
+        script.write_text(face.format(root=root, share=SHARE.reveal(), hands=hands))
         self.said = ""
+        self.read = 0
+        """Up to where what was said has been waited for."""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execve(  # noqa: S606 - the child, which has a terminal now
@@ -119,15 +136,15 @@ class Terminal:
     def until(self, word: str) -> None:
         """Read until a word was said since the last one."""
         end = time.monotonic() + 60
-        begin = len(self.said)
-        while word not in self.said[begin:]:
+        while word not in self.said[self.read :]:
             assert time.monotonic() < end, self.said
             if select.select([self.fd], [], [], 1)[0]:
                 try:
                     self.said += os.read(self.fd, 65536).decode()
                 except OSError:
                     break
-        assert word in self.said[begin:], self.said
+        assert word in self.said[self.read :], self.said
+        self.read = self.said.index(word, self.read) + len(word)
 
     def type(self, text: str) -> None:
         """A line of a person's."""
@@ -199,3 +216,32 @@ def test_without_a_terminal_nobody_is_asked(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "persons are needed at a terminal" in done.stderr
     assert SHARE.reveal() not in done.stdout + done.stderr
+
+
+@pytest.mark.processes
+def test_in_plain_lines_it_goes_the_same_way_and_leaving_loses_nothing(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, hands=True, face=PLAIN)
+    terminal.until("Name of the person")
+    terminal.type("A. Abara")
+    terminal.until("Enter shows it")
+    terminal.type("")
+    terminal.until("Copy it whole")
+    begin = terminal.said.index("\x1b[?1049h")
+    assert lines(SHARE)[0] in terminal.said[begin:]
+    terminal.type("")
+    terminal.until("From the copy")
+    outside = terminal.said[:begin] + terminal.said[terminal.said.index("\x1b[?1049l") :]
+    terminal.type("0000 0000")
+    terminal.until("does not end so")
+    terminal.until("From the copy")
+    terminal.type(END)
+    terminal.until("answered by A. Abara True")
+    assert terminal.ends() == 0
+    assert not any(row in outside for row in lines(SHARE))
+    assert END not in terminal.said
+
+    left = Terminal(tmp_path, hands=True, face=PLAIN)
+    left.until("Name of the person")
+    left.type("q")
+    left.until("answered by  False")
+    assert left.ends() == 0
