@@ -50,7 +50,7 @@ class Machine:
     def run(self, script: str) -> tuple[int, str]:
         script = script.replace("/etc/keepalived/", f"{self.place}/")
         done = subprocess.run(
-            ["/bin/sh", "-c", script], check=False, timeout=60, capture_output=True, text=True,
+            ["/bin/sh", "-euc", script], check=False, timeout=60, capture_output=True, text=True,
             env={"PATH": f"{self.place}:{os.environ['PATH']}"},
         )  # fmt: skip
         return done.returncode, done.stdout

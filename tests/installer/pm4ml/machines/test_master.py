@@ -209,7 +209,7 @@ class Machine:
         ):
             script = script.replace(there, str(here))
         return subprocess.run(
-            ["/bin/sh", "-c", script], check=False, timeout=60, stderr=subprocess.DEVNULL,
+            ["/bin/sh", "-euc", script], check=False, timeout=60, stderr=subprocess.DEVNULL,
             env={"PATH": f"{self.place}:{os.environ['PATH']}"},
         ).returncode  # fmt: skip
 
