@@ -136,6 +136,8 @@ class StepData(StrictData):
     behind: str = ""
     """The step of its stage that it stands right behind, and without which it does not stand in a
     plan: it may be one of those that `for_each` makes, by its name."""
+    before: str = ""
+    """The same, right before it."""
     done: Probe | None = None
     verify: Probe | None = None
     undo: Probe | None = None

@@ -307,11 +307,11 @@ class _Planner:
             if not hosts:
                 continue
             ids = [planned.id for planned in steps]
-            if step.behind:
-                if step.behind in ids:
-                    place = ids.index(step.behind) + 1
-                    group = steps[place - 1].group
-                    steps.insert(place, self._step(stage, step, hosts, where, group))
+            if beside := step.behind or step.before:
+                if beside in ids:
+                    place = ids.index(beside)
+                    made = self._step(stage, step, hosts, where, steps[place].group)
+                    steps.insert(place + bool(step.behind), made)
                 continue
             for one, entry in self._each(step):
                 planner = self if entry is None else self._knowing(entry)
@@ -386,7 +386,7 @@ class _Planner:
         group: str = "",
     ) -> PlannedStep:
         # That it was one of several is not in a plan; a plan without such steps stays the same.
-        data = step.model_dump(mode="json", exclude={"for_each", "of", "behind"})
+        data = step.model_dump(mode="json", exclude={"for_each", "of", "behind", "before"})
         spec = {name: self._rendered(value, name, where) for name, value in data.items()}
         # A secret that this site does not need is not asked for.
         spec["secrets"] = [name for name in step.secrets if name in self.settled.secrets]
