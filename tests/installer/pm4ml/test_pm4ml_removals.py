@@ -391,3 +391,39 @@ def test_keys_beside_the_hub_s_secret_are_never_replaced(tmp_path: Path) -> None
     assert write().stdout == "written\n"
     assert (kept / "another_key").read_text() == "another"
     assert (kept / "mcmdev_client_secret").read_text() == "the-secret"
+
+
+THERE_BESIDES = """\
+kube-system   Deployment   coredns                  <none>       <none>
+ingress       DaemonSet    nginx-ingress            <none>       <none>
+kube-system   Pod          coredns-7c9              ReplicaSet   <none>
+demo          Pod          moja-ml-ttk-test-setup   <none>       test
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ({"readyz.out": "ok", "other.out": THERE_BESIDES}, ""),
+        (
+            {
+                "readyz.out": "ok",
+                "other.out": THERE_BESIDES + "shop Deployment till <none> <none>\n",
+            },
+            "there is more than MicroK8s itself: Deployment shop/till. MicroK8s was not removed",
+        ),
+        ({"readyz.err": NO_API, "other.err": NO_API}, "cannot be told: The connection to the"),
+    ],
+)
+def test_a_microk8s_in_which_others_work_is_not_removed_with_miniloop(
+    tmp_path: Path, answers: dict[str, str], says: str
+) -> None:
+    """It may have been there before; only the part that asks is played."""
+    asks = yaml.safe_load((PLAYBOOKS / "undo/one_machine.yml").read_text())[0]
+    text = yaml.safe_dump([{**asks, "hosts": "master"}], sort_keys=False)
+    playbook = tmp_path / "asks.yml"
+    playbook.write_text(text.replace("../tasks", str(PLAYBOOKS / "tasks")))
+    told = play(tmp_path, str(playbook), {"box": answers})
+    assert (told.status == 0) is (not says), told.said
+    assert says in told.said
