@@ -100,14 +100,18 @@ def test_a_folder_that_is_not_there_is_a_problem_with_its_remedy(tmp_path: Path)
         load_facts(tmp_path / "no.json")
 
 
+ASKED_SINCE = {"os.newest_kernel", "os.restart_for", "certificates"}
+"""What the probe asks since these machines were written down: unknown there, and never well."""
+
+
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
 def test_the_recorded_machines_are_complete(path: Path) -> None:
     (seen,) = load_facts(path)
     facts = seen.facts
     assert facts is not None
     assert facts_from_json(facts_to_json(facts)) == facts
-    left = [name for name, why in facts_for_report(facts)["unknown"].items() if "probe did" in why]
-    assert left == []
+    left = {name for name, why in facts_for_report(facts)["unknown"].items() if "probe did" in why}
+    assert left <= ASKED_SINCE
     assert json.loads(path.read_text())["schema"] == SCHEMA
 
 

@@ -77,6 +77,8 @@ def test_what_makes_a_finding_stands_in_the_list() -> None:
     seen, lost, unread = set(), set(), set()
     for folder in ("preflight", "installer"):
         for path in sorted((ROOT / folder).rglob("*.py")):
+            if "acceptance" in path.parts:  # what is found there is of a hub's load, and no check's
+                continue
             place = path.relative_to(ROOT).as_posix()
             for name, words in ids_in(path):
                 if not name:
