@@ -91,7 +91,9 @@ def run(options: argparse.Namespace) -> int:
 
         text = message(found) if options.format == "message" else table(found)
     write_result(text, options.output, overwrite=options.overwrite)
-    if found.judged and len(found.unjudged) == len(found.judged):
+    if not found.judged:
+        return ExitCode.NOT_READY
+    if len(found.unjudged) == len(found.judged):
         # Nothing was learned: whoever waits for the exit code must not take that for good.
         return found.judged[0].problem.exit_code if found.judged[0].problem else ExitCode.DONE
     if options.strict and (found.newer or not found.complete):
@@ -102,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
 async def _run(options: argparse.Namespace) -> Review:
     usual = usual_of(options)
     source = await asyncio.to_thread(origin_of, options)
-    running = await _running(options)
+    running = await _running(options, source)
     narrator(options)(f"asking what is newer than {counted(len(running.places), 'image')}")
     return await _review(source, running, usual)
 
@@ -118,25 +120,26 @@ async def _review(source: Ways | BundleOrigin, running: Found, usual: Question) 
         return await review(origin, running, usual)
 
 
-async def _running(options: argparse.Namespace) -> Found:
+async def _running(options: argparse.Namespace, source: Ways | BundleOrigin) -> Found:
     from installer.updates.in_files import of_bundle, of_compose
+    from installer.updates.origins import BundleOrigin
     from installer.updates.running import of_words
 
     found = of_words(options.images)
     for path in options.compose:
         found.take(of_compose(path))
+    before = source.created if isinstance(source, BundleOrigin) else None
     if options.installed is not None:
-        found.take(
-            of_bundle(await asyncio.to_thread(bundle_origin, options.installed, options.keys))
-        )
+        installed = await asyncio.to_thread(bundle_origin, options.installed, options.keys)
+        found.take(of_bundle(installed, before=before))
     if options.site is not None:
-        found.take(await asyncio.to_thread(_of_site, options.site))
+        found.take(await asyncio.to_thread(_of_site, options.site, before))
     if options.cluster is not None or options.kubeconfig is not None:
         found.take(await _in_cluster(options))
     return found
 
 
-def _of_site(file: Path) -> Found:
+def _of_site(file: Path, before: float | None) -> Found:
     """The images of the bundle that a site's file names."""
     from installer.sites.site import load_site
     from installer.supply.supplies import keys_of
@@ -150,7 +153,7 @@ def _of_site(file: Path) -> Found:
             where=str(file),
             remedy="Ask its cluster (--cluster), or name its Compose file (--compose FILE).",
         )
-    return of_bundle(bundle_origin(bundle, keys_of(site, base)))
+    return of_bundle(bundle_origin(bundle, keys_of(site, base)), before=before)
 
 
 async def _in_cluster(options: argparse.Namespace) -> Found:

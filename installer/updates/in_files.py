@@ -45,15 +45,35 @@ def of_compose(path: Path) -> Found:
     return found
 
 
-def of_bundle(origin: BundleOrigin) -> Found:
-    """The images of the bundle that a site was installed from."""
+def of_bundle(origin: BundleOrigin, *, before: float | None = None) -> Found:
+    """The images of the bundle that a site was installed from, with their digests.
+
+    `before` is when the bundle was made that they are held against (Unix seconds): of one that is
+    older than this one, other bytes under the same tag are older bytes, so that no digests are
+    given, and it is told.
+    """
     from bundles.format import media
 
     found = Found()
+    older = before is not None and before < origin.created
+    if older:
+        found.tell(
+            "the bundle that is looked into was made before the one that was installed, so that "
+            "what was built again under the same tag is not looked for"
+        )
+    place = Place("bundle", f"{origin.index.solution} {origin.index.version}")
+    platforms: dict[str, set[str]] = {}
+    indexes: dict[str, set[str]] = {}
     for item in origin.index.items:
         if item.kind not in (media.IMAGE, media.IMAGE_INDEX):
             continue
-        place = Place("bundle", f"{origin.index.solution} {origin.index.version}")
-        if place not in found.places.get(item.name, ()):
+        if item.name not in found.places:
             found.add(item.name, place)
+        digests = platforms if item.kind == media.IMAGE else indexes
+        digests.setdefault(item.name, set()).add(item.digest)
+    for name in () if older else found.places:
+        # By one platform's own digest it is the same in whatever index it comes again.
+        one = platforms.get(name, set())
+        for digest in one if len(one) == 1 else indexes.get(name, set()):
+            found.runs(name, digest)
     return found

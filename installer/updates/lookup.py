@@ -38,6 +38,8 @@ class PassedOver:
 
     tag: str
     why: str
+    same: bool = False
+    """Whether it is what runs already, under a newer name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class _Looking:
                 continue
             if digest == running or await self._has_running(version.tag):
                 # The newest name of what runs: whatever is between has other, older bytes.
-                self._pass(version.tag, "it has the very bytes that run already")
+                self._pass(version.tag, "it has the very bytes that run already", same=True)
                 return None
             young = await self._too_young(version.tag)
             if young:
@@ -201,8 +203,8 @@ class _Looking:
             "asked for"
         )
 
-    def _pass(self, tag: str, why: str) -> None:
-        self._passed.append(PassedOver(tag, why))
+    def _pass(self, tag: str, why: str, *, same: bool = False) -> None:
+        self._passed.append(PassedOver(tag, why, same))
 
     def _update(
         self, tag: str, *, newer: bool, digest: str | None, rebuilt: bool = False

@@ -64,6 +64,10 @@ class Remembered:
 
     def leads(self, tag: str, digest: str | None, now: float) -> None:
         """Take in what a tag leads to."""
+        if digest is None and tag not in self.tags:
+            # Whoever reaches the watcher may ask for any name, and there are names without end.
+            self.digests.pop(tag, None)
+            return
         self.digests[tag] = (digest, now)
         if digest is not None:
             self.met.setdefault(digest, now)

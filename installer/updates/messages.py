@@ -27,7 +27,10 @@ def table(review: Review) -> str:
     lines = []
     for one in review.newer:
         lines += _newer(one)
-    if review.newer and (review.unjudged or review.untold):
+    for one in review.held_back:
+        lines.append(f"- {one.running.image}: what is newer is not proposed")
+        lines += [f"    not {passed.tag}: {passed.why}" for passed in one.held_back[:_SHOWN_PLACES]]
+    if lines and (review.unjudged or review.untold):
         lines.append("")
     for one in review.unjudged:
         assert one.problem is not None  # noqa: S101 - that is what makes it one
@@ -36,12 +39,19 @@ def table(review: Review) -> str:
     lines += [f"? {sentence}" for sentence in review.untold]
     if lines:
         lines.append("")
-    current = len(review.judged) - len(review.newer) - len(review.unjudged)
+    held = len(review.held_back)
+    current = len(review.judged) - len(review.newer) - len(review.unjudged) - held
     newer = f"{counted(len(review.newer), 'image')} with something newer"
+    newer += f", {held} with something newer that is not proposed" if held else ""
     lines.append(
         f"{counted(len(review.judged), 'image')} by the strategy {review.strategy}, against "
         f"{review.origin}: {newer}, {current} up to date, {len(review.unjudged)} not told."
     )
+    if by_name := sum(one.by_name for one in review.judged):
+        lines.append(
+            f"  Of {counted(by_name, 'image')} it is not known which digest runs, so whether the "
+            "same tag was built again is not told."
+        )
     notes = {note for one in review.judged if one.update for note in one.update.notes}
     lines += [f"  {note}" for note in sorted(notes)]
     return "\n".join(_wrapped(line) for line in lines)
@@ -86,8 +96,14 @@ def message(review: Review) -> str:
             assert one.update is not None  # noqa: S101 - that is what makes it newer
             again = " (built again)" if one.update.rebuilt else ""
             lines.append(f"  - `{_service(one)}`: latest version is `{one.update.tag}`{again}")
-    elif review.complete:
+    elif review.complete and not review.held_back:
         lines.append("*ml-operator* - all monitored services are up to date")
+    if review.held_back:
+        lines += [""] if lines else []
+        lines.append("Newer, and not proposed:")
+        for one in review.held_back:
+            first = one.held_back[0]
+            lines.append(f"  - `{_service(one)}`: `{first.tag}`, for {first.why}")
     if commands:
         lines += ["", "Use the following commands to patch your deployments with `kubectl`:"]
         lines += [f"```\n{command}\n```" for command in commands]

@@ -72,7 +72,8 @@ class BundleOrigin:
         self._path = path
         self._registry = registry
         self._below = below
-        self._created = moment_of(index.created).timestamp()
+        self.created = moment_of(index.created).timestamp()
+        """Unix seconds, by the word of whoever made it."""
         self.index = index
 
     @property
@@ -93,7 +94,7 @@ class BundleOrigin:
     async def listing(self, image: Reference) -> Listing:
         """Its tags of an image, of the moment that it was made."""
         tags = self._tags(image)
-        return Listing(frozenset(tags), sort_tags(tags), self._created)
+        return Listing(frozenset(tags), sort_tags(tags), self.created)
 
     async def digest(self, image: Reference, tag: str) -> str | None:
         """The digest of a tag: the index's, where the maker published one."""
@@ -105,7 +106,7 @@ class BundleOrigin:
 
     async def age(self, image: Reference, tag: str) -> Age:
         """Since the bundle was made: its images are at least as old."""
-        return Age(max(0.0, time.time() - self._created), "the moment that the bundle was made")
+        return Age(max(0.0, time.time() - self.created), "the moment that the bundle was made")
 
 
 def read_bundle_origin(path: Path, signers: tuple[Signer, ...]) -> BundleOrigin:

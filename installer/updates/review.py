@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bundles.format.reference import Reference, parse_reference
 from foundation.problems import Problem
-from installer.updates.lookup import Question, Update, look_up
+from installer.updates.lookup import PassedOver, Question, Update, look_up
 from installer.updates.origins import Origin
 from installer.updates.running import Found, Place, Running
 from installer.updates.watcher import answer_of
@@ -29,6 +29,19 @@ class Judged:
     def newer(self) -> bool:
         """Whether something newer is there."""
         return self.update is not None and self.update.newer
+
+    @property
+    def by_name(self) -> bool:
+        """Whether it was judged by its tag alone, for nothing says which digest runs."""
+        known = "@" in self.running.image or self.running.digest is not None
+        return self.update is not None and not self.update.newer and not known
+
+    @property
+    def held_back(self) -> tuple[PassedOver, ...]:
+        """What is newer and not proposed, where nothing newer is: too young, or not there."""
+        if self.update is None or self.update.newer:
+            return ()
+        return tuple(one for one in self.update.passed_over if not one.same)
 
     @property
     def target(self) -> str:
@@ -57,6 +70,11 @@ class Review:
     def unjudged(self) -> tuple[Judged, ...]:
         """Images of which it cannot be told."""
         return tuple(one for one in self.judged if one.problem is not None)
+
+    @property
+    def held_back(self) -> tuple[Judged, ...]:
+        """Images of which what is newer is not proposed."""
+        return tuple(one for one in self.judged if one.held_back)
 
     @property
     def old(self) -> tuple[Judged, ...]:
@@ -115,6 +133,8 @@ async def review(origin: Origin, found: Found, usual: Question) -> Review:
         async with turns:
             return await _judge(origin, one, usual)
 
+    if not running:
+        found.tell("nothing that runs an image was found, so that nothing was asked")
     judged = await asyncio.gather(*(judge(one) for one in running))
     return Review(tuple(judged), tuple(found.untold), origin.name, str(usual.strategy))
 

@@ -12,6 +12,7 @@ import pytest
 
 from installer.cli import main
 from tests.bundles.made import Made
+from tests.bundles.places import layer
 from tests.bundles.servers import Answer, Asked, answering
 from tests.installer.updates.test_hostile_registries import StandIn
 from tests.preflight.cluster.fake_api import PODS, FakeApi, fake_api
@@ -238,6 +239,42 @@ def test_a_site_without_the_internet_compares_with_a_newer_bundle(
     assert (gone["newer"], "no such image" in gone["problem"]["cause"]) == (None, True)
 
 
+def test_a_tag_that_was_built_again_is_seen_between_two_bundles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What mends a fault often has the old tag: only the bytes say that it is another image."""
+    same = layer(name=b"same")
+    for name in ("old", "new"):
+        made = Made(tmp_path / name)
+        made.image("docker.io/mojaloop/again:v1.0.0", layer(name=name.encode()))
+        platform = made.image("docker.io/mojaloop/same:v1.0.0", same)
+        if name == "new":
+            # The same image of one platform, of which the maker has published an index since.
+            made.image_index("docker.io/mojaloop/same:v1.0.0", platform, absent=1)
+        made.write()
+    words = ("--installed", str(tmp_path / "old"), "--bundle", str(tmp_path / "new"))
+    assert main(["updates", *words, "--format", "json"]) == 0
+    found = {one["image"]: one for one in json.loads(capsys.readouterr().out)["images"]}
+    again = found["docker.io/mojaloop/again:v1.0.0"]
+    assert (again["newer"], again["update"]["rebuilt"]) == (True, True)
+    assert found["docker.io/mojaloop/same:v1.0.0"]["newer"] is False
+
+
+def test_what_an_older_bundle_has_under_the_same_tag_is_not_newer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, moment in (("old", "2026-02-01T12:00:00Z"), ("new", "2026-03-01T12:00:00Z")):
+        monkeypatch.setattr("tests.bundles.made.MOMENT", moment)
+        made = Made(tmp_path / name)
+        made.image("docker.io/mojaloop/again:v1.0.0", layer(name=name.encode()))
+        made.write()
+    words = ("--installed", str(tmp_path / "new"), "--bundle", str(tmp_path / "old"))
+    assert main(["updates", *words, "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [one["newer"] for one in said["images"]] == [False]
+    assert (said["complete"], "made before" in said["untold"][0]) == (False, True)
+
+
 def test_a_site_file_names_the_bundle_that_it_was_installed_from(
     look: Look, tmp_path: Path
 ) -> None:
@@ -258,6 +295,39 @@ def test_where_nothing_was_learned_the_exit_code_says_so(look: Look) -> None:
     assert look("broken/app:v1.0.0")[0] == 4
     assert look("broken/app:v1.0.0", "mojaloop/a:v1.0.0")[0] == 0
     assert look("quay.io/a/b:v1.0.0")[0] == 7
+
+
+def test_over_nothing_it_is_not_said_that_all_is_up_to_date(
+    cluster: FakeApi, look: Look, tmp_path: Path
+) -> None:
+    file = tmp_path / "docker-compose.yml"
+    file.write_text("services: {}\n")
+    code, text, _ = look("--compose", file, "--format", "message")
+    assert (code, "up to date\n" in text) == (3, False)
+    code, text, _ = look("--compose", file)
+    assert (code, "nothing that runs an image was found" in text) == (3, True)
+    cluster.forbidden = set(ALL)
+    code, text, _ = look("--kubeconfig", cluster.way_in())
+    assert (code, "deployments of the cluster were not read whole: Forbidden" in text) == (3, True)
+
+
+def test_what_is_newer_and_not_proposed_is_not_up_to_date(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def lacks(_: StandIn, asked: Asked) -> Answer | None:
+        return Answer(404) if asked.path.endswith(("/v1.0.1", "/v1.0.2")) else None
+
+    with answering(StandIn(lie=lacks).answer) as server:
+        words = ["updates", "mojaloop/a:v1.0.0", "--mirror", f"docker.io={server.url}"]
+        assert main([*words, "--format", "message"]) == 0
+        said = capsys.readouterr().out
+        assert "all monitored services are up to date" not in said
+        assert "  - `mojaloop/a`: `v1.0.2`, for it is listed and not there\n" in said
+        assert main(words) == 0
+        said = " ".join(capsys.readouterr().out.split())
+    assert "- mojaloop/a:v1.0.0: what is newer is not proposed not v1.0.2: it is listed" in said
+    assert "1 with something newer that is not proposed, 0 up to date" in said
+    assert "Of 1 image it is not known which digest runs" in said
 
 
 def test_nothing_that_runs_was_named(look: Look) -> None:
