@@ -6,10 +6,10 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from foundation.problems import ExitCode, Problem
 from foundation.secrets import Secret
@@ -17,6 +17,7 @@ from foundation.version import __version__
 from foundation.wording import counted, duration, shortened
 from installer.acceptance import gates
 from installer.acceptance.cast import (
+    PREFIX,
     PROBE_LIMIT,
     PROBE_SENT,
     Bounds,
@@ -37,7 +38,7 @@ from installer.acceptance.ledger.positions import Position, compare, moves
 from installer.acceptance.ledger.reconcile import Reconciled, may_come, reconcile
 from installer.acceptance.ledger.view import LedgerView
 from installer.acceptance.profile import Phase, Profile
-from installer.acceptance.provisioning.admin import Admin, HubProblem
+from installer.acceptance.provisioning.admin import Admin
 from installer.acceptance.provisioning.provision import (
     Provisioned,
     Wanted,
@@ -93,6 +94,8 @@ class Progress:
     """Told each second: the part, the seconds that are left of it, and the counts."""
     fleet: Fleet | None = None
     stopped: bool = False
+    left: list[str] = field(default_factory=list)
+    """What could not be taken back of what was made in the hub, in sentences."""
 
     def stop(self) -> None:
         """Begin no more journeys; what was begun is brought to its end and judged."""
@@ -118,17 +121,46 @@ async def accept(asked: Asked, progress: Progress) -> Result:
         fleet = await stack.enter_async_context(Fleet(specs))
         progress.fleet = fleet
         # While the hub has nothing to do but what little provisioning asks, its clock is told best.
-        looking = asyncio.ensure_future(clock.look(asked.hub.transfers))
+        looking = asyncio.ensure_future(clock.look(
+            asked.hub.transfers, authority=str(tls.authority or ""),
+            certificate=str(tls.certificate or ""), key=str(tls.key or ""),
+        ))  # fmt: skip
         stack.callback(looking.cancel)
-        made = Provisioned(asked.hub.currency)
+        made = Provisioned(asked.hub.currency, left=progress.left)
         try:
             notes = await _prepare(asked, specs, fleet, admin, made, progress)
             offset = await looking
             measurement = await _measure(asked, specs, fleet, admin, notes, progress)
         finally:
             # Also where it fails or is left: what stands in a hub's ledger is not left standing.
-            await asyncio.shield(_leave(fleet, admin, made, progress))
+            await _to_its_end(_leave(fleet, admin, made, progress), made, progress)
     return _result(asked, specs, own, offset, others, made, measurement, key, began, progress)
+
+
+async def _to_its_end(
+    leaving: Coroutine[Any, Any, None], made: Provisioned, progress: Progress
+) -> None:
+    """Take back, also where it is asked to leave meanwhile; asked twice, give that up and say so.
+
+    The connections to the hub are closed once this has returned, so it returns at the end alone.
+    """
+    task = asyncio.ensure_future(leaving)
+    asked_to_leave = False
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():
+                raise
+            if asked_to_leave:
+                made.left.append(f"all of {PREFIX}…: it was given up half-way")
+                task.cancel()
+                await asyncio.wait({task})
+                raise
+            asked_to_leave = True
+            progress.say(
+                "It is still being taken back; asked once more to leave, it is left as it is."
+            )
 
 
 @dataclass
@@ -167,6 +199,7 @@ async def _prepare(
     await provision(admin, wanted, asked.hub.currency, made, progress.say)
     parties = sum(one.parties for spec in specs for one in spec.dfsps)
     progress.say(f"{parties} parties are made known to it …")
+    made.parties = True
     return _registered(await fleet.do("register"))
 
 
@@ -190,7 +223,8 @@ async def _measure(
         after = {name: await admin.position(name, hub.currency) for name in names}
     finally:
         ticking.cancel()
-    positions = compare(before, after, moves(specs, told, done))
+    doubt = hub.money * done.undecided
+    positions = compare(before, after, moves(specs, told, done), doubt)
     return _Measurement(fleet.measured, told, done, positions, probe, notes)
 
 
@@ -274,7 +308,8 @@ async def _probe(
     owes = await admin.position(payer, hub.currency)
     await set_limit(admin, payer, owes + hub.money * PROBE_LIMIT, hub.currency)
     (said,) = await fleet.do("probe", 0, count=PROBE_SENT, first=0)
-    return gates.Probe(PROBE_LIMIT, PROBE_SENT, int(said["committed"]), int(said["silent"]))
+    other = int(said["refused"]) - int(said["limited"])
+    return gates.Probe(PROBE_LIMIT, PROBE_SENT, int(said["committed"]), int(said["silent"]), other)
 
 
 async def _leave(fleet: Fleet, admin: Admin, made: Provisioned, progress: Progress) -> None:
@@ -284,15 +319,12 @@ async def _leave(fleet: Fleet, admin: Admin, made: Provisioned, progress: Progre
     progress.say("Taking back what was made in the hub …")
     fleet.stop()
     try:
-        for one in await fleet.do("deregister"):
+        for one in await fleet.do("deregister") if made.parties else ():
             for reason, count in one["failed"].items():
                 made.left.append(f"{counted(count, 'registration')} of a party: {reason}")
     except Problem as problem:
         made.left.append(f"the registrations of parties: {problem.sentence}")
-    try:
-        await take_back(admin, made)
-    except HubProblem as problem:
-        made.left.append(problem.sentence)
+    await take_back(admin, made)
     for left in made.left:
         progress.say(f"Not taken back: {left}")
 
@@ -315,6 +347,7 @@ def _result(
         notes.append("Whether the hub's clock agrees with this machine's could not be told.")
     if it.done.sampled:
         notes.append("Not every transfer was asked for in the ledger; see “No lost transfer”.")
+    notes += _of_messages(it.measured)
     notes += [f"Not taken back: {left}" for left in made.left]
     return Result(
         verdict=gates.verdict_of(criteria, limited, stopped=progress.stopped),
@@ -339,6 +372,22 @@ def _result(
         ended=time.time(),
         unclean=_unclean(it.done, specs, key),
     )
+
+
+def _of_messages(measured: Measured) -> list[str]:
+    """Notes of messages that no criterion counts."""
+    notes = []
+    if resent := int(measured.sum("resent")):
+        notes.append(
+            f"{counted(resent, 'message')} went to the hub a second time, for the connection broke"
+            " before it had answered; what came of the second counts."
+        )
+    if strays := int(measured.sum("strays")):
+        notes.append(
+            f"{counted(strays, 'callback')} of the hub came for nothing that was waited for: late,"
+            " repeated, or about nothing of this run."
+        )
+    return notes
 
 
 def _about(asked: Asked, offset: clock.Offset | None) -> dict[str, str]:

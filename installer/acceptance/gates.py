@@ -49,6 +49,8 @@ class Probe:
     sent: int
     committed: int
     silent: int
+    other: int = 0
+    """Refused, and not for the limit."""
 
 
 def judge(
@@ -63,12 +65,12 @@ def judge(
     return [
         _rate(profile, measured),
         *(_latency(operation, measured, bounds) for operation in Operation),
-        _availability(measured, done),
+        _availability(profile, measured, done),
         _losses(done),
         _positions(positions, done),
         _limit(probe),
         _once(done),
-        _recovery(measured),
+        _recovery(profile, measured),
     ]
 
 
@@ -109,7 +111,10 @@ def verdict_of(criteria: Sequence[Criterion], limited: Sequence[str], *, stopped
         return Verdict.STOPPED
     if limited:
         return Verdict.LIMITED
-    return Verdict.MISSED if missed else Verdict.HELD
+    if missed:
+        return Verdict.MISSED
+    unmeasured = any(one.outcome is Outcome.UNKNOWN and not one.to_come for one in criteria)
+    return Verdict.OPEN if unmeasured else Verdict.HELD
 
 
 def _rate(profile: Profile, measured: Measured) -> Criterion:
@@ -182,7 +187,7 @@ def _latency(operation: Operation, measured: Measured, bounds: Bounds) -> Criter
     )  # fmt: skip
 
 
-def _availability(measured: Measured, done: Reconciled) -> Criterion:
+def _availability(profile: Profile, measured: Measured, done: Reconciled) -> Criterion:
     started = measured.total(Column.STARTED)
     good = max(0, measured.total(Column.COMMITTED) - done.payee_untold)
     if not started:
@@ -191,7 +196,7 @@ def _availability(measured: Measured, done: Reconciled) -> Criterion:
             "no journey was started", Outcome.UNKNOWN, by_time=True,
         )  # fmt: skip
     seen = share(good, started)
-    gap = measured.longest_gap
+    gap = measured.longest_gap(profile)
     more = [
         (
             f"As observed: between {_percent(seen.low)} and {_percent(seen.high)} with"
@@ -211,7 +216,8 @@ def _availability(measured: Measured, done: Reconciled) -> Criterion:
         "Availability",
         "99.99% availability",
         "? 4/5 9's?",
-        "99.99 % of the journeys scheduled are committed and both sides told in time",
+        "99.99 % of the journeys scheduled are committed, the payer told before it gave up waiting,"
+        " and the payee told",
         f"{_percent(seen.observed)}: {started - good:,} of {started:,} failed",
         _outcome(held=seen.observed >= AVAILABILITY),
         by_time=True,
@@ -261,11 +267,13 @@ def _positions(positions: Sequence[Position] | None, done: Reconciled) -> Criter
             "positions", title, "", "", asked, "the positions were not read", Outcome.UNKNOWN
         )
     off = [one for one in positions if one.off]
+    sure = any(abs(one.off) > one.doubt for one in off)
     seen = f"all {len(positions)} agree"
     if off:
         seen = "; ".join(f"{one.name} owes {one.off:+f} that is not accounted for" for one in off)
     if off and done.undecided:
-        seen += f"; {counted(done.undecided, 'transfer')} of which the end is not known may be why"
+        ends = f"{counted(done.undecided, 'transfer')} of which the end is not known"
+        seen += f"; {ends} cannot be all of it" if sure else f"; {ends} may be why"
     return Criterion(
         "positions",
         title,
@@ -273,7 +281,7 @@ def _positions(positions: Sequence[Position] | None, done: Reconciled) -> Criter
         "",
         asked,
         seen,
-        _outcome(held=not off, known=not (off and done.undecided)),
+        _outcome(held=not off, known=sure or not off),
         figures={one.name: str(one.off) for one in positions},
     )
 
@@ -285,7 +293,12 @@ def _limit(probe: Probe | None) -> Criterion:
     seen = f"{probe.committed} of {probe.sent} at once were committed, {probe.allowed} are allowed"
     if probe.silent:
         seen += f"; of {probe.silent} nothing was heard"
+    if probe.other:
+        seen += f"; {probe.other} were refused for something else than the limit"
     over = probe.committed > probe.allowed
+    # Where nothing passes, or nothing is refused for it, no limit was seen.
+    limited = probe.sent - probe.committed - probe.silent - probe.other
+    known = probe.committed > 0 and limited > 0 and not probe.silent
     return Criterion(
         "limit",
         title,
@@ -293,10 +306,10 @@ def _limit(probe: Probe | None) -> Criterion:
         "",
         asked,
         seen,
-        _outcome(held=not over, known=over or not probe.silent),
+        _outcome(held=not over, known=over or known),
         figures={
             "allowed": probe.allowed, "sent": probe.sent, "committed": probe.committed,
-            "silent": probe.silent,
+            "silent": probe.silent, "refused_otherwise": probe.other,
         },
     )  # fmt: skip
 
@@ -315,8 +328,8 @@ def _once(done: Reconciled) -> Criterion:
     )
 
 
-def _recovery(measured: Measured) -> Criterion:
-    gap = measured.longest_gap
+def _recovery(profile: Profile, measured: Measured) -> Criterion:
+    gap = measured.longest_gap(profile)
     seen = "no fault was set; drills under load are not part of this yet"
     if gap is not None:
         seen += f" (longest gap without one: {gap:.1f} s)"
@@ -328,6 +341,7 @@ def _recovery(measured: Measured) -> Criterion:
         "the time until the rate is back after a fault",
         seen,
         Outcome.UNKNOWN,
+        to_come=True,
     )
 
 

@@ -28,6 +28,8 @@ class Verdict(StrEnum):
 
     HELD = "held"
     MISSED = "missed"
+    OPEN = "not proved"
+    """Nothing was missed, and something that is asked could not be measured."""
     LIMITED = "no verdict"
     """The generator limited what was measured, so that the hub may be better than it looks."""
     STOPPED = "stopped"
@@ -48,6 +50,8 @@ class Criterion:
     outcome: Outcome
     by_time: bool = False
     """Whether a generator that is late would spoil it."""
+    to_come: bool = False
+    """Whether Sitewright does not measure it yet, so that no verdict waits for it."""
     more: tuple[str, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
 

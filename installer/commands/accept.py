@@ -83,6 +83,10 @@ def run(options: argparse.Namespace) -> int:
             remedy="Begin one: sitewright accept --example --output hub.yaml",
         )
     asked = _asked(options)
+    if options.output is not None:
+        from foundation.named_files import check_named
+
+        check_named(options.output, overwrite=options.overwrite)  # now, and not after the hour
     folder = _folder()
     result = asyncio.run(_carried(asked, options))
     _keep(result, folder)
@@ -144,8 +148,10 @@ async def _carried(asked: Asked, options: argparse.Namespace) -> Result:
     except asyncio.CancelledError:
         from foundation.problems import Interrupted
 
+        left = "; ".join(progress.left)
         raise Interrupted(
-            "the acceptance was left before its end; what it made in the hub was taken back",
+            "the acceptance was left before its end; "
+            + (f"NOT taken back: {left}" if left else "what it made in the hub was taken back"),
             remedy="Begin it again: the participants that are there are used again.",
         ) from None
 

@@ -11,6 +11,8 @@ from typing import Final
 
 import aiohttp
 
+from installer.acceptance.driver.sender import tls_context
+
 ALLOWED: Final = 0.2
 """Seconds by which a fulfilment may lie in the future (ml-api-adapter's
 MAX_CALLBACK_TIME_LAG_DILATION_MILLISECONDS)."""
@@ -54,11 +56,17 @@ def offset(seen: Iterable[tuple[float, float, float]]) -> Offset | None:
     return Offset(low, high) if float("-inf") < low <= high else None
 
 
-async def look(address: str) -> Offset | None:
-    """Ask a service of the hub for the time, by whatever it answers to GET /health."""
+async def look(
+    address: str, *, authority: str = "", certificate: str = "", key: str = ""
+) -> Offset | None:
+    """Ask a service of the hub for the time, by whatever it answers to GET /health.
+
+    The files are those of mutual TLS with the hub, as for every other message to it.
+    """
     seen = []
+    connector = aiohttp.TCPConnector(ssl=tls_context(authority, certificate, key) or True)
     timeout = aiohttp.ClientTimeout(total=5)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         for _ in range(_ASKED):
             asked = time.time()
             try:

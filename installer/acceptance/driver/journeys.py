@@ -43,6 +43,10 @@ class Leg:
     """When the payee's answer left."""
     done: float = 0.0
 
+    def answers(self, now: float) -> None:
+        """The payee answers; where it is asked again, the first answer is what the hub had."""
+        self.answered = self.answered or now
+
     def end(self, reason: str, now: float) -> None:
         """End it once; what comes later changes nothing."""
         if not self.ended.done():
@@ -171,6 +175,8 @@ class Journeys:
                     operation, journey.offset, leg.hub, leg.done - leg.due,
                     ok=not reason, steady=journey.steady,
                 )  # fmt: skip
+                if operation is Operation.LOOKUP:
+                    self._let_go(journey)
                 if reason:
                     why = f"{operation.name.lower()}: {reason}"
                     if journey.steady:
@@ -185,11 +191,17 @@ class Journeys:
                 self.tally.commits.add(int(time.time() / BIN))
         finally:
             del self._open[journey.number]
-            if self._lookups.get(journey.msisdn) is journey:
-                del self._lookups[journey.msisdn]
-            self._free[journey.payee.name].append(journey.msisdn)
             if not self._open:
                 self.idle.set()
+
+    def _let_go(self, journey: Journey) -> None:
+        """Its party may be looked up by another journey: a callback of a lookup names it alone.
+
+        So parties are needed for as long as lookups take, however slow the hub is after them.
+        """
+        if self._lookups.get(journey.msisdn) is journey:
+            del self._lookups[journey.msisdn]
+        self._free[journey.payee.name].append(journey.msisdn)
 
     async def _carry(self, journey: Journey, leg: Leg) -> str:
         """Send a leg's first message and wait for its end; why it did not go well."""
@@ -264,7 +276,7 @@ class Journeys:
         body = messages.party(msisdn, payee, spec.currency)
         headers = messages.headers("parties", spec.version, payee, payer, asks=False)
         if journey is not None and journey.leg.operation is Operation.LOOKUP:
-            journey.leg.answered = time.monotonic()
+            journey.leg.answers(time.monotonic())
         await self.sender.send("PUT", f"{spec.lookup}/parties/MSISDN/{msisdn}", headers, body)
 
     def party_told(self, msisdn: str, reason: str, now: float) -> None:
@@ -294,7 +306,7 @@ class Journeys:
         headers = messages.headers("quotes", spec.version, payee, journey.payer.name, asks=False)
         url = f"{spec.terms}/quotes/{self.identifiers.of(journey.number, Kind.QUOTE)}"
         if journey.leg.operation is Operation.TERMS:
-            journey.leg.answered = time.monotonic()
+            journey.leg.answers(time.monotonic())
         await self.sender.send("PUT", url, headers, body)
 
     def terms_told(self, quote_id: str, said: dict[str, Any], reason: str, now: float) -> None:
@@ -341,7 +353,7 @@ class Journeys:
         headers = messages.headers("transfers", spec.version, payee, payer, asks=False)
         journey = self._open.get(number) if number is not None else None
         if journey is not None and journey.leg.operation is Operation.CLEARING:
-            journey.leg.answered = time.monotonic()
+            journey.leg.answers(time.monotonic())
         url = f"{spec.clearing}/transfers/{identifier}"
         status = await self.sender.send("PUT", url, headers, body)
         if number is not None and 0 < status < 300:

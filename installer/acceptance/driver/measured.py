@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from installer.acceptance.driver.histograms import Histogram
-from installer.acceptance.driver.tally import BIN, COLUMNS
+from installer.acceptance.driver.tally import BIN, COLUMNS, Column
+from installer.acceptance.profile import SLOT, Profile
 
 _RATE_OVER: Final = 10
 """Seconds over which the present rate is told."""
@@ -91,10 +92,19 @@ class Measured:
                 return (count - before) / (last - at) if last > at else 0.0
         return 0.0
 
-    @property
-    def longest_gap(self) -> float | None:
-        """Seconds without one commit at the longest, between the first and the last; to 0.1 s."""
-        if len(self.commits) < 2:
+    def longest_gap(self, profile: Profile) -> float | None:
+        """Seconds of the steady part without one commit at the longest, to 0.1 s.
+
+        It counts from its first start to its last, so that a hub that died has the time since.
+        """
+        if not self.began or not self.slots:
             return None
-        bins = sorted(self.commits)
-        return max(later - one - 1 for one, later in itertools.pairwise(bins)) * BIN
+        last = max(self.slots)
+        # Of the last slot so much as journeys were started in: it may have been stopped there.
+        ended = last * SLOT + min(SLOT, self.slots[last][Column.STARTED] / profile.rate)
+        start = self.began + profile.steady_from
+        bins = sorted({*self.commits, int(start / BIN) - 1})
+        if (end := int((start + ended) / BIN)) > bins[-1]:
+            bins.append(end)
+        gaps = (later - one - 1 for one, later in itertools.pairwise(bins))
+        return max(gaps, default=0) * BIN

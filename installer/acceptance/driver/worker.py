@@ -31,6 +31,8 @@ _HEEDS: Final = 0.25
 """Seconds after which a stop is heeded at the latest."""
 _TOGETHER: Final = 16
 """Registrations and questions that are under way at once."""
+_LIMITED: Final = ("error 4001", "error 4200")
+"""Of a payer: its liquidity, its limit (API Definition 1.1, section 7.6)."""
 _LONGEST_LINE: Final = 16 * 1024 * 1024
 
 
@@ -256,6 +258,7 @@ class Worker:
         told = [ends.get(one, "") for one in made]
         return {
             "committed": sum(end == "COMMITTED" for end in told),
+            "limited": sum(end.startswith(_LIMITED) for end in told),
             "refused": sum(end not in ("COMMITTED", "") for end in told),
             "silent": sum(not end for end in told),
         }

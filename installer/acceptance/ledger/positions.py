@@ -23,6 +23,8 @@ class Position:
     before: Decimal
     after: Decimal
     expected: Decimal
+    doubt: Decimal = Decimal(0)
+    """By how much it may be off for transfers of which the end is not known, at most."""
 
     @property
     def off(self) -> Decimal:
@@ -52,11 +54,12 @@ def moves(specs: Sequence[Spec], told: Sequence[Told16], done: Reconciled) -> di
 
 
 def compare(
-    before: Mapping[str, Decimal], after: Mapping[str, Decimal], expected: Mapping[str, Decimal]
-) -> list[Position]:
+    before: Mapping[str, Decimal], after: Mapping[str, Decimal], expected: Mapping[str, Decimal],
+    doubt: Decimal = Decimal(0),
+) -> list[Position]:  # fmt: skip
     """Each participant's position; one that was not read at both ends is not among them."""
     return [
-        Position(name, before[name], after[name], move)
+        Position(name, before[name], after[name], move, doubt)
         for name, move in expected.items()
         if name in before and name in after
     ]

@@ -16,6 +16,8 @@ from installer.acceptance.driver.told import Told, Told16
 from installer.acceptance.ledger.view import LedgerView, Standing, Transfer
 
 _SENT: Final = int(Told.SENT)
+_REPEATED: Final = int(Told.PAYER_AGAIN | Told.PAYEE_AGAIN | Told.LATE)
+_NO_DOUBT: Final = Told.STEADY | Told(_REPEATED)
 _TOLD_COMMITTED: Final = Told.PAYER_COMMITTED | Told.PAYEE_COMMITTED
 _TOLD_ABORTED: Final = Told.PAYER_ABORTED | Told.PAYEE_ABORTED
 _TOLD_PAYER: Final = Told.PAYER_COMMITTED | Told.PAYER_ABORTED
@@ -26,23 +28,23 @@ class Fate(StrEnum):
     """What became of a transfer, the gravest first."""
 
     LOST = "lost"
-    """The hub took it (202), and the ledger does not know it."""
+    """The hub took it (202) or its fulfilment, and the ledger does not know it."""
     AT_RISK = "at risk"
     """The payee's fulfilment was taken, it is not committed, and the payee was not told so."""
     MISTOLD = "notified wrongly"
     """Somebody was told another end than the ledger's, two ends, or another's fulfilment."""
-    DOUBLED = "doubled"
-    """The payee was asked twice for one transfer, or somebody was told its end twice."""
     STUCK = "stuck"
     """It has come to no end although its time and the time to clear up are over."""
     UNTOLD = "not notified"
     """It is committed, and payer or payee was never told."""
+    DOUBLED = "doubled"
+    """The payee was asked twice for one transfer, or somebody was told its end twice."""
     EXPIRED = "expired"
     ABORTED = "aborted"
     UNKNOWN = "unknown"
     """The ledger did not say how it stands, and what was told does not suffice."""
     REFUSED = "refused"
-    """The hub refused it at the door, so that it owes nothing."""
+    """The hub did not take it, so that it owes nothing."""
     UNSENT = "never sent"
     """The journey ended before its clearing."""
     LATE = "late"
@@ -51,7 +53,7 @@ class Fate(StrEnum):
 
 
 WORDS: Final = {
-    Fate.LOST: "taken by the hub (202) and not in the ledger",
+    Fate.LOST: "taken by the hub (202, or its fulfilment) and not in the ledger",
     Fate.AT_RISK: "fulfilled, ended unpaid, and the payee not told",
     Fate.MISTOLD: "payer or payee told another end than the ledger's",
     Fate.DOUBLED: "payee asked, or somebody told, more than once",
@@ -60,7 +62,7 @@ WORDS: Final = {
     Fate.EXPIRED: "expired before it was committed",
     Fate.ABORTED: "ended without payment",
     Fate.UNKNOWN: "the ledger did not say",
-    Fate.REFUSED: "refused at the door with an error",
+    Fate.REFUSED: "refused at the door, or not answered and not in the ledger",
     Fate.UNSENT: "the journey ended before its clearing",
     Fate.LATE: "committed, but told too late",
     Fate.CLEAN: "committed, and both were told so once",
@@ -82,6 +84,7 @@ class Reconciled:
     clean_asked: int = 0
     """Transfers of which both were told well, and that the ledger was asked for all the same."""
     clean: int = 0
+    """Transfers of which both were told well, be it late or more than once."""
     committed: dict[Transfer, bool] = field(default_factory=dict)
     """Those whose commitment is not what the payer was told."""
     reserved: list[Transfer] = field(default_factory=list)
@@ -106,7 +109,7 @@ async def reconcile(view: LedgerView, told: Sequence[Told16], seed: int) -> Reco
     """Ask the ledger for every doubtful transfer and as many of the others as it bears."""
     doubtful: list[Transfer] = []
     clear: list[Transfer] = []
-    clean = {raw: looks_clean(Told(raw)) for raw in _distinct(told)}
+    clean = {raw: looks_committed(Told(raw)) for raw in _distinct(told)}
     for worker, bits in enumerate(told):
         for number, raw in enumerate(bits):
             if raw & _SENT:
@@ -124,10 +127,13 @@ async def reconcile(view: LedgerView, told: Sequence[Told16], seed: int) -> Reco
     return done
 
 
-def looks_clean(said: Told) -> bool:
-    """Whether what was told speaks of one commitment, told once to each, and nothing else."""
-    wanted = Told.ACCEPTED | Told.PAYEE_ASKED | Told.FULFILLED | _TOLD_COMMITTED
-    return said & ~Told.STEADY == wanted | Told.SENT
+def looks_committed(said: Told) -> bool:
+    """Whether what was told speaks of one commitment, told to each, and of nothing else.
+
+    Be it late or more than once: that is counted, and is no reason to doubt the ledger.
+    """
+    wanted = Told.SENT | Told.ACCEPTED | Told.PAYEE_ASKED | Told.FULFILLED | _TOLD_COMMITTED
+    return said & ~_NO_DOUBT == wanted
 
 
 def may_come(said: Told) -> bool:
@@ -140,11 +146,12 @@ def may_come(said: Told) -> bool:
 def classified(told: Sequence[Told16], standings: Mapping[Transfer, Standing]) -> Reconciled:
     """Every transfer in its class."""
     done = Reconciled()
-    clean = {raw: looks_clean(Told(raw)) for raw in _distinct(told)}
+    clean = {raw: looks_committed(Told(raw)) for raw in _distinct(told)}
     fates: dict[tuple[int, Standing], Fate] = {}
+    whole = {raw for raw in clean if clean[raw] and not raw & _REPEATED}
     for worker, bits in enumerate(told):
         for number, raw in enumerate(bits):
-            if clean[raw] and not standings:
+            if raw in whole and not standings:
                 done.counts[Fate.CLEAN] += 1
                 continue
             one = Transfer(worker, number)
@@ -170,16 +177,17 @@ def _unclean(done: Reconciled, one: Transfer, said: Told, standing: Standing, fa
         done.unclean.setdefault(fate, []).append(one)
     if fate is Fate.UNTOLD and said & Told.STEADY and said & _TOLD_PAYER:
         done.payee_untold += 1
-    _money(done, one, said, standing)
+    _money(done, one, said, standing, fate)
 
 
-def _money(done: Reconciled, one: Transfer, said: Told, standing: Standing) -> None:
+def _money(done: Reconciled, one: Transfer, said: Told, standing: Standing, fate: Fate) -> None:
     moved = standing is Standing.COMMITTED
     if standing is Standing.RESERVED:
         done.reserved.append(one)
-    if said & Told.SENT and standing is Standing.UNKNOWN:
-        done.undecided += not said & Told.REFUSED
-    if moved != bool(said & Told.PAYER_COMMITTED):
+    if standing is Standing.UNKNOWN:
+        # What the payer was told is the best that is known of it.
+        done.undecided += fate not in (Fate.UNSENT, Fate.REFUSED)
+    elif moved != bool(said & Told.PAYER_COMMITTED):
         done.committed[one] = moved
 
 
@@ -187,25 +195,27 @@ def fate_of(said: Told, standing: Standing) -> Fate:
     """The class of one transfer."""
     if not said & Told.SENT:
         return Fate.UNSENT
+    taken = said & (Told.FULFILLED | _TOLD_COMMITTED)
     if standing is Standing.MISSING:
-        if said & Told.PAYER_COMMITTED or (said & Told.ACCEPTED and not said & Told.EXPIRED):
+        if taken or (said & Told.ACCEPTED and not said & Told.EXPIRED):
             return Fate.LOST
         return Fate.REFUSED
     if said & Told.WRONG_FULFILMENT or _mistold(said, standing):
         return Fate.MISTOLD
+    if standing is Standing.UNKNOWN:
+        return Fate.REFUSED if said & Told.REFUSED and not taken else Fate.UNKNOWN
     unpaid = standing in (Standing.ABORTED, Standing.EXPIRED)
     if unpaid and said & Told.FULFILLED and not said & Told.PAYEE_ABORTED:
         return Fate.AT_RISK
     if standing in (Standing.OPEN, Standing.RESERVED):
         return Fate.STUCK
+    committed = standing is Standing.COMMITTED
+    if committed and not (said & _TOLD_PAYER and said & _TOLD_PAYEE):
+        return Fate.UNTOLD
     if said & (Told.PAYER_AGAIN | Told.PAYEE_AGAIN):
         return Fate.DOUBLED
-    if standing is Standing.COMMITTED:
-        if not (said & _TOLD_PAYER and said & _TOLD_PAYEE):
-            return Fate.UNTOLD
+    if committed:
         return Fate.LATE if said & Told.LATE else Fate.CLEAN
-    if standing is Standing.UNKNOWN:
-        return Fate.REFUSED if said & Told.REFUSED else Fate.UNKNOWN
     expired = standing is Standing.EXPIRED or said & Told.EXPIRED
     return Fate.EXPIRED if expired else Fate.ABORTED
 

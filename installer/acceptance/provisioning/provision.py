@@ -17,7 +17,7 @@ from typing import Final
 from foundation.problems import ExitCode, Problem
 from foundation.wording import shortened
 from installer.acceptance.cast import PREFIX
-from installer.acceptance.provisioning.admin import Admin, HubProblem, words_of
+from installer.acceptance.provisioning.admin import Admin, HubProblem, HubSilent, words_of
 
 _PATIENCE: Final = 30.0
 """Seconds until money that was put in or taken out is seen (a topic and a handler lie between)."""
@@ -62,7 +62,10 @@ class Provisioned:
 
     currency: str
     names: list[str] = field(default_factory=list)
-    put_in: dict[str, Decimal] = field(default_factory=dict)
+    parties: bool = False
+    """Whether parties were made known, or began to be."""
+    put_in: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """The money that was put in, or may be on its way, and the account's value before."""
     left: list[str] = field(default_factory=list)
     """What could not be taken back, in sentences."""
 
@@ -141,34 +144,44 @@ async def set_limit(admin: Admin, name: str, money: Decimal, currency: str) -> N
 
 
 async def _money(admin: Admin, one: Wanted, currency: str, made: Provisioned) -> None:
-    accounts = await admin.accounts(one.name, currency)
-    if "SETTLEMENT" not in accounts:
-        raise HubProblem(f"{one.name} has no settlement account in {currency}", where=admin.address)
-    number, value = accounts["SETTLEMENT"]
+    number, value = await _settlement(admin, one.name, currency)
     # What a participant has put in stands on its settlement account as a negative value.
     missing = Decimal(one.money) + value
     if missing <= 0:
         return
-    await admin.must(
-        "POST",
-        f"/participants/{one.name}/accounts/{number}",
-        _funds("recordFundsIn", str(uuid.uuid4()), missing, currency),
-    )
-    if not await _settled(admin, one.name, currency, value - missing):
+    # Noted before it is asked for: whoever is left meanwhile has put it in all the same.
+    made.put_in[one.name] = missing, value
+    path = f"/participants/{one.name}/accounts/{number}"
+    try:
+        funds = _funds("recordFundsIn", str(uuid.uuid4()), missing, currency)
+        await admin.must("POST", path, funds)
+    except HubSilent:
+        raise  # it may have come there
+    except HubProblem:
+        del made.put_in[one.name]
+        raise
+    if not await _seen(admin, one.name, currency, lambda now: now == value - missing):
         raise HubProblem(
             f"money was put in for {one.name}, and after {_PATIENCE:.0f} seconds it is not there",
             where=admin.address,
             remedy="See the ledger's admin handler: kubectl get pods; its topic is"
             " topic-admin-transfer.",
         )
-    made.put_in[one.name] = missing
 
 
-async def _settled(admin: Admin, name: str, currency: str, value: Decimal) -> bool:
-    """Wait until a participant's settlement account has a value; whether it came to it."""
+async def _settlement(admin: Admin, name: str, currency: str) -> tuple[int, Decimal]:
+    """Number and value of a participant's settlement account; raises HubProblem."""
+    accounts = await admin.accounts(name, currency)
+    if "SETTLEMENT" not in accounts:
+        raise HubProblem(f"{name} has no settlement account in {currency}", where=admin.address)
+    return accounts["SETTLEMENT"]
+
+
+async def _seen(admin: Admin, name: str, currency: str, wanted: Callable[[Decimal], bool]) -> bool:
+    """Wait until a participant's settlement account is as it is wanted; whether it came to that."""
     until = time.monotonic() + _PATIENCE
     while True:
-        if (await admin.accounts(name, currency))["SETTLEMENT"][1] == value:
+        if wanted((await _settlement(admin, name, currency))[1]):
             return True
         if time.monotonic() > until:
             return False
@@ -177,25 +190,40 @@ async def _settled(admin: Admin, name: str, currency: str, value: Decimal) -> bo
 
 async def take_back(admin: Admin, made: Provisioned) -> None:
     """Take the money out and make the participants inactive; what cannot be is in `made.left`."""
+    try:
+        there = {name for name, _ in await admin.participants()}
+    except HubProblem as problem:
+        made.left.append(f"participants {', '.join(made.names)}: {problem.sentence}")
+        return
     for name in made.names:
+        if name not in there:
+            continue  # it was left before it was made
         try:
             if name in made.put_in:
-                await _money_out(admin, name, made.put_in[name], made.currency)
+                await _money_out(admin, name, *made.put_in[name], made.currency)
         except HubProblem as problem:
-            made.left.append(f"{made.put_in[name]} {made.currency} of {name}: {problem.sentence}")
+            money = made.put_in[name][0]
+            made.left.append(f"{money} {made.currency} of {name}: {problem.sentence}")
         try:
             await admin.must("PUT", f"/participants/{name}", {"isActive": False})
         except HubProblem as problem:
             made.left.append(f"{name} is active: {problem.sentence}")
 
 
-async def _money_out(admin: Admin, name: str, money: Decimal, currency: str) -> None:
-    number, value = (await admin.accounts(name, currency))["SETTLEMENT"]
+async def _money_out(
+    admin: Admin, name: str, money: Decimal, before: Decimal, currency: str
+) -> None:  # fmt: skip
+    if not await _seen(admin, name, currency, lambda now: now != before):
+        raise HubProblem(
+            "it was asked to be put in and has not come; should it come later, it stays there",
+            where=admin.address,
+        )
+    number, value = await _settlement(admin, name, currency)
     transfer = str(uuid.uuid4())
     path = f"/participants/{name}/accounts/{number}"
     reserve = _funds("recordFundsOutPrepareReserve", transfer, money, currency)
     await admin.must("POST", path, reserve)
-    if not await _settled(admin, name, currency, value + money):
+    if not await _seen(admin, name, currency, lambda now: now == value + money):
         raise HubProblem("it was not reserved to be taken out", where=admin.address)
     await admin.must(
         "PUT",

@@ -9,7 +9,9 @@ from preflight.report.words import clean
 
 
 def as_junit(result: Result) -> str:
-    """A missed criterion is a <failure>, one that was not measured is skipped.
+    """A missed criterion is a <failure>, one that could not be measured an <error>.
+
+    What is not measured yet is skipped.
 
     Where the generator limited it or it was stopped, what hangs on time is an <error>.
     """
@@ -39,6 +41,8 @@ def _case(one: Criterion, result: Result, *, spoilt: bool) -> str:
     match one.outcome:
         case Outcome.MISSED:
             inside = f"<failure{_attributes(message=one.seen, type='missed')}>{body}</failure>"
+        case Outcome.UNKNOWN if not one.to_come:
+            inside = f"<error{_attributes(message=one.seen, type='not-measured')}/>"
         case Outcome.UNKNOWN:
             inside = f"<skipped{_attributes(message=one.seen)}/>"
         case _:

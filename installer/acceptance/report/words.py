@@ -10,6 +10,7 @@ from preflight.report.words import Colored
 VERDICTS: Final = {
     Verdict.HELD: Colored("HELD", "ok"),
     Verdict.MISSED: Colored("MISSED", "fail"),
+    Verdict.OPEN: Colored("NOT PROVED", "unknown"),
     Verdict.LIMITED: Colored("NO VERDICT", "unknown"),
     Verdict.STOPPED: Colored("STOPPED", "warn"),
 }
@@ -43,6 +44,8 @@ def sentence(result: Result) -> str:
         case Verdict.MISSED:
             left += "; what hangs on time is not judged" if result.limited else ""
             return f"the hub missed {criteria} ({', '.join(missed)}) in {result.name}{left}."
+        case Verdict.OPEN:
+            return f"the hub missed nothing in {result.name}, and not all was measured{left}."
         case Verdict.LIMITED:
             return f"the generator limited the measurement of {result.name}; the hub may do better."
         case Verdict.STOPPED:

@@ -52,7 +52,7 @@ def measured(
     for name in (LATE, LAG):
         made.histograms[name] = Histogram()
         made.histograms[name].record(late)
-    made.commits = set(range(100))
+    made.commits = set(range(10_020, 10_020 + 100 * slots))
     made.workers = {0: {"full": full, "committed": committed * 6.0, "open": 12}}
     return made
 
@@ -66,18 +66,18 @@ def reconciled(**counts: int) -> Reconciled:
     return done
 
 
-def position(off: int = 0) -> Position:
-    """A position that is too high by so much."""
-    return Position("swaccept00a", Decimal(0), Decimal(off), Decimal(0))
+def position(off: int = 0, doubt: int = 0) -> Position:
+    """A position that is too high by so much, of which so much may be explained."""
+    return Position("swaccept00a", Decimal(0), Decimal(off), Decimal(0), Decimal(doubt))
 
 
 def judged(
-    it: Measured | None = None, done: Reconciled | None = None, *, off: int = 0,
+    it: Measured | None = None, done: Reconciled | None = None, *, off: int = 0, doubt: int = 0,
     probe: gates.Probe | None = gates.Probe(10, 20, 10, 0),  # noqa: B008 - a frozen value
 ) -> list[Criterion]:  # fmt: skip
     """The criteria of a run in which all went well but for what is given."""
     return gates.judge(
-        PROFILE, it or measured(), done or reconciled(), [position(off)], probe, BOUNDS
+        PROFILE, it or measured(), done or reconciled(), [position(off, doubt)], probe, BOUNDS
     )
 
 

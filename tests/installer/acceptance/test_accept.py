@@ -12,10 +12,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp.web import Response
 
 from foundation.problems import ExitCode
 from installer.acceptance import accept as whole
@@ -30,7 +32,7 @@ from installer.acceptance.profile import Phase, Profile
 from installer.acceptance.provisioning.provision import HubInUse
 from installer.acceptance.result import Ceiling, Outcome, Result, Verdict
 from installer.cli import main
-from tests.stand_ins.hub import Faults, Hub
+from tests.stand_ins.hub import Faults, Hub, Participant
 
 pytestmark = pytest.mark.processes
 
@@ -212,6 +214,83 @@ async def test_what_is_stopped_or_left_is_taken_back(left: bool) -> None:
             assert result.reconciled.counts[Fate.CLEAN] > 4
         assert not [one.name for one in hub.participants.values() if one.active][1:]
         assert hub.parties == {}
+
+
+@dataclass
+class Leaving:
+    """Asks an acceptance to leave, and again each time that it says that it is at it."""
+
+    times: int
+    work: asyncio.Future[Result] | None = None
+    said: list[str] = field(default_factory=list)
+    left: bool = False
+
+    def leave(self) -> None:
+        if self.work is not None:
+            self.left = True
+            self.times -= 1
+            self.work.cancel()
+
+    def progress(self) -> Progress:
+        def say(text: str) -> None:
+            self.said.append(text)
+            if self.times and text.startswith(("Taking back", "It is still")):
+                # Later, so that it is at something by then.
+                asyncio.get_running_loop().call_later(0.02, self.leave)
+
+        def tick(phase: Phase, _: float, measured: Measured) -> None:
+            if phase is Phase.STEADY and measured.sum("committed") > 4 and not self.left:
+                self.leave()
+
+        return Progress(say, tick)
+
+
+@pytest.mark.usefixtures("unhindered")
+@pytest.mark.parametrize("times", [2, 3], ids=["once-more", "given-up"])
+async def test_what_is_left_again_while_it_is_taken_back(times: int) -> None:
+    """Once more changes nothing; a third time it is left as it is, and that is told."""
+    leaving = Leaving(times)
+    progress = leaving.progress()
+    async with Hub().serving() as hub:
+        asked = Asked(hub_file(hub), Profile(20, steady=600, warm_up=0, ramp=0), 1, WIDE)
+        leaving.work = asyncio.ensure_future(accept(asked, progress))
+        with pytest.raises(asyncio.CancelledError):
+            await leaving.work
+        active = [one.name for one in hub.participants.values() if one.active][1:]
+        assert any("is still being taken back" in text for text in leaving.said)
+        if times == 2:
+            assert (active, hub.parties, progress.left) == ([], {}, [])
+        else:
+            assert active
+            assert "given up half-way" in progress.left[-1]
+
+
+@pytest.mark.usefixtures("unhindered")
+async def test_money_that_is_on_its_way_when_it_is_left_is_taken_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leaving = Leaving(1)
+    funds = Hub._funds
+
+    def left_meanwhile(hub: Hub, one: Participant, number: int, said: dict[str, Any]) -> Response:
+        if leaving.times:
+            asyncio.get_running_loop().call_later(0.01, leaving.leave)
+            leaving.times -= 1
+        return funds(hub, one, number, said)
+
+    monkeypatch.setattr(Hub, "_funds", left_meanwhile)
+    progress = Progress(leaving.said.append, lambda *_: None)
+    async with Hub().serving() as hub:
+        leaving.work = asyncio.ensure_future(
+            accept(Asked(hub_file(hub), PROFILE, 1, WIDE), progress)
+        )
+        with pytest.raises(asyncio.CancelledError):
+            await leaving.work
+        (ours,) = [one for name, one in hub.participants.items() if name != "Hub"]
+        assert not ours.account("SETTLEMENT", "XTS").value
+        assert not ours.active
+    # Of what was never made nothing is said.
+    assert progress.left == []
 
 
 @pytest.mark.usefixtures("unhindered")

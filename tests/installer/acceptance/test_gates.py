@@ -57,6 +57,10 @@ def test_each_criterion_is_missed_by_one(
         (gates.Probe(10, 20, 11, 3), Outcome.MISSED),
         (gates.Probe(10, 20, 8, 3), Outcome.UNKNOWN),
         (gates.Probe(10, 20, 10, 0), Outcome.HELD),
+        (gates.Probe(10, 20, 0, 0), Outcome.UNKNOWN),
+        (gates.Probe(10, 20, 9, 0, other=1), Outcome.HELD),
+        (gates.Probe(10, 20, 9, 0, other=11), Outcome.UNKNOWN),
+        (gates.Probe(10, 20, 11, 0, other=9), Outcome.MISSED),
         (None, Outcome.UNKNOWN),
     ],
 )
@@ -74,9 +78,10 @@ def test_unknown_is_no_yes() -> None:
 
 
 def test_a_position_that_an_unknown_transfer_may_explain_is_not_known() -> None:
-    done = reconciled(stuck=1)
+    done = reconciled(unknown=1)
     done.undecided = 1
-    assert outcomes(judged(done=done, off=1))["positions"] is Outcome.UNKNOWN
+    assert outcomes(judged(done=done, off=1, doubt=1))["positions"] is Outcome.UNKNOWN
+    assert outcomes(judged(done=done, off=-2, doubt=1))["positions"] is Outcome.MISSED
 
 
 def test_a_repeated_notification_is_noted_and_no_loss() -> None:
@@ -119,6 +124,25 @@ def test_what_is_lost_is_missed_whatever_the_driver_did() -> None:
     assert gates.verdict_of(lost, ["late"], stopped=True) is Verdict.MISSED
     assert gates.verdict_of(judged(), [], stopped=True) is Verdict.STOPPED
     assert gates.verdict_of(judged(), [], stopped=False) is Verdict.HELD
+
+
+def test_nothing_is_held_where_something_that_is_asked_was_not_measured() -> None:
+    for it in (judged(done=reconciled(unknown=5000)), judged(probe=None)):
+        assert gates.verdict_of(it, [], stopped=False) is Verdict.OPEN
+        assert gates.verdict_of(it, ["late"], stopped=False) is Verdict.LIMITED
+        assert gates.verdict_of(it, [], stopped=True) is Verdict.STOPPED
+    missed = judged(measured(within=900), reconciled(unknown=1))
+    assert gates.verdict_of(missed, [], stopped=False) is Verdict.MISSED
+
+
+def test_a_hub_that_died_has_the_time_since_in_its_longest_gap() -> None:
+    it = measured()
+    assert it.longest_gap(PROFILE) == 0
+    # The steady part begins at 1002 and lasts a minute; commits come from 1010 to 1020.
+    it.commits = set(range(10_100, 10_200))
+    assert it.longest_gap(PROFILE) == pytest.approx(42.0)
+    it.commits = set()
+    assert it.longest_gap(PROFILE) == pytest.approx(60.0)
 
 
 def test_what_is_not_whole_is_never_rounded_up_to_it() -> None:

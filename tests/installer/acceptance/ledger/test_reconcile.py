@@ -11,7 +11,13 @@ from installer.acceptance.driver.spec import Dfsp, Spec
 from installer.acceptance.driver.told import Told, Told16
 from installer.acceptance.ledger.by_api import standing_of
 from installer.acceptance.ledger.positions import compare, moves
-from installer.acceptance.ledger.reconcile import Fate, classified, fate_of, looks_clean, reconcile
+from installer.acceptance.ledger.reconcile import (
+    Fate,
+    classified,
+    fate_of,
+    looks_committed,
+    reconcile,
+)
 from installer.acceptance.ledger.view import Standing, Transfer
 
 TAKEN = Told.SENT | Told.ACCEPTED
@@ -45,6 +51,16 @@ CLEAN = FULFILLED | Told.PAYER_COMMITTED | Told.PAYEE_COMMITTED
         (FULFILLED | Told.PAYER_COMMITTED, Standing.COMMITTED, Fate.UNTOLD),
         (CLEAN | Told.PAYER_AGAIN, Standing.COMMITTED, Fate.DOUBLED),
         (CLEAN | Told.PAYEE_AGAIN, Standing.COMMITTED, Fate.DOUBLED),
+        # Told twice and asked for in vain is not known; told twice and never is not notified.
+        (CLEAN | Told.PAYEE_AGAIN, Standing.UNKNOWN, Fate.UNKNOWN),
+        (FULFILLED | Told.PAYER_COMMITTED | Told.PAYER_AGAIN, Standing.COMMITTED, Fate.UNTOLD),
+        # What the payee fulfilled is no refusal, whatever was answered at the door, or was not.
+        (Told.SENT | Told.PAYEE_ASKED | Told.FULFILLED, Standing.MISSING, Fate.LOST),
+        (Told.SENT | Told.REFUSED | Told.FULFILLED, Standing.MISSING, Fate.LOST),
+        (Told.SENT | Told.PAYEE_COMMITTED, Standing.MISSING, Fate.LOST),
+        (Told.SENT | Told.REFUSED | Told.FULFILLED, Standing.UNKNOWN, Fate.UNKNOWN),
+        (Told.SENT | Told.REFUSED, Standing.UNKNOWN, Fate.REFUSED),
+        (Told.SENT, Standing.MISSING, Fate.REFUSED),
         (FULFILLED, Standing.UNKNOWN, Fate.UNKNOWN),
         (Told.STEADY, Standing.UNKNOWN, Fate.UNSENT),
     ],
@@ -53,12 +69,11 @@ def test_each_class(said: Told, standing: Standing, fate: Fate) -> None:
     assert fate_of(said, standing) is fate
 
 
-def test_only_what_is_whole_and_told_once_looks_clean() -> None:
-    assert looks_clean(CLEAN)
-    assert looks_clean(CLEAN | Told.STEADY)
+def test_only_what_is_whole_looks_committed() -> None:
+    assert looks_committed(CLEAN)
     for bit in Told:
-        if bit is not Told.STEADY:
-            assert not looks_clean(CLEAN ^ bit)
+        beside = bit in (Told.STEADY, Told.LATE, Told.PAYER_AGAIN, Told.PAYEE_AGAIN)
+        assert looks_committed(CLEAN ^ bit) is beside
 
 
 def told(*bits: Told) -> Told16:
@@ -106,6 +121,23 @@ async def test_what_looks_clean_and_is_not_there_is_found() -> None:
     assert not done.sampled
 
 
+async def test_what_was_told_twice_is_asked_for_as_what_was_told_once() -> None:
+    """Else a hub that repeats itself uses up all questions, and the rest passes as not lost."""
+    twice = CLEAN | Told.PAYEE_AGAIN
+    states = {Transfer(0, n): Standing.COMMITTED for n in range(41)}
+    view = View(states, most=10)
+    done = await reconcile(view, [told(*[twice] * 40, FULFILLED)], seed=1)
+    assert view.asked[0] == Transfer(0, 40)
+    assert (done.counts[Fate.DOUBLED], done.clean, done.clean_asked) == (40, 40, 9)
+    assert done.sampled
+
+
+def test_a_payee_that_was_never_told_counts_though_the_payer_was_told_twice() -> None:
+    said = Told.STEADY | FULFILLED | Told.PAYER_COMMITTED | Told.PAYER_AGAIN
+    done = classified([told(said)], {Transfer(0, 0): Standing.COMMITTED})
+    assert done.payee_untold == 1
+
+
 def spec() -> Spec:
     return Spec(
         "00", 0, 1, (Dfsp("a", 1, 1), Dfsp("b", 2, 1)), (), "", "", "", "", 0, "XTS", "2.5",
@@ -132,6 +164,13 @@ def test_what_is_held_of_a_payer_is_part_of_its_position() -> None:
     done = classified([bits], {Transfer(0, 1): Standing.RESERVED, Transfer(0, 2): Standing.OPEN})
     assert moves([spec()], [bits], done) == {"a": Decimal("2.5"), "b": Decimal("0.0")}
     assert done.undecided == 0
+
+
+def test_where_the_ledger_does_not_say_the_payers_word_is_the_best_that_is_known() -> None:
+    bits = told(CLEAN, FULFILLED)
+    done = classified([bits], dict.fromkeys((Transfer(0, 0), Transfer(0, 1)), Standing.UNKNOWN))
+    assert done.undecided == 2
+    assert moves([spec()], [bits], done)["a"] == Decimal("2.5")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,15 @@ def test_junit_tells_what_a_late_driver_spoilt_as_an_error() -> None:
     assert (suite.get("failures"), suite.get("errors")) == ("0", "5")
 
 
+def test_what_could_not_be_measured_is_no_pass_in_any_form() -> None:
+    unproved = result(judged(probe=None))
+    suite = ET.fromstring(render(unproved, "junit"))[0]  # noqa: S314 - our own text
+    assert (suite.get("errors"), suite.get("skipped")) == ("1", "1")
+    assert json.loads(render(unproved, "json"))["verdict"] == "not proved"
+    assert render(unproved, "text").startswith("Acceptance: NOT PROVED\n")
+    assert "NOT PROVED" in render(unproved, "html")
+
+
 class Tags(HTMLParser):
     """The tags of a page."""
 
