@@ -152,7 +152,8 @@ async def _carried(asked: Asked, options: argparse.Namespace) -> Result:
         raise Interrupted(
             "the acceptance was left before its end; "
             + (f"NOT taken back: {left}" if left else "what it made in the hub was taken back"),
-            remedy="Begin it again: the participants that are there are used again.",
+            remedy="Begin it again: the participants that are there are used again, and all of"
+            " them is taken back at its end.",
         ) from None
 
 

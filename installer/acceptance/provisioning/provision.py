@@ -65,7 +65,9 @@ class Provisioned:
     parties: bool = False
     """Whether parties were made known, or began to be."""
     put_in: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
-    """The money that was put in, or may be on its way, and the account's value before."""
+    """The money that is to be taken out, and the account's value before it was put in.
+
+    It may still be on its way; and with it goes what an acceptance before left behind."""
     left: list[str] = field(default_factory=list)
     """What could not be taken back, in sentences."""
 
@@ -148,9 +150,10 @@ async def _money(admin: Admin, one: Wanted, currency: str, made: Provisioned) ->
     # What a participant has put in stands on its settlement account as a negative value.
     missing = Decimal(one.money) + value
     if missing <= 0:
+        made.put_in[one.name] = -value, Decimal(0)
         return
     # Noted before it is asked for: whoever is left meanwhile has put it in all the same.
-    made.put_in[one.name] = missing, value
+    made.put_in[one.name] = Decimal(one.money) if value < 0 else missing, value
     path = f"/participants/{one.name}/accounts/{number}"
     try:
         funds = _funds("recordFundsIn", str(uuid.uuid4()), missing, currency)
@@ -159,6 +162,8 @@ async def _money(admin: Admin, one: Wanted, currency: str, made: Provisioned) ->
         raise  # it may have come there
     except HubProblem:
         del made.put_in[one.name]
+        if value < 0:
+            made.put_in[one.name] = -value, Decimal(0)
         raise
     if not await _seen(admin, one.name, currency, lambda now: now == value - missing):
         raise HubProblem(
