@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from foundation.problems import Refused
 from foundation.terminal import clean_line
@@ -16,28 +18,72 @@ _NOT_CLEARED: Final = frozenset({"", "dumb", "unknown"})
 """Values of TERM that say that the screen cannot be cleared."""
 
 
+class TooSmall(Refused):
+    """A window out of which lines would roll; it can be made larger."""
+
+
+class _Page:
+    """The page while it stands; whoever comes first takes it off."""
+
+    def __init__(self, terminal: TextIO, lines: Sequence[str]) -> None:
+        self._terminal = terminal
+        self._one = threading.Lock()
+        self._rows = len(lines) + 2
+        self._stands = True
+        terminal.write("\x1b[?1049h\x1b[H\x1b[J" + "\n".join(lines) + "\n")
+        terminal.flush()
+
+    def take_off(self) -> None:
+        """Blank each line, clear the page and leave it; once."""
+        with self._one:
+            if not self._stands:
+                return
+            self._stands = False
+            # It may have been made larger meanwhile; a serial line does not say how large it is.
+            last = max(self._rows, os.get_terminal_size(self._terminal.fileno()).lines)
+            blanked = "".join(f"\x1b[{row};1H\x1b[2K" for row in range(1, last + 1))
+            self._terminal.write(f"{blanked}\x1b[H\x1b[J\x1b[?1049l")
+            self._terminal.flush()
+
+
+_STANDING: Final[list[_Page]] = []
+
+
 @contextmanager
 def shown_once(lines: Sequence[str]) -> Iterator[None]:
     """Show lines on a page of the terminal that is cleared at the end, whatever ends it.
 
     They go to the terminal itself, wherever standard output and standard error lead, and on its
-    second page (1049 of xterm's control sequences), which has no scrollback; a terminal without one
-    is cleared. Raises Refused where there is no terminal that can be cleared.
+    second page (1049 of xterm's control sequences), which has no scrollback. A terminal may have
+    none (tmux with alternate-screen off), and moves into its scrollback what is cleared: so each
+    line is blanked before. Raises Refused where no terminal can be cleared, and TooSmall.
     """
     if os.environ.get("TERM", "") in _NOT_CLEARED:
         raise _nowhere("this terminal cannot be cleared (TERM)")
     try:
-        page = _TTY.open("w", encoding="utf-8")
+        terminal = _TTY.open("w", encoding="utf-8")
     except OSError as error:
         raise _nowhere("there is no terminal") from error
-    with page:
+    with terminal:
+        shown = [clean_line(line) for line in lines]
+        columns, rows = os.get_terminal_size(terminal.fileno())
+        if 0 < rows <= len(shown) + 1 or 0 < columns <= max(map(len, shown)):
+            least = f"{max(map(len, shown)) + 1} by {len(shown) + 2}"
+            raise TooSmall(f"this window is too small ({columns} by {rows}; {least} are needed)")
+        page = _Page(terminal, shown)
+        _STANDING.append(page)
         try:
-            page.write("\x1b[?1049h\x1b[H\x1b[J" + "\n".join(map(clean_line, lines)) + "\n")
-            page.flush()
             yield
         finally:
-            page.write("\x1b[H\x1b[J\x1b[?1049l")
-            page.flush()
+            _STANDING.remove(page)
+            page.take_off()
+
+
+def take_off() -> None:
+    """Take off what stands, where the one who shows it waits in a thread that cannot be ended."""
+    for page in tuple(_STANDING):
+        with contextlib.suppress(OSError, ValueError):
+            page.take_off()
 
 
 def _nowhere(why: str) -> Refused:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.hosts.logins import person_here
 from foundation.problems import Refused
 from foundation.secrets import Secret
-from foundation.shown_once import shown_once
+from foundation.shown_once import TooSmall, shown_once
 
 if TYPE_CHECKING:
     from installer.steps.kind import Answer, Question
@@ -97,9 +97,14 @@ async def _handed(question: Question, share: Secret) -> Answer:
     shown = True
     while True:
         if shown:
+            forget_typed_ahead()
             await _line(f"  Enter shows it, once {name} alone sees this screen. ")
-            with shown_once([f"The share of {name}:", "", *lines(share), "", _COPIED]):
-                await _line("")
+            try:
+                with shown_once([f"The share of {name}:", "", *lines(share), "", _COPIED]):
+                    await _line("")
+            except TooSmall as problem:
+                print(f"  Not shown: {problem.cause}. Make it larger.", file=sys.stderr)
+                continue
         with _unseen():
             typed = await _line(
                 "  From the copy, its last group and its check, unseen (Enter shows it again): "

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from foundation.problems import Problem
+from foundation.shown_once import take_off
 from installer.events import Event, Kind, Outcome
 from installer.plans.plan import CONTROL_HOST, told_host
 from installer.record.errand import Errand
@@ -115,13 +116,24 @@ class _Person:
 
     async def __call__(self, question: Question) -> Answer:
         """A confirmation or a checklist, answered by name."""
+        talk, over = self.wizard.dialogue, threading.Event()
         async with self.one:
-            return await _typed(lambda: self._ask(question))
+            asking = asyncio.ensure_future(_typed(lambda: self._ask(question, over)))
+            try:
+                return await asyncio.shield(asking)
+            except asyncio.CancelledError:
+                # The line that is waited for would be taken from whatever is asked next.
+                over.set()
+                take_off()
+                talk.say("It stops. What was asked waits for its line still: Enter, or q, ends it.")
+                with contextlib.suppress(BackWanted, LeaveWanted, Problem):
+                    await asking
+                raise
 
-    def _ask(self, question: Question) -> Answer:
+    def _ask(self, question: Question, over: threading.Event) -> Answer:
         talk = self.wizard.dialogue
         if question.hands is not None or question.wants:
-            return ask_unseen(talk, question)
+            return ask_unseen(talk, question, over.is_set)
         talk.say()
         talk.say(f"QUESTION: {question.title}")
         if question.text != question.title:

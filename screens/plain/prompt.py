@@ -142,7 +142,10 @@ class Dialogue:
                 raise LeaveWanted from None
         else:
             self._print(f"{question} (Enter for none): ")
-            text = self.source.readline().rstrip("\r\n")
+            line = self.source.readline()
+            if not line:
+                raise LeaveWanted
+            text = line.rstrip("\r\n")
         return Secret(text) if text else None
 
     def wait_for_enter(self) -> None:

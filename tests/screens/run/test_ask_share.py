@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from foundation.secrets import Secret
 from foundation.terminal import visible
 from installer.steps.kind import Answer, Question
 from installer.steps.vaults.shares import check_of, groups, lines
+from screens.plain.prompt import Dialogue, LeaveWanted
 from screens.run.ask_share import HandScreen, ShareScreen, panel_for
 from screens.shell.app import SitewrightApp
 from tests.screens.driving import shows, text, types, until
@@ -114,6 +117,27 @@ answer = ask_unseen(Dialogue(), question)
 print("answered by", answer.by, answer.yes, answer.typed == Secret({share!r}))
 """
 
+CUT_OFF = """\
+import asyncio, sys
+sys.path.insert(0, {root!r})
+from types import SimpleNamespace
+from foundation.secrets import Secret
+from installer.steps.kind import Question
+from screens.plain.plain_run import _Person, _stopping
+from screens.plain.prompt import Dialogue
+talk = Dialogue()
+question = Question("apps", "shares", "m1", "Hand", "Share 2 of 5.", hands=Secret({share!r}))
+
+async def run():
+    task = asyncio.ensure_future(_Person(SimpleNamespace(dialogue=talk))(question))
+    with _stopping(task.cancel):
+        await asyncio.wait([task])
+    print("stopped", task.cancelled())
+
+asyncio.run(run())
+print("the word was", talk.ask("Word"))
+"""
+
 
 class Terminal:
     """A command on a terminal of its own, and everything that it wrote."""
@@ -171,6 +195,9 @@ def test_on_a_terminal_it_stands_on_a_page_that_goes(tmp_path: Path) -> None:
     terminal.type("")
     terminal.until("From the copy")
     end = terminal.said.index("\x1b[H\x1b[J\x1b[?1049l")
+    # A terminal without a second page moves into its scrollback what is cleared in one.
+    blanked = [f"\x1b[{row};1H\x1b[2K" for row in range(1, len(lines(SHARE)) + 4)]
+    assert "".join(blanked) in terminal.said[begin:end]
     outside = terminal.said[:begin] + terminal.said[end:]
     terminal.type("0000 0000")
     terminal.until("does not end so")
@@ -193,6 +220,25 @@ def test_what_is_typed_is_not_seen_and_a_terminal_that_keeps_all_shows_nothing(
     terminal.until("answered by B. Bello True")
     assert terminal.ends() == 0
     assert SHARE.reveal()[:20] not in visible(terminal.said)
+
+    # What rolls out of a small window would stay in the scrollback.
+    small = Terminal(tmp_path, hands=True)
+    termios.tcsetwinsize(small.fd, (6, 80))
+    small.until("Name of the person")
+    small.type("A. Abara")
+    small.until("Enter shows it")
+    small.type("")
+    small.until("Make it larger.\r\n  Enter shows it")
+    assert "Not shown: this window is too small (80 by 6; " in small.said
+    assert lines(SHARE)[0] not in small.said
+    termios.tcsetwinsize(small.fd, (24, 80))
+    small.type("")
+    small.until("takes it off the screen")
+    small.type("")
+    small.until("From the copy")
+    small.type(END)
+    small.until("answered by A. Abara")
+    assert small.ends() == 0
 
     dumb = Terminal(tmp_path, hands=True, term="dumb")
     dumb.until("Name of the person")
@@ -245,3 +291,32 @@ def test_in_plain_lines_it_goes_the_same_way_and_leaving_loses_nothing(tmp_path:
     left.type("q")
     left.until("answered by  False")
     assert left.ends() == 0
+
+
+@pytest.mark.processes
+def test_in_plain_lines_ctrl_c_takes_it_off_and_the_next_line_is_not_taken_for_its_end(
+    tmp_path: Path,
+) -> None:
+    terminal = Terminal(tmp_path, hands=True, face=CUT_OFF)
+    terminal.until("Name of the person")
+    terminal.type("A. Abara")
+    terminal.until("Enter shows it")
+    terminal.type("")
+    terminal.until("Copy it whole")
+    os.write(terminal.fd, b"\x03")
+    terminal.until("\x1b[H\x1b[J\x1b[?1049l")
+    terminal.until("Enter, or q, ends it")
+    terminal.type("")
+    terminal.until("stopped True")
+    terminal.until("Word")
+    terminal.type("report")
+    terminal.until("the word was report")
+    assert terminal.ends() == 0
+    assert terminal.said.count(lines(SHARE)[0]) == 1
+
+
+def test_a_secret_that_never_comes_is_not_waited_for() -> None:
+    """At the end of what is piped in there is nobody who could give it."""
+    with pytest.raises(LeaveWanted):
+        Dialogue(io.StringIO(""), io.StringIO()).ask_secret("The share")
+    assert Dialogue(io.StringIO("\n"), io.StringIO()).ask_secret("The share") is None
