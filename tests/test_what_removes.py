@@ -53,6 +53,8 @@ TOLD = {
     "was looked at; LVM asks first",
     "handing_over.py: kubectl -n … delete": "a note of ours, where all shares are good; "
     "Vault is not touched",
+    "opening.py: kubectl -n … delete": "the same note, where persons opened Vault by hand and made "
+    "new shares",
     "disk.py: wipefs": "after a look, a copy and an unmount; --backup keeps what it clears",
     "disk.py: dd if=": "writes back what wipefs kept",
     "disk.py: --remove /dev": "takes the disk out again that its own remedy added",
@@ -130,6 +132,7 @@ RUN = {
     "docker.sh: rm -rf": OWN,
     "fetch.sh: rm -rf": OWN,
     "files.sh: rm -rf": OWN,
+    "forget.sh: rm -rf": OWN,
     "30-backend.yaml: rm -rf": OWN,
     "registry-tls.sh: rm -rf": OWN,
     "sitewright-firewall: rm -rf": OWN,

@@ -66,7 +66,7 @@ PLACES: Final = (
     Place(f"{STATE}/miniloop", "Miniloop", "test cases for its pods, from a bundle; whether the "
           "first transfer was sent", "`undo` of the stage; `remove --with-data`"),
     Place("/etc/systemd/system/sitewright-miniloop-files.service", "Miniloop",
-          "gives those test cases out", _UNDO),
+          "gives those test cases out", "`undo` of the stage; `remove --with-data`"),
     Place("/etc/sitewright/swap-off", "PM4ML, host preparation", "which swap it turned off", _UNDO),
     Place("/etc/fstab.before-sitewright", "checks", "fstab before a remedy that you pasted",
           "by hand"),

@@ -6,6 +6,11 @@ if [ -z "$names" ]; then
     echo "error: the hub brought no ingress, so that no name leads to it" >&2
     exit 1
 fi
+# Without its last line the block would have no end, and what stands behind it would go with it.
+if [ "$(grep -c '^# BEGIN names of Miniloop' /etc/hosts)" != "$(grep -c '^# END names of Miniloop' /etc/hosts)" ]; then
+    echo "error: in /etc/hosts the names of Miniloop have a first or a last line alone; remove them by hand" >&2
+    exit 1
+fi
 new=$(mktemp /etc/hosts.XXXXXXXX)
 trap 'rm -f "$new"' EXIT
 sed '/^# BEGIN names of Miniloop/,/^# END names of Miniloop/d' /etc/hosts > "$new"

@@ -1,7 +1,7 @@
 # One transfer from the simulated bank payerfsp to a customer of payeefsp, in the NAMESPACE of the
 # hub, told in the order in which it happens. What it needs was made by the golden path's provisioning.
 python3 -I - "$NAMESPACE" <<'END'
-import json, subprocess, sys, time, urllib.error, urllib.request, uuid
+import decimal, json, subprocess, sys, time, urllib.error, urllib.request, uuid
 from email.utils import formatdate
 
 namespace, amount, currency, number = sys.argv[1], "100", "XXX", "27713803912"
@@ -53,7 +53,15 @@ def position(bank):
     if status != 200 or value is None:
         end(f"the ledger does not know the bank {bank} with {currency} ({status}); the golden path's "
             "provisioning makes it: sitewright verify")
-    return float(value)
+    return money(value)
+
+
+def money(value):
+    # Not in binary, in which 99.99 and 100 are not 199.99.
+    try:
+        return decimal.Decimal(str(value))
+    except decimal.InvalidOperation:
+        end(f"that is no amount: {str(value)[:60]}")
 
 
 ledger = address("moja-centralledger-service", 80)
@@ -107,10 +115,11 @@ until = time.monotonic() + 30
 while True:
     after = {one: position(one) for one in before}
     moved = {one: after[one] - before[one] for one in before}
-    if moved["payerfsp"] == float(offered) and moved["payeefsp"] == -float(offered):
+    if moved["payerfsp"] == money(offered) and moved["payeefsp"] == -money(offered):
         break
     if time.monotonic() > until:
-        end(f"it is said to be completed, and the ledger's positions moved otherwise: {moved}")
+        end(f"it is said to be completed, and the ledger's positions moved otherwise: "
+            + ", ".join(f"{one} {change}" for one, change in moved.items()))
     time.sleep(0.5)
 print("4. The ledger, what each bank owes the others (its position):")
 for one in before:
