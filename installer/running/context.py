@@ -192,7 +192,14 @@ class Context:
         await self._still_ours()
         full = ["env", *(f"{name}={value}" for name, value in self._environment.items()), *command]
         connection = await self._shared.reaches(self.host).connect(self.until)
-        return await connection.run(full, stdin=stdin, become=self._become, timeout=timeout)
+        try:
+            return await connection.run(full, stdin=stdin, become=self._become, timeout=timeout)
+        except ConnectTimeout:
+            # Not its last words, as of other commands.
+            raise ConnectTimeout(
+                f"what was to {says} did not end within {timeout:g} s and was ended",
+                where=self.host.name,
+            ) from None
 
     async def _still_ours(self) -> None:
         """Wait to be ended where another laptop took the site over: a job is fenced by its lock."""

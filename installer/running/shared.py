@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,6 +22,7 @@ from installer.record.machine_locks import MachineLocks
 from installer.running.entering import Entering
 from installer.running.reach import Reach
 from installer.steps.kind import Answer, Asker, Question, StepContext
+from installer.steps.vaults.shares import looks_like_one
 from installer.supply.control_host_programs import FOLDER
 
 ENVIRONMENT: Final = (
@@ -83,6 +84,12 @@ class Shared:
     """One question at a time is put to the person."""
 
 
+_NO_NAME: Final = (
+    "What was typed as a name looks like a share. It was not kept, but it stood on this screen: "
+    "clear that, its scrollback too. First the name is asked, then the share, unseen. "
+)
+
+
 class Asking(StepContext, Protocol):
     """A step's context that makes events of its own."""
 
@@ -134,6 +141,9 @@ async def _put(context: Asking, shared: Shared, question: Question) -> Answer:
         asked: dict[str, Json] = {"text": question.text, "items": list(question.items)}
         context.emit(Kind.QUESTION, text=question.text, items=list(question.items))
         answer = await shared.asker(question)
+        while question.wants and looks_like_one(answer.by):
+            Secret(answer.by)  # so that it stands in no file, whoever writes it
+            answer = await shared.asker(replace(question, text=f"{_NO_NAME}{question.text}"))
         told: dict[str, Json] = {
             **asked,
             "yes": answer.yes,

@@ -41,12 +41,15 @@ async def hand_over(
             await _set_aside(context, program, standing)
             standing = await program.standing(context)
         kept = await _initialise(context, program, standing, mine, (shares, threshold))
+    # What the cluster would not note was handed over all the same.
+    kept = kept.with_(handed=list(mine.handed))
     while len(kept.handed) < kept.shares:
         name = await _hand_one(context, kept, mine.shares[len(kept.handed)], names)
-        kept = kept.with_(handed=[*kept.handed, name])
-        if len(kept.handed) == kept.shares:
-            kept = kept.with_(phase=HANDED)
-        await _surely_kept(context, program, kept)
+        mine.handed.append(name)
+        kept = kept.with_(handed=list(mine.handed))
+        if len(kept.handed) < kept.shares:
+            await _surely_kept(context, program, kept)
+    await _surely_kept(context, program, kept.with_(phase=HANDED))
     mine.shares.clear()
     return (
         f"Vault was initialised, and its {kept.shares} shares were handed to "
@@ -78,6 +81,7 @@ async def _initialise(
         )
     shares, threshold = wanted
     mine.shares.clear()
+    mine.handed.clear()
     mine.typed.clear()
     mine.by.clear()
     mine.root = None
@@ -177,10 +181,10 @@ async def _set_aside(context: StepContext, program: Program, standing: Standing)
         )
     name = f"set-aside-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     answer = await context.ask(
-        f"Vault was initialised, and then cut off: {told}. Sitewright never opened it, so that "
-        f"nothing is in it. What it keeps is moved to the folder {name} on each of its volumes, "
-        "nothing is deleted, and it is initialised anew; shares of before then open nothing. "
-        "May that be done?"
+        f"Vault was initialised, and then cut off: {told}. Sitewright never opened it: unless "
+        f"somebody did by hand, nothing is in it. What it keeps is moved to the folder {name} on "
+        "each of its volumes, nothing is deleted, and it is initialised anew; shares of before "
+        "then open nothing. May that be done?"
     )
     if not answer.yes:
         raise Refused(

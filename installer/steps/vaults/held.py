@@ -19,6 +19,8 @@ class Held:
 
     shares: list[Secret] = field(default_factory=list)
     """As Vault made them, until all of them are handed over."""
+    handed: list[str] = field(default_factory=list)
+    """Who has one of them, in their order, whether or not the cluster could note it."""
     root: Secret | None = None
     """The root token that came with them."""
     typed: list[Secret] = field(default_factory=list)

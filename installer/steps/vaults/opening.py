@@ -14,6 +14,7 @@ from foundation.secrets import Secret
 from foundation.wording import listed
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed
+from installer.steps.vaults.handing_over import HANDING
 from installer.steps.vaults.held import held, let_go
 from installer.steps.vaults.rights import Rights
 from installer.steps.vaults.shares import place_of, read_share
@@ -33,10 +34,20 @@ async def open_and_give(context: StepContext, program: Program, rights: Rights |
             remedy="All of its pods must run and answer; what initialises it is the installation.",
             again=False,
         )
+    if (kept := standing.kept).phase == HANDING:
+        # Opened now it would hold something, and still be taken for one that is set aside.
+        raise StepFailed(
+            f"only {len(kept.handed)} of {kept.shares} shares of Vault have their persons, and it "
+            "is not opened before all have theirs",
+            where=context.host.name,
+            remedy="sitewright resume hands the others over, or says what is lost and begins anew. "
+            "Where persons opened it by hand: have them make new shares (vault operator rekey); "
+            f"then sudo microk8s kubectl -n {program.namespace} delete configmap sitewright-vault.",
+            again=False,
+        )
     said = []
     if standing.sealed:
         said.append(await _open(context, program, standing))
-    kept = standing.kept
     if kept.root or (rights is not None and not kept.rights):
         said.append(await _give(context, program, standing, rights))
     let_go(context.run_id)

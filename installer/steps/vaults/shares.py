@@ -18,6 +18,8 @@ from foundation.secrets import Secret
 GROUP: Final = 6
 GROUPS_IN_LINE: Final = 4
 CHECK: Final = 4
+_PART: Final = 12
+"""Digits that are no name of a person's."""
 
 _LENGTHS: Final = (66, 64)
 """Hexadecimal digits: of Shamir's shares of a key of 32 bytes (33 bytes), and of a key that is in
@@ -78,6 +80,17 @@ def read_share(typed: str) -> str:
     if 2 * len(raw) not in _LENGTHS:
         raise ValueError("it is no share: neither its digits (0-9, a-f) nor base64")
     return raw.hex()
+
+
+def looks_like_one(name: str) -> bool:
+    """Whether a share, or a part of one, was typed where a name belongs."""
+    digits = _digits(name)
+    if len(digits) >= _PART and _HEX.fullmatch(digits):
+        return True
+    try:
+        return bool(read_share(name))
+    except ValueError:
+        return False
 
 
 def place_of(share: str) -> str:

@@ -220,6 +220,52 @@ async def test_a_hand_over_that_was_cut_off_is_told_and_vault_begins_with_nothin
     assert [sorted(one.name for one in each.iterdir()) for each in aside]
 
 
+async def test_before_all_shares_have_their_persons_it_is_not_opened(site: Site) -> None:
+    """Else it would hold something, and be taken for empty after the next restart."""
+    site.persons.leave_at = 3
+    run = new_run(site.plan)
+    await site.run(run)
+    held.let_go(run.id)
+    safe = dict(site.persons.safe)
+    (stage,) = site.plan.stages
+    site.plan = replace(site.plan, stages=(replace(stage, steps=stage.steps[1:]),))  # as `unseal`
+    site.persons = Persons(safe)
+    assert await site.run() is Outcome.FAILED
+    assert "only 2 of 3 shares of Vault have their persons" in site.why
+    assert "sitewright resume" in site.remedies
+    assert not site.persons.asked
+    assert site.said() == ["sealed"] * 3
+
+
+@dataclass
+class Cut(Persons):
+    """The API goes away while the second person copies the share."""
+
+    away: Path = Path()
+
+    async def __call__(self, question: Question) -> Answer:
+        answer = await super().__call__(question)
+        if len(self.safe) == 2 and question.hands is not None and answer.yes:
+            self.away.touch()
+        return answer
+
+
+async def test_a_share_is_handed_over_once_though_the_cluster_could_not_note_it(
+    site: Site,
+) -> None:
+    site.persons = Cut(leave_at=3, away=site.vaults.place / "away")
+    run = new_run(site.plan)
+    assert await site.run(run) is Outcome.FAILED
+    (site.vaults.place / "away").unlink()
+    assert site.kept["handed"] == list(NAMES[:1])
+    site.persons.leave_at = 99
+    site.persons.away = site.vaults.place / "nowhere"
+    assert await site.run(run) is Outcome.DONE, site.why
+    handed = [one.person for one in site.persons.asked if one.hands is not None]
+    assert handed == [*NAMES, NAMES[2]]  # the third was not there at first
+    assert site.kept["handed"] == list(NAMES)
+
+
 async def test_what_somebody_opened_by_hand_is_never_set_aside(site: Site) -> None:
     site.persons.leave_at = 3
     run = new_run(site.plan)

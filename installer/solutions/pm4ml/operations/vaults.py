@@ -16,10 +16,10 @@ import http.client
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -149,43 +149,38 @@ class Vault:
 def way_to(namespace: str, pod: str) -> Iterator[Vault]:
     """A way to the Vault of a pod, whether or not the pod is Ready; raises Untold."""
     words = [*KUBECTL, "-n", namespace, "port-forward", f"pod/{pod}", f":{PORT}"]
-    # A group of its own, since microk8s' kubectl is a script around the program.
-    forward = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        yield Vault(_port_of(forward))
-    finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(forward.pid, number)
-                forward.wait(timeout=5)
-                break
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        assert forward.stdout is not None  # noqa: S101 - a pipe was asked for
-        forward.stdout.close()
+    # It writes a line for each connection: into a pipe that nobody reads it could not for long.
+    with tempfile.TemporaryFile() as told:
+        # A group of its own, since microk8s' kubectl is a script around the program.
+        forward = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield Vault(_port_of(forward, told.fileno()))
+        finally:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(forward.pid, number)
+                    forward.wait(timeout=5)
+                    break
+                except ProcessLookupError:
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
 
 
-def _port_of(forward: subprocess.Popen[bytes]) -> int:
+def _port_of(forward: subprocess.Popen[bytes], told: int) -> int:
     """The port that kubectl says it listens on."""
-    assert forward.stdout is not None  # noqa: S101 - a pipe was asked for
-    said = b""
+    said, over = b"", False
     until = time.monotonic() + QUESTION_SECONDS
-    while time.monotonic() < until and len(said) < LARGEST:
-        ready, _, _ = select.select([forward.stdout], [], [], 1.0)
-        if not ready:
-            continue
-        piece = os.read(forward.stdout.fileno(), 4096)
-        if not piece:
-            break
-        said += piece
+    while time.monotonic() < until and not over:
+        over = forward.poll() is not None
+        said = os.pread(told, LARGEST, 0)
         found = re.search(rb"Forwarding from 127\.0\.0\.1:(\d+) ", said)
         if found:
             return int(found[1])
+        time.sleep(0.05)
     last = said.decode("utf-8", "replace").split()
     raise Untold(f"no way to it: {' '.join(last)[-300:] or 'kubectl said nothing'}")
 
@@ -481,7 +476,7 @@ def main(words: Sequence[str]) -> int:
             answer = verbs[verb](namespace, json.load(sys.stdin))
         else:
             raise Untold(f"there is no verb {verb}")
-    except Untold as error:
+    except (Untold, OSError) as error:
         print(error, file=sys.stderr)
         return UNTOLD
     except Refused as error:
