@@ -30,6 +30,9 @@ REPOSITORIES: Final = 5_000
 """That are remembered; the one that was asked about longest ago is forgotten first."""
 TAGS: Final = 2_000_000
 """Of all of them together; about 200 bytes each."""
+ABSENT: Final = 100
+"""Names of a repository that are no tags of its list and lead nowhere; whoever reaches the watcher
+may ask for any, so they are few, and not kept on disk."""
 FILE_BYTES: Final = 256 << 20
 
 Seconds = Annotated[float, Field(ge=0, le=1e11)]
@@ -51,6 +54,8 @@ class Remembered:
     made: dict[str, float | None] = field(default_factory=dict)
     """When an image was made by its own word, by digest."""
     versions: Sorted | None = None
+    absent: dict[str, float] = field(default_factory=dict)
+    """Names that are not in its list and led nowhere, and when that was asked; see ABSENT."""
 
     def listed(self, tags: tuple[str, ...], etag: str, refused: int, now: float) -> None:
         """Take in a new list; what is known of tags that are gone is forgotten."""
@@ -64,13 +69,22 @@ class Remembered:
 
     def leads(self, tag: str, digest: str | None, now: float) -> None:
         """Take in what a tag leads to."""
+        self.absent.pop(tag, None)
         if digest is None and tag not in self.tags:
-            # Whoever reaches the watcher may ask for any name, and there are names without end.
             self.digests.pop(tag, None)
+            if len(self.absent) >= ABSENT:
+                del self.absent[next(iter(self.absent))]
+            self.absent[tag] = now
             return
         self.digests[tag] = (digest, now)
         if digest is not None:
             self.met.setdefault(digest, now)
+
+    def known(self, tag: str) -> tuple[str | None, float] | None:
+        """What a tag leads to (None: nothing), and when that was asked; None where it was not."""
+        if (asked := self.absent.get(tag)) is not None:
+            return None, asked
+        return self.digests.get(tag)
 
     def sorted(self) -> Sorted:
         """Its versions, sorted once."""

@@ -173,7 +173,7 @@ class RegistryOrigin:
         """The digest of a tag, asked for again where it is not fresh."""
         self._allowed.check(image)
         kept = self._kept(image)
-        known = kept.digests.get(tag)
+        known = kept.known(tag)
         if known is not None and self._is_fresh(known[1]):
             return known[0]
 
