@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,8 @@ from installer.acceptance.hub_file import HubFile
 from installer.acceptance.profile import Profile
 
 PREFIX: Final = "swaccept"
-"""With what the names of our participants begin; a hub with others is a hub in use."""
+"""With what the names of our participants begin."""
+_OURS: Final = re.compile(rf"{PREFIX}(?:[0-9]{{2}}|limit)[ab]")
 _PARTY_DIGITS: Final = 5
 _FEWEST_PARTIES: Final = 20
 _ROOM: Final = 1.5
@@ -92,6 +94,11 @@ def cast(
             )
         )
     return specs
+
+
+def is_ours(name: str) -> bool:
+    """Whether a participant is one of ours, by its whole name; a hub with others is in use."""
+    return _OURS.fullmatch(name) is not None
 
 
 def door(hub: HubFile, port: int, name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 
 from foundation.problems import ExitCode, Problem
 from foundation.wording import shortened
-from installer.acceptance.cast import PREFIX
+from installer.acceptance.cast import is_ours
 from installer.acceptance.provisioning.admin import Admin, HubProblem, HubSilent, words_of
 
 _PATIENCE: Final = 30.0
@@ -77,7 +77,7 @@ async def require_unused(admin: Admin, hub_name: str, allowed_by: str) -> list[s
     others = [
         name
         for name, active in await admin.participants()
-        if active and name.lower() != hub_name.lower() and not name.startswith(PREFIX)
+        if active and name.lower() != hub_name.lower() and not is_ours(name)
     ]
     if others and not allowed_by:
         raise HubInUse(

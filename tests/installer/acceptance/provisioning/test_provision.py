@@ -6,9 +6,19 @@ from decimal import Decimal
 
 import pytest
 
+from installer.acceptance.cast import MOST_PROCESSES, Bounds, cast
+from installer.acceptance.hub_file import HubFile
+from installer.acceptance.profile import Profile
 from installer.acceptance.provisioning import provision as module
 from installer.acceptance.provisioning.admin import Admin, HubProblem
-from installer.acceptance.provisioning.provision import Provisioned, Wanted, provision, take_back
+from installer.acceptance.provisioning.provision import (
+    HubInUse,
+    Provisioned,
+    Wanted,
+    provision,
+    require_unused,
+    take_back,
+)
 from tests.stand_ins.hub import Hub
 
 WANTED = [Wanted("swaccept00a", "http://127.0.0.1:9/swaccept00a", 1000)]
@@ -55,3 +65,19 @@ async def test_of_a_participant_that_was_never_made_nothing_is_left() -> None:
     async with Hub().serving() as hub, Admin(hub.url) as admin:
         await take_back(admin, made)
     assert made.left == []
+
+
+async def test_a_name_that_only_begins_as_ours_do_is_somebody_elses() -> None:
+    async with Hub().serving() as hub, Admin(hub.url) as admin:
+        asked = {
+            "lookup": hub.url, "quotes": hub.url, "transfers": hub.url, "admin": hub.url,
+            "callbacks": {"address": "127.0.0.1", "first_port": 0},
+        }  # fmt: skip
+        whole = cast(HubFile.model_validate(asked), Profile(1), MOST_PROCESSES, b"", Bounds())
+        for spec in whole:
+            for one in (*spec.dfsps, *spec.probes):
+                hub.participants[one.name] = hub._made(one.name, "XTS")
+        assert await require_unused(admin, "Hub", "") == []
+        hub.participants["swacceptance"] = hub._made("swacceptance", "XTS")
+        with pytest.raises(HubInUse, match="swacceptance is active"):
+            await require_unused(admin, "Hub", "")
