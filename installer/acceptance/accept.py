@@ -196,11 +196,19 @@ async def _prepare(
 ) -> list[str]:  # fmt: skip
     """Make our participants and their parties known; notes of what could not be made anew."""
     wanted = _wanted(asked, specs, fleet)
-    await provision(admin, wanted, asked.hub.currency, made, progress.say)
+    before = await provision(admin, wanted, asked.hub.currency, made, progress.say)
     parties = sum(one.parties for spec in specs for one in spec.dfsps)
     progress.say(f"{parties} parties are made known to it …")
     made.parties = True
-    return _registered(await fleet.do("register"))
+    notes = _registered(await fleet.do("register"))
+    if before:
+        notes.append(
+            f"{shortened(before)} {'was' if len(before) == 1 else 'were'} active in the hub before:"
+            " an acceptance was killed, or one is under way from elsewhere, and then neither's"
+            " figures say anything of the hub."
+        )
+        progress.say(notes[-1])
+    return notes
 
 
 async def _measure(

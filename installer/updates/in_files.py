@@ -8,6 +8,7 @@ from typing import Final
 
 from foundation.documents import parse_yaml, read_text
 from foundation.problems import InputProblem
+from foundation.terminal import clean_line
 from installer.updates.origins import BundleOrigin
 from installer.updates.running import Found, Place
 
@@ -29,17 +30,20 @@ def of_compose(path: Path) -> Found:
             remedy="Name the project's file, or what `docker compose config` writes.",
         )
     found = Found()
-    for name, service in services.items():
+    for key, service in services.items():
+        name = clean_line(str(key))
         image = service.get("image") if isinstance(service, dict) else None
         if not isinstance(image, str) or not image:
             found.tell(f"{path}: the service {name} names no image (it is built, or extends)")
+        elif not image.isprintable():
+            found.tell(f"{path}: the image of {name} is named by no name")
         elif _VARIABLE.search(image):
             found.tell(
                 f"{path}: the image of {name} has a variable ({image}); name the file that "
                 "`docker compose config` writes"
             )
         else:
-            found.add(image, Place("compose", str(name)))
+            found.add(image, Place("compose", name))
     if isinstance(value, dict) and value.get("include"):
         found.tell(f"{path}: it includes other files, which are not read")
     return found

@@ -93,9 +93,13 @@ async def require_unused(admin: Admin, hub_name: str, allowed_by: str) -> list[s
 async def provision(
     admin: Admin, wanted: Sequence[Wanted], currency: str, made: Provisioned,
     say: Callable[[str], None],
-) -> None:  # fmt: skip
-    """Make each participant as it shall be; what is so already is left. Raises HubProblem."""
+) -> list[str]:  # fmt: skip
+    """Make each participant as it shall be; what is so already is left. Raises HubProblem.
+
+    Gives those of ours that were active before: an acceptance was killed, or is under way.
+    """
     there = dict(await admin.participants())
+    before = [name for name, active in there.items() if active and is_ours(name)]
     for one in wanted:
         made.names.append(one.name)
         await _participant(admin, one, currency, there)
@@ -108,6 +112,7 @@ async def provision(
             )
         await _money(admin, one, currency, made)
         say(f"{one.name} is in the hub, and may owe {one.money} {currency}.")
+    return before
 
 
 async def _participant(admin: Admin, one: Wanted, currency: str, there: dict[str, bool]) -> None:

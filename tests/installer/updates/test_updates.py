@@ -206,6 +206,7 @@ def test_images_of_a_compose_file_and_what_cannot_be_read_of_it(look: Look, tmp_
         "  odd: {image: 'mojaloop/odd:${TAG}'}\n"
         "  built: {build: .}\n"
         "  lost: {image: 'broken/app:v1.0.0'}\n"
+        '  "l\\e[31md": {image: "a/\\e[31mb:v1"}\n'
         "  bare: {image: 'mojaloop/bare@sha256:" + "7" * 64 + "'}\n"
     )
     code, text, _ = look("--compose", file, "--quiet")
@@ -213,6 +214,7 @@ def test_images_of_a_compose_file_and_what_cannot_be_read_of_it(look: Look, tmp_
     assert "! mojaloop/central-ledger:v1.0.0 -> v1.0.2 compose ledger" in text
     assert "has a variable" in text
     assert "names no image" in text
+    assert "the image of ld is named by no name" in text
     assert "? broken/app:v1.0.0: the registry answers 418" in text
     assert "named by its digest alone" in text
     assert "1 image with something newer, 0 up to date, 2 not told." in text

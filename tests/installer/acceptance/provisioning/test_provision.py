@@ -35,7 +35,10 @@ async def test_what_an_acceptance_before_left_behind_is_taken_out_with_the_rest(
             made = Provisioned("XTS")
             one = hub.participants.setdefault("swaccept00a", hub._made("swaccept00a", "XTS"))
             one.account("SETTLEMENT", "XTS").value = Decimal(-left)
-            await provision(admin, WANTED, "XTS", made, lambda _: None)
+            one.active = bool(left)
+            active = await provision(admin, WANTED, "XTS", made, lambda _: None)
+            # One that is active was left so, or is somebody's who is at it now: that is told.
+            assert active == (["swaccept00a"] if left else [])
             assert settlement(hub) == -max(1000, left)
             await take_back(admin, made)
             assert not settlement(hub)
