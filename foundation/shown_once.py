@@ -58,13 +58,7 @@ def shown_once(lines: Sequence[str]) -> Iterator[None]:
     none (tmux with alternate-screen off), and moves into its scrollback what is cleared: so each
     line is blanked before. Raises Refused where no terminal can be cleared, and TooSmall.
     """
-    if os.environ.get("TERM", "") in _NOT_CLEARED:
-        raise _nowhere("this terminal cannot be cleared (TERM)")
-    try:
-        terminal = _TTY.open("w", encoding="utf-8")
-    except OSError as error:
-        raise _nowhere("there is no terminal") from error
-    with terminal:
+    with _opened() as terminal:
         shown = [clean_line(line) for line in lines]
         columns, rows = os.get_terminal_size(terminal.fileno())
         if 0 < rows <= len(shown) + 1 or 0 < columns <= max(map(len, shown)):
@@ -77,6 +71,20 @@ def shown_once(lines: Sequence[str]) -> Iterator[None]:
         finally:
             _STANDING.remove(page)
             page.take_off()
+
+
+def must_be_able_to_show() -> None:
+    """Raise Refused where nothing could be shown once."""
+    _opened().close()
+
+
+def _opened() -> TextIO:
+    if os.environ.get("TERM", "") in _NOT_CLEARED:
+        raise _nowhere("this terminal cannot be cleared (TERM)")
+    try:
+        return _TTY.open("w", encoding="utf-8")
+    except OSError as error:
+        raise _nowhere("there is no terminal") from error
 
 
 def take_off() -> None:

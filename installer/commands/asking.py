@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.hosts.logins import person_here
 from foundation.problems import Refused
 from foundation.secrets import Secret
-from foundation.shown_once import TooSmall, shown_once
+from foundation.shown_once import TooSmall, must_be_able_to_show, shown_once
 
 if TYPE_CHECKING:
     from installer.steps.kind import Answer, Question
@@ -39,7 +39,7 @@ class TerminalAsker:
         from installer.steps.kind import Answer
 
         place = f"{question.stage}/{question.step}"
-        unseen = question.hands is not None or bool(question.wants)
+        unseen = question.present or question.hands is not None or bool(question.wants)
         if unseen and not sys.stdin.isatty():
             raise Refused(
                 f"{question.title}: persons are needed at a terminal, and there is none",
@@ -58,12 +58,14 @@ class TerminalAsker:
                 where=place,
                 remedy=f'Confirm it with --by "A. Name" --confirm {place}, then resume.',
             )
+        if unseen and not question.wants:
+            must_be_able_to_show()
         # A share on its way is not left by one Ctrl-C, as other questions are.
         self.asking = question.hands is None
         try:
             if question.hands is not None:
                 return await _handed(question, question.hands)
-            return await (_typed(question) if unseen else self._ask(question))
+            return await (_typed(question) if question.wants else self._ask(question))
         except asyncio.CancelledError:
             if question.hands is not None:
                 print(f"\n{_LOST}", file=sys.stderr)

@@ -123,11 +123,16 @@ async def ask_unseen(
     wants: str,
     person: str,
 ) -> Answer:
-    """Hand a person a secret, or have one typed; what is handed or typed stands nowhere."""
+    """Hand a person a secret, have one typed, or ask for persons to be there.
+
+    What is handed or typed stands nowhere.
+    """
     if shared.dry_run:
         context.emit(Kind.NOTE, text=f"Would ask: {text}")
         return Answer(person, yes=True)
-    question = Question(*_place(context), text, hands=hands, wants=wants, person=person)
+    question = Question(
+        *_place(context), text, hands=hands, wants=wants, person=person, present=True
+    )
     return await _put(context, shared, question)
 
 

@@ -108,6 +108,8 @@ class Question:
     """What is typed unseen, as the label of its line; "" where nothing is."""
     person: str = ""
     """Whose answer it is, where that is known before."""
+    present: bool = False
+    """Whether it is for persons at the screen, where a share can be shown: no other word counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,8 @@ class StepContext(Protocol):
     async def ask_unseen(
         self, text: str, *, hands: Secret | None = None, wants: str = "", person: str = ""
     ) -> Answer:
-        """Hand a person a secret or have one typed; see Question. The journal has who answered."""
+        """Hand a person a secret or have one typed, or (neither) have a person say that they are
+        at the screen for that; see Question. The journal has who answered."""
 
     def resume_cursor(self, host: str) -> str:
         """The cursor of the last line that the journal has of a machine in this attempt, or "".

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from foundation.problems import Problem
-from foundation.shown_once import take_off
+from foundation.shown_once import must_be_able_to_show, take_off
 from installer.events import Event, Kind, Outcome
 from installer.plans.plan import CONTROL_HOST, told_host
 from installer.record.errand import Errand
@@ -134,6 +134,8 @@ class _Person:
         talk = self.wizard.dialogue
         if question.hands is not None or question.wants:
             return ask_unseen(talk, question, over.is_set)
+        if question.present:
+            must_be_able_to_show()
         talk.say()
         talk.say(f"QUESTION: {question.title}")
         if question.text != question.title:

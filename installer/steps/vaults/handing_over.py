@@ -80,6 +80,19 @@ async def _initialise(
             again=False,
         )
     shares, threshold = wanted
+    # Whoever is not there now would not be there either when the shares are.
+    answer = await context.ask_unseen(
+        f"Vault is initialised now, its key in {shares} shares for {shares} persons; any "
+        f"{threshold} of them open it. Each is shown to its person alone, at this screen. "
+        "When this program ends, those that were not handed over are lost, and it is begun anew. "
+        "Are the persons here?"
+    )
+    if not answer.yes:
+        raise Refused(
+            "the persons who get the shares are not here, and Vault was not initialised",
+            where=context.step.key,
+            remedy="Go on when they are: sitewright resume.",
+        )
     mine.shares.clear()
     mine.handed.clear()
     mine.typed.clear()
@@ -89,20 +102,20 @@ async def _initialise(
         phase=HANDING, run=context.run_id, shares=shares, threshold=threshold, handed=[], root=True
     )
     await program.keep(context, kept)
-    answer = await program.tell(
+    told = await program.tell(
         context,
         "initialise Vault",
         "init",
         {"pod": standing.pods[0].pod, "shares": shares, "threshold": threshold},
     )
-    if "refused" in answer:
+    if "refused" in told:
         raise StepFailed(
-            f"Vault did not let itself be initialised: {answer['refused']}",
+            f"Vault did not let itself be initialised: {told['refused']}",
             where=context.host.name,
             again=False,
         )
-    mine.shares.extend(Secret(str(share)) for share in answer["shares"])
-    mine.root = Secret(str(answer["root"]))
+    mine.shares.extend(Secret(str(share)) for share in told["shares"])
+    mine.root = Secret(str(told["root"]))
     return kept
 
 
@@ -180,7 +193,7 @@ async def _set_aside(context: StepContext, program: Program, standing: Standing)
             again=False,
         )
     name = f"set-aside-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    answer = await context.ask(
+    answer = await context.ask_unseen(
         f"Vault was initialised, and then cut off: {told}. Sitewright never opened it: unless "
         f"somebody did by hand, nothing is in it. What it keeps is moved to the folder {name} on "
         "each of its volumes, nothing is deleted, and it is initialised anew; shares of before "

@@ -154,7 +154,7 @@ async def test_vault_is_handed_over_opened_given_its_rights_and_the_root_token_i
         assert not any(one in text for one in secrets), path
         assert "hvs." not in text, path
     answers = [event.data for event in site.watch.of(Kind.ANSWER)]
-    assert [answer["by"] for answer in answers] == [*NAMES, "Ma Ma", "Ma Ma"]
+    assert [answer["by"] for answer in answers] == ["Ma Ma", *NAMES, "Ma Ma", "Ma Ma"]
     # Once more is nothing; the shares alone make a root token, and it may what was given.
     assert await site.run() is Outcome.ALREADY
 
@@ -218,6 +218,17 @@ async def test_a_hand_over_that_was_cut_off_is_told_and_vault_begins_with_nothin
     assert site.said() == ["open"] * 3
     aside = list((site.vaults.place / "vault-0" / "data").glob("set-aside-*"))
     assert [sorted(one.name for one in each.iterdir()) for each in aside]
+
+
+async def test_where_nobody_is_there_vault_is_not_initialised(site: Site) -> None:
+    """Its shares would be lost as soon as they are made."""
+    site.persons.confirm = False
+    assert await site.run() is Outcome.FAILED
+    (question,) = site.persons.asked
+    assert question.present
+    assert "Are the persons here?" in question.text
+    assert site.vaults.ask("vault-0", "sys/seal-status")["initialized"] is False
+    assert not (site.vaults.place / "configmap.json").exists()
 
 
 async def test_before_all_shares_have_their_persons_it_is_not_opened(site: Site) -> None:

@@ -61,7 +61,11 @@ async def test_what_overruns_its_time_does_not_say_its_last_words(
     common = {"program": program(tmp_path, said="uninitialised"), "namespace": "vault"}
     made = plan(step("shares", kind="vault", does="hand-over", shares="1", threshold="1", **common))
     run, watch = new_run(made), Watch()
-    built = engine(made, run, watch=watch)
+
+    async def here(_: Question) -> Answer:
+        return Answer("Ma Ma", yes=True)
+
+    built = engine(made, run, ask=here, watch=watch)
     assert await built.run() is Outcome.FAILED
     (failure,) = built.failures
     assert "what was to initialise Vault did not end within 5 s" in failure.problem.cause

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from foundation.problems import Refused
 from foundation.secrets import Secret
 from foundation.terminal import visible
+from installer.commands.asking import TerminalAsker
 from installer.steps.kind import Answer, Question
 from installer.steps.vaults.shares import check_of, groups, lines
 from screens.plain.prompt import Dialogue, LeaveWanted
@@ -201,6 +203,7 @@ def test_on_a_terminal_it_stands_on_a_page_that_goes(tmp_path: Path) -> None:
     outside = terminal.said[:begin] + terminal.said[end:]
     terminal.type("0000 0000")
     terminal.until("does not end so")
+    terminal.until("From the copy")  # until then what is typed is seen
     terminal.type(END)
     terminal.until("answered by A. Abara")
     assert END not in terminal.said
@@ -241,13 +244,17 @@ def test_what_is_typed_is_not_seen_and_a_terminal_that_keeps_all_shows_nothing(
     assert small.ends() == 0
 
     dumb = Terminal(tmp_path, hands=True, term="dumb")
-    dumb.until("Name of the person")
-    dumb.type("A. Abara")
-    dumb.until("Enter shows it")
-    dumb.type("")
     dumb.until("cannot be cleared")
     assert dumb.ends() != 0
     assert lines(SHARE)[0] not in dumb.said
+
+
+async def test_that_persons_are_at_the_screen_is_said_by_nobody_else() -> None:
+    """Where there is no terminal it is refused before anything is made that would be lost."""
+    asker = TerminalAsker(by="A. Tester", confirmed=["apps/shares"])
+    asked = Question("apps", "shares", "m1", "Hand the shares", "Are they here?", present=True)
+    with pytest.raises(Refused, match="persons are needed at a terminal"):
+        await asker(asked)
 
 
 @pytest.mark.processes
