@@ -133,6 +133,16 @@ async def _with_shares(
         answer = await program.tell(context, says, verb, {**given, "shares": mine.typed})
         if "refused" not in answer:
             return answer
+        if opened := [str(one) for one in answer.get("opened", ())]:
+            # They are right, and no typing of them mends it.
+            raise StepFailed(
+                f"{listed(opened)} opened with these shares, and {answer.get('pod')} does not take "
+                f"them: {answer['refused']}",
+                where=context.host.name,
+                remedy="What it keeps is of another Vault, or damaged; its log says more: sudo "
+                f"microk8s kubectl -n {program.namespace} logs {answer.get('pod')}.",
+                again=False,
+            )
         # Which of them is the wrong one, Vault cannot tell: shares are only good together.
         why = (
             f"Vault does not open with the shares of {listed(mine.by)} ({answer['refused']}): at "

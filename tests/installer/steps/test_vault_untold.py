@@ -35,7 +35,7 @@ elif verb == "init":
     print(json.dumps({{"shares": ["{share}"], "root": "hvs.root"}}), flush=True)
     time.sleep(600)
 elif verb == "unseal":
-    print(json.dumps({{"refused": "no"}}))
+    print(json.dumps({{"refused": "cipher", "pod": "vault-1", "opened": ["vault-0"]}}))
 else:
     print("{{}}")
 """
@@ -90,6 +90,17 @@ async def test_a_share_that_was_typed_as_a_name_is_in_no_record(tmp_path: Path) 
     assert "What was typed as a name looks like a share" in asked[1].text
     assert [event.data["by"] for event in watch.of(Kind.ANSWER)] == ["A. Abara", ""]
     assert SHARE[:24] not in files_of(run.folder)
+
+
+async def test_shares_that_open_one_of_them_are_not_told_to_be_wrong(tmp_path: Path) -> None:
+    async def answers(_: Question) -> Answer:
+        return Answer("A. Abara", yes=True, typed=Secret(SHARE))
+
+    common = {"program": program(tmp_path, said="sealed"), "namespace": "vault"}
+    built = engine(plan(step("open", kind="vault", does="open", **common)), ask=answers)
+    assert await built.run() is Outcome.FAILED
+    (failure,) = built.failures
+    assert "vault-0 opened with these shares, and vault-1 does not" in failure.problem.cause
 
 
 @pytest.mark.parametrize(
