@@ -56,7 +56,7 @@ class HandScreen(Form[Answer]):
                     classes="paragraph",
                     markup=False,
                 )
-                yield Field("Its end", id="end", example="1a2b3c 4d5e")
+                yield Field("Its end", id="end", example="1a2b3c 4d5e", secret=True)
             yield Static(self.slip, classes="dialog-error", id="wrong", markup=False)
             word = {"before": "Show it", "shown": "It is copied"}.get(self.phase, "Take it")
             again = Press("Show it again", id="again", action="screen.show_again")

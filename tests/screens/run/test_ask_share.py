@@ -67,6 +67,7 @@ async def test_a_share_stands_on_the_screen_between_two_keys_alone(app: Sitewrig
         await pilot.press("enter")
         await shows(pilot, "It does not end so")
         await types(pilot, END)
+        assert END not in text(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: answers)
     assert answers == [Answer(by="A. Abara", yes=True)]
