@@ -121,7 +121,7 @@ async def test_what_is_in_the_hub_from_before_is_found_and_used_again() -> None:
         (Faults(silent_payee=40), {"availability"}),
         (Faults(double_position=7, no_limit=1), {"positions", "limit"}),
     ],
-    ids=lambda value: ",".join(value) if isinstance(value, set) else "",
+    ids=lambda value: ",".join(sorted(value)) if isinstance(value, set) else "",
 )
 @pytest.mark.usefixtures("unhindered")
 async def test_each_criterion_is_missed_where_it_is_broken(
