@@ -58,7 +58,7 @@ class Process:
     ) -> None:
         """Start it with its first line; `counts` is given what it counts. Raises DriverProblem."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module,
+            sys.executable, "-I", "-m", module,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

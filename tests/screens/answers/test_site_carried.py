@@ -115,6 +115,7 @@ SITE: dict[str, st.SearchStrategy[Any]] = {
         unique_by=(lambda host: host["name"], lambda host: host["address"]),
     ),
     "settings": st.dictionaries(words, plain, max_size=4),
+    "backup": st.none(),
     "playbooks": st.none() | paths,
     "supplies": st.fixed_dictionaries(SUPPLIES),
     "proxy": st.none() | st.builds("http://{}:3128".format, words),

@@ -141,7 +141,7 @@ async def test_what_fits_this_machine_is_a_goal_too(services: RecordedServices) 
         await to_goal(pilot)
         await pilot.press("up")
         await mapped(pilot, "carry", HARNESS)
-        await shows(pilot, "against everything that fits on one", "Miniloop: does not fit")
+        await shows(pilot, "against everything that fits on one", "Miniloop: not known yet")
         await pilot.press("enter")
         await on_step(pilot, StepId.PREFLIGHT)
         assert app.answers.carry

@@ -12,14 +12,21 @@ from installer.planning.make import make_plan
 from installer.plans.plan import Plan
 from installer.record.progress import progress_of
 from installer.record.state import RunState
+from installer.sites.site import Site
 from screens.run.rail import at_work, now_words, rail_rows
 from tests.installer.planning.test_planning import site
+
+
+def without_vault() -> Site:
+    """A site whose applications are shown as they stand, with nothing in between."""
+    here = site()
+    return here.model_copy(update={"settings": {**here.settings, "vault_initialise": "no"}})
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     """PM4ML's applications alone."""
-    whole = make_plan(load_solution("pm4ml"), site(), [])
+    whole = make_plan(load_solution("pm4ml"), without_vault(), [])
     apps = tuple(each for each in whole.stages if each.id == "apps")
     return Plan("pm4ml", "production", apps, whole.hosts, whole.settings)
 
@@ -105,7 +112,7 @@ def test_what_was_left_for_later_is_not_taken_for_what_runs(plan: Plan) -> None:
     rows = rail_rows(progress, state, now, 4)
     assert f"running   Deploy {names[11]}" in [f"{r.cells[0].text} {r.cells[1].text}" for r in rows]
 
-    whole = make_plan(load_solution("pm4ml"), site(), [])
+    whole = make_plan(load_solution("pm4ml"), without_vault(), [])
     state = at(whole, *names[:11], now=names[11])
     state.apply(Event(Kind.STAGE_STARTED, 0.0, "ceph", "", "", {"title": "T"}))
     data: dict[str, Json] = {"outcome": "done", "seconds": 1.0, "sentence": ""}

@@ -24,7 +24,7 @@ cat > /etc/systemd/system/sitewright-miniloop-files.service <<'END'
 Description=Test cases of Miniloop, given out to its pods (written by Sitewright)
 [Service]
 DynamicUser=yes
-ExecStart=/usr/bin/python3 -m http.server --directory /var/lib/sitewright/miniloop/files 8091
+ExecStart=/usr/bin/python3 -I -m http.server --directory /var/lib/sitewright/miniloop/files 8091
 Restart=always
 [Install]
 WantedBy=multi-user.target
