@@ -82,13 +82,14 @@ def plan(
     for line in needs.ports.ports:
         if line.protocol != "tcp" or line.when:
             continue
-        for to_role, target in _players(line.on, machines, roles, needs):
+        for to_role, target in _players(line.on, machines, roles, needs.platform.kubernetes_roles):
             address = known_by.get(target.name, target.address)
+            nodes = needs.nodes_beside(to_role)
             for wanted, expectation, found in (
                 (line.reached_from, Expectation.REACH, reach),
                 (line.closed_to, Expectation.CLOSED, closed),
             ):
-                for from_role, start in _players(wanted, machines, roles, needs):
+                for from_role, start in _players(wanted, machines, roles, nodes):
                     if start.name == target.name or target.local:
                         continue
                     for port in dict.fromkeys((line.first, line.last)):
@@ -112,13 +113,17 @@ def _players(
     wanted: Iterable[str],
     hosts: Sequence[Host],
     roles: Mapping[str, tuple[str, ...]],
-    needs: SolutionNeeds,
+    nodes: Sequence[str],
 ) -> Iterator[tuple[str, Host]]:
-    """The machines of some roles, each with the role by which it was chosen."""
+    """The machines of some roles, each with the role by which it was chosen.
+
+    "cluster" is whoever has one of the roles in `nodes`: those of one cluster, where there are
+    several.
+    """
     for role in wanted:
         if role in OUTSIDE:
             continue
-        members = needs.platform.kubernetes_roles if role == "cluster" else (role,)
+        members = nodes if role == "cluster" else (role,)
         for host in hosts:
             played = next((one for one in roles.get(host.name, host.roles) if one in members), None)
             if played is not None:

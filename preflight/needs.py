@@ -6,7 +6,7 @@ Sizes in the tables are as the documents write them: gigabytes of 10^9 bytes for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -335,13 +335,20 @@ class PlatformNeeds(_Data):
     """Settings that name another place of a kind, which is then asked instead of those above."""
 
 
-class Beside(_Data):
-    """Another environment of the solution that must stand beside the one judged."""
+class ClusterNeed(_Data):
+    """One of several Kubernetes clusters of a site: the machines of some roles, and no other's."""
 
-    environment: str
+    id: str
     title: str
-    machines: int
-    """How many machines more it asks for; those that serve both are left out."""
+    roles: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Roles whose machines serve this cluster alone: its nodes, and what stands before them. A
+    machine whose role no cluster has serves all of them."""
+    why: str
+    """One sentence: what the others lack without it."""
+
+    def has(self, roles: Iterable[str]) -> bool:
+        """Whether a machine of these roles serves it."""
+        return bool(set(roles) & set(self.roles))
 
 
 _NO: Final = frozenset({"no", "false", "off", "n"})
@@ -361,8 +368,8 @@ class SolutionNeeds(_Data):
     """Tables for the same environment that disagree; named in the report, not used."""
     ports: PortTable = PortTable(ports=())
     platform: PlatformNeeds = PlatformNeeds()
-    beside: tuple[Beside, ...] = ()
-    """Environments that belong to the whole, and have tables of their own."""
+    clusters: tuple[ClusterNeed, ...] = ()
+    """The clusters that a site consists of, where it has more than one."""
     not_installed: str = ""
     """Why Sitewright cannot install it, a sentence; empty where it can."""
 
@@ -376,7 +383,13 @@ class SolutionNeeds(_Data):
         sizing = self.sizing.model_copy(update={"roles": rows})
         return self.model_copy(update={"sizing": sizing})
 
-    @property
-    def machines_in_all(self) -> int:
-        """The fewest machines of this table, and of what must stand beside it."""
-        return self.sizing.fewest_machines + sum(other.machines for other in self.beside)
+    def nodes_beside(self, role: str) -> tuple[str, ...]:
+        """The roles of the Kubernetes nodes in the cluster of a role; of all, where it has none."""
+        nodes = self.platform.kubernetes_roles
+        mine = next((one for one in self.clusters if one.has((role,))), None)
+        return nodes if mine is None else tuple(node for node in nodes if node in mine.roles)
+
+    def fewest_of(self, cluster: ClusterNeed) -> int:
+        """How many machines the table asks for at least for one cluster alone."""
+        rows = tuple(row for row in self.sizing.roles if row.role in cluster.roles)
+        return self.sizing.model_copy(update={"roles": rows}).fewest_machines

@@ -71,16 +71,18 @@ def machines_needed(needs: SolutionNeeds) -> str:
     """How many machines a table asks for at least."""
     if needs.single_machine:
         return "1 machine"
-    number = needs.machines_in_all
-    return counted(number, "machine")
+    return counted(needs.sizing.fewest_machines, "machine")
 
 
 def machines_told(needs: SolutionNeeds) -> str:
-    """The same with what stands beside it told apart: 26 machines (23, and 3 for …)."""
-    if not needs.beside:
+    """The same with its clusters told apart: 26 machines (22 for the …, 3 for the …, 1 for all)."""
+    if not needs.clusters:
         return machines_needed(needs)
-    parts = [f"{one.machines} for the {lowered(one.title)}" for one in needs.beside]
-    return f"{machines_needed(needs)} ({needs.sizing.fewest_machines}, and {', '.join(parts)})"
+    alone = {one.title: needs.fewest_of(one) for one in needs.clusters}
+    parts = [f"{number} for the {lowered(title)}" for title, number in alone.items() if number]
+    shared = needs.sizing.fewest_machines - sum(alone.values())
+    parts += [f"{shared} for {'both' if len(alone) == 2 else 'all'}"] if shared else []
+    return f"{machines_needed(needs)} ({', '.join(parts)})"
 
 
 def lowered(title: str) -> str:
@@ -96,10 +98,5 @@ def table_notes(needs: SolutionNeeds, *, rows: bool = True) -> tuple[str, ...]:
     """
     titles = [f"{row.title or row.role}: {row.note}" for row in needs.sizing.roles if row.note]
     titles = titles if rows else []
-    beside = [
-        f"The {lowered(one.title)} stands beside it ({one.machines} more machines): judge it with"
-        f" --environment {one.environment}."
-        for one in needs.beside
-    ]
-    notes = (*needs.sizing.notes, *beside, *titles, *needs.ports.notes)
+    notes = (*needs.sizing.notes, *titles, *needs.ports.notes)
     return tuple(dict.fromkeys(" ".join(note.split()) for note in notes))

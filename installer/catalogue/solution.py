@@ -16,7 +16,6 @@ from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
     from installer.catalogue.solution_files import (
-        Beside,
         Document,
         Environment,
         PortSet,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
         SizingFile,
         SolutionFile,
     )
-    from preflight.needs import Beside as NeedsBeside
     from preflight.needs import PlatformNeeds, SizingTable, SolutionNeeds
 
 FOLDER = Path(__file__).resolve().parent.parent / "solutions"
@@ -154,22 +152,8 @@ class Solution:
                 notes=tuple(note for port_set in ports for note in port_set.notes),
             ),
             platform=self._platform(chosen.platform),
-            beside=tuple(self._beside(other) for other in chosen.beside),
-            not_installed="" if self.installable else self.why_not,
-        )
-
-    def _beside(self, other: Beside) -> NeedsBeside:
-        from preflight.needs import Beside
-
-        environment = self.environment(other.environment)
-        table = self.sizings_for(environment.id)[0]
-        shared = sum(
-            row.count.min for row in table.roles if row.role in other.shares and not row.optional
-        )
-        return Beside(
-            environment=environment.id,
-            title=environment.title,
-            machines=table.fewest_machines - shared,
+            clusters=tuple(one for one in self.file.clusters if one.id in chosen.clusters),
+            not_installed=chosen.why_not if self.installable else self.why_not,
         )
 
     def _platform(self, name: str) -> PlatformNeeds:
@@ -259,6 +243,9 @@ def _agree(folder: Path, file: SolutionFile, sizing: SizingFile, ports: PortsFil
     for environment in file.environments:
         for name in environment.ports:
             _known("port table", name, sets, folder / "solution.yaml")
+        clusters = [cluster.id for cluster in file.clusters]
+        for name in environment.clusters:
+            _known("cluster", name, clusters, folder / "solution.yaml")
         if not any(table.environment == environment.id for table in sizing.tables):
             raise InputProblem(
                 f'no table is for the environment "{environment.id}"',
@@ -269,6 +256,16 @@ def _agree(folder: Path, file: SolutionFile, sizing: SizingFile, ports: PortsFil
         _known("environment", table.environment, environments, folder / "sizing.yaml")
         for row in table.roles:
             _known("role", row.role, roles, folder / "sizing.yaml")
+    taken: dict[str, str] = {}
+    for cluster in file.clusters:
+        for name in cluster.roles:
+            _known("role", name, roles, folder / "solution.yaml")
+            if taken.setdefault(name, cluster.id) != cluster.id:
+                raise InputProblem(
+                    f'the role "{name}" is of the clusters {taken[name]} and {cluster.id}',
+                    where=str(folder / "solution.yaml"),
+                    remedy="Give it to one; a role that serves both stands with neither.",
+                )
     for platform in file.platforms:
         for name in _roles_of(platform.needs):
             _known("role", name, roles, folder / "solution.yaml")

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from preflight.needs import PlatformNeeds, PortNeed, SizingTable
+from preflight.needs import ClusterNeed, PlatformNeeds, PortNeed, SizingTable
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 """A name for machines: lower-case letters, digits, dots and hyphens."""
@@ -51,14 +51,6 @@ class Role(_File):
     """What a person has to know who takes such a machine out by hand; sentences."""
 
 
-class Beside(_File):
-    """An environment that must stand beside another."""
-
-    environment: Id
-    shares: tuple[Id, ...] = ()
-    """Roles whose machines serve both, and are counted once."""
-
-
 class Environment(_File):
     """A way of installing the solution: production, staging, one machine."""
 
@@ -72,8 +64,10 @@ class Environment(_File):
     """The id of the platform among the solution's `platforms`."""
     ports: tuple[Id, ...] = ()
     """The ids of the port tables that hold in it, in order."""
-    beside: tuple[Beside, ...] = ()
-    """Environments that belong to the whole: a second cluster that comes before it."""
+    clusters: tuple[Id, ...] = ()
+    """The ids of the clusters that it consists of, in order, where there are several."""
+    why_not: str = ""
+    """One sentence why this one is not installed, where the others of the solution are."""
 
 
 class Platform(_File):
@@ -109,6 +103,8 @@ class SolutionFile(_File):
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     environments: Annotated[tuple[Environment, ...], Field(min_length=1)]
     platforms: Annotated[tuple[Platform, ...], Field(min_length=1)]
+    clusters: tuple[ClusterNeed, ...] = ()
+    """The clusters of an environment that consists of several, each with the roles of its own."""
 
     pages: tuple[Page, ...] = ()
     playbooks_of: str = ""

@@ -45,6 +45,10 @@ def _as_dict(solution: Solution) -> dict[str, object]:
         "environments": [
             {
                 "id": environment.id,
+                "why_not": environment.why_not,
+                "clusters": [
+                    one.model_dump(mode="json") for one in solution.needs(environment.id).clusters
+                ],
                 "sizing": solution.needs(environment.id).sizing.model_dump(mode="json"),
             }
             for environment in solution.environments

@@ -57,13 +57,16 @@ def groups_of(solution: Solution, machines: Sequence[Machine]) -> dict[str, list
 def further_groups(
     solution: Solution, machines: Sequence[Machine]
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The groups by which customers' playbooks know the roles, with their machines."""
+    """The groups by which customers' playbooks know the roles and clusters, with their machines."""
     groups: dict[str, list[str]] = {}
     for machine in machines:
         for role in solution.roles:
             for group in role.playbook_groups if role.id in machine.roles else ():
                 if machine.name not in groups.setdefault(group, []):
                     groups[group].append(machine.name)
+        for cluster in solution.file.clusters:
+            if cluster.has(machine.roles):
+                groups.setdefault(cluster.id.replace("-", "_"), []).append(machine.name)
     return tuple((name, tuple(hosts)) for name, hosts in groups.items())
 
 

@@ -8,6 +8,7 @@ from preflight.checks import (
     access,
     certificates,
     clock,
+    clusters,
     consistency,
     cpu,
     disk,
@@ -110,6 +111,7 @@ SHAPE_CHECKS: Final[tuple[Check[Case], ...]] = (
 
 SITE_CHECKS: Final[tuple[Check[SiteCase], ...]] = (
     roles.counts,
+    clusters.clusters,
     consistency.unique,
     consistency.alike,
     consistency.subnet,

@@ -61,7 +61,7 @@ def here_words(one: Ranked) -> tuple[str, str]:
     needs = one.option.needs(one.way)
     if needs is None:
         return "not measured", "muted"
-    number = needs.machines_in_all
+    number = needs.sizing.fewest_machines
     if number == 1:
         return ("not known yet" if needs.single_machine else "1 machine"), "muted"
     return counted(number, "machine"), "muted"

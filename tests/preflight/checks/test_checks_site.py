@@ -234,7 +234,10 @@ def test_a_row_that_a_setting_answers_no_to_is_not_asked_for(answer: object) -> 
     ]
     assert [one.severity for one in storage] == [PASS, FAIL, FAIL]
     assert storage[0].title == "The site needs no storage, since ceph is no."
-    assert needs.with_settings({"ceph": answer}).machines_in_all == needs.machines_in_all - 3
+    assert (
+        needs.with_settings({"ceph": answer}).sizing.fewest_machines
+        == needs.sizing.fewest_machines - 3
+    )
 
 
 def judge_count(needs: SolutionNeeds) -> list[Finding]:

@@ -72,8 +72,9 @@ def test_a_system_that_cannot_be_installed_does_not_send_anybody_to_the_wizard()
 def test_mosip_counts_its_second_cluster(environment: str, least: int) -> None:
     needs = load_solution("mosip").needs(environment)
     assert machines_needed(needs) == f"{least} machines"
-    assert "for the observation cluster" in machines_told(needs)
-    assert any("--environment observation" in note for note in table_notes(needs))
+    told = machines_told(needs)
+    assert "3 for the observation cluster" in told
+    assert f"{least - 4} for the MOSIP cluster, 1 for both" in told
 
 
 @pytest.mark.parametrize(
