@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "facts": Command("installer.commands.facts", "look at machines and save what was seen"),
     "guide": Command("installer.commands.guide", "which way of deploying suits whom, and why"),
     "solutions": Command("installer.commands.solutions", "what can be judged, and what it asks"),
+    "sizing": Command("installer.commands.sizing", "how large a site must be, from its numbers"),
     "checks": Command("installer.commands.checks", "every question that preflight asks"),
     "plan": Command("installer.commands.plan", "what an installation would do, and where"),
     "install": Command("installer.commands.install", "carry an installation through"),

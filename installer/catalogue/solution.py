@@ -134,6 +134,7 @@ class Solution:
         table = tables[0]
         if sizing is not None:
             found = next((t for t in tables if t.id == sizing), None)
+            found = found or self.calculated(chosen.id, sizing)
             if found is None:
                 place = f"solution {self.id}, environment {chosen.id}"
                 raise _no_such("sizing table", sizing, [t.id for t in tables], where=place)
@@ -155,6 +156,19 @@ class Solution:
             clusters=tuple(one for one in self.file.clusters if one.id in chosen.clusters),
             not_installed=chosen.why_not if self.installable else self.why_not,
         )
+
+    def calculated(self, environment: str, sizing: str) -> SizingTable | None:
+        """The table for the numbers that this id holds, by the calculators; None where it is none.
+
+        Raises InputProblem for numbers that nothing can be reckoned from.
+        """
+        from installer.catalogue.calculators import calculators_of, numbers_in, table_of
+
+        data = calculators_of(self.folder)
+        given = numbers_in(data, sizing) if data and data.environment == environment else None
+        if data is None or given is None:
+            return None
+        return table_of(data, given, next(t for t in self.sizings if t.id == data.based_on))
 
     def _platform(self, name: str) -> PlatformNeeds:
         return next(platform.needs for platform in self.file.platforms if platform.id == name)

@@ -68,7 +68,12 @@ def _as_text(solution: Solution, width: int, full: bool) -> str:
         )
     for environment in solution.environments:
         needs = solution.needs(environment.id)
-        lines.append(f"  --environment {environment.id}: {machines_told(needs)}")
+        lines += textwrap.wrap(
+            f"--environment {environment.id}: {machines_told(needs)}",
+            width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+        )
         if full:
             lines += _table(needs.sizing.roles, width)
             lines += textwrap.wrap(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foundation.problems import InputProblem, Problem
+from installer.catalogue.solution import load_solution
 from screens.answers.answers import Answers
 from screens.services.memory import Memory
 from screens.services.services import Access, Question, Services
@@ -33,6 +34,9 @@ async def question_for(answers: Answers, memory: Memory, services: Services) -> 
             if (solution.id, environment.id) == (answers.solution, answers.environment):
                 needs = environment.needs
                 other = next((t for t in needs.other_sizings if t.id == answers.sizing), None)
+                if other is None and answers.sizing and answers.solution:
+                    whole = load_solution(answers.solution)
+                    other = whole.calculated(environment.id, answers.sizing)
                 if other is not None:
                     rest = (t for t in needs.other_sizings if t.id != answers.sizing)
                     needs = needs.model_copy(
