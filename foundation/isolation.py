@@ -1,21 +1,31 @@
-"""Isolation: what a program that we start on this machine finds around it.
+"""Isolation: what a program that we start on this machine finds around it; who finds our memory.
 
 A folder that somebody unpacked is no place to run in, and a variable that was set for other work
 is no part of ours: what a program imports and which configuration it reads must not hang on where
 a person stood when they started Sitewright. So each Python that we start has `ISOLATED` (no
 current folder, no PYTHON* variables, no packages of the user), and each program this environment,
 and a folder that is named. `tests/test_isolation.py` holds it over the whole source.
+
+What was typed here (passwords, shares of Vault that nobody else has) is in this process, and so it
+leaves no core. Where the kernel gives cores to a program (core_pattern with a pipe, as of
+systemd-coredump and apport) it heeds no limit, but it gives none of a process that may not be
+dumped; the memory of such a one can be read by no other process of its user either.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import resource
+import sys
 from collections.abc import Mapping
 from typing import Final
 
 ISOLATED: Final = "-I"
 """Python's own word for it: the first argument wherever we start one, here and on machines."""
+
+_PR_SET_DUMPABLE: Final = 4
+"""prctl(2), of linux/prctl.h."""
 
 NOWHERE: Final = "/"
 """The folder in which commands run on this machine; one in which nobody but root writes."""
@@ -78,3 +88,16 @@ def child_environment(
     ours = os.environ if of is None else of
     kept = {name: ours[name] for name in CHILDREN[program] if name in ours}
     return {"PATH": os.defpath, **kept, "LC_ALL": "C.UTF-8", **(more or {})}
+
+
+def leave_no_dumps() -> None:
+    """Have no core written of this process; by the limit, also of what it starts (execve(2)).
+
+    /proc/self is root's from then on; the own descriptors can still be read there.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        import ctypes
+
+        # Only an unknown option is refused, which no kernel since 2.4 has.
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

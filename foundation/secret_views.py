@@ -55,14 +55,16 @@ _SIGNS: Final = ("\x1b", "\b", "\\", "%", "&", "''", '""', "'\"", "\"'", "=", "\
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+|\+")
 _PRINTABLE: Final = re.compile(r"(?:=[0-9A-F]{2})+|=\r?\n")
 _ENTITY: Final = re.compile(r"&(?:#0*[0-9]{1,7}|#[xX]0*[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});")
+# Characters that an escape leaves as they are come in runs, of which thousands cost as much as one.
 _BACKSLASH: Final = re.compile(
-    r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\[0-3][0-7]{2})+"
+    r"(?:\\[\\\"'/])+"
+    r"|(?:\\x[0-9A-Fa-f]{2})+|(?:\\[0-3][0-7]{2})+"
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|\\u(?:[0-9A-Fa-f]{4}|\{[0-9A-Fa-f]{1,6}\})|\\U[0-9A-Fa-f]{8}"
     r"|\\\r?\n|\\[^\n]"
 )
-_QUOTES: Final = re.compile(r"'\\+''|'\"'\"'|'\"|\"'")
-_DOUBLED: Final = re.compile("''|\"\"")
+_QUOTES: Final = re.compile(r"(?:'\\'')+|'\\+''|'\"'\"'|'\"|\"'")
+_DOUBLED: Final = re.compile("(?:''|\"\")+")
 _BROKEN: Final = re.compile(
     r"(?<=[A-Za-z0-9+/_=-])(?:\\{1,4}r)?(?:\\{1,4}n|\r?\n)[ \t>|]*(?=[A-Za-z0-9+/_-])"
 )
@@ -95,10 +97,12 @@ def views(text: str) -> Iterator[View]:
         return
     plain = View(text)
     seen = {text}
+    alone: dict[Callable[[View], View], View] = {}
     for kind in _KINDS:
         view = plain
         for _ in range(ROUNDS):
             view = kind(view)
+            alone.setdefault(kind, view)
             if view.text in seen:
                 break
             seen.add(view.text)
@@ -107,7 +111,7 @@ def views(text: str) -> Iterator[View]:
     for _ in range(ROUNDS):
         before = view.text
         for kind in _ALL:
-            view = kind(view)
+            view = alone.get(kind, view) if view is plain else kind(view)
             if view.text not in seen:
                 seen.add(view.text)
                 yield view
@@ -173,11 +177,13 @@ def _of_entity(found: re.Match[str]) -> str | None:
 
 def _of_backslash(found: re.Match[str]) -> str:
     text = found[0]
+    if text[1] in "\\\"'/":
+        return text[1::2]
     bare = text.lstrip("\\")
     if text.endswith("\n"):
         return ""  # the line goes on
     if len(text) == 2:
-        return _NAMED.get(bare, bare) if bare else "\\"
+        return _NAMED.get(bare, bare)
     if bare.startswith("x"):
         return _utf8(text.replace("\\x", ""))
     if bare[0] in "uU" and len(bare) > 1:
@@ -192,7 +198,9 @@ def _of_backslash(found: re.Match[str]) -> str:
 
 
 def _of_quotes(found: re.Match[str]) -> str:
-    return "" if found[0] in ("'\"", "\"'") else "'"
+    if found[0] in ("'\"", "\"'"):
+        return ""
+    return "'" * max(1, len(found[0]) // len("'\\''") if found[0].startswith("'\\'") else 1)
 
 
 def _nothing(_: re.Match[str]) -> str:
@@ -228,7 +236,7 @@ def _quotes(view: View) -> View:
 def _doubled(view: View) -> View:
     if "''" not in view.text and '""' not in view.text:
         return view
-    return _substituted(view, "", _DOUBLED, lambda f: f[0][0])
+    return _substituted(view, "", _DOUBLED, lambda f: f[0][::2])
 
 
 def _struck(view: View) -> View:

@@ -139,12 +139,19 @@ def build_parser(chosen: str | None = None, *, alone: bool = False) -> argparse.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+    """Run the command line and return its exit code.
+
+    Without `arguments` this is where the process begins; with them it is somebody else's.
+    """
     with gated():
         words = list(sys.argv[1:] if arguments is None else arguments)
         if words == ["--version"]:
             print(f"sitewright {__version__}")
             return ExitCode.DONE
+        if arguments is None:
+            from foundation.isolation import leave_no_dumps
+
+            leave_no_dumps()
         from foundation.secrets import taken_from_environment
 
         with taken_from_environment():

@@ -45,6 +45,9 @@ _REMEDY: Final = (
     "the login shell or its start-up files need mending."
 )
 
+_SHOWN_OF: Final = 4096
+"""Bytes of a line of which the first words are shown."""
+
 Stream = Literal["stdout", "stderr"]
 
 
@@ -162,7 +165,8 @@ class Passage:
 def _beginning(output: bytes) -> str:
     """The first line with something to read in it, in quotes."""
     for raw in output[:GREETING_LIMIT].split(b"\n"):
-        shown = redact(clean_line(raw).strip())[:400]
-        if shown:
-            return f'"{shown[:160]}"'
+        # Thousands of lines may have nothing to read in them, and one may have no end.
+        left_out = max(0, len(raw) - _SHOWN_OF)
+        if line := clean_line(raw[:_SHOWN_OF], left_out=left_out).strip():
+            return f'"{redact(line)[:160]}"'
     return "nothing printable"

@@ -232,9 +232,9 @@ class Running(ABC):
             if self.passage is not None:
                 text = self.passage.without_mark(text)
             for raw in reversed(text.split(b"\n")):
-                line = redact(clean_line(raw)).strip()
-                if line:
-                    return line[:200]
+                # Thousands of lines may have nothing to read in them.
+                if line := clean_line(raw).strip():
+                    return redact(line)[:200]
         return ""
 
     def heard(self) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NOISE_LIMIT: Final = 64 * 1024
 """Bytes that sudo may say before the command begins."""
+_TOLD_OF: Final = 16 * 1024
+"""Bytes of the end of what it says that are looked at for why nothing began."""
 
 # sudo's words are read, so they must be English; `--` ends sudo's options.
 _ANNOUNCE: Final = 'printf %s "$0" >&2; exec "$@"'
@@ -300,6 +302,9 @@ def refusal(
     elevation: Elevation, stderr: bytes, status: int, *, user: str, where: str
 ) -> SudoRefused:
     """The problem with a command that did not get to run as root, in sudo's own words."""
+    if len(stderr) > _TOLD_OF:
+        # From a line's begin on, so that no half of a secret is left.
+        stderr = stderr[-_TOLD_OF:].partition(b"\n")[2]
     said = elevation.noise + redact(stderr.decode("utf-8", "replace"))
     lower = said.lower()
     last = _last_words(said)

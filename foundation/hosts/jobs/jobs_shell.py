@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import TracebackType
 from typing import Final, Self, cast
 
 from foundation.hosts.connection import Become, Chunk, Completed, Connection
-from foundation.hosts.jobs.output_lines import LineCutter, clean_line
+from foundation.hosts.jobs.output_lines import LineCutter, Turns, clean_line
 from foundation.problems import MachineProblem, ProbeProblem
 from foundation.secrets import redact
 from foundation.sentences import understood
@@ -19,8 +17,6 @@ _SECONDS: Final = 60.0
 _STANDING_LIMIT: Final = 100
 """Lines of a standing; there are about a dozen."""
 _STDERR_LIMIT: Final = 4096
-_TURN: Final = 0.001
-"""Seconds of lines in a row after which everybody else on the event loop has a turn."""
 
 
 async def call(
@@ -122,17 +118,12 @@ class Records:
         return bytes(self.stderr).strip().rpartition(b"\n")[2]
 
     async def lines(self) -> AsyncIterator[tuple[bytes, int]]:
-        """Whole lines and how many bytes of each were left out.
-
-        A machine may have written a megabyte meanwhile, and so may eleven others.
-        """
-        began = time.monotonic()
+        """Whole lines and how many bytes of each were left out."""
+        turns = Turns()
         async for data in self._data():
             for line, left_out, _ in self.cutter.feed(data):
                 yield line, left_out
-                if time.monotonic() - began > _TURN:
-                    await asyncio.sleep(0)
-                    began = time.monotonic()
+                await turns.after(line)
 
     async def __aenter__(self) -> Self:
         return self

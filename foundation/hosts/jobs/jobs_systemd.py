@@ -13,6 +13,7 @@ from foundation.hosts.jobs import jobs_scripts as scripts
 from foundation.hosts.jobs.jobs_model import JobLine, JobSpec, JobState, JobStatus
 from foundation.hosts.jobs.jobs_shell import Records, call, problem, read_standing
 from foundation.hosts.jobs.journald import ENTRY_LIMIT, JournalReader, is_cursor
+from foundation.hosts.jobs.output_lines import Turns
 from foundation.problems import ConnectTimeout
 
 START_SECONDS: Final = 60.0
@@ -144,8 +145,10 @@ async def follow(
             break
         # No last line of its own: it was ended from outside, or journald is behind.
         synced = True
+    turns = Turns()
     for line in reader.flush():
         yield line
+        await turns.after(line.text)
     own = status.result in _ENDED_BY_ITSELF and (status.exit_status or 0) < _SYSTEMDS_OWN
     if own and not cursor and not reader.ended:
         # Its shell wrote a last word, and the journal has not kept it.
@@ -180,10 +183,13 @@ class _Entries:
                 self._reader.end = END.format(nonce)
             if not self._reader.read and is_cursor(self.standing.get("From", "")):
                 self._reader.read = self.standing["From"]
+        turns = Turns()
         async for raw, left_out in self._records.lines():
             if not left_out:
+                # One entry may be thousands of lines.
                 for line in self._reader.feed(raw):
                     yield line
+                    await turns.after(line.text)
 
 
 LOST: Final = (

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from foundation.hosts.jobs.jobs_model import JobLine
 from foundation.hosts.jobs.output_lines import LINE_LIMIT, clean_line
 
-ENTRY_LIMIT: Final = 4 * 1024 * 1024
+ENTRY_LIMIT: Final = 1024 * 1024
 """Bytes of one entry's JSON; journald itself splits standard output at 48 KiB."""
 _HELD_LIMIT: Final = 2000
 """Entries of others that wait for the rest of a long line before it is given up."""

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from foundation.terminal import clean_line
 
-LINE_LIMIT: Final = 64 * 1024
-"""Bytes of one line that are kept; what is beyond is counted and left out."""
+LINE_LIMIT: Final = 32 * 1024
+"""Bytes of one line that are kept; what is beyond is counted and left out. A line is cleaned and
+searched for secrets in one go, so that a longer one would hold up everything else."""
+_A_LINE: Final = 256
+"""What a line costs however short it is, in bytes that cost as much."""
+_TURN: Final = 16 * 1024
+"""Bytes, or as much as them, after which everything else has its turn."""
 
-__all__ = ["LINE_LIMIT", "LineCutter", "clean_line"]
+__all__ = ["LINE_LIMIT", "LineCutter", "Turns", "clean_line"]
+
+
+class Turns:
+    """Lets everything else have its turn, however much a machine writes at once.
+
+    By the work that was done and no clock: a machine may have written a megabyte meanwhile, and so
+    may eleven others.
+    """
+
+    def __init__(self) -> None:
+        self._done = 0
+
+    async def after(self, line: str | bytes) -> None:
+        """Take note of a line that was dealt with."""
+        self._done += _A_LINE + len(line)
+        if self._done >= _TURN:
+            self._done = 0
+            await asyncio.sleep(0)
 
 
 class LineCutter:

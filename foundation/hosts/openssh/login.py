@@ -44,6 +44,8 @@ KEEPALIVE_COUNT: Final = 3
 _PREFERRED_CIPHER: Final = "^aes128-gcm@openssh.com"
 """Twice as fast as chacha20 where the processor has AES; asyncssh's own list stands behind it."""
 
+_ASKED_OF: Final = 8192
+"""Characters of a question and what stands before it; nobody asks a person more."""
 _SAID_LIMIT: Final = 8192
 
 
@@ -172,6 +174,8 @@ class _Client(asyncssh.SSHClient):
             if password is not None:
                 self._answered = True
                 return [password]
+        if len(instructions) + len(asked) > _ASKED_OF:
+            instructions, asked = "", f"more than {_ASKED_OF} characters"
         lines = f"{instructions}\n{asked}".splitlines()
         self._attempt.asked = redact(" ".join(clean_line(line.encode()) for line in lines)).strip()
         return None

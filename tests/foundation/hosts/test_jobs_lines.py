@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.hosts.connection import Become, Chunk, Connection
+from foundation.hosts.jobs import jobs_systemd
 from foundation.hosts.jobs.jobs_detached import as_status as detached_status
 from foundation.hosts.jobs.jobs_model import JobLine, JobState
 from foundation.hosts.jobs.jobs_shell import Records
@@ -161,29 +161,56 @@ def test_a_job_that_ended_while_its_machine_went_down_has_not_ended_by_itself() 
 class Talkative:
     """A stand-in for a connection whose command wrote a lot before anybody read."""
 
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
     async def stream(self, command: Sequence[str], **_: Any) -> AsyncIterator[Chunk]:
         """All of it at once."""
-        yield Chunk("stdout", b"Begun=0\n\n" + b"a line\n" * 200)
+        yield Chunk("stdout", self._said)
+
+
+class Others:
+    """Whoever else is on the event loop: how much they were made to wait for, at most."""
+
+    def __init__(self) -> None:
+        self.most = self._since = 0
+        self._task = asyncio.create_task(self._live())
+
+    async def _live(self) -> None:
+        while True:
+            self._since = 0
+            await asyncio.sleep(0)
+
+    def worked(self, done: int) -> None:
+        """Count work that was done while they had no turn."""
+        self._since += done
+        self.most = max(self.most, self._since)
+
+    def end(self) -> None:
+        self._task.cancel()
 
 
 async def test_many_lines_at_once_leave_others_on_the_event_loop_their_turn() -> None:
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    connection = cast("Connection", Talkative())
+    connection = cast("Connection", Talkative(b"Begun=0\n\n" + b"a line\n" * 2000))
     async with Records(connection, "", [], become=Become.LOGIN, limit=100) as records:
         assert await records.standing() == {"Begun": "0"}
-        other = asyncio.create_task(others())
-        read = 0
+        others, read = Others(), 0
         async for line, _ in records.lines():
             assert line == b"a line"
             read += 1
-            time.sleep(0.0002)  # noqa: ASYNC251 - what is done with a line takes time, and blocks
-        other.cancel()
-    assert read == 200
-    assert turns >= 10
+            others.worked(1)
+        others.end()
+    assert read == 2000
+    assert 0 < others.most <= 65
+
+
+async def test_an_entry_of_thousands_of_lines_leaves_others_their_turn() -> None:
+    """One entry of a machine's journal may hold as many lines as it has bytes."""
+    connection = cast("Connection", Talkative(entry(1, "\n" * 20_000) + b"\n"))
+    others, read = Others(), 0
+    async for _ in jobs_systemd.follow_units(connection, ["x.service"], ""):
+        read += 1
+        others.worked(1)
+    others.end()
+    assert read == 20_001
+    assert others.most <= 65

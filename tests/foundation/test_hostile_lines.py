@@ -1,0 +1,123 @@
+"""What a machine writes holds nobody up: the work for a line is counted, not its time."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from foundation.hosts import login_shell, running
+from foundation.hosts.jobs.output_lines import LINE_LIMIT
+from foundation.hosts.login_shell import GREETING_LIMIT, Passage
+from foundation.hosts.running import Running
+from foundation.hosts.sudo import Elevation
+from foundation.secrets import Secret, redact
+from foundation.terminal import clean_line
+
+HOSTILE = {
+    "letters": b"a",
+    "backslashes": b"\\\\",
+    "quotes in JSON": b'\\"',
+    "quotes of a shell": b"'\\''",
+    "quotes that are doubled": b"''",
+    "entities": b"&#1;",
+    "percents": b"%41",
+    "bytes apart": b"41 ",
+    "base64": b"QUFBQUFBQUFBQUFB",
+    "words of base64": b"QUFBQUFBQUFBQUFB ",
+    "what is packed": b"H4sIAAAA",
+    "tabs": b"\t",
+    "escapes without an end": b"\x1b]a",
+    "colours without an end": b"\x1b[0",
+    "C1": b"\xc2\x9b0",
+    "joiners": "a\u200d".encode(),
+    "struck": b"a\x08",
+}
+
+
+class Counted:
+    """How many functions were called, ours and C's, and how many characters went into views."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def _count(self, frame: FrameType, what: str, argument: Any) -> None:
+        if what in ("call", "c_call"):
+            self.calls += 1
+
+    def __enter__(self) -> Counted:
+        sys.setprofile(self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
+def test_the_longest_line_is_cleaned_and_searched_in_bounded_work(piece: bytes) -> None:
+    """100,000 calls take some 20 ms on a slow machine; it was four times as many."""
+    Secret("correct-horse-battery")
+    line = (piece * (LINE_LIMIT // len(piece) + 1))[:LINE_LIMIT]
+    with Counted() as counted:
+        redact(clean_line(line))
+    assert counted.calls < 120_000
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
+def test_the_work_for_a_line_grows_no_faster_than_the_line(piece: bytes) -> None:
+    Secret("correct-horse-battery")
+    calls = []
+    for size in (LINE_LIMIT // 8, LINE_LIMIT):
+        with Counted() as counted:
+            redact(clean_line((piece * size)[:size]))
+        calls.append(counted.calls)
+    assert calls[1] < 10 * calls[0] + 1000
+
+
+class Silent(Running):
+    """A command that is not there; its output is given by hand."""
+
+    def _send(self, data: bytes | memoryview, *, last: bool) -> None:
+        """Nobody reads it."""
+
+    def _hold(self, hold: bool) -> None:
+        """Nothing comes by itself."""
+
+    def end(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that were searched for secrets."""
+    found: list[str] = []
+
+    def noted(text: str) -> str:
+        found.append(text)
+        return redact(text)
+
+    for module in (running, login_shell):
+        monkeypatch.setattr(module, "redact", noted)
+    return found
+
+
+def test_the_last_words_among_thousands_of_empty_lines_cost_one_search(
+    searched: list[str],
+) -> None:
+    command = Silent(Elevation(["true"]), None, None, None)
+    command.take("stdout", b"the words\n")
+    command.take("stderr", b"\x1b[m\n" * 1024)
+    assert command.last_words() == "the words"
+    assert searched == ["the words"]
+
+
+def test_the_greeting_of_a_login_shell_costs_one_search_of_some_of_it(
+    searched: list[str],
+) -> None:
+    passage = Passage(["true"], with_input=False)
+    passage.feed("stdout", b" \n" * (GREETING_LIMIT // 4) + b"x" * (GREETING_LIMIT // 4))
+    said = passage.problem(0, "a machine").cause
+    assert '"xxx' in said
+    assert [len(text) < 5000 for text in searched] == [True]
