@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from foundation.problems import ExitCode, InputProblem, Refused
 from foundation.wording import listed
 from installer.commands.install import Undertaking, add_run_options, carry_through
-from installer.commands.machine_site import by_hand, cut_off, host_of, site_of_file
+from installer.commands.machine_site import by_hand, host_of, site_of_file
 from installer.commands.plan import read_plan
+from installer.commands.unfinished import cut_off
 from installer.record.errand import Errand
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _remove(options: argparse.Namespace) -> int:
         again=again,
         named=f" --site {quote(str(options.site))}",
     )
-    if (before := cut_off(site, operation, plan)) is not None:
+    if (before := cut_off(site, operation, of=plan)) is not None:
         print(f"Goes on with the run {before.id}, whose plan was reviewed.", file=sys.stderr)
         work = replace(work, run=before)
     _in_order(options, plan, before)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from foundation.problems import ExitCode, InputProblem, Refused
 from foundation.wording import listed
 from installer.commands.install import Undertaking, carry_through, not_ready, occasion_of
-from installer.commands.machine_site import by_hand, cut_off, host_of, site_of_file
+from installer.commands.machine_site import by_hand, host_of, site_of_file
 from installer.commands.plan import read_plan
+from installer.commands.unfinished import cut_off
 from installer.record.errand import Errand
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def replace_machine(options: argparse.Namespace) -> int:
             joins=one.new.name,
         )
         work = replace(joining, site=one.before, errand=Errand.OPERATE, operation=operation)
-        if (run := cut_off(one.before, operation, plan)) is not None:
+        if (run := cut_off(one.before, operation, of=plan)) is not None:
             print(f"Goes on with the run {run.id}, whose plan was reviewed.", file=sys.stderr)
             work = replace(work, run=run)
         code = _looked(one, work, joining, options)
@@ -110,8 +111,8 @@ def replacement(options: argparse.Namespace) -> Replacement:
     record = last_site(identity.key) if identity.known else None
     named_still = options.name != options.new and any(h.name == options.name for h in site.hosts)
     old = next((h for h in site.hosts if named_still and h.name == options.name), None)
-    if old is None and record is not None:
-        old = next((host for host in record.hosts if host.name == options.name), None)
+    if old is None and (reviewed := last_site(identity.key, reviewed=True)) is not None:
+        old = next((host for host in reviewed.hosts if host.name == options.name), None)
     where = str(options.site)
     if old is None:
         raise InputProblem(

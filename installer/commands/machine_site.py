@@ -1,4 +1,4 @@
-"""What the commands about one machine of a site share: the site, the machine, the run before."""
+"""What the commands about one machine of a site share: the site and the machine."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 from foundation.documents import nearest
 from foundation.problems import InputProblem
 from foundation.wording import listed
-from installer.events import Outcome
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
-    from installer.plans.plan import Plan
-    from installer.record.runs import Run
     from installer.sites.site import Site, SiteHost
     from installer.steps.stage_files import OfMachine
 
@@ -42,24 +39,6 @@ def host_of(site: Site, name: str, file: Path) -> SiteHost:
         where=str(file),
         remedy=f"Its machines are {listed(names)}.",
     )
-
-
-def cut_off(site: Site, operation: str, plan: Plan) -> Run | None:
-    """The last run for this machine, by the same plan, where something of it is left to do."""
-    from installer.record.identity import begun_on, site_key
-    from installer.record.record_check import check_record
-    from installer.record.runs import runs_of
-
-    # Another machine may have been taken out since.
-    runs = runs_of(f"{site_key(site)}-{operation}")
-    last = next((run for run in runs if run.plan().leaving == plan.leaving), None)
-    if last is None or last.plan().sha256 != plan.sha256 or not begun_on(last, site):
-        return None
-    state = last.state()
-    check_record(last, state)
-    # What was taken back is begun anew, and each step asked whether it is done.
-    given_up = any(one.outcome is Outcome.UNDONE for one in state.steps.values())
-    return None if given_up or state.complete(plan) else last
 
 
 def by_hand(solution: Solution, host: SiteHost, able: Sequence[OfMachine], word: str) -> str:

@@ -353,9 +353,13 @@ def _is_anothers(key: str) -> bool:
     return started is not None and started.data.get("site") not in (None, "", key)
 
 
-def last_site(key: str) -> Site | None:
-    """The site file of the last run of a record that can be read, whatever the run was for."""
+def last_site(key: str, *, reviewed: bool = False) -> Site | None:
+    """The site file of the last run of a record that can be read, whatever the run was for.
+
+    `reviewed`: only of runs of this computer, since a site says which programs reach its machines.
+    """
     runs = [run for one in _with_errands(key) for run in runs_of(one)]
+    runs = [run for run in runs if not (reviewed and run.brought)]
     for run in sorted(runs, key=lambda run: run.id, reverse=True):
         if (site := site_of_run(run)) is not None:
             return site

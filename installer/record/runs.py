@@ -40,6 +40,8 @@ from installer.record.state import RunState, replay
 log = logging.getLogger(__name__)
 
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
+BROUGHT: Final = ".brought"
+"""In a run that a machine gave, as out of a backup; no name that comes in an archive is like it."""
 UNBEGUN: Final = "not-begun"
 """The file that marks the folder of a run which has not begun."""
 _FIRST_LINES: Final = 100
@@ -70,6 +72,11 @@ class Run:
     def dry(self) -> bool:
         """Whether it is a dry run, which is never resumed."""
         return self.id.endswith("-dry")
+
+    @property
+    def brought(self) -> bool:
+        """Whether a machine gave it to this computer: it is looked at, and never gone on with."""
+        return (self.folder / BROUGHT).exists()
 
     @property
     def journal(self) -> Path:

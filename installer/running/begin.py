@@ -194,6 +194,21 @@ def _same_machines(run: Run, occasion: Occasion) -> None:
         )
 
 
+def _reviewed_here(run: Run) -> None:
+    """Raise Refused for a run that a machine gave: what it would do was reviewed by nobody here.
+
+    Its plan names what runs on every machine, and its copies of playbooks run on this computer.
+    """
+    if run.brought:
+        raise Refused(
+            f"the run {run.id} came to this computer out of a backup: it can be looked at, and "
+            "what it would do was reviewed elsewhere",
+            where=str(run.folder),
+            remedy="Begin a new run, whose plan you review, and of which each step is asked "
+            "whether it is done: sitewright install",
+        )
+
+
 def _same_ways(run: Run, occasion: Occasion) -> None:
     """Raise Refused where the site says other ways to its machines than the run was begun with.
 
@@ -252,6 +267,8 @@ class _Beginning:
     async def begin(self, held: contextlib.AsyncExitStack) -> Begun:
         """Each step after the one before; what it holds is given to `held` at once."""
         order, occasion = self.order, self.occasion
+        if occasion.run is not None:
+            _reviewed_here(occasion.run)
         if said := _of_kubeconfig(order.plan):
             self.tell(said)
         found = await self.verified()

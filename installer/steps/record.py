@@ -17,6 +17,7 @@ from foundation.problems import InputProblem
 from foundation.wording import counted
 from installer.catalogue.stages import StepData
 from installer.events import Kind
+from installer.record.runs import BROUGHT
 from installer.steps.kind import StepContext, StepKind
 from installer.steps.probed import Probed, must_be_good, parsed
 
@@ -99,7 +100,7 @@ def archive_of(folder: Path, site: str, most: int = MOST) -> tuple[bytes, int, i
         for run in found:
             # How far a journal is goes before it: that of this very run grows meanwhile.
             for path in (run.parent / ENDS / f"{run.name}.json", *sorted(run.rglob("*"))):
-                if path.is_symlink() or not path.is_file():
+                if path.is_symlink() or not path.is_file() or path.name == BROUGHT:
                     continue
                 if path.stat().st_size > _LARGEST_FILE:
                     continue

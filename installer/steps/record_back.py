@@ -1,7 +1,9 @@
 """Record-back: what a machine was given of a site's record, laid on this computer again.
 
-What comes is read as hostile: only names that Sitewright gives, only regular files, bounded; a run
-that lies here already stays as it is.
+What comes is read as hostile: only names that Sitewright gives, only of this site, only regular
+files, bounded; a run that lies here already stays as it is. What a run would do was reviewed on
+another computer, and whoever wrote on that machine could write it: such a run is looked at, and not
+gone on with (`Run.brought`).
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import gzip
 import io
 import re
 import shutil
@@ -18,9 +21,11 @@ import zlib
 from pathlib import Path
 from typing import Final, Literal
 
+from bundles.format.tar_stream import Budget, members
 from foundation.paths import make_private
 from foundation.wording import counted
 from installer.catalogue.stages import StepData
+from installer.record.runs import BROUGHT, site_of
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.probed import Probed, parsed
 from installer.steps.record import ENDS, MOST, RUN
@@ -42,6 +47,8 @@ class RecordBackStep(StepData):
     kind: Literal["record-back"]
     path: str
     """Where the archive lies there."""
+    site: str = ""
+    """The record that was backed up; empty (a plan of an earlier version) takes that of the run."""
 
 
 class RecordBack(Probed):
@@ -61,8 +68,9 @@ class RecordBack(Probed):
         if not packed:
             return "There was no record of Sitewright in the backup."
         try:
-            came, were = await asyncio.to_thread(unpack, packed, context.folder.parent.parent)
-        except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+            site = self.data(context).site or site_of(context.folder.parent.name)
+            came, were = await asyncio.to_thread(unpack, packed, context.folder.parent.parent, site)
+        except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
             raise StepFailed(
                 f"the record that was backed up cannot be read: {error}",
                 where=context.host.name,
@@ -70,7 +78,10 @@ class RecordBack(Probed):
                 f'{context.step.key}="the record cannot be read".',
                 again=False,
             ) from error
-        return f"{counted(came, 'run')} of the site came back to this computer; {were} lay here."
+        return (
+            f"{counted(came, 'run')} of the site came back to this computer, to be looked at; "
+            f"{were} lay here."
+        )
 
     async def _fetched(self, context: StepContext, path: str) -> bytes:
         packed = bytearray()
@@ -89,23 +100,27 @@ class RecordBack(Probed):
         raise StepFailed(f"{path} is larger than any record", where=context.host.name, again=False)
 
 
-def unpack(packed: bytes, runs: Path) -> tuple[int, int]:
-    """Lay the runs of an archive below the folder of all; how many came, and how many lay here.
+def unpack(packed: bytes, runs: Path, site: str) -> tuple[int, int]:
+    """Lay the runs of an archive below the folder of all: how many came, and how many lay here.
 
-    Raises ValueError and what tarfile raises; nothing is laid then.
+    `site` is the record that is meant; runs of any other are refused.
+    Raises ValueError and what tarfile and gzip raise; nothing is laid then.
     """
     make_private(runs)
+    ours = re.compile(re.escape(site) + r"(-[a-z-]{1,40})?")
     with tempfile.TemporaryDirectory(prefix=".coming-", dir=runs) as work:
         found: set[tuple[str, str]] = set()
-        files = room = 0
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
-            for member in tar:
+        budget = Budget(_MOST_BYTES, _MOST_FILES)
+        with (
+            gzip.GzipFile(fileobj=io.BytesIO(packed)) as clear,
+            members(clear, budget) as (tar, each),
+        ):
+            for member in each:
                 name = _NAME.fullmatch(member.name)
-                files, room = files + 1, room + member.size
                 if name is None or not member.isfile():
                     raise ValueError(f"{member.name!r} is no file of a run")
-                if files > _MOST_FILES or room > _MOST_BYTES:
-                    raise ValueError("it is larger than any record")
+                if not ours.fullmatch(name["site"]):
+                    raise ValueError(f"{member.name!r} is of another site")
                 content = tar.extractfile(member)
                 if content is None:
                     raise ValueError(f"{member.name!r} has no content")
@@ -117,16 +132,17 @@ def unpack(packed: bytes, runs: Path) -> tuple[int, int]:
                 if name["run"]:
                     found.add((name["site"], name["run"]))
         came = 0
-        for site, run in sorted(found):
-            place = runs / site / run
+        for of, run in sorted(found):
+            place = runs / of / run
             if not place.exists():
                 make_private(place.parent)
-                (Path(work) / site / run).rename(place)
+                (Path(work) / of / run / BROUGHT).touch(mode=0o600)
+                (Path(work) / of / run).rename(place)
                 came += 1
                 end = Path(ENDS) / f"{run}.json"
-                if (Path(work) / site / end).is_file():
-                    make_private(runs / site / ENDS)
-                    (Path(work) / site / end).replace(runs / site / end)
+                if (Path(work) / of / end).is_file():
+                    make_private(runs / of / ENDS)
+                    (Path(work) / of / end).replace(runs / of / end)
     return came, len(found) - came
 
 

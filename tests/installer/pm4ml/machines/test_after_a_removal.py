@@ -10,8 +10,8 @@ import pytest
 from foundation.problems import ExitCode, Refused, Unreachable
 from installer import cli
 from installer.commands.machine import removal_plan
-from installer.commands.machine_site import cut_off
 from installer.commands.undo import last_of
+from installer.commands.unfinished import cut_off
 from installer.events import Outcome
 from installer.record.identity import done_before, site_key
 from installer.record.runs import runs_of
@@ -90,7 +90,7 @@ def test_the_same_command_goes_on_though_another_machine_was_taken_out_since(fil
     run = ran(site, plan, operation)
     _, _, second, _ = removal_plan(file, other)
     ran(site, second, operation, "fit")
-    assert cut_off(site, operation, plan) == run
+    assert cut_off(site, operation, of=plan) == run
 
 
 def test_a_removal_is_given_up_though_another_came_to_its_end_since(file: Path) -> None:

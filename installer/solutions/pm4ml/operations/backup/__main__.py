@@ -66,7 +66,10 @@ def main(action: str, name: str) -> int:
         return 0
     if action == "check":
         target = target_of(told)
-        print(reading.read_through(target, reading.chosen(target, name), _session_key()).text())
+        outer = reading.chosen(target, name)
+        verdict = reading.read_through(target, outer, _session_key())
+        restoring.note_checked(outer)
+        print(verdict.text())
         return 0
     if action == "fit-restore":
         return _all(restoring.fit(told, name))

@@ -43,13 +43,15 @@ class Verdict:
 class _Hashed:
     """A file object that hashes what is read through it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._digest, self.count = file, hashlib.sha256(), 0
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._digest, self.count, self._most = file, hashlib.sha256(), 0, most
 
     def read(self, count: int = -1) -> bytes:
         data = self._file.read(count if count >= 0 else CHUNK)
         self._digest.update(data)
         self.count += len(data)
+        if self.count > self._most:
+            raise Objection("a file in it is larger than its list says")
         return data
 
     def to_its_end(self) -> str:
@@ -101,7 +103,8 @@ def read_through(
     began, total = time.monotonic(), 0
     proof: datastore.Proof | None = None
     name = str(outer["name"]) + SEALED
-    with target.reading(name) as source, opened(source, session_key) as clear:
+    sha256 = str(outer["sha256"])
+    with target.reading(name) as source, opened(source, session_key, sha256) as clear:
         try:
             with tarfile.open(fileobj=clear, mode="r|") as tar:
                 inner = _list(tar, outer)
@@ -111,7 +114,7 @@ def read_through(
                     content = tar.extractfile(member) if member.isfile() else None
                     if told is None or content is None:
                         raise Objection(f"{member.name!r} is in it and not in its list")
-                    hashed = _Hashed(content)
+                    hashed = _Hashed(content, int(told["bytes"]))
                     if member.name == "datastore.tar.gz" and take is None:
                         proof = datastore.prove(hashed)  # type: ignore[arg-type]  # it reads alone
                     elif take is not None:
@@ -119,7 +122,8 @@ def read_through(
                     if hashed.to_its_end() != told["sha256"] or hashed.count != told["bytes"]:
                         raise Objection(f"{member.name} is not what its list says")
                     total += hashed.count
-        except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
+        except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError,
+                RecursionError) as error:  # fmt: skip
             raise Objection(f"what was sealed cannot be read: {error}") from error
         if left:
             raise Objection(f"{', '.join(sorted(left)[:5])} is in its list and not in it")
@@ -133,7 +137,11 @@ def read_through(
 
 
 def _list(tar: tarfile.TarFile, outer: Json) -> Json:
-    """The list inside, which nobody but its makers could write; raises Objection."""
+    """The list inside, which is the one beside it; raises Objection.
+
+    Both can be written by anybody who has the public keys: whether a backup is of this site, its
+    sum alone tells, compared by a person.
+    """
     first = tar.next()
     content = tar.extractfile(first) if first is not None and first.name == LIST else None
     if first is None or content is None or first.size > _LONGEST_LIST:

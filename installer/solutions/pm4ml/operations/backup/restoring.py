@@ -23,6 +23,8 @@ FRESH = {"default", "kube-system", "kube-public", "kube-node-lease"}
 WORK = STATE / "restore"
 DONE = STATE / "restored"
 """The name of the backup that was restored here last."""
+CHECKED = STATE / "checked"
+"""The name and the sum of the backup that was looked through here last: what a person agreed to."""
 KUBELITE = "microk8s.daemon-kubelite"
 _KEPT = ("certs/ca.crt", "certs/ca.key", "certs/serviceaccount.key")
 """What makes a cluster the same to its nodes and pods; every other certificate is of a machine."""
@@ -92,13 +94,33 @@ def fit(config: Json, name: str) -> list[str]:
     return against
 
 
+def note_checked(outer: Json) -> None:
+    """Note which backup was looked through: no other is restored."""
+    STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    CHECKED.write_text(f"{outer['name']} {outer['sha256']}", "utf-8")
+
+
+def _the_checked(target: Folder | Ssh, name: str) -> Json:
+    """The backup of this name that was looked through; raises Objection."""
+    outer = chosen(target, name)
+    checked = CHECKED.read_text("utf-8") if CHECKED.is_file() else ""
+    if checked != f"{outer['name']} {outer['sha256']}":
+        raise Objection(
+            f"the backup {outer['name']} that lies at the target is not the one that was looked "
+            "through here: look at it first (the step before), and find out who changed it"
+        )
+    return outer
+
+
 def loss(config: Json, name: str) -> str:
     """What a person is told before the last word."""
-    outer = chosen(target_of(config), name)
+    outer = _the_checked(target_of(config), name)
     written = float(outer["canary"]["written"])
     return (
         f"{outer['name']} of {outer['site']}, made on {outer['master']} at {when(written)}, "
-        f"{outer['entries']} entries, SHA-256 {outer['sha256']}. What was changed in the cluster "
+        f"{outer['entries']} entries, SHA-256 {outer['sha256']}. Whoever has the public keys could "
+        "have made it: only that sum, compared with the one that was told when the backup was "
+        "made, says that it is this site's. What was changed in the cluster "
         f"in the last {ago(time.time() - written)} is lost. Not in it: "
         + "; ".join(map(str, outer["not_in_it"]))
     )
@@ -111,7 +133,7 @@ def _minor(version: str) -> str:
 def apply(config: Json, name: str, session_key: str) -> str:
     """Restore it; one sentence about what is there now. Raises Objection and Untold."""
     target = target_of(config)
-    outer = chosen(target, name)
+    outer = _the_checked(target, name)
     with alone():
         if against := fit(config, str(outer["name"])):
             raise Objection("; ".join(against))

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import io
 import json
+import re
 import shutil
 import socket
 import tarfile
@@ -259,18 +260,38 @@ def kept(target: Folder | Ssh) -> list[Json]:
             continue
         stamp = name.removesuffix(LISTED)
         try:
-            told = json.loads(small(target, name))
-            whole = sizes.get(stamp + SEALED) == told["bytes"] and told["name"] == stamp
-            float(told["canary"]["written"]), float(told["made"]), str(told["sha256"])
-        except (ValueError, KeyError, TypeError, Objection) as error:
+            told = _as_list(json.loads(small(target, name)), stamp)
+        except (ValueError, KeyError, TypeError, RecursionError, Objection) as error:
             print(f"Note: {name} at the target is no list of a backup ({error}).")
             continue
-        if not whole:
+        if sizes.get(stamp + SEALED) != told["bytes"]:
             print(f"Note: the backup {stamp} at the target is not whole: it has "
                   f"{sizes.get(stamp + SEALED, 0)} of {told['bytes']} bytes.")  # fmt: skip
             continue
         found.append(told)
     return found
+
+
+def _as_list(told: Any, stamp: str) -> Json:
+    """The list of a backup, in which everything is of its kind; raises ValueError and its kin."""
+    if not isinstance(told, dict) or told["name"] != stamp:
+        raise ValueError("it is not of its name")
+    counts = [told["bytes"], told["entries"], told.get("format", 0)]
+    counts += [one["bytes"] for one in told["members"]]
+    if not all(type(count) is int and 0 <= count < 1 << 50 for count in counts):
+        raise ValueError("a size in it is none")
+    if not all(0 <= float(at) < 1e11 for at in (told["canary"]["written"], told["made"])):
+        raise ValueError("a time in it is none")
+    if not re.fullmatch("[0-9a-f]{64}", told["sha256"]):
+        raise ValueError("its sum is none")
+    words = [told[key] for key in ("site", "master", "sitewright")]
+    words += [told["canary"]["name"], *told["not_in_it"]]
+    words += [told["microk8s"][key] for key in ("version", "channel")]
+    words += [one[key] for one in told["members"] for key in ("name", "sha256")]
+    words += [one["name"] for one in told["opened_by"]]
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError("a word in it is none")
+    return told
 
 
 def _thin_out(target: Folder | Ssh, keep: int, newest: str) -> None:

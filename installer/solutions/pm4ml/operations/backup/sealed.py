@@ -8,6 +8,7 @@ person's private key is ever on a machine of the site.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import subprocess
@@ -81,8 +82,11 @@ def sealed(people: list[dict[str, Any]], write: Callable[[IO[bytes]], None]) -> 
 
 
 @contextlib.contextmanager
-def opened(source: IO[bytes], session_key: str) -> Iterator[IO[bytes]]:
-    """What is inside of a sealed stream; raises Objection in the end where it was not whole."""
+def opened(source: IO[bytes], session_key: str, sha256: str) -> Iterator[IO[bytes]]:
+    """What is inside of a sealed stream of this sum; raises Objection in the end for another.
+
+    The sum is that of the bytes that are opened: what is looked at before may lie there no more.
+    """
     if not _SESSION_KEY.fullmatch(session_key):
         raise Objection("no key of this backup was given")
     with tempfile.TemporaryDirectory(prefix="sitewright-") as home:
@@ -94,11 +98,16 @@ def opened(source: IO[bytes], session_key: str) -> Iterator[IO[bytes]]:
             with errors.open("wb") as told:
                 process = subprocess.Popen(
                     _gpg(home, "--override-session-key-fd", str(reading), "--decrypt"),
-                    stdin=source, stdout=subprocess.PIPE, stderr=told, pass_fds=(reading,),
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told,
+                    pass_fds=(reading,),
                 )  # fmt: skip
         finally:
             os.close(reading)
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdout is not None  # noqa: S101 - the same
+        digest = hashlib.sha256()
+        feeding = threading.Thread(target=_feed, args=(source, process.stdin, digest), daemon=True)
+        feeding.start()
         wrong: Objection | None = None
         try:
             try:
@@ -114,6 +123,7 @@ def opened(source: IO[bytes], session_key: str) -> Iterator[IO[bytes]]:
             if process.poll() is None:
                 process.kill()
                 process.wait(timeout=_SECONDS)
+            feeding.join(timeout=_SECONDS)
         if status != 0:
             said = errors.read_text("utf-8", "replace").strip()
             raise Objection(
@@ -122,3 +132,16 @@ def opened(source: IO[bytes], session_key: str) -> Iterator[IO[bytes]]:
             ) from wrong
         if wrong is not None:
             raise wrong
+        if digest.hexdigest() != sha256:
+            raise Objection("what was opened is not what the list says: it was changed meanwhile")
+
+
+def _feed(source: IO[bytes], into: IO[bytes], digest: Any) -> None:
+    """Give GnuPG a stream, and sum it up on the way, to its end whatever GnuPG takes of it."""
+    with contextlib.suppress(OSError, ValueError):  # who reads learns it by what does not come
+        while chunk := source.read(CHUNK):
+            digest.update(chunk)
+            with contextlib.suppress(BrokenPipeError):
+                into.write(chunk)
+    with contextlib.suppress(OSError):
+        into.close()

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,7 +29,11 @@ _SMALL = 256 * 1024
 
 
 class Folder:
-    """A folder of this machine, on a disk that is not the machine's own."""
+    """A folder of this machine, on a disk that is not the machine's own.
+
+    Who has that disk elsewhere, or serves it, may have laid links there: what is written and read
+    is a file of this very folder, and no link is followed to it.
+    """
 
     def __init__(self, path: str, site: str) -> None:
         self.root, self.path = Path(path), Path(path) / site
@@ -43,13 +48,42 @@ class Folder:
                 f"{self.root} lies on this machine's own disk, with which a backup would be lost: "
                 "mount the backup disk there"
             )
+        self.try_it()
+
+    def try_it(self) -> None:
+        """Write a file there and take it away; raises Objection."""
         try:
             self.path.mkdir(mode=0o700, exist_ok=True)
-            trial = self.path / f"trial{PART}"
-            trial.write_bytes(b"x")
-            trial.unlink()
+            with self._inside() as folder:
+                with self._new(folder, f"trial{PART}") as file:
+                    file.write(b"x")
+                os.unlink(f"trial{PART}", dir_fd=folder)
         except OSError as error:
             raise Objection(f"{self.path} cannot be written: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[int]:
+        """The folder itself, which is no link and on the same disk; raises Objection, OSError."""
+        try:
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:
+            if self.path.is_symlink():
+                raise Objection(f"{self.path} is a link, and backups follow none") from error
+            raise
+        try:
+            if os.fstat(folder).st_dev != self.root.stat().st_dev:
+                raise Objection(f"{self.path} lies on another disk than {self.root}")
+            yield folder
+        finally:
+            os.close(folder)
+
+    @staticmethod
+    def _new(folder: int, name: str) -> IO[bytes]:
+        """A file that was not there: what lay under its name goes, and is not written to."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        return os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb")
 
     def free(self) -> int:
         """Bytes that there is room for."""
@@ -59,18 +93,20 @@ class Folder:
         """The files that lie there, and their sizes."""
         if not self.root.is_dir():
             raise Objection(f"there is no folder {self.root}: mount the backup disk there")
-        if not self.path.is_dir():
+        try:
+            with self._inside() as folder, os.scandir(folder) as found:
+                return {
+                    one.name: one.stat(follow_symlinks=False).st_size
+                    for one in found
+                    if one.is_file(follow_symlinks=False) and _NAME.fullmatch(one.name)
+                }
+        except FileNotFoundError:
             return {}
-        return {
-            one.name: one.stat().st_size
-            for one in self.path.iterdir()
-            if one.is_file() and not one.is_symlink()
-        }
 
     def put(self, name: str, chunks: Iterable[bytes]) -> None:
         """Write a file under its other name, to the disk; raises Objection."""
         try:
-            with (self.path / (name + PART)).open("wb") as file:
+            with self._inside() as folder, self._new(folder, name + PART) as file:
                 for chunk in chunks:
                     file.write(chunk)
                 file.flush()
@@ -80,25 +116,28 @@ class Folder:
 
     def finish(self, name: str) -> None:
         """Give a file its own name."""
-        (self.path / (name + PART)).rename(self.path / name)
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
+        with self._inside() as folder:
+            os.rename(name + PART, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def remove(self, name: str) -> None:
         """Take a file away that may be gone already."""
-        (self.path / name).unlink(missing_ok=True)
+        with self._inside() as folder, contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
 
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[IO[bytes]]:
         """The bytes of a file."""
         try:
-            file = (self.path / name).open("rb")
+            with self._inside() as folder:
+                # A pipe that nobody writes to would be waited for.
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                file = os.fdopen(os.open(name, flags, dir_fd=folder), "rb")
         except OSError as error:
             raise Objection(f"{self.path / name}: {error.strerror}") from error
         with file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Objection(f"{self.path / name} is no file")
             yield file
 
 
