@@ -115,7 +115,7 @@ def _put(temporary: Path, path: Path) -> None:
 def _remembered() -> dict[str, str]:
     try:
         told = json.loads(bounded_files.read_text(state_folder() / _MEMORY, _BYTES))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return {str(k): str(v) for k, v in told.items()} if isinstance(told, dict) else {}
 

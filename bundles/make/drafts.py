@@ -43,7 +43,7 @@ class Drafts:
             # Without it the line is done anew, so that nothing is left untold.
             raw_untold = self._path(wanted).with_suffix(".untold").read_bytes()
             untold = tuple(Untold.model_validate(one) for one in json.loads(raw_untold))
-        except (OSError, HostileBundle, ValueError, TypeError):
+        except (OSError, HostileBundle, ValueError, TypeError, RecursionError):
             return None
         return Gathered(wanted, items, untold) if whole else None
 

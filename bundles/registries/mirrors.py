@@ -66,7 +66,7 @@ def docker_daemon(mirror: Mirror, present: str = "") -> str:
     """daemon.json with the mirror before the others, all else in it kept; raises InputProblem."""
     try:
         settings: Any = json.loads(present) if present.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputProblem(
             f"it is no JSON: {error}",
             where=DOCKER_FILE,

@@ -76,7 +76,7 @@ def project_of(text: str) -> Project | None:
     """The project of a JSON text; None where the text is none."""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -56,7 +56,7 @@ def note_end(run: Run, mark: Mark, kept: Iterable[str] = ()) -> None:
     now = sorted(kept)
     machines = {**(before.kept if before else {}), **dict.fromkeys(now, mark.events)}
     times = {**(before.times if before else {}), **dict.fromkeys(now, mark.time)}
-    value = {**json.loads(mark.as_text()), "kept": machines, "times": times}
+    value = {**asdict(mark), "kept": machines, "times": times}
     write_private(folder / f"{run.id}.json", json.dumps(value, ensure_ascii=False) + "\n")
 
 

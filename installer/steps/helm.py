@@ -98,7 +98,7 @@ class Helm(Probed):
             return None
         try:
             releases = json.loads(seen.stdout or b"[]")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         found = releases[0] if isinstance(releases, list) and releases else {}
         return found if isinstance(found, dict) else None
@@ -110,7 +110,7 @@ class Helm(Probed):
         )  # fmt: skip
         try:
             there = json.loads(seen.stdout) if seen.status == 0 else ...
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         # As Helm reads them: a lone `=` is a text, and so is a date.
         wanted = read_documents(self._values(context, data))
@@ -177,7 +177,7 @@ class Helm(Probed):
             known = release is not None and seen.status == 0
             first = json.loads(seen.stdout)[0] if known else {}
             revision, chart = int(first["revision"]), str(first["chart"])
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise StepFailed(
                 f"Helm does not say since when the release {data.release} is there, so it was left",
                 where=context.host.name,

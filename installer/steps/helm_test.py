@@ -162,7 +162,7 @@ def among_pods(answer: bytes, release: str) -> list[tuple[str, str, int | None]]
             if "test" in str(_annotations(pod).get("helm.sh/hook", "")).split(",")
             and pod["metadata"]["name"].startswith(f"{release}-")
         ]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return [(name, phase, code) for _, name, phase, code in sorted(found, key=lambda one: one[:2])]
 

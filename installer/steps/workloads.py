@@ -113,7 +113,7 @@ def standing(answer: bytes) -> Standing | None:
             key=lambda one: (one.layer, one.since, one.name),
         )
         return Standing(sum(map(_ready, pods)), len(pods), tuple(troubles))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -91,6 +91,6 @@ def _remembered() -> set[str]:
         value = json.loads(
             bounded_files.read_bytes(state_folder() / "allowed-programs.json", 4 << 20)
         )
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return set()
     return {item for item in value if isinstance(item, str)} if isinstance(value, list) else set()

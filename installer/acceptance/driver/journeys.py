@@ -417,6 +417,6 @@ def reason_of(body: bytes) -> str:
         said = json.loads(body)["errorInformation"]
         code = str(said["errorCode"])[:8]
         words = str(said.get("errorDescription", ""))[:80]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "an error that is none of FSPIOP's form"
     return f"error {code} {words}".rstrip()

@@ -81,7 +81,7 @@ class Admin:
             ) from error
         try:
             return status, json.loads(raw) if raw else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return status, None
 
     async def must(self, method: str, path: str, body: object = None) -> Any:

@@ -20,6 +20,7 @@ from foundation.wording import listed
 from installer.events import Kind
 from installer.steps.kind import StepContext, StepFailed
 from installer.steps.vaults.held import Held, held
+from installer.steps.vaults.shares import made_shares
 from installer.steps.vaults.standing import Kept, Program, Standing
 
 HANDING: Final = "handing-over"
@@ -114,8 +115,18 @@ async def _initialise(
             where=context.host.name,
             again=False,
         )
-    mine.shares.extend(Secret(str(share)) for share in told["shares"])
-    mine.root = Secret(str(told["root"]))
+    made, root = made_shares(told.get("shares")), told.get("root")
+    if len(made) != shares or len(set(made)) != shares or not isinstance(root, str) or not root:
+        raise StepFailed(
+            f"Vault was to be initialised with {shares} shares, and what came is not that; no "
+            "share was shown to anybody",
+            where=context.host.name,
+            remedy="Find out what answers on that master before anything else. Then sitewright "
+            "resume sets it aside, and begins anew.",
+            again=False,
+        )
+    mine.shares.extend(made)
+    mine.root = Secret(root)
     return kept
 
 

@@ -7,6 +7,7 @@ Vault knows none any more is proven by asking it. That one may be alive is noted
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any, Final
 
 from foundation.problems import Refused
@@ -140,7 +141,7 @@ async def _with_shares(
                 f"them: {answer['refused']}",
                 where=context.host.name,
                 remedy="What it keeps is of another Vault, or damaged; its log says more: sudo "
-                f"microk8s kubectl -n {program.namespace} logs {answer.get('pod')}.",
+                f"microk8s kubectl -n {program.namespace} logs {quote(str(answer.get('pod')))}.",
                 again=False,
             )
         # Which of them is the wrong one, Vault cannot tell: shares are only good together.

@@ -82,6 +82,14 @@ def read_share(typed: str) -> str:
     return raw.hex()
 
 
+def made_shares(told: object) -> tuple[Secret, ...]:
+    """Shares as Vault made them; none where anything in them is no share."""
+    if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+        return ()
+    good = all(len(one) in _LENGTHS and _HEX.fullmatch(one) for one in told)
+    return tuple(map(Secret, told)) if good else ()
+
+
 def looks_like_one(name: str) -> bool:
     """Whether a share, or a part of one, was typed where a name belongs."""
     digits = _digits(name)

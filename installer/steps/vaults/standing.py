@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foundation.problems import ConnectionLost, ConnectionProblem
 from foundation.secrets import Secret
@@ -20,6 +20,10 @@ QUESTION_SECONDS: Final = 600.0
 _SOMETHING_ELSE: Final = b"the program on the master answered something else"
 
 
+PodName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+"""As Kubernetes has them: the name stands in commands that a person is told to paste."""
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
@@ -27,7 +31,7 @@ class _Answer(BaseModel):
 class Pod(_Answer):
     """One Vault, as it says itself."""
 
-    pod: str
+    pod: PodName
     node: str = ""
     said: str
     """uninitialised, sealed, standby, active, or unknown."""
@@ -154,7 +158,7 @@ class Program:
             raise _untold(context, says, done.stderr)
         try:
             answer = json.loads(done.stdout)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             # Not what it said: that may hold a share.

