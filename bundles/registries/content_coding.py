@@ -1,14 +1,15 @@
 """Bodies that a server packed (Content-Encoding), although it was asked not to.
 
-Proxies do so. gzip and deflate are undone, each piece as it comes, so that whoever reads can stop
-at a bound; what a digest names are the bytes before they were packed.
+Proxies do so. gzip, deflate and zstd are undone, each piece as it comes, so that whoever reads can
+stop at a bound; what a digest names are the bytes before they were packed.
 """
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -17,6 +18,9 @@ from bundles.format.problems import SourceProblem
 _PIECE: Final = 1 << 18
 """Bytes that one step unpacks at most, since a few may unfold to a thousand times as many."""
 _KNOWN: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_ZSTD: Final = "zstd"
+_WINDOW_LOG: Final = 23
+"""Of zstd's window: 8 MiB, which is all that this coding may ask for (RFC 9659)."""
 
 
 def codings(response: httpx.Response) -> tuple[str, ...]:
@@ -36,23 +40,61 @@ async def unpacked(response: httpx.Response, *, lenient: bool = False) -> AsyncI
         async for chunk in response.aiter_raw():
             yield chunk
         return
-    if len(packed) > 1 or packed[0] not in _KNOWN:
+    if len(packed) > 1 or packed[0] not in (*_KNOWN, _ZSTD):
         if lenient:
             return
         raise _cannot(response, f"as {', '.join(packed)[:60]}")
-    unpacker = _Unpacker(packed[0])
+    unpacker = _OfZstd() if packed[0] == _ZSTD else _OfZlib(packed[0])
     try:
         async for chunk in response.aiter_raw():
             for piece in unpacker.pieces(chunk):
                 yield piece
         if not unpacker.whole and not lenient:
             raise httpx.RemoteProtocolError("the answer ended too early")
-    except zlib.error as error:
+    except (zlib.error, Damaged) as error:
         if not lenient:
             raise _cannot(response, f"as {packed[0]}, and damaged") from error
 
 
-class _Unpacker:
+class Damaged(Exception):
+    """What came is not packed as was said."""
+
+
+class _OfZstd:
+    """As zstd: frames, one after the other (RFC 8878, §3)."""
+
+    def __init__(self) -> None:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+        self._zstd: Any = zstd
+        self._inner = self._frame()
+        self.whole = False
+
+    def _frame(self) -> Any:
+        bounds = {int(self._zstd.DecompressionParameter.window_log_max): _WINDOW_LOG}
+        return self._zstd.ZstdDecompressor(options=bounds)
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What a piece of the packed body unfolds to, so little at once that a bound holds."""
+        rest = chunk
+        while rest or not (self._inner.needs_input or self._inner.eof):
+            if self._inner.eof:
+                self._inner = self._frame()
+            try:
+                piece = self._inner.decompress(rest, _PIECE)
+            except self._zstd.ZstdError as error:
+                raise Damaged(str(error)) from error
+            self.whole = self._inner.eof
+            rest = self._inner.unused_data if self.whole else b""
+            if piece:
+                yield piece
+
+
+class _OfZlib:
+    """As gzip or deflate."""
+
     def __init__(self, coding: str) -> None:
         self._coding = coding
         self._inner = zlib.decompressobj(_KNOWN[coding])

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from foundation.moments import steady
 from foundation.problems import ExitCode, Problem
 from foundation.secrets import Secret
 from foundation.version import __version__
@@ -49,6 +50,8 @@ from installer.acceptance.provisioning.provision import (
 )
 from installer.acceptance.result import Ceiling, Result
 
+_CLOCK_SET: Final = 2.0
+"""Seconds by which a clock is corrected while it runs, at most; more is a clock that was set."""
 _PERCENTS: Final = (50.0, 90.0, 99.0, 99.9)
 _MOST_NAMED: Final = 100_000
 """Identifiers of a class that are written at most."""
@@ -109,7 +112,7 @@ async def accept(asked: Asked, progress: Progress) -> Result:
     key = secrets.token_bytes(16)
     specs = cast(asked.hub, asked.profile, asked.processes, key, asked.bounds)
     tls = asked.hub.tls
-    began = time.time()
+    began, watch = time.time(), steady()
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(Admin(
             asked.hub.admin, authority=str(tls.authority or ""),
@@ -134,6 +137,7 @@ async def accept(asked: Asked, progress: Progress) -> Result:
         finally:
             # Also where it fails or is left: what stands in a hub's ledger is not left standing.
             await _to_its_end(_leave(fleet, admin, made, progress), made, progress)
+    measurement.limits.extend(_of_clock(time.time() - began, steady() - watch))
     return _result(asked, specs, own, offset, others, made, measurement, key, began, progress)
 
 
@@ -171,6 +175,8 @@ class _Measurement:
     positions: list[Position] | None
     probe: gates.Probe | None
     notes: list[str]
+    limits: list[str] = field(default_factory=list)
+    """Why nothing is proved, beside what the figures say of that."""
 
 
 async def _ceiling(asked: Asked, specs: Sequence[Spec], progress: Progress) -> Ceiling:
@@ -294,12 +300,12 @@ async def _ticks(asked: Asked, fleet: Fleet, progress: Progress) -> None:
 
 async def _settled(asked: Asked, fleet: Fleet, progress: Progress) -> list[Told16]:
     """What was told, once nothing more can come: at once where all is clean already."""
-    deadline = time.time() + asked.hub.expiry + asked.bounds.settle
+    deadline = steady() + asked.hub.expiry + asked.bounds.settle
     while True:
         told = await fleet.told()
         seen = Counter(raw for bits in told for raw in bits)
         open_ones = sum(count for raw, count in seen.items() if may_come(Told(raw)))
-        left = deadline - time.time()
+        left = deadline - steady()
         if not open_ones or left <= 0:
             return told
         progress.say(f"{counted(open_ones, 'transfer')} at no end yet; {duration(left)} more.")
@@ -345,7 +351,7 @@ def _result(
     criteria = gates.judge(
         asked.profile, it.measured, it.done, it.positions, it.probe, asked.bounds
     )
-    limited = gates.limits_of(asked.profile, it.measured, asked.bounds, offset)
+    limited = [*gates.limits_of(asked.profile, it.measured, asked.bounds, offset), *it.limits]
     notes = list(it.notes)
     if others:
         notes.append(
@@ -380,6 +386,14 @@ def _result(
         ended=time.time(),
         unclean=_unclean(it.done, specs, key),
     )
+
+
+def _of_clock(told: float, took: float) -> list[str]:
+    """Why nothing is proved where the clock of this machine was set, by which slots are counted."""
+    if abs(told - took) < _CLOCK_SET:
+        return []
+    way = "forward" if told > took else "back"
+    return [f"the clock of this machine was put {way} by {duration(abs(told - took))} meanwhile"]
 
 
 def _of_messages(measured: Measured) -> list[str]:

@@ -21,7 +21,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -40,6 +40,7 @@ from installer.record.state import RunState, replay
 log = logging.getLogger(__name__)
 
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
+_STAMP: Final = "%Y%m%d-%H%M%S"
 BROUGHT: Final = ".brought"
 """In a run that a machine gave, as out of a backup; no name that comes in an archive is like it."""
 UNBEGUN: Final = "not-begun"
@@ -60,7 +61,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The time it was made (UTC) and four digits: 20261121-042406-1f3a."""
+        """The time it was made (UTC) and four digits: 20261121-042406-1f3a; see `_stamp`."""
         return self.folder.name
 
     @property
@@ -161,7 +162,7 @@ def create_run(
 ) -> Run:
     """A new run of a site, with what it starts from; raises InputProblem, OSError."""
     folder = make_private(runs_folder() / key)
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    stamp = _stamp(key)
     while True:
         run = Run(folder / f"{stamp}-{secrets.token_hex(2)}{'-dry' if dry else ''}")
         try:
@@ -180,6 +181,24 @@ def create_run(
         shutil.rmtree(run.folder, ignore_errors=True)
         raise
     return run
+
+
+def _stamp(key: str) -> str:
+    """The time of day; where the clock was put back, the second after the site's last run.
+
+    The order of runs is that of their names, and the last one is the one to go on with.
+    """
+    now = datetime.now(UTC).strftime(_STAMP)
+    site = site_of(key)
+    beside = [one.name for one in runs_folder().iterdir() if site_of(one.name) == site]
+    last = max((run.id[: len(now)] for one in beside for run in _folders(one)), default="")
+    if last < now:
+        return now
+    try:
+        after = datetime.strptime(last, _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
+        return after.strftime(_STAMP)
+    except (ValueError, OverflowError):
+        return now  # somebody else named that one
 
 
 def _fill(run: Run, plan: Plan, site_text: str, facts_text: str) -> None:

@@ -22,6 +22,7 @@ from bundles.format.reference import Reference
 from bundles.registries.registry import Endpoint, Registries
 from bundles.registries.tags import digest_at, digests_below, list_tags, made_at
 from bundles.registries.web_answers import reason
+from foundation.moments import steady
 from foundation.problems import Problem
 from foundation.wording import duration
 from installer.updates.allowed import Allowed
@@ -91,13 +92,14 @@ class RegistryOrigin:
         times: Times | None = None,
         *,
         clock: Callable[[], float] = time.time,
+        pauses: Callable[[], float] = steady,
         tell: Callable[[SourceProblem], None] | None = None,
     ) -> None:
         self._registries = registries
         self._allowed = allowed
         self._memory = memory
         self.times = times or Times()
-        self._clock = clock
+        self._clock, self._steady = clock, pauses
         self._tell = tell
         self.counts = Counts()
         self._turns = asyncio.Semaphore(PARALLEL)
@@ -273,7 +275,7 @@ class RegistryOrigin:
 
     def _check_failed(self, key: tuple[str, ...]) -> None:
         for failure in (self._failures.get(key), self._paused.get(_host(key))):
-            if failure is not None and self._clock() < failure.until:
+            if failure is not None and self._steady() < failure.until:
                 # Without where it was raised before, which would grow with each time.
                 raise failure.problem.with_traceback(None)
 
@@ -310,7 +312,7 @@ class RegistryOrigin:
         self, key: tuple[str, ...], problem: SourceProblem, *, whole: float = 0.0
     ) -> SourceProblem:
         """Remember a problem: of a question, or for some seconds of a `whole` registry."""
-        now = self._clock()
+        now = self._steady()
         if self._still(key, problem):
             return problem
         self.counts.failed += 1

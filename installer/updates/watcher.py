@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 from bundles.format.problems import Limited, NotGiven, NoToken, SourceProblem
 from bundles.serve.answers import Answer, Headers, Request, Wanted
 from bundles.serve.resources import JSON, TEXT
-from foundation.moments import moment
+from foundation.moments import moment, steady
 from foundation.problems import InputProblem, Problem
 from foundation.secrets import redact
 from foundation.version import __version__
@@ -77,7 +77,7 @@ class Watcher:
         self._state = state
         self._loop = asyncio.get_running_loop()
         self._answers: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, Answer]] = {}
-        self._began = time.time()
+        self._began, self._watch = time.time(), steady()
         self._statuses: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._asking: set[Future[Any]] = set()
@@ -211,7 +211,7 @@ class Watcher:
             200,
             {
                 "status": "OK",
-                "uptime": round(time.time() - self._began, 1),
+                "uptime": round(steady() - self._watch, 1),
                 "startTime": _moment(self._began),
                 "versionNumber": __version__,
                 "origin": self._origin.name,

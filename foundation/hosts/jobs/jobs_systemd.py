@@ -14,6 +14,7 @@ from foundation.hosts.jobs.jobs_model import JobLine, JobSpec, JobState, JobStat
 from foundation.hosts.jobs.jobs_shell import Records, call, problem, read_standing
 from foundation.hosts.jobs.journald import ENTRY_LIMIT, JournalReader, is_cursor
 from foundation.hosts.jobs.output_lines import Turns
+from foundation.moments import steady
 from foundation.problems import ConnectTimeout
 
 START_SECONDS: Final = 60.0
@@ -49,7 +50,7 @@ async def start(
         connection, scripts.UNIT_START_AND_FOLLOW, arguments,
         become=Become.ROOT, limit=ENTRY_LIMIT, stdin=spec.stdin,
     )  # fmt: skip
-    began = time.time()
+    began, watch = time.time(), steady()
     begun = False
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -65,7 +66,7 @@ async def start(
         if not begun:
             await records.close()
     status = int(told) if told.isdecimal() and len(told) < 4 else -1
-    done = Completed(status, b"", bytes(records.stderr), began, time.time() - began)
+    done = Completed(status, b"", bytes(records.stderr), began, steady() - watch)
     return done, records if begun else None
 
 

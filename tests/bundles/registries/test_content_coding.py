@@ -6,10 +6,16 @@ import asyncio
 import gzip
 import hashlib
 import os
+import sys
 import zlib
 from pathlib import Path
 
 import pytest
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from bundles.format.problems import SourceProblem
 from bundles.read.store import Blob, Store
@@ -30,6 +36,7 @@ PACKED = {
     "x-gzip": gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:]),
     "deflate": zlib.compress(TEXT),
     "Deflate": raw_deflate(TEXT),
+    "zstd": zstd.compress(TEXT[:100]) + zstd.compress(TEXT[100:]),
     "identity": TEXT,
     "": TEXT,
 }
@@ -112,11 +119,32 @@ def test_what_was_begun_unpacked_and_goes_on_packed_begins_anew(tmp_path: Path) 
         assert download(server, tmp_path, TEXT, len(TEXT)).size == len(TEXT)
 
 
-def test_a_bomb_is_stopped_at_the_bound(tmp_path: Path) -> None:
-    bomb = gzip.compress(bytes(20 << 20), compresslevel=9)
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_bomb_is_stopped_at_the_bound(coding: str) -> None:
+    pack = {"gzip": gzip.compress, "zstd": zstd.compress}[coding]
     with (
-        answering(lambda asked: packed("gzip", bomb)) as server,
+        answering(lambda asked: packed(coding, pack(bytes(20 << 20)))) as server,
         pytest.raises(SourceProblem, match="more than 1048576 bytes"),
+    ):
+        small(server)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_what_is_cut_off_is_no_answer(coding: str) -> None:
+    with (
+        answering(lambda asked: packed(coding, PACKED[coding][:-20])) as server,
+        pytest.raises(SourceProblem, match="ended too early"),
+    ):
+        small(server)
+
+
+def test_a_window_larger_than_the_coding_may_ask_for_is_refused() -> None:
+    """A few bytes would else take a hundred megabytes of memory (RFC 9659)."""
+    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 27})
+    wide = packer.compress(TEXT) + packer.flush()
+    with (
+        answering(lambda asked: packed("zstd", wide)) as server,
+        pytest.raises(SourceProblem, match="damaged"),
     ):
         small(server)
 

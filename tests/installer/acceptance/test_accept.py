@@ -396,3 +396,22 @@ def test_a_hub_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path.write_text(hub_file(Hub(url="http://127.0.0.1:9")).model_dump_json())
     assert main(["accept", str(path), "--rate", "1"]) == ExitCode.UNREACHABLE
     assert "does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("told", "took", "said"),
+    [
+        (3600.0, 3600.5, []),
+        (
+            3600.0 + 86400,
+            3600.0,
+            ["the clock of this machine was put forward by 60 min meanwhile"],
+        ),
+        (-100.0, 3600.0, ["the clock of this machine was put back by 62 min meanwhile"]),
+    ],
+)
+def test_a_clock_that_is_set_meanwhile_proves_nothing(
+    told: float, took: float, said: list[str]
+) -> None:
+    """Slots and what was committed in them are counted by the time of day."""
+    assert whole._of_clock(told, took) == said
