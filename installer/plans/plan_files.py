@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ConfigDict, RootModel
 
 from foundation.documents import read_text, validate
 from foundation.problems import InputProblem
 from installer.plans.plan import AS_MAP, SCHEMA, Plan
+
+BROUGHT: Final = ".brought"
+"""Beside the plan of a run that a machine gave, as out of a backup: nobody reviewed it here. No
+name that comes in an archive is like it."""
 
 
 class _File(RootModel[Plan]):

@@ -33,7 +33,7 @@ from foundation.terminal import visible
 from installer.events import Event, Kind, Outcome
 from installer.plans.pinned_playbooks import keep
 from installer.plans.plan import Plan
-from installer.plans.plan_files import plan_from_json
+from installer.plans.plan_files import BROUGHT, plan_from_json
 from installer.record.journal_lines import BrokenJournal, records
 from installer.record.state import RunState, replay
 
@@ -41,8 +41,6 @@ log = logging.getLogger(__name__)
 
 _RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
 _STAMP: Final = "%Y%m%d-%H%M%S"
-BROUGHT: Final = ".brought"
-"""In a run that a machine gave, as out of a backup; no name that comes in an archive is like it."""
 UNBEGUN: Final = "not-begun"
 """The file that marks the folder of a run which has not begun."""
 _FIRST_LINES: Final = 100

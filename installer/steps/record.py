@@ -17,7 +17,7 @@ from foundation.problems import InputProblem
 from foundation.wording import counted
 from installer.catalogue.stages import StepData
 from installer.events import Kind
-from installer.record.runs import BROUGHT
+from installer.plans.plan_files import BROUGHT
 from installer.steps.kind import StepContext, StepKind
 from installer.steps.probed import Probed, must_be_good, parsed
 

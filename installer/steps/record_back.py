@@ -25,7 +25,7 @@ from bundles.format.tar_stream import Budget, members
 from foundation.paths import make_private
 from foundation.wording import counted
 from installer.catalogue.stages import StepData
-from installer.record.runs import BROUGHT, site_of
+from installer.plans.plan_files import BROUGHT
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.probed import Probed, parsed
 from installer.steps.record import ENDS, MOST, RUN
@@ -68,7 +68,7 @@ class RecordBack(Probed):
         if not packed:
             return "There was no record of Sitewright in the backup."
         try:
-            site = self.data(context).site or site_of(context.folder.parent.name)
+            site = self.data(context).site or _site_of(context.folder.parent.name)
             came, were = await asyncio.to_thread(unpack, packed, context.folder.parent.parent, site)
         except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
             raise StepFailed(
@@ -98,6 +98,12 @@ class RecordBack(Probed):
             if len(piece) < _CHUNK:
                 return bytes(packed)
         raise StepFailed(f"{path} is larger than any record", where=context.host.name, again=False)
+
+
+def _site_of(folder: str) -> str:
+    """The record to which a folder of runs belongs."""
+    found = re.match(r".*-[0-9a-f]{10}(?=-|$)", folder)
+    return found[0] if found else folder
 
 
 def unpack(packed: bytes, runs: Path, site: str) -> tuple[int, int]:
