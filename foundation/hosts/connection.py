@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,6 +78,25 @@ class Become(StrEnum):
     """As root where sudo asks for no password or one was given, else as the login user."""
     ROOT = "root"
     """As root, or not at all: raises SudoRefused."""
+
+
+class Closing(ABC):
+    """What is closed at the end of its block."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End it; safe to call twice."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
 
 
 class Connection(Protocol):

@@ -12,14 +12,14 @@ import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Literal, Self, cast
+from typing import Any, Final, Literal, cast
 
 from foundation.hosts import dialling, sudo
 from foundation.hosts.connection import (
     OUTPUT_LIMIT,
     Become,
     Chunk,
+    Closing,
     Completed,
     Credentials,
     Dialled,
@@ -98,7 +98,7 @@ class _Process(Running, asyncio.SubprocessProtocol):
             self._transport.close()
 
 
-class LocalConnection:
+class LocalConnection(Closing):
     """This machine as a Connection; commands run as the user who runs Sitewright."""
 
     def __init__(self, host: Host, credentials: Credentials = _NOBODY) -> None:
@@ -231,17 +231,6 @@ class LocalConnection:
 
     async def close(self) -> None:
         """Nothing is kept open."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 def _user() -> str:

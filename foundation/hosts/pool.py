@@ -8,10 +8,9 @@ import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from foundation.hosts.connection import Connection, Credentials
+from foundation.hosts.connection import Closing, Connection, Credentials
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh.hostkeys import HostKeyOffer, known_hosts_files
 from foundation.problems import ConnectionProblem, InputProblem
@@ -33,7 +32,7 @@ _CHAIN_LIMIT: Final = 8
 """Bastions behind one another; a longer chain goes in a circle."""
 
 
-class Pool:
+class Pool(Closing):
     """Opens each machine's connection once, some logins at a time, and closes them all."""
 
     def __init__(
@@ -347,17 +346,6 @@ class Pool:
             await asyncio.gather(*(c.close() for c in group), return_exceptions=True)
         if self._keyring is not None:
             self._keyring.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 def _ended(task: asyncio.Task[Connection]) -> bool:

@@ -7,8 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import asyncssh
 
@@ -18,6 +17,7 @@ from foundation.hosts.connection import (
     OUTPUT_LIMIT,
     Become,
     Chunk,
+    Closing,
     Completed,
     Credentials,
     Dialled,
@@ -34,7 +34,7 @@ CLOSE_SECONDS: Final = 2.0
 """How long a peer is given to take leave."""
 
 
-class SshConnection:
+class SshConnection(Closing):
     """A live SSH connection to one machine; opened by the pool."""
 
     def __init__(
@@ -254,14 +254,3 @@ class SshConnection:
             self._connection.abort()
         except (OSError, asyncssh.Error):
             pass  # it has ended, which is what was asked for
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from foundation.problems import ExitCode, InputProblem
 from foundation.wording import counted, human_size
 from installer.commands.interrupts import in_the_midst
-from installer.commands.options import add_programs_option, narrator, settle_programs, write_result
+from installer.commands.options import add_login_options, narrator, settle_programs, write_result
 
 if TYPE_CHECKING:
     from bundles.deliver.delivery import Consignment, Delivered, News
@@ -61,15 +61,7 @@ def add_deliver_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--take-over", action="store_true", help="take the site's lock over")
     login = parser.add_argument_group("login")
-    add_programs_option(login)
-    for name, what in (
-        ("password", "the login password"),
-        ("sudo-password", "the password that sudo asks for"),
-        ("passphrase", "the passphrase of the private key"),
-    ):
-        login.add_argument(f"--ask-{name}", action="store_true", help=f"ask for {what}")
-        login.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=f"{what}, mode 0600")
-    login.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")
+    add_login_options(login)
 
 
 def deliver(options: argparse.Namespace, signers: tuple[Signer, ...], line: ProgressLine) -> int:

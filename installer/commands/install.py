@@ -20,7 +20,7 @@ from installer.commands.ending import AGAIN, tell_ending
 from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
 from installer.commands.options import (
-    add_programs_option,
+    add_login_options,
     ask_secret,
     read_credentials,
     settle_programs,
@@ -97,15 +97,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json-lines", action="store_true", help="events as JSON lines")
     parser.add_argument("--quiet", action="store_true", help="no output of the commands")
     login = parser.add_argument_group("login")
-    add_programs_option(login)
-    for name, what in (
-        ("password", "the login password"),
-        ("sudo-password", "the password that sudo asks for"),
-        ("passphrase", "the passphrase of the private key"),
-    ):
-        login.add_argument(f"--ask-{name}", action="store_true", help=f"ask for {what}")
-        login.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=f"{what}, mode 0600")
-    login.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")
+    add_login_options(login)
 
 
 def add_other_ways(parser: argparse.ArgumentParser) -> None:

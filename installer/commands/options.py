@@ -52,6 +52,17 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         help="trusted host keys (else Sitewright's own file, then OpenSSH's)",
     )
     login.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of ~/.ssh/config")
+    add_login_options(login)
+    login.add_argument(
+        "--no-sudo", action="store_true", help="look with the rights of the login only"
+    )
+    login.add_argument(
+        "--concurrency", type=_positive, default=64, metavar="N", help="logins at once (default 64)"
+    )
+
+
+def add_login_options(login: argparse._ActionsContainer) -> None:
+    """How a login is done, whichever machines are meant: programs, secrets, patience."""
     add_programs_option(login)
     for name, what in (
         ("password", "the login password"),
@@ -59,20 +70,9 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         ("passphrase", "the passphrase of the private key"),
     ):
         login.add_argument(f"--ask-{name}", action="store_true", help=f"ask for {what}")
-        login.add_argument(
-            f"--{name}-file",
-            type=Path,
-            metavar="FILE",
-            help=f"a file of mode 0600 with {what}",
-        )
-    login.add_argument(
-        "--no-sudo", action="store_true", help="look with the rights of the login only"
-    )
+        login.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=f"{what}, mode 0600")
     login.add_argument(
         "--connect-timeout", type=_seconds, default=15.0, metavar="S", help="seconds (default 15)"
-    )
-    login.add_argument(
-        "--concurrency", type=_positive, default=64, metavar="N", help="logins at once (default 64)"
     )
 
 

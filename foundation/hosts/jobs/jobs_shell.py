@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, cast
 
-from foundation.hosts.connection import Become, Chunk, Completed, Connection
+from foundation.hosts.connection import Become, Chunk, Closing, Completed, Connection
 from foundation.hosts.jobs.output_lines import LineCutter, Turns, clean_line
 from foundation.problems import MachineProblem, ProbeProblem
 from foundation.secrets import redact
@@ -57,7 +56,7 @@ def read_standing(output: bytes) -> tuple[dict[str, str], bytes]:
     return {key: value for key, _, value in pairs if key}, rest
 
 
-class Records:
+class Records(Closing):
     """The lines of one running script; ends it when it is left."""
 
     def __init__(
@@ -124,17 +123,6 @@ class Records:
             for line, left_out, _ in self.cutter.feed(data):
                 yield line, left_out
                 await turns.after(line)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """End the script, if it still runs."""
