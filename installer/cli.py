@@ -79,6 +79,9 @@ COMMANDS: Final = {
         "installer.commands.repository", "the Git repository that a site is deployed from"
     ),
     "updates": Command("installer.commands.updates", "which images that run have something newer"),
+    "updates apply": Command(
+        "installer.commands.updates_apply", "bring what is old to newer images, one by one"
+    ),
     "image-watcher": Command(
         "installer.commands.image_watcher", "which newer versions of an image there are, over HTTP"
     ),
@@ -271,7 +274,14 @@ def _refuse_unknown(
     )
 
 
+def _joined(words: list[str]) -> list[str]:
+    """The words of a line, with a command of two words as one."""
+    two = " ".join(words[:2])
+    return [two, *words[2:]] if len(words) > 1 and two in COMMANDS else words
+
+
 def _run(words: list[str]) -> int:
+    words = _joined(words)
     _check_command(words)
     from foundation.own_log import keep_own_log
 

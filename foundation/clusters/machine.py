@@ -74,6 +74,11 @@ class MachineApi:
         """Which program of which machine."""
         return f"{self._kubectl.name} on {self._connection.host.name}"
 
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The kubectl that answers, as it is called there."""
+        return self._kubectl.argv
+
     @classmethod
     async def found(
         cls, connection: Connection, candidates: Sequence[Kubectl] | None = None

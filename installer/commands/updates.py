@@ -106,10 +106,11 @@ async def _run(options: argparse.Namespace) -> Review:
     source = await asyncio.to_thread(origin_of, options)
     running = await _running(options, source)
     narrator(options)(f"asking what is newer than {counted(len(running.places), 'image')}")
-    return await _review(source, running, usual)
+    return await review_of(source, running, usual)
 
 
-async def _review(source: Ways | BundleOrigin, running: Found, usual: Question) -> Review:
+async def review_of(source: Ways | BundleOrigin, running: Found, usual: Question) -> Review:
+    """What is newer than what runs; raises BundleProblem."""
     from installer.updates.origins import BundleOrigin
     from installer.updates.review import review
     from installer.updates.serving import registry_origin

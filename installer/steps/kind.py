@@ -314,6 +314,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     "record": Traits("record"),
     "record-back": Traits("record_back", changes=False),
     "opened": Traits("opened", again=False),
+    "rollout": Traits("rollout", knows_undo=True),
     "confirm": Traits("confirm", once=True, changes=False, again=False),
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
     "push": Traits("push", knows_undo=True, counts_bytes=True),

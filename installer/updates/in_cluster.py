@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from foundation.clusters.api import Api
 from foundation.clusters.problems import ApiRefused
 from foundation.terminal import clean_line
+from installer.updates.owners import APPLICATIONS, Application, Applications, owner_of
 from installer.updates.running import Found, Place
 from preflight.cluster.pages import NoList, read_page
 
@@ -32,6 +33,7 @@ _KINDS: Final = (
     ("job", "/apis/batch/v1/jobs"),
 )
 Item = TypeVar("Item")
+_NONE: Final = Applications()
 
 
 def _none_is_empty(value: Any) -> Any:
@@ -119,15 +121,35 @@ async def read_running(api: Api) -> Found:
     Raises ClusterProblem where the cluster does not answer, or takes nothing from whoever asks.
     """
     found = Found()
+    applications = await read_applications(api)
+    if applications.unread:
+        found.tell(f"what Argo CD owns was not seen: {applications.unread}")
     for kind, path in _KINDS:
 
         def workload(item: _Workload, kind: str = kind) -> None:
-            _workload(found, kind, item)
+            _workload(found, kind, item, applications)
 
         await _each(api, path, _Workload, workload, f"{kind}s", found)
     known = {(one.namespace, image) for image, places in found.places.items() for one in places}
     await _each(api, "/api/v1/pods", _Pod, lambda item: _pod(found, item, known), "pods", found)
     return found
+
+
+async def read_applications(api: Api) -> Applications:
+    """What Argo CD says that it owns; empty where it is not there.
+
+    Raises ClusterProblem as `read_running` does.
+    """
+    applications, told = Applications(), Found()
+    try:
+        await api.get(f"{APPLICATIONS}?limit=1", limit=_ANSWER_BYTES)
+    except ApiRefused as error:
+        if error.reason != "NotFound":
+            applications.unread = clean_line(f"{error.reason}: {error.message}")
+        return applications
+    await _each(api, APPLICATIONS, Application, applications.take, "applications", told)
+    applications.unread = "; ".join(told.untold)
+    return applications
 
 
 async def _each(
@@ -156,15 +178,22 @@ async def _each(
     found.tell(f"the first {_PAGE * _PAGES} {what} of the cluster were read, and there are more")
 
 
-def _workload(found: Found, kind: str, item: _Workload) -> None:
+def _workload(found: Found, kind: str, item: _Workload, applications: Applications) -> None:
     # What a Helm or Argo job began, or a cronjob, is its owner's to change.
     if item.metadata.owners:
         return
     spec = item.spec.job.spec.template.spec if kind == "cronjob" else item.spec.template.spec
-    _containers(found, kind, item.metadata, spec)
+    _containers(found, kind, item.metadata, spec, applications)
 
 
-def _containers(found: Found, kind: str, meta: _Meta, spec: _PodSpec) -> None:
+def _containers(
+    found: Found,
+    kind: str,
+    meta: _Meta,
+    spec: _PodSpec,
+    applications: Applications = _NONE,
+) -> None:
+    owner = owner_of((kind, meta.namespace, meta.name), meta.labels, meta.annotations, applications)
     for init, containers in ((False, spec.containers), (True, spec.init)):
         for one in containers:
             if not one.image or len(one.image) > _IMAGE_CHARACTERS or not one.image.isprintable():
@@ -177,7 +206,7 @@ def _containers(found: Found, kind: str, meta: _Meta, spec: _PodSpec) -> None:
                 clean_line(meta.namespace),
                 clean_line(one.name),
                 init,
-                _owner(meta),
+                owner.words if owner is not None else "",
             )
             found.add(one.image, place)
 
@@ -204,22 +233,3 @@ def _pod(found: Found, item: _Pod, known: set[tuple[str, str]]) -> None:
                 name, namespace = clean_line(meta.name), clean_line(meta.namespace)
                 place = Place("pod", name, namespace, clean_line(one.name), init, whose)
                 found.add(one.image, place)
-
-
-def _owner(meta: _Meta) -> str:
-    """Who would take a change back, or must make it: the labels that the three write."""
-    labels, notes = meta.labels, meta.annotations
-    tracking = notes.get("argocd.argoproj.io/tracking-id", "").partition(":")[0]
-    argo = tracking or labels.get("argocd.argoproj.io/instance", "")
-    if argo:
-        return clean_line(f"the Argo CD application {argo}")
-    for word, what in (("kustomize", "Kustomization"), ("helm", "HelmRelease")):
-        flux = labels.get(f"{word}.toolkit.fluxcd.io/name", "")
-        if flux:
-            return clean_line(f"Flux's {what} {flux}")
-    release = notes.get("meta.helm.sh/release-name", "")
-    if release:
-        return clean_line(f"the Helm release {release}")
-    if labels.get("app.kubernetes.io/managed-by", "") == "Helm":
-        return clean_line(f"the Helm release {labels.get('app.kubernetes.io/instance', '?')}")
-    return ""

@@ -10,14 +10,19 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 POD = "localhost/lab/pod:1"
 """The image that every node has: the pause of each pod too."""
+NOTHING: Mapping[str, Any] = {}
 
 
-def archive(program: Path, *names: str) -> bytes:
+def archive(program: Path, *names: str, more: Mapping[str, Any] = NOTHING) -> bytes:
     """An archive of one image that has all these names; its entry point is the program.
+
+    `more` goes over its configuration.
 
     In the image it lies at the root, under its own name.
     """
@@ -29,15 +34,15 @@ def archive(program: Path, *names: str) -> bytes:
             tar.addfile(entry)
         _add(tar, "etc/passwd", f"root:x:0:0:root:/:/{program.name}\n".encode(), 0o644)
         _add(tar, program.name, program.read_bytes(), 0o755)
-    return packed(layer.getvalue(), *names, entry_point=f"/{program.name}")
+    return packed(layer.getvalue(), *names, entry_point=f"/{program.name}", more=more)
 
 
-def packed(layer: bytes, *names: str, entry_point: str) -> bytes:
+def packed(layer: bytes, *names: str, entry_point: str, more: Mapping[str, Any] = NOTHING) -> bytes:
     """An archive of one image that has all these names and this one layer."""
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Entrypoint": [entry_point], "Env": ["PATH=/usr/bin:/bin:/"]},
+        "config": {"Entrypoint": [entry_point], "Env": ["PATH=/usr/bin:/bin:/"], **more},
         "rootfs": {
             "type": "layers",
             "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"],

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tests.lab.host import wait_until
 from tests.lab.kubernetes import build, images
@@ -97,9 +98,14 @@ class Cluster(Api):
 
     machines: list[Machine] = field(default_factory=list)
 
-    def put_image(self, *names: str, only: Sequence[Machine] = ()) -> None:
-        """Give the nodes an image of the lab's program under these names."""
-        made = images.archive(build.kubernetes().with_name("pod"), *names)
+    def put_image(
+        self, *names: str, only: Sequence[Machine] = (), more: Mapping[str, Any] = images.NOTHING
+    ) -> None:
+        """Give the nodes an image of the lab's program under these names.
+
+        `more` goes over its configuration.
+        """
+        made = images.archive(build.kubernetes().with_name("pod"), *names, more=more)
         for machine in only or self.machines:
             _import(machine, made)
 

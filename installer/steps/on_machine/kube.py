@@ -1,0 +1,224 @@
+"""One workload of Kubernetes as kubectl tells it and changes it; a part of `rollout`."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import subprocess
+import time
+from typing import Any
+
+Json = dict[str, Any]
+
+CHANGED, REFUSED, BACK, NOT_BACK, LEFT = 10, 11, 12, 13, 14
+"""Exit status: it was another one by then, so nothing was done; the API refused; it did not stand
+and was taken back; it was taken back and does not stand so either; somebody changed it meanwhile,
+so it was left. 0: it stands."""
+
+EVERY = 1.0
+LONGEST = 600
+PATIENCE = 300.0
+"""Seconds for which an API that does not answer is asked again to take something back."""
+LOG_LINES = 10
+HASH = {"deployment": "pod-template-hash"}
+REVISION = "controller-revision-hash"
+
+
+class Ended(Exception):
+    """The end, with its exit status and the sentence that says why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+class Silent(Exception):
+    """kubectl did not bring an answer."""
+
+
+def say(text: str) -> None:
+    """A line for whoever watches."""
+    print(clean(text), flush=True)
+
+
+def clean(text: object) -> str:
+    """One line, without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " for sign in str(text or ""))[:LONGEST]
+
+
+def digest(template: Json) -> str:
+    """What tells a pod template from every other."""
+    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
+
+
+def owned(thing: Json) -> dict[str, str]:
+    """The marks by which owners know it."""
+    meta = thing["metadata"]
+    every = {**(meta.get("labels") or {}), **(meta.get("annotations") or {})}
+    ours = ("meta.helm.sh/", "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/",
+            "helm.toolkit.fluxcd.io/", "app.kubernetes.io/managed-by")  # fmt: skip
+    return {key: str(value) for key, value in sorted(every.items()) if key.startswith(ours)}
+
+
+class Workload:
+    """The workload, as kubectl tells it and changes it."""
+
+    def __init__(self, order: Json) -> None:
+        self.order = order
+        self.kind, self.name = str(order["kind"]), str(order["name"])
+        self.namespace = str(order["namespace"])
+        job = "/spec/jobTemplate" if self.kind == "cronjob" else ""
+        self.path = f"{job}/spec/template/spec"
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        """What kubectl answers; raises Silent with its own words."""
+        argv = [*self.order["kubectl"], "--namespace", self.namespace, *words]
+        try:
+            done = subprocess.run(
+                argv, input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True, text=True, errors="replace", check=False, timeout=60,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise Silent("kubectl did not end within 60 s") from error
+        except OSError as error:
+            raise Silent(f"{argv[0]} cannot be started: {error.strerror}") from error
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            raise Silent(clean(lines[-1] if lines else f"kubectl ended with {done.returncode}"))
+        return done.stdout
+
+    def read(self) -> Json:
+        """The workload as it is."""
+        return self._json("get", self.kind, self.name, "--output", "json")
+
+    def read_in_the_end(self) -> Json:
+        """The same, of an API that may be away for a while: what was begun must come to an end."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.read()
+            except Silent:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(EVERY)
+
+    def _json(self, *words: str) -> Json:
+        try:
+            found = json.loads(self.kubectl(*words))
+        except ValueError as error:
+            raise Silent("kubectl answers no JSON") from error
+        if not isinstance(found, dict):
+            raise Silent("kubectl answers no object")
+        return found
+
+    def every(self, kind: str, *words: str) -> list[Json]:
+        """All objects of a kind that the words choose."""
+        return list(self._json("get", kind, *words, "--output", "json").get("items") or ())
+
+    def template(self, thing: Json) -> Json:
+        """The pod template of a workload."""
+        spec = thing["spec"]
+        found = (spec["jobTemplate"]["spec"] if self.kind == "cronjob" else spec)["template"]
+        return dict(found)
+
+    def stand(self, thing: Json) -> str:
+        """`before` what is ordered, `after` it, or `other`: changed by anybody else."""
+        if thing["metadata"].get("uid") != self.order["uid"]:
+            return "other"
+        template = self.template(thing)
+        if digest(template) == self.order["template"]:
+            return "before"
+        former = self.with_images(template, "to", "from")
+        return "after" if former and digest(former) == self.order["template"] else "other"
+
+    def with_images(self, template: Json, old: str, new: str) -> Json | None:
+        """The template with its images changed; None where it has not those that should go."""
+        made = copy.deepcopy(template)
+        for change in self.order["changes"]:
+            place = self._place(made, change)
+            if place is None or place["image"] != change[old]:
+                return None
+            place["image"] = change[new]
+        return made
+
+    @staticmethod
+    def _place(template: Json, change: Json) -> Json | None:
+        among = template["spec"].get("initContainers" if change["init"] else "containers") or ()
+        return next((one for one in among if one.get("name") == change["container"]), None)
+
+    def change(self, thing: Json, old: str, new: str) -> None:
+        """Change the images of the very object that was read, and nothing else of it."""
+        meta, template = thing["metadata"], self.template(thing)
+        patch: list[Json] = [
+            {"op": "test", "path": f"/metadata/{key}", "value": meta[key]}
+            for key in ("uid", "resourceVersion")
+        ]
+        for change in self.order["changes"]:
+            key = "initContainers" if change["init"] else "containers"
+            names = [one.get("name") for one in template["spec"].get(key) or ()]
+            place = f"{self.path}/{key}/{names.index(change['container'])}/image"
+            patch.append({"op": "test", "path": place, "value": change[old]})
+            patch.append({"op": "replace", "path": place, "value": change[new]})
+        words = ("patch", self.kind, self.name, "--type=json", "--patch", json.dumps(patch))
+        self.kubectl(*words, "--output", "name")
+
+    def changed(self, before: str, old: str, new: str) -> bool:
+        """Change it from this stand; False where it is another one by now.
+
+        Its status changes all the time: what was read is read again where only that moved.
+        """
+        said = ""
+        end = time.monotonic() + (PATIENCE if before == "after" else 10.0)
+        while time.monotonic() < end:
+            try:
+                thing = self.read()
+                if self.stand(thing) != before:
+                    return False
+                self.change(thing, old, new)
+            except Silent as silent:
+                said = str(silent)
+                time.sleep(EVERY)
+                continue
+            return True
+        status = NOT_BACK if before == "after" else REFUSED
+        raise Ended(status, f"the API did not take the change: {said}")
+
+    def pods(self, thing: Json) -> list[Json]:
+        """The pods of the workload's present template; empty where they are not to be told."""
+        if self.kind == "cronjob":
+            return []
+        selector = thing["spec"]["selector"]
+        words = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+        for one in selector.get("matchExpressions") or ():
+            among = "({})".format(",".join(one.get("values") or ()))
+            form = {"In": "{} in " + among, "NotIn": "{} notin " + among, "Exists": "{}",
+                    "DoesNotExist": "!{}"}[one["operator"]]  # fmt: skip
+            words.append(form.format(one["key"]))
+        chosen = f"--selector={','.join(words)}"
+        label, value = HASH.get(self.kind, REVISION), self._revision(thing, chosen)
+        return [
+            pod for pod in self.every("pods", chosen)
+            if value and (pod["metadata"].get("labels") or {}).get(label) == value
+        ]  # fmt: skip
+
+    def _revision(self, thing: Json, chosen: str) -> str:
+        """How the pods of the present template are marked."""
+        if self.kind == "statefulset":
+            return str((thing.get("status") or {}).get("updateRevision") or "")
+        kind = "replicasets" if self.kind == "deployment" else "controllerrevisions"
+        uid = thing["metadata"]["uid"]
+        owned = [
+            one for one in self.every(kind, chosen)
+            if any(o.get("uid") == uid for o in one["metadata"].get("ownerReferences") or ())
+        ]  # fmt: skip
+        newest = max(owned, key=_number, default=None)
+        if newest is None:
+            return ""
+        return str((newest["metadata"].get("labels") or {}).get(HASH.get(self.kind, REVISION), ""))
+
+
+def _number(one: Json) -> int:
+    notes = one["metadata"].get("annotations") or {}
+    number = one.get("revision") or notes.get("deployment.kubernetes.io/revision") or 0
+    return int(number)

@@ -1,0 +1,182 @@
+"""Rollout: one workload of Kubernetes brought to other images, and taken back where it fails.
+
+What watches is a durable job on the machine with kubectl (`on_machine/rollout.py`): it takes the
+workload back by itself, though nobody may be there any more. A second updater finds the workload
+another than the plan says and leaves it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from foundation.hosts.jobs.jobs_model import JobLine
+from installer.catalogue.stages import StepData, StrictData
+from installer.events import Kind
+from installer.plans.plan import PlannedStep
+from installer.steps.kind import Ended, StepContext, StepFailed, StepKind
+from installer.steps.on_machine import kube
+from installer.steps.probed import Probed, must_be_good, parsed, usual_program
+
+_OF_OURS: Final = re.compile(
+    r"^from (?:__future__|installer\.steps\.on_machine\.\w+) import (?:\([^)]*\)|[^(\n]*)\n",
+    re.MULTILINE,
+)
+_WHY: Final = "@why "
+_SO_FAR: Final = re.compile(r"(\d+) of (\d+) ")
+_LOOK_SECONDS: Final = 60.0
+
+
+class ImageChange(StrictData):
+    """One container of a workload, and its image before and after."""
+
+    container: str
+    init: bool = False
+    before: str
+    after: str
+
+
+class RolloutStep(StepData):
+    """One workload of Kubernetes brought to other images."""
+
+    kind: Literal["rollout"]
+    workload: Literal["deployment", "statefulset", "daemonset", "cronjob"]
+    namespace: str
+    name: str
+    program: tuple[str, ...] = ("kubectl",)
+    uid: str
+    template: str
+    """What tells its pod template from every other, as it was when the list was made."""
+    owned: dict[str, str] = Field(default_factory=dict)
+    """The marks of owners that it had then."""
+    changes: tuple[ImageChange, ...]
+    settle_seconds: float = 10.0
+    """How long it must stand before it is believed."""
+    stands_within_minutes: float = 10.0
+
+
+class Rollout(Probed):
+    """Done where the workload has the new images and nothing else was changed."""
+
+    model = RolloutStep
+
+    def data(self, context: StepContext) -> RolloutStep:
+        """The step's data."""
+        return parsed(context, RolloutStep)
+
+    def programs(self, step: PlannedStep) -> tuple[str, ...]:
+        """Its own."""
+        return usual_program(step, "kubectl")
+
+    async def is_done(self, context: StepContext) -> bool | None:
+        """Never found so: that it has the images is no word on whether it stands."""
+        return False
+
+    async def do(self, context: StepContext) -> str:
+        """Bring it there; raises StepFailed, by then taken back where it did not stand."""
+        data = self.data(context)
+        what = f"{data.workload} {data.namespace}/{data.name}"
+        ended = await context.change(
+            f"bring {what} to {', '.join(one.after for one in data.changes)}",
+            _command(data),
+            stdin=program().encode(),
+            on_line=lambda line: _told(context, line),
+        )
+        if ended.dry:
+            return f"{what} would be brought there."
+        if not ended.good:
+            raise _failed(context, data, ended, what)
+        return f"{what} stands with the new images."
+
+    async def verify(self, context: StepContext) -> None:
+        """That it stands was just seen."""
+
+    async def undo(self, context: StepContext) -> bool:
+        """Put its former template back, and see that it stands."""
+        data = self.data(context)
+        ended = await context.change(
+            f"put the former images of {data.workload} {data.namespace}/{data.name} back",
+            _command(data, back=True),
+            label="undo",
+            stdin=program().encode(),
+            on_line=lambda line: _told(context, line),
+        )
+        if not ended.good and not ended.dry:
+            raise _failed(context, data, ended, f"{data.workload} {data.namespace}/{data.name}")
+        return True
+
+
+def order_of(data: RolloutStep, *, back: bool = False) -> dict[str, Any]:
+    """What the program is ordered."""
+    return {
+        "kubectl": list(data.program),
+        "kind": data.workload,
+        "namespace": data.namespace,
+        "name": data.name,
+        "uid": data.uid,
+        "template": data.template,
+        "owned": data.owned,
+        "changes": [
+            {"container": one.container, "init": one.init, "from": one.before, "to": one.after}
+            for one in data.changes
+        ],
+        "seconds": data.stands_within_minutes * 60,
+        "settle": data.settle_seconds,
+        "back": back,
+    }
+
+
+def _command(data: RolloutStep, *, back: bool = False) -> tuple[str, ...]:
+    return ("python3", "-I", "-B", "-", json.dumps(order_of(data, back=back)))
+
+
+@cache
+def program() -> str:
+    """The files of the program as one: what they import of one another stands before."""
+    folder = Path(__file__).with_name("on_machine")
+    first, *then = (
+        (folder / name).read_text(encoding="utf-8")
+        for name in ("kube.py", "watching.py", "rollout.py")
+    )
+    return first + "".join(_OF_OURS.sub("", text) for text in then)
+
+
+def _told(context: StepContext, line: JobLine) -> bool:
+    found = _SO_FAR.match(line.text)
+    if found:
+        context.emit(Kind.STEP_PROGRESS, done=int(found[1]), total=int(found[2]), text=line.text)
+    return not line.text.startswith(_WHY)
+
+
+_REMEDIES: Final = {
+    kube.CHANGED: "Look at what changed it, then make the list anew: sitewright updates apply.",
+    kube.REFUSED: "Nothing was changed. See whether this login may: kubectl auth can-i patch KIND.",
+    kube.BACK: "What runs is what ran before. Mend what is named, then make the list anew: "
+    "sitewright updates apply.",
+    kube.NOT_BACK: "Its template is the former one or stands in the lines above; look at it now: "
+    "kubectl describe, kubectl logs.",
+    kube.LEFT: "Speak with whoever changed it; nothing of theirs was touched.",
+}
+
+
+def _failed(context: StepContext, data: RolloutStep, ended: Ended, what: str) -> StepFailed:
+    """Why it does not stand, in the program's own words."""
+    why = next((line for line in reversed(ended.tail) if line.startswith(_WHY)), "")
+    if not why or ended.exit_status not in _REMEDIES:
+        must_be_good(context, ended, f"the update of {what}")
+    lines = [line for line in ended.tail if not line.startswith(_WHY)]
+    return StepFailed(
+        f"{what}: {why.removeprefix(_WHY)}",
+        where=context.host.name,
+        remedy=_REMEDIES[ended.exit_status or kube.REFUSED],
+        output=lines,
+        again=False,
+    )
+
+
+KIND: Final[StepKind] = Rollout()

@@ -1,0 +1,169 @@
+"""`sitewright updates apply` on a Kubernetes of real pods, under traffic.
+
+Kubernetes, containerd, kubectl, Helm and what the pods serve are real. The registry is the stand-in
+of tests/installer/updates, so nothing is pulled: the node has the images under the names by which
+a pull would have brought them.
+"""
+
+from __future__ import annotations
+
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.cli import main
+from tests.bundles.servers import answering
+from tests.installer.updates.test_hostile_registries import StandIn
+from tests.lab.host import wait_until
+from tests.lab.kubernetes.nodes import Cluster, cluster
+from tests.lab.lab import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+PORT = 30080
+DIGEST = StandIn().digest("v1.0.2")
+OLD, NEW = "mojaloop/ledger:v1.0.0", f"mojaloop/ledger:v1.0.2@{DIGEST}"
+
+
+@dataclass
+class Traffic:
+    """Somebody who asks the service all the time, and counts."""
+
+    url: str
+    asked: int = 0
+    failed: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Traffic:
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+        wait_until(lambda: self.asked > 3, "traffic", seconds=60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        while not self._over.wait(0.02):
+            self.asked += 1
+            try:
+                with urllib.request.urlopen(self.url, timeout=5) as answer:  # noqa: S310 - of the lab
+                    answer.read()
+            except OSError as error:
+                self.failed.append(str(error))
+
+
+@dataclass
+class Updated:
+    """The cluster, its site, and the registry that knows what is newer."""
+
+    cluster: Cluster
+    site: Path
+    registry: str
+
+    @property
+    def url(self) -> str:
+        """What the ledger's service answers at."""
+        return f"http://{self.cluster.machines[0].address}:{PORT}/"
+
+    def apply(self, *words: str) -> int:
+        """What a user types."""
+        line = ["updates", "apply", "--site", str(self.site), "--by", "Ma Ma", "--yes"]
+        line += ["--kubeconfig", str(self.cluster.kubeconfig)]
+        return main([*line, "--mirror", f"docker.io={self.registry}", *words])
+
+    def pods(self, app: str) -> set[str]:
+        """The pods of a workload by their uid."""
+        found = self.cluster.read("pods", "--selector", f"app={app}")["items"]
+        return {str(one["metadata"]["uid"]) for one in found}
+
+    def template(self, kind: str, name: str) -> Any:
+        """The pod template of a workload."""
+        return self.cluster.read(kind, name)["spec"]["template"]
+
+
+def served(name: str, image: str, **meta: Any) -> dict[str, Any]:
+    """A deployment of two pods that serve, and are taken out of the service before they end."""
+    container = {
+        "name": "main",
+        "image": image,
+        "args": ["serve", ":8080"],
+        "imagePullPolicy": "IfNotPresent",
+        "readinessProbe": {"httpGet": {"port": 8080, "path": "/"}, "periodSeconds": 1},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+    }
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec,
+            "metadata": {"name": name, "namespace": "default", **meta}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def kubernetes(lab: Lab) -> Iterator[Cluster]:
+    with cluster(lab, "box") as running:
+        running.put_image(*(f"docker.io/mojaloop/{name}:v1.0.0" for name in ("ledger", "bad")))
+        running.put_image("docker.io/mojaloop/ledger:v1.0.2", more={"Labels": {"new": "yes"}})
+        running.put_image("docker.io/mojaloop/bad:v1.0.2", more={"Entrypoint": ["/pod", "crash"]})
+        for name in ("ledger", "bad"):
+            full = f"docker.io/mojaloop/{name}"
+            ctr = ("ctr", "--namespace", "k8s.io", "images", "tag")
+            running.machines[0].exec([*ctr, f"{full}:v1.0.2", f"{full}@{DIGEST}"])
+        yield running
+
+
+@pytest.fixture
+def updated(kubernetes: Cluster, lab: Lab, tmp_path: Path) -> Iterator[Updated]:
+    site = tmp_path / "site.yaml"
+    box = kubernetes.machines[0]
+    site.write_text(
+        "solution: miniloop\n"
+        f"ssh: {{user: ubuntu, identity_files: [{lab.key}], known_hosts: {lab.known_hosts}}}\n"
+        f"hosts:\n  - {{name: box, address: {box.address}, roles: [box]}}\n"
+    )
+    with answering(StandIn().answer) as server:
+        yield Updated(kubernetes, site, server.url)
+
+
+def test_a_workload_is_updated_under_traffic_and_another_taken_back(
+    updated: Updated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = {"selector": {"app": "ledger"}, "type": "NodePort",
+               "ports": [{"port": 80, "targetPort": 8080, "nodePort": PORT}]}  # fmt: skip
+    updated.cluster.apply(
+        served("ledger", OLD),
+        served("bad", "mojaloop/bad:v1.0.0"),
+        {"apiVersion": "v1", "kind": "Service", "spec": service,
+         "metadata": {"name": "ledger", "namespace": "default"}},
+    )  # fmt: skip
+    for name in ("ledger", "bad"):
+        updated.cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s")
+
+    with Traffic(updated.url) as traffic:
+        assert updated.apply("--workload", "default/ledger") == 0, capsys.readouterr()
+    told = capsys.readouterr()
+    assert (
+        f"{traffic.asked} asked, {len(traffic.failed)} failed" == f"{traffic.asked} asked, 0 failed"
+    )
+    image = updated.template("deployment", "ledger")["spec"]["containers"][0]["image"]
+    assert image == NEW, told
+    print(traffic.asked, told)
+
+    former = updated.template("deployment", "bad")
+    pods = {
+        one["metadata"]["uid"] for one in updated.cluster.read("pods", "-l", "app=bad")["items"]
+    }
+    assert updated.apply("--workload", "bad") == 5
+    told = capsys.readouterr()
+    said = " ".join((told.out + told.err).split())
+    assert "crashes again and again (Error, exit code 1)" in said
+    assert "main: crashing, as I was told" in said
+    assert "its former template is back, unchanged, and it stands" in said
+    assert updated.template("deployment", "bad") == former
+    assert pods <= updated.pods("bad")
+    print(told)
