@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from foundation.hosts.pool import Pool
-from foundation.problems import ExitCode, InputProblem
+from foundation.problems import ExitCode, InputProblem, Refused
 from foundation.wording import counted, listed
 from installer.commands.image_watcher import (
     add_origin_options,
@@ -58,6 +59,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="MINUTES",
         help="a workload that does not stand by then is taken back (default 10)",
     )
+    parser.add_argument(
+        "--approve",
+        action="store_true",
+        help="approve the plan as the person named by --by, and change nothing",
+    )
     add_anew_option(parser)
     add_origin_options(parser)
     add_question_options(parser, "bugfix")
@@ -77,17 +83,23 @@ def run(options: argparse.Namespace) -> int:
     from installer.sites.site import load_site
     from installer.updates.applying.plans import OPERATION
 
-    named = f" --site {quote(str(options.site))}"
+    named = f" --site {shlex.quote(str(options.site))}"
     again = f"sitewright updates apply{named}"
     site = load_site(options.site)
     if site.solution is None:
         raise InputProblem("the site file names no solution", where=str(options.site))
     solution = load_solution(site.solution)
     before = None if options.anew else _cut_off(site, again)
-    plan = asyncio.run(_plan(options, site, solution)) if before is None else before.plan()
-    if not plan.stages:
-        print("Nothing is applied.", file=sys.stderr)
-        return ExitCode.DONE
+    if before is not None:
+        plan = before.plan()
+    else:
+        plan, migrates = asyncio.run(_plan(options, site, solution))
+        if not plan.stages:
+            print("Nothing is applied.", file=sys.stderr)
+            return ExitCode.DONE
+        if options.approve:
+            return _approve(site, plan, options)
+        plan = _through_the_gates(site, plan, migrates, options)
     work = Undertaking(
         site,
         options.site,
@@ -115,15 +127,62 @@ def _cut_off(site: Site, again: str) -> Run | None:
     return unfinished_run(site, OPERATION, again=again)
 
 
-async def _plan(options: argparse.Namespace, site: Site, solution: Solution) -> Plan:
+def _approve(site: Site, plan: Plan, options: argparse.Namespace) -> int:
+    """Show the plan, ask, and keep the word of the person named."""
+    from installer.commands.asking import choose
+    from installer.commands.plan import plan_text
+    from installer.updates.applying.gates import approve
+
+    print(plan_text(plan, 80), file=sys.stderr)
+    if not options.yes and choose("Approve it? Type", whole=True) != "yes":
+        raise Refused("it was not approved", remedy="To approve it, give the command again.")
+    given = approve(site, plan, options.by)
+    print(f"{given.person} approves plan {plan.sha256[:12]}; nothing was changed.", file=sys.stderr)
+    return ExitCode.DONE
+
+
+def _again(options: argparse.Namespace) -> str:
+    """The command that makes the same plan, as it was typed."""
+    words = ["sitewright", "updates", "apply", "--site", str(options.site)]
+    for name in ("cluster", "kubeconfig", "through"):
+        if (value := getattr(options, name)) is not None:
+            words += [f"--{name}", str(value)]
+    for name in ("workload", "registry", "mirror", "also", "plain_http"):
+        for value in getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    if options.bundle is not None:
+        words += ["--bundle", str(options.bundle)]
+    if options.strategy != "bugfix":
+        words += ["--strategy", options.strategy]
+    return shlex.join(words)
+
+
+def _through_the_gates(
+    site: Site, plan: Plan, migrates: Sequence[str], options: argparse.Namespace
+) -> Plan:
+    """The plan with who approved it; raises NotNow where it may not begin as things are."""
+    from installer.updates.applying import gates
+
+    gates.check_window(site.updates)
+    wanted = f", for {listed(migrates)} changes data as it begins" if migrates else ""
+    gates.check_backup(site, wanted=wanted)
+    given = gates.check_approvals(site, plan, again=_again(options))
+    said = tuple(f"Approved by {one.person}, {gates.when(one.at)}." for one in given)
+    return replace(plan, notes=(*plan.notes, *said))
+
+
+async def _plan(
+    options: argparse.Namespace, site: Site, solution: Solution
+) -> tuple[Plan, list[str]]:
     from installer.updates.applying.plans import update_plan
 
     usual = usual_of(options)
     async with _reached(options, site, solution) as reached:
         print(f"reading the workloads by {reached.api.way}", file=sys.stderr)
         review, workloads = await _look(options, reached.api, usual)
-    return update_plan(
-        _told(review, workloads),
+    due = _told(review, workloads)
+    plan = update_plan(
+        due,
         reached.way,
         solution,
         site,
@@ -131,6 +190,7 @@ async def _plan(options: argparse.Namespace, site: Site, solution: Solution) -> 
         within_minutes=options.stands_within,
         origin=review.origin,
     )
+    return plan, [one.words for one in due if one.migrates]
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
 from installer.sites.site_backup import Backup
 from installer.sites.site_paths import PATH, each_path, resolved_paths, whole_path, written_path
+from installer.sites.site_updates import Updates
 from installer.sites.site_words import (
     Bastion,
     Endpoint,
@@ -180,6 +181,8 @@ class Site(_Part):
     """A PEM file of authorities that the machines are to believe; relative to the site file."""
     backup: Backup | None = None
     """Where the site's backup goes, and who can open it."""
+    updates: Updates | None = None
+    """When updates may be applied, who approves them, and after which backup."""
     waivers: tuple[Waiver, ...] = ()
 
     @model_validator(mode="after")

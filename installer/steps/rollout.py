@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,9 +17,11 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from foundation.hosts.jobs.jobs_model import JobLine
+from foundation.problems import Refused
 from installer.catalogue.stages import StepData, StrictData
 from installer.events import Kind
 from installer.plans.plan import PlannedStep
+from installer.sites.site_updates import Updates
 from installer.steps.kind import Ended, StepContext, StepFailed, StepKind
 from installer.steps.on_machine import kube
 from installer.steps.probed import Probed, must_be_good, parsed, usual_program
@@ -55,6 +58,10 @@ class RolloutStep(StepData):
     owned: dict[str, str] = Field(default_factory=dict)
     """The marks of owners that it had then."""
     changes: tuple[ImageChange, ...]
+    migrates: str = ""
+    """What changes its data as it begins: then it is not taken back by itself."""
+    updates: Updates | None = None
+    """When it may begin."""
     settle_seconds: float = 10.0
     """How long it must stand before it is believed."""
     stands_within_minutes: float = 10.0
@@ -74,7 +81,21 @@ class Rollout(Probed):
         return usual_program(step, "kubectl")
 
     async def is_done(self, context: StepContext) -> bool | None:
-        """Never found so: that it has the images is no word on whether it stands."""
+        """Never found so: that it has the images is no word on whether it stands.
+
+        Asked before every beginning, and never of what is under way: raises Refused where no
+        window is open.
+        """
+        updates = self.data(context).updates
+        now = datetime.now(UTC)
+        if updates is not None and not context.dry_run and not updates.open_at(now):
+            opens = updates.next_opening(now)
+            raise Refused(
+                "the window for updates is over, so it was not begun",
+                where=context.step.key,
+                remedy="Give the same command when the next one opens"
+                + (f": {opens:%A, %H:%M} ({updates.zone})." if opens else "."),
+            )
         return False
 
     async def do(self, context: StepContext) -> str:
@@ -127,6 +148,7 @@ def order_of(data: RolloutStep, *, back: bool = False) -> dict[str, Any]:
         ],
         "seconds": data.stands_within_minutes * 60,
         "settle": data.settle_seconds,
+        "migrates": data.migrates,
         "back": back,
     }
 
@@ -160,7 +182,8 @@ _REMEDIES: Final = {
     "sitewright updates apply.",
     kube.NOT_BACK: "Its template is the former one or stands in the lines above; look at it now: "
     "kubectl describe, kubectl logs.",
-    kube.LEFT: "Speak with whoever changed it; nothing of theirs was touched.",
+    kube.LEFT: "Look at it now: kubectl describe, kubectl logs. Speak with whoever changed it; "
+    "where its data may be changed, the way back is the backup.",
 }
 
 

@@ -90,6 +90,9 @@ def brought(workload: Workload) -> None:
     if why:
         say(why)
         show(workload, pod)
+        if migrates := workload.order.get("migrates"):
+            data = f"{migrates} may have changed its data, so the former images are not put back"
+            raise Ended(LEFT, f"{why}; {data}")
         taken_back(workload, why)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
     from installer.catalogue.stages import StepData
     from installer.sites.site import Site
+    from installer.sites.site_updates import Updates
 
 OPERATION: Final = "updates"
 _SOURCE: Final = "Mojaloop Versioning (document 004); kubernetes.io, Deployments, StatefulSets"
@@ -50,7 +51,7 @@ def update_plan(
     stages: list[PlannedStage] = []
     for number, one in enumerate(workloads, 1):
         name = f"update-{number}"
-        step = planned_step(name, _step(one, way, within_minutes), way.host)
+        step = planned_step(name, _step(one, way, within_minutes, site.updates), way.host)
         stages.append(
             PlannedStage(
                 id=name,
@@ -86,11 +87,14 @@ def _why(one: Workload, origin: str) -> str:
         f"{change.why} at {origin}"
         for change in one.changes
     )
-    risk = "; ".join(one.risks) or "pods are replaced as its strategy says"
+    risks = list(one.risks) or ["pods are replaced as its strategy says"]
+    if one.migrates:
+        risks.append(f"{one.migrates} changes its data, so it is not taken back by itself")
+    risk = "; ".join(risks)
     return f"{changes}. Owner: {one.owner.words if one.owner else 'nobody'}. Risk: {risk}."
 
 
-def _step(one: Workload, way: Way, within_minutes: float) -> StepData:
+def _step(one: Workload, way: Way, within: float, updates: Updates | None) -> StepData:
     tags = ", ".join(dict.fromkeys(change.tag for change in one.changes))
     values: dict[str, Any] = {
         "id": "rollout",
@@ -113,9 +117,14 @@ def _step(one: Workload, way: Way, within_minutes: float) -> StepData:
             )
             for change in one.changes
         ),
-        "stands_within_minutes": within_minutes,
+        "migrates": one.migrates,
+        "irreversible": f"{one.migrates[0].upper()}{one.migrates[1:]} changes its data."
+        if one.migrates
+        else "",
+        "updates": updates,
+        "stands_within_minutes": within,
         "expected_minutes": 1,
         # Bringing it there, and taking it back where it does not stand.
-        "timeout_minutes": 2 * within_minutes + 10,
+        "timeout_minutes": 2 * within + 10,
     }
     return RolloutStep.model_validate(values)

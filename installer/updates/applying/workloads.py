@@ -55,6 +55,8 @@ class Workload:
     marks: tuple[tuple[str, str], ...] = ()
     owner: Owner | None = None
     risks: tuple[str, ...] = ()
+    migrates: str = ""
+    """What changes its data as it begins; "" where nothing says that anything does."""
     against: str = ""
     """Why it cannot be changed as it is; "" where nothing stands against it."""
 
@@ -136,6 +138,7 @@ def _judged(bare: Workload, thing: Mapping[str, Any], applications: Applications
         tuple(owned(dict(thing)).items()),
         owner,
         _risks(bare, spec, template),
+        _migrates(template),
         _against(bare, meta, spec, template),
     )
 
@@ -156,6 +159,15 @@ def _against(
             return f"its container {change.container} was changed meanwhile"
         if "@" not in change.after:
             return f"which bytes {change.tag} leads to is not known"
+    return ""
+
+
+def _migrates(template: Mapping[str, Any]) -> str:
+    """The init container that brings a database to a new version, as Mojaloop's charts have it."""
+    for one in template["spec"].get("initContainers") or ():
+        words = [one.get("name"), *(one.get("command") or ()), *(one.get("args") or ())]
+        if any("migrat" in str(word).lower() for word in words):
+            return clean_line(f"the init container {one.get('name')}")
     return ""
 
 

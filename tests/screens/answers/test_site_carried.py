@@ -116,6 +116,7 @@ SITE: dict[str, st.SearchStrategy[Any]] = {
     ),
     "settings": st.dictionaries(words, plain, max_size=4),
     "backup": st.none(),
+    "updates": st.none(),
     "playbooks": st.none() | paths,
     "supplies": st.fixed_dictionaries(SUPPLIES),
     "proxy": st.none() | st.builds("http://{}:3128".format, words),

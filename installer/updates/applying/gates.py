@@ -1,0 +1,181 @@
+"""What must hold before an update is carried through: a window, approvals, a verified backup."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from foundation import bounded_files
+from foundation.moments import moment
+from foundation.paths import data_folder, write_private
+from foundation.problems import Refused
+from foundation.terminal import clean_line
+from foundation.wording import duration, listed
+from installer.events import Outcome
+from installer.record.identity import site_key
+from installer.record.runs import runs_of
+from installer.sites.site_updates import Updates, folded
+
+if TYPE_CHECKING:
+    from installer.plans.plan import Plan
+    from installer.sites.site import Site
+
+_LARGEST: Final = 1 << 20
+_KEPT_SECONDS: Final = 14 * 86400.0
+"""For which an approval counts; a plan of that age is another one as a rule."""
+_HOUR: Final = 3600.0
+_GOOD: Final = frozenset({Outcome.DONE, Outcome.ALREADY})
+
+
+class NotNow(Refused):
+    """An update that may not begin as things are; nothing was changed."""
+
+    code = "update-not-now"
+    title = "The update may not begin"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's word for one plan."""
+
+    person: str
+    plan: str
+    """The plan's own hash: another plan is not approved by it."""
+    at: float
+
+
+def when(seconds: float) -> str:
+    """A moment of the record for a person."""
+    found = moment(seconds)
+    return f"{found:%d %B %Y, %H:%M} UTC" if found is not None else "at no moment that there is"
+
+
+def check_window(updates: Updates | None, now: datetime | None = None) -> None:
+    """Raise NotNow where no window is open."""
+    at = now or datetime.now(UTC)
+    if updates is None or updates.open_at(at):
+        return
+    opens = updates.next_opening(at)
+    when = f"{opens:%A, %d %B %Y, %H:%M} ({updates.zone})" if opens else "not within 15 days"
+    raise NotNow(
+        "no window for updates is open",
+        where="updates.windows of the site file",
+        remedy=f"The next one opens: {when}. Give the same command then.",
+    )
+
+
+def check_backup(site: Site, *, wanted: str = "", now: float | None = None) -> None:
+    """Raise NotNow where a backup must have been verified lately and none was.
+
+    `wanted` says why one is asked for where the site does not ask for it itself.
+    """
+    hours = site.updates.backup_within_hours if site.updates is not None else None
+    if hours is None and not wanted:
+        return
+    hours = 24.0 if hours is None else hours
+    last = last_verified(site)
+    age = None if last is None else (time.time() if now is None else now) - last
+    if age is not None and -_HOUR < age <= hours * _HOUR:
+        return
+    has = (
+        "no backup of it was ever verified from here"
+        if age is None or last is None
+        else f"the last was verified {when(last)}, {duration(abs(age))} "
+        + ("ago" if age > 0 else "ahead of this computer's clock")
+    )
+    raise NotNow(
+        f"a backup verified within {hours:g} hours is wanted{wanted}, and {has}",
+        where="the site's record",
+        remedy="Make one and open it: sitewright backup make --site FILE, then sitewright backup "
+        "verify --site FILE.",
+    )
+
+
+def last_verified(site: Site) -> float | None:
+    """When a backup of the site was last opened and found whole, by its record; Unix seconds."""
+    for run in runs_of(f"{site_key(site)}-backup-verify"):
+        state = run.state()
+        # What was passed over is not verified.
+        done = all(step.outcome in _GOOD for step in state.steps.values())
+        if state.steps and done and state.complete(run.plan()):
+            return max(step.ended for step in state.steps.values())
+    return None
+
+
+def approvals_file(site: Site) -> Path:
+    """Where the approvals of a site are kept."""
+    return data_folder() / "updates" / f"{site_key(site)}.json"
+
+
+def read_approvals(site: Site, *, now: float | None = None) -> tuple[Approval, ...]:
+    """The approvals that count still; one that cannot be read is none."""
+    at = time.time() if now is None else now
+    try:
+        found: Any = json.loads(bounded_files.read_text(approvals_file(site), _LARGEST))
+        every = tuple(
+            Approval(clean_line(str(one["person"])), str(one["plan"]), float(one["at"]))
+            for one in found["approvals"]
+        )
+    except FileNotFoundError:
+        return ()
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise NotNow(
+            f"the approvals of this site cannot be read: {clean_line(str(error))}",
+            where=str(approvals_file(site)),
+            remedy="Move the file away, and have the plan approved again.",
+        ) from error
+    return tuple(one for one in every if 0 <= at - one.at <= _KEPT_SECONDS)
+
+
+def approve(site: Site, plan: Plan, person: str, *, now: float | None = None) -> Approval:
+    """Keep a person's word for a plan; raises NotNow for one who may not give it."""
+    updates = site.updates or Updates()
+    if folded(person) not in {folded(name) for name in updates.approvers}:
+        raise NotNow(
+            f"{person or 'nobody'} is none of those who may approve",
+            where="updates.approvers of the site file",
+            remedy=f"They are {listed(updates.approvers)}: --by NAME."
+            if updates.approvers
+            else "Name them there, and how many must approve: updates.approvals.",
+        )
+    given = Approval(person, plan.sha256, time.time() if now is None else now)
+    others = [one for one in read_approvals(site, now=now) if not _same(one, given)]
+    every = [{"person": one.person, "plan": one.plan, "at": one.at} for one in (*others, given)]
+    file = approvals_file(site)
+    write_private(file, json.dumps({"approvals": every}, indent=1) + "\n")
+    return given
+
+
+def _same(one: Approval, other: Approval) -> bool:
+    return folded(one.person) == folded(other.person) and one.plan == other.plan
+
+
+def check_approvals(
+    site: Site, plan: Plan, *, again: str, now: float | None = None
+) -> tuple[Approval, ...]:
+    """The approvals of this very plan; raises NotNow where they are too few."""
+    updates = site.updates
+    if updates is None or not updates.approvals:
+        return ()
+    may = {folded(name) for name in updates.approvers}
+    given = [one for one in read_approvals(site, now=now) if one.plan == plan.sha256]
+    given = [one for one in given if folded(one.person) in may]
+    left = _others(updates.approvers, [one.person for one in given])
+    if len(given) >= updates.approvals:
+        return tuple(given)
+    has = f"{listed([one.person for one in given])} approved it" if given else "nobody has yet"
+    raise NotNow(
+        f"{updates.approvals} must approve plan {plan.sha256[:12]}, and {has}",
+        where="updates.approvals of the site file",
+        remedy=f'Of {listed(left)}, each: {again} --approve --by "NAME". It shows the plan first.',
+    )
+
+
+def _others(names: Sequence[str], given: Sequence[str]) -> list[str]:
+    done = {folded(name) for name in given}
+    return [name for name in names if folded(name) not in done]
