@@ -100,6 +100,7 @@ OWN = {
     "bundles/sources/sitewright.py": 2,
     "installer/repository/starter.py": 1,
     "installer/planning/way_out.py": 2,
+    "installer/steps/rollout.py": 1,
     "installer/ansible/command.py": 2,
     # Files of ours below the data, state and cache folders, which nobody else may enter.
     "bundles/make/drafts.py": 2,
