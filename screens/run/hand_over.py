@@ -61,13 +61,13 @@ class HandOverScreen(StepScreen):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
-        from installer.hand_over.text import report_lines
+        from installer.hand_over.text import report_lines, title
 
         if self.report is None:
             return
         width = min(max(self.query_one("#report").size.width - 3, 40), 100)
         lines = report_lines(self.report, width)
-        self.query_one("#report-text", Static).update(_content(lines))
+        self.query_one("#report-text", Static).update(_content(lines, title(self.report)))
 
     def action_export(self) -> None:
         """Write the report to a file, after a question for its form and name."""
@@ -89,9 +89,11 @@ class HandOverScreen(StepScreen):
         self.say(f"Written: {place}")
 
 
-def _content(lines: list[str]) -> Content:
+def _content(lines: list[str], title: str) -> Content:
     parts: list[str | tuple[str, str]] = []
-    for place, line in enumerate(lines):
-        heading = place == 0 or (line.endswith(":") and not line.startswith(" "))
+    verdict = True  # the first sentence, over as many lines as it takes
+    for line in lines:
+        verdict = verdict and not title.startswith(line)
+        heading = verdict or (line.endswith(":") and not line.startswith(" "))
         parts.append((f"{line}\n", "bold") if heading else f"{line}\n")
     return Content.assemble(*parts)

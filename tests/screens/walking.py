@@ -128,9 +128,28 @@ async def at(name: str, folder: Path, size: tuple[int, int]) -> AsyncIterator[Pi
 
 
 async def rests(pilot: Pilot[int]) -> None:
-    """Until all keys are given out and every widget rests."""
+    """Until all keys are given out, every widget rests, and what they drew stands on the screen."""
     app: Any = pilot.app
-    await until(pilot, lambda: not app._held and app.screen_rests and not app.message_queue_size)
+    await until(
+        pilot,
+        lambda: (
+            not app._held
+            and app.screen_rests
+            and not app.message_queue_size
+            and not app._next_callbacks
+            and _drawn(app.screen)
+        ),
+    )
+
+
+def _drawn(screen: Any) -> bool:
+    """Whether nothing waits for the next beat of the screen, which on a busy machine comes late."""
+    if screen._layout_required or screen._repaint_required or screen._dirty_widgets:
+        return False
+    return not any(
+        node._layout_required or node._repaint_required or node._refresh_styles_required
+        for node in screen.walk_children(with_self=True)
+    )
 
 
 async def recorded_step(pilot: Pilot[int], services: RecordedServices, step: StepId) -> None:
