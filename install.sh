@@ -58,8 +58,8 @@ offer() { # a command that brings what is missing, run if a person at a terminal
     esac
     sh -c "$2" >&2 && return 0
     say ""
-    say "That command failed; its own lines above say why. Mend that first (the way to the package"
-    say "sources, the disk, another apt that runs), and run this again."
+    say "That command failed; its own lines above say why. Mend that first (the way to"
+    say "the package sources, the disk, another apt that runs), and run this again."
     exit 1
 }
 
