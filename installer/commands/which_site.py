@@ -71,14 +71,46 @@ def site_file_of(options: argparse.Namespace) -> Path:
     if options.site is not None:
         return Path(options.site)
     file = kept_site_file(_solution(options.solution).id)
-    if not file.exists():
+    return file if file.exists() else _recorded_site_file(options.solution)
+
+
+def _recorded_site_file(solution: str) -> Path:
+    """The site file of what the record has of a solution, by the wizard most of all.
+
+    Raises InputProblem where there is none, or where it may be one of several.
+    """
+    files = _recorded(solution)
+    if not files:
         raise InputProblem(
-            f"{options.solution} was not installed from here without a site file",
+            f"{solution} was not installed from here",
             where="--solution",
-            remedy=f"Install it: sitewright install --solution {options.solution}; or give the "
+            remedy=f"Install it: sitewright install --solution {solution}; or give the "
             "site file: --site FILE.",
         )
-    return file
+    if len(files) > 1:
+        raise InputProblem(
+            f"{solution} was installed from here on {len(files)} sites",
+            where="--solution",
+            remedy="Name the one that you mean: "
+            + " or ".join(f"--site {quote(str(file))}" for file in files),
+        )
+    print(f"The site is that of its last installation: {files[0]}", file=sys.stderr)
+    return files[0]
+
+
+def _recorded(solution: str) -> list[Path]:
+    """The site files of the last installations of a solution, one a site, the latest first."""
+    from installer.record.runs import installed_sites, latest_run
+
+    files = []
+    for key in installed_sites():
+        run = latest_run(key)
+        try:
+            if run is not None and run.site_file.is_file() and run.plan().solution == solution:
+                files.append(run.site_file)
+        except InputProblem:
+            continue  # a plan that cannot be read is told by what asks for its site
+    return files
 
 
 def _such_as_kept() -> str:
@@ -105,7 +137,12 @@ def new_site_file(options: argparse.Namespace) -> Path:
 
     solution = _solution(options.solution)
     file = kept_site_file(solution.id)
-    before = load_site(file) if file.exists() else None
+    if file.exists():
+        before = load_site(file)
+    else:
+        # What the wizard installed is gone on with, where there is no doubt which.
+        of_record = _recorded(solution.id)
+        before = load_site(of_record[0]) if len(of_record) == 1 else None
     site = made_site(
         solution,
         before,

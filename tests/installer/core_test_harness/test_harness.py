@@ -14,6 +14,7 @@ from installer.commands.operate import operation_plan
 from installer.commands.which_site import kept_site_file, made_site, new_site_file, site_file_of
 from installer.planning.make import make_plan
 from installer.plans.plan import Plan
+from installer.record.runs import create_run
 from installer.sites.site import Site, SiteHost, dump_site, load_site
 from installer.steps.stage_files import load_operations
 
@@ -140,6 +141,36 @@ def test_a_site_is_made_from_options_kept_and_taken_up_again(
     assert "10.10.0.5. Another machine: --machine" in capsys.readouterr().err
     (host,) = load_site(new_site_file(options(solution="core-test-harness", machine="local"))).hosts
     assert host.address == "local"
+
+
+def test_what_the_wizard_installed_is_found_by_its_solution(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It keeps no site file of its own; the run has the one that repeats it."""
+
+    def installed(name: str) -> Path:
+        host = SiteHost(name=name, address="local", roles=("box",))
+        site = Site(solution=SOLUTION.id, hosts=(host,), settings={"debug": "yes"})
+        key = f"core-test-harness-single-box-{name:0>10}"
+        run = create_run(key, make_plan(SOLUTION, site, ()), site_text=dump_site(site))
+        run.note_begun()
+        return run.site_file
+
+    with pytest.raises(InputProblem, match="was not installed from here"):
+        site_file_of(options(solution="core-test-harness"))
+    first = installed("a")
+    assert site_file_of(options(solution="core-test-harness")) == first
+    assert str(first) in capsys.readouterr().err
+    again = load_site(
+        new_site_file(options(solution="core-test-harness", given=["tests=golden-path"]))
+    )
+    assert again.settings == {"debug": "yes", "tests": "golden-path"}
+    kept_site_file("core-test-harness").unlink()
+    second = installed("b")
+    with pytest.raises(InputProblem) as several:
+        site_file_of(options(solution="core-test-harness"))
+    assert str(first) in several.value.remedy
+    assert str(second) in several.value.remedy
 
 
 @pytest.mark.parametrize(
