@@ -18,7 +18,9 @@ from installer.record.progress import progress_of
 from installer.record.state import RunState
 
 _RESUME: Final = re.compile(r"\bsitewright resume\b")
-_OPERATION: Final = re.compile(r"\bsitewright (?:start|stop|services|remove|verify)\b(?! --)")
+_OPERATION: Final = re.compile(
+    r"\bsitewright (?:install|start|stop|services|remove|verify)\b(?! --)"
+)
 EVERY_SECONDS: Final = 60.0
 """How often a stage that takes long says how far it is."""
 

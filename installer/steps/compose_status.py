@@ -52,6 +52,14 @@ class ComposeStatus(OfProject):
                 remedy="Its containers and data are kept. Start it: sitewright start.",
                 again=False,
             )
+        if not any(one.service in project.names for one in containers):
+            raise StepFailed(
+                f"{data.project} has no containers: they were removed, or never made",
+                where=context.host.name,
+                remedy="Where only they were removed, they are made again by: sitewright start. "
+                "Where its data was removed too: sitewright install.",
+                again=False,
+            )
         bad = [one for one in judged if not one.good]
         if bad:
             raise await self.failure(

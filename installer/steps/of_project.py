@@ -146,12 +146,13 @@ class OfProject(Probed):
             output += [f"{judged.service}: {line}" for line in _lines(seen)]
         words = "; ".join(f"{one.service} {one.words}" for one in bad[:5])
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
-        first = names.get(bad[0].service, bad[0].service)
+        first = next((names[one.service] for one in bad if one.service in names), None)
+        ask = f"docker logs {first}" if first else f"docker compose -p {data.project} ps --all"
         return StepFailed(
             f"{before}{words}{more}",
             where=context.host.name,
-            remedy=f"Read what it says with: docker logs {first}. The containers are left as they "
-            "are. Mend the cause, then: sitewright resume.",
+            remedy=f"Read what it says with: {ask}. The containers are left as they are. Mend the "
+            "cause, then: sitewright resume.",
             output=output,
         )
 

@@ -251,6 +251,6 @@ class RunView(Container):
             self.place = min(self.place, len(failures) - 1)
             text = failure_text(
                 failures, self.place, self.titles, self.tasks, settings,
-                levers=standing.levers, control=standing.plan.control,
+                levers=standing.levers, again=standing.again, control=standing.plan.control,
             )  # fmt: skip
             put(text, self.query_one("#failure-text", Static))

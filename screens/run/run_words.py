@@ -307,18 +307,21 @@ def named_settings(problem: Problem, settings: Iterable[str]) -> list[str]:
 
 
 def why_and_do(
-    problem: Problem, settings: Mapping[str, str], *, levers: bool = True
+    problem: Problem, settings: Mapping[str, str], *, levers: bool = True, again: str = ""
 ) -> tuple[str, str]:
     """Why it failed, and what to do: a sentence that names a setting is a thing to do.
 
     The author of a step writes both into one text; under Why a remedy is overlooked. Keys are
-    named only where a person holds the levers of the run: a replay has none.
+    named only where a person holds the levers of the run: a replay has none. `again` is the key
+    that goes on with a run that has ended here.
     """
     why, told = _why_and_told(problem, settings)
     parts, remedy = list(told), problem.remedy.strip()
+    key = RETRY_KEY if levers else again
+    if key:
+        # It does what the command's word would do in another terminal.
+        remedy = _RESUME.sub(key, remedy)
     if levers:
-        # A key does what the command's word would do in another terminal.
-        remedy = _RESUME.sub(RETRY_KEY, remedy)
         names = named_settings(problem, settings)
         if names:
             now = ", ".join(f"{name} (now: {settings[name] or 'empty'})" for name in names)
@@ -340,17 +343,18 @@ def failure_text(
     settings: Mapping[str, str] | None = None,
     *,
     levers: bool,
+    again: str = "",
     control: str = "",
 ) -> Content:
     """What, where, why, what to do, and the last lines; `settings` and `control` are the plan's.
 
-    With `levers` it names the keys of a run that is under way.
+    With `levers` it names the keys of a run that is under way; `again` goes on with one that ended.
     """
     failure = failures[place]
     problem = failure.problem
     what = titles.get(f"{failure.stage}/{failure.step}", failure.step) or "The stage was not begun"
     number = f" {place + 1} of {len(failures)}" if len(failures) > 1 else ""
-    cause, remedy = why_and_do(problem, settings or {}, levers=levers)
+    cause, remedy = why_and_do(problem, settings or {}, levers=levers, again=again)
     parts: list[str | tuple[str, str]] = [
         (f"FAILED{number}: {what}", "bold $error"),
         "\n", ("Where: ", "bold"), places(failure, tasks, control),

@@ -347,6 +347,9 @@ def test_stop_start_another_release_and_remove_keep_the_data(site: Site) -> None
     assert image == "mojaloop/central-ledger:v19.4.3"
     assert site.command("remove", "--yes").returncode == 0
     assert site.harness.states() == {}
+    told = site.command("services")
+    assert "core-test-harness has no containers: they were removed" in told.stdout
+    assert "made again by: sitewright start --site " in told.stdout
     # What images ask for without a name is gone; what has a name is kept.
     volumes = box.exec(["docker", "volume", "ls", "-q"]).stdout.split()
     assert volumes == [

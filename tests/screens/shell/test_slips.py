@@ -172,6 +172,8 @@ def test_where_nobody_holds_the_levers_no_key_is_named() -> None:
         "it failed.",
         "Mend keep_data. Then: sitewright resume.",
     )
+    # One that was stopped is gone on with here.
+    assert why_and_do(problem, HARNESS, levers=False, again="g")[1] == "Mend keep_data. Then: g."
 
 
 def test_what_goes_to_the_terminal_holds_no_sequence_of_others() -> None:
