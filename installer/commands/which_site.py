@@ -137,12 +137,9 @@ def new_site_file(options: argparse.Namespace) -> Path:
 
     solution = _solution(options.solution)
     file = kept_site_file(solution.id)
-    if file.exists():
-        before = load_site(file)
-    else:
-        # What the wizard installed is gone on with, where there is no doubt which.
-        of_record = _recorded(solution.id)
-        before = load_site(of_record[0]) if len(of_record) == 1 else None
+    # What the wizard installed is gone on with, where there is no doubt which.
+    there = [file] if file.exists() else _recorded(solution.id)
+    before = load_site(there[0]) if len(there) == 1 else None
     site = made_site(
         solution,
         before,

@@ -61,7 +61,8 @@ class HandOverScreen(StepScreen):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
-        from installer.hand_over.text import report_lines, title
+        from installer.hand_over.text import report_lines
+    from installer.hand_over.words import title
 
         if self.report is None:
             return
