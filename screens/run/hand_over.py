@@ -62,7 +62,7 @@ class HandOverScreen(StepScreen):
 
     def _draw(self) -> None:
         from installer.hand_over.text import report_lines
-    from installer.hand_over.words import title
+        from installer.hand_over.words import title
 
         if self.report is None:
             return
