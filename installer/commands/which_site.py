@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from foundation.paths import data_folder, write_private
 from foundation.problems import InputProblem
+from foundation.wording import counted
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
@@ -89,7 +90,7 @@ def _recorded_site_file(solution: str) -> Path:
         )
     if len(files) > 1:
         raise InputProblem(
-            f"{solution} was installed from here on {len(files)} sites",
+            f"{solution} was installed from here on {counted(len(files), 'site')}",
             where="--solution",
             remedy="Name the one that you mean: "
             + " or ".join(f"--site {quote(str(file))}" for file in files),
