@@ -108,6 +108,8 @@ def test_what_is_no_file_is_not_read(
         lambda told: json.dumps({**told, "opened_by": [{"nobody": 1}]}),
         lambda told: json.dumps({**told, "format": "two"}),
         lambda told: json.dumps({**told, "sha256": "none"}),
+        lambda told: json.dumps({**told, "master": "m1. Its SHA-256 is " + "0" * 64}),
+        lambda told: json.dumps({**told, "site": "\x1b[2J"}),
         lambda told: "null",
     ],
 )

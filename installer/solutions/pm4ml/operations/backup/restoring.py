@@ -117,10 +117,10 @@ def loss(config: Json, name: str) -> str:
     outer = _the_checked(target_of(config), name)
     written = float(outer["canary"]["written"])
     return (
-        f"{outer['name']} of {outer['site']}, made on {outer['master']} at {when(written)}, "
-        f"{outer['entries']} entries, SHA-256 {outer['sha256']}. Whoever has the public keys could "
-        "have made it: only that sum, compared with the one that was told when the backup was "
-        "made, says that it is this site's. What was changed in the cluster "
+        f"SHA-256 {outer['sha256']}: {outer['name']} of {outer['site']}, made on "
+        f"{outer['master']} at {when(written)}, {outer['entries']} entries. Whoever has the public "
+        "keys could have made it: only that sum, compared with the one that was told when the "
+        "backup was made, says that it is this site's. What was changed in the cluster "
         f"in the last {ago(time.time() - written)} is lost. Not in it: "
         + "; ".join(map(str, outer["not_in_it"]))
     )

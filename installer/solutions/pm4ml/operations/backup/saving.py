@@ -45,6 +45,7 @@ _SMALL_FILE = 4 << 20
 _SMALL_FILES = 64 << 20
 _OWN = ("certs", "args", "credentials")
 """Folders of MicroK8s without which old tokens and kubeconfigs die, and no node can join."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 NOT_IN_IT = (
     "databases and what else lies in volumes (MySQL, MongoDB: their operators' own backups)",
     "Kafka and Redis, which nothing backs up: they are made anew",
@@ -289,8 +290,13 @@ def _as_list(told: Any, stamp: str) -> Json:
     words += [told["microk8s"][key] for key in ("version", "channel")]
     words += [one[key] for one in told["members"] for key in ("name", "sha256")]
     words += [one["name"] for one in told["opened_by"]]
-    if not all(isinstance(word, str) for word in words):
+    if not all(isinstance(word, str) and word.isprintable() for word in words):
         raise ValueError("a word in it is none")
+    # They stand in the sentence that a person agrees to, beside the sum.
+    if not all(_NAME.fullmatch(told[key]) for key in ("site", "master")):
+        raise ValueError("a name in it is none")
+    if told["not_in_it"] != list(NOT_IN_IT) and len(str(told["not_in_it"])) > 2000:
+        raise ValueError("it says too much of what is not in it")
     return told
 
 
