@@ -194,7 +194,7 @@ async def _deliver(
     from bundles.read.opened import open_bundle
     from foundation.hosts.pool import Pool
     from installer.commands.options import read_credentials
-    from installer.running.held_machines import held
+    from installer.running.others.held_machines import held
 
     told = _News(options)
     pairs: list[tuple[Host, Sequence[Consignment]]] = [

@@ -23,8 +23,8 @@ from installer.events import KINDS, Event, Json, Kind
 from installer.plans.plan import CONTROL_HOST, Plan, PlannedStep
 from installer.record.state import TAIL_LINES, BegunJob, StepState
 from installer.running.login_jobs import LoginJobs, login_state, runs_as_login
+from installer.running.others.package_lock import FIND, tell_holders
 from installer.running.output_cap import OUTPUT_CAP, OutputCap, where_it_lies
-from installer.running.package_lock import FIND, tell_holders
 from installer.running.reach import Reach
 from installer.running.shared import ENVIRONMENT, Jobs, Shared, ask, ask_unseen
 from installer.steps.kind import (

@@ -10,41 +10,28 @@ import asyncio
 import contextlib
 import getpass
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from foundation.hosts.connection import Connection
-from foundation.hosts.machine_lock import Around
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.moments import steady
-from foundation.problems import InputProblem, Problem, Refused
+from foundation.problems import InputProblem, Refused
 from installer.events import Event, Json, Kind, Outcome
 from installer.plans.pinned_playbooks import check_kept, told_of_change
 from installer.plans.plan import CONTROL_HOST, PlannedStage
-from installer.record.anchors import Anchors, told_of_not_kept
 from installer.record.identity import machines_pin, site_of_run
 from installer.record.journal import Journal, Subscriber
-from installer.record.machine_locks import MachineLocks
-from installer.record.other_hands import (
-    OtherHands,
-    left_by,
-    marks_of,
-    not_what_was_left,
-    overtaken,
-)
 from installer.record.progress import Progress, progress_of
 from installer.record.runs import HostLogs, Run
-from installer.record.site_lock import laptop, this_holder
 from installer.record.state import RunState, replay
 from installer.running.earlier_secrets import remember
-from installer.running.entering import AWAY, Entering
 from installer.running.levers import Told
 from installer.running.login_jobs import docker_will_do
-from installer.running.order import Order, Others, Tools
+from installer.running.order import Order, Tools
 from installer.running.ordering import check_before, stages_in_order
+from installer.running.others.company import Company
 from installer.running.reach import Reach
 from installer.running.shared import Shared
 from installer.running.stages import How, Stages
@@ -53,10 +40,7 @@ from installer.supply.control_host_programs import needed, ready
 
 log = logging.getLogger(__name__)
 
-_LOCK_LOOKS: Final = 0.5
-"""Seconds between looks at whether the site was taken over."""
 _TAKEOVER_PATIENCE: Final = 15.0
-_LEFT_BY_US: Final = "It is of a playbook of this run that came to no good end."
 
 
 class Engine:
@@ -79,9 +63,10 @@ class Engine:
         self._lock = tools.lock
         self._by = order.by or _user()
         self._hosts = self._find_hosts()
+        self._company = Company(self, order, tools, self._hosts, self._reach, self._by)
         self._how = How(
-            self._hosts, max(1, order.at_once), order.interactive, tools.recheck, self._lost, run,
-            tools.looked, self._anchor,
+            self._hosts, max(1, order.at_once), order.interactive, tools.recheck,
+            self._company.lost, run, tools.looked, self._company.anchor,
         )  # fmt: skip
         self._asked_for = stages_in_order(
             self.plan, until=order.until or None, only=order.only or None
@@ -91,18 +76,8 @@ class Engine:
         )
         self._subscribers: list[Subscriber] = []
         self._reaches: dict[str, Reach] = {}
-        self._journal: Journal | None = None
-        self._machine_locks: MachineLocks | None = None
-        self._learnt = False
-        """Whether the machines told who worked there, and nothing was against going on."""
-        self._left_by: dict[str, str] = {}
-        """Machines on which a playbook of the run before may have left its task."""
-        self._goes_on = self._takes_back = False
-        """Whether this session goes on with a run that began before; whether it takes back."""
-        self._told_first: list[str] = []
-        """What the machines told before anything was recorded of this session."""
-        self._entering: Entering | None = None
-        self._read = 0
+        self.journal: Journal | None = None
+        self.read = 0
         """Lines of the journal that were there when it was opened."""
 
     # -- before the start ---------------------------------------------------------------------
@@ -152,32 +127,34 @@ class Engine:
         ALREADY where nothing had to be done. Raises JournalProblem, BrokenJournal, and Refused
         where the run belongs to another plan or the site was taken over.
         """
-        async with self._held(), self._opened() as stages:
+        async with self._company.held(), self._opened() as stages:
             self._check_only(stages)
-            await self._learn()
-            told = [*self._told_first, *await self._programs_ready(self._asked_for)]
+            await self._company.learn()
+            told = [*self._company.told_first, *await self._programs_ready(self._asked_for)]
             if self.state.started is None:
-                await self._record(
+                await self.record(
                     Kind.RUN_STARTED, run=self.run_folder.id, solution=self.plan.solution,
                     environment=self.plan.environment, plan_sha256=self.plan.sha256, by=self._by,
                     until=self._order.until, only=self._order.only,
-                    site=self.run_folder.site_key, anchored=self._machine_locks is not None,
+                    site=self.run_folder.site_key, anchored=self._company.machine_locks is not None,
                     machines=machines_pin(site_of_run(self.run_folder)),
                 )  # fmt: skip
                 self.run_folder.note_begun()
             else:
-                await self._record(
+                await self.record(
                     Kind.RUN_RESUMED, by=self._by, until=self._order.until, only=self._order.only
                 )
             for text in (*told, *await asyncio.to_thread(self._tools.begun)):
-                await self._record(Kind.NOTE, text=text)
-            await self._anchor()
+                await self.record(Kind.NOTE, text=text)
+            await self._company.anchor()
             # What was told before the beginning holds for the first step too.
             await self._take_told(stages)
             began = steady()
-            outcome = await self._watched(stages, self._alone_then(stages.run(self._asked_for)))
+            outcome = await self._watched(
+                stages, self._company.alone_then(stages.run(self._asked_for))
+            )
             seconds = round(steady() - began, 3)
-            await self._record(Kind.RUN_FINISHED, outcome=outcome.value, seconds=seconds)
+            await self.record(Kind.RUN_FINISHED, outcome=outcome.value, seconds=seconds)
             return outcome
 
     async def undo(self, stage: str, *, by: str, reason: str = "") -> Outcome:
@@ -189,19 +166,19 @@ class Engine:
         planned = next((s for s in self.plan.stages if s.id == stage), None)
         if planned is None:
             raise InputProblem(f'the plan has no stage "{stage}"', where="--undo")
-        async with self._held(), self._opened(undo=True) as stages:
+        async with self._company.held(), self._opened(undo=True) as stages:
             await self._journal_told(Told("undo", by, reason, stage))
-            await self._learn(takes_back=True)
-            for text in (*self._told_first, *await self._programs_back(planned)):
-                await self._record(Kind.NOTE, text=text)
-            await self._anchor()
-            return await self._watched(stages, self._alone_then(stages.undo(planned)))
+            await self._company.learn(takes_back=True)
+            for text in (*self._company.told_first, *await self._programs_back(planned)):
+                await self.record(Kind.NOTE, text=text)
+            await self._company.anchor()
+            return await self._watched(stages, self._company.alone_then(stages.undo(planned)))
 
     async def _watched(self, stages: Stages, body: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Do the work until it ends, a person stops it, or the site is taken over."""
         work = asyncio.create_task(body)
         stop = asyncio.create_task(self.control.stopping())
-        taken = asyncio.create_task(self._taken_over())
+        taken = asyncio.create_task(self._company.taken_over())
         listen = asyncio.create_task(self._listen(stages))
         try:
             await asyncio.wait({work, stop, taken, listen}, return_when=asyncio.FIRST_COMPLETED)
@@ -215,10 +192,7 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
             if taken.done():
-                locks = self._machine_locks
-                holder = locks.taker() if locks is not None and locks.lost else None
-                if holder is None and self._lock is not None and self._lock.lost:
-                    holder = self._lock.taker()
+                holder = self._company.taker()
                 raise Refused(
                     f"the site was taken over: {holder.sentence()}"
                     if holder
@@ -237,181 +211,14 @@ class Engine:
             await stages.end()
 
     @contextlib.asynccontextmanager
-    async def _held(self) -> AsyncIterator[None]:
-        """The machines' own locks held, where the site's is; raises Locked."""
-        if self._lock is None or self._order.dry:
-            yield
-            return
-        run, hosts = self.run_folder.id, self._all_hosts()
-        locks = MachineLocks(hosts, self._machines.connect, self._lock, run=run)
-        await locks.acquire()
-        self._machine_locks = locks
-        self._entering = Entering(
-            locks, self._reached, self._judge, self._alone_on, self._say_of,
-            lambda: self.control.finishing,
-        )  # fmt: skip
-        try:
-            yield
-        finally:
-            try:
-                # Who was refused says nothing of the machines: what they keep must be there for
-                # the next one too.
-                if self._learnt:
-                    for text in await self._leave_mark(self.state.outcome):
-                        log.warning("%s", text)  # the journal is closed by now
-            except Problem:
-                log.exception("the end of the journal could not be noted")
-            finally:
-                await locks.release()
-
-    def _all_hosts(self) -> list[Host]:
-        """Every machine that the plan names, and the control host."""
-        named = {name for stage in self.plan.stages for step in stage.steps for name in step.hosts}
-        return [self._hosts[name] for name in sorted({*named, CONTROL_HOST})]
-
-    def _other_hands(self, found: Callable[[str], None] = lambda _: None) -> OtherHands:
-        locks = [one for one in (self._lock, self._machine_locks) if one is not None]
-        before = [one.taken_from or one.stale for one in locks]
-        others = self.run_folder.folder.parent.glob("[0-9]*-[0-9]*-*")
-        here = frozenset(one.name.lower() for one in others) - {self.run_folder.id.lower()}
-
-        return OtherHands(
-            # Here nothing of root's is looked for by who would have to ask sudo for it.
-            [host for host in self._all_hosts() if not host.local or os.geteuid() == 0],
-            self._machines.connect, self.run_folder.id, self._tools.jobs.status,
-            self._tools.jobs.stop, self._say_of,
-            lambda: self._order.end_theirs or self.control.ending_theirs, here,
-            any(one.taken_from is not None for one in locks),
-            next((holder for holder in before if holder is not None), None), found,
-            self._left_by, leaving=lambda: self.control.finishing,
-        )  # fmt: skip
-
-    async def _learn(self, *, takes_back: bool = False) -> None:
-        """Learn from the machines who worked there, and whether they are as they were left.
-
-        Raises Overtaken, NotAsLeft and BrokenJournal.
-        """
-        if self._order.dry or self._machine_locks is None:
-            return
-        hands = self._other_hands()
-        seen = await hands.look()
-        if self._entering is not None:
-            told = {host.name for host, _ in seen}
-            self._entering.still(host for host in hands.hosts if host.name not in told)
-        self._goes_on = self.state.started is not None
-        self._takes_back = takes_back
-        self._told_first += await self._judge(seen)
-        self._learnt = True
-
-    async def _judge(self, seen: Sequence[tuple[Host, Around]]) -> list[str]:
-        """Judge what machines tell of those who worked there; notes. Raises as `_learn`."""
-        marks = marks_of(seen)
-        self._left_by = {**self._left_by, **left_by(marks, self.run_folder.id)}
-        path = self.run_folder.journal
-        await asyncio.to_thread(not_what_was_left, path, marks, self.run_folder.id)
-        started = self.state.started
-        began = started.time if started is not None else 0.0
-        refused = overtaken(marks, self.run_folder.id, laptop(), began)
-        if refused is not None and self._goes_on:
-            if self._lock is None or not self._lock.take_over:
-                raise refused
-            await self._record(Kind.NOTE, text=f"{refused.cause}. It is gone on with knowingly.")
-        return await asyncio.to_thread(
-            told_of_not_kept, seen, self.run_folder, goes_on=self._goes_on,
-            takes_back=self._takes_back,
-        )  # fmt: skip
-
-    async def _alone_then(self, body: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """The work, once nobody else works on any of its machines."""
-        try:
-            if not self._order.dry and self._machine_locks is not None:
-                away = await self._alone_on()
-                entering = self._entering
-                # Who ends the run did not wait; that says nothing of the machines.
-                if entering is not None and not self.control.finishing:
-                    entering.still(away)
-                    if entering.late:
-                        text = AWAY.format(names=", ".join(entering.late))
-                        await self._record(Kind.NOTE, text=text)
-            return await body
-        finally:
-            body.close()
-
-    async def _alone_on(self, hosts: Sequence[Host] = ()) -> Sequence[Host]:
-        """Wait until nobody else works on these machines, or any; those that did not answer.
-
-        A person is asked meanwhile, once.
-        """
-        async with self._person_asked() as found:
-            hands = self._other_hands(found)
-            return await (replace(hands, hosts=hosts) if hosts else hands).alone()
-
-    async def _reached(self, host: Host, until: float) -> Connection:
-        """A connection to a machine that was away; it is waited for until a moment."""
-        if not until:
-            return await self._machines.connect(host)
-        return await self._reach(host).connect(until)
-
-    def _say_of(self, host: Host, text: str) -> None:
-        self._writer.append(Event(Kind.NOTE, time.time(), host=host.name, data={"text": text}))
-
-    async def _tasks_ended(self, hosts: Sequence[Host]) -> None:
-        """Wait until no task that a playbook of this run left runs on machines; asked alike."""
-        left = {host.name: _LEFT_BY_US for host in hosts if not host.local}
-        asked = [host for host in hosts if host.name in left]
-        async with self._person_asked() as found:
-            hands = self._other_hands(found)
-            await replace(hands, hosts=asked, left_by=left, only_tasks=True).alone()
-
-    @contextlib.asynccontextmanager
-    async def _person_asked(self) -> AsyncIterator[Callable[[str], None]]:
-        """Asks a person, once, what to do about that which is found; it is waited for meanwhile."""
-        asking: list[asyncio.Task[None]] = []
-
-        async def ask(others: Others, text: str) -> None:
-            try:
-                await others(text, self.control)
-            except Exception:
-                log.exception("the question about others could not be put")  # it is waited for
-
-        def found(text: str) -> None:
-            if self._tools.others is not None and not asking:
-                asking.append(asyncio.create_task(ask(self._tools.others, text)))
-
-        try:
-            yield found
-        finally:
-            for task in asking:
-                task.cancel()
-
-    async def _leave_mark(self, outcome: Outcome | None = None) -> list[str]:
-        """Leave on each machine that is held how far the journal is; what went wrong with it.
-
-        `outcome` is how the session ended; None while it is at work, taking back too.
-        """
-        locks, journal = self._machine_locks, self._journal
-        if locks is None or journal is None:
-            return []
-        if self.state.started is None:
-            return []  # what never began did nothing there
-        by = (self._lock.by if self._lock is not None else "") or self._by
-        anchors = Anchors(self.run_folder, self.plan, this_holder(by), journal, self._read, locks)
-        return await anchors.leave(outcome)
-
-    async def _anchor(self) -> None:
-        """Leave how far the journal is while it is written on; raises JournalProblem."""
-        for text in await self._leave_mark():
-            self._writer.append(Event(Kind.NOTE, time.time(), data={"text": text}))
-
-    @contextlib.asynccontextmanager
     async def _opened(self, *, undo: bool = False) -> AsyncIterator[Stages]:
         """The journal open, replayed and subscribed to, for the time of the run."""
         path = self.run_folder.journal
         journal = await self._open_journal()
-        self._journal = journal
+        self.journal = journal
         try:
             self.state = await asyncio.to_thread(replay, path, self.plan)
-            self._read = self.state.events
+            self.read = self.state.events
             started = self.state.started
             if started is not None and started.data.get("plan_sha256") != self.plan.sha256:
                 raise Refused(
@@ -432,7 +239,7 @@ class Engine:
             if self._order.secrets and not self._order.dry:
                 folder = self.run_folder.folder
                 told += await asyncio.to_thread(remember, folder, self._order.secrets)
-            for text in (*self._lock_notes(), *told):
+            for text in (*self._company.lock_notes(), *told):
                 journal.append(Event(Kind.NOTE, time.time(), data={"text": text}))
             # It asks sudo, which may take its time, and nothing waits for that on the screen.
             without_root = await asyncio.to_thread(
@@ -447,17 +254,6 @@ class Engine:
             yield stages
         finally:
             journal.close()
-
-    def _lock_notes(self) -> list[str]:
-        """What is to be recorded of the locks: whom they were taken from, or who left them."""
-        notes = []
-        for lock in (self._lock, self._machine_locks):
-            if lock is not None and lock.taken_from is not None:
-                notes.append(f"The site was taken over: {lock.taken_from.sentence()}.")
-            elif lock is not None and lock.stale is not None:
-                who = lock.stale.sentence()
-                notes.append(f"A lock was found whose process is gone: {who}.")
-        return list(dict.fromkeys(notes))
 
     async def _programs_back(self, stage: PlannedStage) -> list[str]:
         """The same for what takes a stage back; one that cannot be had is told, for the step says.
@@ -492,7 +288,7 @@ class Engine:
             )
 
     async def _open_journal(self) -> Journal:
-        held = (self._lock, self._machine_locks)
+        held = (self._lock, self._company.machine_locks)
         taken_over = any(lock is not None and lock.taken_from is not None for lock in held)
         patience = time.monotonic() + (_TAKEOVER_PATIENCE if taken_over else 0)
         while True:
@@ -517,16 +313,16 @@ class Engine:
             asker=self._tools.ask,
             reaches=self._reach,
             inventory=self._machines.inventory,
-            locks=self._machine_locks,
+            locks=self._company.machine_locks,
             docker_will_do=docker_will_do,
-            tasks_ended=None if self._order.dry else self._tasks_ended,
-            entering=self._entering,
+            tasks_ended=None if self._order.dry else self._company.tasks_ended,
+            entering=self._company.entering,
         )
 
     def _reach(self, host: Host) -> Reach:
         def say(text: str) -> None:
-            if self._journal is not None:
-                self._journal.append(
+            if self.journal is not None:
+                self.journal.append(
                     Event(Kind.NOTE, time.time(), host=host.name, data={"text": text})
                 )
 
@@ -549,36 +345,20 @@ class Engine:
     async def _journal_told(self, told: Told) -> None:
         data: dict[str, Json] = {"action": told.action, "by": told.by, "reason": told.reason}
         event = Event(Kind.CONTROL, time.time(), told.stage, told.step, told.host, data)
-        await self._writer.record(event)
-
-    async def _taken_over(self) -> None:
-        """Ends when somebody has taken the site over."""
-        if self._lock is None:
-            await asyncio.Event().wait()
-        locks = self._machine_locks
-        signs = asyncio.create_task(locks.watch()) if locks is not None else None
-        try:
-            while not self._lost():  # noqa: ASYNC110 - a file, polled
-                await asyncio.sleep(_LOCK_LOOKS)
-        finally:
-            if signs is not None:
-                signs.cancel()
-                await asyncio.gather(signs, return_exceptions=True)
-
-    def _lost(self) -> bool:
-        locks = self._machine_locks
-        return (self._lock is not None and self._lock.lost) or (locks is not None and locks.lost)
+        await self.writer.record(event)
 
     # -- events -------------------------------------------------------------------------------
 
     @property
-    def _writer(self) -> Journal:
-        if self._journal is None:
+    def writer(self) -> Journal:
+        """The journal, which is open; raises RuntimeError."""
+        if self.journal is None:
             raise RuntimeError("the journal is open only while the engine runs")
-        return self._journal
+        return self.journal
 
-    async def _record(self, kind: Kind, **data: Json) -> None:
-        await self._writer.record(Event(kind, time.time(), data=data))
+    async def record(self, kind: Kind, **data: Json) -> None:
+        """Write of the run as a whole; raises JournalProblem."""
+        await self.writer.record(Event(kind, time.time(), data=data))
 
 
 def _as_control(host: Host | None) -> Host:

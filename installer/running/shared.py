@@ -19,7 +19,7 @@ from installer.events import Event, Json, Kind
 from installer.plans.plan import Plan
 from installer.record.journal import Journal
 from installer.record.machine_locks import MachineLocks
-from installer.running.entering import Entering
+from installer.running.others.entering import Entering
 from installer.running.reach import Reach
 from installer.steps.kind import Answer, Asker, Question, StepContext
 from installer.steps.vaults.shares import looks_like_one

@@ -145,11 +145,11 @@ async def test_what_could_not_be_left_at_the_end_of_a_session_is_told(
     async def left(_: object) -> list[str]:
         return ["How far the journal is could not be noted beside the runs: No space left."]
 
-    monkeypatch.setattr("installer.running.engine.MachineLocks", Locks)
-    made = engine(plan(step("a")), lock=Lock("site-aaaaaaaaaa"))
-    monkeypatch.setattr(made, "_leave_mark", left)
-    async with made._held():
-        made._learnt = True
+    monkeypatch.setattr("installer.running.others.company.MachineLocks", Locks)
+    company = engine(plan(step("a")), lock=Lock("site-aaaaaaaaaa"))._company
+    monkeypatch.setattr(company, "leave_mark", left)
+    async with company.held():
+        company.learnt = True
     assert "could not be noted beside the runs: No space left." in caplog.text
 
 

@@ -25,7 +25,7 @@ from foundation.problems import ConnectionProblem, LoginRefused
 from installer.record import machine_locks
 from installer.record.machine_locks import MachineLocks, silence
 from installer.record.site_lock import Holder, Lock, Locked, holder_from_json, laptop, this_holder
-from installer.running.entering import Entering
+from installer.running.others.entering import Entering
 
 
 def held(seconds: float) -> HeldBy:

@@ -109,7 +109,7 @@ async def test_who_holds_the_package_lock_is_said_and_waited_for(
     lab: Lab, machines: list[Machine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service holds the lock of one machine as unattended upgrades do; apt is real."""
-    monkeypatch.setattr("installer.running.package_lock.QUIET", 0.4)
+    monkeypatch.setattr("installer.running.others.package_lock.QUIET", 0.4)
     two = machines[:2]
     site = Site(lab, two, tmp_path)
     for machine in two:

@@ -15,7 +15,7 @@ from foundation.hosts.jobs.jobs_model import JobState, JobStatus
 from foundation.problems import ConnectionProblem, Refused
 from installer.record import machine_locks
 from installer.record.site_lock import Lock, Locked, this_holder
-from installer.running.held_machines import held
+from installer.running.others.held_machines import held
 from tests.installer.record.test_machine_locks import Machines, locks_of
 
 KEY = "site-0123456789"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.hosts.model import Host
-from installer.running import package_lock
-from installer.running.package_lock import FIND, LockHolder, parse, tell_holders
+from installer.running.others import package_lock
+from installer.running.others.package_lock import FIND, LockHolder, parse, tell_holders
 
 HOSTS = (Host("m1", "192.0.2.1"), Host("m2", "192.0.2.2"))
 

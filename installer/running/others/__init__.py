@@ -1,0 +1,1 @@
+"""Who else is on the machines of a run: held, met, waited for, told."""
