@@ -35,9 +35,10 @@ from installer.acceptance.driver.spec import Spec
 from installer.acceptance.driver.told import Told, Told16
 from installer.acceptance.hub_file import HubFile
 from installer.acceptance.ledger.by_api import ByApi
+from installer.acceptance.ledger.by_sql import BySql, Durability, LedgerUnread
 from installer.acceptance.ledger.positions import Position, compare, moves
 from installer.acceptance.ledger.reconcile import Reconciled, may_come, reconcile
-from installer.acceptance.ledger.view import LedgerView
+from installer.acceptance.ledger.view import LedgerView, Transfer
 from installer.acceptance.profile import Phase, Profile
 from installer.acceptance.provisioning.admin import Admin
 from installer.acceptance.provisioning.provision import (
@@ -86,6 +87,8 @@ class Asked:
     allowed_by: str = ""
     """Who answers for the load on a hub that is in use."""
     hub_name: str = "Hub"
+    ledger_password: Secret | None = None
+    """Given to the hub file's ledger.command as MYSQL_PWD."""
 
 
 @dataclass
@@ -119,6 +122,8 @@ async def accept(asked: Asked, progress: Progress) -> Result:
             certificate=str(tls.certificate or ""), key=str(tls.key or ""), token=asked.token,
         ))  # fmt: skip
         others = await require_unused(admin, asked.hub_name, asked.allowed_by)
+        database = _database(asked, key)
+        kept = await database.durability() if database is not None else None
         progress.say("First the driver by itself, against a hub that does nothing.")
         own = await _ceiling(asked, specs, progress)
         fleet = await stack.enter_async_context(Fleet(specs))
@@ -133,12 +138,16 @@ async def accept(asked: Asked, progress: Progress) -> Result:
         try:
             notes = await _prepare(asked, specs, fleet, admin, made, progress)
             offset = await looking
-            measurement = await _measure(asked, specs, fleet, admin, notes, progress)
+            notes += kept.notes if kept is not None else ()
+            measurement = await _measure(asked, specs, fleet, admin, database, notes, progress)
         finally:
             # Also where it fails or is left: what stands in a hub's ledger is not left standing.
             await _to_its_end(_leave(fleet, admin, made, progress), made, progress)
     measurement.limits.extend(_of_clock(time.time() - began, steady() - watch))
-    return _result(asked, specs, own, offset, others, made, measurement, key, began, progress)
+    about = _about(asked, offset, kept)
+    return _result(
+        asked, specs, own, offset, others, made, measurement, key, began, progress, about
+    )
 
 
 async def _to_its_end(
@@ -218,8 +227,8 @@ async def _prepare(
 
 
 async def _measure(
-    asked: Asked, specs: Sequence[Spec], fleet: Fleet, admin: Admin, notes: list[str],
-    progress: Progress,
+    asked: Asked, specs: Sequence[Spec], fleet: Fleet, admin: Admin, database: BySql | None,
+    notes: list[str], progress: Progress,
 ) -> _Measurement:  # fmt: skip
     hub, names = asked.hub, [one.name for spec in specs for one in spec.dfsps]
     before = {name: await admin.position(name, hub.currency) for name in names}
@@ -231,15 +240,46 @@ async def _measure(
         await fleet.do("drain")
         told = await _settled(asked, fleet, progress)
         probe = await _probe(hub, specs, fleet, admin)
-        view: LedgerView = ByApi(fleet)
-        progress.say(f"Reconciling with {view.name} …")
-        done = await reconcile(view, told, seed=specs[0].worker)
+        done = await _reconciled(fleet, told, specs[0].worker, database, notes, progress)
         after = {name: await admin.position(name, hub.currency) for name in names}
     finally:
         ticking.cancel()
     doubt = hub.money * done.undecided
     positions = compare(before, after, moves(specs, told, done), doubt)
     return _Measurement(fleet.measured, told, done, positions, probe, notes)
+
+
+def _database(asked: Asked, key: bytes) -> BySql | None:
+    """The ledger's database, where the hub file names the way to it."""
+    if asked.hub.ledger is None:
+        return None
+    makers: dict[int, Identifiers] = {}
+
+    def name_of(one: Transfer) -> str:
+        maker = makers.setdefault(one.worker, Identifiers(key, one.worker))
+        return maker.of(one.number)
+
+    return BySql(asked.hub.ledger.command, name_of, asked.ledger_password)
+
+
+async def _reconciled(
+    fleet: Fleet, told: Sequence[Told16], seed: int, database: BySql | None, notes: list[str],
+    progress: Progress,
+) -> Reconciled:  # fmt: skip
+    """By the database where there is one; after an hour's load its failure is no end of it all."""
+    if database is not None:
+        progress.say(f"Reconciling with {database.name} …")
+        try:
+            return await reconcile(database, told, seed=seed)
+        except LedgerUnread as problem:
+            notes.append(
+                f"The ledger's database did not answer any more ({problem.cause}), so that the"
+                " hub's API was asked instead."
+            )
+            progress.say(notes[-1])
+    view: LedgerView = ByApi(fleet)
+    progress.say(f"Reconciling with {view.name} …")
+    return await reconcile(view, told, seed=seed)
 
 
 def _processes(count: int) -> str:
@@ -346,7 +386,7 @@ async def _leave(fleet: Fleet, admin: Admin, made: Provisioned, progress: Progre
 def _result(
     asked: Asked, specs: Sequence[Spec], own: Ceiling, offset: clock.Offset | None,
     others: Sequence[str], made: Provisioned, it: _Measurement, key: bytes, began: float,
-    progress: Progress,
+    progress: Progress, about: dict[str, str],
 ) -> Result:  # fmt: skip
     criteria = gates.judge(
         asked.profile, it.measured, it.done, it.positions, it.probe, asked.bounds
@@ -368,7 +408,7 @@ def _result(
         profile=asked.profile,
         criteria=criteria,
         limited=limited,
-        about=_about(asked, offset),
+        about=about,
         notes=notes,
         reconciled=it.done,
         positions=it.positions or [],
@@ -412,7 +452,7 @@ def _of_messages(measured: Measured) -> list[str]:
     return notes
 
 
-def _about(asked: Asked, offset: clock.Offset | None) -> dict[str, str]:
+def _about(asked: Asked, offset: clock.Offset | None, kept: Durability | None) -> dict[str, str]:
     hub = asked.hub
     return {
         "Lookup": hub.lookup,
@@ -425,6 +465,7 @@ def _about(asked: Asked, offset: clock.Offset | None) -> dict[str, str]:
         "Amount": f"{hub.amount} {hub.currency} each, to and fro between pairs",
         "Expiry": f"{hub.expiry:g} s",
         "Clock of the hub": offset.words if offset else "could not be told",
+        "Durability": kept.words if kept else "not read: the hub file names no ledger.command",
         "Sitewright": __version__,
     }
 

@@ -26,6 +26,10 @@ callbacks:
   address: 10.0.0.5         # this machine, as the hub reaches it
   first_port: 41000         # one port for each process, from here on
 currency: XTS               # the hub must have accounts in it; XTS is for tests (ISO 4217)
+# The ledger's database, read only, by any command that takes SQL on its standard input:
+# ledger:
+#   command: [kubectl, -n, demo, exec, -i, mysqldb-0, --, sh, -c,
+#             'exec mysql --batch -u reader -p"$READER_PASSWORD" central_ledger']
 """
 
 
@@ -68,6 +72,16 @@ class Tls(_Strict):
     key: Path | None = None
 
 
+class Ledger(_Strict):
+    """The way to central-ledger's database."""
+
+    command: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...],
+        Field(min_length=1, max_length=64),
+    ]
+    """A program and its arguments; it is given SQL and prints what a MySQL client prints."""
+
+
 class HubFile(_Strict):
     """A hub as the acceptance meets it."""
 
@@ -86,6 +100,8 @@ class HubFile(_Strict):
     msisdn_prefix: Annotated[str, Field(pattern=r"^[1-9][0-9]{1,6}$")] = "27710"
     """With what the numbers of the parties begin; nobody else's may begin so."""
     tls: Tls = Tls()
+    ledger: Ledger | None = None
+    """Where it is not named, transfers are asked for by the hub's API."""
 
     @property
     def money(self) -> Decimal:

@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import ExitCode, InputProblem
-from installer.commands.options import add_output_options, narrator, text_style, write_result
+from installer.commands.options import (
+    add_output_options,
+    ask_about_programs,
+    narrator,
+    text_style,
+    write_result,
+)
 
 if TYPE_CHECKING:
     from installer.acceptance.accept import Asked, Progress
     from installer.acceptance.cast import Bounds
+    from installer.acceptance.hub_file import HubFile
     from installer.acceptance.result import Result
 
 _LONGEST: Final = 7 * 24 * 3600
@@ -56,6 +63,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--admin-token-file", type=Path, metavar="FILE",
         help="the bearer token of the ledger's administration, in a file of mode 0600",
+    )  # fmt: skip
+    group.add_argument(
+        "--ledger-password-file", type=Path, metavar="FILE",
+        help="for the hub file's ledger.command, which is given it as MYSQL_PWD; of mode 0600",
+    )  # fmt: skip
+    group.add_argument(
+        "--allow-programs", action="store_true",
+        help="start the hub file's ledger.command without asking",
     )  # fmt: skip
     group.add_argument(
         "--hub-in-use-allowed-by", default="", metavar="NAME",
@@ -119,16 +134,50 @@ def _asked(options: argparse.Namespace) -> Asked:
 
     if options.steady < 1:
         raise InputProblem("a steady part has a second at least", where="--for")
-    token = options.admin_token_file
+    hub = read_hub_file(options.hub)
+    _ask_about_the_ledger(hub, options)
+    token, password = options.admin_token_file, options.ledger_password_file
     return Asked(
-        read_hub_file(options.hub),
+        hub,
         Profile(options.rate, options.steady, options.warm_up, options.ramp),
         options.processes or _processes_for(options.rate),
         bounds(),
         token=secret_from_file(token) if token is not None else None,
         allowed_by=options.hub_in_use_allowed_by.strip(),
         hub_name=options.hub_name,
+        ledger_password=secret_from_file(password) if password is not None else None,
     )
+
+
+def _ask_about_the_ledger(hub: HubFile, options: argparse.Namespace) -> None:
+    """A hub file may be anybody's: the command that it names is shown, and runs once allowed."""
+    if hub.ledger is None:
+        if options.ledger_password_file is not None:
+            raise InputProblem(
+                "a password of the ledger's database is given, and the hub file names no command"
+                " that would use it",
+                where="--ledger-password-file",
+                remedy="Name one as `ledger: {command: [...]}`; see `sitewright accept --example`.",
+            )
+        return
+    import shlex
+
+    from foundation.hosts.openssh import allowed
+    from foundation.hosts.openssh.ssh_files import Program
+
+    where = str(options.hub)
+    command = shlex.join(hub.ledger.command)
+    shown = (Program("ledger.command", command, str(options.hub.absolute())),)
+    ask_about_programs(
+        shown, "To read the ledger's database", allow=options.allow_programs, where=where
+    )
+    if not options.allow_programs and not allowed.is_remembered(shown):
+        raise allowed.ProgramsNotAllowed(
+            shown,
+            where=where,
+            remedy="Read it. To allow exactly this, say yes where the command asks on a terminal,"
+            " or give --allow-programs; else take `ledger` out, and the hub's API is asked.",
+        )
 
 
 async def _carried(asked: Asked, options: argparse.Namespace) -> Result:

@@ -1,7 +1,7 @@
 """A view of the ledger: how transfers stand in it, asked of whatever may be asked.
 
-Today that is the hub's own API (`by_api`). Central-ledger's database, read only, is another view
-that is to come: it names every state, and answers for all transfers at once.
+That is the hub's own API (`by_api`), or central-ledger's database, read only (`by_sql`), which
+names every state and answers for all transfers at once.
 """
 
 from __future__ import annotations
