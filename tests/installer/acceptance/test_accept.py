@@ -405,7 +405,7 @@ def test_a_hub_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (
             3600.0 + 86400,
             3600.0,
-            ["the clock of this machine was put forward by 60 min meanwhile"],
+            ["the clock of this machine was put forward by 24 h 0 min meanwhile"],
         ),
         (-100.0, 3600.0, ["the clock of this machine was put back by 62 min meanwhile"]),
     ],
