@@ -111,7 +111,16 @@ def _named_by_settings(
     given = site.settings if site is not None else {}
     values: dict[str, str | int | bool] = {}
     found = []
-    for setting in load_settings(solution).settings:
+    settings = load_settings(solution).settings
+    # A solution without settings asks for none, and there is nothing that could name a place.
+    if settings and (unknown := sorted(set(kinds) - {setting.name for setting in settings})):
+        raise InputProblem(
+            f'internet_settings names "{unknown[0]}", which is no setting: what is fetched from '
+            "there would never be tried",
+            where=str(solution.folder / "solution.yaml"),
+            remedy="Mend the file.",
+        )
+    for setting in settings:
         value = given.get(setting.name)
         if isinstance(value, bool):
             value = "yes" if value else "no"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from foundation.problems import InputProblem
 from installer.catalogue.settings import load_settings
 from installer.catalogue.solution import FOLDER, load_solution, single_machine_needs, solution_ids
+from installer.running.outside import places_of
 
 FILES = ("solution.yaml", "sizing.yaml", "ports.yaml")
 
@@ -179,11 +180,15 @@ def test_a_new_system_is_a_new_folder(copy: Path) -> None:
 
 @pytest.mark.parametrize("name", solution_ids())
 def test_what_is_fetched_hangs_on_settings_that_there_are(name: str) -> None:
-    load_settings(load_solution(name))
+    solution = load_solution(name)
+    known = {setting.name for setting in load_settings(solution).settings}
+    for platform in solution.file.platforms:
+        assert set(platform.needs.internet_settings) <= known
 
 
 def test_what_is_fetched_hangs_on_no_setting_that_there_is_not(copy: Path) -> None:
     """It would be passed over, and with it what machines fetch from where it names."""
     _break(copy / "pm4ml" / "solution.yaml", "git_url: git", "git_ulr: git")
-    with pytest.raises(InputProblem, match='"git_ulr", which is no setting; did you mean "git_url'):
-        load_settings(load_solution("pm4ml", copy))
+    solution = load_solution("pm4ml", copy)
+    with pytest.raises(InputProblem, match='names "git_ulr", which is no setting'):
+        places_of(solution.needs(), solution, None)
