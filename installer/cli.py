@@ -82,6 +82,9 @@ COMMANDS: Final = {
     "updates apply": Command(
         "installer.commands.updates_apply", "bring what is old to newer images, one by one"
     ),
+    "updates schedule": Command(
+        "installer.commands.updates_schedule", "look for updates every few hours, by a timer here"
+    ),
     "image-watcher": Command(
         "installer.commands.image_watcher", "which newer versions of an image there are, over HTTP"
     ),

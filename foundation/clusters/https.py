@@ -78,7 +78,7 @@ class HttpsApi:
                 verify=_context(access),
                 # Neither .netrc nor a variable may choose the login; the proxy is asked for below.
                 trust_env=False,
-                proxy=access.proxy or _proxy_of(access.server),
+                proxy=access.proxy or proxy_of(access.server),
                 timeout=httpx.Timeout(_SILENT_SECONDS, connect=_CONNECT_SECONDS),
             )
         except (ValueError, httpx.InvalidURL, ImportError) as error:
@@ -228,7 +228,7 @@ def _ends(certificate: bytes | None) -> str:
         return ""
 
 
-def _proxy_of(server: str) -> str | None:
+def proxy_of(server: str) -> str | None:
     """The proxy that the environment names for a server, as curl and kubectl take it."""
     parts = urlsplit(server)
     host = parts.hostname or ""

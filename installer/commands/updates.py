@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
+from foundation.secrets import Secret, secret_from_file
 from foundation.wording import counted
 from installer.commands.image_watcher import (
     add_origin_options,
@@ -67,6 +68,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     output.add_argument("--output", type=Path, metavar="FILE", help="a file instead of the screen")
     add_overwrite_option(output)
+    output.add_argument(
+        "--webhook-file",
+        type=Path,
+        metavar="FILE",
+        help="tell the webhook whose address is in this file, mode 0600, once for each change",
+    )
+    output.add_argument(
+        "--webhook",
+        choices=("slack", "plain"),
+        default="slack",
+        help='what it takes: slack ({"text": …}, the default) or the message plain',
+    )
     output.add_argument("--quiet", action="store_true", help="no narration while it works")
     output.add_argument(
         "--strict", action="store_true", help="end with 3 where something is newer, or not told"
@@ -83,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
             remedy="Name images, or what has them: --cluster, --compose FILE, --installed BUNDLE, "
             "--site FILE.",
         )
+    webhook = secret_from_file(options.webhook_file) if options.webhook_file else None
     found = asyncio.run(_run(options))
     if options.format == "json":
         text = json.dumps(found.as_dict(), indent=2, ensure_ascii=False)
@@ -91,6 +105,8 @@ def run(options: argparse.Namespace) -> int:
 
         text = message(found) if options.format == "message" else table(found)
     write_result(text, options.output, overwrite=options.overwrite)
+    if webhook is not None:
+        _alert(found, webhook, options)
     if not found.judged:
         return ExitCode.NOT_READY
     if len(found.unjudged) == len(found.judged):
@@ -99,6 +115,13 @@ def run(options: argparse.Namespace) -> int:
     if options.strict and (found.newer or not found.complete):
         return ExitCode.NOT_READY
     return ExitCode.DONE
+
+
+def _alert(found: Review, webhook: Secret, options: argparse.Namespace) -> None:
+    from installer.updates.alerts import Form, alert
+
+    sent = asyncio.run(alert(found, webhook, Form(options.webhook)))
+    narrator(options)("the webhook was told" if sent else "the webhook knows that already")
 
 
 async def _run(options: argparse.Namespace) -> Review:

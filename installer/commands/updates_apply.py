@@ -60,6 +60,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a workload that does not stand by then is taken back (default 10)",
     )
     parser.add_argument(
+        "--repository",
+        type=Path,
+        metavar="FOLDER",
+        help="a clone of the one that Argo CD or Flux deploys from: the commit it needs is shown",
+    )
+    parser.add_argument(
+        "--branch", metavar="NAME", help="put that commit on this new branch of it; not pushed"
+    )
+    parser.add_argument(
         "--approve",
         action="store_true",
         help="approve the plan as the person named by --by, and change nothing",
@@ -181,6 +190,7 @@ async def _plan(
         print(f"reading the workloads by {reached.api.way}", file=sys.stderr)
         review, workloads = await _look(options, reached.api, usual)
     due = _told(review, workloads)
+    _commits(workloads, options)
     plan = update_plan(
         due,
         reached.way,
@@ -270,9 +280,46 @@ async def _look(
 
 def not_applied(one: Workload) -> str:
     """Why a workload is left as it is; "" for one that is changed."""
-    if one.owner is not None:
-        return f"{one.owner.words} owns it; change it there"
+    from installer.updates.owners import By
+
+    if one.owner is not None and one.owner.by is not By.HELM:
+        where = f", from {one.owner.source}" if one.owner.source else ""
+        return f"{one.owner.words} owns it{where}; it is changed by a commit there"
     return one.against
+
+
+def _commits(workloads: Sequence[Workload], options: argparse.Namespace) -> None:
+    """Show the commit that Argo CD's and Flux's workloads need, and make it where that is asked."""
+    from installer.updates.applying import commits
+    from installer.updates.owners import By
+
+    theirs = [one for one in workloads if one.owner and one.owner.by in (By.ARGO, By.FLUX)]
+    if not theirs:
+        return
+    if options.repository is None:
+        print(
+            "The commit that they need is shown by --repository FOLDER, a clone.", file=sys.stderr
+        )
+        return
+    edits: dict[str, commits.Edit] = {}
+    for one in theirs:
+        for below in (one.owner.folders if one.owner else ()) or ("",):
+            for edit in commits.edits_of(options.repository, one.changes, below=below):
+                before = edits.get(edit.file, edit)
+                after = commits.edited(before.after, one.changes) if edit.file in edits else ""
+                edits[edit.file] = commits.Edit(edit.file, before.before, after or edit.after)
+    if not edits:
+        print(f"{options.repository} names none of their images so.", file=sys.stderr)
+        return
+    print(commits.diff_of(edits.values()))
+    if options.branch:
+        names = listed(sorted({one.words for one in theirs}))
+        commits.commit(options.repository, list(edits.values()), options.branch, f"Update {names}")
+        print(
+            f"It is committed on {options.branch}, and nothing was pushed. Have it merged: "
+            f"git -C {shlex.quote(str(options.repository))} push origin {options.branch}",
+            file=sys.stderr,
+        )
 
 
 def _told(review: Review, workloads: Sequence[Workload]) -> list[Workload]:

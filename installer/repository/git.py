@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +28,13 @@ def is_here() -> bool:
     return shutil.which("git") is not None
 
 
-def _git(folder: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def _git(
+    folder: Path, *words: str, stdin: str = "", more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             ["git", "-C", str(folder), *_ALWAYS, *words],
-            env=child_environment("git", {"GIT_TERMINAL_PROMPT": "0"}),
+            env=child_environment("git", {"GIT_TERMINAL_PROMPT": "0", **(more or {})}),
             input=stdin,
             capture_output=True,
             text=True,
@@ -45,6 +48,27 @@ def _git(folder: Path, *words: str, stdin: str = "") -> subprocess.CompletedProc
             where=str(folder),
             remedy="See whether the disk of that folder is well, and do it again.",
         ) from error
+
+
+def asked(
+    folder: Path,
+    *words: str,
+    stdin: str = "",
+    more: Mapping[str, str] | None = None,
+    may_end: tuple[int, ...] = (0,),
+) -> str:
+    """What Git writes; raises InputProblem where it ends with another status than these."""
+    if not is_here():
+        raise InputProblem("this computer has no git", where=str(folder), remedy="Install git.")
+    known = words[0] != "commit-tree" or _git(folder, "config", "user.email").stdout.strip()
+    done = _git(folder, *(() if known else _NOBODY), *words, stdin=stdin, more=more)
+    if done.returncode not in may_end:
+        raise InputProblem(
+            f"git {words[0]}: {_said(done)}",
+            where=str(folder),
+            remedy="Name a clone of the repository that the site is deployed from.",
+        )
+    return done.stdout
 
 
 def is_repository(folder: Path) -> bool:

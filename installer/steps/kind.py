@@ -315,6 +315,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     "record-back": Traits("record_back", changes=False),
     "opened": Traits("opened", again=False),
     "rollout": Traits("rollout", knows_undo=True),
+    "helm-values": Traits("helm_values"),
     "confirm": Traits("confirm", once=True, changes=False, again=False),
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
     "push": Traits("push", knows_undo=True, counts_bytes=True),

@@ -44,20 +44,24 @@ class ImageChange(StrictData):
     after: str
 
 
-class RolloutStep(StepData):
-    """One workload of Kubernetes brought to other images."""
+class OfWorkload(StrictData):
+    """One workload, as it was when the list was made, and what is to change."""
 
-    kind: Literal["rollout"]
     workload: Literal["deployment", "statefulset", "daemonset", "cronjob"]
     namespace: str
     name: str
-    program: tuple[str, ...] = ("kubectl",)
     uid: str
     template: str
-    """What tells its pod template from every other, as it was when the list was made."""
+    """What tells its pod template from every other."""
     owned: dict[str, str] = Field(default_factory=dict)
     """The marks of owners that it had then."""
     changes: tuple[ImageChange, ...]
+
+
+class Watched(StepData):
+    """What steps share that bring workloads to other images."""
+
+    program: tuple[str, ...] = ("kubectl",)
     migrates: str = ""
     """What changes its data as it begins: then it is not taken back by itself."""
     updates: Updates | None = None
@@ -67,14 +71,21 @@ class RolloutStep(StepData):
     stands_within_minutes: float = 10.0
 
 
-class Rollout(Probed):
-    """Done where the workload has the new images and nothing else was changed."""
+class RolloutStep(Watched):
+    """One workload of Kubernetes brought to other images."""
 
-    model = RolloutStep
+    kind: Literal["rollout"]
+    to_change: OfWorkload
 
-    def data(self, context: StepContext) -> RolloutStep:
+
+class InWindow(Probed):
+    """Begun within a window of the site, and never found done."""
+
+    model: type[Watched]
+
+    def data(self, context: StepContext) -> Watched:
         """The step's data."""
-        return parsed(context, RolloutStep)
+        return parsed(context, self.model)
 
     def programs(self, step: PlannedStep) -> tuple[str, ...]:
         """Its own."""
@@ -98,77 +109,95 @@ class Rollout(Probed):
             )
         return False
 
+    async def verify(self, context: StepContext) -> None:
+        """That it stands was just seen."""
+
+
+class Rollout(InWindow):
+    """One workload, by a patch that tests what it changes."""
+
+    model = RolloutStep
+
+    def data(self, context: StepContext) -> RolloutStep:
+        """The step's data."""
+        return parsed(context, RolloutStep)
+
     async def do(self, context: StepContext) -> str:
         """Bring it there; raises StepFailed, by then taken back where it did not stand."""
         data = self.data(context)
-        what = f"{data.workload} {data.namespace}/{data.name}"
+        what = words_of(data.to_change)
         ended = await context.change(
-            f"bring {what} to {', '.join(one.after for one in data.changes)}",
-            _command(data),
+            f"bring {what} to {', '.join(one.after for one in data.to_change.changes)}",
+            command_of(order_of(data, data.to_change)),
             stdin=program().encode(),
-            on_line=lambda line: _told(context, line),
+            on_line=lambda line: told(context, line),
         )
         if ended.dry:
             return f"{what} would be brought there."
         if not ended.good:
-            raise _failed(context, data, ended, what)
+            raise failed(context, ended, what)
         return f"{what} stands with the new images."
-
-    async def verify(self, context: StepContext) -> None:
-        """That it stands was just seen."""
 
     async def undo(self, context: StepContext) -> bool:
         """Put its former template back, and see that it stands."""
         data = self.data(context)
+        if context.step.irreversible:
+            return False
+        what = words_of(data.to_change)
         ended = await context.change(
-            f"put the former images of {data.workload} {data.namespace}/{data.name} back",
-            _command(data, back=True),
+            f"put the former images of {what} back",
+            command_of({**order_of(data, data.to_change), "back": True}),
             label="undo",
             stdin=program().encode(),
-            on_line=lambda line: _told(context, line),
+            on_line=lambda line: told(context, line),
         )
         if not ended.good and not ended.dry:
-            raise _failed(context, data, ended, f"{data.workload} {data.namespace}/{data.name}")
+            raise failed(context, ended, what)
         return True
 
 
-def order_of(data: RolloutStep, *, back: bool = False) -> dict[str, Any]:
-    """What the program is ordered."""
+def words_of(one: OfWorkload) -> str:
+    """A workload for a person."""
+    return f"{one.workload} {one.namespace}/{one.name}"
+
+
+def order_of(data: Watched, one: OfWorkload) -> dict[str, Any]:
+    """What the program is ordered to do with a workload."""
     return {
         "kubectl": list(data.program),
-        "kind": data.workload,
-        "namespace": data.namespace,
-        "name": data.name,
-        "uid": data.uid,
-        "template": data.template,
-        "owned": data.owned,
+        "kind": one.workload,
+        "namespace": one.namespace,
+        "name": one.name,
+        "uid": one.uid,
+        "template": one.template,
+        "owned": one.owned,
         "changes": [
-            {"container": one.container, "init": one.init, "from": one.before, "to": one.after}
-            for one in data.changes
+            {"container": each.container, "init": each.init, "from": each.before, "to": each.after}
+            for each in one.changes
         ],
         "seconds": data.stands_within_minutes * 60,
         "settle": data.settle_seconds,
         "migrates": data.migrates,
-        "back": back,
     }
 
 
-def _command(data: RolloutStep, *, back: bool = False) -> tuple[str, ...]:
-    return ("python3", "-I", "-B", "-", json.dumps(order_of(data, back=back)))
+def command_of(order: dict[str, Any]) -> tuple[str, ...]:
+    """The program that reads itself from standard input, with its order."""
+    return ("python3", "-I", "-B", "-", json.dumps(order))
 
 
 @cache
-def program() -> str:
-    """The files of the program as one: what they import of one another stands before."""
+def program(last: str = "rollout.py") -> str:
+    """The files of a program as one: what they import of one another stands before."""
     folder = Path(__file__).with_name("on_machine")
     first, *then = (
-        (folder / name).read_text(encoding="utf-8")
-        for name in ("kube.py", "watching.py", "rollout.py")
+        (folder / name).read_text(encoding="utf-8") for name in ("kube.py", "watching.py", last)
     )
     return first + "".join(_OF_OURS.sub("", text) for text in then)
 
 
-def _told(context: StepContext, line: JobLine) -> bool:
+def told(context: StepContext, line: JobLine) -> bool:
+    """Take a line of the program; whether it is to be written as it stands."""
     found = _SO_FAR.match(line.text)
     if found:
         context.emit(Kind.STEP_PROGRESS, done=int(found[1]), total=int(found[2]), text=line.text)
@@ -187,7 +216,7 @@ _REMEDIES: Final = {
 }
 
 
-def _failed(context: StepContext, data: RolloutStep, ended: Ended, what: str) -> StepFailed:
+def failed(context: StepContext, ended: Ended, what: str) -> StepFailed:
     """Why it does not stand, in the program's own words."""
     why = next((line for line in reversed(ended.tail) if line.startswith(_WHY)), "")
     if not why or ended.exit_status not in _REMEDIES:

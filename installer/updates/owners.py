@@ -47,6 +47,10 @@ class Owner:
     """What a person calls it: Helm release, Argo CD application, Flux's HelmRelease."""
     name: str
     namespace: str = ""
+    source: str = ""
+    """Where its manifests lie, in words; "" where nobody says so."""
+    folders: tuple[str, ...] = ()
+    """The parts of its repository that it is made of."""
 
     @property
     def words(self) -> str:
@@ -139,7 +143,9 @@ def owner_of(
     application = applications.owns.get(place)
     if application is not None:
         meta = application.metadata
-        return Owner(By.ARGO, "the Argo CD application", meta.name, meta.namespace)
+        folders = tuple(one.path for one in application.sources if one.path)
+        return Owner(By.ARGO, "the Argo CD application", meta.name, meta.namespace,
+                     application.origin(), folders)  # fmt: skip
     argo = notes.get(_TRACKING, "").partition(":")[0] or labels.get(_ARGO_LABEL, "")
     if argo:
         return Owner(By.ARGO, "the Argo CD application", argo)

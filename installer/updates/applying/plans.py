@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from installer.planning.make import make_plan
 from installer.plans.plan import CONTROL_HOST, Plan, PlannedStage, PlannedStep
-from installer.steps.rollout import ImageChange, RolloutStep
+from installer.steps.helm_values import HelmValuesStep
+from installer.steps.rollout import ImageChange, OfWorkload, RolloutStep
 from installer.steps.stage_files import Stage
 from installer.updates.applying.workloads import Workload
+from installer.updates.owners import By
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
@@ -29,6 +31,7 @@ class Way:
 
     host: str = CONTROL_HOST
     program: tuple[str, ...] = ("kubectl",)
+    helm: tuple[str, ...] = ("helm",)
 
 
 def update_plan(
@@ -49,14 +52,14 @@ def update_plan(
     )  # fmt: skip
     plan = make_plan(solution, site, (), operation=frame, base=base)
     stages: list[PlannedStage] = []
-    for number, one in enumerate(workloads, 1):
+    for number, together in enumerate(_together(workloads), 1):
         name = f"update-{number}"
-        step = planned_step(name, _step(one, way, within_minutes, site.updates), way.host)
+        step = planned_step(name, _step(together, way, within_minutes, site.updates), way.host)
         stages.append(
             PlannedStage(
                 id=name,
                 title=step.title,
-                why=_why(one, origin),
+                why=" ".join(_why(one, origin, many=len(together) > 1) for one in together),
                 source=_SOURCE,
                 needs=(stages[-1].id,) if stages else (),
                 recheck=(),
@@ -64,6 +67,17 @@ def update_plan(
             )
         )
     return replace(plan, stages=tuple(stages))
+
+
+def _together(workloads: Sequence[Workload]) -> list[list[Workload]]:
+    """Each by itself, and those of one Helm release together: an upgrade is of all of it."""
+    found: dict[tuple[str, ...], list[Workload]] = {}
+    for one in workloads:
+        key = (one.kind, one.namespace, one.name)
+        if one.owner is not None and one.owner.by is By.HELM:
+            key = ("release", one.owner.namespace, one.owner.name)
+        found.setdefault(key, []).append(one)
+    return list(found.values())
 
 
 def planned_step(stage: str, step: StepData, host: str) -> PlannedStep:
@@ -81,7 +95,7 @@ def planned_step(stage: str, step: StepData, host: str) -> PlannedStep:
     )
 
 
-def _why(one: Workload, origin: str) -> str:
+def _why(one: Workload, origin: str, *, many: bool) -> str:
     changes = "; ".join(
         f"{change.container}: {change.before} becomes {change.after.partition('@')[0]}, for "
         f"{change.why} at {origin}"
@@ -90,25 +104,57 @@ def _why(one: Workload, origin: str) -> str:
     risks = list(one.risks) or ["pods are replaced as its strategy says"]
     if one.migrates:
         risks.append(f"{one.migrates} changes its data, so it is not taken back by itself")
-    risk = "; ".join(risks)
-    return f"{changes}. Owner: {one.owner.words if one.owner else 'nobody'}. Risk: {risk}."
+    owner = one.owner.words if one.owner else "nobody"
+    if one.owner is not None:
+        owner += ", whose values are changed by helm upgrade --reuse-values --set-string"
+    whose = f"{one.words}: " if many else ""
+    return f"{whose}{changes}. Owner: {owner}. Risk: {'; '.join(risks)}."
 
 
-def _step(one: Workload, way: Way, within: float, updates: Updates | None) -> StepData:
-    tags = ", ".join(dict.fromkeys(change.tag for change in one.changes))
+def _step(
+    together: Sequence[Workload], way: Way, within: float, updates: Updates | None
+) -> StepData:
+    every = [change for one in together for change in one.changes]
+    tags = ", ".join(dict.fromkeys(change.tag for change in every))
+    migrates = next((one.migrates for one in together if one.migrates), "")
+    owner = together[0].owner
+    what = together[0].words if owner is None else f"{owner.words} in {owner.namespace}"
     values: dict[str, Any] = {
         "id": "rollout",
-        "kind": "rollout",
-        "title": f"Bring {one.words} to {tags}",
-        "on": (CONTROL_HOST,),
-        "workload": one.kind,
-        "namespace": one.namespace,
-        "name": one.name,
+        "title": f"Bring {what} to {tags}",
         "program": way.program,
-        "uid": one.uid,
-        "template": one.template,
-        "owned": dict(one.marks),
-        "changes": tuple(
+        "migrates": migrates,
+        "irreversible": f"{migrates[0].upper()}{migrates[1:]} changes its data."
+        if migrates
+        else "",
+        "updates": updates,
+        "stands_within_minutes": within,
+        "expected_minutes": len(together),
+        # Bringing them there, and taking them back where one does not stand.
+        "timeout_minutes": 2 * within * len(together) + 20,
+    }
+    if owner is None:
+        values |= {"kind": "rollout", "to_change": _of_workload(together[0])}
+        return RolloutStep.model_validate(values)
+    values |= {
+        "kind": "helm-values",
+        "release": owner.name,
+        "namespace": owner.namespace,
+        "helm": way.helm,
+        "workloads": tuple(_of_workload(one) for one in together),
+    }
+    return HelmValuesStep.model_validate(values)
+
+
+def _of_workload(one: Workload) -> OfWorkload:
+    return OfWorkload(
+        workload=one.kind,
+        namespace=one.namespace,
+        name=one.name,
+        uid=one.uid,
+        template=one.template,
+        owned=dict(one.marks),
+        changes=tuple(
             ImageChange(
                 container=change.container,
                 init=change.init,
@@ -117,14 +163,4 @@ def _step(one: Workload, way: Way, within: float, updates: Updates | None) -> St
             )
             for change in one.changes
         ),
-        "migrates": one.migrates,
-        "irreversible": f"{one.migrates[0].upper()}{one.migrates[1:]} changes its data."
-        if one.migrates
-        else "",
-        "updates": updates,
-        "stands_within_minutes": within,
-        "expected_minutes": 1,
-        # Bringing it there, and taking it back where it does not stand.
-        "timeout_minutes": 2 * within + 10,
-    }
-    return RolloutStep.model_validate(values)
+    )

@@ -62,15 +62,26 @@ async def by_kubeconfig(
             where="PATH",
             remedy="Install kubectl, or have a machine of the site do it: --through MACHINE.",
         )
-    words = ("kubectl", "--kubeconfig", str(there[0]), "--context", access.name)
+    kubectl = ("kubectl", "--kubeconfig", str(there[0]), "--context", access.name)
+    helm = ("helm", "--kubeconfig", str(there[0]), "--kube-context", access.name)
     async with HttpsApi(access) as api:
-        yield Reached(api, Way(program=words))
+        yield Reached(api, Way(program=kubectl, helm=helm))
 
 
 async def through(pool: Pool, host: Host) -> Reached:
     """The cluster of a machine, by the kubectl that root has there; raises ClusterProblem."""
     api = await MachineApi.found(await pool.connect(host), _AS_ROOT)
-    return Reached(api, Way(host.name, api.argv))
+    return Reached(api, Way(host.name, api.argv, _helm_beside(api.argv)))
+
+
+def _helm_beside(kubectl: tuple[str, ...]) -> tuple[str, ...]:
+    """The Helm that speaks with the same cluster."""
+    program, *rest = kubectl
+    if program.endswith("microk8s"):
+        return (program, "helm3")
+    if program.endswith("k3s"):
+        return ("helm", "--kubeconfig", "/etc/rancher/k3s/k3s.yaml")
+    return ("helm", *rest)
 
 
 def usual_machine(site: Site, solution: Solution) -> str:

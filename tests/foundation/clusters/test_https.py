@@ -209,7 +209,7 @@ def test_what_goes_past_the_proxy_is_read_as_kubectl_reads_it(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "proxy.example.org:3128")
     monkeypatch.setenv("NO_PROXY", f"other.example.net, {past}")
-    assert https._proxy_of(server) == (None if direct else "http://proxy.example.org:3128")
+    assert https.proxy_of(server) == (None if direct else "http://proxy.example.org:3128")
 
 
 class _Body(httpx.AsyncByteStream):

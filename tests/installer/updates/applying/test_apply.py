@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from installer.plans.plan import Plan
 from installer.sites.site import Site
 from installer.updates.applying.plans import Way, update_plan
 from installer.updates.applying.workloads import Change, Workload
+from installer.updates.owners import By, Owner
 from tests.bundles.servers import answering
 from tests.installer.updates.test_hostile_registries import StandIn
 from tests.installer.updates.test_updates import ALL, workload
@@ -89,7 +91,6 @@ def test_what_why_risk_and_owner_are_shown_before_anything_begins(
 @pytest.mark.parametrize(
     ("meta", "whose"),
     [
-        ({"annotations": {"meta.helm.sh/release-name": "moja"}}, "the Helm release moja"),
         ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, "whoever rendered it"),
         ({"annotations": {"argocd.argoproj.io/tracking-id": "hub:apps/Deployment:moja/x"}},
          "the Argo CD application hub"),
@@ -103,7 +104,8 @@ def test_what_is_owned_is_left_to_its_owner(
     code, told = applied(cluster, site, capsys)
     assert code == 0
     assert f"deployment moja/ledger is left: {whose}" in told
-    assert "0 workloads to be changed, 1 left. Nothing is applied." in told
+    assert "0 workloads to be changed, 1 left." in told
+    assert told.endswith("Nothing is applied.")
 
 
 def test_argo_that_tracks_by_label_is_not_taken_for_helm(
@@ -164,22 +166,38 @@ def planned(*workloads: Workload) -> Plan:
             "hosts": [{"name": "box", "address": "192.0.2.1", "roles": ["box"]}],
         }
     )
-    return update_plan(
-        workloads, Way("box", ("microk8s", "kubectl")), load_solution("miniloop"), site, Path("/"),
-        within_minutes=3, origin="the registry",
-    )  # fmt: skip
+    way = Way("box", ("microk8s", "kubectl"), ("microk8s", "helm3"))
+    solution = load_solution("miniloop")
+    return update_plan(workloads, way, solution, site, Path("/"), within_minutes=3, origin="it")
 
 
 def test_a_stage_a_workload_and_nothing_of_a_cluster_is_a_template() -> None:
     change = Change("main", False, "a:1", "a:2@sha256:" + "2" * 64, "2", "2 is newer")
     one = Workload("deployment", "n", "a", (change,), "u", "t", (("x", "{{ 7 * 7 }}"),))
-    plan = planned(one, one)
+    plan = planned(one, replace(one, name="b"))
     assert [stage.id for stage in plan.stages] == ["update-1", "update-2"]
     assert plan.stages[1].needs == ("update-1",)
     (step,) = plan.stages[0].steps
     assert step.hosts == ("box",)
-    assert step.spec["owned"] == {"x": "{{ 7 * 7 }}"}
-    assert step.timeout_seconds == 16 * 60
+    of = step.spec["to_change"]
+    assert isinstance(of, dict)
+    assert of["owned"] == {"x": "{{ 7 * 7 }}"}
+    assert step.timeout_seconds == 26 * 60
+
+
+def test_what_helm_owns_is_one_upgrade_of_its_release() -> None:
+    change = Change("main", False, "a:1", "a:2@sha256:" + "2" * 64, "2", "2 is newer")
+    owner = Owner(By.HELM, "the Helm release", "hub", "moja")
+    a, b = (Workload("deployment", "moja", n, (change,), "u", "t", owner=owner) for n in "ab")
+    plan = planned(a, Workload("deployment", "moja", "c", (change,), "u", "t"), b)
+    assert [stage.title for stage in plan.stages] == [
+        "Bring the Helm release hub in moja to 2",
+        "Bring deployment moja/c to 2",
+    ]
+    (step,) = plan.stages[0].steps
+    assert (step.kind, step.spec["helm"]) == ("helm-values", ["microk8s", "helm3"])
+    assert "deployment moja/b: main: a:1 becomes a:2" in plan.stages[0].why
+    assert "changed by helm upgrade --reuse-values --set-string" in plan.stages[0].why
 
 
 def test_nothing_to_do_is_no_plan() -> None:

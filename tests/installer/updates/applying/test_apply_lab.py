@@ -7,6 +7,8 @@ a pull would have brought them.
 
 from __future__ import annotations
 
+import json
+import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from installer.cli import main
 from tests.bundles.servers import answering
 from tests.installer.updates.test_hostile_registries import StandIn
 from tests.lab.host import wait_until
+from tests.lab.kubernetes import programs
 from tests.lab.kubernetes.nodes import Cluster, cluster
 from tests.lab.lab import Lab
 
@@ -111,6 +114,7 @@ def kubernetes(lab: Lab) -> Iterator[Cluster]:
         running.put_image("docker.io/mojaloop/ledger:v1.0.2", more={"Labels": {"new": "yes"}})
         running.put_image("docker.io/mojaloop/bad:v1.0.2", more={"Entrypoint": ["/pod", "crash"]})
         for name in ("ledger", "bad"):
+            # By the registry's digest, as a pull would have it.
             full = f"docker.io/mojaloop/{name}"
             ctr = ("ctr", "--namespace", "k8s.io", "images", "tag")
             running.machines[0].exec([*ctr, f"{full}:v1.0.2", f"{full}@{DIGEST}"])
@@ -152,7 +156,6 @@ def test_a_workload_is_updated_under_traffic_and_another_taken_back(
     )
     image = updated.template("deployment", "ledger")["spec"]["containers"][0]["image"]
     assert image == NEW, told
-    print(traffic.asked, told)
 
     former = updated.template("deployment", "bad")
     pods = {
@@ -166,4 +169,67 @@ def test_a_workload_is_updated_under_traffic_and_another_taken_back(
     assert "its former template is back, unchanged, and it stands" in said
     assert updated.template("deployment", "bad") == former
     assert pods <= updated.pods("bad")
-    print(told)
+
+
+CHART = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      containers:
+        - name: main
+          image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+          args: [serve, ":8080"]
+"""
+
+
+def helm(updated: Updated, *words: str) -> str:
+    """The real Helm by hand."""
+    done = subprocess.run(
+        [str(programs.helm()), *words, "--namespace", "default"],
+        env=updated.cluster.environment(), check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_what_helm_owns_goes_through_helm_and_argo_is_left(
+    updated: Updated,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", f"{programs.helm().parent}:/usr/bin:/bin")
+    chart = tmp_path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: hub\nversion: 1.0.0\n")
+    (chart / "values.yaml").write_text("replicas: 1\nimage: {repository: x, tag: y}\n")
+    (chart / "templates/hub.yaml").write_text(CHART)
+    for release, name in (("good", "ledger"), ("worse", "bad")):
+        values = f"image.repository=mojaloop/{name},image.tag=v1.0.0,replicas=2"
+        helm(updated, "install", release, str(chart), "--set", values, "--wait")
+    labels = {"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/instance": "hub"}
+    updated.cluster.apply(served("argos", OLD, labels=labels))
+
+    assert updated.apply("--workload", "good") == 0, capsys.readouterr()
+    assert updated.template("deployment", "good")["spec"]["containers"][0]["image"] == NEW
+    told = json.loads(helm(updated, "get", "values", "good", "--output", "json"))
+    assert told["replicas"] == 2
+    assert told["image"]["tag"] == NEW.partition(":")[2]
+
+    former = updated.template("deployment", "worse")
+    assert updated.apply("--workload", "worse") == 5
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "the templates of revision 1 are back, and they stand" in said
+    assert updated.template("deployment", "worse") == former
+    history = json.loads(helm(updated, "history", "worse", "--output", "json"))
+    assert [one["description"] for one in history][-1] == "Rollback to 1"
+
+    assert updated.apply("--workload", "argos") == 0
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "argos is left: whoever rendered it as the Helm release hub owns it" in said
+    assert updated.template("deployment", "argos")["spec"]["containers"][0]["image"] == OLD

@@ -1,0 +1,137 @@
+"""A systemd timer of this computer that looks for updates every few hours; written, and removed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from foundation import bounded_files
+from foundation.isolation import environment
+from foundation.paths import write_whole
+from foundation.problems import InputProblem, Refused
+from foundation.terminal import clean_line
+
+NAME: Final = "sitewright-updates"
+_OURS: Final = "# Written by Sitewright: sitewright updates schedule.\n"
+_SECONDS: Final = 60
+_LARGEST: Final = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Where the units lie, and the systemctl that knows them: root's, or the login's own."""
+
+    folder: Path
+    systemctl: tuple[str, ...]
+
+    @property
+    def service(self) -> Path:
+        """The service's file."""
+        return self.folder / f"{NAME}.service"
+
+    @property
+    def timer(self) -> Path:
+        """The timer's file."""
+        return self.folder / f"{NAME}.timer"
+
+
+def units_here() -> Units:
+    """Those of whoever calls."""
+    if os.geteuid() == 0:
+        return Units(Path("/etc/systemd/system"), ("systemctl",))
+    return Units(Path.home() / ".config/systemd/user", ("systemctl", "--user"))
+
+
+def program_here() -> tuple[str, ...]:
+    """This Sitewright, as a unit starts it."""
+    beside = Path(sys.executable).with_name("sitewright")
+    return (str(beside),) if beside.exists() else (sys.executable, "-m", "installer")
+
+
+def texts(words: Sequence[str], every_hours: int) -> tuple[str, str]:
+    """The service and the timer."""
+    line = " ".join(unit_word(word) for word in (*program_here(), "updates", *words))
+    service = (
+        f"{_OURS}[Unit]\nDescription=Look for updates of what runs, by Sitewright\n"
+        "Wants=network-online.target\nAfter=network-online.target\n"
+        f"[Service]\nType=oneshot\nEnvironment={unit_word(f'HOME={Path.home()}')}\n"
+        f"ExecStart={line}\nTimeoutStartSec=1h\nNice=10\n"
+    )
+    timer = (
+        f"{_OURS}[Unit]\nDescription=Look for updates of what runs every {every_hours} h\n"
+        f"[Timer]\nOnBootSec=10min\nOnActiveSec=1min\nOnUnitActiveSec={every_hours}h\n"
+        "RandomizedDelaySec=5min\n[Install]\nWantedBy=timers.target\n"
+    )
+    return service, timer
+
+
+def unit_word(word: str) -> str:
+    """A word as systemd reads it in a unit (systemd.service(5), Command lines)."""
+    if not word.isprintable():
+        raise InputProblem("a word of it holds a sign that no unit can", where="the command line")
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{plain}"'
+
+
+def write_units(units: Units, words: Sequence[str], every_hours: int) -> None:
+    """Write both and begin the timer; raises Refused where another's stand there, InputProblem."""
+    _ours(units)
+    for path, text in zip((units.service, units.timer), texts(words, every_hours), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text, mode=0o644)
+    _systemctl(units, "daemon-reload")
+    _systemctl(units, "enable", "--now", units.timer.name)
+    _systemctl(units, "restart", units.timer.name)
+
+
+def remove_units(units: Units) -> bool:
+    """End the timer and take both files away; False where there are none. Raises as above."""
+    _ours(units)
+    there = [path for path in (units.timer, units.service) if path.exists()]
+    if not there:
+        return False
+    if units.timer in there:
+        _systemctl(units, "disable", "--now", units.timer.name)
+    for path in there:
+        path.unlink()
+    _systemctl(units, "daemon-reload")
+    return True
+
+
+def _ours(units: Units) -> None:
+    for path in (units.service, units.timer):
+        try:
+            text = bounded_files.read_text(path, _LARGEST)
+        except FileNotFoundError:
+            continue
+        if not text.startswith(_OURS):
+            raise Refused(
+                "a unit of that name stands there, and Sitewright did not write it so",
+                where=str(path),
+                remedy="Look at it, and move it away.",
+            )
+
+
+def _systemctl(units: Units, *words: str) -> None:
+    try:
+        done = subprocess.run(
+            [*units.systemctl, *words], capture_output=True, text=True, errors="replace",
+            timeout=_SECONDS, check=False, env=environment(), stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise InputProblem(
+            "this computer has no systemd that answers",
+            where=" ".join(units.systemctl),
+            remedy="Have another timer start it: sitewright updates … --webhook-file FILE.",
+        ) from error
+    if done.returncode != 0:
+        raise InputProblem(
+            f"systemctl {words[0]}: {clean_line(done.stderr.strip().rpartition(chr(10))[2])}",
+            where=" ".join(units.systemctl),
+            remedy="Mend what it names, then give the same command again.",
+        )
