@@ -26,9 +26,10 @@ ONE_CLIENT = {
     "bundles/registries/web.py",
     "foundation/clusters/https.py",
     "installer/solutions/pm4ml/operations/vaults.py",
+    "installer/updates/alerts.py",
 }
 """Where requests are made, of registries, of clusters, and on a master of Vault: with a time, and
-each answer counted."""
+each answer counted; and to webhooks, of whose answer the status alone is read."""
 
 
 def _functions() -> Iterator[tuple[str, ast.AST, str]]:
