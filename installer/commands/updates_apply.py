@@ -7,6 +7,7 @@ import asyncio
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -67,6 +68,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--branch", metavar="NAME", help="put that commit on this new branch of it; not pushed"
+    )
+    parser.add_argument(
+        "--without-backup",
+        metavar="REASON",
+        default="",
+        help="what migrates its data goes without a verified backup, by the name of --by; the "
+        "reason is kept",
     )
     parser.add_argument(
         "--approve",
@@ -166,6 +174,19 @@ def _again(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
+def _without_backup(options: argparse.Namespace) -> tuple[str, ...]:
+    """That a person lets data be migrated without a backup; raises InputProblem for nobody's."""
+    if not options.without_backup:
+        return ()
+    if not options.by:
+        raise InputProblem(
+            "nobody is named who lets data be changed without a backup",
+            where="--without-backup",
+            remedy='Say who you are: --by "A. Name".',
+        )
+    return (f"Without a verified backup, by {options.by}: {options.without_backup}",)
+
+
 def _through_the_gates(
     site: Site, plan: Plan, migrates: Sequence[str], options: argparse.Namespace
 ) -> Plan:
@@ -173,11 +194,12 @@ def _through_the_gates(
     from installer.updates.applying import gates
 
     gates.check_window(site.updates)
+    without = _without_backup(options) if migrates else ()
     wanted = f", for {listed(migrates)} changes data as it begins" if migrates else ""
-    gates.check_backup(site, wanted=wanted)
+    gates.check_backup(site, wanted="" if without else wanted)
     given = gates.check_approvals(site, plan, again=_again(options))
     said = tuple(f"Approved by {one.person}, {gates.when(one.at)}." for one in given)
-    return replace(plan, notes=(*plan.notes, *said))
+    return replace(plan, notes=(*plan.notes, *said, *without))
 
 
 async def _plan(
@@ -327,17 +349,27 @@ def _told(review: Review, workloads: Sequence[Workload]) -> list[Workload]:
     due = []
     for one in workloads:
         if why := not_applied(one):
-            print(f"- {one.words} is left: {why}", file=sys.stderr)
+            _say(f"- {one.words} is left: {why}")
         else:
             due.append(one)
     for judged in review.unjudged:
         if judged.problem is not None:
-            print(f"? {judged.running.image}: {judged.problem.sentence}", file=sys.stderr)
+            _say(f"? {judged.running.image}: {judged.problem.sentence}")
     for sentence in review.untold:
-        print(f"? {sentence}", file=sys.stderr)
+        _say(f"? {sentence}")
     print(
         f"{counted(len(review.newer), 'image')} of {len(review.judged)} with something newer; "
         f"{counted(len(due), 'workload')} to be changed, {len(workloads) - len(due)} left.",
         file=sys.stderr,
     )
     return due
+
+
+def _say(line: str) -> None:
+    """A line for a person, within 80 columns; names, which are copied, stay whole."""
+    print(
+        textwrap.fill(
+            line, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        ),
+        file=sys.stderr,
+    )

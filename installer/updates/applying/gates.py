@@ -92,7 +92,8 @@ def check_backup(site: Site, *, wanted: str = "", now: float | None = None) -> N
         f"a backup verified within {hours:g} hours is wanted{wanted}, and {has}",
         where="the site's record",
         remedy="Make one and open it: sitewright backup make --site FILE, then sitewright backup "
-        "verify --site FILE.",
+        "verify --site FILE."
+        + (' Backed up in another way: --by "A. Name" --without-backup REASON.' if wanted else ""),
     )
 
 
