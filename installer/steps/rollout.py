@@ -206,7 +206,8 @@ def told(context: StepContext, line: JobLine) -> bool:
 
 _REMEDIES: Final = {
     kube.CHANGED: "Look at what changed it, then make the list anew: sitewright updates apply.",
-    kube.REFUSED: "Nothing was changed. See whether this login may: kubectl auth can-i patch KIND.",
+    kube.REFUSED: "Nothing was changed. Mend what is named; whether this login may, is told "
+    "by: kubectl auth can-i patch KIND.",
     kube.BACK: "What runs is what ran before. Mend what is named, then make the list anew: "
     "sitewright updates apply.",
     kube.NOT_BACK: "Its template is the former one or stands in the lines above; look at it now: "

@@ -11,6 +11,7 @@ from bundles.format.reference import DOCKER_HUB, parse_reference
 from foundation.wording import counted
 from installer.updates.review import Judged, Review
 from installer.updates.running import Place
+from installer.updates.steps import against_step
 
 _PATCHED: Final = {
     "deployment": "deployment",
@@ -71,6 +72,8 @@ def _newer(one: Judged) -> list[str]:
     image = one.running.image
     what = "built again under the same tag" if update.rebuilt else f"-> {update.tag}"
     lines = [f"! {image}  {what}"]
+    if why := against_step(image, one.target):
+        lines.append(f"    not in one step: {why}")
     for place in one.running.places[:_SHOWN_PLACES]:
         owner = f"; {place.owner} owns it" if place.owner else ""
         lines.append(f"    {place.words()}{owner}")
@@ -143,6 +146,8 @@ def patch_commands(review: Review) -> list[str]:
     changes: dict[Place, list[tuple[Place, str]]] = {}
     for one in review.newer:
         if one.update is None or one.update.rebuilt:
+            continue
+        if against_step(one.running.image, one.target):
             continue
         for place in one.running.places:
             if place.kind in _PATCHED and not place.owner and place.namespace:

@@ -56,14 +56,22 @@ async def by_kubeconfig(
             where="KUBECONFIG",
             remedy="Name it: --kubeconfig FILE.",
         )
-    if shutil.which("kubectl") is None:
+    program = shutil.which("kubectl")
+    if program is None:
         raise InputProblem(
             "what changes a cluster from here is kubectl, and this computer has none",
             where="PATH",
             remedy="Install kubectl, or have a machine of the site do it: --through MACHINE.",
         )
-    kubectl = ("kubectl", "--kubeconfig", str(there[0]), "--context", access.name)
-    helm = ("helm", "--kubeconfig", str(there[0]), "--kube-context", access.name)
+    # A job has a PATH of its own, in which what a person put elsewhere is not.
+    kubectl = (program, "--kubeconfig", str(there[0]), "--context", access.name)
+    helm = (
+        shutil.which("helm") or "helm",
+        "--kubeconfig",
+        str(there[0]),
+        "--kube-context",
+        access.name,
+    )
     async with HttpsApi(access) as api:
         yield Reached(api, Way(program=kubectl, helm=helm))
 

@@ -17,6 +17,7 @@ from installer.steps.on_machine.kube import digest, owned
 from installer.updates.owners import Applications, Owner, owner_of
 from installer.updates.review import Judged, Review
 from installer.updates.running import Place
+from installer.updates.steps import against_step, said_of_release
 
 _PATHS: Final = {
     "deployment": "/apis/apps/v1/namespaces/{}/deployments/{}",
@@ -159,6 +160,8 @@ def _against(
             return f"its container {change.container} was changed meanwhile"
         if "@" not in change.after:
             return f"which bytes {change.tag} leads to is not known"
+        if why := against_step(change.before, change.after):
+            return why
     return ""
 
 
@@ -193,4 +196,6 @@ def _risks(bare: Workload, spec: Mapping[str, Any], template: Mapping[str, Any])
     blind = [one.container for one in bare.changes if not one.init and one.container not in probed]
     if blind and bare.kind != "cronjob" and replicas:
         risks.append(f"{blind[0]} has no readiness probe, and is taken for ready as it begins")
+    said = (said_of_release(one.before) for one in bare.changes)
+    risks += [one for one in dict.fromkeys(said) if one]
     return tuple(clean_line(one) for one in risks)

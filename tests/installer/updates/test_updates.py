@@ -354,3 +354,17 @@ def test_an_old_list_is_not_the_same_as_up_to_date(
         told = capsys.readouterr().out
         assert "all monitored services" not in told
         assert "could not be had as of now" in told
+
+
+def test_a_step_that_its_makers_do_not_take_is_told_and_no_command(
+    cluster: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.objects[STATEFULSETS] = [workload("store", "x/postgres:v1.0.0")]
+    with answering(StandIn(tags=["v1.0.0", "v3.0.1"]).answer) as server:
+        line = ["updates", "--kubeconfig", str(cluster.way_in()), "--strategy", "major"]
+        line += ["--mirror", f"docker.io={server.url}"]
+        assert main(line) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "not in one step: no PostgreSQL 3 reads what 1 wrote" in said
+        assert main([*line, "--format", "message"]) == 0
+        assert "kubectl" not in capsys.readouterr().out

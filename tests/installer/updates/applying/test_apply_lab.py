@@ -23,6 +23,7 @@ from tests.bundles.servers import answering
 from tests.installer.updates.test_hostile_registries import StandIn
 from tests.lab.host import wait_until
 from tests.lab.kubernetes import programs
+from tests.lab.kubernetes.clients import kubeconfig
 from tests.lab.kubernetes.nodes import Cluster, cluster
 from tests.lab.lab import Lab
 
@@ -215,7 +216,7 @@ def test_what_helm_owns_goes_through_helm_and_argo_is_left(
     labels = {"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/instance": "hub"}
     updated.cluster.apply(served("argos", OLD, labels=labels))
 
-    assert updated.apply("--workload", "good") == 0, capsys.readouterr()
+    assert updated.apply("--workload", "good") == 0, "".join(capsys.readouterr())
     assert updated.template("deployment", "good")["spec"]["containers"][0]["image"] == NEW
     told = json.loads(helm(updated, "get", "values", "good", "--output", "json"))
     assert told["replicas"] == 2
@@ -233,3 +234,40 @@ def test_what_helm_owns_goes_through_helm_and_argo_is_left(
     said = " ".join("".join(capsys.readouterr()).split())
     assert "argos is left: whoever rendered it as the Helm release hub owns it" in said
     assert updated.template("deployment", "argos")["spec"]["containers"][0]["image"] == OLD
+
+
+def test_a_machine_of_the_site_watches_and_puts_a_stateful_set_back(
+    updated: Updated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By SSH, sudo and a durable job there.
+
+    A stateful set's controller waits for a pod that never stood before it goes back.
+    """
+    box = updated.cluster.machines[0]
+    put = "cat >/usr/local/bin/kubectl && chmod 755 /usr/local/bin/kubectl"
+    subprocess.run(
+        ["podman", "--runtime", "runc", "exec", "-i", box.container, "sh", "-c", put],
+        input=programs.kubectl().read_bytes(), check=True, timeout=300,
+    )  # fmt: skip
+    admin = kubeconfig(
+        updated.cluster.folder, updated.cluster.server, updated.cluster.authority, "root-of-box",
+        ("system:masters",), inline=True,
+    )  # fmt: skip
+    box.write_file("/etc/kubernetes/admin.conf", admin.read_text(), mode=0o600)
+    store = served("store", "mojaloop/bad:v1.0.0")
+    store["kind"] = "StatefulSet"
+    store["spec"]["serviceName"] = "store"
+    updated.cluster.apply(store)
+    updated.cluster.kubectl("rollout", "status", "statefulset/store", "--timeout=120s")
+    former, pods = updated.template("statefulset", "store"), updated.pods("store")
+
+    line = ["updates", "apply", "--site", str(updated.site), "--by", "Ma Ma", "--yes"]
+    line += ["--mirror", f"docker.io={updated.registry}", "--workload", "store"]
+    assert main(line) == 5, "".join(capsys.readouterr())
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "reading the workloads by kubectl on box" in said
+    assert "store-1 never stood; it is made anew from the former template" in said
+    assert "its former template is back, unchanged, and it stands" in said
+    assert updated.template("statefulset", "store") == former
+    # The one that was not reached yet ran through all of it.
+    assert len(pods & updated.pods("store")) == 1
