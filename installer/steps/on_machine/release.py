@@ -49,7 +49,7 @@ class Release:
         self.workloads = [Workload(one) for one in workloads]
         self.changes = [change for one in workloads for change in one["changes"]]
 
-    def helm(self, *words: str, seconds: float = 300) -> str:
+    def helm(self, *words: str, seconds: float = 900) -> str:
         """What Helm answers; raises Silent with its own words."""
         argv = [*self.order["helm"], *words, "--namespace", self.namespace]
         try:
@@ -246,7 +246,11 @@ def brought_by_helm(release: Release) -> None:
             values = release.values(chart)
             for key, value in values:
                 say(f"helm upgrade {release.name} --reuse-values --set-string {key}={value}")
-            release.upgraded(chart, values)
+            try:
+                release.upgraded(chart, values)
+            except Silent as silent:
+                # How far it came is not known, and a release that failed is none to leave.
+                rolled_back(release, revision, f"helm upgrade: {silent}")
         why = watched(release, "after", known)
         if why:
             rolled_back(release, revision, why)
