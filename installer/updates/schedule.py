@@ -50,7 +50,7 @@ def units_here() -> Units:
 def program_here() -> tuple[str, ...]:
     """This Sitewright, as a unit starts it."""
     beside = Path(sys.executable).with_name("sitewright")
-    return (str(beside),) if beside.exists() else (sys.executable, "-m", "installer")
+    return (str(beside),) if beside.exists() else (sys.executable, "-I", "-m", "installer")
 
 
 def texts(words: Sequence[str], every_hours: int) -> tuple[str, str]:
