@@ -21,6 +21,7 @@ NO_ROOM_OF_CODE = {
     "installer/pm4ml/upkeep",
     "installer/core_test_harness",
     "installer/miniloop",
+    "installer/mosip",
 }
 """Tests about one solution, which is data."""
 

@@ -314,7 +314,7 @@ def table_of(data: Calculators, given: Mapping[str, int], base: SizingTable) -> 
 
 def told_numbers(data: Calculators, size: Size) -> list[tuple[str, int]]:
     """The numbers that were reckoned with, by their titles."""
-    return [(one.title, size.numbers[one.name]) for one in data.inputs if one.name in size.numbers]
+    return [(one.title, n) for one in data.inputs if (n := size.numbers.get(one.name, 0))]
 
 
 def totals(data: Calculators, size: Size) -> str:

@@ -20,6 +20,8 @@ class Entry(StrictData):
     """With which of its neighbours it belongs together, as the document calls them."""
     minutes: float | None = Field(default=None, gt=0)
     """What it usually takes; None where the step's own time says it."""
+    knows: dict[str, str] = Field(default_factory=dict)
+    """What templates know of it besides, as `each.WORD`: a chart, a version, a namespace."""
 
 
 class _File(RootModel[dict[str, tuple[Entry, ...]]]):

@@ -71,6 +71,13 @@ class Solution:
         """One sentence why it cannot be installed yet; empty where it can."""
         return self.file.why_not
 
+    def why_not_in(self, environment: str | None = None) -> str:
+        """One sentence why this environment is not installed; empty where it is, or is none."""
+        if not self.installable:
+            return self.why_not
+        name = environment or self.default_environment.id
+        return next((one.why_not for one in self.environments if one.id == name), "")
+
     @property
     def documents(self) -> tuple[Document, ...]:
         """What its facts are taken from."""
@@ -154,7 +161,7 @@ class Solution:
             ),
             platform=self._platform(chosen.platform),
             clusters=tuple(one for one in self.file.clusters if one.id in chosen.clusters),
-            not_installed=chosen.why_not if self.installable else self.why_not,
+            not_installed=self.why_not_in(chosen.id),
         )
 
     def calculated(self, environment: str, sizing: str) -> SizingTable | None:

@@ -94,6 +94,8 @@ class ForEach(StrictData):
     """What one of them is called, for a person: application, chart."""
     file: str = ""
     """A YAML file of the solution's folder that holds the list; see `installer.catalogue.lists`."""
+    file_of: str = ""
+    """A setting whose value is the name of the file, NAME.yaml; `file` is the folder then."""
     key: str = ""
     """The list's name in that file."""
     setting: str = ""

@@ -85,7 +85,7 @@ def next_commands(one: Ranked) -> tuple[str, ...]:
     goal = f"--solution {shlex.quote(solution)} --environment {shlex.quote(environment)}"
     commands = [f"sitewright preflight {goal}"]
     needs = one.option.needs(one.way)
-    if one.option.installable and needs is not None and needs.single_machine:
+    if one.option.installs(one.way) and needs is not None and needs.single_machine:
         commands.append(f"sitewright install --solution {shlex.quote(solution)}")
     return (*commands, *shown)
 
@@ -181,7 +181,7 @@ def _ranked(one: Ranked) -> dict[str, Any]:
         "title": one.name,
         "quality": one.way.quality,
         "state": one.option.file.state,
-        "installable": one.option.installable,
+        "installable": one.option.installs(one.way),
         "solution": one.goal[0] if one.goal else None,
         "environment": one.goal[1] if one.goal else None,
         "carried": one.measured.fit,
@@ -297,7 +297,10 @@ def option_text(chart: Map, option: Option, width: int, color: bool, ascii_only:
 
 
 def _who_installs(option: Option) -> str:
-    if option.installable:
+    ours = [way.title for way in option.file.ways if option.installs(way)]
+    if ours and len(ours) < len(option.file.ways):
+        return f"Sitewright installs it in one way ({', '.join(ours)}); the others are by hand."
+    if ours:
         return "Sitewright installs it; the steps below are the same by hand."
     why = option.solution.why_not if option.solution is not None else ""
     return f"Sitewright cannot install it; the steps below are by hand. {why}".strip()

@@ -92,6 +92,7 @@ def read_plan(
     """The site, its solution and the plan they make; raises InputProblem."""
     from installer.catalogue.solution import load_solution
     from installer.planning.make import make_plan
+    from installer.planning.notes import lacking
     from installer.sites.site import load_site
     from installer.supply.supplies import read_supplies
 
@@ -101,11 +102,16 @@ def read_plan(
             "the site file names no solution", where=str(site_file), remedy="Add `solution: pm4ml`."
         )
     solution = load_solution(site.solution)
-    if not solution.installable:
+    if why_not := solution.why_not_in(site.environment):
+        can = [one.id for one in solution.environments if not solution.why_not_in(one.id)]
+        lacks = lacking(solution, site)
         raise InputProblem(
-            f"{solution.title} cannot be installed by Sitewright yet: {solution.why_not}",
+            " ".join(
+                (f"{solution.title} cannot be installed by Sitewright yet: {why_not}", *lacks)
+            ),
             where=str(site_file),
-            remedy="Its preflight works: sitewright preflight --site FILE.",
+            remedy="Its preflight works: sitewright preflight --site FILE."
+            + (f" What can be installed is the environment {', '.join(can)}." if can else ""),
         )
     playbooks = playbooks or site.playbooks_path(site_file.resolve().parent)
     supplied = read_supplies(site, site_file.absolute().parent, allow_older=allow_older)

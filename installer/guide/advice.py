@@ -226,7 +226,7 @@ def _key(one: Ranked, wishes: Wishes) -> tuple[int, ...]:
         offline[file.offline] if wishes.internet is False else 0,
         list(Fit).index(one.measured.fit),
         state.get(file.state, 2),
-        int(not one.option.installable),
+        int(not one.option.installs(one.way)),
     )
 
 
@@ -358,7 +358,7 @@ def _reasons(
         reasons.append("It needs no internet once a bundle is there.")
     reasons.append(
         "Sitewright installs it."
-        if option.installable
+        if option.installs(way)
         else "Sitewright shows its steps, which are taken by hand."
     )
     return tuple(reasons)

@@ -42,9 +42,13 @@ class Option:
 
     @property
     def installable(self) -> bool:
-        """Whether Sitewright installs it; else the steps are taken by hand."""
+        """Whether Sitewright installs it in one of its ways; else the steps are taken by hand."""
+        return any(self.installs(way) for way in self.file.ways)
+
+    def installs(self, way: Way) -> bool:
+        """Whether Sitewright installs it in this way."""
         solution = self.solution
-        return solution is not None and solution.installable
+        return solution is not None and not solution.why_not_in(way.id)
 
     @property
     def by(self) -> str:
@@ -57,7 +61,7 @@ class Option:
         solution = self.solution
         return (
             solution is not None
-            and solution.installable
+            and self.installable
             and (solution.folder / "bundle.yaml").is_file()
         )
 

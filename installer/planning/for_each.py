@@ -33,7 +33,8 @@ def entries(asked: ForEach, folder: Path, settings: Mapping[str, object]) -> tup
     if asked.setting:
         every = _of_setting(asked, names_in(settings.get(asked.setting)))
     else:
-        every = entries_of(folder, asked.file, asked.key)
+        chosen = f"/{settings.get(asked.file_of)}.yaml" if asked.file_of else ""
+        every = entries_of(folder, f"{asked.file}{chosen}", asked.key)
     left_out = names_in(settings.get(asked.without)) if asked.without else ()
     known = [entry.name for entry in every]
     for name in left_out:

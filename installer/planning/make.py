@@ -374,7 +374,7 @@ class _Planner:
 
     def _knowing(self, entry: Entry) -> _Planner:
         """One whose templates know this thing as `each`."""
-        each = {"name": entry.name, "group": entry.group}
+        each = {"name": entry.name, "group": entry.group, **entry.knows}
         return replace(self, renderer=self.renderer.knowing(each=each))
 
     def _step(
@@ -469,7 +469,7 @@ class _Planner:
             if name not in secrets:
                 raise _unknown("secret", name, secrets, where=where)
         asked = step.for_each
-        for name in (asked.setting, asked.without) if asked is not None else ():
+        for name in (asked.setting, asked.without, asked.file_of) if asked is not None else ():
             if name and name not in known:
                 raise _unknown("setting", name, list(known), where=f"{where}, for_each")
 

@@ -46,8 +46,8 @@ def _head(solution: Solution, needs: SolutionNeeds) -> Iterator[str]:
         f"can know is {FILL_IN}; `sitewright plan` names what is left of it. A line that begins "
         "with # says what holds where nothing is said."
     )
-    if not solution.installable:
-        yield from _comment(f"Sitewright judges machines for it. {solution.why_not}")
+    if needs.not_installed:
+        yield from _comment(f"Sitewright judges machines for it. {needs.not_installed}")
     yield "# Secrets do not belong here; Sitewright asks for them."
     yield "# Every key there is:    sitewright schema site"
     yield f"solution: {_value(solution.id)}"

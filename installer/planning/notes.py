@@ -31,13 +31,13 @@ def waived(site: Site) -> dict[str, dict[str, str]]:
     }
 
 
-def lacking(solution: Solution, environment: str, site: Site) -> tuple[str, ...]:
+def lacking(solution: Solution, site: Site) -> tuple[str, ...]:
     """The clusters of which the site has no machine, where it should have several."""
     from preflight.sizing import lowered
 
     return tuple(
-        f"The site lacks the {lowered(cluster.title)}, so nothing is planned for it. {cluster.why}"
-        for cluster in solution.needs(environment, site.sizing).clusters
+        f"The site lacks the {lowered(cluster.title)}. {cluster.why}"
+        for cluster in solution.needs(site.environment, site.sizing).clusters
         if not any(cluster.has(host.roles) for host in site.hosts)
     )
 
@@ -54,6 +54,6 @@ def minds(solution: Solution, environment: str, site: Site, settled: Answers) ->
     return (
         *left_open,
         *noted_end(solution, settled.values),
-        *lacking(solution, environment, site),
+        *lacking(solution, site),
         *table_notes(solution.needs(environment, site.sizing), rows=False),
     )

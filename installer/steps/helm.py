@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
 from bundles.manifests.yaml_documents import read_documents
-from foundation.problems import ConnectionProblem
+from foundation.problems import ConnectionProblem, InputProblem
 from installer.catalogue.stages import Planned, Planning, StepData
 from installer.events import Json, Kind
 from installer.plans.plan import PlannedStep
@@ -25,6 +25,17 @@ _CUT_OFF: Final = (
 )
 """How Helm 3.17 refuses a release on which an operation was cut off."""
 
+
+_WAITS: Final = {
+    "ready": ("--wait",),
+    "jobs": ("--wait", "--wait-for-jobs"),
+    "namespace": (),
+    "no": (),
+}
+"""How Helm is told until when a release waits."""
+
+_STAND: Final = "custom-columns=AVAILABLE:.status.conditions[?(@.type=='Available')].status"
+"""How every deployment of a namespace stands, a word each."""
 
 _PODS_EVERY: Final = 10.0
 """Seconds between looks at the pods while Helm waits for them."""
@@ -46,13 +57,31 @@ class HelmStep(StepData):
     among Helm's own repositories."""
     kubectl: tuple[str, ...] = ()
     """With which the pods are asked why they do not come; empty asks nobody."""
+    waits: str = "ready"
+    """Until when it waits: "ready", its workloads; "jobs", its jobs too; "namespace", every
+    deployment of its namespace, whoever installed it (`kubectl` asks); "no" goes on at once."""
 
     def planned(
         self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
     ) -> Planned:
         """With the values, rendered."""
-        files = ((self.values, planning.renderer.file(self.values)),) if self.values else ()
+        waits, values = str(spec["waits"]), str(spec["values"])
+        if waits not in _WAITS or (waits == "namespace" and not self.kubectl):
+            raise InputProblem(
+                f'a release does not wait for "{waits}"',
+                where=f"{where}, waits",
+                remedy=f"Say one of {', '.join(_WAITS)}; namespace needs kubectl as well.",
+            )
+        files = ((values, planning.renderer.file(values)),) if values else ()
         return Planned(dict(spec), files)
+
+
+def _until_available(data: HelmStep, seconds: int) -> tuple[str, ...]:
+    """How kubectl is asked to wait until every deployment of the namespace is there."""
+    return (
+        "wait", "--namespace", data.namespace, "deployment", "--all",
+        "--for=condition=Available", f"--timeout={seconds}s",
+    )  # fmt: skip
 
 
 def _named(data: HelmStep) -> tuple[str, str]:
@@ -86,6 +115,8 @@ class Helm(Probed):
         deployed = release.get("status") == "deployed" and release.get("chart") in _named(data)
         if not deployed or not await self._same_values(context, data):
             return False
+        if data.waits == "namespace" and not await self._all_there(context, data):
+            return False
         return True if data.done is None else (await context.ask_machine(data.done)).yes
 
     async def _release(self, context: StepContext, data: HelmStep) -> dict[str, Any] | None:
@@ -102,6 +133,22 @@ class Helm(Probed):
             return None
         found = releases[0] if isinstance(releases, list) and releases else {}
         return found if isinstance(found, dict) else None
+
+    async def _all_there(self, context: StepContext, data: HelmStep) -> bool:
+        seen = await context.look(
+            (
+                *data.kubectl,
+                "get",
+                "deployments",
+                "--namespace",
+                data.namespace,
+                "--no-headers",
+                "--output",
+                _STAND,
+            )
+        )
+        words = seen.stdout.decode("utf-8", "replace").split()
+        return seen.status == 0 and bool(words) and set(words) == {"True"}
 
     async def _same_values(self, context: StepContext, data: HelmStep) -> bool:
         seen = await context.look(
@@ -131,9 +178,15 @@ class Helm(Probed):
                 (*data.program, "upgrade", data.release, data.chart, "--install",
                  "--namespace", data.namespace, "--create-namespace", "--version", data.version,
                  *(("--repo", data.repository) if repository else ()),
-                 "--values", "-", "--wait", "--timeout", f"{seconds}s"),
+                 "--values", "-", *_WAITS[data.waits], "--timeout", f"{seconds}s"),
                 stdin=self._values(context, data).encode(),
             )  # fmt: skip
+            if ended.good and data.waits == "namespace":
+                ended = await context.change(
+                    f"wait for every deployment of {data.namespace}",
+                    (*data.kubectl, *_until_available(data, seconds)),
+                    label="wait",
+                )
         if any(words in line for line in ended.tail for words in _CUT_OFF):
             raise StepFailed(
                 f"an earlier operation on the release {data.release} was cut off in the middle",

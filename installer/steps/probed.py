@@ -114,8 +114,9 @@ class Probed:
 
 
 def usual_program(step: PlannedStep, name: str) -> tuple[str, ...]:
-    """The program that a kind uses; none where the step names one of its own."""
-    return (name,) if step.spec.get(_OWN, [name]) == [name] else ()
+    """The program that a kind uses, whatever it is told; none where the step names another."""
+    program = step.spec.get(_OWN, [name])
+    return (name,) if isinstance(program, list) and program[:1] == [name] else ()
 
 
 async def undo_by(context: StepContext, undo: Probe) -> None:

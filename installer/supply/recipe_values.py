@@ -40,7 +40,8 @@ def solution_recipe(
     """
     if not (solution.folder / RECIPE_NAME).exists():
         raise InputProblem(
-            f"no recipe is known for {solution.title}",
+            f"no recipe is known for {solution.title}"
+            + (f": {why}" if (why := solution.file.no_bundle.rstrip(".")) else ""),
             where=solution.id,
             remedy="Write a recipe of your own and name it with --recipe FILE.",
         )

@@ -350,7 +350,7 @@ def _signed(one: Ranked) -> str:
     """An option's name behind the sign that decides; see `LEGEND`."""
     from installer.guide.advice import Fit
 
-    sign = BY_US if one.option.installable else BY_HAND
+    sign = BY_US if one.option.installs(one.way) else BY_HAND
     if one.measured.fit is Fit.SHORT:
         sign = NO_FIT
     return f"{sign} {one.option.name(one.way)}"

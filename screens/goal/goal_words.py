@@ -121,7 +121,7 @@ def about_way(chart: Map, advice: Advice, one: Ranked, machine: str) -> Group:
     title = Text(one.name, "bold")
     if first:
         title.append(f"  {RECOMMENDED} recommended" + (f" on {machine}" if _fits(one) else ""))
-    who = "Sitewright installs it" if one.option.installable else "by hand"
+    who = "Sitewright installs it" if one.option.installs(one.way) else "by hand"
     parts: list[Text | Table] = [
         title,
         Text(f"{QUALITY_WORDS[one.way.quality]} · {who} · {file.state_words}"),
@@ -142,7 +142,7 @@ def about_way(chart: Map, advice: Advice, one: Ranked, machine: str) -> Group:
     parts += [Text(f"- {said.text} ({chart.cite(said.source)})") for said in file.today]
     parts += [Text(), Text("In the documents", "bold")]
     parts += [Text(f"- {said.text} ({chart.cite(said.source)})") for said in file.document]
-    if not one.option.installable:
+    if not one.option.installs(one.way):
         parts += [Text(), Text("Space shows its steps by hand.")]
     return Group(*parts)
 
@@ -181,8 +181,8 @@ def asks_text(solution: SolutionChoice, environment: EnvironmentChoice) -> Group
     if needs.other_sizings:
         titles = "; ".join(other.title for other in needs.other_sizings)
         parts.append(Text(f"Other tables, not used: {titles}"))
-    if not solution.installable:
-        parts += [Text(), Text(f"It can be judged, and not installed yet. {solution.note}")]
+    if why_not := needs.not_installed or ("" if solution.installable else solution.note):
+        parts += [Text(), Text(f"It can be judged, and not installed yet. {why_not}")]
     return Group(*parts)
 
 

@@ -138,9 +138,10 @@ class PlainWizard:
     def _installable(self) -> bool:
         """As the solution's own folder says, once it was read."""
         answers = self.answers
-        known = {one.id: one.installable for one in self.memory.solutions}
+        known = {solution.id: solution for solution in self.memory.solutions}
         if known and answers.solution is not None:
-            return known.get(answers.solution, False)
+            chosen = known.get(answers.solution)
+            return chosen is not None and chosen.installs(answers.environment)
         return answers.installable and answers.solution is not None
 
     # ---- the first step, which belongs to no other file

@@ -77,8 +77,8 @@ def _explain(wizard: PlainWizard, solution: SolutionChoice, environment: Environ
     for count, role, text in role_lines(needs):
         talk.say(f"{count} {role}: {text}" if role else f"or: {text}", indent="  ")
     talk.say(f"Source: {needs.sizing.source}")
-    if not solution.installable:
-        talk.say(f"Sitewright judges this and cannot install it yet. {solution.note}")
+    if why_not := needs.not_installed or ("" if solution.installable else solution.note):
+        talk.say(f"Sitewright judges this and cannot install it yet. {why_not}")
 
 
 # ---- for those who do not know yet
@@ -168,7 +168,7 @@ def _tell(wizard: PlainWizard, advice: Advice) -> None:
         word = "Recommended, once mended"
     for number, one in enumerate(advice.ranked, 1):
         first = f"{word}: " if number == 1 else ""
-        who = "Sitewright installs it" if one.option.installable else "by hand"
+        who = "Sitewright installs it" if one.option.installs(one.way) else "by hand"
         talk.say(f"{number}. {first}{one.name} ({who}; {one.option.file.state_words})")
         if number == 1:
             talk.say(one.option.file.summary, indent="   ")

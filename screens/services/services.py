@@ -70,6 +70,11 @@ class SolutionChoice:
     """Why it cannot be installed yet, or what to know before."""
     environments: tuple[EnvironmentChoice, ...] = ()
 
+    def installs(self, environment: str | None) -> bool:
+        """Whether Sitewright installs this environment of it."""
+        chosen = [one for one in self.environments if one.id == environment]
+        return self.installable and not any(one.needs.not_installed for one in chosen)
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

@@ -187,9 +187,10 @@ class SitewrightApp(FaceApp):
 
     def _installable(self, answers: Answers) -> bool:
         """As the solution's own folder says, once it was read."""
-        known = {solution.id: solution.installable for solution in self.memory.solutions}
+        known = {solution.id: solution for solution in self.memory.solutions}
         if known and answers.solution is not None:
-            return known.get(answers.solution, False)
+            chosen = known.get(answers.solution)
+            return chosen is not None and chosen.installs(answers.environment)
         return answers.installable and answers.solution is not None
 
     def go_next(self, answers: Answers) -> None:

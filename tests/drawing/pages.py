@@ -182,7 +182,9 @@ def _offline(chart: Map, option: Option) -> str:
 
 def _installed_by(option: Option) -> str:
     if option.installable:
-        return "Sitewright, or by hand"
+        ours = [way.title for way in option.file.ways if option.installs(way)]
+        part = f" ({', '.join(ours)})" if len(ours) < len(option.file.ways) else ""
+        return f"Sitewright{part}, or by hand"
     why = option.solution.why_not if option.solution is not None else ""
     return f"By hand. {why or 'Sitewright has no tables for it.'}"
 
@@ -268,7 +270,10 @@ def _steps(chart: Map, option: Option) -> list[str]:
         lines += ["First see what the machines can carry; that changes nothing:", ""]
         lines += _commands([f"sitewright preflight {goal} <machine> …"])
     if option.installable:
-        lines += ["", "Then install it in the wizard, or by the command:", ""]
+        ours = [way for way in option.file.ways if option.installs(way)]
+        part = len(ours) < len(option.file.ways)
+        how = f", as `{', '.join(way.id for way in ours)}` alone" if part else ""
+        lines += ["", f"Then install it in the wizard, or by the command{how}:", ""]
         lines += _commands(_install_commands(option))
         if option.bundled and solution is not None:
             lines += [
