@@ -27,13 +27,14 @@ from installer.acceptance.cast import (
     money_needed,
 )
 from installer.acceptance.ceiling import ceiling
+from installer.acceptance.drills import Drilled, under_load
 from installer.acceptance.driver import clock
 from installer.acceptance.driver.fleet import Fleet
 from installer.acceptance.driver.identifiers import Identifiers
 from installer.acceptance.driver.measured import Measured
 from installer.acceptance.driver.spec import Spec
 from installer.acceptance.driver.told import Told, Told16
-from installer.acceptance.hub_file import HubFile
+from installer.acceptance.hub_file import Drill, HubFile
 from installer.acceptance.ledger.by_api import ByApi
 from installer.acceptance.ledger.by_sql import BySql, Durability, LedgerUnread
 from installer.acceptance.ledger.positions import Position, compare, moves
@@ -89,6 +90,8 @@ class Asked:
     hub_name: str = "Hub"
     ledger_password: Secret | None = None
     """Given to the hub file's ledger.command as MYSQL_PWD."""
+    drills: tuple[Drill, ...] = ()
+    """Faults that are set under load, in this order."""
 
 
 @dataclass
@@ -186,6 +189,7 @@ class _Measurement:
     notes: list[str]
     limits: list[str] = field(default_factory=list)
     """Why nothing is proved, beside what the figures say of that."""
+    drills: list[Drilled] = field(default_factory=list)
 
 
 async def _ceiling(asked: Asked, specs: Sequence[Spec], progress: Progress) -> Ceiling:
@@ -236,7 +240,10 @@ async def _measure(
     progress.say("One transfer of each pair and direction was cleared. The load begins.")
     ticking = asyncio.ensure_future(_ticks(asked, fleet, progress))
     try:
-        await fleet.run(asked.profile)
+        async with under_load(
+            asked.drills, asked.profile, asked.bounds, fleet, progress.say
+        ) as set_:
+            await fleet.run(asked.profile)
         await fleet.do("drain")
         told = await _settled(asked, fleet, progress)
         probe = await _probe(hub, specs, fleet, admin)
@@ -246,7 +253,8 @@ async def _measure(
         ticking.cancel()
     doubt = hub.money * done.undecided
     positions = compare(before, after, moves(specs, told, done), doubt)
-    return _Measurement(fleet.measured, told, done, positions, probe, notes)
+    notes += [f"NOT undone after a drill: {one.left}." for one in set_ if one.left]
+    return _Measurement(fleet.measured, told, done, positions, probe, notes, drills=set_)
 
 
 def _database(asked: Asked, key: bytes) -> BySql | None:
@@ -389,7 +397,7 @@ def _result(
     progress: Progress, about: dict[str, str],
 ) -> Result:  # fmt: skip
     criteria = gates.judge(
-        asked.profile, it.measured, it.done, it.positions, it.probe, asked.bounds
+        asked.profile, it.measured, it.done, it.positions, it.probe, asked.bounds, it.drills
     )
     limited = [*gates.limits_of(asked.profile, it.measured, asked.bounds, offset), *it.limits]
     notes = list(it.notes)

@@ -42,6 +42,10 @@ class Bounds:
     every 15)."""
     ceiling: float = 5.0
     """Seconds for which the driver is held against a hub that does nothing."""
+    before_drills: float = 20.0
+    """Seconds of the steady part before the first fault: there must be a rate to come back to."""
+    after_drill: float = 60.0
+    """Seconds after an undoing, in which the rate may come back, before the next fault."""
 
 
 def cast(

@@ -9,6 +9,7 @@ from typing import Final
 from foundation.wording import counted
 from installer.acceptance.bounds import CONFIDENCE, share, trials_to_show
 from installer.acceptance.cast import Bounds
+from installer.acceptance.drills import Drilled, effects
 from installer.acceptance.driver.clock import Offset
 from installer.acceptance.driver.measured import Measured
 from installer.acceptance.driver.messages import Operation
@@ -60,6 +61,7 @@ def judge(
     positions: Sequence[Position] | None,
     probe: Probe | None,
     bounds: Bounds,
+    drills: Sequence[Drilled] = (),
 ) -> list[Criterion]:
     """Every criterion; None for what was not measured."""
     return [
@@ -70,7 +72,7 @@ def judge(
         _positions(positions, done),
         _limit(probe),
         _once(done),
-        _recovery(profile, measured),
+        _recovery(profile, measured, drills),
     ]
 
 
@@ -328,21 +330,57 @@ def _once(done: Reconciled) -> Criterion:
     )
 
 
-def _recovery(profile: Profile, measured: Measured) -> Criterion:
-    gap = measured.longest_gap(profile)
-    seen = "no fault was set; drills under load are not part of this yet"
-    if gap is not None:
+def _recovery(profile: Profile, measured: Measured, drills: Sequence[Drilled]) -> Criterion:
+    seen, outcome = "no fault was set (--drill)", Outcome.UNKNOWN
+    if (gap := measured.longest_gap(profile)) is not None:
         seen += f" (longest gap without one: {gap:.1f} s)"
+    found = effects(drills, profile, measured)
+    borne = {one.drill.name: one.drill.gap for one in drills}
+    if drills:
+        seen = (
+            "; ".join(
+                f"{one.name}: {one.gap:.1f} s without a commit,"
+                f" {'the rate back ' + _after(one.back) if one.back is not None else 'never back'},"
+                f" {one.failed:,} of {one.journeys:,} journeys failed"
+                for one in found
+            )
+            or "no fault could be set"
+        )
+        over = [one for one in found if (most := borne[one.name]) is not None and one.gap > most]
+        if any(one.back is None for one in found) or over:
+            outcome = Outcome.MISSED
+        elif found and len(found) == len(drills):
+            held = all(borne[one.name] is not None for one in found)
+            outcome = Outcome.HELD if held else Outcome.NOTED
+    more = [f"{one.drill.name} was not set: {one.failed}." for one in drills if one.failed]
+    if found:
+        more.append(
+            "Rate, latency and availability are those of the whole steady part, faults and all;"
+            " what became of each transfer stands under “No lost transfer”. When the rate was back"
+            f" is told to {SLOT:g} seconds."
+        )
     return Criterion(
         "recovery",
         "Recovery from a fault",
         "Zero RTO/RPO for critical operations",
         "as close to zero as possible; high availability over disaster recovery",
-        "the time until the rate is back after a fault",
+        "the time until the rate is back after a fault"
+        + "".join(f"; {name}: a gap of {most:g} s at most" for name, most in borne.items() if most),
         seen,
-        Outcome.UNKNOWN,
-        to_come=True,
-    )
+        outcome,
+        to_come=not drills,
+        by_time=True,
+        more=tuple(more),
+        figures={
+            one.name: {"gap": one.gap, "back": one.back, "journeys": one.journeys,
+                       "failed": one.failed}
+            for one in found
+        },
+    )  # fmt: skip
+
+
+def _after(seconds: float) -> str:
+    return f"within {seconds:.0f} s" if seconds else "at once (it never fell)"
 
 
 def _outcome(*, held: bool, known: bool = True) -> Outcome:

@@ -30,6 +30,11 @@ currency: XTS               # the hub must have accounts in it; XTS is for tests
 # ledger:
 #   command: [kubectl, -n, demo, exec, -i, mysqldb-0, --, sh, -c,
 #             'exec mysql --batch -u reader -p"$READER_PASSWORD" central_ledger']
+# Faults that are set under load where --drill NAME asks for them:
+# drills:
+#   - {name: ledger-pod, command: [kubectl, -n, demo, delete, pod, moja-centralledger-service-0]}
+#   - {name: drain, command: [kubectl, drain, w2, --ignore-daemonsets, --delete-emptydir-data],
+#      undo: [kubectl, uncordon, w2], wait: 120}
 """
 
 
@@ -82,6 +87,25 @@ class Ledger(_Strict):
     """A program and its arguments; it is given SQL and prints what a MySQL client prints."""
 
 
+_Command = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...], Field(max_length=64)
+]
+
+
+class Drill(_Strict):
+    """A fault that is set under load where it is asked for by its name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    command: Annotated[_Command, Field(min_length=1)]
+    """Sets the fault, and ends."""
+    undo: _Command = ()
+    """Undoes it; none where it passes by itself, as a pod that is deleted."""
+    wait: Annotated[float, Field(ge=0, le=3600)] = 60
+    """Seconds from the fault to its undoing."""
+    gap: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """The longest time without a commit that is borne, in seconds; None where it is only told."""
+
+
 class HubFile(_Strict):
     """A hub as the acceptance meets it."""
 
@@ -102,6 +126,7 @@ class HubFile(_Strict):
     tls: Tls = Tls()
     ledger: Ledger | None = None
     """Where it is not named, transfers are asked for by the hub's API."""
+    drills: Annotated[tuple[Drill, ...], Field(max_length=20)] = ()
 
     @property
     def money(self) -> Decimal:

@@ -21,9 +21,11 @@ from installer.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from installer.acceptance.accept import Asked, Progress
     from installer.acceptance.cast import Bounds
-    from installer.acceptance.hub_file import HubFile
+    from installer.acceptance.hub_file import Drill, HubFile
     from installer.acceptance.result import Result
 
 _LONGEST: Final = 7 * 24 * 3600
@@ -59,6 +61,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--processes", type=_processes, metavar="N",
         help="of the driver (default: as the rate needs, as the cores allow)",
     )  # fmt: skip
+    group.add_argument(
+        "--drill", action="append", default=[], metavar="NAME",
+        help="set this fault of the hub file's drills under load, and undo it (may be repeated)",
+    )  # fmt: skip
     group = parser.add_argument_group("the hub")
     group.add_argument(
         "--admin-token-file", type=Path, metavar="FILE",
@@ -70,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--allow-programs", action="store_true",
-        help="start the hub file's ledger.command without asking",
+        help="start the commands of the hub file (ledger, drills) without asking",
     )  # fmt: skip
     group.add_argument(
         "--hub-in-use-allowed-by", default="", metavar="NAME",
@@ -129,54 +135,58 @@ def bounds() -> Bounds:
 def _asked(options: argparse.Namespace) -> Asked:
     from foundation.secrets import secret_from_file
     from installer.acceptance.accept import Asked
+    from installer.acceptance.drills import chosen
     from installer.acceptance.hub_file import read_hub_file
     from installer.acceptance.profile import Profile
 
     if options.steady < 1:
         raise InputProblem("a steady part has a second at least", where="--for")
     hub = read_hub_file(options.hub)
-    _ask_about_the_ledger(hub, options)
+    profile = Profile(options.rate, options.steady, options.warm_up, options.ramp)
+    drills = chosen(hub.drills, options.drill, profile, bounds())
+    _ask_about_programs(hub, drills, options)
     token, password = options.admin_token_file, options.ledger_password_file
     return Asked(
         hub,
-        Profile(options.rate, options.steady, options.warm_up, options.ramp),
+        profile,
         options.processes or _processes_for(options.rate),
         bounds(),
         token=secret_from_file(token) if token is not None else None,
         allowed_by=options.hub_in_use_allowed_by.strip(),
         hub_name=options.hub_name,
         ledger_password=secret_from_file(password) if password is not None else None,
+        drills=drills,
     )
 
 
-def _ask_about_the_ledger(hub: HubFile, options: argparse.Namespace) -> None:
-    """A hub file may be anybody's: the command that it names is shown, and runs once allowed."""
-    if hub.ledger is None:
-        if options.ledger_password_file is not None:
-            raise InputProblem(
-                "a password of the ledger's database is given, and the hub file names no command"
-                " that would use it",
-                where="--ledger-password-file",
-                remedy="Name one as `ledger: {command: [...]}`; see `sitewright accept --example`.",
-            )
-        return
+def _ask_about_programs(hub: HubFile, drills: Sequence[Drill], options: argparse.Namespace) -> None:
+    """A hub file may be anybody's: the commands that it names are shown, and run once allowed."""
     import shlex
 
     from foundation.hosts.openssh import allowed
     from foundation.hosts.openssh.ssh_files import Program
 
-    where = str(options.hub)
-    command = shlex.join(hub.ledger.command)
-    shown = (Program("ledger.command", command, str(options.hub.absolute())),)
-    ask_about_programs(
-        shown, "To read the ledger's database", allow=options.allow_programs, where=where
-    )
-    if not options.allow_programs and not allowed.is_remembered(shown):
+    if hub.ledger is None and options.ledger_password_file is not None:
+        raise InputProblem(
+            "a password of the ledger's database is given, and the hub file names no command"
+            " that would use it",
+            where="--ledger-password-file",
+            remedy="Name one as `ledger: {command: [...]}`; see `sitewright accept --example`.",
+        )
+    named = [("ledger.command", hub.ledger.command)] if hub.ledger is not None else []
+    for drill in drills:
+        named.append((f"the drill {drill.name}", drill.command))
+        if drill.undo:
+            named.append((f"the undoing of {drill.name}", drill.undo))
+    place, where = str(options.hub.absolute()), str(options.hub)
+    shown = tuple(Program(what, shlex.join(command), place) for what, command in named)
+    ask_about_programs(shown, "For this acceptance", allow=options.allow_programs, where=where)
+    if shown and not options.allow_programs and not allowed.is_remembered(shown):
         raise allowed.ProgramsNotAllowed(
             shown,
             where=where,
-            remedy="Read it. To allow exactly this, say yes where the command asks on a terminal,"
-            " or give --allow-programs; else take `ledger` out, and the hub's API is asked.",
+            remedy="Read them. To allow exactly these, say yes where the command asks on a"
+            " terminal, or give --allow-programs; else take them out of the file.",
         )
 
 
