@@ -28,6 +28,7 @@ from installer.acceptance.driver.measured import Measured
 from installer.acceptance.driver.tally import BIN, Column
 from installer.acceptance.hub_file import Drill
 from installer.acceptance.profile import SLOT, Profile
+from installer.acceptance.spoken import spoken
 
 _SECONDS: Final = 600.0
 """For one command."""
@@ -159,7 +160,7 @@ async def _run(command: Sequence[str]) -> str:
     except (OSError, ValueError) as error:
         return f"{command[0]} could not be started: {error}"
     try:
-        _, err = await asyncio.wait_for(process.communicate(), _SECONDS)
+        _, err = await asyncio.wait_for(spoken(process), _SECONDS)
     except TimeoutError:
         return f"it did not end within {duration(_SECONDS)}"
     finally:

@@ -21,11 +21,11 @@ from foundation.problems import ExitCode, Problem
 from foundation.secrets import Secret, redact
 from foundation.terminal import clean_line
 from installer.acceptance.ledger.view import Standing, Transfer
+from installer.acceptance.spoken import spoken
 
 _AT_ONCE: Final = 10_000
 """Transfers of one question: some 400 kB, of the 16 MB that a server takes by itself."""
 _SECONDS: Final = 120.0
-_LONGEST: Final = 8 << 20
 _TRIES: Final = 3
 _STANDINGS: Final = {
     "COMMITTED": Standing.COMMITTED,
@@ -199,7 +199,7 @@ class BySql:
             raise self._unread(f"{program} could not be started: {error}") from error
         try:
             out, err = await asyncio.wait_for(
-                _spoken(process, f"{_READ_ONLY}{sql}{_END}".encode()), _SECONDS
+                spoken(process, f"{_READ_ONLY}{sql}{_END}".encode()), _SECONDS
             )
         except TimeoutError as error:
             raise self._unread(f"{program} did not end within {_SECONDS:g} s") from error
@@ -222,25 +222,3 @@ class BySql:
             remedy="Run that command by hand and type `SELECT COUNT(*) FROM transfer;` It needs a"
             " user that may SELECT from transfer and transferStateChange.",
         )
-
-
-async def _spoken(process: asyncio.subprocess.Process, question: bytes) -> tuple[bytes, bytes]:
-    """Give the question and read both answers, each bounded; what is beyond is not kept."""
-
-    async def read(stream: asyncio.StreamReader | None) -> bytes:
-        kept = bytearray()
-        while stream is not None and (piece := await stream.read(1 << 16)):
-            kept += piece[: max(0, _LONGEST - len(kept))]
-        return bytes(kept)
-
-    async def write() -> None:
-        if process.stdin is None:
-            return
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            process.stdin.write(question)
-            await process.stdin.drain()
-        process.stdin.close()
-
-    out, err, _ = await asyncio.gather(read(process.stdout), read(process.stderr), write())
-    await process.wait()
-    return out, err
