@@ -62,7 +62,10 @@ def asking(address: str, certificate: Path) -> Iterator[Asked]:
             connection = http.client.HTTPSConnection(address, 16443, timeout=5, context=context)
             try:
                 connection.request("GET", "/api/v1/nodes/w1")
-                asked.statuses.append(connection.getresponse().status)
+                status = connection.getresponse().status
+                asked.statuses.append(status)
+                # The database chooses another leader: who asks meanwhile is told to ask again.
+                asked.failed += status >= 500
             except (OSError, http.client.HTTPException):
                 asked.failed += 1
             finally:
@@ -258,7 +261,7 @@ def test_a_dead_master_is_replaced_and_the_first_one_taken_out(
     assert "m1 is out" in told
     assert "sudo microk8s start" in told
     # Nobody was told by an empty database that there is no such node.
-    assert set(asked.statuses) == {200}
+    assert {status for status in asked.statuses if status < 500} == {200}
     print(f"{took:.0f} s; {len(asked.statuses)} requests answered, {asked.failed} failed")
     assert asked.failed <= len(asked.statuses) // 20
     assert nodes(m2) == nodes(m4) == {"m2", "m4", "w1"}
