@@ -13,6 +13,8 @@ _WORDS: Final = {
     429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout",
 }  # fmt: skip
 _LONGEST: Final = 600
+ANSWER_OF_CHANGE: Final = 1 << 20
+"""Bytes of an answer to a change: the object as it is now."""
 
 
 class Api(Protocol):
@@ -39,6 +41,16 @@ class Api(Protocol):
 
         Raises ApiRefused where the server answers something else, ClusterProblem where it does
         not answer at all, or takes nothing from whoever asks.
+        """
+
+
+class ChangingApi(Api, Protocol):
+    """A way that can change something too: for pods that try what no read tells, and their end."""
+
+    async def send(self, method: str, path: str, body: bytes | None = None) -> bytes | bytearray:
+        """The answer to POST, PUT or DELETE of one object as JSON, of at most `ANSWER_OF_CHANGE`.
+
+        Raises as `get` does.
         """
 
 

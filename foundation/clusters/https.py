@@ -1,4 +1,4 @@
-"""A cluster by its kubeconfig: one client that asks the API server over HTTPS, and only reads."""
+"""A cluster by its kubeconfig: one client that asks the API server over HTTPS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from foundation.clusters.api import refused
+from foundation.clusters.api import ANSWER_OF_CHANGE, refused
 from foundation.clusters.kubeconfig import Access, ExecProgram
 from foundation.clusters.problems import (
     ApiRefused,
@@ -37,6 +37,7 @@ _CONNECT_SECONDS: Final = 10.0
 _SILENT_SECONDS: Final = 20.0
 _CALL_SECONDS: Final = 60.0
 """For one answer as a whole: a server that trickles has an end too."""
+_DONE: Final = (200, 201, 202)
 _PLUGIN_SECONDS: Final = 60.0
 _PLUGIN_LIMIT: Final = 1 << 20
 
@@ -101,6 +102,15 @@ class HttpsApi:
 
     async def get(self, path: str, *, limit: int) -> bytes | bytearray:
         """The body of an answer; see `Api.get`."""
+        return await self._asked("GET", path, limit=limit)
+
+    async def send(self, method: str, path: str, body: bytes | None = None) -> bytes | bytearray:
+        """The answer to a change; see `ChangingApi.send`."""
+        return await self._asked(method, path, limit=ANSWER_OF_CHANGE, content=body)
+
+    async def _asked(
+        self, method: str, path: str, *, limit: int, content: bytes | None = None
+    ) -> bytes | bytearray:
         client = self._client
         if client is None:
             raise RuntimeError("the way to a cluster is a context manager")
@@ -109,8 +119,10 @@ class HttpsApi:
             async with (
                 asyncio.timeout(_CALL_SECONDS),
                 client.stream(
-                    "GET",
+                    method,
                     self._access.server + path,
+                    content=content,
+                    headers={"Content-Type": "application/json"} if content is not None else {},
                     extensions={"sni_hostname": name} if name else {},
                 ) as response,
             ):
@@ -133,7 +145,7 @@ class HttpsApi:
                 remedy="The token or the certificate may have expired, or be another cluster's:"
                 " fetch a new kubeconfig.",
             )
-        if status != 200:
+        if status not in _DONE:
             raise refused(status, body)
         return body
 

@@ -1,7 +1,7 @@
 """A cluster through a machine that has kubectl: no kubeconfig leaves it; a question is a command.
 
-MicroK8s, k3s and RKE2 bring a kubectl of their own, which is asked before a plain one. What runs is
-`kubectl get --raw`, which reads and nothing else.
+MicroK8s, k3s and RKE2 bring a kubectl of their own, which is asked before a plain one. What reads
+is `kubectl get --raw`; what changes something is `create`, `replace` and `delete --raw`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
+from foundation.clusters.api import ANSWER_OF_CHANGE
 from foundation.clusters.problems import (
     ApiRefused,
     ClusterLoginRefused,
@@ -53,6 +54,10 @@ _ERROR: Final = re.compile(r"^Error from server(?: \((\w+)\))?: (.*)", re.DOTALL
 _KLOG: Final = re.compile(r"^[EWIF]\d{4} ")
 _IF_THERE: Final = 'command -v "$1" >/dev/null 2>&1 || exit 127; exec "$@"'
 _NOT_THERE: Final = (126, 127)
+_VERBS: Final = {
+    "POST": ("create", "-f", "-"), "PUT": ("replace", "-f", "-"), "DELETE": ("delete",),
+}  # fmt: skip
+"""What kubectl calls a change, and from where it takes the object."""
 
 
 class MachineApi:
@@ -123,11 +128,31 @@ class MachineApi:
         except _NotThere as error:
             raise ClusterProblem(str(error), where=self.where) from error
 
-    async def _asked(self, path: str, *, limit: int, seconds: float) -> bytes:
+    async def send(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """The answer to a change; see `ChangingApi.send`."""
+        verb, *file = _VERBS[method]
+        try:
+            return await self._asked(
+                path, limit=ANSWER_OF_CHANGE, seconds=_SECONDS, verb=verb, file=file, body=body
+            )
+        except _NotThere as error:
+            raise ClusterProblem(str(error), where=self.where) from error
+
+    async def _asked(
+        self,
+        path: str,
+        *,
+        limit: int,
+        seconds: float,
+        verb: str = "get",
+        file: Sequence[str] = (),
+        body: bytes | None = None,
+    ) -> bytes:
         kubectl = self._kubectl
         try:
             done = await self._connection.run(
-                ["sh", "-c", _IF_THERE, "sh", *kubectl.argv, "get", "--raw", path],
+                ["sh", "-c", _IF_THERE, "sh", *kubectl.argv, verb, "--raw", path, *file],
+                stdin=body,
                 become=kubectl.become,
                 timeout=seconds,
                 limit=limit,

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from foundation.problems import InputProblem
 from installer.commands.options import (
@@ -22,8 +22,12 @@ from installer.commands.options import (
 if TYPE_CHECKING:
     from installer.sites.site import Site
     from preflight.assessment import Assessment, SeenCluster
+    from preflight.cluster.probes.wish import Wish
     from preflight.findings import Waiver
     from preflight.needs import SolutionNeeds
+
+_PULLED: Final = 10
+"""Images that --pull takes, each pulled on some nodes."""
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +51,37 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
         metavar="MACHINE",
         help="the cluster of this machine, asked by its own microk8s, k3s, RKE2 or kubectl",
     )
+    group.add_argument(
+        "--probe",
+        action="store_true",
+        help="also try it with pods, in a namespace that is made and removed: images, DNS, network"
+        " policies, a volume",
+    )
+    group.add_argument(
+        "--probe-image",
+        metavar="IMAGE",
+        help="the image of these pods, with busybox's sh, nc and httpd (else busybox by digest)",
+    )
+    group.add_argument(
+        "--pull",
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="with --probe: another image that nodes are to pull; nothing of it is started",
+    )
+    group.add_argument(
+        "--probe-class",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --probe: the storage class of which a volume is made (else the default one)",
+    )
 
 
 def is_of_cluster(options: argparse.Namespace) -> bool:
     """Whether the options ask for a cluster; raises InputProblem where they contradict."""
     named = options.cluster is not None or options.through is not None
+    _probes_have_a_cluster(options, named=named or options.kubeconfig is not None)
     if options.kubeconfig is not None and options.through is not None:
         raise InputProblem(
             "--kubeconfig and --through are two ways to a cluster; give one of them",
@@ -69,6 +99,52 @@ def is_of_cluster(options: argparse.Namespace) -> bool:
         # One of a newer form is of a cluster as well, and is told as that.
         return schema_of(options.facts).startswith(f"{SCHEMA.partition('/')[0]}/")
     return named or options.kubeconfig is not None
+
+
+def _probes_have_a_cluster(options: argparse.Namespace, *, named: bool) -> None:
+    for option, given in (("--probe-image", options.probe_image), ("--pull", options.pull),
+                          ("--probe-class", options.probe_class)):  # fmt: skip
+        if given and not options.probe:
+            raise InputProblem(
+                f"{option} says with what a cluster is tried, and nothing is to be tried",
+                where="the command line",
+                remedy="Add --probe.",
+            )
+    if options.probe and (options.facts is not None or not named):
+        raise InputProblem(
+            "--probe tries a cluster with pods, and "
+            + ("--facts asks none" if options.facts is not None else "none was named"),
+            where="the command line",
+            remedy="Name one: --cluster, --kubeconfig FILE or --through MACHINE.",
+        )
+
+
+def _wish(options: argparse.Namespace) -> Wish | None:
+    """What is to be tried with pods; None where nobody asked for it."""
+    if not options.probe:
+        return None
+    from bundles.format.reference import parse_reference
+    from preflight.cluster.probes.objects import DEFAULT_IMAGE, Image
+    from preflight.cluster.probes.wish import Wish
+
+    def image(text: str) -> Image:
+        reference = parse_reference(text)
+        host = reference.registry.partition(":")[0]
+        # An address, and a name of one part, are nothing that the world's names have.
+        resolved = "." in host and any(letter.isalpha() for letter in host)
+        return Image(str(reference), host if resolved else "")
+
+    if len(options.pull) > _PULLED:
+        raise InputProblem(
+            f"--pull takes {_PULLED} images at most, and was given {len(options.pull)}",
+            where="the command line",
+        )
+    return Wish(
+        image=image(options.probe_image or DEFAULT_IMAGE),
+        pull=tuple(image(text) for text in options.pull),
+        classes=tuple(dict.fromkeys(options.probe_class)),
+        tell=narrator(options),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +228,9 @@ def _seen(options: argparse.Namespace, site: Site | None) -> SeenCluster:
         from preflight.cluster.recorded import load_cluster_facts
 
         return load_cluster_facts(options.facts)
+    wish = _wish(options)
     if options.through is not None:
-        return asyncio.run(_through(_machine(options, site), options))
+        return asyncio.run(_through(_machine(options, site), options, wish))
     from foundation.clusters.https import require_allowed
     from foundation.clusters.kubeconfig import kubeconfig_files, read_access
     from preflight.cluster.look import look_by_kubeconfig
@@ -167,7 +244,7 @@ def _seen(options: argparse.Namespace, site: Site | None) -> SeenCluster:
             where=access.source,
         )
     require_allowed(access, allowed=options.allow_programs)
-    return asyncio.run(look_by_kubeconfig(access))
+    return asyncio.run(look_by_kubeconfig(access, wish))
 
 
 def _machine(options: argparse.Namespace, site: Site | None) -> Targets:
@@ -199,7 +276,7 @@ def _machine(options: argparse.Namespace, site: Site | None) -> Targets:
     return replace(targets, inventory=inventory)
 
 
-async def _through(targets: Targets, options: argparse.Namespace) -> SeenCluster:
+async def _through(targets: Targets, options: argparse.Namespace, wish: Wish | None) -> SeenCluster:
     from foundation.hosts.pool import Pool
     from preflight.cluster.look import look_through
 
@@ -208,7 +285,7 @@ async def _through(targets: Targets, options: argparse.Namespace) -> SeenCluster
         credentials=targets.credentials,
         connect_timeout=options.connect_timeout,
     ) as pool:
-        return await look_through(pool, targets.inventory.hosts[0])
+        return await look_through(pool, targets.inventory.hosts[0], wish)
 
 
 def _again(options: argparse.Namespace) -> str:
@@ -222,4 +299,9 @@ def _again(options: argparse.Namespace) -> str:
     for option in ("kubeconfig", "through", "solution", "environment", "sizing", "site"):
         if (value := getattr(options, option)) is not None:
             words += [f"--{option}", str(value)]
+    if options.probe:
+        words.append("--probe")
+        words += ["--probe-image", options.probe_image] if options.probe_image else []
+        words += [word for name in options.probe_class for word in ("--probe-class", name)]
+        words += [word for name in options.pull for word in ("--pull", name)]
     return shlex.join(words)

@@ -16,6 +16,7 @@ from preflight.assessment import Assessment
 from preflight.findings import Finding, Severity
 
 if TYPE_CHECKING:
+    from foundation.hosts.model import Host
     from foundation.hosts.pool import Pool
     from installer.catalogue.solution import Solution
     from installer.plans.plan import PlannedStage
@@ -110,11 +111,42 @@ def concerns(stage: PlannedStage, finding: Finding) -> bool:
 async def recheck(
     pool: Pool, site: Site, solution: Solution, stage: PlannedStage
 ) -> Sequence[Problem]:
-    """Look again at what a stage depends on, on its own machines only."""
-    assessment = await look_at(pool, site, solution)
-    own = {name for step in stage.steps for name in step.hosts}
+    """Look again at what a stage depends on: its own machines, and the cluster through one.
+
+    What it names of a cluster is asked of the kubectl of its first step's first machine.
+    """
+    from preflight.report.areas import is_of_cluster
+
+    asked = [is_of_cluster(pattern) for pattern in stage.recheck]
+    own = [name for step in stage.steps for name in step.hosts]
+    problems: list[Problem] = []
+    if not all(asked):
+        assessment = await look_at(pool, site, solution)
+        problems = [
+            _problem(finding)
+            for finding in assessment.all_findings
+            if finding.blocks and concerns(stage, finding) and finding.host in own
+        ]
+    if own and any(asked):
+        problems += await _of_the_cluster(pool, site, stage, pool.inventory.hosts_by_name[own[0]])
+    return problems
+
+
+async def _of_the_cluster(
+    pool: Pool, site: Site, stage: PlannedStage, host: Host
+) -> Sequence[Problem]:
+    from preflight.cluster.case import no_solution
+    from preflight.cluster.judge import judge_cluster
+    from preflight.cluster.look import look_through
+
+    seen = await look_through(pool, host)
+    if seen.problem is not None:
+        return [seen.problem]
+    now = datetime.now(UTC)
+    today = now.astimezone().date()
+    result = judge_cluster(seen, no_solution(), waivers=site.waivers, today=today, now=now)
     return [
         _problem(finding)
-        for finding in assessment.all_findings
-        if finding.blocks and concerns(stage, finding) and finding.host in own
+        for finding in result.findings
+        if finding.blocks and concerns(stage, finding)
     ]

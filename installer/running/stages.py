@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from foundation.hosts.model import Host
@@ -20,6 +20,7 @@ from installer.running.levers import Control, Told
 from installer.running.shared import Shared
 from installer.running.work import Failure, Work
 from installer.steps.kind import CHANGES_NOTHING, done_on, step_kind
+from preflight.report.areas import is_of_cluster
 
 _FORGET_SECONDS: Final = 15.0
 STILL_SO: Final = 60.0
@@ -143,7 +144,10 @@ class Stages:
         if self._how.recheck is None or not stage.recheck or self._shared.dry_run:
             return
         if self._how.just_looked(self.state):
-            return
+            # What was looked at were the machines.
+            stage = replace(stage, recheck=tuple(filter(is_of_cluster, stage.recheck)))
+            if not stage.recheck:
+                return
         problems = await self._how.recheck(stage)
         for problem in problems:
             self.failures.append(Failure(stage.id, "", problem.where or "", problem))

@@ -31,7 +31,7 @@ from preflight.checks import (
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Check, Listed
 from preflight.cluster.case import ClusterCase
-from preflight.cluster.checks import admission, api, nodes, storage, workloads
+from preflight.cluster.checks import admission, api, nodes, storage, tried, workloads
 from preflight.cluster.checks import network as cluster_network
 
 CHECKS: Final[tuple[Check[Case], ...]] = (
@@ -135,18 +135,25 @@ CLUSTER_CHECKS: Final[tuple[Check[ClusterCase], ...]] = (
     nodes.sizes,
     nodes.left,
     nodes.room,
+    tried.pulled,
     cluster_network.pods,
+    tried.inside,
+    tried.outside,
     cluster_network.policy,
+    tried.reach,
+    tried.enforced,
     cluster_network.ingress,
     storage.default,
     storage.reclaim,
     storage.binding,
     storage.claims,
+    tried.mounts,
     admission.webhooks,
     admission.quota,
     admission.security,
     admission.terminating,
     workloads.well,
+    tried.removed,
 )
 """Checks of a cluster, layer by layer: what fails first explains what comes after it."""
 

@@ -193,6 +193,41 @@ class Quota:
     used: str
 
 
+class TrialOf(StrEnum):
+    """What was tried with pods of ours."""
+
+    PULL = "pull"
+    REACH = "reach"
+    """One pod reaches another."""
+    POLICY = "policy"
+    """A NetworkPolicy is enforced."""
+    INSIDE = "dns-inside"
+    OUTSIDE = "dns-outside"
+    VOLUME = "volume"
+    REMOVAL = "removal"
+    """That what was made for it is gone again."""
+
+
+class Outcome(StrEnum):
+    """What a trial came to."""
+
+    WELL = "well"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One thing that was tried in the cluster with a pod of ours."""
+
+    of: TrialOf
+    subject: str
+    """A storage class, a node, a name; "" where there is but one."""
+    outcome: Outcome
+    told: str = ""
+    """What was seen, or why nothing is known; a phrase."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """Everything that one cluster told, in one value."""
@@ -222,6 +257,8 @@ class ClusterFacts:
     """The last moment of the API server's certificate."""
     client_ends: Fact[str] = NOT_READ
     """The last moment of the certificate by which we asked; absent where we showed none."""
+    trials: Fact[tuple[Trial, ...]] = ABSENT
+    """What was tried with pods; absent where nobody asked for it."""
     way: str = ""
     """By what it was reached."""
     calls: int = 0

@@ -37,7 +37,7 @@ from preflight.parse.text import plain
 
 TROUBLED: Final = 200
 """Pods that are told one by one; the rest are counted."""
-_MESSAGE: Final = 400
+MESSAGE: Final = 400
 _ROLE: Final = "node-role.kubernetes.io/"
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 _DEFAULTS: Final = (
@@ -77,7 +77,7 @@ def of_node(one: NodeObject) -> Node:
     if ready is None:
         why = "its kubelet has said nothing yet"
     elif state is not True:
-        why = plain(f"{ready.reason}: {ready.message}".strip(": "), _MESSAGE)
+        why = plain(f"{ready.reason}: {ready.message}".strip(": "), MESSAGE)
     labels = one.metadata.labels
     allocatable = one.status.allocatable
     return Node(
@@ -148,7 +148,7 @@ class Events:
         key = (event.about.kind, event.about.namespace, event.about.name)
         when = event.last or event.at or ""
         if key not in self.of or when >= self.of[key][0]:
-            self.of[key] = (when, plain(f"{event.reason}: {event.message}", _MESSAGE))
+            self.of[key] = (when, plain(f"{event.reason}: {event.message}", MESSAGE))
 
     def about(self, kind: str, namespace: str, name: str) -> str:
         """The last warning about one thing; "" where there is none."""
@@ -279,7 +279,7 @@ def _trouble(pod: PodObject, *, ready: bool, event: str, now: datetime) -> Pod |
             made,
             state=PodState.EVICTED if evicted else PodState.FAILED,
             reason=plain(status.reason) or "Failed",
-            message=plain(status.message, _MESSAGE) or _ended(status.containers),
+            message=plain(status.message, MESSAGE) or _ended(status.containers),
         )
     for one in (*status.init, *status.containers):
         waiting = one.state.waiting
@@ -293,7 +293,7 @@ def _trouble(pod: PodObject, *, ready: bool, event: str, now: datetime) -> Pod |
             made,
             state=PodState.CRASHING if crashing else PodState.WAITING,
             reason=plain(waiting.reason),
-            message=last or plain(waiting.message, _MESSAGE),
+            message=last or plain(waiting.message, MESSAGE),
             container=plain(one.name),
         )
     for condition in status.conditions:
@@ -302,7 +302,7 @@ def _trouble(pod: PodObject, *, ready: bool, event: str, now: datetime) -> Pod |
                 made,
                 state=PodState.PENDING,
                 reason=plain(condition.reason),
-                message=plain(condition.message, _MESSAGE),
+                message=plain(condition.message, MESSAGE),
             )
     if status.phase == "Pending" and not beginning:
         # Whoever should have said something of it does not run.
@@ -327,7 +327,7 @@ def _ended(containers: Iterable[ContainerStatus]) -> str:
         ended = one.last.terminated or one.state.terminated
         if ended is not None and (ended.code or ended.reason not in {"", "Completed"}):
             said = f": {ended.message}" if ended.message else ""
-            return plain(f"{ended.reason or 'Error'}, exit code {ended.code}{said}", _MESSAGE)
+            return plain(f"{ended.reason or 'Error'}, exit code {ended.code}{said}", MESSAGE)
     return ""
 
 
@@ -392,7 +392,7 @@ def of_api_service(one: ApiServiceObject) -> ApiService | None:
     available = next((c for c in one.status.conditions if c.type == "Available"), None)
     well = available is not None and available.status == "True"
     why = "" if well or available is None else f"{available.reason}: {available.message}"
-    return ApiService(plain(one.metadata.name), well, plain(why, _MESSAGE))
+    return ApiService(plain(one.metadata.name), well, plain(why, MESSAGE))
 
 
 def level_of(labels: Mapping[str, str]) -> str:

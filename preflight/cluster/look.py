@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from foundation.clusters.api import ChangingApi
 from foundation.clusters.https import HttpsApi
 from foundation.clusters.kubeconfig import Access
 from foundation.clusters.machine import MachineApi
@@ -17,17 +19,23 @@ from preflight.assessment import SeenCluster
 from preflight.cluster.facts import ClusterFacts
 from preflight.cluster.read import read_cluster
 
+if TYPE_CHECKING:
+    from preflight.cluster.probes.wish import Wish
+
 log = logging.getLogger(__name__)
 
 
-async def look_by_kubeconfig(access: Access) -> SeenCluster:
-    """A cluster as it is now, asked over HTTPS; raises InputProblem for a kubeconfig of no use."""
+async def look_by_kubeconfig(access: Access, wish: Wish | None = None) -> SeenCluster:
+    """A cluster as it is now, asked over HTTPS; raises InputProblem for a kubeconfig of no use.
+
+    With a wish, pods of ours try what no read tells.
+    """
     started = time.monotonic()
     facts: ClusterFacts | None = None
     problem: Problem | None = None
     try:
         async with HttpsApi(access) as api:
-            facts = await read_cluster(api)
+            facts = await _facts(api, wish)
     except InputProblem:
         raise
     except Problem as error:
@@ -37,14 +45,14 @@ async def look_by_kubeconfig(access: Access) -> SeenCluster:
     return _seen(access.name, access.server, facts, problem, started)
 
 
-async def look_through(connector: Connector, host: Host) -> SeenCluster:
+async def look_through(connector: Connector, host: Host, wish: Wish | None = None) -> SeenCluster:
     """A cluster as it is now, asked by the kubectl of one machine."""
     started = time.monotonic()
     facts: ClusterFacts | None = None
     problem: Problem | None = None
     try:
         connection = await connector.connect(host)
-        facts = await read_cluster(await MachineApi.found(connection))
+        facts = await _facts(await MachineApi.found(connection), wish)
     except InputProblem:
         raise
     except Problem as error:
@@ -52,6 +60,15 @@ async def look_through(connector: Connector, host: Host) -> SeenCluster:
     except Exception as error:
         problem = _ours(error, host.name)
     return _seen(host.name, host.endpoint, facts, problem, started)
+
+
+async def _facts(api: ChangingApi, wish: Wish | None) -> ClusterFacts:
+    facts = await read_cluster(api)
+    if wish is None:
+        return facts
+    from preflight.cluster.probes.wish import tried
+
+    return await tried(api, facts, wish)
 
 
 def _ours(error: Exception, name: str) -> Problem:

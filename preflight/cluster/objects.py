@@ -31,6 +31,7 @@ class Meta(_Object):
     namespace: str = ""
     labels: Words = {}
     annotations: Words = {}
+    created: str | None = Field(None, alias="creationTimestamp")
     deletion: str | None = Field(None, alias="deletionTimestamp")
 
 
@@ -170,6 +171,64 @@ class ClaimObject(_Object):
     metadata: Meta = Meta()
     spec: ClaimSpec = ClaimSpec()
     status: Phase = Phase()
+
+
+class OwnStatus(ContainerStatus):
+    image: str = Field("", alias="imageID")
+
+
+class OwnPodStatus(_Object):
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    address: str = Field("", alias="podIP")
+    conditions: Many[Condition] = ()
+    containers: Many[OwnStatus] = Field((), alias="containerStatuses")
+
+
+class OwnPod(_Object):
+    """A pod of a probe, with more than is read of all the others."""
+
+    metadata: PodMeta = PodMeta()
+    spec: PodSpec = PodSpec()
+    status: OwnPodStatus = OwnPodStatus()
+
+
+class Made(_Object):
+    """What the server says of an object that was made."""
+
+    uid: str = ""
+    name: str = ""
+    created: str = Field("", alias="creationTimestamp")
+    annotations: Words = {}
+
+
+class MadeObject(_Object):
+    metadata: Made = Made()
+
+
+class BoundSpec(_Object):
+    volume: str = Field("", alias="volumeName")
+
+
+class BoundClaim(_Object):
+    metadata: Made = Made()
+    spec: BoundSpec = BoundSpec()
+    status: Phase = Phase()
+
+
+class ClaimReference(_Object):
+    uid: str = ""
+
+
+class VolumeSpec(_Object):
+    reclaim: str = Field("", alias="persistentVolumeReclaimPolicy")
+    claim: ClaimReference = Field(ClaimReference(), alias="claimRef")
+
+
+class VolumeObject(_Object):
+    metadata: Made = Made()
+    spec: VolumeSpec = VolumeSpec()
 
 
 class NamespaceObject(_Object):

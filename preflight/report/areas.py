@@ -30,6 +30,7 @@ CLUSTER_AREAS = (
     Area("workloads", "pods", ("pods",)),
 )
 """Those that no machine has."""
+_OF_CLUSTERS = frozenset(part for area in CLUSTER_AREAS for part in area.gathers)
 
 AREAS = (
     Area("access", "acc", ("access",)),
@@ -51,6 +52,11 @@ AREAS = (
 """The known areas; an area that none gathers gets a column of its own at the end."""
 
 _COLUMN = {part: place for place, area in enumerate(AREAS) for part in area.gathers}
+
+
+def is_of_cluster(pattern: str) -> bool:
+    """Whether a check, or a pattern of checks, is a cluster's: dns.pods, nodes.*."""
+    return pattern.partition(".")[0] in _OF_CLUSTERS
 
 
 def area_rank(area: str) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 from foundation.wording import counted, listed, shortened
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.cluster.case import ClusterCase, unread
-from preflight.cluster.facts import Absent, Unknown, known
+from preflight.cluster.facts import Absent, Outcome, TrialOf, Unknown, known
 from preflight.findings import Finding
 
 _DNS: Final = "Kubernetes, DNS for services and pods"
@@ -65,6 +65,9 @@ def pods(case: ClusterCase, say: Say) -> Iterator[Finding]:
 @check("cni.policy", title="Who enforces network policies", severities=(PASS, WARN, UNKNOWN))
 def policy(case: ClusterCase, say: Say) -> Iterator[Finding]:
     """The network plug-in is one that enforces them, by its maker's word; it is not tried here."""
+    if any(one.of is TrialOf.POLICY and one.outcome is not Outcome.UNKNOWN
+           for one in known(case.facts.trials) or ()):  # fmt: skip
+        return  # what was tried is told by cni.enforced
     have = case.facts.network
     evidence = "kubectl get daemonsets -A"
     if isinstance(have, Unknown):
@@ -94,7 +97,7 @@ def policy(case: ClusterCase, say: Say) -> Iterator[Finding]:
         actual="not told" if isinstance(have, Absent) else f"{have}; not tried with pods",
         source=_POLICIES,
         evidence=evidence,
-        remedy="Ask who runs the cluster, or try it: two pods, and a policy that denies all.",
+        remedy="Ask who runs the cluster, or try it: `sitewright preflight --cluster --probe`.",
     )
 
 

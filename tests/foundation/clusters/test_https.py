@@ -249,3 +249,13 @@ async def test_no_command_to_copy_holds_what_an_address_would_run(
     with pytest.raises(ClusterProblem) as caught:
         await _version(access)
     assert "'https://x;reboot:1/version'" in (caught.value.remedy or "")
+
+
+async def test_a_change_is_sent_as_json_and_a_refusal_of_it_is_one(served: FakeApi) -> None:
+    async with HttpsApi(read_access([served.way_in(days=20)])) as api:
+        answer = json.loads(bytes(await api.send("POST", "/changed", b'{"kind": "Pod"}')))
+        assert answer == {"method": "POST", "type": "application/json", "body": '{"kind": "Pod"}'}
+        assert json.loads(bytes(await api.send("DELETE", "/changed")))["type"] == ""
+        with pytest.raises(ApiRefused) as caught:
+            await api.send("PUT", "/refused", b"{}")
+    assert caught.value.reason == "NotFound"

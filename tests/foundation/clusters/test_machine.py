@@ -73,3 +73,14 @@ async def test_a_login_that_is_refused_is_one(tmp_path: Path) -> None:
     async with LocalConnection(HERE) as connection:
         with pytest.raises(ClusterLoginRefused, match="logged in"):
             await MachineApi(connection, kubectl).get("/x", limit=100)
+
+
+async def test_a_change_is_sent_over_standard_input(tmp_path: Path) -> None:
+    kubectl = _kubectl(tmp_path, "kubectl", 'echo "$@"; cat')
+    async with LocalConnection(HERE) as connection:
+        api = MachineApi(connection, kubectl)
+        made = [await api.send(verb, "/api/v1/x", b"{}") for verb in ("POST", "PUT")]
+        assert made == [
+            b"create --raw /api/v1/x -f -\n{}", b"replace --raw /api/v1/x -f -\n{}",
+        ]  # fmt: skip
+        assert await api.send("DELETE", "/api/v1/x/y") == b"delete --raw /api/v1/x/y\n"

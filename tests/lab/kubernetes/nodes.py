@@ -26,6 +26,8 @@ from tests.lab.machine import Machine
 from tests.lab.recipe import NODE
 
 SERVICES = "10.244.128.0/20"
+NAMES = "10.244.128.10"
+"""Where kubelets say that the cluster's DNS is; a test that has one puts it there."""
 _PODS = "10.244.{number}.0/24"
 _ALL_PODS = "10.244.0.0/18"
 _BINARY = "/opt/kubernetes/kubernetes"
@@ -37,6 +39,8 @@ version = 2
   sandbox_image = "{images.POD}"
   # Without CAP_SYS_RESOURCE no pod would start.
   restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"
@@ -57,6 +61,8 @@ _KUBELET = {
     "authorization": {"mode": "Webhook"},
     "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
     "cgroupDriver": "cgroupfs",
+    "clusterDNS": [NAMES],
+    "clusterDomain": "cluster.local",
     "failSwapOn": False,
     "maxOpenFiles": 4096,
     "enforceNodeAllocatable": ["pods"],

@@ -96,6 +96,21 @@ def fake_api(folder: Path, *, days: float = 400) -> Iterator[FakeApi]:
             self.wfile.write(body)
             self.wfile.flush()
 
+        def change(self) -> None:
+            """A change is answered by what came, at one path; nothing is kept of it."""
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            kind = self.headers.get("Content-Type", "")
+            seen = {"method": self.command, "type": kind, "body": body.decode()}
+            known = self.path == "/changed"
+            answer = json.dumps(seen).encode() if known else _status("NotFound", "no", 404)
+            self.send_response(201 if known else 404)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+            self.wfile.flush()
+
+        do_POST = do_PUT = do_DELETE = change  # noqa: N815 - the names that http.server calls
+
         def log_message(self, *words: object) -> None:
             """Say nothing."""
 
