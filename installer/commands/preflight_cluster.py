@@ -60,7 +60,7 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--probe-image",
         metavar="IMAGE",
-        help="the image of these pods, with busybox's sh, nc and httpd (else busybox by digest)",
+        help="the image of these pods, with busybox's programs (else busybox by its digest)",
     )
     group.add_argument(
         "--pull",
