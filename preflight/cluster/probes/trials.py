@@ -45,6 +45,8 @@ NODES: Final = 5
 """Nodes on which an image is pulled."""
 _CORE: Final = "/api/v1/namespaces"
 _VOLUMES: Final = "/api/v1/persistentvolumes"
+_DIGITS: Final = len("sha256:") + 12
+"""Of a digest in a heading; what was seen of it names it whole."""
 _NOT_ENDED: Final = "it had not ended when the time was up"
 _SURELY_LEFT: Final = timedelta(seconds=2 * objects.LONGEST)
 """After so long no run of probes is still at it."""
@@ -244,12 +246,13 @@ async def _tried(probes: _Probes) -> tuple[Trial, ...]:
 
 
 def _of_pull(state: Became, image: Image, node: str, unknown: str) -> Trial:
-    subject = f"{image.name} on {node}"
+    name, at, digest = image.name.partition("@")
+    subject = f"{name}{at}{digest[:_DIGITS]}{'…' if digest else ''} on {node}"
     if state.pulled is None:
         return Trial(TrialOf.PULL, subject, Outcome.UNKNOWN, unknown)
     if not state.pulled:
-        return Trial(TrialOf.PULL, subject, Outcome.WRONG, state.why)
-    by = "by its digest" if "@" in image.name else "by its tag, which may name another tomorrow"
+        return Trial(TrialOf.PULL, subject, Outcome.WRONG, state.why.replace(image.name, name))
+    by = f"by its digest {digest}" if digest else "by its tag, which may name another tomorrow"
     return Trial(TrialOf.PULL, subject, Outcome.WELL, f"pulled {by}")
 
 

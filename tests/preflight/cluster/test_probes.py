@@ -374,3 +374,11 @@ def test_every_pod_keeps_to_the_restricted_level_and_ends_by_itself() -> None:
     assert {"name": "TARGET", "value": "fd00::1"} in (
         made[3]["spec"]["template"]["spec"]["containers"][0]["env"]
     )
+
+
+async def test_a_heading_names_a_digest_shortly_and_what_was_seen_whole() -> None:
+    digest = "sha256:" + "73aaf090f3d8" + "5" * 52
+    found = await _tried(Server(), image=Image(f"lab.example.org/busybox:1@{digest}", ""))
+    seen = found["pull lab.example.org/busybox:1@sha256:73aaf090f3d8… on n1"]
+    assert seen.told == f"pulled by its digest {digest}"
+    assert not [one for one in found.values() if one.of is TrialOf.OUTSIDE]
