@@ -57,6 +57,10 @@ COMMANDS: Final = {
     "renew": Command(
         "installer.commands.operate", "renew a cluster's certificates before their last day"
     ),
+    "changes": Command(
+        "installer.commands.operate", "what an installation would change now, in words"
+    ),
+    "back": Command("installer.commands.operate", "take a hub back to its revision before"),
     "transfer": Command("installer.commands.operate", "send a transfer, and see what happens"),
     "reboot": Command(
         "installer.commands.reboot", "restart the machines that wait for it, one after another"

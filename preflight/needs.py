@@ -103,6 +103,9 @@ class RoleNeed(_Data):
     """The yes-no setting of a site that asks for this row; answered no, it needs none of them."""
     not_asked: bool = False
     """Whether the site answered so."""
+    of_cluster: bool = False
+    """Whether its machines are nodes of a cluster that is there already: they are judged as the
+    cluster's, and nobody has to log in to them."""
     shapes: Annotated[tuple[Shape, ...], Field(min_length=1)]
     """Alternatives: a machine that fits any of them fits."""
     space: tuple[SpaceNeed, ...] = ()
@@ -111,7 +114,7 @@ class RoleNeed(_Data):
     @property
     def may_lack(self) -> bool:
         """Whether a site may have none of it."""
-        return self.optional or self.not_asked
+        return self.optional or self.not_asked or self.of_cluster
 
 
 class SizingTable(_Data):

@@ -302,7 +302,8 @@ def _who_installs(option: Option) -> str:
         return f"Sitewright installs it in one way ({', '.join(ours)}); the others are by hand."
     if ours:
         return "Sitewright installs it; the steps below are the same by hand."
-    why = option.solution.why_not if option.solution is not None else ""
+    ways = option.file.ways
+    why = option.solution.why_not_in(ways[0].id) if option.solution is not None and ways else ""
     return f"Sitewright cannot install it; the steps below are by hand. {why}".strip()
 
 

@@ -1,4 +1,4 @@
-"""`sitewright start|stop|remove|services|renew|transfer`: what can be done later.
+"""`sitewright start|stop|remove|services|changes|back|renew|transfer`: what can be done later.
 
 What each of them does is data: the file of that name in the solution's folder `operations`.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from installer.plans.plan import Plan
     from installer.sites.site import Site
 
-_LOOKS_ONLY: Final = frozenset({"services"})
+_LOOKS_ONLY: Final = frozenset({"services", "changes"})
 """Operations that change nothing, so that nothing is asked."""
 
 

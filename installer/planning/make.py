@@ -117,6 +117,7 @@ def make_plan(
     way_out = way_out_of(site, base or Path(), networks)
     values[WAY_OUT] = way_out.as_values()
     values["waived"] = waived(site)
+    values["sizing"] = site.sizing or ""
     renderer = Renderer(values, solution.folder)
     planner = _Planner(solution, settled, machines, renderer, playbooks, supplied, bool(way_out))
     backs_up = site.backup is not None

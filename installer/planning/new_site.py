@@ -92,7 +92,7 @@ def _row(row: RoleNeed) -> Iterator[str]:
 
 def _optional(row: RoleNeed) -> bool:
     """A role that a site may do without stands there to be uncommented."""
-    return row.optional or row.count.min == 0
+    return row.optional or row.of_cluster or row.count.min == 0
 
 
 def left_to_fill(site: Site) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
 from bundles.manifests.yaml_documents import read_documents
+from foundation.hosts.connection import Completed
 from foundation.problems import ConnectionProblem, InputProblem
 from installer.catalogue.stages import Planned, Planning, StepData
 from installer.events import Json, Kind
@@ -84,7 +85,7 @@ def _until_available(data: HelmStep, seconds: int) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _named(data: HelmStep) -> tuple[str, str]:
+def named(data: HelmStep) -> tuple[str, str]:
     """What Helm calls the chart in its version."""
     chart = data.chart.rstrip("/").rsplit("/", 1)[-1]
     version = data.version.removeprefix("v")
@@ -112,7 +113,7 @@ class Helm(Probed):
         release = await self._release(context, data)
         if release is None:
             return None
-        deployed = release.get("status") == "deployed" and release.get("chart") in _named(data)
+        deployed = release.get("status") == "deployed" and release.get("chart") in named(data)
         if not deployed or not await self._same_values(context, data):
             return False
         if data.waits == "namespace" and not await self._all_there(context, data):
@@ -121,18 +122,7 @@ class Helm(Probed):
 
     async def _release(self, context: StepContext, data: HelmStep) -> dict[str, Any] | None:
         """What Helm says of the release; empty where there is none, None where it cannot tell."""
-        seen = await context.look(
-            (*data.program, "list", "--all", "--namespace", data.namespace, "--filter",
-             f"^{data.release}$", "--output", "json")
-        )  # fmt: skip
-        if seen.status != 0:
-            return None
-        try:
-            releases = json.loads(seen.stdout or b"[]")
-        except (ValueError, RecursionError):
-            return None
-        found = releases[0] if isinstance(releases, list) and releases else {}
-        return found if isinstance(found, dict) else None
+        return (await release_in(context, data))[0]
 
     async def _all_there(self, context: StepContext, data: HelmStep) -> bool:
         seen = await context.look(
@@ -191,7 +181,7 @@ class Helm(Probed):
             raise StepFailed(
                 f"an earlier operation on the release {data.release} was cut off in the middle",
                 where=context.host.name,
-                remedy=_taken_back(data, await self._release(context, data)),
+                remedy=taken_back(data, await self._release(context, data)),
                 output=ended.tail,
                 again=False,
             )
@@ -236,7 +226,7 @@ class Helm(Probed):
                 where=context.host.name,
                 remedy="See that the cluster answers (kubectl get nodes), then undo again.",
             ) from error
-        if revision != 1 or chart not in _named(data):
+        if revision != 1 or chart not in named(data):
             # Helm keeps the last revisions alone, ten as a rule.
             why = (
                 f"Helm knows the release {data.release} from revision {revision} on alone, so "
@@ -253,6 +243,25 @@ class Helm(Probed):
                 f"--namespace {data.namespace}",
                 again=False,
             )
+
+
+async def release_in(
+    context: StepContext, data: HelmStep
+) -> tuple[dict[str, Any] | None, Completed]:
+    """What Helm says of a release, and its own words: empty where there is none, None where it
+    cannot tell."""
+    seen = await context.look(
+        (*data.program, "list", "--all", "--namespace", data.namespace, "--filter",
+         f"^{data.release}$", "--output", "json")
+    )  # fmt: skip
+    if seen.status != 0:
+        return None, seen
+    try:
+        releases = json.loads(seen.stdout or b"[]")
+    except (ValueError, RecursionError):
+        return None, seen
+    found = releases[0] if isinstance(releases, list) and releases else {}
+    return (found if isinstance(found, dict) else None), seen
 
 
 async def _standing(context: StepContext, data: HelmStep) -> workloads.Standing | None:
@@ -310,7 +319,7 @@ async def _watch_pods(context: StepContext, data: HelmStep) -> None:
                 context.emit(Kind.NOTE, text=f"{one.sentence}. Helm goes on waiting.")
 
 
-def _taken_back(data: HelmStep, release: dict[str, Any] | None) -> str:
+def taken_back(data: HelmStep, release: dict[str, Any] | None) -> str:
     """What ends an operation that was cut off: a first installation has nothing to go back to."""
     program, named = shlex.join(data.program), f"{data.release} --namespace {data.namespace}"
     # A rollback that does not wait calls the release deployed at once, whether it runs or not.

@@ -23,8 +23,8 @@ from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
 _POD = Path(__file__).parent / "miniloop/hub_pod"
-_PYTHON = "/usr/bin/python3"
-_DYNLOAD = ("usr", "usr/lib", "usr/lib/python3.11", "usr/lib/python3.11/lib-dynload")
+PYTHON = "/usr/bin/python3"
+DYNLOAD = ("usr", "usr/lib", "usr/lib/python3.11", "usr/lib/python3.11/lib-dynload")
 """Without the last Python looks for where it lies, and says so."""
 _AREAS = (
     "machine cpu memory disk nic software kernel limits os role host unique consistency time"
@@ -41,11 +41,11 @@ class Given:
     """The address of the repository."""
 
 
-def _library() -> dict[str, Path | bytes]:
+def library() -> dict[str, Path | bytes]:
     """The standard library of this machine's own Python, without what a pod never needs."""
     asked = "import sysconfig; print(sysconfig.get_path('stdlib'))"
     folder = Path(
-        subprocess.run([_PYTHON, "-I", "-c", asked], check=True, capture_output=True, text=True)
+        subprocess.run([PYTHON, "-I", "-c", asked], check=True, capture_output=True, text=True)
         .stdout.strip()
     )  # fmt: skip
     without = {"test", "idlelib", "lib2to3", "tkinter", "ensurepip", "pydoc_data", "__pycache__",
@@ -62,9 +62,9 @@ def add_images(registry: served.Registry, *, without: str = "") -> None:
     program = _POD.read_bytes()
     made = served.layer(
         registry.folder / "hub.tar",
-        programs=[_PYTHON],
-        files={"/bin/hub": program, "/bin/wget": program, **_library()},
-        folders=_DYNLOAD,
+        programs=[PYTHON],
+        files={"/bin/hub": program, "/bin/wget": program, **library()},
+        folders=DYNLOAD,
     )
     for image in charts.images():
         name, _, tag = image.partition(":")

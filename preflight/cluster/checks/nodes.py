@@ -205,7 +205,7 @@ def _sized(case: ClusterCase) -> list[RoleNeed]:
     rows = case.needs.sizing.roles
     return [
         row for row in rows
-        if not row.may_lack and row.shapes[0].cpu and row.shapes[0].memory_gb
+        if not (row.optional or row.not_asked) and row.shapes[0].cpu and row.shapes[0].memory_gb
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from installer.steps.helm import Helm, HelmStep, _named, _taken_back
+from installer.steps.helm import Helm, HelmStep, named, taken_back
 
 
 class Deployed:
@@ -57,7 +57,7 @@ def test_what_was_cut_off_is_taken_back_by_what_helm_takes(
 ) -> None:
     """A first installation has no revision 0 to be rolled back to."""
     data: Any = SimpleNamespace(program=("microk8s", "helm3"), release="r", namespace="n")
-    said = _taken_back(data, release)
+    said = taken_back(data, release)
     waits = " --wait --timeout 10m" if verb == "rollback" else ""
     assert said == f"Take it back, then retry: microk8s helm3 {verb} r --namespace n{waits}"
 
@@ -70,4 +70,4 @@ def test_a_packaged_chart_is_the_same_as_the_one_of_a_repository(chart: str) -> 
     data = HelmStep(
         id="a", title="A", kind="helm", release="r", namespace="n", chart=chart, version="17.1.0"
     )
-    assert _named(data)[0] == "mojaloop-17.1.0"
+    assert named(data)[0] == "mojaloop-17.1.0"

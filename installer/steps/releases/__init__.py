@@ -1,0 +1,1 @@
+"""What the steps of kind `helm-look` are made of."""
