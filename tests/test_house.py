@@ -20,6 +20,7 @@ NO_ROOM_OF_CODE = {
     "installer/pm4ml/machines",
     "installer/pm4ml/upkeep",
     "installer/core_test_harness",
+    "installer/helm_deploy",
     "installer/miniloop",
     "installer/mosip",
 }

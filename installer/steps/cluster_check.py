@@ -114,10 +114,6 @@ class ClusterCheck(Probed):
         passed = sum(1 for one in told if one.severity is Severity.PASS)
         return f"{found.way}: {passed} of {len(told)} checks pass, and nothing stands against it."
 
-    async def undo(self, context: StepContext) -> bool:
-        """There is nothing to take back."""
-        return True
-
 
 def _asked(finding: Finding, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(finding.id, pattern) for pattern in patterns)

@@ -200,10 +200,6 @@ class HelmLook(Probed):
                 again=False,
             )
 
-    async def undo(self, context: StepContext) -> bool:
-        """There is nothing to take back."""
-        return True
-
 
 def _warnings(seen: Completed) -> list[str]:
     lines = seen.stderr.decode("utf-8", "replace").splitlines()

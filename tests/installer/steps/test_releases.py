@@ -13,9 +13,11 @@ from installer.steps.releases.refused import refusal
 from installer.steps.releases.rendered import Manifest, changes, manifest_of, shown
 
 
-def workload(name: str, image: str = "a:1", replicas: int = 1, **more: Any) -> dict[str, Any]:
+def workload(
+    name: str, image: str = "a:1", replicas: int = 1, resources: Any = None
+) -> dict[str, Any]:
     """A Deployment of one container."""
-    container = {"name": "main", "image": image, **more}
+    container = {"name": "main", "image": image, "resources": resources or {}}
     spec = {"replicas": replicas, "template": {"spec": {"containers": [container]}}}
     return {"kind": "Deployment", "metadata": {"name": name}, "spec": spec}
 
@@ -64,7 +66,7 @@ def quota(hard: dict[str, str], used: dict[str, str], *limits: dict[str, Any]) -
     return json.dumps({"items": items}).encode()
 
 
-ASKS = {"resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}
+ASKS = {"requests": {"cpu": "500m", "memory": "1Gi"}}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,10 @@ ASKS = {"resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}
 def test_a_quota_is_held_against_what_the_pods_want(
     hard: dict[str, str], used: dict[str, str], says: str
 ) -> None:
-    after, before = manifest(workload("a", replicas=4, **ASKS)), manifest(workload("a", **ASKS))
+    after, before = (
+        manifest(workload("a", replicas=4, resources=ASKS)),
+        manifest(workload("a", resources=ASKS)),
+    )
     found = refusals(quota(hard, used), after, before)
     assert found is not None
     assert bool(found) is bool(says)
@@ -93,7 +98,9 @@ def test_a_quota_is_held_against_what_the_pods_want(
 def test_the_limit_range_gives_what_a_container_does_not_say() -> None:
     limit = {"type": "Container", "default": {"memory": "2Gi"}}
     answer = quota({"limits.memory": "1Gi"}, {}, limit)
-    (said,) = refusals(answer, manifest(workload("a")), Manifest({})) or ()
+    found = refusals(answer, manifest(workload("a")), Manifest({}))
+    assert found is not None
+    (said,) = found
     assert said.endswith(
         "leaves 1024Mi of limits.memory (1024Mi in all), and the release wants 2048Mi"
     )
