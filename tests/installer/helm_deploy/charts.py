@@ -2,7 +2,8 @@
 
 Written after the values of the published chart (each service with its own replicaCount, resources,
 config.db_* and config.kafka_*, ingress; one `pdb` for all; pods spread over nodes). It is far
-smaller: a workload is one container of `hub_pod`. Nothing of the real templates was taken.
+smaller: a few of the workloads, each one container of `hub_pod`. Nothing of the real templates was
+taken.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ BROKEN = {
 
 _SERVICES = """\
 {{- range $name, $one := .Values }}
-{{- if and (kindIs "map" $one) (hasKey $one "replicaCount") }}
+{{- if and (kindIs "map" $one) (hasKey $one "image") }}
 ---
 apiVersion: apps/v1
 kind: Deployment

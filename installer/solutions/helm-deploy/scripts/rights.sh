@@ -6,7 +6,6 @@ ask() {
     echo '{"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec":' \
         '{"resourceAttributes": {"verb": "'"$1"'", "group": "'"$2"'", "resource": "'"${3%%/*}"'",' \
         '"subresource": "'"$(printf %s "$3" | sed -n 's,.*/,,p')"'", "namespace": "'"$4"'"}}}'
-    echo ---
 }
 questions() {
     "$kubectl" get namespace "$NAMESPACE" -o name >/dev/null 2>&1 || ask create "" namespaces ""
@@ -21,13 +20,16 @@ questions() {
     ask get "" pods/log "$NAMESPACE"
     ask create "" pods/exec "$NAMESPACE"
 }
-if ! answers=$(questions | "$kubectl" create -f - -o \
+if ! answers=$(questions | "$kubectl" create --validate=false -f - -o \
     'jsonpath={.status.allowed} {.spec.resourceAttributes.verb} {.spec.resourceAttributes.resource} {.spec.resourceAttributes.subresource}{"\n"}'); then
     echo "error: the cluster does not say what the user of the kubeconfig may do" >&2
     exit 1
 fi
 # What is not allowed may be left out of an answer altogether.
-lacking=$(printf '%s\n' "$answers" | awk '$1 != "true" {sub(/^false/, ""); sub(/^ +/, ""); printf "%s%s", sep, $0; sep = ", "}')
+lacking=$(printf '%s\n' "$answers" | awk '$1 != "true" {
+    sub(/^false/, ""); gsub(/^ +| +$/, "")
+    if (++many <= 6) {printf "%s%s", sep, $0; sep = ", "}
+} END {if (many > 6) printf " and %d more", many - 6}')
 if [ -n "$lacking" ]; then
     who=$("$kubectl" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>/dev/null || echo "the user")
     echo "error: $who of the kubeconfig may not: $lacking (in $NAMESPACE); nothing was changed" >&2
