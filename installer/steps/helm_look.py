@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+from pydantic import Field
+
 from foundation.hosts.connection import Completed
 from foundation.hosts.jobs.output_lines import clean_line
 from foundation.wording import counted, listed
@@ -35,6 +37,10 @@ class HelmLookStep(HelmStep):
     """A look at a release before `helm` makes it; it says the same as that step."""
 
     kind: Literal["helm-look"]  # type: ignore[assignment]  # what it says is that of `helm`
+    will_hold: dict[str, str] = Field(default_factory=dict)
+    """What the quota `sitewright` of the namespace will be, where a later step sets it."""
+    will_request: dict[str, str] = Field(default_factory=dict)
+    """What its limits will give a container that says nothing."""
 
 
 class HelmLook(Probed):
@@ -187,7 +193,11 @@ class HelmLook(Probed):
             (*data.kubectl, "get", "resourcequotas,limitranges", "--namespace", data.namespace,
              "--output", "json")
         )  # fmt: skip
-        said = refusals(seen.stdout, after, before) if seen.status == 0 else None
+        said = None
+        if seen.status == 0:
+            said = refusals(
+                seen.stdout, after, before, will_hold=data.will_hold, will_request=data.will_request
+            )
         if said is None:
             raise _failed(context, seen, f"the quotas of {data.namespace} could not be read")
         if said:

@@ -27,16 +27,36 @@ _RUNNING: Final = ("Deployment", "StatefulSet")
 _MIB: Final = Decimal(2**20)
 
 
-def refusals(answer: bytes, after: Manifest, before: Manifest) -> list[str] | None:
+OURS: Final = "sitewright"
+"""The quota that an installation sets itself, before the pods come."""
+
+
+def refusals(
+    answer: bytes,
+    after: Manifest,
+    before: Manifest,
+    *,
+    will_hold: Mapping[str, str] | None = None,
+    will_request: Mapping[str, str] | None = None,
+) -> list[str] | None:
     """What the quotas of a namespace would refuse, a sentence each; None where nobody can tell.
 
     `answer` is what kubectl says of its resourcequotas and limitranges; `before` is what the
     release holds now, and what its pods use of the quota is free for those that replace them.
+    `will_hold` is what our own quota will be by then, `will_request` what a container is to have
+    that says nothing.
     """
     try:
         items = json.loads(answer)["items"]
         quotas = [one for one in items if one["kind"] == "ResourceQuota"]
+        if will_hold:
+            ours = [one for one in quotas if one["metadata"]["name"] == OURS]
+            there = ours[0] if ours else {"metadata": {"name": OURS}}
+            said = {**there, "spec": {"hard": dict(will_hold)}}
+            quotas = [*(one for one in quotas if one["metadata"]["name"] != OURS), said]
         defaults = _defaults(one for one in items if one["kind"] == "LimitRange")
+        for what, value in (will_request or {}).items():
+            defaults.setdefault(("requests", what), value)
         return [said for one in quotas for said in _refused(one, defaults, after, before)]
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -33,7 +33,7 @@ class Manifest:
     def sentence(self) -> str:
         """How many of which kind."""
         kinds = Counter(kind for kind, _ in self.objects)
-        return listed(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "nothing"
+        return listed(f"{number} x {kind}" for kind, number in sorted(kinds.items())) or "nothing"
 
     @property
     def images(self) -> tuple[str, ...]:

@@ -136,3 +136,18 @@ def test_what_helm_and_the_server_refuse_is_told_by_what_it_means(said: str, mea
     assert means in found.why
     assert found.remedy
     assert "\n" not in found.why
+
+
+def test_a_quota_that_is_set_later_is_held_as_it_will_be() -> None:
+    """The one that is there now must not keep a larger one from being set."""
+    answer, after = quota({"pods": "1"}, {"pods": "0"}), manifest(workload("a", replicas=4))
+    named = answer.replace(b'"q"', b'"sitewright"')
+    assert refusals(named, after, Manifest({}), will_hold={"pods": "4"}) == []
+    (said,) = refusals(b'{"items": []}', after, Manifest({}), will_hold={"pods": "3"}) or [""]
+    assert "the release wants 4" in said
+    later = {"requests.cpu": "1"}
+    assert refusals(b'{"items": []}', after, Manifest({}), will_hold=later) != []
+    free = refusals(
+        b'{"items": []}', after, Manifest({}), will_hold=later, will_request={"cpu": "50m"}
+    )
+    assert free == []
