@@ -157,8 +157,8 @@ class HelmLook(Probed):
         if not seen.stdout.strip():
             return [
                 (
-                    f"The namespace {data.namespace} is not there yet: the server's own dry run and"
-                    " the quotas come when it is."
+                    f"The namespace {data.namespace} is not there yet: the server's own dry run"
+                    " comes when it is."
                 )
             ]
         if not after[1].objects:
