@@ -85,7 +85,7 @@ _KNOWN: Final = (
         " bundle."),
     ),
 )  # fmt: skip
-_NOISE: Final = re.compile(r"^(Warning: |[WEIF]\d{4} |walk\.go|WARNING: )")
+_NOISE: Final = re.compile(r"^(Warning: |Use --debug flag |[WEIF]\d{4} |walk\.go|WARNING: )")
 
 
 def refusal(said: str) -> Refusal:

@@ -157,7 +157,7 @@ def test_a_user_who_may_only_read_is_told_what_is_missing(hub: Hub) -> None:
     assert (
         "system:serviceaccount:default:reader of the kubeconfig may not: create namespaces" in cause
     )
-    assert "create deployments.apps" in cause
+    assert "create secrets" in cause
     assert "hub" not in hub.kubectl("get", "namespaces", "-o", "name")
 
 
