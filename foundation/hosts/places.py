@@ -63,6 +63,8 @@ PLACES: Final = (
     Place("/etc/sitewright/first-", "PM4ML", "that this machine was the first of its role",
           "that of the masters with `undo` of MicroK8s; the others stay, so that the next run "
           "knows them, and go with the folder"),
+    Place(f"{STATE}/helm-deploy", "HELM Deploy",
+          "how kubectl and Helm reach the cluster, and which cluster it is", "`undo` of the stage"),
     Place(f"{STATE}/miniloop", "Miniloop", "test cases for its pods, from a bundle; whether the "
           "first transfer was sent", "`undo` of the stage; `remove --with-data`"),
     Place("/etc/systemd/system/sitewright-miniloop-files.service", "Miniloop",
