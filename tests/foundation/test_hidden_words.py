@@ -73,6 +73,9 @@ WAYS: dict[str, Way] = {
 LONG = {"each byte percent", "JSON that escapes each", "UTF-16 in hexadecimal"}
 """What makes of a character so many that a few of them in one another are no line of a log."""
 
+PACKED = {"gzip", "gzip in hexadecimal", "zlib", "bzip2", "xz"}
+"""What makes less of it."""
+
 SAYS_MORE = {"JSON", "beside others", "gzip", "gzip in hexadecimal", "zlib", "bzip2", "xz"}
 """What says something else as well, or is masked where it begins, without which none reads it."""
 
@@ -140,6 +143,9 @@ def test_what_is_broken_into_lines_is_never_whole_in_them(
 ) -> None:
     """Each line is masked by itself, as it comes; no two beside one another say the secret."""
     only(value)
+    if PACKED & {*chain[:-1]}:
+        # Of what is packed, and written wider again, a short line has too few bytes to know it by.
+        width = 200
     text = through(value, [way for way in chain if way not in LONG and way != "base64 of lines"])
     lines = [text[at : at + width] for at in range(0, len(text), width)]
     shown = [redact(head + line) for line in lines]
