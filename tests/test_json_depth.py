@@ -12,6 +12,7 @@ OURS = {
     "foundation/hosts/on_machine/receive.py": "what Sitewright sends there",
     "installer/ansible/on_control_host/drive.py": "what Sitewright sends there",
     "installer/ansible/on_control_host/sitewright_events.py": "what Sitewright sends there",
+    "installer/steps/on_machine/rollout.py": "what Sitewright sends there",
     "installer/acceptance/driver/fleet.py": "what our own processes say",
     "installer/acceptance/driver/null_hub.py": "what our own processes say",
     "installer/acceptance/driver/spec.py": "what our own processes say",

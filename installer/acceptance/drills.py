@@ -168,7 +168,7 @@ async def _run(command: Sequence[str]) -> str:
             os.killpg(process.pid, signal.SIGKILL)
     if process.returncode == 0:
         return ""
-    said = clean_line(redact(err[-600:].decode("utf-8", "replace"))).strip()
+    said = clean_line(redact(err.decode("utf-8", "replace"))).strip()[-600:]
     return f"it ended with {process.returncode}: {said or 'no word'}"
 
 

@@ -369,7 +369,7 @@ def _recovery(profile: Profile, measured: Measured, drills: Sequence[Drilled]) -
         seen,
         outcome,
         to_come=not drills,
-        by_time=True,
+        by_time=bool(drills),
         more=tuple(more),
         figures={
             one.name: {"gap": one.gap, "back": one.back, "journeys": one.journeys,

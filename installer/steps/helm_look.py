@@ -220,7 +220,7 @@ def _warnings(seen: Completed) -> list[str]:
 def _label(answer: bytes, name: str) -> str:
     try:
         return str((json.loads(answer)["metadata"].get("labels") or {}).get(name, ""))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ""
 
 

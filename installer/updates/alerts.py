@@ -81,7 +81,7 @@ async def alert(review: Review, webhook: Secret, form: Form) -> bool:
 def _last(file: Path) -> str:
     try:
         return str(json.loads(bounded_files.read_text(file, _LARGEST))["told"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""  # to be told twice is better than never
 
 

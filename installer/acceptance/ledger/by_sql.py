@@ -208,7 +208,7 @@ class BySql:
                 os.killpg(process.pid, signal.SIGKILL)  # and what a shell among them started
             await process.wait()
         said = out.decode("utf-8", "replace")
-        why = clean_line(redact(err[-2000:].decode("utf-8", "replace"))).strip()
+        why = clean_line(redact(err.decode("utf-8", "replace"))).strip()[-2000:]
         if process.returncode != 0:
             raise self._unread(f"{program} ended with {process.returncode}: {why or 'no word'}")
         if ("end", "1") not in _LINE.findall(said):

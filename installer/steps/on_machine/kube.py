@@ -106,7 +106,7 @@ class Workload:
     def _json(self, *words: str) -> Json:
         try:
             found = json.loads(self.kubectl(*words))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Silent("kubectl answers no JSON") from error
         if not isinstance(found, dict):
             raise Silent("kubectl answers no object")

@@ -39,6 +39,15 @@ LARGEST = 64 << 20
 IMAGE = re.compile(r"""(\s*(?:- )?image:\s*)(["']?)([^"'\s]+)\2\s*""")
 
 
+def read(text: str | bytes) -> Json:
+    """What Helm or kubectl said as JSON; raises ValueError, also for what goes too deep."""
+    try:
+        found: Json = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the answer goes too deep") from error
+    return found
+
+
 class Release:
     """A release, as Helm tells it and changes it."""
 
@@ -68,7 +77,7 @@ class Release:
 
     def revision(self) -> int:
         """The revision that is deployed; raises Ended where an operation is under way."""
-        told = json.loads(self.helm("status", self.name, "--output", "json"))
+        told = read(self.helm("status", self.name, "--output", "json"))
         status = str((told.get("info") or {}).get("status"))
         if status != "deployed":
             raise Ended(CHANGED, f"the release {self.name} is {clean(status)}; nothing was done")
@@ -77,13 +86,13 @@ class Release:
     def chart(self, revision: int, folder: Path) -> None:
         """Write the chart of a revision as Helm keeps it; raises Ended for one with parts."""
         secret = f"sh.helm.release.v1.{self.name}.v{revision}"
-        found = json.loads(self.workloads[0].kubectl("get", "secret", secret, "--output", "json"))
+        found = read(self.workloads[0].kubectl("get", "secret", secret, "--output", "json"))
         packed = base64.b64decode(base64.b64decode(found["data"]["release"]))
         with gzip.open(io.BytesIO(packed)) as file:
             text = file.read(LARGEST + 1)
         if len(text) > LARGEST:
             raise Ended(REFUSED, "the release is larger than 64 MiB; nothing was done")
-        chart = json.loads(text)["chart"]
+        chart = read(text)["chart"]
         meta = chart["metadata"]
         if meta.get("dependencies"):
             parts = ", ".join(clean(one.get("name")) for one in meta["dependencies"][:5])
@@ -107,12 +116,12 @@ class Release:
     def proven(self, chart: Path, values: list[list[str]]) -> str:
         """Why these values are not the change that is meant; "" where they are."""
         dry = ("--dry-run=server", "--output", "json")
-        new = str(json.loads(self.upgraded(chart, values, *dry)).get("manifest") or "")
+        new = str(read(self.upgraded(chart, values, *dry)).get("manifest") or "")
         return only_images(self.helm("get", "manifest", self.name), new, self.changes)
 
     def values(self, chart: Path) -> list[list[str]]:
         """The values whose change is the change that is meant; raises Ended where none are."""
-        told = json.loads(self.helm("get", "values", self.name, "--all", "--output", "json"))
+        told = read(self.helm("get", "values", self.name, "--all", "--output", "json"))
         chosen: list[list[str]] = []
         for image, after in dict.fromkeys((one["from"], one["to"]) for one in self.changes):
             found = list(candidates(told, image, after))
@@ -262,7 +271,7 @@ def brought_by_helm(release: Release) -> None:
 
 def main_of_release(words: list[str]) -> int:
     """What is ordered, to its end; the exit status."""
-    release = Release(json.loads(words[0]))
+    release = Release(read(words[0]))
     try:
         brought_by_helm(release)
     except Ended as end:

@@ -58,7 +58,7 @@ def refusals(
         for what, value in (will_request or {}).items():
             defaults.setdefault(("requests", what), value)
         return [said for one in quotas for said in _refused(one, defaults, after, before)]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -124,7 +124,7 @@ def read_approvals(site: Site, *, now: float | None = None) -> tuple[Approval, .
         )
     except FileNotFoundError:
         return ()
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
         raise NotNow(
             f"the approvals of this site cannot be read: {clean_line(str(error))}",
             where=str(approvals_file(site)),

@@ -341,7 +341,11 @@ async def _let_go(probes: _Probes, volume: str, claim: str) -> None:
         return
     if seen.spec.reclaim != "Delete":
         # Whole, with its resourceVersion: had anybody changed it meanwhile, it is refused.
-        whole: dict[str, Any] = json.loads(bytes(body))
+        try:
+            whole: dict[str, Any] = json.loads(bytes(body))
+        except RecursionError:
+            probes.kept[volume] = "what the cluster says of it goes too deep"
+            return
         whole["spec"]["persistentVolumeReclaimPolicy"] = "Delete"
         await probes.api.send("PUT", f"{_VOLUMES}/{volume}", json.dumps(whole).encode())
     probes.volumes.add(volume)

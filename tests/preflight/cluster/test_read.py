@@ -126,7 +126,7 @@ async def test_an_answer_that_breaks_off_is_unknown(path: str, served: FakeApi) 
 async def test_a_cluster_that_stops_answering_is_not_waited_for_each_time(
     served: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(https, "_SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(https, "_SILENT_SECONDS", 1.0)
     served.silent.update(EVERY)
     facts = await _read(served)
     assert facts.version == "v1.31.14"
