@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
+
+from foundation import secrets
 
 # How long examples take to make says how busy the machine is, and nothing about our code.
 settings.register_profile("sitewright", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -158,6 +161,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid} lies in a file of the lab and is none of it")
     if config.getoption("part") == "lab":
         items.sort(key=lambda item: -_MINUTES.get(_place(item.path), 1))
+
+
+@pytest.fixture(autouse=True)
+def no_marks_of_others() -> Iterator[None]:
+    """What one test had looked for by its marks hides nothing from the next.
+
+    A text is searched for so many of them and no more; the rest of it is hidden unread.
+    """
+    yield
+    secrets._marks.clear()
 
 
 @pytest.fixture(autouse=True)
