@@ -29,6 +29,7 @@ LATE: Final = (
 _LOOKED_AT: Final = 12
 """Last lines among which the reason is looked for: programs say more after it."""
 _LONGEST: Final = 300
+_MOST_SAID: Final = 2_000
 _TELLING: Final = re.compile(
     r"(^E: |\b(error|fatal|failed|failure|cannot|can't|could not|unable|denied|refused|not found|"
     r"no such|no space|invalid|unknown|timed out|must be|is required)\b)",
@@ -205,9 +206,12 @@ def _how(ended: Ended, seconds: float) -> str:
 
 
 def said(output: str) -> str:
-    """The last words of an output, for the end of a sentence."""
+    """The last words of an output, for the end of a sentence; where they are cut, that is seen."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return f": {lines[-1][:300]}" if lines else ""
+    if not lines:
+        return ""
+    # A person agrees to what stands here: what a restore takes away is a long sentence.
+    return f": {lines[-1] if len(lines[-1]) <= _MOST_SAID else lines[-1][:_MOST_SAID] + ' …'}"
 
 
 def command_of(probe: Probe) -> tuple[tuple[str, ...], bytes | None]:

@@ -8,7 +8,7 @@ import pytest
 
 from foundation.hosts.jobs.jobs_model import JobState
 from installer.steps.kind import CHANGES_NOTHING, KINDS, Ended, step_kind, taken_back
-from installer.steps.probed import Probed, meant, why
+from installer.steps.probed import Probed, meant, said, why
 from tests.installer.engine_site import step
 
 FAILED, LATE = JobState.FAILED, JobState.TIMED_OUT
@@ -46,6 +46,12 @@ def test_the_reason_is_the_machines_own_words(
 def test_a_long_line_is_cut() -> None:
     told = why(Ended(FAILED, 1, "", ("error " + "x" * 5000,)), "the script", 60)
     assert len(told) < 400
+
+
+def test_what_a_person_agrees_to_is_not_cut_in_silence() -> None:
+    long = f"SHA-256 {'0' * 64}: {'made on m1, ' * 30}and that is lost"
+    assert said(f"first\n{long}\n") == f": {long}"
+    assert said("x" * 5_000).endswith("x …")
 
 
 def test_the_kinds_that_take_themselves_back_are_those_that_know_how() -> None:
