@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -164,13 +165,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def no_marks_of_others() -> Iterator[None]:
-    """What one test had looked for by its marks hides nothing from the next.
+def no_secrets_of_others() -> Iterator[None]:
+    """What one test had looked for, by its value or by its mark, hides nothing from the next.
 
-    A text is searched for so many of them and no more; the rest of it is hidden unread.
+    Hypothesis takes words of our own source for values too, and a sentence that holds one of them
+    would come with stars in it, in whichever test happens to be run behind.
     """
-    yield
-    secrets._marks.clear()
+    values = set(secrets._values)
+    with (
+        patch.dict(secrets._known),
+        patch.dict(secrets._encoded),
+        patch.dict(secrets._hidden),
+        patch.dict(secrets._given),
+        patch.dict(secrets._marks, clear=True),
+    ):
+        yield
+    secrets._values.intersection_update(values)
 
 
 @pytest.fixture(autouse=True)
