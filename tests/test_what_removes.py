@@ -126,6 +126,8 @@ RUN = {
     "compose.py: compose down": "test_volumes_that_cannot_be_asked_for_are_kept",
     "helm.py: helm uninstall": "test_a_release_that_stood_before_is_never_uninstalled",
     "compose_down.py: docker volume rm": "test_volumes_that_cannot_be_asked_for_are_kept",
+    'uninstall.sh: helm -n "$namespace" uninstall': "test_no_release_goes_where_a_question_got_no"
+    "_answer",
     "uninstall.sh: helm3 uninstall": "test_a_release_of_another_chart_is_not_removed",
     "install.sh: rm -rf": "test_what_sitewright_did_not_make_is_never_replaced",
     "unset.sh: rm -rf": OWN,

@@ -102,6 +102,8 @@ class ForEach(StrictData):
     """Instead of a list: a setting whose words, parted by commas, are the names."""
     without: str = ""
     """A setting with names, parted by commas, that this site does without."""
+    backwards: bool = False
+    """Whether the last of them comes first, as when they are taken back."""
     whole_with: str = ""
     """A playbook that does it for all at once where a customer brings it: then the step stays one,
     and the name of `each` is ""."""

@@ -46,7 +46,8 @@ def entries(asked: ForEach, folder: Path, settings: Mapping[str, object]) -> tup
                 where=f"setting {asked.without}",
                 remedy=f"They are {', '.join(known)}.",
             )
-    return tuple(entry for entry in every if entry.name not in left_out)
+    found = tuple(entry for entry in every if entry.name not in left_out)
+    return found[::-1] if asked.backwards else found
 
 
 def _of_setting(asked: ForEach, names: Sequence[str]) -> tuple[Entry, ...]:

@@ -34,6 +34,7 @@ elif words[0] == "delete":
 elif words[0] == "apply":
     one = json.load(sys.stdin)
     meta = one["metadata"]
+    meta["managedFields"] = [{"manager": "sitewright"}]
     path(meta["namespace"], one["kind"], meta["name"]).write_text(json.dumps(one))
 else:
     sys.exit(64)

@@ -1,6 +1,6 @@
 # Brings what one namespace gives out into another, as upstream's copy_cm_func.sh does. ask: whether
-# it is the same in both; away: take the copies away. Nothing of it is written anywhere but into the
-# cluster.
+# it is the same in both; away: take the copies away, and nothing that others made. Nothing of it is
+# written anywhere but into the cluster.
 python3 -I - {{ kubeconfig }} {{ each.namespace }} {{ each.what }} "${ASK:-bring}" <<'END'
 import json, subprocess, sys
 
@@ -14,7 +14,10 @@ def kubectl(*words, given=None):
 
 
 def read(kind, name, namespace):
-    told = kubectl("-n", namespace, "get", kind, name, "-o", "json", "--ignore-not-found")
+    told = kubectl(
+        "-n", namespace, "get", kind, name, "-o", "json", "--ignore-not-found",
+        "--show-managed-fields",
+    )
     if told.returncode != 0:
         print(told.stderr.strip(), file=sys.stderr)
         sys.exit(2)
@@ -25,10 +28,21 @@ def kept(found):
     return None if found is None else (found.get("data") or {}, found.get("type"))
 
 
+def brought(copy):
+    fields = copy["metadata"].get("managedFields") or ()
+    return any(field.get("manager") == "sitewright" for field in fields)
+
+
 lacking, different = [], []
 for word in what.split():
     kind, name, source = word.split("/")
     if mode == "away":
+        copy = read(kind, name, target)
+        if copy is None:
+            continue
+        if not brought(copy):
+            print(f"{kind} {name} of {target} was not brought there, so it stays")
+            continue
         done = kubectl("-n", target, "delete", kind, name, "--ignore-not-found")
         if done.returncode != 0:
             print(f"error: {kind} {name}: {done.stderr.strip()}", file=sys.stderr)
