@@ -127,6 +127,8 @@ class SizingTable(_Data):
     version: str
     default: bool = False
     roles: tuple[RoleNeed, ...]
+    standing_clusters: int = 0
+    """How many Kubernetes clusters must be there already, beside the machines that are counted."""
     combined: tuple[frozenset[str], ...] = ()
     """Sets of roles that this table expects on one machine without further ado."""
     risk_acceptance: tuple[frozenset[str], ...] = ()

@@ -68,10 +68,11 @@ def role_lines(needs: SolutionNeeds) -> list[tuple[str, str, str]]:
 
 
 def machines_needed(needs: SolutionNeeds) -> str:
-    """How many machines a table asks for at least."""
-    if needs.single_machine:
-        return "1 machine"
-    return counted(needs.sizing.fewest_machines, "machine")
+    """How many machines a table asks for at least, and how many clusters that stand."""
+    number = 1 if needs.single_machine else needs.sizing.fewest_machines
+    clusters = needs.sizing.standing_clusters
+    words = counted(number, "machine")
+    return f"{words}, {counted(clusters, 'cluster')}" if clusters else words
 
 
 def machines_told(needs: SolutionNeeds) -> str:

@@ -139,7 +139,7 @@ def _ways(page: Page, heading: str, ways: Sequence[Ranked], *, first: int | None
     for place_in, one in enumerate(ways):
         bullet = "-" if first is None else f"{place_in + first:>2}"
         # Why Sitewright cannot, and what is short, in one breath.
-        words = [f"{one.option.by}", one.option.file.state_words]
+        words = [f"{one.option.by(one.way)}", one.option.file.state_words]
         if one.measured.fit is not Fit.UNKNOWN:
             words.append(_FIT_WORDS[one.measured.fit])
         page.item(bullet, f"{one.name} ({'; '.join(words)})", indent=4)

@@ -50,10 +50,10 @@ class Option:
         solution = self.solution
         return solution is not None and not solution.why_not_in(way.id)
 
-    @property
-    def by(self) -> str:
-        """Who installs it, in two words."""
-        return "Sitewright" if self.installable else "by hand"
+    def by(self, way: Way | None = None) -> str:
+        """Who installs it, in two words: in this way, else in any."""
+        ours = self.installable if way is None else self.installs(way)
+        return "Sitewright" if ours else "by hand"
 
     @property
     def bundled(self) -> bool:

@@ -139,6 +139,18 @@ def counts(site: SiteCase, say: Say) -> Iterator[Finding]:
             continue
         if row.optional and not number:
             continue
+        if row.of_cluster:
+            yield say.at(
+                PASS,
+                f"Whether the cluster has {_count_words(row)} {row.role.replace('-', ' ')} nodes"
+                " is judged of the cluster; the site need not name them.",
+                subject=row.role,
+                expected="any number: they are nodes of a cluster that is there already",
+                actual=str(number),
+                source=sizing_source(table),
+                evidence=f"sitewright preflight --cluster --solution {site.needs.solution}",
+            )
+            continue
         short = number < row.count.min
         even = row.count.odd and number > 0 and number % 2 == 0
         many = row.count.max is not None and number > row.count.max

@@ -341,7 +341,7 @@ def way_rows(advice: Advice, *, parts: int) -> list[Row]:
             if parts > 2:
                 cells.append(here_cell(one))
             if parts == 4:
-                cells += [Cell(one.option.by, "muted"), Cell("")]
+                cells += [Cell(one.option.by(one.way), "muted"), Cell("")]
             rows.append(Row(way_key(one), tuple(cells)))
     return rows
 

@@ -61,6 +61,8 @@ def here_words(one: Ranked) -> tuple[str, str]:
     needs = one.option.needs(one.way)
     if needs is None:
         return "not measured", "muted"
+    if needs.sizing.standing_clusters:
+        return counted(needs.sizing.standing_clusters, "cluster"), "muted"
     number = needs.sizing.fewest_machines
     if number == 1:
         return ("not known yet" if needs.single_machine else "1 machine"), "muted"
@@ -179,11 +181,19 @@ def asks_text(solution: SolutionChoice, environment: EnvironmentChoice) -> Group
     ]
     parts += [Text(note) for note in needs.sizing.notes]
     if needs.other_sizings:
-        titles = "; ".join(other.title for other in needs.other_sizings)
-        parts.append(Text(f"Other tables, not used: {titles}"))
+        parts.append(Text(f"Other tables, not used: {'; '.join(other_tables(needs))}"))
     if why_not := needs.not_installed or ("" if solution.installable else solution.note):
         parts += [Text(), Text(f"It can be judged, and not installed yet. {why_not}")]
     return Group(*parts)
+
+
+def other_tables(needs: SolutionNeeds) -> tuple[str, ...]:
+    """The tables that are not used, each told apart: by its source where titles are the same."""
+    every = [needs.sizing.title, *(other.title for other in needs.other_sizings)]
+    return tuple(
+        f"{one.title} ({one.source})" if every.count(one.title) > 1 else one.title
+        for one in needs.other_sizings
+    )
 
 
 def without_goal(one: Ranked) -> str:

@@ -75,7 +75,7 @@ def index_page(chart: Map) -> str:
             f"[{line.option.file.short}]({line.option.id}.md)",
             *line.marks,
             line.option.file.state_words,
-            line.option.by,
+            line.option.by(),
         ]
         for _, section in table.sections
         for line in section

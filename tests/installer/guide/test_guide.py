@@ -74,7 +74,9 @@ def test_every_solution_and_environment_that_is_named_is_there(option: Option) -
 def test_an_option_that_sitewright_cannot_install_is_told_by_hand(option: Option) -> None:
     """Steps, verification and troubleshooting are there, whoever installs it."""
     file = option.file
-    assert option.by == ("Sitewright" if option.installable else "by hand")
+    assert option.by() == ("Sitewright" if option.installable else "by hand")
+    for way in file.ways:
+        assert option.by(way) == ("Sitewright" if option.installs(way) else "by hand")
     assert file.steps
     assert file.verify
     assert len(file.troubleshooting) >= (1 if file.state is State.NOT_FOUND else 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from foundation.hosts.model import Host
 from installer.catalogue.solution import load_solution
 from preflight.assessment import Seen
@@ -9,6 +11,7 @@ from preflight.findings import Finding, Severity
 from preflight.judge import assess
 from preflight.mesh import Expectation, plan
 from preflight.needs import SolutionNeeds
+from preflight.sizing import machines_needed
 from tests.preflight.facts_factory import TODAY, seen
 
 OBSERVATION = ("observation-node", "observation-nginx")
@@ -92,3 +95,30 @@ def test_an_older_site_file_of_the_observation_cluster_is_judged_as_it_was() -> 
     counts = {f.subject: f.severity for f in found.findings if f.id == "role.count"}
     assert set(counts.values()) == {Severity.PASS}
     assert not [f for f in found.findings if f.id == "role.clusters"]
+
+
+@pytest.mark.parametrize("environment", ["existing-cluster", "production-readiness"])
+def test_a_site_need_not_name_the_nodes_of_a_cluster_that_stands(environment: str) -> None:
+    needs = load_solution("helm-deploy").needs(environment)
+    found = assess(site("access"), needs, today=TODAY).findings
+    counts = [f for f in found if f.id == "role.count"]
+    assert {f.subject for f in counts} >= {"access", "master", "worker"}
+    assert {f.severity for f in counts} == {Severity.PASS}
+    without = assess(site("worker"), needs, today=TODAY).findings
+    short = [f for f in without if f.id == "role.count" and f.severity is Severity.FAIL]
+    assert [f.subject for f in short] == ["access"]
+
+
+@pytest.mark.parametrize(
+    ("solution", "environment", "words"),
+    [
+        ("helm-deploy", "existing-cluster", "1 machine, 1 cluster"),
+        ("mosip", "on-clusters", "1 machine, 2 clusters"),
+        ("mosip", "sandbox", "11 machines"),
+        ("helm-deploy", "local-microk8s", "1 machine"),
+    ],
+)
+def test_a_cluster_that_must_stand_already_is_told_beside_the_machines(
+    solution: str, environment: str, words: str
+) -> None:
+    assert machines_needed(load_solution(solution).needs(environment)) == words

@@ -7,9 +7,11 @@ import asyncio
 import pytest
 from textual.pilot import Pilot
 
+from installer.catalogue.solution import load_solution
 from installer.guide.guide import Map
 from screens.answers.wizard import StepId
 from screens.goal.goal_map import Branch
+from screens.goal.goal_words import other_tables
 from screens.goal.option_panel import OptionPanel
 from screens.shell.app import SitewrightApp
 from screens.shell.theme import Look
@@ -262,3 +264,26 @@ def test_the_plain_face_tells_the_steps_by_hand(services: RecordedServices) -> N
     _, said = talk(services, "1\nguide\n4\n1\n1\n1\n1\n3\n1\n\nq\n")
     assert "Where?" in said
     assert "is taken by hand: Sitewright has no tables for it." in flat(said)
+
+
+async def test_who_installs_an_option_and_what_it_stands_on_are_told_of_each_way(
+    services: RecordedServices,
+) -> None:
+    async with SitewrightApp(services).run_test(size=(120, 40)) as pilot:
+        await to_goal(pilot)
+        pilot.app.screen.query_one("#cases", Board).move_to("bare-metal")
+        await mapped(pilot, "bare-metal", "mosip-on-premises/production")
+        ways = pilot.app.screen.query_one("#ways", Board)
+        told = {row.key: [cell.text for cell in row.cells] for row in ways.rows}
+        for key in ("mosip-on-premises/production", "mosip-on-premises/sandbox"):
+            assert "by hand" in told[key]  # its machines are judged, and made by others
+        on_clusters = told["mosip-on-premises/on-clusters"]
+        assert "Sitewright" in on_clusters
+        assert "2 clusters" in on_clusters
+        assert "1 cluster" in told["helm-deploy/existing-cluster"]
+
+
+def test_tables_of_one_title_are_told_apart() -> None:
+    others = other_tables(load_solution("mosip").needs("sandbox"))
+    assert len(set(others)) == len(others) == 3
+    assert other_tables(load_solution("iac").needs("hub")) == ("The default on AWS",)
