@@ -34,11 +34,18 @@ class Host:
     """A program of this machine that an inventory would have us reach the machine through."""
     proxy_place: str = ""
     """Where that stands, for a person."""
+    port_stated: bool = field(default=False, compare=False)
+    """Whether somebody wrote the port, so that 22 is meant and no ssh config changes it."""
 
     @property
     def local(self) -> bool:
         """Whether this is the machine that Sitewright itself runs on."""
         return self.address == LOCAL_ADDRESS
+
+    @property
+    def own_port(self) -> int | None:
+        """The port that somebody named; None where an ssh config may name one."""
+        return self.port if self.port_stated or self.port != 22 else None
 
     @property
     def endpoint(self) -> str:

@@ -174,7 +174,8 @@ def read_targets(options: argparse.Namespace) -> Targets:
         replace(
             host,
             user=host.user or options.user,
-            port=options.port if options.port and host.port == 22 else host.port,
+            port=host.own_port or options.port or host.port,
+            port_stated=bool(host.own_port or options.port),
             identity_files=host.identity_files or tuple(options.identity),
             bastion=host.bastion or options.bastion,
         )

@@ -191,7 +191,7 @@ def made_site(
         (host,) = hosts_from_arguments([machine])
         hosts = (
             SiteHost(name=host.name, address=host.address, user=host.user, roles=roles,
-                     port=host.port if host.port != 22 else None),
+                     port=host.own_port),
         )  # fmt: skip
     elif not hosts:
         name = os.uname().nodename.lower() or "this-machine"

@@ -110,8 +110,8 @@ def left_to_fill(site: Site) -> tuple[str, ...]:
 
 def _host(host: Host) -> str:
     known: dict[str, object] = {"name": host.name, "address": host.address}
-    if host.port != 22:
-        known["port"] = host.port
+    if host.own_port:
+        known["port"] = host.own_port
     if host.user:
         known["user"] = host.user
     if host.roles:

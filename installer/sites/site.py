@@ -228,6 +228,7 @@ class Site(_Part):
                 name=host.name,
                 address=host.address,
                 port=host.port or shared.port or 22,
+                port_stated=bool(host.port or shared.port),
                 user=host.user or shared.user,
                 roles=host.roles,
                 identity_files=resolved_paths(host.identity_files or shared.identity_files, base),

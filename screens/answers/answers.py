@@ -322,7 +322,7 @@ def _machine(host: Host, before: SiteHost | None) -> SiteHost:
         return before
     from installer.sites.site import SiteHost
 
-    usual = host.port == 22 and (before is None or before.port is None)
+    usual = host.own_port is None and (before is None or before.port is None)
     return SiteHost.model_construct(
         name=host.name,
         address=host.address,

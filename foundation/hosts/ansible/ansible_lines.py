@@ -175,8 +175,14 @@ def _words(text: str, where: Path, line: int) -> list[str]:
         raise wrong(f"a quotation mark is not closed ({error})", where, line) from error
 
 
+TEMPLATE: Final = re.compile(r"\{[{%#]")
+"""How a value begins that only Ansible can resolve."""
+
+
 def _give(index: Index, one: Assigned) -> None:
-    if one.key.lower() in SECRETS:
+    # What is encrypted, or found elsewhere by a template, is no secret that lies open in the file.
+    opaque = one.tag == "!vault" or TEMPLATE.search(one.value)
+    if one.key.lower() in SECRETS and not opaque and (one.value or one.tag):
         raise wrong(
             f'"{one.key}" is a secret, and a secret does not belong in a file of machines',
             one.file, one.line,

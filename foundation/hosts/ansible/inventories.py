@@ -21,6 +21,7 @@ from foundation.hosts.ansible import ansible_process, ansible_ssh_args
 from foundation.hosts.ansible.ansible_cfg import notes_on_cfg
 from foundation.hosts.ansible.ansible_lines import (
     SECRETS,
+    TEMPLATE,
     Index,
     index_of,
     looks_like_ini,
@@ -35,6 +36,7 @@ from foundation.hosts.ansible.inventory import (
     port_from,
     split_endpoint,
 )
+from foundation.hosts.ansible.playbook_vars import notes_on_playbook_vars
 from foundation.hosts.logins import user_fault
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.problems import InputProblem
@@ -62,6 +64,7 @@ _HOW_ANSIBLE_WORKS: Final = frozenset(
     )
 )  # fmt: skip
 """Understood, and of no consequence for where a machine is and who logs in."""
+_PASSWORDS: Final = "Sitewright asks for passwords (--password-file, --sudo-password-file)"
 _UNVERIFIED: Final = frozenset(("ansible_host_key_checking", "ansible_ssh_host_key_checking",
                                 "ansible_paramiko_host_key_checking"))  # fmt: skip
 _OF_A_CONNECTION = re.compile(
@@ -70,7 +73,6 @@ _OF_A_CONNECTION = re.compile(
     r"|shell_type$|password)\w*"
 )
 """Variables by which Ansible connects; one of them that is not known here is refused."""
-_TEMPLATE = re.compile(r"\{[{%#]")
 _HONOURED: Final = frozenset(
     (
         "ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_user",
@@ -123,7 +125,9 @@ def read(path: Path, ask: Ask = ansible_process.ask, *, text: str | None = None)
         answer = ansible_process.with_copy(files, sources.inventory, ask)
     except Refused as refused:
         raise _refused(str(refused), sources, path) from refused
-    return _machines(answer, index, path, [*sources.notes, *notes_on_cfg(path)])
+    return _machines(
+        answer, index, path, [*sources.notes, *notes_on_cfg(path), *notes_on_playbook_vars(path)]
+    )
 
 
 _WAYS_OF_PLAYBOOKS: Final = frozenset(("bastion", "bastions", "jumphost", "jumphosts", "jumpbox"))
@@ -254,13 +258,24 @@ class _Machine:
         if not isinstance(value, str | int | float):
             raise self._wrong(key, f'"{key}" is not one word')
         text = str(value)
-        if _TEMPLATE.search(text):
+        if TEMPLATE.search(text):
             raise self._wrong(
                 key, f'"{key}" is a template, which only Ansible can resolve',
                 f"Write the value itself; this shows it: ansible {quote(self._name)} "
                 f"-i {quote(str(self._path))} -m debug -a var={key}",
             )  # fmt: skip
         return text
+
+    def _opaque(self, key: str) -> str | None:
+        """Why a secret does not lie open in the file; None where it does."""
+        value = self._variables[key]
+        if isinstance(value, dict) and "__ansible_vault" in value:
+            return "it is encrypted"
+        if value is None or value == "":
+            return "it is empty"
+        if isinstance(value, str) and TEMPLATE.search(value):
+            return "it is a template"
+        return None
 
     def _last(self, *keys: str) -> tuple[str | None, str]:
         """The last of some names of one variable that is set, as Ansible's plugin takes it."""
@@ -279,16 +294,17 @@ class _Machine:
         """The machine as a value; raises InputProblem."""
         if fault := name_fault(self._name):
             raise self._wrong("", f"{self._name[:80]!a} cannot be the name of a machine: {fault}")
-        self._refuse_what_is_not_known()
-        roles = self._roles()
         connection, key = self._last("ansible_connection")
-        if connection in _LOCAL:
-            return Host(name=self._name, address=LOCAL_ADDRESS, roles=roles)
-        if connection is not None and connection not in _SSH:
+        if connection is not None and connection not in (*_SSH, *_LOCAL):
+            # Before its other variables, which are of that connection too.
             raise self._wrong(
                 key, f'"{self._name}" is reached by "{connection[:40]}", and not over SSH',
                 "Leave machines out that are not reached over SSH.",
             )  # fmt: skip
+        self._refuse_what_is_not_known()
+        roles = self._roles()
+        if connection in _LOCAL:
+            return Host(name=self._name, address=LOCAL_ADDRESS, roles=roles)
         self._check_rights()
         told = ansible_ssh_args.SshWords()
         for name in _SSH_ARGS:
@@ -334,6 +350,7 @@ class _Machine:
                 else f"{place.file} line {place.line}"
                 if place is not None
                 else str(self._path),
+                port_stated=port is not None,
             )
         except InputProblem as problem:
             raise self._wrong(
@@ -386,7 +403,7 @@ class _Machine:
             value = self._variables.get(key)
             if isinstance(value, list):
                 roles += [str(item) for item in value if isinstance(item, str | int | float)]
-            elif isinstance(value, str | int | float) and not _TEMPLATE.search(str(value)):
+            elif isinstance(value, str | int | float) and not TEMPLATE.search(str(value)):
                 roles += re.split(r"[,\s]+", str(value))
         return tuple(dict.fromkeys(role for role in roles if role))
 
@@ -420,6 +437,9 @@ class _Machine:
     def _refuse_what_is_not_known(self) -> None:
         for key in self._variables:
             if key.lower() in SECRETS:
+                if (why := self._opaque(key)) is not None:
+                    self._note(key, f"{why}, and not used: {_PASSWORDS}")
+                    continue
                 raise self._wrong(
                     key, f'"{key}" is a secret, and a secret does not belong in a file of machines',
                     "Take it out of the file (and change it, if others could read the file); "

@@ -191,6 +191,7 @@ def host_from_text(text: str, *, where: str | None = None, line: int = 0) -> Hos
         address=address,
         port=22 if port is None else port,
         user=user,
+        port_stated=port is not None,
     )
 
 

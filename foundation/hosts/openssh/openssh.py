@@ -245,8 +245,15 @@ def _files(values: Mapping[str, list[str]], key: str) -> tuple[str, ...] | None:
     value = _one(values, key)
     if value is None:
         return None
-    words = re.findall(r'"([^"]*)"|([^\s"]+)', value)
-    return tuple(a or b for a, b in words if (a or b).lower() != "none")
+    found: list[str] = []
+    for quoted, bare in re.findall(r'"([^"]*)"|([^\s"]+)', value):
+        # `ssh -G` prints names without the quotes that they had: what begins as no name of a
+        # file is the rest of one with a blank in it.
+        if bare and found and not bare.startswith(("/", "~", "%", "$")) and bare.lower() != "none":
+            found[-1] += f" {bare}"
+        else:
+            found.append(quoted or bare)
+    return tuple(name for name in found if name.lower() != "none")
 
 
 def _seconds(value: str | None) -> int | None:

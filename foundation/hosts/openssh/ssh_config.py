@@ -128,12 +128,11 @@ def settings_of(host: Host, config: Config | None) -> Settings:
     """What a configuration, and the options of an inventory, say of a machine."""
     if config is None and not host.ssh_options:
         return Settings(hostname=host.address)
-    port = host.port if host.port != DEFAULT_PORT else None
     nowhere = Path("/dev/null")
     file = config.file if config is not None else nowhere
     try:
         return openssh.ask(
-            host.address, file=file, user=host.user, port=port, options=host.ssh_options
+            host.address, file=file, user=host.user, port=host.own_port, options=host.ssh_options
         )
     except openssh.CannotSay as reason:
         from foundation.hosts.openssh.ssh_parser import parse
@@ -184,13 +183,13 @@ def resolve(host: Host, config: Config | Path | None) -> Target:
             settings,
             proxy_command=command,
             user=host.user or settings.user,
-            port=host.port if host.port != DEFAULT_PORT else settings.port,
+            port=host.own_port or settings.port,
         )
         command = openssh.expanded(known, host.address).proxy_command
     return Target(
         host=host,
         address=settings.hostname,
-        port=host.port if host.port != DEFAULT_PORT else settings.port or DEFAULT_PORT,
+        port=host.own_port or settings.port or DEFAULT_PORT,
         user=host.user or settings.user or login_name(),
         known_as=settings.host_key_alias or settings.hostname,
         bastion=bastion_host(host, jump) if jump else None,
@@ -235,4 +234,5 @@ def bastion_host(host: Host, jump: str) -> Host:
         user=user,
         identity_files=host.identity_files,
         bastion=",".join(before) or None,
+        port_stated=port is not None,
     )

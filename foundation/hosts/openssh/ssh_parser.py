@@ -158,7 +158,7 @@ def _unknown(line: Line) -> str | None:
 
 def _load(host: Host, lines: Sequence[Line]) -> Any:
     text = "".join(f"{line.keyword} {line.value}\n".lstrip() for line in lines)
-    port: Any = host.port if host.port != 22 else ()
+    port: Any = host.own_port or ()
     arguments: Any = (login_name(), host.user or (), host.address, port)
     config: Any
     with tempfile.NamedTemporaryFile("w", suffix=".config", errors="surrogateescape") as file:

@@ -311,6 +311,62 @@ def test_a_variable_of_a_group_is_refused_in_its_own_file(tmp_path: Path, asker:
     assert (problem.where, problem.cause[:8]) == (str(folder / "group_vars/worker.yml"), "line 3: ")
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("!vault |\n      $ANSIBLE_VAULT;1.1;AES256\n      6162\n", "it is encrypted"),
+        ("\"{{ lookup('env', 'PW') }}\"\n", "it is a template"),
+        ("\n", "it is empty"),
+    ],
+)
+def test_a_password_that_does_not_lie_open_is_told_and_not_used(
+    tmp_path: Path, asker: Asker, value: str, why: str
+) -> None:
+    file = tmp_path / "hosts.yml"
+    file.write_text(
+        f"all:\n  vars:\n    ansible_become_password: {value}"
+        "  hosts:\n    n1: {ansible_user: u}\n"
+    )
+    read = ours(file, asker)
+    assert read.hosts == (Host("n1", "n1", user="u"),)
+    (note,) = read.notes
+    assert f"{file} line 3: ansible_become_password: {why}, and not used" in note
+
+
+def test_a_password_of_an_ini_inventory_may_be_a_template(tmp_path: Path, asker: Asker) -> None:
+    file = tmp_path / "hosts.ini"
+    file.write_text('n1 ansible_become_password="{{ vault_become }}" ansible_user=u\n')
+    assert "it is a template" in ours(file, asker).notes[0]
+    file.write_text("n1 ansible_become_password=hunter22\n")
+    assert "is a secret" in refused(file, asker).cause
+
+
+def test_a_marked_password_that_lies_open_is_a_secret(tmp_path: Path, asker: Asker) -> None:
+    file = tmp_path / "hosts.yml"
+    file.write_text("all:\n  hosts:\n    n1:\n      ansible_password: !unsafe hunter22\n")
+    assert "line 4: " in refused(file, asker).cause
+
+
+def test_a_machine_of_another_connection_is_told_by_that(tmp_path: Path, asker: Asker) -> None:
+    file = tmp_path / "hosts.ini"
+    file.write_text("[w]\ndc1\n[w:vars]\nansible_winrm_transport=ntlm\nansible_connection=winrm\n")
+    problem = refused(file, asker)
+    assert problem.cause == 'line 5: "dc1" is reached by "winrm", and not over SSH'
+
+
+def test_variables_beside_a_playbook_are_told(tmp_path: Path, asker: Asker) -> None:
+    folder = tmp_path / "inventory/prod"
+    folder.mkdir(parents=True)
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text("a: 1\nansible_user: core\nansible_port: 2201\n")
+    (tmp_path / "group_vars/other.yml").write_text("a: 1\n")
+    (folder / "hosts.ini").write_text("[a]\nn1\n")
+    read = ours(folder / "hosts.ini", asker)
+    assert read.hosts[0].user is None
+    (note,) = read.notes
+    assert note.startswith(f"{tmp_path}/group_vars/all.yml says ansible_user, ansible_port: ")
+
+
 def test_a_program_and_a_plugin_are_refused_with_the_way_out(tmp_path: Path, asker: Asker) -> None:
     mark = tmp_path / "mark"
     script = tmp_path / "hosts"

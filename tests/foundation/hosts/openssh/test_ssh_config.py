@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.hosts.ansible.inventory import hosts_from_arguments
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh import openssh
 from foundation.hosts.openssh.ssh_config import Target, config_file, resolve
@@ -45,6 +46,7 @@ CORPUS: dict[str, tuple[str, str]] = {
     "agent": ("Host a\n  IdentityAgent /run/agent\nHost *\n  IdentityAgent none\n", "a"),
     "agent none": ("Host *\n  IdentityAgent none\n", "a"),
     "known hosts": ("Host a\n  UserKnownHostsFile /k/%h /k2\n  GlobalKnownHostsFile /g\n", "a"),
+    "known hosts with a blank": ('Host a\n  UserKnownHostsFile "/k/my hosts" /k2\n', "a"),
     "certificate": ("Host a\n  CertificateFile ~/.ssh/ca-%r.pub\n  User u\n", "a"),
     "timeout": ("Host *\n  ConnectTimeout 7\n", "a"),
     "other directives": ("Host *\n  ControlMaster auto\n  SetEnv A=1 B=2\n  IPQoS none\n", "a"),
@@ -119,6 +121,17 @@ def test_both_readers_say_the_same_as_openssh(
     ours = target_of(text, name, tmp_path)
     assert said(ours) == said(theirs)
     assert ours.settings.notes == ()
+
+
+def test_a_port_that_somebody_wrote_counts_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("Host *\n  Port 2222\n")
+    for words, port in (("a", 2222), ("a:22", 22), ("a:23", 23)):
+        (host,) = hosts_from_arguments([words])
+        config = config_file(Inventory((host,), ssh_config=file))
+        assert resolve(host, config).port == port
+        assert config is not None
+        assert (parse(host, config.lines, "").port or 22) == port
 
 
 def test_what_follows_an_include_belongs_to_its_own_block(
