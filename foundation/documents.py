@@ -26,6 +26,13 @@ from foundation.yaml_depth import Shallow
 
 Model = TypeVar("Model", bound=BaseModel)
 
+
+class Mistakes(InputProblem):
+    """A document with mistakes in it; `lines` has each with its line, 0 where that is not known."""
+
+    lines: tuple[tuple[int, str], ...] = ()
+
+
 SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes; a file of answers larger than this is something else."""
 
@@ -396,16 +403,22 @@ def validate(model: type[Model], value: Any, *, where: str, text: str = "") -> M
                 raise
             return model.model_validate(typed)
     except ValidationError as error:
-        mistakes = []
-        for item in error.errors(include_url=False):
-            location = item["loc"]
-            line = _node_at(text, location)[1] if text else None
-            mistakes.append((f"line {line}: " if line else "") + _sentence(model, item))
-        raise InputProblem(
-            "; ".join(mistakes),
+        lines = [
+            ((line_of(text, item["loc"]) if text else None) or 0, _sentence(model, item))
+            for item in error.errors(include_url=False)
+        ]
+        problem = Mistakes(
+            "; ".join((f"line {line}: " if line else "") + says for line, says in lines),
             where=where,
             remedy="Mend what is named; `sitewright schema` prints every key there is.",
-        ) from error
+        )
+        problem.lines = tuple(lines)
+        raise problem from error
+
+
+def line_of(text: str, location: Sequence[int | str]) -> int | None:
+    """The line of a place in a YAML text, or of what is nearest above it; None without any."""
+    return _node_at(text, location)[1]
 
 
 def _kind(value: Any) -> str:

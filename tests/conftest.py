@@ -31,6 +31,7 @@ _SLOWER = {
     "installer/commands/test_commands_install": "processes",
     "installer/commands/test_export": "processes",
     "installer/commands/test_trust_command": "processes",
+    "installer/planning/folder": "processes",
     "installer/steps/test_ansible": "processes",
     "installer/steps/test_playbook": "processes",
     "installer/steps/test_steps": "processes",

@@ -14,6 +14,7 @@ import pytest
 from foundation.hosts.model import LOCAL_ADDRESS
 from installer.catalogue.solution import load_solution
 from installer.events import Outcome
+from installer.planning.folder.check import check_folder
 from installer.planning.make import make_plan
 from installer.sites.site import Site
 from installer.steps.kind import KINDS, Traits, done_on
@@ -57,6 +58,7 @@ def test_a_solution_is_a_folder_of_data(tmp_path: Path) -> None:
     assert echo.needs("single-box").sizing.id == "echo"
     (folder / "settings.yaml").write_text(settings)
     (folder / "stages" / "10-write.yaml").write_text(stage)
+    assert check_folder(folder) == ()
     site = Site.model_validate(
         {"solution": "echo", "hosts": [{"name": "m1", "address": LOCAL_ADDRESS, "roles": "box"}]}
     )

@@ -7,6 +7,7 @@ for, once, and the models that read it are imported no earlier.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -236,66 +237,73 @@ def _demand(needs: SolutionNeeds) -> tuple[float, float, int, float]:
 
 @cache
 def _read(folder: Path) -> Solution:
-    from foundation.documents import load_yaml
-    from installer.catalogue.solution_files import (
-        PortsFile,
-        SizingFile,
-        SolutionFile,
-    )
-
-    file = load_yaml(SolutionFile, folder / "solution.yaml")
-    sizing = load_yaml(SizingFile, folder / "sizing.yaml")
-    ports = load_yaml(PortsFile, folder / "ports.yaml")
-    _agree(folder, file, sizing, ports)
+    file, sizing, ports = _files(folder)
+    for problem in _disagreements(folder, file, sizing, ports):
+        raise problem
     return Solution(file=file, sizings=sizing.tables, port_tables=ports.tables, folder=folder)
 
 
-def _agree(folder: Path, file: SolutionFile, sizing: SizingFile, ports: PortsFile) -> None:
-    """Raises InputProblem where the files of a folder contradict one another."""
+def _files(folder: Path) -> tuple[SolutionFile, SizingFile, PortsFile]:
+    from foundation.documents import load_yaml
+    from installer.catalogue.solution_files import PortsFile, SizingFile, SolutionFile
+
+    return (
+        load_yaml(SolutionFile, folder / "solution.yaml"),
+        load_yaml(SizingFile, folder / "sizing.yaml"),
+        load_yaml(PortsFile, folder / "ports.yaml"),
+    )
+
+
+def disagreements(folder: Path) -> Iterator[InputProblem]:
+    """Where the three files of a folder contradict one another; raises InputProblem."""
+    yield from _disagreements(folder, *_files(folder))
+
+
+def _disagreements(
+    folder: Path, file: SolutionFile, sizing: SizingFile, ports: PortsFile
+) -> Iterator[InputProblem]:
     roles = [role.id for role in file.roles]
     environments = [environment.id for environment in file.environments]
     sets = [port_set.id for port_set in ports.tables]
+    clusters = [cluster.id for cluster in file.clusters]
     if file.id != folder.name:
-        raise InputProblem(
+        yield InputProblem(
             f'the id is "{file.id}" and the folder is called "{folder.name}"',
             where=str(folder / "solution.yaml"),
             remedy="Give both one name.",
         )
     for environment in file.environments:
-        for name in environment.ports:
-            _known("port table", name, sets, folder / "solution.yaml")
-        clusters = [cluster.id for cluster in file.clusters]
-        for name in environment.clusters:
-            _known("cluster", name, clusters, folder / "solution.yaml")
+        yield from _unknown("port table", environment.ports, sets, folder / "solution.yaml")
+        yield from _unknown("cluster", environment.clusters, clusters, folder / "solution.yaml")
         if not any(table.environment == environment.id for table in sizing.tables):
-            raise InputProblem(
+            yield InputProblem(
                 f'no table is for the environment "{environment.id}"',
                 where=str(folder / "sizing.yaml"),
                 remedy="Add the table, or take the environment out of solution.yaml.",
             )
     for table in sizing.tables:
-        _known("environment", table.environment, environments, folder / "sizing.yaml")
-        for row in table.roles:
-            _known("role", row.role, roles, folder / "sizing.yaml")
+        path = folder / "sizing.yaml"
+        yield from _unknown("environment", [table.environment], environments, path)
+        yield from _unknown("role", [row.role for row in table.roles], roles, path)
     taken: dict[str, str] = {}
     for cluster in file.clusters:
+        yield from _unknown("role", cluster.roles, roles, folder / "solution.yaml")
         for name in cluster.roles:
-            _known("role", name, roles, folder / "solution.yaml")
             if taken.setdefault(name, cluster.id) != cluster.id:
-                raise InputProblem(
+                yield InputProblem(
                     f'the role "{name}" is of the clusters {taken[name]} and {cluster.id}',
                     where=str(folder / "solution.yaml"),
                     remedy="Give it to one; a role that serves both stands with neither.",
                 )
     for platform in file.platforms:
-        for name in _roles_of(platform.needs):
-            _known("role", name, roles, folder / "solution.yaml")
+        names = sorted(_roles_of(platform.needs))
+        yield from _unknown("role", names, roles, folder / "solution.yaml")
+    outside = [*roles, *sorted(OUTSIDE)]
     for port_set in ports.tables:
         for line in port_set.ports:
-            for name in line.on:
-                _known("role", name, roles, folder / "ports.yaml")
-            for name in (*line.reached_from, *line.closed_to):
-                _known("role", name, [*roles, *sorted(OUTSIDE)], folder / "ports.yaml")
+            yield from _unknown("role", line.on, roles, folder / "ports.yaml")
+            others = (*line.reached_from, *line.closed_to)
+            yield from _unknown("role", others, outside, folder / "ports.yaml")
 
 
 def _roles_of(platform: PlatformNeeds) -> set[str]:
@@ -309,9 +317,12 @@ def _roles_of(platform: PlatformNeeds) -> set[str]:
     return {role for roles in groups for role in roles}
 
 
-def _known(kind: str, name: str, names: list[str], path: Path) -> None:
-    if name not in names:
-        raise _no_such(kind, name, names, where=str(path))
+def _unknown(
+    kind: str, asked: Iterable[str], names: list[str], path: Path
+) -> Iterator[InputProblem]:
+    for name in dict.fromkeys(asked):
+        if name not in names:
+            yield _no_such(kind, name, names, where=str(path))
 
 
 def _no_such(kind: str, name: str, names: list[str], *, where: str | None) -> InputProblem:

@@ -150,6 +150,8 @@ class StepData(StrictData):
     """What goes for good when it is taken back; said in the plan, and before the undo begins."""
     irreversible: str = ""
     """Why it cannot be taken back, for the plan's review."""
+    by_hand: str = ""
+    """How a person takes it back, where no step of ours does; words, no sentence."""
     timeout_minutes: float = 30.0
     expected_minutes: float = 1.0
     retry: Retry = Retry()

@@ -1,4 +1,4 @@
-"""`sitewright solutions`: what can be judged and installed, and what each asks for."""
+"""`sitewright solutions`: what can be judged and installed, and what each asks for; `check`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import argparse
 import json
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+from typing import Final
 
-from foundation.problems import ExitCode
+from foundation.problems import ExitCode, InputProblem
+from foundation.wording import counted
 from installer.catalogue.settings import load_settings
 from installer.catalogue.solution import Solution, load_solution, solution_ids
 from installer.catalogue.stages import Setting
@@ -15,15 +19,31 @@ from installer.commands.options import add_output_options, text_style, write_res
 from preflight.needs import RoleNeed
 from preflight.sizing import machines_told
 
+_CHECK: Final = "check"
+"""The word instead of an id with which a folder is checked."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright solutions`."""
-    parser.add_argument("solution", nargs="?", metavar="ID", help="one of them in full")
+    parser.add_argument(
+        "solution", nargs="?", metavar="ID", help="one of them in full; or `check`, and a FOLDER"
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, metavar="FOLDER", help="a solution's, to be checked"
+    )
     add_output_options(parser, formats=("text", "json"))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the solutions, or one of them with its tables."""
+    """Print the solutions, one of them with its tables, or what is wrong in a folder."""
+    if options.solution == _CHECK:
+        return _check(options)
+    if options.folder is not None:
+        raise InputProblem(
+            f'a folder is for "{_CHECK}" alone',
+            where="the command line",
+            remedy=f"sitewright solutions {_CHECK} {quote(str(options.folder))}",
+        )
     chosen = [options.solution] if options.solution else list(solution_ids())
     solutions = [load_solution(name) for name in chosen]
     if options.format == "json":
@@ -33,6 +53,33 @@ def run(options: argparse.Namespace) -> int:
         text = "\n\n".join(_as_text(one, width, bool(options.solution)) for one in solutions)
     write_result(text, options.output, overwrite=options.overwrite)
     return ExitCode.DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    """What is wrong in a folder, a line each: 0 where it is nothing, 3 where it is something."""
+    from installer.planning.folder.check import check_folder
+
+    if options.folder is None:
+        raise InputProblem(
+            "no folder is named",
+            where="the command line",
+            remedy=f"sitewright solutions {_CHECK} FOLDER: the one with solution.yaml in it.",
+        )
+    found = check_folder(options.folder)
+    if options.format == "json":
+        wrong = [
+            {"file": one.file, "line": one.line or None, "says": one.says, "remedy": one.remedy}
+            for one in found
+        ]
+        value = {"folder": str(options.folder.resolve()), "good": not found, "wrong": wrong}
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+    else:
+        lines = [f"{one.place}: {one.says}. {one.remedy}".strip() for one in found]
+        count = counted(len(found), "thing")
+        lines.append(f"{count} to be mended." if found else "Nothing is wrong in it.")
+        text = "\n".join(lines)
+    write_result(text, options.output, overwrite=options.overwrite)
+    return ExitCode.NOT_READY if found else ExitCode.DONE
 
 
 def _as_dict(solution: Solution) -> dict[str, object]:

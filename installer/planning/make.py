@@ -387,7 +387,8 @@ class _Planner:
         group: str = "",
     ) -> PlannedStep:
         # That it was one of several is not in a plan; a plan without such steps stays the same.
-        data = step.model_dump(mode="json", exclude={"for_each", "of", "behind", "before"})
+        left_out = {"for_each", "of", "behind", "before", *(() if step.by_hand else ("by_hand",))}
+        data = step.model_dump(mode="json", exclude=left_out)
         spec = {name: self._rendered(value, name, where) for name, value in data.items()}
         # A secret that this site does not need is not asked for.
         spec["secrets"] = [name for name in step.secrets if name in self.settled.secrets]

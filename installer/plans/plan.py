@@ -103,6 +103,12 @@ class PlannedStep:
         return str(self.spec.get("undo_loses") or "")
 
     @property
+    def by_hand(self) -> str:
+        """How a person takes it back, where no step of ours does."""
+        said = self.spec.get("by_hand")
+        return f"by hand: {said}" if said else "by hand"
+
+    @property
     def says_undo(self) -> bool:
         """Whether it says itself how it is taken back."""
         return bool(self.spec.get("undo"))

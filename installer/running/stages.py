@@ -352,7 +352,7 @@ class Stages:
                 if undone is Outcome.UNDONE or outcome is Outcome.ALREADY:
                     outcome = undone
                 if undone is Outcome.DONE and step.kind not in CHANGES_NOTHING:
-                    how = "it cannot be" if step.irreversible else "by hand"
+                    how = "it cannot be" if step.irreversible else step.by_hand
                     left.append(f"{step.title} ({how})")
         if left:
             text = f"Not taken back: {', '.join(dict.fromkeys(left))}."

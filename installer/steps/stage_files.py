@@ -83,7 +83,7 @@ class EachMachine(StrictData):
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
 
 
-class _OperationFile(BaseModel):
+class OperationFile(BaseModel):
     """An operation's file; an operation is made like a stage."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -102,6 +102,11 @@ def load_stages(solution: Solution) -> tuple[Stage, ...]:
 def read_stage(path: Path) -> Stage:
     """The one stage of a file; raises InputProblem."""
     return load_yaml(_StageFile, path).stage
+
+
+def read_operation(path: Path) -> OperationFile:
+    """The one operation of a file, with what it says besides; raises InputProblem."""
+    return load_yaml(OperationFile, path)
 
 
 @cache
@@ -150,10 +155,10 @@ def each_machine_of(solution: Solution, operation: str) -> EachMachine | None:
 
 
 @cache
-def _read_operations(folder: Path) -> dict[str, _OperationFile]:
+def _read_operations(folder: Path) -> dict[str, OperationFile]:
     operations = {}
     for path in sorted(folder.glob("*.yaml")):
-        file = load_yaml(_OperationFile, path)
+        file = load_yaml(OperationFile, path)
         operation = file.operation
         if path.stem != operation.id:
             raise InputProblem(

@@ -82,7 +82,7 @@ def _together(workloads: Sequence[Workload]) -> list[list[Workload]]:
 
 def planned_step(stage: str, step: StepData, host: str) -> PlannedStep:
     """A step as it stands in a plan, its words as they are."""
-    left_out = {"for_each", "of", "behind", "before"}
+    left_out = {"for_each", "of", "behind", "before", "by_hand"}
     return PlannedStep(
         stage=stage,
         id=step.id,

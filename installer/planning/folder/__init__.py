@@ -1,0 +1,1 @@
+"""Folder: what is wrong in the folder of a solution, line by line."""
