@@ -1,4 +1,9 @@
-"""Git of this machine, in the folder of a repository: a first commit, what is not committed yet."""
+"""Git of this machine, in the folder of a repository: a first commit, what is not committed yet.
+
+The folder may be a clone that somebody handed over, `.git` and all. What its configuration names is
+read and never run: no hook, no helper, no program that filters files, no server that is asked for
+what the clone lacks, no Git in a submodule, whose configuration is another.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +16,27 @@ from pathlib import Path
 from typing import Final
 
 from foundation.isolation import child_environment
-from foundation.problems import InputProblem
+from foundation.problems import InputProblem, Refused
+from foundation.terminal import clean_line
 
 _SECONDS: Final = 60
+_LARGEST: Final = 64 << 20
+"""Bytes of one answer of Git."""
 _ALWAYS: Final = (
     # A folder that somebody else filled says nothing about what runs here.
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0",
-    "-c", "commit.gpgSign=false", "-c", "core.autocrlf=false",
+    "-c", "commit.gpgSign=false", "-c", "core.autocrlf=false", "-c", "core.pager=cat",
+    "-c", "diff.ignoreSubmodules=all",
 )  # fmt: skip
+_OWN: Final = {
+    "GIT_TERMINAL_PROMPT": "0",
+    # A clone that has only a part would fetch the rest by whatever its configuration names.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+}
+_PROGRAM: Final = re.compile(r"filter\..*\.(clean|smudge|process)", re.IGNORECASE | re.DOTALL)
+"""What no option and no variable can turn off without knowing its name."""
 _NOBODY: Final = ("-c", "user.name=Sitewright", "-c", "user.email=sitewright@localhost")
 """Who commits where Git knows no name of the person."""
 
@@ -31,23 +49,56 @@ def is_here() -> bool:
 def _git(
     folder: Path, *words: str, stdin: str = "", more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            ["git", "-C", str(folder), *_ALWAYS, *words],
-            env=child_environment("git", {"GIT_TERMINAL_PROMPT": "0", **(more or {})}),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise InputProblem(
-            f"git {words[0]} did not end within {_SECONDS} seconds",
-            where=str(folder),
-            remedy="See whether the disk of that folder is well, and do it again.",
-        ) from error
+    _names_no_program(folder)
+    return _run(folder, *words, stdin=stdin, more=more)
+
+
+def _run(
+    folder: Path, *words: str, stdin: str = "", more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryFile(prefix="sitewright-") as out:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *_ALWAYS, *words],
+                env=child_environment("git", {**_OWN, **(more or {})}),
+                input=stdin.encode("utf-8", "surrogateescape"),
+                stdout=out,
+                stderr=subprocess.PIPE,
+                timeout=_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InputProblem(
+                f"git {words[0]} did not end within {_SECONDS} seconds",
+                where=str(folder),
+                remedy="See whether the disk of that folder is well, and do it again.",
+            ) from error
+        if out.seek(0, 2) > _LARGEST:
+            raise InputProblem(
+                f"git {words[0]} says more than {_LARGEST >> 20} MiB",
+                where=str(folder),
+                remedy="Look at it by hand: a repository that a site is deployed from is text.",
+            )
+        out.seek(0)
+        said = out.read().decode("utf-8", "replace")
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, said, done.stderr.decode("utf-8", "replace")
+    )
+
+
+def _names_no_program(folder: Path) -> None:
+    """Raise Refused where the folder's own configuration has Git filter files by a program."""
+    told = _run(folder, "config", "--includes", "--show-scope", "--name-only", "--list", "-z")
+    parts = told.stdout.split("\0")
+    for scope, key in zip(parts[::2], parts[1::2], strict=False):
+        if scope in ("local", "worktree") and _PROGRAM.fullmatch(key):
+            raise Refused(
+                f"its own configuration would have Git start a program: {clean_line(key)}",
+                where=str(folder),
+                remedy="Look at it: git config --show-origin --get-all KEY. Where it is yours, keep"
+                " it in your own ~/.gitconfig (git config --global); else clone the repository"
+                " anew from its server.",
+            )
 
 
 def asked(
@@ -62,7 +113,8 @@ def asked(
         raise InputProblem("this computer has no git", where=str(folder), remedy="Install git.")
     known = words[0] != "commit-tree" or _git(folder, "config", "user.email").stdout.strip()
     done = _git(folder, *(() if known else _NOBODY), *words, stdin=stdin, more=more)
-    if done.returncode not in may_end:
+    # `git grep` ends with 1 for "nothing" and for "what I could not read" alike.
+    if done.returncode not in may_end or (done.returncode and done.stderr.strip()):
         raise InputProblem(
             f"git {words[0]}: {_said(done)}",
             where=str(folder),
@@ -102,7 +154,8 @@ def first_commit(folder: Path, branch: str, message: str) -> str:
 
 def not_committed(folder: Path) -> tuple[str, ...]:
     """Files that differ from the last commit or are in none; raises InputProblem."""
-    told = _git(folder, "status", "--porcelain=v1", "-z", "--untracked-files=all")
+    told = _git(folder, "status", "--porcelain=v1", "-z", "--untracked-files=all",
+                "--ignore-submodules=all")  # fmt: skip
     if told.returncode:
         raise InputProblem(
             f"Git cannot say what was changed in it: {_said(told)}",

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from foundation.documents import SIZE_LIMIT
 from foundation.problems import InputProblem
+from foundation.terminal import clean_line
 from foundation.wording import counted
 from installer.repository import git
 from installer.updates.applying.workloads import Change
@@ -113,11 +115,27 @@ def edits_of(folder: Path, changes: Sequence[Change], *, below: str = "") -> tup
         )
     edits = []
     for file in files:
-        before = git.asked(folder, "show", f"HEAD:{file}")
+        before = _text_of(folder, file)
         after = edited(before, changes)
         if after != before:
             edits.append(Edit(file, before, after))
     return tuple(edits)
+
+
+def _text_of(folder: Path, file: str) -> str:
+    """A file of the last commit; raises InputProblem for one that is no text of a usual size."""
+    size = git.asked(folder, "cat-file", "-s", f"HEAD:{file}").strip()
+    text = git.asked(folder, "show", f"HEAD:{file}") if int(size or 0) <= SIZE_LIMIT else ""
+    # What is not UTF-8 would be written back as another sign.
+    if int(size or 0) > SIZE_LIMIT or "\ufffd" in text:
+        why = "is no text in UTF-8" if text else f"has more than {SIZE_LIMIT >> 20} MiB"
+        raise InputProblem(
+            f"{clean_line(file)} names these images and {why}, so it is not changed",
+            where=str(folder),
+            remedy="Change it by hand, or name the folder of the one application: --repository "
+            "FOLDER/PART.",
+        )
+    return text
 
 
 def diff_of(edits: Iterable[Edit]) -> str:

@@ -1,0 +1,101 @@
+"""A clone that somebody handed over, `.git` and all, has the real Git start nothing here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from foundation.problems import InputProblem, Refused
+from installer.repository import git
+from installer.updates.applying.commits import edits_of
+from installer.updates.applying.workloads import Change
+
+CHANGE = Change("main", False, "x/ledger:1.0", "x/ledger:1.1", "1.1", "newer")
+
+
+def _git(folder: Path, *words: str) -> str:
+    known = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+    return subprocess.run(["git", "-C", str(folder), *known, *words], check=True, timeout=60,
+                          capture_output=True, text=True).stdout  # fmt: skip
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    _git(folder, "init", "-q", "-b", "main")
+    (folder / "a.yaml").write_text("image: x/ledger:1.0\n")
+    _git(folder, "add", ".")
+    _git(folder, "commit", "-q", "-m", "x")
+    return folder
+
+
+def _touched(folder: Path) -> None:
+    """Of the same length and another time: Git has to look into it."""
+    (folder / "a.yaml").write_text("image: x/ledger:1.9\n")
+    os.utime(folder / "a.yaml", (1, 1))
+
+
+@pytest.mark.parametrize("kind", ["clean", "process"])
+@pytest.mark.parametrize("place", ["config", "included"])
+def test_a_filter_of_the_clone_is_refused_by_its_name(clone: Path, kind: str, place: str) -> None:
+    mark = clone.parent / "PWNED"
+    more = clone / ".git" / "more"
+    (clone / ".git/info/attributes").write_text("* filter=evil\n")
+    if place == "included":
+        _git(clone, "config", "include.path", str(more))
+    file = ("--file", str(more)) if place == "included" else ()
+    _git(clone, "config", *file, f"filter.evil.{kind}", f"sh -c 'touch {mark}; cat'")
+    _touched(clone)
+    with pytest.raises(Refused, match=f"filter.evil.{kind}"):
+        git.not_committed(clone)
+    with pytest.raises(Refused, match=f"filter.evil.{kind}"):
+        edits_of(clone, [CHANGE])
+    assert not mark.exists()
+
+
+def test_what_the_clone_lacks_is_fetched_by_no_program_of_its_configuration(clone: Path) -> None:
+    mark = clone.parent / "PWNED"
+    blob = _git(clone, "rev-parse", "HEAD:a.yaml").strip()
+    (clone / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"), ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"), ("remote.origin.url", "ssh://nowhere/x"),
+        ("core.sshCommand", f"touch {mark}; false"),
+    ):  # fmt: skip
+        _git(clone, "config", key, value)
+    with pytest.raises(InputProblem):
+        edits_of(clone, [CHANGE])
+    assert not mark.exists()
+
+
+def test_the_configuration_of_a_submodule_starts_nothing(clone: Path) -> None:
+    mark, inner = clone.parent / "PWNED", clone / "inner"
+    inner.mkdir()
+    _git(inner, "init", "-q")
+    (inner / "b").write_text("b")
+    _git(inner, "add", ".")
+    _git(inner, "commit", "-q", "-m", "x")
+    _git(clone, "add", "inner")
+    _git(clone, "commit", "-q", "-m", "y")
+    _git(inner, "config", "filter.evil.clean", f"sh -c 'touch {mark}; cat'")
+    (inner / ".git/info/attributes").write_text("* filter=evil\n")
+    (inner / "b").write_text("c")
+    os.utime(inner / "b", (1, 1))
+    assert git.not_committed(clone) == ()
+    assert not mark.exists()
+
+
+def test_a_file_that_would_not_come_back_as_it_was_is_not_changed(clone: Path) -> None:
+    (clone / "a.yaml").write_bytes(b"image: x/ledger:1.0\r\n")
+    (clone / "b.yaml").write_bytes(b"# \xe9\nimage: x/ledger:1.0\n")
+    _git(clone, "-c", "core.autocrlf=false", "add", ".")
+    _git(clone, "commit", "-q", "-m", "y")
+    with pytest.raises(InputProblem, match=r"b\.yaml names these images and is no text in UTF-8"):
+        edits_of(clone, [CHANGE])
+    _git(clone, "rm", "-q", "b.yaml")
+    _git(clone, "commit", "-q", "-m", "z")
+    assert [one.after for one in edits_of(clone, [CHANGE])] == ["image: x/ledger:1.1\r\n"]
