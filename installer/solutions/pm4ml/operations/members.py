@@ -72,7 +72,7 @@ def members() -> list[Member]:
         found = [Member(str(one["Address"]), one["Role"] == 0) for one in json.loads(done.stdout)]
     except (OSError, subprocess.TimeoutExpired) as error:
         raise nodes.Untold(f"dqlite: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise nodes.Untold(f"dqlite answered something else: {error}") from error
     if not found:
         raise nodes.Untold("dqlite names no member at all")

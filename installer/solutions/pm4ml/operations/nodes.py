@@ -39,7 +39,7 @@ def asked(*words: str) -> list[Json]:
         raise Untold(f"kubectl get {words[0]}: {done.stderr.strip() or done.returncode}")
     try:
         items: list[Json] = json.loads(done.stdout)["items"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Untold(f"kubectl get {words[0]} answered something else: {error}") from error
     return items
 

@@ -71,7 +71,7 @@ def asked(*words: str) -> Json:
     """What kubectl answers as JSON; raises Untold."""
     try:
         answer = json.loads(kubectl(*words, "-o", "json"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Untold(f"kubectl {words[0]} answered something else: {error}") from error
     if not isinstance(answer, dict):
         raise Untold(f"kubectl {words[0]} answered something else")
@@ -112,7 +112,7 @@ class Vault:
             value = json.loads(raw)
         except (OSError, http.client.HTTPException) as error:
             raise Untold(f"no answer: {type(error).__name__} {error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             tls = b"HTTP request to an HTTPS server" in raw
             why = "it wants TLS, which is not built here" if tls else "that is no answer of Vault's"
             raise Untold(why) from error
@@ -229,7 +229,7 @@ def kept(namespace: str) -> Json:
     for one in found["items"]:
         try:
             value = json.loads((one.get("data") or {}).get("state") or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Untold(f"the ConfigMap {KEPT} cannot be read: {error}") from error
         if not isinstance(value, dict):
             raise Untold(f"the ConfigMap {KEPT} holds something else")
@@ -482,7 +482,7 @@ def main(words: Sequence[str]) -> int:
     except Refused as error:
         print(f"Vault refuses: {error}", file=sys.stderr)
         return UNTOLD
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         # Neither value nor place: an answer may hold a share.
         print(f"an answer is not as it should be ({type(error).__name__})", file=sys.stderr)
         return UNTOLD

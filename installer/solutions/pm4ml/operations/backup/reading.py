@@ -146,7 +146,10 @@ def _list(tar: tarfile.TarFile, outer: Json) -> Json:
     content = tar.extractfile(first) if first is not None and first.name == LIST else None
     if first is None or content is None or first.size > _LONGEST_LIST:
         raise Objection("what was sealed is no backup")
-    inner: Json = json.loads(content.read())
+    try:
+        inner: Json = json.loads(content.read())
+    except (ValueError, RecursionError) as error:
+        raise Objection(f"the list inside of it cannot be read: {error}") from error
     if inner != {key: value for key, value in outer.items() if key not in ("sha256", "bytes")}:
         raise Objection("the list beside the backup is another than the one inside of it")
     return inner

@@ -57,7 +57,7 @@ def objects(*words: str) -> list[Json]:
     """The objects that the API has of a kind; raises Untold."""
     try:
         items: list[Json] = json.loads(kubectl("get", *words, "-o", "json"))["items"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Untold(f"kubectl get {words[0]} answered something else: {error}") from error
     return items
 
@@ -66,7 +66,7 @@ def config() -> Json:
     """What this machine was told of the backup; raises Objection."""
     try:
         told = json.loads(CONFIG.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Objection(f"{CONFIG} cannot be read: {error}") from error
     if not isinstance(told, dict):
         raise Objection(f"{CONFIG} holds something else")
@@ -77,7 +77,7 @@ def last() -> Json:
     """How the last backups of this machine ended; empty where none was tried."""
     try:
         told = json.loads(LAST.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -224,7 +224,7 @@ def _is_of(warning: Said, metadata: Said) -> bool:
 def _json(text: str) -> Said:
     try:
         found = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -51,11 +51,16 @@ def login() -> tuple[str, str, str]:
          "--ignore-not-found", "-o", "json"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    data = json.loads(done.stdout).get("data", {}) if done.stdout.strip() else {}
-    user, password, key = (
-        base64.b64decode(data.get(name, "")).decode()
-        for name in ("username", "password", "sshPrivateKey")
-    )
+    try:
+        data = json.loads(done.stdout).get("data", {}) if done.stdout.strip() else {}
+        user, password, key = (
+            base64.b64decode(data.get(name, "")).decode()
+            for name in ("username", "password", "sshPrivateKey")
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        # Neither of it is told: it may hold the password.
+        print("the login that Argo CD has for the repository cannot be read, so none is used")
+        return "", "", ""
     return user, password, key
 
 
