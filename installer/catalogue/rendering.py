@@ -28,6 +28,10 @@ _TOP: Final = "<template>"
 """The file name that Jinja2 gives a template made from a text; it stands in its tracebacks."""
 
 
+COMMON: Final = Path(__file__).resolve().parent.parent / "common"
+"""What several solutions share, as common/…; it is ours, whoever made the solution."""
+
+
 class _FolderLoader(BaseLoader):
     """Templates of one folder and those below it; a link that leads out of it is not there."""
 
@@ -37,8 +41,10 @@ class _FolderLoader(BaseLoader):
     def get_source(
         self, environment: Any, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        path = (self._folder / template).resolve()
-        if not path.is_relative_to(self._folder) or not path.is_file():
+        shared = template.startswith("common/")
+        folder = COMMON if shared else self._folder
+        path = (folder / template.removeprefix("common/" if shared else "")).resolve()
+        if not path.is_relative_to(folder) or not path.is_file():
             raise TemplateNotFound(template)
         return read_text(path), str(path), None
 

@@ -25,4 +25,4 @@ if [ -n "$left$runs" ]; then
     exit 1
 fi
 "$kubectl" delete namespace "$NAMESPACE" --wait --timeout 8m
-rm -f /var/lib/sitewright/helm-deploy/cluster
+rm -f /var/lib/sitewright/helm-deploy/cluster /var/lib/sitewright/helm-deploy/judged
