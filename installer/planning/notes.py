@@ -23,12 +23,18 @@ def accepted(site: Site) -> tuple[str, ...]:
 
 
 def waived(site: Site) -> dict[str, dict[str, str]]:
-    """What the site waives on every machine, for stages whose own questions a waiver answers."""
+    """What the site waives on every machine, for stages whose own questions a waiver answers.
+
+    Each with its last day: a plan may be carried out, or gone on with, long after it was made, so
+    whoever asks holds that day against the one that is.
+    """
     return {
-        waiver.check: {"by": waiver.by, "until": waiver.until.isoformat()}
-        for waiver in site.waivers
+        waiver.check: {
+            "by": waiver.by, "until": waiver.until.isoformat(), "reason": waiver.reason,
+        }
+        for waiver in sorted(site.waivers, key=lambda one: one.until)
         if waiver.host is None
-    }
+    }  # fmt: skip
 
 
 def lacking(solution: Solution, site: Site) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ by the same checks; what stands against the installation fails it, the earliest 
 from __future__ import annotations
 
 import fnmatch
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -19,10 +20,12 @@ from installer.catalogue.stages import Planned, Planning, StepData
 from installer.events import Json, Kind
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.probed import Probed, parsed
+from installer.steps.releases.rendered import shown
 from preflight.assessment import SeenCluster
 from preflight.cluster.judge import judge_cluster
 from preflight.cluster.read import read_cluster
-from preflight.findings import Finding, Severity
+from preflight.findings import Finding, Severity, Waiver
+from preflight.waivers import judge_waivers
 
 _MOST: Final = 12
 
@@ -36,16 +39,19 @@ class ClusterCheckStep(StepData):
     """Which of them must hold: ids, or areas with a star."""
     sizing: str = ""
     """The sizing table of the environment; "" for its default."""
-    waived: tuple[str, ...] = ()
-    """Ids of findings that somebody accepted by name, or areas with a star."""
+    waivers: tuple[Waiver, ...] = ()
+    """What somebody accepted by name, each until a day: it counts as it does in a preflight."""
 
     def planned(
         self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
     ) -> Planned:
         """With the site's table, and what it waives."""
-        text = planning.renderer.text("{{ sizing }}\n{{ waived | join('\n') }}", where=where)
-        sizing, *waived = text.split("\n")
-        return Planned({**spec, "sizing": sizing, "waived": [one for one in waived if one]})
+        text = planning.renderer.text(
+            "{{ {'sizing': sizing, 'waived': waived} | tojson }}", where=where
+        )
+        told = json.loads(text)  # what we wrote a line before
+        waivers = [{"check": check, **one} for check, one in told["waived"].items()]
+        return Planned({**spec, "sizing": told["sizing"], "waivers": waivers})
 
 
 class ClusterCheck(Probed):
@@ -82,23 +88,30 @@ class ClusterCheck(Probed):
             context.plan.environment, data.sizing or None
         )
         seen = SeenCluster(context.host.name, found.way, facts, None, now, 0.0)
-        result = judge_cluster(seen, needs, today=now.astimezone().date(), now=now)
+        today = now.astimezone().date()
+        result = judge_cluster(seen, needs, waivers=data.waivers, today=today, now=now)
         told = [one for one in result.findings if _asked(one, data.checks)]
-        against = [one for one in told if one.severity is Severity.FAIL]
-        waived = [one for one in against if _asked(one, data.waived)]
-        against = [one for one in against if one not in waived]
-        unknown = [
-            one for one in told
-            if one.severity is Severity.UNKNOWN and not _asked(one, data.waived)
-        ]  # fmt: skip
-        for one in [*(w for w in told if w.severity is Severity.WARN), *waived, *unknown][:_MOST]:
-            word = "Accepted by name" if one in waived else one.severity.value.capitalize()
-            context.emit(Kind.NOTE, text=f"{word}: {one.title} ({one.id})")
+        against = [one for one in told if one.blocks]
+        waived = [one for one in told if one.waiver is not None]
+        unknown = [one for one in told if one.severity is Severity.UNKNOWN and one.waiver is None]
+        for one in judge_waivers(result.findings, data.waivers, today):
+            if one.id == "waiver.expired":
+                context.emit(Kind.NOTE, text=one.title)
+        warned = [one for one in told if one.severity is Severity.WARN and one.waiver is None]
+        notes = [
+            f"{f'Accepted by {one.waiver.by}' if one.waiver else one.severity.value.capitalize()}:"
+            f" {one.title} ({one.id})"
+            for one in (*waived, *warned, *unknown)
+        ]
+        for text in shown(notes, _MOST):
+            context.emit(Kind.NOTE, text=text)
         if against:
             first, *others = against
             raise StepFailed(
                 f"{first.title} ({first.id})"
-                + (f" After it: {'; '.join(o.title for o in others[:5])}" if others else ""),
+                + (
+                    f" After it: {'; '.join(shown([o.title for o in others], 5))}" if others else ""
+                ),
                 where=context.host.name,
                 remedy=f"{first.remedy} Then retry it: sitewright resume. Or have somebody accept"
                 f" it by name: a waiver of {first.id} in the site file.",

@@ -145,7 +145,7 @@ def test_the_test_cases_are_given_out_as_github_would(tmp_path: Path) -> None:
     assert told[1]["subsets"][0]["addresses"] == [{"ip": "10.0.0.1"}]
 
 
-ROOM = {"TTK": "yes", "BULK": "no", "THIRDPARTY": "no", "WAIVED": "no"}
+ROOM = {"TTK": "yes", "BULK": "no", "THIRDPARTY": "no", "WAIVED_UNTIL": ""}
 
 
 @pytest.mark.processes
@@ -156,7 +156,8 @@ ROOM = {"TTK": "yes", "BULK": "no", "THIRDPARTY": "no", "WAIVED": "no"}
         (10, {}, 1, "10 GB of memory, and 12 GB are wanted; leave out: ttk: no"),
         (16, {"BULK": "yes", "THIRDPARTY": "yes"}, 1, "with these settings: thirdparty: no"),
         (6, {}, 1, "It is not enough for the hub alone, which wants some 9 GB"),
-        (6, {"WAIVED": "yes"}, 0, "accepts that by a waiver"),
+        (6, {"WAIVED_UNTIL": "9999-12-31"}, 0, "accepts that by a waiver"),
+        (6, {"WAIVED_UNTIL": "2020-12-31"}, 1, "ended on 2020-12-31 and no longer counts"),
     ],
 )
 def test_a_machine_that_is_too_small_is_told_what_to_leave_out(

@@ -19,9 +19,12 @@ if [ "$rest" -le "$have" ]; then
 else
     echo "It is not enough for the hub alone, which wants some $rest GB." >&2
 fi
-if [ "$WAIVED" = yes ]; then
-    echo "The site accepts that by a waiver of the memory, so it goes on." >&2
-    exit 0
+if [ -n "$WAIVED_UNTIL" ]; then
+    if [ "$(date +%Y%m%d)" -le "$(printf %s "$WAIVED_UNTIL" | tr -d -)" ]; then
+        echo "The site accepts that by a waiver of the memory, so it goes on." >&2
+        exit 0
+    fi
+    echo "The waiver of the memory ended on $WAIVED_UNTIL and no longer counts." >&2
 fi
 echo "error: the machine has $have GB of memory, and $want GB are wanted${left:+; leave out:$left}" >&2
 exit 1
