@@ -213,6 +213,18 @@ def redact(text: str) -> str:
     return searched(text).text
 
 
+def cut(text: str | bytes, most: int, *, last: bool = False) -> str:
+    """Text from outside as one line of at most so many signs, the `last` ones where that is said.
+
+    Its secrets are masked before; an ellipsis says where something was cut away, since nobody
+    should agree to the half of a sentence for the whole.
+    """
+    line = redact(clean_line(text)).strip()
+    if len(line) <= most:
+        return line
+    return f"… {line[2 - most :].lstrip()}" if last else f"{line[: most - 2].rstrip()} …"
+
+
 def searched(text: str, *, patience: int = 1) -> Searched:
     """A text, its secrets masked and what is to be said of it; `patience` times as much is read."""
     secret = unread = False

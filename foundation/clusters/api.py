@@ -6,6 +6,7 @@ import json
 from typing import Any, Final, Protocol
 
 from foundation.clusters.problems import ApiRefused
+from foundation.secrets import cut
 from foundation.terminal import clean_line
 
 _WORDS: Final = {
@@ -65,8 +66,8 @@ def refused(status: int, body: bytes | bytearray) -> ApiRefused:
         message = said.get("message")
         reason = said.get("reason")
         return ApiRefused(
-            clean_line(str(reason))[:60] if reason else word,
-            clean_line(str(message))[:_LONGEST] if message else f"it answered {status}",
+            cut(str(reason), 60) if reason else word,
+            cut(str(message), _LONGEST) if message else f"it answered {status}",
         )
     beginning = clean_line(body[:200].decode("utf-8", "replace")).strip()
     more = f": {beginning}" if beginning else ""

@@ -20,6 +20,7 @@ from foundation.clusters.problems import (
 )
 from foundation.hosts.connection import Become, Completed, Connection
 from foundation.problems import ConnectTimeout
+from foundation.secrets import cut
 from foundation.terminal import clean_line
 
 _SECONDS: Final = 60.0
@@ -171,7 +172,7 @@ class MachineApi:
         lines = done.stderr.decode("utf-8", "replace").splitlines()
         # The client library's own log stands before the one sentence that is meant for a person.
         kept = [clean_line(line).strip() for line in lines if not _KLOG.match(line)]
-        said = " ".join(line for line in kept if line)[:_LONGEST]
+        said = cut(" ".join(line for line in kept if line), _LONGEST)
         if done.status in _NOT_THERE:
             return _NotThere(said)
         if error := _ERROR.match(said):

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from foundation.hosts.jobs.output_lines import clean_line
 from foundation.problems import ProbeProblem
-from foundation.secrets import redact
+from foundation.secrets import cut, redact
 from foundation.sentences import understood
 
 GREETING_LIMIT: Final = 64 * 1024
@@ -168,5 +168,5 @@ def _beginning(output: bytes) -> str:
         # Thousands of lines may have nothing to read in them, and one may have no end.
         left_out = max(0, len(raw) - _SHOWN_OF)
         if line := clean_line(raw[:_SHOWN_OF], left_out=left_out).strip():
-            return f'"{redact(line)[:160]}"'
+            return f'"{cut(line, 160)}"'
     return "nothing printable"

@@ -11,7 +11,6 @@ from typing import Final
 
 import asyncssh
 
-from foundation.hosts.jobs.output_lines import clean_line
 from foundation.hosts.openssh.hostkeys import console_command, host_pattern
 from foundation.hosts.openssh.login import Attempt, host_key_algorithms, host_keys_in
 from foundation.hosts.openssh.ssh_config import Target
@@ -26,7 +25,7 @@ from foundation.problems import (
     UnknownHostKey,
     Unreachable,
 )
-from foundation.secrets import redact
+from foundation.secrets import cut
 from foundation.sentences import understood, wants_a_code
 
 _LOOK_SECONDS: Final = 2.0
@@ -70,18 +69,18 @@ def as_problem(
 
 def _told(error: BaseException) -> str:
     text = " ".join((str(error) or type(error).__name__)[:2000].split())
-    return redact(clean_line(text))[:300]
+    return cut(text, 300)
 
 
 def _said(attempt: Attempt) -> str:
     """What a ProxyCommand wrote, as the end of a sentence; its last words tell the most."""
-    said = redact(clean_line(" ".join(attempt.program_said.split())))[-300:]
+    said = cut(" ".join(attempt.program_said.split()), 300, last=True)
     return f': it says "{said}"' if said else ", and said nothing"
 
 
 def _by_hand(target: Target) -> str:
     program = (target.proxy_command or ("",))[-1].removeprefix("exec ")
-    return f"See by hand what it does; the program is: {redact(clean_line(program))[:300]}"
+    return f"See by hand what it does; the program is: {cut(program, 300)}"
 
 
 def _silence(target: Target, attempt: Attempt, timeout: float) -> ConnectTimeout:
@@ -212,7 +211,7 @@ async def looked_closer(problem: ConnectionProblem, target: Target) -> Connectio
 def not_ssh(target: Target, first: str) -> Unreachable:
     """The problem with a service that greeted us with something other than SSH."""
     plain = "".join(c if c.isprintable() else " " for c in first)
-    shown = redact(" ".join(plain.split()))[:60]
+    shown = cut(" ".join(plain.split()), 60)
     known = understood(plain, programs=frozenset({"sshd"}))
     if known is not None:
         return Unreachable(

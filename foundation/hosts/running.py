@@ -16,7 +16,7 @@ from foundation.hosts.jobs.output_lines import clean_line
 from foundation.hosts.login_shell import Passage
 from foundation.hosts.sudo import Elevation, Seen
 from foundation.problems import ConnectTimeout
-from foundation.secrets import Secret, redact
+from foundation.secrets import Secret, cut
 from foundation.sentences import asks, understood
 
 _PAUSE_AT: Final = 1024 * 1024
@@ -234,7 +234,7 @@ class Running(ABC):
             for raw in reversed(text.split(b"\n")):
                 # Thousands of lines may have nothing to read in them.
                 if line := clean_line(raw).strip():
-                    return redact(line)[:200]
+                    return cut(line, 200)
         return ""
 
     def heard(self) -> str:

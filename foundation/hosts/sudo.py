@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.hosts.connection import Become
 from foundation.hosts.jobs.output_lines import clean_line
 from foundation.problems import SudoRefused
-from foundation.secrets import redact
+from foundation.secrets import cut, redact
 from foundation.sentences import understood, wants_a_code
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Elevation:
         text = bytes(self._noise)
         answered = self._questions(text)
         line = text[answered[-1][1] if answered else 0 :].rpartition(b"\n")[2]
-        return redact(clean_line(self._without_prompt(line, b"")))[-400:]
+        return cut(self._without_prompt(line, b""), 400, last=True)
 
     def _without_prompt(self, text: bytes, instead: bytes) -> bytes:
         if not self.prompt:
@@ -236,7 +236,7 @@ def _wrong_password(user: str, where: str, asks_of: str = "") -> SudoRefused:
     """The problem with a password that sudo did not take; it was tried once and not again."""
     if asks_of not in {"", "%p", user}:
         return SudoRefused(
-            f'sudo asks for the password of "{clean_line(asks_of.encode())[:80]}" on this machine, '
+            f'sudo asks for the password of "{cut(asks_of, 80)}" on this machine, '
             f'not for that of "{user}" (rootpw, targetpw or runaspw in its sudoers); it did not '
             "take the one that was given, which was tried once and is not tried again",
             where=where,

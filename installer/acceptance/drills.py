@@ -20,8 +20,7 @@ from typing import Final, Protocol
 
 from foundation.isolation import NOWHERE, environment
 from foundation.problems import InputProblem
-from foundation.secrets import redact
-from foundation.terminal import clean_line
+from foundation.secrets import cut
 from foundation.wording import duration, listed
 from installer.acceptance.cast import Bounds
 from installer.acceptance.driver.measured import Measured
@@ -168,7 +167,7 @@ async def _run(command: Sequence[str]) -> str:
             os.killpg(process.pid, signal.SIGKILL)
     if process.returncode == 0:
         return ""
-    said = clean_line(redact(err.decode("utf-8", "replace"))).strip()[-600:]
+    said = cut(err, 600, last=True)
     return f"it ended with {process.returncode}: {said or 'no word'}"
 
 

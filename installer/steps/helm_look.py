@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from foundation.hosts.connection import Completed
-from foundation.hosts.jobs.output_lines import clean_line
-from foundation.wording import counted, listed
+from foundation.secrets import cut
+from foundation.wording import counted
 from installer.events import Kind
 from installer.steps.helm import HelmStep, named, release_in, taken_back
 from installer.steps.kind import StepContext, StepFailed, StepKind
@@ -28,6 +28,7 @@ from installer.steps.releases.rendered import Manifest, changes, manifest_of, sh
 _RENDER_SECONDS: Final = 300.0
 _MOST: Final = 25
 """Changes that are told one by one."""
+_MOST_WARNINGS: Final = 20
 _UNDER_WAY: Final = re.compile(r"pending-(install|upgrade|rollback)|uninstalling")
 _VIOLATES: Final = re.compile(r'would violate PodSecurity "([a-z]+):[^"]*": (.*)')
 _ENFORCED: Final = "pod-security.kubernetes.io/enforce"
@@ -97,7 +98,7 @@ class HelmLook(Probed):
         if not re.fullmatch(rf"{re.escape(own)}-v?[0-9].*", chart):
             raise StepFailed(
                 f"there is a release {data.release} in {data.namespace} already, and it is"
-                f" {clean_line(chart)[:80] or 'of no told chart'}: somebody else's",
+                f" {cut(chart, 80) or 'of no told chart'}: somebody else's",
                 where=context.host.name,
                 remedy="Take another namespace in the settings, or have whoever installed it"
                 " remove it.",
@@ -107,7 +108,7 @@ class HelmLook(Probed):
         if _UNDER_WAY.fullmatch(status):
             raise StepFailed(
                 f"the release {data.release} in {data.namespace} is {status} since"
-                f" {clean_line(str(release.get('updated') or '?'))[:40]}: somebody installs it"
+                f" {cut(str(release.get('updated') or '?'), 40)}: somebody installs it"
                 " just now, or was cut off in the middle",
                 where=context.host.name,
                 remedy=f"See that nobody is at it. {taken_back(data, release)}",
@@ -131,7 +132,7 @@ class HelmLook(Probed):
             raise _failed(context, seen, f"{data.chart} {data.version} cannot be installed")
         manifest = manifest_of(seen.stdout)
         if seen.truncated or manifest.broken:
-            why = listed(manifest.broken[:3]) or "it is longer than is read"
+            why = "; ".join(shown(manifest.broken, 3)) or "it is longer than is read"
             raise StepFailed(f"what {data.chart} comes to cannot be read: {why}",
                              where=context.host.name)  # fmt: skip
         return seen.stdout, manifest
@@ -178,7 +179,7 @@ class HelmLook(Probed):
             if found and found[1] == enforced:
                 raise StepFailed(
                     f"PodSecurity of {data.namespace} ({enforced}) would let no such pod in:"
-                    f" {found[2][:300]}",
+                    f" {cut(found[2], 300)}",
                     where=context.host.name,
                     remedy="Set the setting pod_security to a level that the chart keeps, or the"
                     " chart's security contexts in its values.",
@@ -214,7 +215,7 @@ class HelmLook(Probed):
 def _warnings(seen: Completed) -> list[str]:
     lines = seen.stderr.decode("utf-8", "replace").splitlines()
     said = (line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: "))
-    return list(dict.fromkeys(clean_line(text)[:400] for text in said))[:20]
+    return shown(list(dict.fromkeys(cut(text, 700) for text in said)), _MOST_WARNINGS)
 
 
 def _label(answer: bytes, name: str) -> str:

@@ -20,8 +20,7 @@ from typing import Final, Literal
 
 from foundation.isolation import environment
 from foundation.problems import InputProblem
-from foundation.secrets import Secret
-from foundation.terminal import clean_line
+from foundation.secrets import Secret, cut
 from installer.catalogue.stages import Probe, StepData
 from installer.steps.kind import StepContext, StepFailed, StepKind
 from installer.steps.probed import SCRIPT, Probed, must_be_good, parsed, said
@@ -195,7 +194,7 @@ def _run(
 
 def _last(errors: bytes) -> str:
     lines = errors.decode("utf-8", "replace").strip().splitlines()
-    return clean_line(lines[-1])[:200] if lines else "gpg said nothing"
+    return cut(lines[-1], 200) if lines else "gpg said nothing"
 
 
 KIND: Final[StepKind] = Opened()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from foundation.hosts.jobs.jobs_model import JobState
 from foundation.problems import InputProblem
+from foundation.secrets import cut
 from foundation.sentences import Meaning, understood
 from foundation.wording import duration
 from installer.catalogue.stages import Probe, StepData
@@ -189,10 +190,10 @@ def why(ended: Ended, what: str, seconds: float) -> str:
     lines = [line.strip() for line in ended.tail[-_LOOKED_AT:] if line.strip()]
     telling = next((line for line in reversed(lines) if _TELLING.search(line)), "")
     if telling:
-        return f"{telling[:_LONGEST]} ({how})"
+        return f"{cut(telling, _LONGEST)} ({how})"
     if not lines:
         return f"{how}; it said nothing"
-    return f'{how}; its last words: "{lines[-1][:_LONGEST]}"'
+    return f'{how}; its last words: "{cut(lines[-1], _LONGEST)}"'
 
 
 def _how(ended: Ended, seconds: float) -> str:
@@ -211,7 +212,7 @@ def said(output: str) -> str:
     if not lines:
         return ""
     # A person agrees to what stands here: what a restore takes away is a long sentence.
-    return f": {lines[-1] if len(lines[-1]) <= _MOST_SAID else lines[-1][:_MOST_SAID] + ' …'}"
+    return f": {cut(lines[-1], _MOST_SAID)}"
 
 
 def command_of(probe: Probe) -> tuple[tuple[str, ...], bytes | None]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from foundation.hosts.jobs.output_lines import clean_line
+from foundation.secrets import cut
 from foundation.wording import are, counted
 
 ASK: Final = ("get", "pods,events", "--output", "json", "--namespace")
@@ -132,7 +132,7 @@ def _ready(pod: Mapping[str, Any]) -> bool:
 
 
 def _said(text: object) -> str:
-    return clean_line(str(text or ""))[:_LONGEST].strip()
+    return cut(str(text or ""), _LONGEST)
 
 
 def _not_made(events: Iterable[Mapping[str, Any]]) -> Iterator[Trouble]:

@@ -73,9 +73,19 @@ async def alert(review: Review, webhook: Secret, form: Form) -> bool:
     file, now = memory_file(webhook), fingerprint(review)
     if await asyncio.to_thread(_last, file) == now:
         return False
-    await _send(url, message(review)[:_LONGEST], form)
+    await _send(url, _bounded(message(review)), form)
     await asyncio.to_thread(write_private, file, json.dumps({"told": now}) + "\n")
     return True
+
+
+def _bounded(text: str) -> str:
+    """A message of at most `_LONGEST` signs, which says that it was cut."""
+    if len(text) <= _LONGEST:
+        return text
+    lines = text[: _LONGEST - 200].split("\n")[:-1]
+    # No command is cut in two, and the last fence is shut.
+    lines += ["```"] if lines.count("```") % 2 else []
+    return "\n".join([*lines, "… There is more than a chat takes: `sitewright updates` says all."])
 
 
 def _last(file: Path) -> str:

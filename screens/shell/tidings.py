@@ -41,7 +41,8 @@ def notification(words: str, environment: Mapping[str, str] | None = None) -> st
 def _plain(words: str) -> str:
     from preflight.report.words import clean
 
-    return clean(words)[:_LONGEST]
+    line = clean(words)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 2]} …"
 
 
 def quiet_file() -> Path:

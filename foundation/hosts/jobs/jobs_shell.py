@@ -8,7 +8,7 @@ from typing import Final, cast
 from foundation.hosts.connection import Become, Chunk, Closing, Completed, Connection
 from foundation.hosts.jobs.output_lines import LineCutter, Turns, clean_line
 from foundation.problems import MachineProblem, ProbeProblem
-from foundation.secrets import redact
+from foundation.secrets import cut
 from foundation.sentences import understood
 
 _SECONDS: Final = 60.0
@@ -35,7 +35,7 @@ def problem(
     connection: Connection, what: str, done: Completed, *, where: str = "", remedy: str = ""
 ) -> MachineProblem:
     """The problem with a script that failed: its own last words, and what they mean."""
-    said = redact(clean_line(done.stderr.strip().rpartition(b"\n")[2]))[:400]
+    said = cut(done.stderr.strip().rpartition(b"\n")[2], 400)
     known = understood(done.stderr.decode("utf-8", "replace"), user=connection.host.user or "")
     told = said or f"exit status {done.status}"
     return MachineProblem(

@@ -18,8 +18,7 @@ from typing import Final
 
 from foundation.isolation import NOWHERE, environment
 from foundation.problems import ExitCode, Problem
-from foundation.secrets import Secret, redact
-from foundation.terminal import clean_line
+from foundation.secrets import Secret, cut
 from installer.acceptance.ledger.view import Standing, Transfer
 from installer.acceptance.spoken import spoken
 
@@ -208,7 +207,7 @@ class BySql:
                 os.killpg(process.pid, signal.SIGKILL)  # and what a shell among them started
             await process.wait()
         said = out.decode("utf-8", "replace")
-        why = clean_line(redact(err.decode("utf-8", "replace"))).strip()[-2000:]
+        why = cut(err, 2000, last=True)
         if process.returncode != 0:
             raise self._unread(f"{program} ended with {process.returncode}: {why or 'no word'}")
         if ("end", "1") not in _LINE.findall(said):
@@ -217,7 +216,7 @@ class BySql:
 
     def _unread(self, why: str) -> LedgerUnread:
         return LedgerUnread(
-            why[:600],
+            cut(why, 600),
             where="the hub file's ledger.command",
             remedy="Run that command by hand and type `SELECT COUNT(*) FROM transfer;` It needs a"
             " user that may SELECT from transfer and transferStateChange.",

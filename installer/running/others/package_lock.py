@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from foundation.hosts.jobs.output_lines import clean_line
 from foundation.hosts.model import Host
+from foundation.secrets import cut
 
 QUIET: Final = 5.0
 """Seconds without a line after which it is asked what a step waits for."""
@@ -70,7 +70,7 @@ def parse(output: bytes) -> LockHolder | None:
     name, _, service = rest.partition(b"\n")
     if not pid.isdigit() or len(pid) > 10:
         return None
-    return LockHolder(int(pid), clean_line(name)[:60] or "?", clean_line(service.strip())[:200])
+    return LockHolder(int(pid), cut(name, 60) or "?", cut(service, 200))
 
 
 async def tell_holders(

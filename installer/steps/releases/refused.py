@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foundation.hosts.jobs.output_lines import clean_line
+from foundation.secrets import cut
 
 _LONGEST: Final = 700
 
@@ -95,6 +96,6 @@ def refusal(said: str) -> Refusal:
     for pattern, meaning, remedy in _KNOWN:
         if found := pattern.search(text):
             groups = [clean_line(" ".join((group or "").split())) for group in found.groups()]
-            return Refusal(meaning.format(*groups)[:_LONGEST], remedy)
-    own = clean_line(" ".join(lines)).removeprefix("Error: ")[:_LONGEST]
+            return Refusal(cut(meaning.format(*groups), _LONGEST), remedy)
+    own = cut(" ".join(lines).removeprefix("Error: "), _LONGEST)
     return Refusal(own or "it ended without a word", "Mend what it names, then try again.")

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bundles.manifests.yaml_documents import read_documents
-from foundation.hosts.jobs.output_lines import clean_line
+from foundation.secrets import cut
 from foundation.wording import counted, listed
 
 WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 _HOLDS_DATA: Final = frozenset({"PersistentVolumeClaim", "StatefulSet", "Secret"})
 _MOST_PATHS: Final = 3
 _LONGEST: Final = 200
+_LONGEST_CHANGE: Final = 600
 Object = Mapping[str, Any]
 Name = tuple[str, str]
 """Kind and name; the namespace too, where it is another than the release's."""
@@ -105,7 +106,7 @@ def changes(before: Manifest, after: Manifest) -> list[str]:
 
 
 def _called(name: Name) -> str:
-    return clean_line(f"{name[0]} {name[1]}")[:_LONGEST]
+    return cut(f"{name[0]} {name[1]}", _LONGEST)
 
 
 def _of(one: Object) -> str:
@@ -133,12 +134,12 @@ def _changed(before: Object, after: Object) -> str:
         told = [f"other {listed(paths[:_MOST_PATHS])}" + (f" and {more} more" if more > 0 else "")]
     if template_of(before) != template_of(after) and after.get("kind") in WORKLOADS:
         told.append("its pods start anew")
-    return clean_line("; ".join(told))[:600]
+    return cut("; ".join(told), _LONGEST_CHANGE)
 
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-    return clean_line(text)[:_LONGEST]
+    return cut(text, _LONGEST)
 
 
 def _paths(before: Any, after: Any, place: str = "") -> Iterator[str]:
