@@ -28,6 +28,8 @@ FLUSH = 1 << 27
 """Bytes after which writing to the disk is begun, so that it is not all left to the end."""
 QUIET = 60.0
 """Seconds without a byte after which another delivery counts as dead."""
+STEADY = time.CLOCK_BOOTTIME
+"""The clock that nobody sets: a machine's time of day may jump while a delivery is under way."""
 PIPE_SIZE = 1031  # F_SETPIPE_SZ
 MARK = b"sitewright-receive"
 LENGTH = 12
@@ -51,6 +53,13 @@ class Store:
         self.folder = Path(folder)
         self.blobs = self.folder / "blobs" / "sha256"
         self.incoming = self.folder / "incoming"
+        self.lock = -1
+
+    def beat(self) -> None:
+        """Say that this delivery is at work: the time of its lock is that of the steady clock."""
+        if self.lock >= 0:
+            now = time.clock_gettime_ns(STEADY)
+            os.utime(self.lock, ns=(now, now))
 
     def prepare(self) -> None:
         """Make the folders; a blob is root's alone until it is put where others need it."""
@@ -112,7 +121,7 @@ def take_lock(store: Store, who: str, dead: str) -> int | None:
         except OSError:
             holder = os.pread(lock, 4096, 0).split(b"\n")
             name = holder[1].decode("utf-8", "replace") if len(holder) > 1 else ""
-            if not asked and not (dead and name == dead) and not quiet(store):
+            if not asked and not (dead and name == dead) and not quiet(store, lock):
                 say(busy=name)
                 return None
             if not asked:
@@ -125,11 +134,17 @@ def take_lock(store: Store, who: str, dead: str) -> int | None:
         else:
             os.ftruncate(lock, 0)
             os.pwrite(lock, b"%d\n%s\n" % (os.getpid(), who.encode()), 0)
+            store.lock = lock
+            store.beat()
             return lock
 
 
-def quiet(store: Store) -> bool:
+def quiet(store: Store, lock: int) -> bool:
     """Whether nothing has come in for a while."""
+    now, last = time.clock_gettime(STEADY), os.fstat(lock).st_mtime
+    if last <= now:
+        return now - last > QUIET
+    # An earlier version left its lock's time alone, so the time of day is all there is.
     newest = 0.0
     with os.scandir(store.incoming) as entries:
         for entry in entries:
@@ -200,6 +215,7 @@ def receive(store: Store, name: str, size: int, begun: int, landing: Landing) ->
         got = os.preadv(descriptor, [view[: min(CHUNK, begun - at)]], at)
         digest.update(view[:got])
         at += got
+        store.beat()
     os.lseek(descriptor, begun, os.SEEK_SET)
     flushed = at
     while at < size:
@@ -212,6 +228,7 @@ def receive(store: Store, name: str, size: int, begun: int, landing: Landing) ->
             written += os.write(descriptor, view[written:got])
         digest.update(view[:got])
         at += got
+        store.beat()
         if at - flushed > FLUSH:
             flushed = at
             landing.waiting.put((descriptor, FLUSHED))
@@ -290,7 +307,9 @@ def main() -> int:
         return 0
     finally:
         landing.waiting.put(None)
-        landing.join()
+        while landing.is_alive():
+            landing.join(1.0)
+            store.beat()
     if landing.error is not None:
         say(failed=name, error=landing.error.strerror, full=landing.error.errno in FULL)
         return 0
