@@ -193,6 +193,7 @@ def _through_the_gates(
     """The plan with who approved it; raises NotNow where it may not begin as things are."""
     from installer.updates.applying import gates
 
+    gates.check_clock(site)
     gates.check_window(site.updates)
     without = _without_backup(options) if migrates else ()
     wanted = f", for {listed(migrates)} changes data as it begins" if migrates else ""

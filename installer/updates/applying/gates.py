@@ -18,7 +18,7 @@ from foundation.terminal import clean_line
 from foundation.wording import duration, listed
 from installer.events import Outcome
 from installer.record.identity import site_key
-from installer.record.runs import runs_of
+from installer.record.runs import all_sites, runs_of
 from installer.sites.site_updates import Updates, folded
 
 if TYPE_CHECKING:
@@ -53,6 +53,25 @@ def when(seconds: float) -> str:
     """A moment of the record for a person."""
     found = moment(seconds)
     return f"{found:%d %B %Y, %H:%M} UTC" if found is not None else "at no moment that there is"
+
+
+def check_clock(site: Site, now: float | None = None) -> None:
+    """Raise NotNow where this computer's clock stands before what the site's record was written at.
+
+    By a clock that was put back a window is open again, an approval counts, a backup is young.
+    """
+    at, key = time.time() if now is None else now, site_key(site)
+    runs = [run for name in all_sites() if name == key or name.startswith(f"{key}-")
+            for run in runs_of(name)]  # fmt: skip
+    written = max((run.journal.stat().st_mtime for run in runs if run.journal.is_file()), default=0)
+    if at >= written - _HOUR:
+        return
+    raise NotNow(
+        f"this computer's clock says {when(at)}, and the site's record was written at "
+        f"{when(written)}: it was put back, or was ahead then",
+        where="the clock of this computer",
+        remedy="Set it right (timedatectl), then give the same command again.",
+    )
 
 
 def check_window(updates: Updates | None, now: datetime | None = None) -> None:

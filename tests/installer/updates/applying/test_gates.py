@@ -222,3 +222,18 @@ def test_a_verified_backup_counts_for_so_many_hours(monkeypatch: pytest.MonkeyPa
         gates.check_backup(of, now=now + 2 * 3600)
     with pytest.raises(NotNow, match="ahead of this computer's clock"):
         gates.check_backup(of, now=now - 30 * 3600)
+
+
+def test_a_clock_that_was_put_back_opens_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(SITE)
+    from installer.sites.site import load_site
+
+    of = load_site(file)
+    gates.check_clock(of, now=1.0)
+    run = write_run(runs_folder() / f"{site_key(of)}-backup-verify", told(failed=False))
+    written = run.journal.stat().st_mtime
+    gates.check_clock(of, now=written - 600)
+    gates.check_clock(of, now=written + 400 * 86400)
+    with pytest.raises(NotNow, match=r"the site.s record was written at .* put back"):
+        gates.check_clock(of, now=written - 2 * 86400)
