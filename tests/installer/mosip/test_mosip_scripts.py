@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
+import ssl
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ import pytest
 
 from installer.catalogue.rendering import Renderer
 from installer.catalogue.solution import load_solution
+from tests.lab.kubernetes.certificates import Authority
 
 pytestmark = pytest.mark.processes
 
@@ -149,3 +154,46 @@ def test_nginx_that_shows_no_certificate_is_named(cluster: Cluster) -> None:
     assert status == 1
     assert "api.localhost at 127.0.0.1" in said
     assert "Mend these certificates" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "status", "says"),
+    [
+        (("*.site.example",), 90, 0, "is of its name and of today; who made it nobody vouches for"),
+        (("*.other.example",), 90, 1, "Hostname mismatch"),
+        (("*.site.example",), -0.5, 1, "certificate has expired"),
+        (("*.site.example",), 10, 1, "its certificate ends in 10 days"),
+    ],
+)
+def test_a_certificate_of_ones_own_is_of_its_name_and_of_today(
+    tmp_path: Path, names: tuple[str, ...], days: float, status: int, says: str
+) -> None:
+    pair = Authority(tmp_path).issue("nginx", "nginx", names=names, days=days)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    values = {"domain": "site.example", "public_address": "127.0.0.1",
+              "internal_address": "127.0.0.1", "self_signed": True}  # fmt: skip
+    renderer = Renderer(values, FOLDER)
+    script = renderer.script(renderer.source("scripts/certificates.sh"), where="x")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_shake_hands, args=(server, context), daemon=True).start()
+        ran = subprocess.run(
+            ["sh", "-euc", script.replace("443", str(server.getsockname()[1]))], check=False,
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        server.shutdown(socket.SHUT_RDWR)
+    assert (ran.returncode, says in ran.stdout) == (status, True), ran.stdout + ran.stderr
+
+
+def _shake_hands(server: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            plain, _ = server.accept()
+        except OSError:
+            return
+        with (
+            plain,
+            contextlib.suppress(OSError),
+            context.wrap_socket(plain, server_side=True) as one,
+        ):
+            one.recv(1)
