@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import html
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -115,7 +116,9 @@ async def _send(url: str, text: str, form: Form) -> None:
     host, proxy = urlsplit(url).hostname or "", proxy_of(url)
     body, kind = text.encode(), "text/plain; charset=utf-8"
     if form is Form.SLACK:
-        body, kind = json.dumps({"text": text}).encode(), "application/json"
+        # Its signs for links and for calling everybody (Slack, Formatting text for app surfaces).
+        plain = html.escape(text, quote=False)
+        body, kind = json.dumps({"text": plain}).encode(), "application/json"
     try:
         async with (
             asyncio.timeout(_SECONDS),

@@ -24,6 +24,8 @@ _PAGES: Final = 40
 """Of one kind: 20,000 objects."""
 _ANSWER_BYTES: Final = 64 << 20
 _IMAGE_CHARACTERS: Final = 500
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+"""Of an object and of a container (RFC 1123); none begins as an option does."""
 _DIGEST: Final = re.compile(r"@(sha256:[0-9a-f]{64})$", re.ASCII)
 _KINDS: Final = (
     ("deployment", "/apis/apps/v1/deployments"),
@@ -199,6 +201,11 @@ def _containers(
             if not one.image or len(one.image) > _IMAGE_CHARACTERS or not one.image.isprintable():
                 where = clean_line(f"{kind} {meta.namespace}/{meta.name}")
                 found.tell(f"{where}: a container without an image's name")
+                continue
+            # What is named so is told to kubectl as a word, by us or by whoever copies a command.
+            if not all(map(_NAME.fullmatch, (meta.name, meta.namespace, one.name))):
+                where = clean_line(f"{kind} {meta.namespace}/{meta.name}, {one.name}")
+                found.tell(f"{where}: a name that no object of Kubernetes can have")
                 continue
             place = Place(
                 kind,

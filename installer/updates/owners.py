@@ -7,6 +7,7 @@ a chart that it rendered look like Helm's (argo-cd.readthedocs.io, Resource Trac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +24,9 @@ _RELEASE_NAMESPACE: Final = "meta.helm.sh/release-namespace"
 _TRACKING: Final = "argocd.argoproj.io/tracking-id"
 _ARGO_LABEL: Final = "argocd.argoproj.io/instance"
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+_HELMS: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,51}[a-z0-9])?")
+"""What Helm may call a release; whoever may annotate a workload writes what they like there."""
 
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], BeforeValidator(lambda value: [] if value is None else value)]
@@ -155,9 +159,9 @@ def owner_of(
             space = labels.get(f"{word}.toolkit.fluxcd.io/namespace", "")
             return Owner(By.FLUX, f"Flux's {what}", flux, space)
     release = notes.get(_RELEASE, "")
-    if release:
+    if release and _HELMS.fullmatch(release):
         return Owner(By.HELM, "the Helm release", release, notes.get(_RELEASE_NAMESPACE, place[1]))
-    if labels.get(_MANAGED_BY, "") == "Helm":
+    if release or labels.get(_MANAGED_BY, "") == "Helm":
         # Helm itself writes its name as well; Argo CD and `helm template` leave this label alone.
         return Owner(By.UNKNOWN, "the Helm release", labels.get("app.kubernetes.io/instance", ""))
     return None

@@ -13,6 +13,7 @@ from bundles.format.reference import parse_reference
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
 from installer.cli import main
+from installer.updates import alerts
 from installer.updates.alerts import Form, NotTold, alert, memory_file
 from installer.updates.lookup import Update
 from installer.updates.review import Judged, Review
@@ -65,6 +66,17 @@ async def test_it_is_told_once_for_each_change(hook: Hook) -> None:
     assert len(texts) == 3
     assert "`mojaloop/ledger`: latest version is `v1.0.2`" in texts[0]
     assert texts[2] == "*ml-operator* - all monitored services are up to date"
+
+
+async def test_a_name_calls_nobody_and_links_nowhere(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may label a workload writes what they like into the name of its owner."""
+    said = "change it in the Argo CD application <!channel> <https://x|y> & co"
+    monkeypatch.setattr(alerts, "message", lambda _: said)
+    assert await alert(review(), hook.address, Form.SLACK)
+    text = json.loads(hook.took[0])["text"]
+    assert text.endswith("&lt;!channel&gt; &lt;https://x|y&gt; &amp; co")
 
 
 async def test_the_plain_form_is_the_message_itself(hook: Hook) -> None:

@@ -141,6 +141,25 @@ def test_every_kind_and_container_of_a_cluster(cluster: FakeApi, look: Look) -> 
     assert "the Helm release moja owns it" in text
 
 
+def test_no_word_of_a_cluster_is_an_option_of_a_command(cluster: FakeApi, look: Look) -> None:
+    """Neither in what is copied nor in what is started: an API may answer whatever it likes."""
+    ledger, release = "mojaloop/central-ledger:v1.0.0", "meta.helm.sh/release-name"
+    inner = workload("inner", ledger)
+    inner["spec"]["template"]["spec"]["containers"][0]["name"] = "-c"
+    away = workload("away", ledger)
+    away["metadata"]["namespace"] = "--kubeconfig=/tmp/x"
+    cluster.objects[DEPLOYMENTS] = [
+        workload("--cache-dir=/etc/cron.d", ledger), inner, away,
+        workload("whose", ledger, annotations={release: "--post-renderer=/tmp/x"}),
+    ]  # fmt: skip
+    code, text, _ = look("--kubeconfig", cluster.way_in(), "--format", "message", "--quiet")
+    assert code == 0
+    assert "kubectl -n" not in text
+    code, text, _ = look("--kubeconfig", cluster.way_in())
+    assert text.count("a name that no object of Kubernetes can have") == 3
+    assert "whoever rendered it as the Helm release owns it" in text
+
+
 def test_the_digest_that_runs_tells_what_was_built_again(cluster: FakeApi, look: Look) -> None:
     old, now = "sha256:" + "5" * 64, StandIn().digest("v1.0.2")
     cluster.objects |= {
