@@ -50,7 +50,7 @@ class ClusterCheckStep(StepData):
             "{{ {'sizing': sizing, 'waived': waived} | tojson }}", where=where
         )
         told = json.loads(text)  # what we wrote a line before
-        waivers = [{"check": check, **one} for check, one in told["waived"].items()]
+        waivers: list[Json] = [{"check": check, **one} for check, one in told["waived"].items()]
         return Planned({**spec, "sizing": told["sizing"], "waivers": waivers})
 
 

@@ -40,8 +40,8 @@ def test_a_clock_that_jumps_makes_nobody_dead_and_nobody_live_for_ever(
 ) -> None:
     steady, day = time.clock_gettime(receive.STEADY), time.time()
     passed = 0.0
-    monkeypatch.setattr(receive.time, "time", lambda: day + jump + passed)
-    monkeypatch.setattr(receive.time, "clock_gettime", lambda _: steady + passed)
+    monkeypatch.setattr(time, "time", lambda: day + jump + passed)
+    monkeypatch.setattr(time, "clock_gettime", lambda _: steady + passed)
     assert not _asked(store)
     passed = receive.QUIET + 2
     assert _asked(store)

@@ -12,6 +12,7 @@ import pytest
 
 from foundation.clusters.https import HttpsApi
 from foundation.clusters.kubeconfig import read_access
+from foundation.clusters.machine import MachineApi
 from installer.steps import cluster_check
 from installer.steps.kind import StepFailed
 from tests.preflight.cluster.fake_api import CLASSES, FakeApi, fake_api
@@ -45,7 +46,7 @@ async def _checked(served: FakeApi, *waivers: dict[str, str]) -> tuple[list[str]
             return api
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cluster_check.MachineApi, "found", found)
+            patch.setattr(MachineApi, "found", found)
             return notes, await cluster_check.KIND.do(context)
 
 
