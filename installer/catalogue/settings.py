@@ -27,7 +27,7 @@ Value = str | int | bool
 Given = str | int | float | bool | None
 
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_SCP_LIKE: Final = re.compile(r"[a-z_][a-z0-9_-]*@[A-Za-z0-9.-]+:[^\s:]+")
+_SCP_LIKE: Final = re.compile(r"[a-z_][a-z0-9_-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:]+")
 _YES: Final = frozenset({"yes", "true", "on", "y"})
 _NO: Final = frozenset({"no", "false", "off", "n"})
 _LONGEST: Final = 4096
@@ -193,6 +193,9 @@ def _url(setting: Setting, text: str) -> str:
         return "It begins with https://, http:// or ssh://."
     if not parts.hostname:
         return f"After {parts.scheme}:// comes the name of a machine."
+    if parts.hostname.startswith("-") or (parts.username or "").startswith("-"):
+        # A program that is told such a name would take it for an option.
+        return "No name of a machine and no login begins with a dash."
     if parts.password is not None:
         return "There is a password in it; leave it out, it is asked for apart."
     return ""

@@ -80,7 +80,7 @@ def _run(
                 remedy="Look at it by hand: a repository that a site is deployed from is text.",
             )
         out.seek(0)
-        said = out.read().decode("utf-8", "replace")
+        said = out.read(_LARGEST).decode("utf-8", "replace")
     return subprocess.CompletedProcess(
         done.args, done.returncode, said, done.stderr.decode("utf-8", "replace")
     )

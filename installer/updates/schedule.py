@@ -59,7 +59,7 @@ def texts(words: Sequence[str], every_hours: int) -> tuple[str, str]:
     service = (
         f"{_OURS}[Unit]\nDescription=Look for updates of what runs, by Sitewright\n"
         "Wants=network-online.target\nAfter=network-online.target\n"
-        f"[Service]\nType=oneshot\nEnvironment={unit_word(f'HOME={Path.home()}')}\n"
+        f"[Service]\nType=oneshot\nEnvironment={unit_word(f'HOME={Path.home()}', command=False)}\n"
         f"ExecStart={line}\nTimeoutStartSec=1h\nNice=10\n"
     )
     timer = (
@@ -70,12 +70,15 @@ def texts(words: Sequence[str], every_hours: int) -> tuple[str, str]:
     return service, timer
 
 
-def unit_word(word: str) -> str:
-    """A word as systemd reads it in a unit (systemd.service(5), Command lines)."""
+def unit_word(word: str, *, command: bool = True) -> str:
+    """A word as systemd reads it in a unit (systemd.service(5), Command lines).
+
+    A dollar has a meaning in a command alone: in an assignment (systemd.exec(5)) it stands for one.
+    """
     if not word.isprintable():
         raise InputProblem("a word of it holds a sign that no unit can", where="the command line")
-    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{plain}"'
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{plain.replace("$", "$$") if command else plain}"'
 
 
 def write_units(units: Units, words: Sequence[str], every_hours: int) -> None:
@@ -109,6 +112,8 @@ def _ours(units: Units) -> None:
             text = bounded_files.read_text(path, _LARGEST)
         except FileNotFoundError:
             continue
+        except (OSError, ValueError):
+            text = ""  # a folder, a pipe, no text: nothing that was written here
         if not text.startswith(_OURS):
             raise Refused(
                 "a unit of that name stands there, and Sitewright did not write it so",

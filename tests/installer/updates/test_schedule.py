@@ -6,8 +6,10 @@ systemctl is a stand-in that notes what it is told; whether systemd takes the un
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,17 @@ def test_what_somebody_else_wrote_is_left(units: Units) -> None:
     assert not units.service.exists()
 
 
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda path: path.write_bytes(b"\xff\xfe")]
+)
+def test_what_is_no_unit_at_all_is_left_too(units: Units, make: Callable[[Path], object]) -> None:
+    units.folder.mkdir()
+    make(units.service)
+    for act in (lambda: write_units(units, WORDS, 6), lambda: remove_units(units)):
+        with pytest.raises(Refused, match="did not write it"):
+            act()
+
+
 def test_a_systemd_that_refuses_is_told(units: Units, tmp_path: Path) -> None:
     (tmp_path / "ill").touch()
     with pytest.raises(InputProblem, match="systemctl daemon-reload"):
@@ -64,6 +77,7 @@ def test_words_are_written_as_systemd_reads_them() -> None:
     assert unit_word('a "b" \\ %h $HOME') == '"a \\"b\\" \\\\ %%h $$HOME"'
     with pytest.raises(InputProblem, match="no unit can"):
         unit_word("a\nExecStart=x")
+    assert unit_word("HOME=/home/a$b", command=False) == '"HOME=/home/a$b"'
     service, _ = texts(WORDS, 6)
     assert '"updates" "--cluster"' in service
     assert '"/root/a %%h $$b"' in service
