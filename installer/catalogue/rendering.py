@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any, Final
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, Undefined
@@ -88,17 +89,44 @@ def part(value: object) -> str:
     return _Part(text)
 
 
+_Finalize = Callable[[object], str] | None
+
+
+def _environment(finalize: _Finalize, loader: BaseLoader | None = None) -> Any:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,  # configuration files and scripts, never HTML
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=finalize,
+        loader=loader,
+    )
+    # Jinja2's own `default` filter would let a missing value pass.
+    for name in ("default", "d"):
+        environment.filters.pop(name)
+    environment.filters["inside"] = part
+    return environment
+
+
+@lru_cache(maxsize=2048)
+def _code(finalize: _Finalize, template: str) -> CodeType:
+    """A template compiled, which takes longer than filling it in; every plan has the same ones."""
+    code: CodeType = _environment(finalize).compile(template)
+    return code
+
+
 class Renderer:
     """Fills in templates with the values of one site."""
 
     def __init__(self, values: Mapping[str, Any], folder: Path) -> None:
         self._values = dict(values)
         self._folder = folder
-        self._plain = self._environment(None)
-        self._script = self._environment(shell_word)
-        self._yaml = self._environment(yaml_value)
-        self._compiled: dict[tuple[int, str], Any] = {}
-        """Templates by environment and text: many steps share theirs, and compiling takes long."""
+        loader = _FolderLoader(folder)
+        self._environments = {
+            how: _environment(how, loader) for how in (None, shell_word, yaml_value)
+        }
+        self._templates: dict[tuple[_Finalize, str], Any] = {}
 
     def knowing(self, **values: Any) -> Renderer:
         """One that knows these values too, and shares what was compiled."""
@@ -108,18 +136,18 @@ class Renderer:
 
     def text(self, template: str, *, where: str) -> str:
         """The template filled in; `where` names it in the InputProblem."""
-        return self._render(self._plain, template, where)
+        return self._render(None, template, where)
 
     def script(self, template: str, *, where: str) -> str:
         """A shell script filled in: every value stands in it as one quoted word."""
-        return self._render(self._script, template, where)
+        return self._render(shell_word, template, where)
 
     def yaml(self, template: str, *, where: str) -> str:
         """A document of YAML filled in: each expression comes to one whole value, none to a part.
 
         `{{ "*." ~ domain }}` is a value; `*.{{ domain }}` would be a part of one.
         """
-        return self._render(self._yaml, template, where)
+        return self._render(yaml_value, template, where)
 
     def file(self, name: str) -> str:
         """A template file of the folder, filled in; raises InputProblem."""
@@ -136,30 +164,20 @@ class Renderer:
             )
         return read_text(path)
 
-    def _environment(self, finalize: Callable[[object], str] | None) -> Any:
-        environment = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined,
-            autoescape=False,  # configuration files and scripts, never HTML
-            keep_trailing_newline=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=finalize,
-            loader=_FolderLoader(self._folder),
-        )
-        # Jinja2's own `default` filter would let a missing value pass.
-        for name in ("default", "d"):
-            environment.filters.pop(name)
-        environment.filters["inside"] = part
-        return environment
+    def _template(self, finalize: _Finalize, template: str) -> Any:
+        known = (finalize, template)
+        if known not in self._templates:
+            environment = self._environments[finalize]
+            self._templates[known] = environment.template_class.from_code(
+                environment, _code(finalize, template), environment.make_globals(None)
+            )
+        return self._templates[known]
 
-    def _render(self, environment: Any, template: str, where: str) -> str:
+    def _render(self, finalize: _Finalize, template: str, where: str) -> str:
         if "{" not in template:
             return template
         try:
-            known = (id(environment), template)
-            if known not in self._compiled:
-                self._compiled[known] = environment.from_string(template)
-            return str(self._compiled[known].render(self._values))
+            return str(self._template(finalize, template).render(self._values))
         except TemplateSyntaxError as error:
             raise InputProblem(
                 f"line {error.lineno}: {error.message}",

@@ -112,6 +112,24 @@ def test_a_file_of_the_folder_may_include_another(tmp_path: Path) -> None:
     assert Renderer({"name": "x"}, tmp_path).file("a") == "<x>"
 
 
+def test_a_template_compiled_once_takes_the_files_and_the_quotes_of_who_fills_it_in(
+    tmp_path: Path,
+) -> None:
+    renderers = []
+    for word in ("one", "other"):
+        folder = tmp_path / word
+        folder.mkdir()
+        (folder / "named").write_text(f"of {word}")
+        renderers.append(Renderer({"value": f"a {word}"}, folder))
+    template = "{{ value }} {% include 'named' %}"
+    assert [one.text(template, where="t") for one in renderers] == [
+        "a one of one", "a other of other",
+    ]  # fmt: skip
+    assert renderers[0].script(template, where="t") == "'a one' of one"
+    assert renderers[1].yaml("{{ value ~ ':' }}", where="t") == "'a other:'"
+    assert renderers[1].text("{{ value ~ ':' }}", where="t") == "a other:"
+
+
 @given(WORDS)
 def test_a_value_in_a_script_is_one_word_whatever_it_is(value: str) -> None:
     """A shell takes it for exactly that text, so that nothing in it is ever run."""
