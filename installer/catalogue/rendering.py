@@ -123,9 +123,8 @@ class Renderer:
         self._values = dict(values)
         self._folder = folder
         loader = _FolderLoader(folder)
-        self._environments = {
-            how: _environment(how, loader) for how in (None, shell_word, yaml_value)
-        }
+        ways: tuple[_Finalize, ...] = (None, shell_word, yaml_value)
+        self._environments = {finalize: _environment(finalize, loader) for finalize in ways}
         self._templates: dict[tuple[_Finalize, str], Any] = {}
 
     def knowing(self, **values: Any) -> Renderer:

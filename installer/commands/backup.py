@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foundation.problems import InputProblem
 from foundation.secrets import Secret, secret_from_file
-from installer.commands.install import Undertaking, add_run_options, carry_through
+from installer.commands.install import add_run_options
+from installer.commands.operate import carry_operation
 from installer.commands.options import ask_secret
-from installer.record.errand import Errand
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
@@ -75,12 +75,8 @@ def run(options: argparse.Namespace) -> int:
         values = {"name": backup_name(options.backup, latest=True), **key_values(options)}
         opens = key_secrets(options)
         again += f" --backup {values['name']}" + key_words(options)
-    site, solution, plan = backup_plan(options.site, operation, values)
-    work = Undertaking(
-        site, options.site, solution, plan, errand=Errand.OPERATE, operation=operation,
-        again=again, named=f" --site {quote(str(options.site))}", opens=opens,
-    )  # fmt: skip
-    return carry_through(work, options, dry=False)
+    planned = backup_plan(options.site, operation, values)
+    return carry_operation(operation, planned, options, again=again, opens=opens)
 
 
 def backup_plan(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -16,9 +15,9 @@ from foundation.problems import ExitCode, InputProblem, Refused
 from foundation.wording import listed
 from installer.commands.install import Undertaking, add_run_options, carry_through
 from installer.commands.machine_site import by_hand, host_of, site_of_file
+from installer.commands.operate import carry_operation
 from installer.commands.plan import read_plan
 from installer.commands.unfinished import cut_off
-from installer.record.errand import Errand
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
@@ -84,21 +83,10 @@ def _remove(options: argparse.Namespace) -> int:
     site, solution, plan, operation = removal_plan(options.site, options.name)
     left = operations_of_machines(solution)[operation][1].left
     again = f"sitewright machine remove {quote(options.name)} --site {quote(str(options.site))}"
-    work = Undertaking(
-        site,
-        options.site,
-        solution,
-        plan,
-        errand=Errand.OPERATE,
-        operation=operation,
-        again=again,
-        named=f" --site {quote(str(options.site))}",
-    )
     if (before := cut_off(site, operation, of=plan)) is not None:
         print(f"Goes on with the run {before.id}, whose plan was reviewed.", file=sys.stderr)
-        work = replace(work, run=before)
     _in_order(options, plan, before)
-    code = carry_through(work, options, dry=False)
+    code = carry_operation(operation, (site, solution, plan), options, run=before, again=again)
     if code == ExitCode.DONE and not (options.until or options.only):
         print(
             f"\n{options.name} is out. What is left to you: take it out of {options.site} (an "

@@ -6,8 +6,9 @@ What each of them does is data: the file of that name in the solution's folder `
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import InputProblem
@@ -17,8 +18,10 @@ from installer.commands.which_site import add_site_options, as_named, site_file_
 from installer.record.errand import Errand
 
 if TYPE_CHECKING:
+    from foundation.secrets import Secret
     from installer.catalogue.solution import Solution
     from installer.plans.plan import Plan
+    from installer.record.runs import Run
     from installer.sites.site import Site
 
 _LOOKS_ONLY: Final = frozenset({"services", "changes"})
@@ -53,21 +56,45 @@ def run(options: argparse.Namespace) -> int:
     before = None
     if not getattr(options, "anew", True):
         before = unfinished_run(site, name, again=f"sitewright {name}{named}")
+        plan = plan if before is None else before.plan()
     if name in _LOOKS_ONLY:
         options.yes = True
     options.site = file
     again = f"sitewright {options.command}{named}"
     again += " --with-data" if name.endswith("data") else ""
+    return carry_operation(
+        name, (site, solution, plan), options, run=before, again=again, named=named
+    )
+
+
+def carry_operation(
+    operation: str,
+    planned: tuple[Site, Solution, Plan],
+    options: argparse.Namespace,
+    *,
+    again: str,
+    named: str | None = None,
+    run: Run | None = None,
+    opens: Mapping[str, Secret] | None = None,
+) -> int:
+    """Show the plan of an operation, ask, and carry it through; the exit code tells its end.
+
+    `run` is the one to go on with, of which the plan is then; `named` are the words by which the
+    command named its site, where they are others than `--site` and the file. `opens` are secrets of
+    this command alone.
+    """
+    site, solution, plan = planned
     work = Undertaking(
         site,
-        file,
+        options.site,
         solution,
-        plan if before is None else before.plan(),
-        run=before,
+        plan,
+        run=run,
         errand=Errand.OPERATE,
-        operation=name,
+        operation=operation,
         again=again,
-        named=named,
+        named=f" --site {quote(str(options.site))}" if named is None else named,
+        opens=opens or {},
     )
     return carry_through(work, options, dry=False)
 

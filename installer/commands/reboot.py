@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 from foundation.documents import nearest
 from foundation.problems import ExitCode, InputProblem, Refused
 from foundation.wording import listed
-from installer.commands.install import Undertaking, add_run_options, carry_through
-from installer.commands.operate import add_anew_option, operation_plan
+from installer.commands.install import add_run_options
+from installer.commands.operate import add_anew_option, carry_operation, operation_plan
 from installer.commands.options import read_credentials, settle_programs
 from installer.commands.unfinished import unfinished_run
-from installer.record.errand import Errand
 
 if TYPE_CHECKING:
     from installer.commands.restarts import Restart
@@ -58,18 +57,8 @@ def run(options: argparse.Namespace) -> int:
             print("No machine of this site waits to be restarted; nothing was begun.")
             return ExitCode.DONE
         plan = _planned(options, [one.name for one in chosen])
-    work = Undertaking(
-        site,
-        options.site,
-        solution,
-        plan,
-        run=before,
-        errand=Errand.OPERATE,
-        operation=NAME,
-        again=join(words),
-        named=f" {join(words[-2:])}",
-    )
-    code = carry_through(work, options, dry=False)
+    again = join(words)
+    code = carry_operation(NAME, (site, solution, plan), options, run=before, again=again)
     if code in (ExitCode.STAGE_FAILED, ExitCode.UNREACHABLE):
         print(_NOT_BACK, file=sys.stderr)
     return code

@@ -20,8 +20,8 @@ from installer.commands.backup import (
     key_values,
     key_words,
 )
-from installer.commands.install import Undertaking, add_run_options, carry_through
-from installer.record.errand import Errand
+from installer.commands.install import add_run_options
+from installer.commands.operate import carry_operation
 
 _OPERATION = "restore"
 _RECORD = re.compile(r"[a-z0-9.-]+-[0-9a-f]{10}")
@@ -52,15 +52,11 @@ def run(options: argparse.Namespace) -> int:
             "and the target's folders have it.",
         )
     values = {"name": name, **key_values(options)}
-    site, solution, plan = backup_plan(options.site, _OPERATION, values, of=options.of)
+    planned = backup_plan(options.site, _OPERATION, values, of=options.of)
     named = f" --site {quote(str(options.site))}"
     of = f" --of {options.of}" if options.of else ""
-    work = Undertaking(
-        site, options.site, solution, plan, errand=Errand.OPERATE, operation=_OPERATION,
-        again=f"sitewright restore {name}{named}{of}{key_words(options)}", named=named,
-        opens=key_secrets(options),
-    )  # fmt: skip
-    code = carry_through(work, options, dry=False)
+    again = f"sitewright restore {name}{named}{of}{key_words(options)}"
+    code = carry_operation(_OPERATION, planned, options, again=again, opens=key_secrets(options))
     if code == ExitCode.DONE and not (options.until or options.only):
         print(
             "\nWhat is left to you: the other machines join by the installation (sitewright install"

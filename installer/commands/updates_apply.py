@@ -23,11 +23,10 @@ from installer.commands.image_watcher import (
     origin_of,
     usual_of,
 )
-from installer.commands.install import Undertaking, add_run_options, carry_through
-from installer.commands.operate import add_anew_option
+from installer.commands.install import add_run_options
+from installer.commands.operate import add_anew_option, carry_operation
 from installer.commands.options import ask_about_programs, read_credentials, settle_programs
 from installer.commands.preflight_cluster import add_cluster_options
-from installer.record.errand import Errand
 
 if TYPE_CHECKING:
     from foundation.clusters.api import Api
@@ -100,8 +99,7 @@ def run(options: argparse.Namespace) -> int:
     from installer.sites.site import load_site
     from installer.updates.applying.plans import OPERATION
 
-    named = f" --site {shlex.quote(str(options.site))}"
-    again = f"sitewright updates apply{named}"
+    again = f"sitewright updates apply --site {shlex.quote(str(options.site))}"
     site = load_site(options.site)
     if site.solution is None:
         raise InputProblem("the site file names no solution", where=str(options.site))
@@ -117,18 +115,7 @@ def run(options: argparse.Namespace) -> int:
         if options.approve:
             return _approve(site, plan, options)
         plan = _through_the_gates(site, plan, migrates, options)
-    work = Undertaking(
-        site,
-        options.site,
-        solution,
-        plan,
-        run=before,
-        errand=Errand.OPERATE,
-        operation=OPERATION,
-        again=again,
-        named=named,
-    )
-    return carry_through(work, options, dry=False)
+    return carry_operation(OPERATION, (site, solution, plan), options, run=before, again=again)
 
 
 def _cut_off(site: Site, again: str) -> Run | None:

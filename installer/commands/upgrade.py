@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
 from foundation.wording import counted, listed
-from installer.commands.install import Undertaking, add_run_options, carry_through
-from installer.commands.operate import add_anew_option, operation_plan
+from installer.commands.install import add_run_options
+from installer.commands.operate import add_anew_option, carry_operation, operation_plan
 from installer.commands.unfinished import unfinished_run
-from installer.record.errand import Errand
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
@@ -43,8 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Plan, tell what does not fit, show, ask, and carry it through; or go on with the last."""
-    named = f" --site {quote(str(options.site))}"
-    again = f"sitewright {NAME}{named}"
+    again = f"sitewright {NAME} --site {quote(str(options.site))}"
     site, solution, plan = operation_plan(options.site, NAME, supplied=True)
     before = None if options.anew else unfinished_run(site, NAME, again=again)
     if before is not None:
@@ -52,18 +50,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         _of_the_bundle(site, plan, options.site)
         _told(solution, plan, options.site)
-    work = Undertaking(
-        site,
-        options.site,
-        solution,
-        plan,
-        run=before,
-        errand=Errand.OPERATE,
-        operation=NAME,
-        again=again,
-        named=named,
-    )
-    code = carry_through(work, options, dry=False)
+    code = carry_operation(NAME, (site, solution, plan), options, run=before, again=again)
     if code == ExitCode.DONE and not (options.until or options.only):
         print(_LEFT, file=sys.stderr)
     return code
