@@ -21,7 +21,7 @@ PROGRAM = OPERATIONS / "leaving.py"
 YES, NO, UNTOLD = 0, 1, 2
 
 STAND_IN = f"""\
-#!{sys.executable} -I
+#!{sys.executable} -IS
 # STAND-IN for microk8s 1.31: kubectl get, cordon, uncordon and drain over files; remove-node.
 import json, os, pathlib, sys
 place = pathlib.Path(os.environ["PLACE"])
@@ -147,7 +147,7 @@ class Cluster:
         program: Path = PROGRAM,
     ) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-I", "-B", str(program), action, name, address or "10.0.0.2", *more],
+            [sys.executable, "-ISB", str(program), action, name, address or "10.0.0.2", *more],
             capture_output=True, text=True, check=False, timeout=120,
             env={"PATH": f"{self.place}:{os.environ['PATH']}", "PLACE": str(self.place)},
         )  # fmt: skip
