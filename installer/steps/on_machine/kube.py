@@ -37,6 +37,10 @@ class Silent(Exception):
     """kubectl did not bring an answer."""
 
 
+ODD = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What comes of an answer that is not as Kubernetes or Helm writes it."""
+
+
 def say(text: str) -> None:
     """A line for whoever watches."""
     print(clean(text), flush=True)
@@ -70,6 +74,8 @@ class Workload:
         self.namespace = str(order["namespace"])
         job = "/spec/jobTemplate" if self.kind == "cronjob" else ""
         self.path = f"{job}/spec/template/spec"
+        self.begun = False
+        """Whether a change was sent: from then on nobody may say that nothing was done."""
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """What kubectl answers; raises Silent with its own words."""
@@ -160,6 +166,7 @@ class Workload:
             place = f"{self.path}/{key}/{names.index(change['container'])}/image"
             patch.append({"op": "test", "path": place, "value": change[old]})
             patch.append({"op": "replace", "path": place, "value": change[new]})
+        self.begun = True
         words = ("patch", self.kind, self.name, "--type=json", "--patch", json.dumps(patch))
         self.kubectl(*words, "--output", "name")
 

@@ -24,6 +24,7 @@ from installer.steps.on_machine.kube import (
     CHANGED,
     LEFT,
     NOT_BACK,
+    ODD,
     REFUSED,
     Ended,
     Json,
@@ -57,6 +58,8 @@ class Release:
         workloads = order["workloads"]
         self.workloads = [Workload(one) for one in workloads]
         self.changes = [change for one in workloads for change in one["changes"]]
+        self.begun = False
+        """Whether Helm was told to change something."""
 
     def helm(self, *words: str, seconds: float = 900) -> str:
         """What Helm answers; raises Silent with its own words."""
@@ -244,6 +247,7 @@ def rolled_back(release: Release, revision: int, why: str) -> NoReturn:
 def brought_by_helm(release: Release) -> None:
     """Upgrade the release and watch its workloads; raises Ended, Silent where nothing was done."""
     if set(stands(release)) == {"after"}:
+        release.begun = True
         # It was upgraded by what was cut off: the revision before is the one to go back to.
         revision = release.revision() - 1
     else:
@@ -255,6 +259,7 @@ def brought_by_helm(release: Release) -> None:
             values = release.values(chart)
             for key, value in values:
                 say(f"helm upgrade {release.name} --reuse-values --set-string {key}={value}")
+            release.begun = True
             try:
                 release.upgraded(chart, values)
             except Silent as silent:
@@ -277,9 +282,11 @@ def main_of_release(words: list[str]) -> int:
     except Ended as end:
         say(f"@why {end.why}")
         return end.status
-    except (Silent, ValueError, KeyError, TypeError) as error:
-        say(f"@why Helm's answer was not understood or did not come: {clean(error)}")
-        return REFUSED
+    except (Silent, *ODD) as error:
+        # What stands in an odd answer is not told: it may be a value of the release.
+        what = clean(error) if isinstance(error, Silent) else type(error).__name__
+        say(f"@why Helm's answer was not understood or did not come: {what}")
+        return LEFT if release.begun else REFUSED
     say("it stands")
     return 0
 

@@ -19,6 +19,7 @@ from installer.steps.on_machine.kube import (
     CHANGED,
     LEFT,
     NOT_BACK,
+    ODD,
     REFUSED,
     REVISION,
     Ended,
@@ -121,7 +122,10 @@ def main(words: list[str]) -> int:
         return end.status
     except Silent as silent:
         say(f"@why the cluster was not to be asked: {silent}")
-        return REFUSED
+        return LEFT if workload.begun else REFUSED
+    except ODD as odd:
+        say(f"@why the cluster's answer is an odd one ({type(odd).__name__})")
+        return LEFT if workload.begun else REFUSED
     say("it stands")
     return 0
 

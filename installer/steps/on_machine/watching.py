@@ -12,6 +12,7 @@ from installer.steps.on_machine.kube import (
     EVERY,
     LEFT,
     LOG_LINES,
+    ODD,
     Ended,
     Json,
     Silent,
@@ -88,14 +89,18 @@ class Watch:
             try:
                 thing = self.workload.read()
                 pods = self.workload.pods(thing)
+                if self.workload.stand(thing) != stand:
+                    raise Ended(LEFT, "somebody else changed it meanwhile, so it was left as it is")
+                done, words, never = rollout(self.workload.kind, thing)
+                why, pod = self.trouble(thing, pods)
             except Silent as silent:
                 silence, since = str(silent), 0.0
                 continue
-            if self.workload.stand(thing) != stand:
-                raise Ended(LEFT, "somebody else changed it meanwhile, so it was left as it is")
-            done, words, never = rollout(self.workload.kind, thing)
+            except ODD as odd:
+                # It is watched on, and taken back where nothing better comes.
+                silence, since = f"the cluster's answer is an odd one ({type(odd).__name__})", 0.0
+                continue
             self.tell(words)
-            why, pod = self.trouble(thing, pods)
             if early and (why or never):
                 return why or never, pod
             if not done:
@@ -180,8 +185,14 @@ def restarts_of(pods: list[Json]) -> dict[str, int]:
 
 def show(workload: Workload, pod: Json | None) -> None:
     """The last event and the last log lines of a pod that does not stand."""
-    if pod is None:
-        return
+    try:
+        if pod is not None:
+            _show(workload, pod)
+    except ODD as odd:
+        say(f"what it says of itself could not be read ({type(odd).__name__})")
+
+
+def _show(workload: Workload, pod: Json) -> None:
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
     try:
         events = workload.every("events", f"--field-selector=involvedObject.uid={uid}")

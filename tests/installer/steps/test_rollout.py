@@ -160,6 +160,36 @@ def test_what_cannot_be_pulled_is_taken_back(monkeypatch: pytest.MonkeyPatch) ->
     assert cluster.image == OLD
 
 
+@pytest.mark.parametrize("odd", [{"metadata": []}, {}, [], "x"])
+def test_an_odd_answer_after_the_change_is_no_end_of_it(
+    odd: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A workload that cannot be seen to stand is taken back, whatever the cluster answers."""
+    cluster = FakeCluster(thing())
+    former, seen = cluster.pod, [0]
+
+    def pod() -> Json:
+        seen[0] += 1
+        return former() if cluster.image == OLD else odd
+
+    monkeypatch.setattr(cluster, "pod", pod)
+    assert ended(cluster, monkeypatch, seconds=0.05) == kube.BACK
+    assert cluster.image == OLD
+    assert "the cluster's answer is an odd one" in capsys.readouterr().out
+
+
+def test_nobody_says_that_nothing_was_done_once_something_was(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = FakeCluster(thing())
+    cluster.bad = CRASHES
+    nothing: Json = {}
+    monkeypatch.setattr(rollout, "taken_back", lambda *_: nothing["metadata"])
+    assert ended(cluster, monkeypatch) == kube.LEFT
+    assert ended(FakeCluster({**thing(), "metadata": {"uid": "u1"}}), monkeypatch) == kube.REFUSED
+    assert capsys.readouterr().out.count("an odd one (KeyError)") == 2
+
+
 def test_a_pod_that_restarts_once_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = FakeCluster(thing())
     cluster.bad = {**CRASHES, "restartCount": 1}
