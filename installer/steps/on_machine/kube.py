@@ -47,8 +47,9 @@ def say(text: str) -> None:
 
 
 def clean(text: object) -> str:
-    """One line, without what a terminal would obey."""
-    return "".join(sign if sign.isprintable() else " " for sign in str(text or ""))[:LONGEST]
+    """One line, without what a terminal would obey; an ellipsis says where it was cut."""
+    line = "".join(sign if sign.isprintable() else " " for sign in str(text or "")[: LONGEST + 1])
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 2]} …"
 
 
 def digest(template: Json) -> str:

@@ -37,6 +37,7 @@ from installer.steps.on_machine.kube import (
 from installer.steps.on_machine.watching import Watch, restarts_of, show
 
 LARGEST = 64 << 20
+KEY = re.compile(r"\s*(?:- )?([A-Za-z][A-Za-z0-9_./-]{0,62}):(?: .*)?")
 IMAGE = re.compile(r"""(\s*(?:- )?image:\s*)(["']?)([^"'\s]+)\2\s*""")
 
 
@@ -193,7 +194,9 @@ def only_images(old: str, new: str, changes: list[Json]) -> str:
         first, then = IMAGE.fullmatch(was), IMAGE.fullmatch(now)
         pair = (first[3], then[3]) if first and then else None
         if pair is None:
-            what = clean(was.strip().partition(":")[0])
+            # A key alone: of a text over several lines, each line is a value, and may be secret.
+            key = KEY.fullmatch(was)
+            what = clean(key[1]) if key else "a line of a text"
             return f"with these values Helm would change more than images: {what}"
         if pair not in wanted:
             return f"with these values {clean(pair[0])} would become {clean(pair[1])} as well"

@@ -75,6 +75,17 @@ def test_a_manifest_in_which_more_changes_is_not(new: str, why: str) -> None:
     assert "c2VjcmV0" not in said
 
 
+@pytest.mark.parametrize(
+    "line", ["password=one-of-two", "one-of-two", "- one-of-two:3", "one-of-two:"]
+)
+def test_of_a_text_in_a_manifest_no_line_is_told(line: str) -> None:
+    """A chart that draws passwords anew is found, and the one that counts is shown to nobody."""
+    old = f"kind: Secret\nstringData:\n  a.ini: |\n    {line}\n"
+    said = only_images(old, old.replace("one-of-two", "9"), [])
+    assert "would change more than images" in said
+    assert ("one-of-two" in said) is (line == "one-of-two:")  # which is a key, for all one sees
+
+
 def test_another_object_with_the_same_image_is_seen() -> None:
     """A hook or a job takes the same value: more would change than was planned."""
     two = MANIFEST + MANIFEST
