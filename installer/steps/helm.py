@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from bundles.manifests.yaml_documents import read_documents
 from foundation.hosts.connection import Completed
 from foundation.problems import ConnectionProblem, InputProblem
+from foundation.secrets import cut
 from installer.catalogue.stages import Planned, Planning, StepData
 from installer.events import Json, Kind
 from installer.plans.plan import PlannedStep
@@ -178,10 +179,17 @@ class Helm(Probed):
                     label="wait",
                 )
         if any(words in line for line in ended.tail for words in _CUT_OFF):
+            there = await self._release(context, data)
+            since = cut(str((there or {}).get("updated") or ""), 40)
+            # Helm's own mark is the same for who works and for who died: two who work on one
+            # release at once would each take the other's half back.
             raise StepFailed(
-                f"an earlier operation on the release {data.release} was cut off in the middle",
+                f"the release {data.release} is {cut(str((there or {}).get('status') or '?'), 40)}"
+                f"{f' since {since}' if since else ''}: somebody else works on it just now, or was"
+                " cut off in the middle",
                 where=context.host.name,
-                remedy=taken_back(data, await self._release(context, data)),
+                remedy="See that nobody is at it, on another computer or in a pipeline. "
+                + taken_back(data, there),
                 output=ended.tail,
                 again=False,
             )
