@@ -18,6 +18,10 @@ from installer.acceptance.driver.journeys import Journeys, reason_of
 
 _LARGEST: Final = 64 * 1024
 """Bytes of a message at most; those of the three operations have a tenth of it."""
+_SECONDS: Final = 30.0
+"""For a message as a whole: whoever reaches the door could else hold it open for ever."""
+_LINGERS: Final = 1.0
+"""Seconds for which what is left of a refused message is still taken."""
 _ACCEPTED: Final = 202
 _TAKEN: Final = 200
 
@@ -33,7 +37,7 @@ class Endpoint:
 
     async def open(self, host: str, port: int) -> int:
         """Listen; the port, which is another than asked for only where 0 was asked."""
-        server = web.Server(self._handle)
+        server = web.Server(self._handle, lingering_time=_LINGERS)
         self._runner = web.ServerRunner(server, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, backlog=4096)
@@ -49,7 +53,8 @@ class Endpoint:
         now = time.monotonic()
         words = request.path.split("/")[1:]
         try:
-            body = await body_of(request.content, _LARGEST)
+            async with asyncio.timeout(_SECONDS):
+                body = await body_of(request.content, _LARGEST)
         except OSError:
             return web.Response(status=400)
         if body is None or len(words) < 2:

@@ -225,7 +225,7 @@ async def test_a_release_left_half_done_says_how_to_take_it_back(
     )
     assert outcome is Outcome.FAILED
     assert str(running.failures[0].problem.remedy).endswith(remedy)
-    # Helm's mark is the same for who is at it and for who died: a live one's half is not taken back.
+    # Helm's mark is the same for who is at it and for who died: nobody takes a live half back.
     assert f"is {status}: somebody else works on it just now" in running.failures[0].problem.cause
     assert "See that nobody is at it" in str(running.failures[0].problem.remedy)
 
