@@ -48,6 +48,7 @@ _STANDINGS: Final = {
 # A client that prints headings, or a login that greets, changes nothing: only such lines are read.
 _LINE: Final = re.compile(r"^sw1 (\S+) (\S+)$", re.MULTILINE)
 _STATUS: Final = re.compile(r"^(Rpl_semi_sync_\w+_status|wsrep_cluster_size)\t(\S+)$", re.MULTILINE)
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _READ_ONLY: Final = "SET SESSION TRANSACTION READ ONLY;\n"
 _END: Final = "SELECT CONCAT('sw1 ', 'end 1');\n"
 _STATES: Final = (
@@ -95,12 +96,18 @@ class Durability:
             f"{name} {value}"
             for name, value in (
                 ("innodb_flush_log_at_trx_commit", self.flush),
-                ("sync_binlog", self.sync_binlog if self.log_bin == "1" else "(no binary log)"),
+                ("sync_binlog", self._binlog),
                 ("copies:", self.copies or "none that it waits for"),
             )
             if value
         ]
         return ", ".join(said) + "; what Kafka's producers wait for (acks, sync) was not read"
+
+    @property
+    def _binlog(self) -> str:
+        if self.log_bin == "0":
+            return "(no binary log)"
+        return self.sync_binlog or "not told"
 
     @property
     def notes(self) -> list[str]:
@@ -112,7 +119,7 @@ class Durability:
                 f" (innodb_flush_log_at_trx_commit {self.flush or 'not told'}): what it committed"
                 " can be lost, and the rate is none of a hub that loses nothing."
             )
-        if self.log_bin == "1" and self.sync_binlog != "1":
+        if self.log_bin != "0" and self.sync_binlog != "1":
             told.append(
                 "The ledger's database does not write its binary log to its disk with each commit"
                 f" (sync_binlog {self.sync_binlog or 'not told'}): its copies can miss what was"
@@ -150,8 +157,9 @@ class BySql:
     async def durability(self) -> Durability:
         """How the database keeps what was committed; raises LedgerUnread."""
         said = await self._asked(_SETTINGS)
-        found = dict(_LINE.findall(said))
-        status = dict(_STATUS.findall(said))
+        # What stands in a report is a word of a database, whoever answers.
+        found = {name: value for name, value in _LINE.findall(said) if _WORD.fullmatch(value)}
+        status = {name: value for name, value in _STATUS.findall(said) if _WORD.fullmatch(value)}
         size = status.get("wsrep_cluster_size", "0")
         on = [value for name, value in status.items() if name.startswith("Rpl") and value == "ON"]
         copies = f"Galera of {size}" if size.isdigit() and int(size) > 1 else ""

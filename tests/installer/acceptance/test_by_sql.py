@@ -100,6 +100,18 @@ async def test_how_the_database_keeps_what_was_committed_is_told(
     assert Durability("0", "1", "0", "0", "Galera of 3").notes == []  # no binary log, no matter
 
 
+async def test_of_what_no_database_says_nothing_is_told_as_its_word(
+    client: Callable[..., tuple[str, ...]],
+) -> None:
+    """A terminal's sequence, or a word without end, is no setting; and untold is not turned off."""
+    odd = await _view(client(flush="\x1b[2Jx", sync_binlog="9" * 50, log_bin="\x07")).durability()
+    assert odd == Durability(read_only="1", copies="Galera of 3")
+    told = " ".join(odd.notes)
+    assert "innodb_flush_log_at_trx_commit not told" in told
+    assert "sync_binlog not told" in told
+    assert "no binary log" not in odd.words
+
+
 async def test_a_database_that_does_not_answer_is_a_problem_with_its_words(
     client: Callable[..., tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
