@@ -28,6 +28,7 @@ Given = str | int | float | bool | None
 
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _SCP_LIKE: Final = re.compile(r"[a-z_][a-z0-9_-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:]+")
+_OPTION: Final = re.compile(r"(?:^|,)\s*-")
 _YES: Final = frozenset({"yes", "true", "on", "y"})
 _NO: Final = frozenset({"no", "false", "off", "n"})
 _LONGEST: Final = 4096
@@ -116,6 +117,13 @@ def _example(setting: Setting) -> str:
 
 
 def _text(setting: Setting, text: str) -> str:
+    # Many are words of a command somewhere, alone or one after another.
+    if _OPTION.search(text):
+        return "No word of it begins with a dash: a program would take it for an option."
+    return ""
+
+
+def _anything(setting: Setting, text: str) -> str:
     return ""
 
 
@@ -203,7 +211,7 @@ def _url(setting: Setting, text: str) -> str:
 
 _TYPES: Final = {
     "text": _text,
-    "secret": _text,
+    "secret": _anything,
     "number": _number,
     "yes-no": _yes_no,
     "choice": _choice,
