@@ -70,7 +70,12 @@ def role_phrase(roles: Iterable[str]) -> str:
 
 def with_article(noun: str) -> str:
     """A noun with a or an."""
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+    vowel = noun[:1].lower() in "aeiou" or noun.partition(" ")[0].lower() in _SPOKEN
+    return f"{'an' if vowel else 'a'} {noun}"
+
+
+_SPOKEN: Final = frozenset({"nfs", "nginx"})
+"""Names that begin with a vowel where they are spoken."""
 
 
 def sentence(text: str) -> str:

@@ -30,6 +30,7 @@ from screens.words.waiver_words import NOT_WAIVABLE, waiver_from
 from screens.words.words import (
     VERDICT_WORDS,
     by_weight,
+    clusters_beside,
     finding_word,
     host_sentence,
     to_mend,
@@ -315,6 +316,8 @@ def _roles(wizard: PlainWizard, assessment: Assessment) -> None:
         wizard.dialogue.say(f"{number}. {host.seen.host.name}: {roles}; {host_sentence(host)}")
     for sentence in wizard.memory.assigned.shortfalls if wizard.memory.assigned else ():
         wizard.dialogue.say(sentence)
+    if beside := clusters_beside(assessment.needs):
+        wizard.dialogue.say(beside)
 
 
 def _change_roles(wizard: PlainWizard, assessment: Assessment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.problems import Problem
@@ -123,10 +124,14 @@ def tell_report(wizard: PlainWizard, report: HandOver, stem: str) -> None:
         talk.say()
         for number, form in enumerate(forms, 1):
             talk.say(f"{number}. {form.value}: {HAND_OVER[form][1]}")
-        words = "Number of a form to write, or go"
-        answer = talk.ask_number(words, len(forms), others=("", "go"))
+        talk.say("later: what can be done with the site from now on.")
+        words = "Number of a form to write, later, or go"
+        answer = talk.ask_number(words, len(forms), others=("", "go", "later"))
         if answer in ("", "go"):
             return
+        if answer == "later":
+            _tell_later(wizard, Path(report.record.folder))
+            continue
         form = forms[int(answer) - 1]
         try:
             path = talk.ask_file_to_write(f"{stem}-{HAND_OVER[form][0]}")
@@ -135,6 +140,17 @@ def tell_report(wizard: PlainWizard, report: HandOver, stem: str) -> None:
             talk.problem(problem)
         else:
             talk.say(f"Written: {shown_path(path)}")
+
+
+def _tell_later(wizard: PlainWizard, run: Path) -> None:
+    """Each thing that can be done later, with its command."""
+    talk, group = wizard.dialogue, ""
+    for one in wizard.wait(wizard.services.later(run)):
+        if one.group != group:
+            group = one.group
+            talk.say(f"{group}:")
+        talk.say(one.what, indent="  ")
+        talk.command(one.command)
 
 
 def new_site(wizard: PlainWizard) -> StepId | None:

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from screens.answers.wizard import StepId
 from screens.dialogs.export import ExportScreen
+from screens.dialogs.later import show_later
 from screens.services.file_words import HAND_OVER, shown_path, stem
 from screens.services.services import Export
 from screens.shell.step import StepScreen
@@ -30,9 +31,13 @@ class HandOverScreen(StepScreen):
     CSS_PATH = "hand_over.tcss"
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("e", "Write the report", "screen.export"),
+        Key("l", "Later", "screen.later"),
         Key("Up,Down", "Read", ""),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("e", "export", "Export", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "export", "Export", show=False),
+        Binding("l", "later", "Later", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,6 +74,11 @@ class HandOverScreen(StepScreen):
         width = min(max(self.query_one("#report").size.width - 3, 40), 100)
         lines = report_lines(self.report, width)
         self.query_one("#report-text", Static).update(_content(lines, title(self.report)))
+
+    def action_later(self) -> None:
+        """What can be done with the site from now on, each with its command."""
+        if self.memory.installed is not None:
+            show_later(self, self.memory.installed.run.folder)
 
     def action_export(self) -> None:
         """Write the report to a file, after a question for its form and name."""

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from foundation.wording import counted, duration
 from installer.record.progress import together
 from screens.widgets.board import Cell, Column, Row
+from screens.widgets.fitting import naturals
 
 if TYPE_CHECKING:
     from installer.plans.plan import Plan
@@ -38,6 +39,13 @@ def stage_width(plan: Plan) -> int:
     steps = [f"  {step.title}" for stage in plan.stages for step in stage.steps]
     fixed = sum(column.width + 1 for column in STAGE_COLUMNS)
     return fixed + 2 + max((cell_len(title) for title in (*stages, *steps)), default=0)
+
+
+def rows_width(rows: Sequence[Row]) -> int:
+    """How wide the list is that shows these rows whole."""
+    told = [[cell.text for cell in row.cells] for row in rows]
+    wide = naturals([column.title for column in STAGE_COLUMNS], told)
+    return sum(max(w, c.width) + 1 for w, c in zip(wide, STAGE_COLUMNS, strict=True)) + 2
 
 
 def rail_rows(progress: Progress, state: RunState, now: float, room: int = 0) -> list[Row]:

@@ -174,10 +174,11 @@ class RunView(Container):
     def draw(self, standing: RunPicture) -> None:
         """Stages, machines, failures as they stand."""
         from installer.record.progress import progress_of
-        from screens.run.rail import at_work, now_words, rail_rows
+        from screens.run.rail import at_work, now_words, rail_rows, rows_width
         from screens.run.run_words import (
             done_of,
             grid,
+            lines_width,
             machine_lines,
             machine_rows,
             progress_sentence,
@@ -214,7 +215,12 @@ class RunView(Container):
         else:
             board.update_rows(rows)
         # The stages take the room that they need, as long as the log keeps three sevenths.
-        most = min(max(self.stage_width, 50), max(room.width * 4 // 7, 50))
+        machines = machine_rows(plan, state, self.tasks, progress, now)
+        needed = max(self.stage_width, 50)
+        if not standing.running and not board.has_focus:
+            # Nothing unfolds any more: the log, which has more to say, gets what stays empty.
+            needed = max(rows_width(rows), lines_width(machines), 36)
+        most = min(needed, max(room.width * 4 // 7, 50))
         self.query_one("#left").styles.width = most if wide and room.width else None
         # Beside the log the stages take the room they need, and the machines follow at once.
         board.styles.height = min(len(rows), half) if wide and half else None
@@ -223,7 +229,6 @@ class RunView(Container):
         if moving is not None and not board.has_focus:
             board.move_to(moving)
             board.show_whole(moving.partition("/")[0])
-        machines = machine_rows(plan, state, self.tasks, progress, now)
         width = self.query_one("#machines").size.width - 3
         words = machine_lines if wide else grid
         put(words(machines, width), self.query_one("#grid", Static))
@@ -232,6 +237,11 @@ class RunView(Container):
     def on_resize(self, _event: events.Resize) -> None:
         """What was drawn before the room was known is drawn again."""
         if self.standing is not None:
+            self.call_after_refresh(self._draw_again)
+
+    def on_descendant_focus(self, _event: events.DescendantFocus) -> None:
+        """Who walks through the stages of a run that has ended sees all of them."""
+        if self.standing is not None and not self.standing.running:
             self.call_after_refresh(self._draw_again)
 
     def _draw_again(self) -> None:

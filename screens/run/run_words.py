@@ -126,6 +126,12 @@ def machine_rows(
                 break
         if stand == "failed" and not doing:
             doing = tasks.doing.get(name, "")
+        skipped = sum(
+            key in state.steps and state.steps[key].outcome is Outcome.SKIPPED
+            for _, _, key in found
+        )
+        if stand == "done" and skipped:
+            doing = f"done, {skipped} skipped"
         rows.append(MachineRow(name, stand, doing, time))
     return tuple(rows)
 
@@ -216,6 +222,13 @@ def grid(rows: Sequence[MachineRow], width: int) -> Content:
             parts.append("\n")
         parts.append((f"{text:<{size}}", _STYLES.get(stand, "")))
     return Content.assemble(*parts)
+
+
+def lines_width(rows: Sequence[MachineRow]) -> int:
+    """How wide the lines of the machines are where none of them is cut."""
+    names = max((cell_len(row.name) for row in rows), default=1)
+    words = max((cell_len(row.doing or row.stand) for row in rows), default=1)
+    return names + words + 8
 
 
 def machine_lines(rows: Sequence[MachineRow], width: int) -> Content:

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 UNDER_WAY = "The checks are being asked; s stops them."
 
+NO_CHECKS = (
+    "This solution has no checks to ask at the end; the report of the next step tells how each "
+    "step ended."
+)
+
 
 class VerifyScreen(StepScreen):
     """Each check on each machine, and what it saw."""
@@ -72,9 +77,8 @@ class VerifyScreen(StepScreen):
             return
         self.plan = verification(work.engine.plan)
         if self.plan is None:
-            self.query_one("#verdict", Static).update(
-                "This solution has no checks of its own; each step was verified when it was done."
-            )
+            self.query_one("#verdict", Static).update(NO_CHECKS)
+            self.query_one("#checks").display = self.query_one("#seen").display = False
             return
         self.clock = self.set_interval(0.5, self._draw)
         self._draw()

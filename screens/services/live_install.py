@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
     from installer.catalogue.stages import Settings
     from installer.events import Event
+    from installer.hand_over.later import Later
     from installer.hand_over.model import HandOver
     from installer.planning.new_site_file import NewSite
     from installer.plans.plan import Plan
@@ -235,6 +236,29 @@ class LiveInstallation:
             from installer.record.runs import open_run
 
             return gather(open_run(run))
+
+        return await asyncio.to_thread(read)
+
+    async def later(self, run: Path) -> tuple[Later, ...]:
+        """What its solution can do, and what its site has."""
+
+        def read() -> tuple[Later, ...]:
+            from installer.catalogue.solution import load_solution
+            from installer.hand_over.later import later_of
+            from installer.record.runs import Run
+            from installer.sites.site import load_site
+
+            file = Run(run).site_file
+            site = load_site(file)
+            solution = load_solution(site.solution or "", self.folder)
+            needs = solution.needs(site.environment)
+            return later_of(
+                solution,
+                str(file),
+                str(run),
+                kubernetes=bool(needs.platform.kubernetes_roles or needs.sizing.standing_clusters),
+                bundle=site.supplies.bundle is not None,
+            )
 
         return await asyncio.to_thread(read)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from installer.events import Event, Outcome
     from installer.guide.advice import Advice, Wishes
     from installer.guide.guide import Map
+    from installer.hand_over.later import Later
     from installer.hand_over.model import HandOver
     from installer.planning.new_site_file import NewSite
     from installer.plans.plan import Plan
@@ -331,6 +332,9 @@ class Services(Protocol):
 
     async def hand_over(self, run: Path) -> HandOver:
         """The report of a run, from its folder alone."""
+
+    async def later(self, run: Path) -> tuple[Later, ...]:
+        """What can be done with the site of a run, each with its command; raises InputProblem."""
 
     async def write_hand_over(self, kind: Export, path: Path, report: HandOver) -> None:
         """Write the report to a file in one of its forms; raises InputProblem."""

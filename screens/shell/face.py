@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from rich.console import RenderableType
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -30,7 +31,15 @@ from screens.shell.theme import (
     first_look,
     theme_for,
 )
-from screens.shell.tidings import BELL, is_quiet, keep_quiet, notification, title_sequence
+from screens.shell.tidings import (
+    BELL,
+    GIVE_TITLE_BACK,
+    KEEP_TITLE,
+    is_quiet,
+    keep_quiet,
+    notification,
+    title_sequence,
+)
 from screens.shell.typed_ahead import TypedAhead
 
 STEPS: Final = Path(__file__).parent.parent
@@ -90,6 +99,8 @@ class FaceApp(TypedAhead):
         self._swallowed: list[events.Key] = []
         self.crash: str | None = None
         self.window_title = ""
+        self._title_over = False
+        """Whether the window has its own title again, and keeps it."""
         self.tidings: list[str] = []
         """What a person was called for in this session."""
         self.theme = theme_for(self.style_look)
@@ -112,9 +123,24 @@ class FaceApp(TypedAhead):
 
     def show_title(self, words: str) -> None:
         """Set the title of the terminal's window; the same title is sent once."""
-        if words != self.window_title:
+        if words != self.window_title and not self._title_over:
+            if not self.window_title:
+                self.write_sequence(KEEP_TITLE)
             self.window_title = words
             self.write_sequence(title_sequence(words))
+
+    def give_title_back(self) -> None:
+        """Give the window the title that it had: what ours says is not true once we are gone."""
+        if self.window_title and not self._title_over:
+            self.write_sequence(GIVE_TITLE_BACK)
+        self._title_over = True
+
+    def exit(
+        self, result: Any = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """End the face, and give back what is the terminal's."""
+        self.give_title_back()
+        super().exit(result, return_code, message)
 
     def call_person(self, words: str) -> None:
         """Something ended, or needs a person: the bell and a notification, unless unwanted."""
@@ -238,6 +264,7 @@ class FaceApp(TypedAhead):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
+        self.give_title_back()
         if self.crash is None:
             self.keep_place()
             self.crash = crash_sentence(error, self.touched)

@@ -413,7 +413,25 @@ _TOPICS: Final = {
             ),
             "The record holds every event with the hash of the one before it.",
         ),
-        (("e", "write it: text, HTML to print, JSON, JUnit"), ("Up, Down", "scroll")),
+        (
+            ("e", "write it: text, HTML to print, JSON, JUnit"),
+            ("l", "what can be done later: verify, back up, restart, take back …"),
+            ("Up, Down", "scroll"),
+        ),
+    ),
+    "later": Help(
+        "What can be done later",
+        (
+            (
+                "What this site's solution can do once it is installed, by its own data: look, "
+                "keep it running, take one machine out or bring one in, take back what was done."
+            ),
+            (
+                "Each is a command of Sitewright with the site file of this run. What changes "
+                "machines shows its plan first and asks; what only looks asks nothing."
+            ),
+        ),
+        (("y, Enter", "copy the command under the cursor"), FILTER),
     ),
     "new-site": Help(
         "A site file",

@@ -17,6 +17,11 @@ BELL: Final = "\a"
 _LONGEST: Final = 120
 
 
+KEEP_TITLE: Final = "\x1b[22;2t"
+GIVE_TITLE_BACK: Final = "\x1b[23;2t"
+"""xterm's window operations 22 and 23: a stack of titles, so that none of ours outlives us."""
+
+
 def title_sequence(words: str) -> str:
     """What sets the title of the terminal's window (OSC 2)."""
     return f"\x1b]2;{_plain(words)}\x07"

@@ -119,7 +119,7 @@ class SummaryScreen(StepScreen):
         self._explain()
 
     def _show_roles(self, assessment: Assessment) -> None:
-        from screens.words.words import VERDICT_TONES, host_sentence
+        from screens.words.words import VERDICT_TONES, clusters_beside, host_sentence
 
         board = self.query_one("#table", Board)
         board.set_columns((Column("machine", name=True), Column("role", 6), Column("verdict")))
@@ -134,7 +134,8 @@ class SummaryScreen(StepScreen):
             )
             for host in assessment.hosts
         )
-        short = self.memory.assigned.shortfalls if self.memory.assigned else ()
+        short = [*(self.memory.assigned.shortfalls if self.memory.assigned else ())]
+        short += filter(None, (clusters_beside(assessment.needs),))
         self.query_one("#shortfalls").display = bool(short)
         self.query_one("#short", Static).update("\n".join(short))
 

@@ -32,6 +32,7 @@ class Wish(StrEnum):
     GO_ON = "go on"
     OPEN = "open"
     REPORT = "report"
+    LATER = "later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,14 @@ class RunsScreen(Dialog[Wanted]):
         Key("g", "Go on", "screen.wish('go on')"),
         Key("o", "Open its site", "screen.wish('open')"),
         Key("r", "Report", "screen.wish('report')"),
+        Key("l", "Later", "screen.wish('later')"),
         Key("Esc", "Close", "screen.close"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "wish('go on')", "Go on", show=False),
         Binding("o", "wish('open')", "Open its site", show=False),
         Binding("r", "wish('report')", "Report", show=False),
+        Binding("l", "wish('later')", "Later", show=False),
     ]
 
     def __init__(self, kept: KeptRuns, folder: Path, now: datetime) -> None:

@@ -134,7 +134,8 @@ class WelcomeScreen(StepScreen):
             "Facts that were saved are judged again, without any machine. A run or a support "
             "bundle is shown again as it happened.",
             "runs": "Every run of every site that is kept on this computer: watch it again as it "
-            "was, write its report, open its site, or go on with it. Nothing runs meanwhile.",
+            "was, write its report, open its site, go on with it, or see what can be done with the "
+            "site later: verify, back up, restart, take back. Nothing runs meanwhile.",
             "file": "The same file as `sitewright init` writes: the machines that a goal needs and "
             "every setting, each with its meaning and its default. It is filled in with an editor, "
             "and opened here or by the command.",
@@ -196,6 +197,11 @@ class WelcomeScreen(StepScreen):
         if wanted is None:
             return
         folder = wanted.run.folder
+        if wanted.wish is Wish.LATER:
+            from screens.dialogs.later import show_later
+
+            show_later(self, folder, self._back_to_runs)
+            return
         match wanted.wish:
             case Wish.GO_ON:
                 work = self._reopen(folder)
@@ -206,6 +212,10 @@ class WelcomeScreen(StepScreen):
             case _:
                 work = self._show_again(folder)
         self.run_quietly(work, group="open")
+
+    def _back_to_runs(self, _: None) -> None:
+        if self.kept is not None:
+            self._list_runs(self.kept)
 
     async def _open_site(self, run: Path) -> None:
         """The answers of a run, from its machines on; they are looked at again."""

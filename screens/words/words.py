@@ -8,6 +8,7 @@ from typing import Final
 from foundation.wording import counted
 from preflight.assessment import Assessment, HostResult
 from preflight.findings import Finding, Severity, Verdict
+from preflight.needs import SolutionNeeds
 from preflight.report.words import clean, is_waived
 
 SEVERITY_WORDS: Final = {
@@ -91,6 +92,19 @@ def verdict_sentence(assessment: Assessment) -> str:
     if by_waiver(assessment):
         word = f"{word}, by waiver"
     return f"{word[:1].upper()}{word[1:]}: {sentence(assessment)}"
+
+
+def clusters_beside(needs: SolutionNeeds) -> str:
+    """What was not looked at though the installation stands on it; empty where nothing is."""
+    number = needs.sizing.standing_clusters
+    if not number:
+        return ""
+    what = "The cluster itself was" if number == 1 else f"The {number} clusters themselves were"
+    by = ""
+    if any(row.of_cluster for row in needs.sizing.roles):
+        by = f" --solution {needs.solution} --environment {needs.environment}"
+    it = "it" if number == 1 else "each"
+    return f"{what} not looked at here; sitewright preflight --cluster CONTEXT{by} judges {it}."
 
 
 OLDER_WORD: Final = "older"

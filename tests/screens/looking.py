@@ -67,7 +67,9 @@ def _is_cut(widget: Static) -> bool:
     if place is None:
         return True
     region, clip = place
-    longest = max((cell_len(word) for word in str(widget.render()).split()), default=0)
+    # A path may be longer than any window; it goes on in the next line.
+    words = (word for word in str(widget.render()).split() if "/" not in word)
+    longest = max(map(cell_len, words), default=0)
     return needed > size.height or longest > size.width or clip.intersection(region) != region
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from foundation.hosts.model import Host
+from installer.catalogue.solution import load_solution
 from installer.events import Event, Json, Kind, Outcome
+from installer.hand_over.later import Later, later_of
 from installer.hand_over.model import HandOver
 from installer.plans.plan import Plan
 from installer.record.journal import Journal
@@ -172,6 +174,10 @@ class ScriptedServices(RecordedServices):
             site = site_from_answers(SITE, folder / "site.yaml")
             (folder / "site.yaml").write_text(dump_site(site))
             return (await super().hand_over(folder)).lying_in(str(run))
+
+    async def later(self, run: Path) -> tuple[Later, ...]:
+        """Of the tiny solution, by its own folder; the run lies nowhere."""
+        return later_of(load_solution("tiny", self.folder), str(run / "site.yaml"), str(run))
 
 
 def write_run(run: Run, plan: Plan, events: Sequence[Event]) -> None:

@@ -82,6 +82,7 @@ PLACES: Final = {
     "verify": Place(StepId.VERIFY, kind="finished"),
     "hand-over": Place(StepId.HAND_OVER, kind="finished"),
     "report": Place(StepId.HAND_OVER, ("e",), "ExportScreen", kind="finished"),
+    "later": Place(StepId.HAND_OVER, ("l",), "LaterScreen", kind="finished"),
     "help": Place(StepId.GOAL, ("f1",), "HelpScreen", kind="recorded"),
     "leave": Place(StepId.GOAL, ("ctrl+q",), "LeaveScreen", kind="recorded"),
     "look": Place(StepId.GOAL, ("f4",), "LookScreen", kind="recorded"),

@@ -7,6 +7,7 @@ import pytest
 from foundation.hosts.model import Host
 from installer.catalogue.solution import load_solution
 from preflight.assessment import Seen
+from preflight.checks.wording import role_phrase
 from preflight.findings import Finding, Severity
 from preflight.judge import assess
 from preflight.mesh import Expectation, plan
@@ -122,3 +123,9 @@ def test_a_cluster_that_must_stand_already_is_told_beside_the_machines(
     solution: str, environment: str, words: str
 ) -> None:
     assert machines_needed(load_solution(solution).needs(environment)) == words
+
+
+def test_a_name_has_the_article_of_its_sound() -> None:
+    assert role_phrase(["nginx"]) == "an nginx"
+    assert role_phrase(["nfs"]) == "an nfs"
+    assert role_phrase(["cluster-node"]) == "a cluster node"

@@ -29,8 +29,9 @@ from tests.screens.driving import (
     to_trust,
     types,
     until,
+    wizard,
 )
-from tests.screens.recorded import RecordedServices
+from tests.screens.recorded import RecordedServices, offer_of
 from tests.screens.saying import said
 
 SMALL = (80, 24)
@@ -261,3 +262,29 @@ async def test_what_the_tables_say_and_no_check_can_tell_is_there_to_read(
         assert all(" ".join(note.split()) in " ".join(said.split()) for note in notes)
         await pilot.press("escape")
         await on_step(pilot, StepId.PREFLIGHT)
+
+
+async def test_a_cluster_that_was_not_looked_at_is_told_with_its_command(
+    services: RecordedServices,
+) -> None:
+    """HELM Deploy stands on it, and its verdict speaks of the machine alone."""
+    async with SitewrightApp(services).run_test(size=(120, 40)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app = wizard(pilot)
+        hosts = await services.hosts_from_text("c1=10.10.0.11")
+        services.trusted += [offer_of(host) for host in hosts]
+        app.go(
+            StepId.PREFLIGHT,
+            said(solution="helm-deploy", environment="existing-cluster", machines=hosts),
+        )
+        await on_step(pilot, StepId.PREFLIGHT)
+        await judged(pilot)
+        assert "master" not in text(pilot)
+        await pilot.press("f10")
+        await on_step(pilot, StepId.SUMMARY)
+        await shows(
+            pilot,
+            "The cluster itself was not looked at here",
+            "sitewright preflight --cluster CONTEXT --solution",
+            "helm-deploy --environment existing-cluster judges it.",
+        )

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from foundation.problems import InputProblem
+from installer.catalogue.solution import load_solution
 from installer.cli import main
 from installer.events import Event, Json, Kind, Outcome
+from installer.hand_over.later import Later, later_of
 from installer.plans.plan import CONTROL_HOST, told_host
 from installer.record.kept_runs import KeptRuns, kept_runs
 from installer.record.last_change import last_change
@@ -24,6 +26,7 @@ from installer.record.site_lock import Lock
 from installer.record.state import RunState
 from installer.running.work import Failure
 from screens.answers.wizard import StepId
+from screens.dialogs.later import LaterScreen
 from screens.run.machine_tasks import MachineTasks
 from screens.run.run_clock import at
 from screens.run.run_lines import RunLines
@@ -308,6 +311,18 @@ async def test_a_run_is_watched_from_the_list_and_the_list_comes_back(
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
         await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        shown: list[Path] = []
+
+        async def later(run: Path) -> tuple[Later, ...]:
+            shown.append(run)
+            return later_of(load_solution("miniloop"), str(run / "site.yaml"), str(run))
+
+        monkeypatch.setattr(services, "later", later)
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, LaterScreen))
+        assert shown[0] in {run.folder for run in kept_runs().runs}
+        await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
         await pilot.press("slash", *"tiny", "enter")
         board = app.screen.query_one("#runs", Board)

@@ -1,0 +1,75 @@
+"""What stands at the end of a run: nothing empty, nothing untrue, and what can be done later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from screens.answers.wizard import StepId
+from screens.services.live import LiveServices
+from screens.widgets.board import Board
+from tests.screens.driving import shows, text
+from tests.screens.walking import at, rests
+
+
+async def test_a_solution_without_checks_shows_no_empty_list_and_claims_nothing(
+    hermetic: Path,
+) -> None:
+    async with at("verify", hermetic, (80, 24)) as pilot:
+        screen = pilot.app.screen
+        assert not screen.query_one("#checks").region
+        assert not screen.query_one("#seen").region
+        await shows(pilot, "has no checks to ask at the end")
+        assert "was verified" not in text(pilot)  # one step was skipped
+
+
+async def test_a_machine_on_which_a_step_was_skipped_is_not_plainly_done(hermetic: Path) -> None:
+    async with at("ended", hermetic, (120, 40)) as pilot:
+        await shows(pilot, "box1     done, 1 skipped", "box2     done")
+        assert "done, 1 skipped" not in text(pilot).partition("box2")[2]
+
+
+async def test_at_the_end_the_log_has_the_room_that_the_stages_leave(hermetic: Path) -> None:
+    async with at("ended", hermetic, (120, 40)) as pilot:
+        left = pilot.app.screen.query_one("#left").region.width
+        assert left < 50
+        await shows(pilot, "= done: The script ended well.")
+        board = pilot.app.screen.query_one("#stages", Board)
+        assert all(w >= n for w, n in zip(board.widths(), board._natural, strict=True))
+    async with at("install", hermetic / "running", (120, 40)) as pilot:
+        assert pilot.app.screen.query_one("#left").region.width >= 50
+
+
+async def test_what_can_be_done_later_stands_with_its_command(hermetic: Path) -> None:
+    async with at("later", hermetic, (80, 24)) as pilot:
+        app: Any = pilot.app
+        board = app.screen.query_one("#later", Board)
+        assert [row.key for row in board.rows if row.heading] == [
+            "group Look; nothing is changed",
+            "group Keep it running",
+            "group Take back, or away",
+            "group For others",
+        ]
+        board.move_to("verify")
+        await shows(pilot, "sitewright verify --site /home/op", "site.yaml")
+        await pilot.press("y")
+        assert app.clipboard.startswith("sitewright verify --site /home/op/")
+        await pilot.press("escape")
+        await rests(pilot)
+        assert app.screen is app.step_screen
+        assert app.step is StepId.HAND_OVER
+
+
+async def test_what_can_be_done_later_is_read_from_the_site_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(
+        "solution: pm4ml\nenvironment: staging\nsupplies: {bundle: ./site.bundle}\n"
+    )
+    found = {one.short: one.command for one in await LiveServices().later(tmp_path)}
+    site = f"--site {tmp_path / 'site.yaml'}"
+    assert found["updates"] == f"sitewright updates {site}"
+    assert found["machine remove NAME"] == f"sitewright machine remove NAME {site}"
+    assert found["support-bundle"] == f"sitewright support-bundle {tmp_path}"
+    (tmp_path / "site.yaml").write_text("solution: helm-deploy\n")
+    found = {one.short: one.command for one in await LiveServices().later(tmp_path)}
+    assert found["updates --cluster"] == "sitewright updates --cluster"
+    assert "unseal" not in found
