@@ -311,6 +311,13 @@ def _told_before(plan: Plan, options: argparse.Namespace) -> Control:
                 )
             if option == "--skip":
                 stage, _, step = place.partition("/")
+                if not options.by.strip() or not reason.strip():
+                    lacks = "why" if options.by.strip() else "who decides it"
+                    raise InputProblem(
+                        f"a step is skipped only by name and with a reason; {lacks} is not said",
+                        where=place,
+                        remedy=f"Say both: --by NAME --skip {place}='REASON'",
+                    )
                 control.skip(by=options.by, reason=reason, stage=stage, step=step)
     return control
 

@@ -44,6 +44,7 @@ from installer.record.runs import (
     sweep_unbegun,
 )
 from installer.record.site_lock import Lock
+from installer.running.changed_since import told_of_changes
 from installer.running.engine import Engine
 from installer.running.gate import NotReady, look_at, objections, recheck
 from installer.running.levers import Control
@@ -357,6 +358,10 @@ class _Beginning:
         order, occasion = self.order, self.occasion
         if occasion.run is not None and occasion.errand is Errand.INSTALL:
             self.tell(f"Goes on with the run {occasion.run.id}, whose plan was reviewed.")
+            base = occasion.base.absolute()
+            changed = told_of_changes(occasion.run, occasion.site, base, file=occasion.site_file)
+            if changed:
+                self.tell(changed)
             await self.told_outside(pool, occasion.run)
         if occasion.run is not None or occasion.errand not in (Errand.INSTALL, Errand.VERIFY):
             return "", None

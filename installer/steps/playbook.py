@@ -37,7 +37,7 @@ from installer.plans.plan import CONTROL_HOST
 from installer.steps import control_host
 from installer.steps.control_host import Way
 from installer.steps.kind import SHOWN_LINES, Ended, JobGone, StepContext, StepFailed, StepKind
-from installer.steps.probed import LATE, Probed, parsed, undo_by, why
+from installer.steps.probed import LATE, Probed, parsed, remedy_for, undo_by, why
 
 SUDO_PASSWORD: Final = "sudo_password"  # noqa: S105 - the name of a secret, not one
 SSH_PASSWORD: Final = "ssh_password"  # noqa: S105 - the name of a secret, not one
@@ -415,7 +415,7 @@ def _failure(context: StepContext, playbook: str, watching: _Watching, ended: En
     failures = watching.failures
     if not failures:
         told = why(replace(ended, tail=output), playbook, 0)
-        return StepFailed(told, where=where, output=output)
+        return StepFailed(told, where=where, remedy=remedy_for(output), output=output)
     first = failures[0]
     names = list(dict.fromkeys(failure.host for failure in failures))
     machines = (
@@ -429,6 +429,7 @@ def _failure(context: StepContext, playbook: str, watching: _Watching, ended: En
     return StepFailed(
         f'{said} ({first.host}, task "{first.task}" of {playbook}{more})',
         where=", ".join(names[:6]),
+        remedy=remedy_for([failure.sentence for failure in failures]),
         output=output,
         again=True,
     )

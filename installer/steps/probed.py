@@ -146,11 +146,10 @@ def must_be_good(
     if seconds is None:
         seconds = context.step.timeout_seconds
     late = ended.state is JobState.TIMED_OUT
-    known = meant(ended.tail)
     raise StepFailed(
         why(ended, what, seconds),
         where=context.host.name,
-        remedy=_mend(known) if known is not None else LATE if late else None,
+        remedy=remedy_for(ended.tail) or (LATE if late else None),
         output=ended.tail,
     )
 
@@ -179,7 +178,11 @@ def meant(tail: Sequence[str]) -> Meaning | None:
     return understood("\n".join(tail[-_LOOKED_AT:]), programs=_PROGRAMS)
 
 
-def _mend(known: Meaning) -> str:
+def remedy_for(tail: Sequence[str]) -> str | None:
+    """What to do about the last lines, where they hold a known sentence; else None."""
+    known = meant(tail)
+    if known is None:
+        return None
     meaning = known.meaning[:1].upper() + known.meaning[1:]
     return f"{meaning}. {known.remedy.rstrip('.')}. Then retry it: sitewright resume."
 

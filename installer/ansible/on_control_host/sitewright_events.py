@@ -202,8 +202,24 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
                 # "non-zero return code" alone tells nobody anything.
                 more = said[1].splitlines()[-1] if len(said) > 1 and said[1] != said[0] else ""
                 text = f"{said[0]}: {more}" if more else said[0]
+                # "Name or service not known" names neither the name nor the service.
+                asked = self._address(part)
+                text = f"{text} ({asked})" if asked and asked not in text else text
                 return " ".join(text.split())[:SENTENCE]
         return ""
+
+    @staticmethod
+    def _address(part: dict[str, Any]) -> str:
+        """What a module asked for, without a login and what comes behind the path; "" for none."""
+        url = part.get("url")
+        if not isinstance(url, str):
+            args = (part.get("invocation") or {}).get("module_args") or {}
+            url = args.get("url") if isinstance(args, dict) else None
+        if not isinstance(url, str) or "://" not in url:
+            return ""
+        scheme, rest = url.split("://", 1)
+        place, slash, path = rest.partition("/")
+        return f"{scheme}://{place.rpartition('@')[2]}{slash}{re.split('[?#]', path)[0]}"[:300]
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         hosts = {

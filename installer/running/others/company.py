@@ -278,12 +278,18 @@ class Company:
     def lock_notes(self) -> list[str]:
         """What is to be recorded of the locks: whom they were taken from, or who left them."""
         notes = []
+        gone: set[tuple[str, str, int]] = set()
         for lock in (self._lock, self.machine_locks):
             if lock is not None and lock.taken_from is not None:
                 notes.append(f"The site was taken over: {lock.taken_from.sentence()}.")
             elif lock is not None and lock.stale is not None:
-                who = lock.stale.sentence()
-                notes.append(f"A lock was found whose process is gone: {who}.")
+                # It holds the site's lock and the machines', some moments apart.
+                process = (lock.stale.user, lock.stale.host, lock.stale.pid)
+                if process not in gone:
+                    notes.append(
+                        f"A lock was found whose process is gone: {lock.stale.sentence()}."
+                    )
+                gone.add(process)
         return list(dict.fromkeys(notes))
 
     async def taken_over(self) -> None:

@@ -28,6 +28,7 @@ from installer.record.runs import Run, create_run, latest_run, runs_folder, runs
 from installer.record.site_lock import holder_of
 from installer.running import begin
 from installer.running.begin import Occasion, begun
+from installer.running.changed_since import told_of_changes
 from installer.running.order import Order
 from installer.sites.site import dump_site, load_site, resolved
 from installer.sites.ways import ways_of
@@ -235,3 +236,81 @@ def test_a_word_that_the_plan_does_not_know_is_refused_before_anything(tmp_path:
     with pytest.raises(InputProblem):
         carry_through(work, options(tmp_path, skip=["x/y=z"]))
     assert not runs_folder().exists()
+
+
+BEFORE = """\
+solution: pm4ml
+ssh: {user: ubuntu}
+settings: {domain: a.example.org, ceph: no}
+hosts: [{name: m1, address: 192.0.2.7, roles: [master]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("domain: a.", "domain: b.", ("settings.domain",)),
+        ("ceph: no", "ceph: yes", ("settings.ceph",)),
+        (", ceph: no", "", ("settings.ceph",)),
+        ("roles: [master]", "roles: [master, worker]", ("the roles of m1",)),
+        ("solution: pm4ml", "solution: pm4ml\nsupplies: {bundle: ./b, keys: ./k}", ("supplies",)),
+        ("ssh:", "proxy: http://192.0.2.1:3128\nssh:", ("proxy",)),
+        ("ssh:", "playbooks: ./own\nssh:", ("playbooks",)),
+        ("ceph: no", "ceph: yes, domain: x.example.org", ("settings.domain and settings.ceph",)),
+        # What no plan holds: a way is compared by itself, and the others are read each time.
+        ("user: ubuntu", "user: root", ()),
+    ],
+)
+def test_what_a_run_does_not_heed_is_named(
+    old: str, new: str, named: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(BEFORE)
+    site = load_site(file)
+    run = create_run(site_key(site), MADE, site_text=dump_site(resolved(site, tmp_path)))
+    assert told_of_changes(run, load_site(file), tmp_path, file=file) == ""
+    after = BEFORE.replace(old, new)
+    if "domain: x" in new:
+        after = after.replace("domain: a.example.org, ", "")
+    file.write_text(after)
+    told = told_of_changes(run, load_site(file), tmp_path, file=file)
+    assert bool(told) == bool(named)
+    for one in named:
+        assert f"in {one}: what is left" in told
+        assert told.endswith(f"sitewright install --site {file}")
+
+
+def test_a_run_that_is_gone_on_with_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(BEFORE)
+    site = load_site(file)
+    run = create_run(
+        site_key(site), replace(MADE, ways=ways_of(site, tmp_path)),
+        site_text=dump_site(resolved(site, tmp_path)),
+    )  # fmt: skip
+    run.note_begun()
+    file.write_text(BEFORE.replace("ceph: no", "ceph: yes"))
+    with failing("told_outside", refused, after=False):
+        assert cli.main(["resume", "--site", str(file)]) == ExitCode.REFUSED
+    said = " ".join(capsys.readouterr().err.split())
+    assert "than when this run was planned, in settings.ceph: what is left is done as" in said
+
+
+def test_who_skips_a_step_without_a_name_is_told_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(BEFORE)
+    site = load_site(file)
+    run = create_run(
+        site_key(site), replace(MADE, ways=ways_of(site, tmp_path)),
+        site_text=dump_site(resolved(site, tmp_path)),
+    )  # fmt: skip
+    run.note_begun()
+    words = ["resume", "--site", str(file), "--skip", "one/a=for the lab"]
+    assert cli.main(words) == ExitCode.USAGE
+    said = " ".join(capsys.readouterr().err.split())
+    assert "who decides it is not said" in said
+    assert "--by NAME --skip one/a='REASON'" in said

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from installer.ansible.on_control_host import sitewright_events
 from installer.ansible.told import parse
 
 WORD = "0123456789abcdef"
@@ -67,3 +70,26 @@ def test_no_shape_raises(value: dict[str, object]) -> None:
     told = parse(line(**value), WORD)
     if told is not None:
         assert isinstance(told.text, str)
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (
+            {"msg": "Request failed: <urlopen error x>", "url": "https://u:p@a.test/m.yaml?t=1"},
+            "Request failed: <urlopen error x> (https://a.test/m.yaml)",
+        ),
+        (
+            {"msg": "gone", "invocation": {"module_args": {"url": "http://a.test"}}},
+            "gone (http://a.test)",
+        ),
+        ({"msg": "http://a.test/x says no", "url": "http://a.test/x"}, "http://a.test/x says no"),
+        ({"msg": "no", "url": "not an address"}, "no"),
+        ({"msg": "no", "invocation": {"module_args": "hidden"}}, "no"),
+    ],
+)
+def test_what_could_not_be_fetched_is_named(result: dict[str, object], told: str) -> None:
+    """What Python says of a name that does not resolve names neither the name nor who asked."""
+    callback = sitewright_events.CallbackModule()
+    given = SimpleNamespace(result=result, _result=result, task=SimpleNamespace(no_log=False))
+    assert callback._sentence(given) == told

@@ -8,7 +8,7 @@ import pytest
 
 from foundation.hosts.jobs.jobs_model import JobState
 from installer.steps.kind import CHANGES_NOTHING, KINDS, Ended, step_kind, taken_back
-from installer.steps.probed import Probed, meant, said, why
+from installer.steps.probed import Probed, meant, remedy_for, said, why
 from tests.installer.engine_site import step
 
 FAILED, LATE = JobState.FAILED, JobState.TIMED_OUT
@@ -86,3 +86,13 @@ def test_a_known_sentence_of_a_program_comes_with_its_remedy() -> None:
     assert known is not None
     assert "dpkg --configure -a" in known.remedy
     assert meant(("sudo: a password is required",)) is None  # a login was had already
+
+
+def test_a_known_sentence_of_a_playbook_s_module_has_its_remedy() -> None:
+    """As ansible.builtin.get_url says it, of a machine whose resolver does not know the name."""
+    said = "Request failed: <urlopen error [Errno -2] Name or service not known> (https://a.test/m)"
+    remedy = remedy_for([said])
+    assert remedy is not None
+    assert "A name does not resolve there" in remedy
+    assert "getent hosts" in remedy
+    assert remedy_for(["Something of its own"]) is None
