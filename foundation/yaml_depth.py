@@ -9,7 +9,7 @@ import yaml
 
 DEEPEST: Final = 200
 """Lists and mappings in one another; what people and programs write has some twenty."""
-_EVENTS: Any = yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
+_SAFE: Any = yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
 _DEEP_BLOCK: Final = re.compile(rf"^[ \t?:-]{{{DEEPEST}}}", re.M)
 
 
@@ -25,6 +25,10 @@ class Shallow:
         super().__init__(stream)  # type: ignore[call-arg]  # the loader that comes after it
 
 
+class ShallowLoader(Shallow, _SAFE):  # type: ignore[misc]  # it is chosen by whether libyaml was built in
+    """The safe loader, by libyaml where that is there."""
+
+
 def check_depth(text: Any) -> None:
     """Raise TooDeep, or yaml's own error for what is no YAML before it is."""
     if not isinstance(text, str):
@@ -33,7 +37,7 @@ def check_depth(text: Any) -> None:
     if text.count("[") + text.count("{") < DEEPEST and _DEEP_BLOCK.search(text) is None:
         return
     depth = 0
-    for event in yaml.parse(text, Loader=_EVENTS):
+    for event in yaml.parse(text, Loader=_SAFE):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -95,6 +96,7 @@ _LAB_SECONDS = 1200
 """No test of the lab is given up sooner: how busy the machine is says nothing about our code."""
 
 _ROOT = Path(__file__).parent
+_HOMES = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -191,7 +193,9 @@ def no_secrets_of_others() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for each test, so that no test reads or writes the user's files."""
-    home = tmp_path_factory.mktemp("home")
+    # pytest would number it too, and look through all of them for the next number.
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(_HOMES))
+    home.mkdir(parents=True, mode=0o700)
     monkeypatch.setenv("HOME", str(home))
     for variable in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)

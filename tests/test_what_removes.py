@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from preflight.checks.removal import REMOVALS, removal
+from tests.installer import quick_yaml
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ("foundation", "preflight", "bundles", "installer", "screens")
@@ -196,7 +197,7 @@ def _texts(path: Path) -> Iterator[str]:
         yield from _texts_of_python(text)
     elif path.suffix in (".yaml", ".yml"):
         try:
-            for document in yaml.safe_load_all(text):
+            for document in quick_yaml.safe_load_all(text):
                 yield from _texts_of_data(document)
         except yaml.YAMLError:
             yield from text.splitlines()  # a template

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parent.parent / "solutions"
 """Where the solutions that are shipped stand, in a checkout as in an installed package."""
 
+_FILE = "solution.yaml"
+"""What makes a folder a solution."""
+
 ORDER = ("pm4ml", "core-test-harness", "miniloop", "helm-deploy", "iac", "mosip")
 """The order in which a person is shown them; any other folder follows, by name."""
 
@@ -188,7 +191,7 @@ def solution_ids(root: Path | None = None) -> tuple[str, ...]:
     `root` is a folder of solutions other than the one that is shipped.
     """
     folder = root or FOLDER
-    names = {path.parent.name for path in folder.glob("*/solution.yaml")}
+    names = {path.parent.name for path in folder.glob(f"*/{_FILE}")}
     known = [name for name in ORDER if name in names]
     return (*known, *sorted(names.difference(known)))
 
@@ -199,15 +202,19 @@ def load_solution(name: str, root: Path | None = None) -> Solution:
     An id that is not there is answered with the nearest that is; a broken file with its name,
     the line and the key.
     """
-    ids = solution_ids(root)
-    if name not in ids:
-        raise _no_such("solution", name, list(ids), where=None)
+    if not _is_there(name, root or FOLDER):
+        raise _no_such("solution", name, list(solution_ids(root)), where=None)
     return _read((root or FOLDER) / name)
+
+
+def _is_there(name: str, root: Path) -> bool:
+    """Whether it is the id of a solution; asked often, so that not all of them are looked for."""
+    return name not in ("", ".", "..") and "/" not in name and (root / name / _FILE).is_file()
 
 
 def playbooks_folder(name: str, root: Path) -> Path:
     """Where the playbooks of a solution lie below a folder of solutions; it may not be there."""
-    known = name in solution_ids(root)
+    known = _is_there(name, root)
     return load_solution(name, root).playbooks if known else root / name / "playbooks"
 
 

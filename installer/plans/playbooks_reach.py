@@ -17,6 +17,7 @@ import yaml
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
+from foundation.yaml_depth import ShallowLoader
 from installer.plans.pinned_playbooks import files_of
 
 _READ_AT_ONCE: Final = frozenset(
@@ -83,7 +84,7 @@ def _paths_in(path: Path) -> Iterator[tuple[int, str, str]]:
     """Line, key and path of each plain path with `../` in it; tags are not looked at."""
     try:
         text = bounded_files.read_text(path, _LARGEST)
-        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader)) if "../" in text else []
+        nodes = list(yaml.compose_all(text, Loader=ShallowLoader)) if "../" in text else []
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return  # Ansible says better than we what is wrong with it
     waiting: list[tuple[str, yaml.Node | None]] = [("", node) for node in nodes]

@@ -395,9 +395,10 @@ def _first_keys(site: Site) -> tuple[str, ...]:
     Those of earlier versions are among them: a machine's own bastion had no part in it once. A key
     whose record has other machines by now is another site's, and the next one is taken.
     """
+    slug = _slug(site)
     texts = [_text(site, own_bastions=True), _text(site, own_bastions=False)]
     texts += [f"{texts[0]} {number}" for number in range(2, 100)]
-    return tuple(f"{_slug(site)}-{hashlib.sha256(one.encode()).hexdigest()[:10]}" for one in texts)
+    return tuple(f"{slug}-{hashlib.sha256(one.encode()).hexdigest()[:10]}" for one in texts)
 
 
 def _text(site: Site, *, own_bastions: bool) -> str:

@@ -16,8 +16,12 @@ from foundation.problems import InputProblem
 from installer.catalogue.settings import load_settings
 from installer.catalogue.solution import FOLDER, load_solution, single_machine_needs, solution_ids
 from installer.running.outside import places_of
+from tests.installer.quick_yaml import LOADER
 
 FILES = ("solution.yaml", "sizing.yaml", "ports.yaml")
+
+UNREAD = shutil.ignore_patterns("playbooks", "repository", "scripts", "templates", "releases")
+"""What lies beside the tables and is read by nobody here; most of a folder."""
 
 FREE = ("playbook_variables", "internet_settings")
 """Keys below which things are named: no name there is a slip that could be known by this file."""
@@ -43,7 +47,7 @@ def _places() -> list[tuple[str, str, int, int, int, str]]:
     for name in solution_ids():
         for file in FILES:
             text = (FOLDER / name / file).read_text(encoding="utf-8")
-            for key in _keys(yaml.compose(text, Loader=yaml.SafeLoader), set()):
+            for key in _keys(yaml.compose(text, Loader=LOADER), set()):
                 start, end = key.start_mark, key.end_mark
                 places.append((name, file, start.line + 1, start.index, end.index, key.value))
     return places
@@ -55,7 +59,7 @@ PLACES = _places()
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A folder with a copy of every solution, to be broken."""
-    shutil.copytree(FOLDER, tmp_path / "solutions")
+    shutil.copytree(FOLDER, tmp_path / "solutions", ignore=UNREAD)
     return tmp_path / "solutions"
 
 
@@ -76,7 +80,7 @@ def test_a_mistyped_key_is_named_with_its_line_and_the_right_one(
     name, file, line, start, end, key = place
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        shutil.copytree(FOLDER / name, root / name)
+        shutil.copytree(FOLDER / name, root / name, ignore=UNREAD)
         text = (root / name / file).read_text(encoding="utf-8")
         broken = f'{text[:start]}"{key}x"{text[end:]}'
         (root / name / file).write_text(broken, encoding="utf-8")

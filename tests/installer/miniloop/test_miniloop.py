@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from installer.catalogue.rendering import Renderer
 from installer.catalogue.solution import load_solution
 from installer.planning.make import make_plan
 from installer.plans.plan import Plan
 from installer.sites.site import Site
+from tests.installer import quick_yaml
 from tests.installer.miniloop import charts
 
 FOLDER = load_solution("miniloop").folder
@@ -31,7 +31,7 @@ def values(plan: Plan, name: str) -> dict[str, Any]:
     """The values of a release, as they are rendered."""
     (step,) = (one for stage in plan.stages for one in stage.steps if one.id == name)
     (text,) = (text for _, text in step.files)
-    loaded: dict[str, Any] = yaml.safe_load(text)
+    loaded: dict[str, Any] = quick_yaml.safe_load(text)
     return loaded
 
 
@@ -79,7 +79,7 @@ def test_no_image_is_of_a_place_that_is_gone() -> None:
 
 def test_the_bundle_finds_its_images_by_the_values_of_the_stages() -> None:
     """What is rendered when a bundle is made is what is installed from it."""
-    recipe = yaml.safe_load((FOLDER / "bundle.yaml").read_text())
+    recipe = quick_yaml.safe_load((FOLDER / "bundle.yaml").read_text())
     by_name = {chart["name"]: chart["values"] for chart in recipe["charts"]}
     given = values(planned(), "backend")
     for name, said in by_name["example-mojaloop-backend"].items():
@@ -97,7 +97,7 @@ def test_with_a_bundle_the_tests_fetch_their_cases_from_the_machine_itself() -> 
     """Whatever the chart would fetch from GitHub when it runs is named anew."""
     known = {**dict(planned().settings), "ttk": True, "bulk": False, "thirdparty": False}
     renderer = Renderer({**known, "supplies": {"bundle": True}}, FOLDER)
-    hub = yaml.safe_load(renderer.file("templates/hub.yaml"))
+    hub = quick_yaml.safe_load(renderer.file("templates/hub.yaml"))
     here = "http://miniloop-files.demo.svc.cluster.local:8091/"
     for test in charts.TESTS:
         zipped = f"{here}testing-toolkit-test-cases-17.1.0.zip"
@@ -141,7 +141,7 @@ def test_the_test_cases_are_given_out_as_github_would(tmp_path: Path) -> None:
         inside = "testing-toolkit-test-cases-17.1.0/rules/hub/rules_callback/default.json"
         assert inside in packed.namelist()
     assert (files / "rules/hub/rules_callback/default.json").read_text() == "[]"
-    told = list(yaml.safe_load_all((programs / "microk8s.told").read_text()))
+    told = list(quick_yaml.safe_load_all((programs / "microk8s.told").read_text()))
     assert told[1]["subsets"][0]["addresses"] == [{"ip": "10.0.0.1"}]
 
 

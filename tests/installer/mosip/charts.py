@@ -18,6 +18,7 @@ from typing import Final
 
 import yaml
 
+from tests.installer import quick_yaml
 from tests.installer.miniloop.charts import packed
 
 _DEPLOYMENT: Final = """\
@@ -67,7 +68,7 @@ GIVES: Final = {
 
 def releases(file: Path) -> list[dict[str, str]]:
     """What each release of a release file is, in order."""
-    lists = yaml.safe_load(file.read_text())
+    lists = quick_yaml.safe_load(file.read_text())
     return [
         {"name": one["name"], **one["knows"]}
         for entries in lists.values()

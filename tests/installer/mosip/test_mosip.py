@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from foundation.problems import InputProblem
 from installer.catalogue.solution import load_solution
@@ -15,6 +14,7 @@ from installer.commands.plan import read_plan
 from installer.planning.make import make_plan
 from installer.plans.plan import Plan
 from installer.sites.site import Site
+from tests.installer import quick_yaml
 from tests.installer.mosip.charts import releases
 
 MOSIP = load_solution("mosip")
@@ -89,7 +89,7 @@ def test_every_file_of_values_is_a_document(
         for step in stage.steps:
             for name, text in step.files:
                 if name.startswith("templates/values/"):
-                    assert isinstance(yaml.safe_load(text), dict), name
+                    assert isinstance(quick_yaml.safe_load(text), dict), name
 
 
 def test_no_file_of_values_lies_unused() -> None:
@@ -100,17 +100,17 @@ def test_no_file_of_values_lies_unused() -> None:
 
 def test_the_values_know_the_names_of_the_site() -> None:
     files = {name: text for s in planned().stages for step in s.steps for name, text in step.files}
-    values = yaml.safe_load(files["templates/values/admin-ui.yaml"])
+    values = quick_yaml.safe_load(files["templates/values/admin-ui.yaml"])
     assert values["istio"]["hosts"] == ["admin.sandbox.example.org"]
     assert values["admin"]["apiUrl"] == "https://api-internal.sandbox.example.org/v1/"
-    ground = list(yaml.safe_load_all(files["templates/ground.yaml"]))
+    ground = list(quick_yaml.safe_load_all(files["templates/ground.yaml"]))
     shared = next(one for one in ground if one and one["kind"] == "ConfigMap")
     assert shared["data"]["mosip-iam-external-host"] == "iam.sandbox.example.org"
 
 
 def test_every_namespace_of_a_release_is_made_before_it() -> None:
     files = {name: text for s in planned().stages for step in s.steps for name, text in step.files}
-    ground = yaml.safe_load_all(files["templates/ground.yaml"])
+    ground = quick_yaml.safe_load_all(files["templates/ground.yaml"])
     made = {one["metadata"]["name"] for one in ground if one and one["kind"] == "Namespace"}
     assert [name for name in made if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name)] == []
     assert {"s3", "msg-gateways", "captcha"} <= made

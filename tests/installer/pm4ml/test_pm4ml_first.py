@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.installer import quick_yaml
 from tests.installer.pm4ml.test_pm4ml import EVERY, PLAYBOOKS, named, tasks
 from tests.installer.pm4ml.test_pm4ml_removals import NO_API, WORKER
 
@@ -239,7 +240,7 @@ def test_a_node_that_holds_something_is_not_joined(tmp_path: Path) -> None:
     }
     asked = [
         task
-        for task in yaml.safe_load((PLAYBOOKS / "tasks/join.yml").read_text())
+        for task in quick_yaml.safe_load((PLAYBOOKS / "tasks/join.yml").read_text())
         if task["name"]
         in ("What a node that is alone holds", "It holds nothing that joining would lose")
     ]
@@ -269,7 +270,7 @@ def test_no_playbook_chooses_by_name() -> None:
 def test_no_remedy_takes_microk8s_off_a_machine_that_has_peers() -> None:
     """`leave` takes one out of its cluster; to purge it there takes a voter of the database."""
     for path in EVERY:
-        for task in tasks(yaml.safe_load(path.read_text())):
+        for task in tasks(quick_yaml.safe_load(path.read_text())):
             told = yaml.safe_dump(task, width=10000)
             if "ansible.builtin.assert" in task or "fail_msg" in told:
                 assert "remove --purge" not in told, (named(path), task["name"])

@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from installer.catalogue.solution import load_solution
+from tests.installer import quick_yaml
 from tests.installer.pm4ml.test_pm4ml import EVERY, PLAYBOOKS, named, tasks
 
 NO_API = """\
@@ -278,7 +279,7 @@ def test_every_task_that_removes_stands_behind_a_question() -> None:
     found: dict[str, bool] = {}
     for path in EVERY:
         before: set[str] = set()
-        for task in tasks(yaml.safe_load(path.read_text())):
+        for task in tasks(quick_yaml.safe_load(path.read_text())):
             if "ansible.builtin.assert" in task:
                 before.add(task["name"])
             command = task.get("ansible.builtin.command", {})
@@ -294,7 +295,7 @@ def test_every_task_that_removes_stands_behind_a_question() -> None:
 def test_files_that_are_removed_are_sitewright_s() -> None:
     """`state: absent` names our own files, one by one, or a block between our own marks."""
     for path in EVERY:
-        for task in tasks(yaml.safe_load(path.read_text())):
+        for task in tasks(quick_yaml.safe_load(path.read_text())):
             file = task.get("ansible.builtin.file", {})
             if file.get("state") == "absent":
                 for each in task.get("loop", [file["path"]]):
@@ -311,7 +312,7 @@ def looks(folder: Path, task: dict[str, Any]) -> bool:
     taken = task.get("ansible.builtin.include_tasks")
     if not taken:
         return task.get("changed_when") is False
-    within = tasks(yaml.safe_load((folder / taken).read_text()))
+    within = tasks(quick_yaml.safe_load((folder / taken).read_text()))
     return all(looks(folder, each) or "ansible.builtin.set_fact" in each for each in within)
 
 
@@ -321,7 +322,7 @@ def test_a_question_that_failed_is_judged_before_anything_hangs_on_it() -> None:
     for path in EVERY:
         asked: set[str] = set()
         judged = ""
-        for task in tasks(yaml.safe_load(path.read_text())):
+        for task in tasks(quick_yaml.safe_load(path.read_text())):
             conditions = task.get("ansible.builtin.assert", {}).get("that", [])
             that = " ".join(conditions) if isinstance(conditions, list) else str(conditions)
             for name in asked:
@@ -358,7 +359,7 @@ def test_keys_beside_the_hub_s_secret_are_never_replaced(tmp_path: Path) -> None
     """`vault kv put` replaces a whole path: only Vault's own "No value found" lets it be made."""
     [task] = [
         task
-        for task in tasks(yaml.safe_load((PLAYBOOKS / "hub_secret.yml").read_text()))
+        for task in tasks(quick_yaml.safe_load((PLAYBOOKS / "hub_secret.yml").read_text()))
         if task["name"] == "Write it where it differs"
     ]
     argv = task["ansible.builtin.command"]["argv"]
@@ -420,7 +421,7 @@ def test_a_microk8s_in_which_others_work_is_not_removed_with_miniloop(
     tmp_path: Path, answers: dict[str, str], says: str
 ) -> None:
     """It may have been there before; only the part that asks is played."""
-    asks = yaml.safe_load((PLAYBOOKS / "undo/one_machine.yml").read_text())[0]
+    asks = quick_yaml.safe_load((PLAYBOOKS / "undo/one_machine.yml").read_text())[0]
     text = yaml.safe_dump([{**asks, "hosts": "master"}], sort_keys=False)
     playbook = tmp_path / "asks.yml"
     playbook.write_text(text.replace("../tasks", str(PLAYBOOKS / "tasks")))

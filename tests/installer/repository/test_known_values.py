@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
 
 from installer.cli import main
 from installer.repository.known_values import keys_in, load_known_values
 from installer.repository.matrix import load_matrix
 from installer.repository.starter import files_of, starter_folder
+from tests.installer import quick_yaml
 from tests.installer.repository.made import PM4ML, environment, files, site
 
 FOLDER = starter_folder(PM4ML)
@@ -21,6 +22,7 @@ MATRIX = load_matrix(FOLDER)
 TABLE = {one.component: one for one in load_known_values(FOLDER)}
 
 
+@cache
 def written() -> dict[str, set[str]]:
     """The keys of each component in every file of values, of a large site and of a small one."""
     small = environment(
@@ -32,9 +34,9 @@ def written() -> dict[str, set[str]]:
         for name, text in made.items():
             if not name.endswith(".yaml"):
                 continue
-            for one in yaml.safe_load_all(text):
+            for one in quick_yaml.safe_load_all(text):
                 for component, path in _values_of(name, one or {}):
-                    found[component] |= set(keys_in(yaml.safe_load(made[path]) or {}))
+                    found[component] |= set(keys_in(quick_yaml.safe_load(made[path]) or {}))
     return found
 
 
@@ -53,11 +55,8 @@ def _component(chart: str, repository: str) -> str:
     return one.name
 
 
-WRITTEN = written()
-
-
 def test_each_chart_has_a_table_at_a_version_that_the_starter_knows() -> None:
-    assert set(TABLE) == set(WRITTEN) == {one.name for one in MATRIX.components if one.chart}
+    assert set(TABLE) == set(written()) == {one.name for one in MATRIX.components if one.chart}
     for name, (_, fit) in MATRIX.chosen("1.31").items():
         if name in TABLE:
             assert TABLE[name].version == fit.version, name
@@ -66,7 +65,7 @@ def test_each_chart_has_a_table_at_a_version_that_the_starter_knows() -> None:
 @pytest.mark.parametrize("component", sorted(TABLE))
 def test_what_is_written_stands_there_once_and_what_stands_there_is_written(component: str) -> None:
     table, used = TABLE[component], set()
-    for key in sorted(WRITTEN[component]):
+    for key in sorted(written()[component]):
         covering = table.covering(key)
         assert len(covering) == 1, (key, covering)
         used.add(covering[0])
@@ -75,8 +74,8 @@ def test_what_is_written_stands_there_once_and_what_stands_there_is_written(comp
 
 def test_what_does_nothing_is_not_set() -> None:
     """The first three were; the chart of each looks at another key before."""
-    assert "autoscaling.enabled" not in WRITTEN["istio-gateway"]  # of a Deployment alone
-    assert "server.standalone.enabled" not in WRITTEN["vault"]  # server.ha.enabled counts first
+    assert "autoscaling.enabled" not in written()["istio-gateway"]  # of a Deployment alone
+    assert "server.standalone.enabled" not in written()["vault"]  # server.ha.enabled counts first
     # Of no effect today, and set all the same: the table says why.
     for key in (
         "experience-api.env.authClientSecret",

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-import yaml
 
 from foundation.problems import InputProblem
 from installer.commands.repository import _order
@@ -20,6 +19,7 @@ from installer.repository.check import (
     own_points,
     read_documents,
 )
+from tests.installer import quick_yaml
 from tests.installer.repository.made import PM4ML, files, production, written
 
 GATEWAYS = "apps/istio-gateways-app/gateways.yaml"
@@ -67,7 +67,7 @@ def test_what_is_broken_by_hand_is_told(
 ) -> None:
     text = files()[file]
     assert old in text
-    changed = list(yaml.safe_load_all(text.replace(old, new)))
+    changed = list(quick_yaml.safe_load_all(text.replace(old, new)))
     told = denied(own_points({**documents, file: changed}, files().keys(), production().values))
     assert word in told.get(point, ""), told
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from foundation.problems import InputProblem
 from installer.repository.matrix import load_matrix, said_of_end
 from installer.repository.starter import files_of, starter_folder
 from preflight.cluster import support
+from tests.installer import quick_yaml
 from tests.installer.repository.made import PM4ML, environment, files, production, site
 
 MATRIX = load_matrix(starter_folder(PM4ML))
@@ -23,10 +23,10 @@ MATRIX = load_matrix(starter_folder(PM4ML))
 def test_every_file_is_yaml_and_the_whole_is_what_it_is_for() -> None:
     for name, text in files().items():
         if name.endswith(".yaml"):
-            assert all(isinstance(one, dict) or one is None for one in yaml.safe_load_all(text)), (
-                name
-            )
-    values = yaml.safe_load(files()["apps/vault/values/vault-server.yaml"])
+            assert all(
+                isinstance(one, dict) or one is None for one in quick_yaml.safe_load_all(text)
+            ), name
+    values = quick_yaml.safe_load(files()["apps/vault/values/vault-server.yaml"])
     assert values["server"]["ha"]["replicas"] == 3
     assert values["server"]["dataStorage"]["storageClass"] == "local-nvme"
     assert "http://vault-2.vault-internal:8200" in values["server"]["ha"]["raft"]["config"]
@@ -57,7 +57,7 @@ def _budgets(made: Mapping[str, str], folder: str) -> Iterator[tuple[str, bool]]
     for name, text in made.items():
         ours = name.startswith("base/") or (name.startswith(f"{folder}/") and "/values/" in name)
         if ours and name.endswith(".yaml"):
-            for path, value in _leaves(yaml.safe_load(text)):
+            for path, value in _leaves(quick_yaml.safe_load(text)):
                 if re.search(r"(?i)(pdb|disruptionbudget)\.enabled$", path):
                     yield f"{name}: {path}", value
 
@@ -89,11 +89,11 @@ def test_whoever_signs_is_the_one_that_was_chosen(
 def test_what_a_person_typed_is_a_value_and_never_a_template_or_a_piece_of_yaml() -> None:
     url = "https://git.bank.test/{{7*7}}/a#b.git"
     made = files_of(PM4ML, (environment(site(git_url=url), organisation="No, & (Sons) 'x'"),))
-    application = yaml.safe_load(made["apps/vault/application-vault-server.yaml"])
+    application = quick_yaml.safe_load(made["apps/vault/application-vault-server.yaml"])
     assert application["spec"]["sources"][1]["repoURL"] == url
-    values = yaml.safe_load(made["apps/pm4ml/payment-manager/values.yaml"])
+    values = quick_yaml.safe_load(made["apps/pm4ml/payment-manager/values.yaml"])
     asked = values["management-api"]["config"]["caCSRParametersData"]
-    assert yaml.safe_load(asked)["O"] == "No, & (Sons) 'x'"
+    assert quick_yaml.safe_load(asked)["O"] == "No, & (Sons) 'x'"
 
 
 def test_everything_that_is_missing_is_said_at_once() -> None:
@@ -109,7 +109,7 @@ def test_logs_go_to_the_siem_where_there_is_one_and_by_tls_unless_somebody_says_
     where = "apps/monitoring-install/values/alloy.yaml"
 
     def alloy(**given: str) -> dict[str, Any]:
-        made: dict[str, Any] = yaml.safe_load(
+        made: dict[str, Any] = quick_yaml.safe_load(
             files_of(PM4ML, (environment(site(), **given),))[where]
         )
         return made
