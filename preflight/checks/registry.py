@@ -168,6 +168,11 @@ ELSEWHERE: Final[tuple[Listed, ...]] = (
     Listed(("mesh.reach",), "A port that another machine needs is reached", _ANY),
     Listed(("egress.*",), "What is fetched can be fetched (--egress; before a run)", _ANY),
     Listed(
+        ("hardening.*",),
+        "What the solution's hardening list asks holds (verify --hardening)",
+        _ANY,
+    ),
+    Listed(
         ("mesh.closed",),
         "A port is closed to machines that have no business there",
         frozenset((PASS, WARN)),

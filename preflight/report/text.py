@@ -46,10 +46,10 @@ def render_text(
     text_table.roles(page, assessment)
     text_table.machines(page, assessment)
     _carries(page, assessment)
-    _entries(page, "What must be done", grouping.failures(assessment), numbered=True)
+    tell_entries(page, "What must be done", grouping.failures(assessment), numbered=True)
     _unseen(page, assessment)
-    _entries(page, "What could not be told", grouping.of_severity(assessment, Severity.UNKNOWN))
-    _entries(page, "Warnings", grouping.of_severity(assessment, Severity.WARN))
+    tell_entries(page, "What could not be told", grouping.of_severity(assessment, Severity.UNKNOWN))
+    tell_entries(page, "Warnings", grouping.of_severity(assessment, Severity.WARN))
     _between(page, assessment)
     _waivers(page, assessment)
     _risks(page, assessment)
@@ -123,7 +123,10 @@ def _carries(page: Page, assessment: Assessment) -> None:
         page.paragraph(carries.sentence, indent=word_width)
 
 
-def _entries(page: Page, title: str, entries: Sequence[Entry], *, numbered: bool = False) -> None:
+def tell_entries(
+    page: Page, title: str, entries: Sequence[Entry], *, numbered: bool = False
+) -> None:
+    """A heading with how many there are, and each with all that is said of it; nothing for none."""
     if not entries:
         return
     page.heading(f"{title} ({len(entries)})")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foundation.problems import InputProblem
+from installer.catalogue.hardening import FILE as HARDENING
 from installer.catalogue.settings import load_settings
 from installer.catalogue.solution import Solution, disagreements, load_solution
 from installer.planning.folder import reading, trial, use, words
@@ -67,12 +68,18 @@ def _whole(folder: Folder, solution: Solution) -> Iterator[Wrong]:
     }
     yield from reading.unread(folder, lists)
     yield from words.without_standard(folder, iter(files))
+    if (folder.path / HARDENING).exists():
+        yield from words.without_standard(
+            folder, iter([HARDENING]), sentences=("title", "otherwise")
+        )
+        files.append(HARDENING)
     yield from words.without_source(folder, iter(files))
     yield from use.unused_roles(folder, solution)
     yield from use.unused_settings(folder, solution)
     yield from use.unused_files(folder, solution)
     yield from use.left_for_good(folder)
     yield from trial.planned(folder, solution)
+    yield from trial.hardened(folder, solution)
     if solution.installable and not load_stages(solution):
         says = "it is said to be installable, and there is no stage"
         yield folder.wrong("solution.yaml", ("installable",), says, "Add stages/NN-NAME.yaml.")

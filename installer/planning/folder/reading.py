@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from foundation.documents import load_yaml, nearest
 from foundation.problems import InputProblem
 from installer.catalogue.calculators import FILE as CALCULATORS
+from installer.catalogue.hardening import FILE as HARDENING
+from installer.catalogue.hardening import read_hardening
 from installer.catalogue.solution_files import PortsFile, SizingFile, SolutionFile
 from installer.catalogue.stages import Settings
 from installer.planning.folder.wrong import Folder, Wrong
@@ -23,7 +25,7 @@ BASIC: Final[dict[str, type[BaseModel]]] = {
     "ports.yaml": PortsFile,
 }
 """Without these there is no solution."""
-_OTHERS: Final = ("settings.yaml", CALCULATORS, "bundle.yaml")
+_OTHERS: Final = ("settings.yaml", CALCULATORS, "bundle.yaml", HARDENING)
 """Further files of its top that somebody reads."""
 
 
@@ -33,6 +35,8 @@ def broken(folder: Folder) -> Iterator[Wrong]:
         yield from _read(folder, name, partial(load_yaml, model))
     if (folder.path / "settings.yaml").exists():
         yield from _read(folder, "settings.yaml", partial(load_yaml, Settings))
+    if (folder.path / HARDENING).exists():
+        yield from _read(folder, HARDENING, read_hardening)
     for path in sorted(folder.path.glob("stages/*.yaml")):
         yield from _read(folder, f"stages/{path.name}", read_stage)
     for path in sorted(folder.path.glob("operations/*.yaml")):

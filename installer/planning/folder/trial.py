@@ -12,8 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from foundation.problems import InputProblem
+from installer.catalogue.hardening import FILE as HARDENING
+from installer.catalogue.hardening import load_hardening
 from installer.catalogue.settings import load_settings
 from installer.planning.folder.wrong import Folder, Wrong
+from installer.planning.hardening import questions
 from installer.planning.make import make_plan
 from installer.sites.site import Site
 from installer.steps.stage_files import load_operations, load_stages
@@ -80,6 +83,34 @@ def _of_stage(solution: Solution, site: Site, stage: Stage) -> Iterator[InputPro
             yield problem
     if not told:
         yield first
+
+
+def hardened(folder: Folder, solution: Solution) -> Iterator[Wrong]:
+    """What is wrong in the list of hardening checks: roles, settings, names in its scripts."""
+    checks = load_hardening(solution).checks
+    known = {
+        "role": {role.id for role in solution.roles},
+        "environment": {environment.id for environment in solution.environments},
+        "setting": {setting.name for setting in load_settings(solution).settings},
+    }
+    for at, check in enumerate(checks):
+        asked = {
+            "role": check.on,
+            "environment": check.environments,
+            "setting": (check.when.removeprefix("not "),) if check.when else (),
+        }
+        for what, names in asked.items():
+            for name in names:
+                if name not in known[what]:
+                    says = f'there is no {what} "{name}"'
+                    remedy = f"They are {', '.join(sorted(known[what]))}."
+                    yield folder.wrong(HARDENING, ("checks", at), says, remedy)
+    for environment in solution.environments if checks else ():
+        site = made_up(solution, environment.id, full=True)
+        for one in questions(solution, site).of_nobody:
+            if not one.unasked.startswith("no machine"):
+                at = next(i for i, check in enumerate(checks) if one.name == check.id)
+                yield folder.wrong(HARDENING, ("checks", at), one.unasked, "Mend the script.")
 
 
 def made_up(solution: Solution, environment: str, *, full: bool) -> Site:

@@ -31,13 +31,17 @@ _PAIRS: Final = {
 """What a platform asks for, and where it says who asks it."""
 
 
-def without_standard(folder: Folder, names: Iterator[str]) -> Iterator[Wrong]:
-    """Titles and sentences of these files that are none."""
+def without_standard(
+    folder: Folder, names: Iterator[str], *, sentences: tuple[str, ...] = ()
+) -> Iterator[Wrong]:
+    """Titles and sentences of these files that are none; keys that are `sentences` there too."""
     for name in names:
         value = parse_yaml(read_text(folder.path / name), where=name)
         for location, key, text in _strings(value, ()):
             says = ""
-            if key in _TITLES:
+            if key in sentences:
+                says = _of_sentence(text)
+            elif key in _TITLES:
                 says = _of_title(text)
             elif text and (key in _SENTENCES or location == ("summary",)):
                 says = _of_sentence(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,27 @@ def test_what_nobody_reads_or_names_is_told(echo: Path) -> None:
     found = {one.file: one for one in check_folder(echo)}
     assert found["setings.yaml"].remedy == "Did you mean settings.yaml?"
     assert found["scripts/left.sh"].says == "no step and no other file names it"
+
+
+def test_a_hardening_list_is_checked_too(echo: Path) -> None:
+    check = (
+        "checks:\n  - id: word\n    title: The word is there.\n    otherwise: It is not.\n"
+        "    on: [box]\n    script: grep -q {{ word }} /tmp/echo && holds; fails no\n"
+        "    expected: the word\n    see: cat /tmp/echo\n    remedy: Write it.\n    source: Echo\n"
+    )
+    (echo / "hardening.yaml").write_text(check)
+    assert told(echo) == []
+    for old, new, says in (
+        ("on: [box]", "on: [bx]", 'hardening.yaml:2: there is no role "bx"'),
+        ("{{ word }}", "{{ wrd }}", "hardening.yaml:2: the site does not say what it needs: "),
+        ("source: Echo", "source: ''", 'hardening.yaml:10: "source" names nobody'),
+        ("It is not.", "It is not", 'hardening.yaml:4: "otherwise" is no whole sentence'),
+        ("    see: cat /tmp/echo\n", "", 'hardening.yaml:2: the key "checks[1].see" is missing'),
+    ):
+        copy = echo.parent / f"copy-{len(says)}" / "echo"
+        shutil.copytree(echo, copy)
+        (copy / "hardening.yaml").write_text(check.replace(old, new))
+        assert any(line.startswith(says) for line in told(copy)), told(copy)
 
 
 def test_a_playbook_that_is_missing_is_told_at_its_step(echo: Path) -> None:
