@@ -80,7 +80,7 @@ def told(name: str, folder: Path, answers: Answers, **files: str) -> list[Findin
             _PROGRAM.replace("env -S python3", "env -S /usr/bin/python3")
         )
         (programs / program).chmod(0o755)
-    (folder / "kubeconfig").write_text("a: b\n")
+    files.setdefault("kubeconfig", "a: b\n")
     for place, text in files.items():
         (folder / place).write_text(text)
     found: list[Finding] = []
@@ -161,6 +161,14 @@ def test_a_machine_that_is_down_is_not_closed(tmp_path: Path) -> None:
     del ports["hardening.haproxy-ports"]
     assert len(ports) == 3
     assert {one.severity for one in ports.values()} == {Severity.UNKNOWN}
+
+
+def test_no_kubeconfig_that_names_a_program_is_gone_by(tmp_path: Path) -> None:
+    """Root would start it; what hangs on that cluster cannot be told."""
+    found = told("mosip", tmp_path, GOOD["mosip"], kubeconfig="users: [{user: {exec: /tmp/x}}]\n")
+    classes = next(one for one in found if one.id == "hardening.one-default-class")
+    assert classes.severity is Severity.UNKNOWN
+    assert "names a program that root would start" in classes.actual
 
 
 def test_what_nobody_can_be_asked_is_said(tmp_path: Path) -> None:
