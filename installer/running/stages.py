@@ -322,7 +322,7 @@ class Stages:
         """
         earlier = await asyncio.to_thread(done_before, self._how.run)
         outcome = Outcome.ALREADY
-        left: list[str] = []
+        left: dict[str, list[str]] = {}
         for step in reversed(stage.steps):
             kind = step_kind(step.kind)
             everyone = tuple(self._hosts[name] for name in step.hosts)
@@ -353,9 +353,11 @@ class Stages:
                     outcome = undone
                 if undone is Outcome.DONE and step.kind not in CHANGES_NOTHING:
                     how = "it cannot be" if step.irreversible else step.by_hand
-                    left.append(f"{step.title} ({how})")
+                    left.setdefault(how, []).append(step.title)
         if left:
-            text = f"Not taken back: {', '.join(dict.fromkeys(left))}."
+            # What is taken back in one way is told together: it may be a whole list of them.
+            told = (f"{', '.join(dict.fromkeys(titles))} ({how})" for how, titles in left.items())
+            text = f"Not taken back: {', '.join(told)}."
             note = Event(Kind.NOTE, time.time(), stage.id, data={"text": text})
             await self._shared.journal.record(note)
         return outcome

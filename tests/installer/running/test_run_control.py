@@ -169,6 +169,19 @@ async def test_a_stage_taken_back_from_its_failure_ends_the_run_as_undone(tmp_pa
     assert notes == ["Not taken back: Do b (by hand)."]
 
 
+async def test_what_a_person_takes_back_in_one_way_is_told_together() -> None:
+    made = plan(
+        step("a", script="true", by_hand="with rm"), step("b", script="true", by_hand="with rm"),
+        step("c", script="true"), step("d", script="true", undo={"script": "true"}),
+    )  # fmt: skip
+    run = new_run(made)
+    assert await engine(made, run).run() is Outcome.DONE
+    watch = Watch()
+    assert await engine(made, run, watch=watch).undo("one", by="Ma Ma") is Outcome.UNDONE
+    notes = [event.data["text"] for event in watch.of(Kind.NOTE)]
+    assert notes == ["Not taken back: Do c (by hand), Do b, Do a (by hand: with rm)."]
+
+
 async def test_where_no_step_says_how_nothing_is_said_to_be_taken_back() -> None:
     made = plan(step("a", script="true"))
     run = new_run(made)
