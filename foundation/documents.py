@@ -22,6 +22,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
+from foundation.wording import meaning_of
 from foundation.yaml_depth import Shallow
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -238,7 +239,9 @@ def parse_yaml(text: str, *, where: str) -> Any:
         raise InputProblem(
             f"{line}{_in_words(error)}",
             where=where,
-            remedy="Mend that line; indentation is two spaces, never a tab.",
+            remedy="Take the tag out; a secret is asked for, and is no part of this file."
+            if _TAG.search(str(error.problem))
+            else "Mend that line; indentation is two spaces, never a tab.",
         ) from error
     except _TooMany as error:
         raise InputProblem(
@@ -278,8 +281,13 @@ def _refuse_other_version(text: str, where: str) -> None:
 _BREAKS_OF_OLD: Final = re.compile("[\u0085\u2028\u2029]")
 
 
+_TAG: Final = re.compile(r"could not determine a constructor for the tag '(.*)'", re.DOTALL)
+
+
 def _in_words(error: yaml.MarkedYAMLError) -> str:
     said = error.problem or error.context or "it is not YAML"
+    if found := _TAG.search(str(said)):
+        return f"the tag {found[1].replace(_YAML, '!!')[:80]} means nothing in this file"
     if said == "but found another document":
         return "a second document begins there, and the file is read as one"
     return str(said)
@@ -403,9 +411,11 @@ def validate(model: type[Model], value: Any, *, where: str, text: str = "") -> M
                 raise
             return model.model_validate(typed)
     except ValidationError as error:
+        found = error.errors(include_url=False)
         lines = [
             ((line_of(text, item["loc"]) if text else None) or 0, _sentence(model, item))
-            for item in error.errors(include_url=False)
+            for item in found
+            if not _is_short_of_another(item, found)
         ]
         problem = Mistakes(
             "; ".join((f"line {line}: " if line else "") + says for line, says in lines),
@@ -414,6 +424,14 @@ def validate(model: type[Model], value: Any, *, where: str, text: str = "") -> M
         )
         problem.lines = tuple(lines)
         raise problem from error
+
+
+def _is_short_of_another(item: Any, found: Sequence[Any]) -> bool:
+    """Whether a list is short only of what is refused in it beside this."""
+    place = item["loc"]
+    return item["type"] == "too_short" and any(
+        other is not item and other["loc"][: len(place)] == place for other in found
+    )
 
 
 def line_of(text: str, location: Sequence[int | str]) -> int | None:
@@ -449,10 +467,14 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
     if item["type"] == "missing":
         return f'the key "{path}" is missing'
     message = item["msg"].removeprefix("Value error, ")
+    if meant := meaning_of(item.get("ctx", {}).get("pattern")):
+        message = f"it should be {meant}"
     got = item.get("input")
     if isinstance(got, str):
         # A login in an address may be why it is refused, and is for nobody's screen or log.
         got = re.sub(r"//[^/\s]*@", "//…@", got)
+    if isinstance(got, bool):
+        got = "true" if got else "false"
     shown = f", and it is {got!r}" if isinstance(got, (str, int, float, bool)) else ""
     if not path:
         return f"{message[:1].lower()}{message[1:]}"

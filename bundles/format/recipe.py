@@ -40,6 +40,24 @@ from pydantic import (
 
 from bundles.format.layout import Printable, Size
 from bundles.format.recipe_filling import Given, fill_in
+from bundles.format.recipe_words import (
+    PATTERN,
+    Digest,
+    Hash,
+    Kind,
+    Name,
+    Package,
+    Pattern,
+    Platform,
+    Python,
+    Ref,
+    Requirement,
+    SnapName,
+    Url,
+    Version,
+    Word,
+    form,
+)
 from bundles.format.reference import parse_reference
 from bundles.format.strict_json import canonical_json, digest_of
 from foundation.documents import parse_yaml, read_text, validate
@@ -48,40 +66,7 @@ from foundation.problems import InputProblem
 RECIPE_NAME: Final = "bundle.yaml"
 
 
-def _plain_address(text: str) -> str:
-    scheme, _, rest = text.partition(":")
-    host = rest.removeprefix("//").partition("/")[0].rpartition("@")[2].lstrip("[")
-    if rest.startswith(":") or (rest.startswith("//") and host.startswith("-")):
-        # The address is not repeated: it may hold a login.
-        raise ValueError(f"this {scheme} address is no plain one of a server or a file")
-    return text
-
-
-Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@~-]{0,199}$")]
 _LOGIN: Final = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<login>[^/?#]*)@", re.I)
-# `word::` is git's for a program that speaks to a server, and a host with a dash an option of one.
-_Url = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$"),
-    AfterValidator(_plain_address),
-]
-_Platform = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$")]
-_Package = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$")
-]
-_Python = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")]
-_PATTERN: Final = r"[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}"
-_Pattern = Annotated[str, StringConstraints(pattern=f"^{_PATTERN}$")]
-_Kind = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z*?][A-Za-z0-9*?]{0,99}(\.[a-z0-9*?.-]{1,200})?$")
-]
-_SnapName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")]
-_Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
-"""Of a chart: SemVer, with what may follow a plus."""
-_Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
 
 
 _LATER: Final = frozenset({"lfs", "submodules", "operators"})
@@ -154,7 +139,7 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    environments: tuple[_Word, ...] = ()
+    environments: tuple[Word, ...] = ()
     """Only for these environments; empty: for all."""
 
     @property
@@ -170,27 +155,27 @@ class ImageWanted(Wanted):
     """A container image; the tag is resolved to a digest when the bundle is made."""
 
     name: Printable
-    digest: _Digest | None = None
-    platforms: tuple[_Platform, ...] = ()
+    digest: Digest | None = None
+    platforms: tuple[Platform, ...] = ()
     """Instead of the recipe's."""
 
 
 class ChartWanted(Wanted):
     """A Helm chart of a repository (https://…) or a registry (oci://…)."""
 
-    name: _Name
-    repository: _Url
-    version: _Version
+    name: Name
+    repository: Url
+    version: Version
     sha256: Hash | None = None
-    platforms: tuple[_Platform, ...] = ()
+    platforms: tuple[Platform, ...] = ()
     """Of those images, instead of the recipe's."""
     images: bool = True
     """Whether the images that its templates and values name are brought as well."""
     values: dict[str, Any] = Field(default_factory=dict)
     """Laid over its own values to find the images, as the site will do."""
-    without: tuple[_Pattern, ...] = ()
+    without: tuple[Pattern, ...] = ()
     """Images that it names and this site does without: docker.io/bitnami/*."""
-    operators: tuple[_Kind, ...] = ()
+    operators: tuple[Kind, ...] = ()
     """Kinds of objects for which an operator chooses images that stand under `images`."""
 
 
@@ -216,11 +201,18 @@ class AptSource(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]{1,500}$")]
+    url: Annotated[
+        str,
+        form(
+            r"^https?://[!-~]{1,500}$",
+            "the address of a package source, http:// or https:// (of a PPA: "
+            "https://ppa.launchpadcontent.net/OWNER/NAME/ubuntu, and its key as keyring)",
+        ),
+    ]
     suites: Annotated[
         tuple[Annotated[str, AfterValidator(_suite)], ...], Field(min_length=1, max_length=100)
     ]
-    components: tuple[_Word, ...] = ("main",)
+    components: tuple[Word, ...] = ("main",)
     keyring: str | None = None
     """A file, named from the recipe's folder; without: that of the distribution in the address."""
 
@@ -237,10 +229,10 @@ class AptSource(BaseModel):
 class DebsWanted(Wanted):
     """Debian packages with everything that they depend on, for one release."""
 
-    release: _Word
-    architecture: _Word = "amd64"
+    release: Word
+    architecture: Word = "amd64"
     sources: Annotated[tuple[AptSource, ...], Field(min_length=1)]
-    packages: Annotated[tuple[_Package, ...], Field(min_length=1)]
+    packages: Annotated[tuple[Package, ...], Field(min_length=1)]
     depends: bool = True
     """Whether what they depend on is brought as well."""
 
@@ -248,42 +240,43 @@ class DebsWanted(Wanted):
 class SnapWanted(Wanted):
     """A snap with its assertions, its base, the providers of its content, and snapd."""
 
-    name: _SnapName
+    name: SnapName
     channel: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._/-]{1,80}$")] = "latest/stable"
-    architecture: _Word = "amd64"
+    architecture: Word = "amd64"
     """As Debian names it."""
     revision: Annotated[int, Field(ge=1)] | None = None
     """Exactly this one, whatever the channel holds now."""
     needs: bool = True
     """Whether what it stands on is brought as well."""
-    beside: tuple[_SnapName, ...] = ()
+    beside: tuple[SnapName, ...] = ()
     """Snaps that other lines bring; filled in when the bundle is made."""
 
 
 class WheelsWanted(Wanted):
     """Python packages with everything that they depend on, as wheels, for one Python."""
 
-    python: _Python = "3.12"
-    platforms: tuple[_Word, ...] = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
-    requirements: Annotated[tuple[_Requirement, ...], Field(min_length=1)]
+    python: Python = "3.12"
+    platforms: tuple[Word, ...] = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+    requirements: Annotated[tuple[Requirement, ...], Field(min_length=1)]
 
 
 class GitWanted(Wanted):
     """A Git repository at a branch or a tag, with its history."""
 
-    name: _Name
-    url: _Url
-    ref: _Word = "HEAD"
-    commit: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")] | None = (
-        None
-    )
+    name: Name
+    url: Url
+    ref: Ref = "HEAD"
+    """A branch or a tag; refs/heads/NAME or refs/tags/NAME where there are both of one name."""
+    commit: (
+        Annotated[str, form(r"^([0-9a-f]{40}|[0-9a-f]{64})$", "the whole name of a commit")] | None
+    ) = None
     images: bool = False
     """Whether the images and charts that its manifests name are brought as well."""
-    without: tuple[_Pattern, ...] = ()
+    without: tuple[Pattern, ...] = ()
     """Images that they name and this site does without."""
-    operators: tuple[_Kind, ...] = ()
+    operators: tuple[Kind, ...] = ()
     """Kinds of objects for which an operator chooses images that stand under `images`."""
-    platforms: tuple[_Platform, ...] = ()
+    platforms: tuple[Platform, ...] = ()
     """Of those images, instead of the recipe's."""
     lfs: Literal["leave"] | None = None
     """`leave`: its files in Git LFS are left where they are, and only their pointers brought."""
@@ -294,19 +287,19 @@ class GitWanted(Wanted):
 class FileWanted(Wanted):
     """A plain file with its pinned hash; the addresses are tried in order."""
 
-    name: _Name
-    url: _Url | Annotated[tuple[_Url, ...], Field(min_length=1)]
+    name: Name
+    url: Url | Annotated[tuple[Url, ...], Field(min_length=1)]
     sha256: Hash
     size: Size | None = None
     version: Printable | None = None
     licence: Printable | None = None
     images: bool = False
     """Whether it is a file of Kubernetes objects whose images are brought as well."""
-    without: tuple[_Pattern, ...] = ()
+    without: tuple[Pattern, ...] = ()
     """Images that it names and this site does without."""
-    operators: tuple[_Kind, ...] = ()
+    operators: tuple[Kind, ...] = ()
     """Kinds of objects for which an operator chooses images that stand under `images`."""
-    platforms: tuple[_Platform, ...] = ()
+    platforms: tuple[Platform, ...] = ()
     """Of those images, instead of the recipe's."""
 
     @property
@@ -318,8 +311,8 @@ class FileWanted(Wanted):
 class SitewrightWanted(Wanted):
     """Sitewright itself with all that it needs, so that a machine with only Python can begin."""
 
-    pythons: Annotated[tuple[_Python, ...], Field(min_length=1)] = ("3.11", "3.12", "3.13")
-    platforms: tuple[_Word, ...] = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+    pythons: Annotated[tuple[Python, ...], Field(min_length=1)] = ("3.11", "3.12", "3.13")
+    platforms: tuple[Word, ...] = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 
 
 def _image(value: Any) -> Any:
@@ -334,9 +327,9 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    solution: _Word
+    solution: Word
     version: Printable
-    platforms: Annotated[tuple[_Platform, ...], Field(min_length=1)] = ("linux/amd64",)
+    platforms: Annotated[tuple[Platform, ...], Field(min_length=1)] = ("linux/amd64",)
     images: tuple[Annotated[ImageWanted, BeforeValidator(_image)], ...] = ()
     charts: tuple[ChartWanted, ...] = ()
     debs: tuple[DebsWanted, ...] = ()
@@ -390,7 +383,7 @@ class Recipe(BaseModel):
         Raises InputProblem for a pattern that matches no name there can be.
         """
         for pattern in patterns:
-            if not re.fullmatch(_PATTERN, pattern):
+            if not re.fullmatch(PATTERN, pattern):
                 raise InputProblem(
                     f'"{pattern}" is no pattern of an image\'s name',
                     remedy="Write it as docker.io/bitnami/* or quay.io/example/thing:1.2.",

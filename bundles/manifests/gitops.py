@@ -316,18 +316,20 @@ class _Reading:
     def _replaced(self, lines: Iterable[Mapping[Any, Any]], path: str) -> None:
         """Kustomize's `images`: what an image is called instead."""
         for line in lines:
-            label = helm_text(line.get("newTag"))
+            label, number = line.get("newTag") or "", ""
+            if not isinstance(label, str):
+                label, number = "", " (a number; write it in quotes)"
             name = helm_text(line.get("newName") or line.get("name"))
             digest = helm_text(line.get("digest"))
-            if not name or name == "None":
+            if name in ("", "None"):
                 continue
             if "{{" in name + label or "$" in name + label:
                 self.found.named.open(f"{path}: which image is meant by {name[:100]}:{label[:50]}")
-            elif label or digest:
-                tag = f":{label}" if label else ""
-                self.found.named.image(f"{name}{tag}" + (f"@{digest}" if digest else ""), path)
-            elif line.get("newName"):
-                self.found.named.open(f"{path}: which tag of {name[:100]} is meant")
+            elif (label or digest) and not number:
+                tag = (f":{label}" if label else "") + (f"@{digest}" if digest else "")
+                self.found.named.image(f"{name}{tag}", path)
+            elif line.get("newName") or number:
+                self.found.named.open(f"{path}: which tag of {name[:100]} is meant{number}")
 
     def _of_k3s(self, document: Mapping[Any, Any], path: str) -> None:
         found = k3s_chart(document, self._objects())

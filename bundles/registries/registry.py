@@ -269,6 +269,7 @@ class Registries:
         )
         if response.status_code != 200:
             raise _no_token(response.status_code, body, shown(realm), sought, endpoint.registry)
+        _refuse_a_page(body, "a token", shown(realm))
         value = parse_json(body, where=shown(realm), limit=TOKEN_BYTES, problem=SourceProblem)
         token = value.get("token") or value.get("access_token") if isinstance(value, dict) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
@@ -296,19 +297,24 @@ class Registries:
         return Endpoint(host, f"{scheme}://{server}", prefix)
 
 
+def _refuse_a_page(raw: bytes, due: str, where: str) -> None:
+    """Raise SourceProblem where what came is a web page, or nothing."""
+    if raw.lstrip()[:1] in (b"<", b""):
+        what = "a web page" if raw.strip() else "nothing"
+        raise SourceProblem(
+            f"{what} came where {due} is due",
+            where=where,
+            remedy="A proxy or a portal may be answering in the registry's place: look at the "
+            "address with curl from this machine, and let its name past the proxy (NO_PROXY).",
+        )
+
+
 def media_type_of(stated: str, raw: bytes, where: str) -> str:
     """The type of a manifest: what the server states, what stands in it, or its form.
 
     Raises SourceProblem where the two differ, or where it is of a kind that is not supported.
     """
-    if raw.lstrip()[:1] in (b"<", b""):
-        what = "a web page" if raw.strip() else "nothing"
-        raise SourceProblem(
-            f"{what} came where a manifest is due",
-            where=where,
-            remedy="A proxy or a portal may be answering in the registry's place: look at the "
-            "address with curl from this machine, and let its name past the proxy (NO_PROXY).",
-        )
+    _refuse_a_page(raw, "a manifest", where)
     value = parse_json(raw, where=where, limit=MANIFEST_BYTES, problem=SourceProblem)
     document = value if isinstance(value, dict) else {}
     if document.get("schemaVersion") == 1 or stated in media.SCHEMA_1:

@@ -141,26 +141,34 @@ class Repository:
             # Where HEAD names a branch that nobody made yet, it is not offered.
             *(("+HEAD:refs/fetched/HEAD",) if "HEAD" in offered else ()),
             *("+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/fetched/tags/*"),
+            *((f"+{exact}:{_kept(exact)}",) if (exact := self._exact) in offered else ()),
         )
         return await self._resolve(offered)
 
+    @property
+    def _exact(self) -> str:
+        """The reference by its whole name, where the recipe writes it so and it is asked for."""
+        ref = "" if self.wanted.commit else self.wanted.ref
+        return ref if ref.startswith("refs/") else ""
+
     async def _resolve(self, offered: Mapping[str, str]) -> str:
         commit = self.wanted.commit
-        names = (
-            [commit]
-            if commit
-            else [f"refs/fetched/{place}{self.wanted.ref}" for place in ("heads/", "tags/", "")]
-        )
-        for name in names:
-            try:
-                found = await self.run("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
-            except SourceProblem:
-                continue
-            if not _COMMIT.fullmatch(found.strip()):
-                raise WrongContent(
-                    "its commits have another form of name", where=address(self.wanted.url)
-                )
-            return found.strip()
+        names = [commit] if commit else []
+        if not commit and self._exact:
+            names = [_kept(self._exact)]
+        elif not commit:
+            names = [f"refs/fetched/{place}{self.wanted.ref}" for place in ("heads/", "tags/", "")]
+        found = [one for name in names if (one := await self._commit(name)) is not None]
+        if len(names) > 1 and len(set(found)) > 1:
+            # git and Argo CD do not choose alike between them, so nobody can say which is meant.
+            raise SourceProblem(
+                f"{self.wanted.ref} is a branch and a tag of it, and they are not the same",
+                where=address(self.wanted.url),
+                remedy=f"Write ref: refs/heads/{self.wanted.ref} or "
+                f"ref: refs/tags/{self.wanted.ref}.",
+            )
+        if found:
+            return found[0]
         fetched = _refs(await self.run("for-each-ref", "--format=%(objectname)\t%(refname)"))
         # git leaves out what stands on the cut edge of a history, and says so only in a warning.
         if any(name.replace("refs/", "refs/fetched/", 1) not in fetched for name in offered
@@ -176,8 +184,22 @@ class Repository:
             f"there is no {commit or self.wanted.ref} in it"
             + ("" if offered else ": it is empty, or nobody may see its branches"),
             where=address(self.wanted.url),
-            remedy="Check the branch, the tag or the commit.",
+            remedy="A commit is named under `commit`, by all of its 40 digits."
+            if not commit and re.fullmatch(r"[0-9a-f]{7,40}", self.wanted.ref)
+            else "Check the branch, the tag or the commit.",
         )
+
+    async def _commit(self, name: str) -> str | None:
+        """The commit behind a name, None where there is none; raises WrongContent."""
+        try:
+            found = (await self.run("rev-parse", "-q", "--verify", f"{name}^{{commit}}")).strip()
+        except SourceProblem:
+            return None
+        if not _COMMIT.fullmatch(found):
+            raise WrongContent(
+                "its commits have another form of name", where=address(self.wanted.url)
+            )
+        return found
 
     async def pack(self, commit: str) -> Path:
         """One file with the history of a commit; the same history gives the same file."""
@@ -301,6 +323,11 @@ def _as_config(entry: tuple[str, str]) -> str:
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _kept(ref: str) -> str:
+    """Where a reference of the source is kept here."""
+    return f"refs/fetched/{ref.removeprefix('refs/')}"
 
 
 def _refs(text: str) -> dict[str, str]:

@@ -291,3 +291,10 @@ def test_a_text_that_goes_too_deep_is_a_problem_and_ends_no_process(text: str) -
 def test_a_text_of_many_brackets_that_is_not_deep_is_read() -> None:
     assert parse_yaml("[" + "[1]," * 1000 + "]", where="x") == [[1]] * 1000
     assert parse_yaml("x: " + "[" * 150 + "]" * 150, where="x")["x"]
+
+
+def test_a_tag_that_means_nothing_here_is_told_as_one() -> None:
+    with pytest.raises(InputProblem) as caught:
+        parse_yaml("a: 1\nb: !vault |\n  x\n", where="x")
+    assert caught.value.cause == "line 2: the tag !vault means nothing in this file"
+    assert "tab" not in caught.value.remedy

@@ -430,6 +430,9 @@ class _Machine:
                 key, f'another program than ssh should be used, "{str(program)[:60]}"',
                 "Take it out: Sitewright speaks SSH itself.",
             )  # fmt: skip
+        exe, key = self._last("ansible_sudo_exe", "ansible_become_exe")
+        if exe not in (None, "sudo", "/usr/bin/sudo"):
+            self._note(key, f"{str(exe)[:60]} is not used: Sitewright uses the sudo of the path")
         for name in _UNVERIFIED:
             if self._truth(name) is False:
                 self._note(name, ansible_ssh_args.VERIFIED)

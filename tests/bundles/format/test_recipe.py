@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,38 @@ def test_a_site_adds_lines_of_its_own(tmp_path: Path) -> None:
 def test_a_line_that_is_none_is_named(line: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(InputProblem, match=said):
         load_recipe(write(tmp_path, f"solution: t\nversion: '1'\n{line}\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("git: [{name: r, url: 'git@x.org:a/b.git'}]", "ssh://git@HOST/PATH"),
+        ("git: [{name: r, url: 'https://x.org/r', ref: 'a..b'}]", "no name of a branch or a tag"),
+        ("git: [{name: r, url: 'https://x.org/r', ref: -x}]", "the name of a branch or a tag"),
+        ("charts: [{name: c, repository: 'https://x.org', version: '>=1.2'}]", "no range"),
+        ("images: [a]\nplatforms: [amd64]", "as linux/amd64, and it is 'amd64'$"),
+        (
+            "debs: [{release: noble, sources: [{url: 'ppa:a/b', suites: [noble]}], packages: [a]}]",
+            "of a PPA: .*and it is 'ppa:a/b'$",
+        ),
+    ],
+)
+def test_a_word_of_another_form_is_told_by_what_is_meant(
+    line: str, meant: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputProblem) as caught:
+        load_recipe(write(tmp_path, f"solution: t\nversion: '1'\n{line}\n"))
+    assert re.search(meant, caught.value.cause)
+    assert "pattern" not in caught.value.cause
+    assert "at least" not in caught.value.cause
+
+
+@pytest.mark.parametrize("ref", ["v1.30.2+k3s1", "feature/#1", "refs/tags/v1", "a@b", "ünï", "(a)"])
+def test_a_branch_may_be_called_what_git_lets_it_be_called(ref: str, tmp_path: Path) -> None:
+    line = f"git: [{{name: r, url: 'https://x.org/r', ref: '{ref}'}}]"
+    recipe = load_recipe(write(tmp_path, f"solution: t\nversion: '1'\n{line}\n"))
+    assert recipe.git[0].ref == ref
+    subprocess.run(["git", "check-ref-format", f"refs/heads/{ref}"], check=True)
 
 
 def test_a_recipe_that_asks_for_nothing_is_none(tmp_path: Path) -> None:

@@ -453,3 +453,14 @@ def test_charts_in_a_list_of_objects_and_of_fleet_are_found() -> None:
         ("f", "oci://reg.example.org/c", "2.0.0"),
     ]
     assert found.charts[1].values == {"a": 1}
+
+
+def test_a_tag_that_is_a_number_is_refused_by_kustomize_and_told_here() -> None:
+    lines = "images:\n- {name: r.io/a/b, newTag: %s}\n"
+    for tag in ("0123", "1.10", "20240101"):
+        found = read_manifests({"kustomization.yaml": (lines % tag).encode()})
+        assert list(found.images) == []
+        (told,) = found.unread
+        assert told.endswith("which tag of r.io/a/b is meant (a number; write it in quotes)")
+    found = read_manifests({"kustomization.yaml": (lines % "'0123'").encode()})
+    assert list(found.images) == ["r.io/a/b:0123"]

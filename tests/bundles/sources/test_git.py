@@ -270,3 +270,32 @@ def test_git_is_let_in_as_the_build_server_says(
     )  # fmt: skip
     asyncio.run(opened.close())
     assert "username=anna\npassword=of-the-build\n" in done.stdout
+
+
+def test_a_branch_and_a_tag_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    source = repository(tmp_path / "source", {"a": "1"})
+    git("tag", "v1+k3s1", cwd=source)
+    git("update-ref", "refs/pull/7/head", "HEAD", cwd=source)
+    git("branch", "v1+k3s1", cwd=source)
+    first = git("rev-parse", "HEAD", cwd=source).strip()
+    # While they are the same, there is nothing to choose.
+    made = create(tmp_path / "same", git=[line(source, ref="v1+k3s1")])
+    assert made.lock.items[0].pins["commit"] == first
+    git("checkout", "-q", "v1+k3s1", cwd=source)
+    commit(source, {"b": "2"})
+    with pytest.raises(SourceProblem) as caught:
+        create(tmp_path / "both", git=[line(source, ref="v1+k3s1")])
+    assert "is a branch and a tag of it" in caught.value.cause
+    assert "refs/tags/v1+k3s1" in str(caught.value.remedy)
+    for ref, commits in (("refs/tags/v1+k3s1", 1), ("refs/heads/v1+k3s1", 2),
+                         ("refs/pull/7/head", 1)):  # fmt: skip
+        made = create(tmp_path / ref.replace("/", "-"), git=[line(source, ref=ref)])
+        named = made.lock.items[0].pins["commit"]
+        assert git("rev-list", "--count", named, cwd=source).strip() == str(commits)
+
+
+def test_a_commit_where_a_branch_is_meant_is_told_with_its_key(tmp_path: Path) -> None:
+    source = repository(tmp_path / "source", {"a": "1"})
+    with pytest.raises(SourceProblem) as caught:
+        create(tmp_path / "out", git=[line(source, ref="0123456")])
+    assert "`commit`" in str(caught.value.remedy)

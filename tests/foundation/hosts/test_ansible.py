@@ -354,6 +354,13 @@ def test_a_machine_of_another_connection_is_told_by_that(tmp_path: Path, asker: 
     assert problem.cause == 'line 5: "dc1" is reached by "winrm", and not over SSH'
 
 
+def test_another_program_to_become_root_is_told(tmp_path: Path, asker: Asker) -> None:
+    file = tmp_path / "hosts.ini"
+    file.write_text("n1 ansible_become_exe=/usr/bin/pbrun\nn2 ansible_become_exe=sudo\n")
+    (note,) = ours(file, asker).notes
+    assert note.startswith(f"{file} line 1: ansible_become_exe: /usr/bin/pbrun is not used")
+
+
 def test_variables_beside_a_playbook_are_told(tmp_path: Path, asker: Asker) -> None:
     folder = tmp_path / "inventory/prod"
     folder.mkdir(parents=True)

@@ -1,0 +1,97 @@
+"""The words of a recipe: what a name, an address, a version or a branch may look like."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, StringConstraints
+
+from foundation.wording import formed
+
+
+def _plain_address(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    host = rest.removeprefix("//").partition("/")[0].rpartition("@")[2].lstrip("[")
+    if rest.startswith(":") or (rest.startswith("//") and host.startswith("-")):
+        # The address is not repeated: it may hold a login.
+        raise ValueError(f"this {scheme} address is no plain one of a server or a file")
+    return text
+
+
+def form(pattern: str, meaning: str) -> StringConstraints:
+    """A constraint by a pattern, and the end of the sentence "it should be …" about it."""
+    return StringConstraints(pattern=formed(pattern, meaning))
+
+
+Hash = Annotated[str, form(r"^[0-9a-f]{64}$", "a SHA-256 hash, 64 digits of 0-9 and a-f")]
+Digest = Annotated[str, form(r"^sha256:[0-9a-f]{64}$", "sha256: and 64 digits of 0-9 and a-f")]
+Name = Annotated[
+    str,
+    form(r"^[A-Za-z0-9][A-Za-z0-9._+@~-]{0,199}$", "a name of letters, digits and . _ + @ ~ -"),
+]
+# `word::` is git's for a program that speaks to a server, and a host with a dash an option of one.
+Url = Annotated[
+    str,
+    form(
+        r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$",
+        "an address that begins with how it is reached: https://…, oci://…, ssh://git@HOST/PATH "
+        "(for git@HOST:PATH), file:///PATH",
+    ),
+    AfterValidator(_plain_address),
+]
+Platform = Annotated[
+    str, form(r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$", "system and architecture, as linux/amd64")
+]
+Package = Annotated[
+    str,
+    form(
+        r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$",
+        "one package by its whole name, NAME, NAME:ARCHITECTURE or NAME=VERSION (no * and no "
+        "/RELEASE)",
+    ),
+]
+Python = Annotated[str, form(r"^3\.[0-9]{1,2}$", 'a version of Python in quotes, as "3.12"')]
+PATTERN: Final = r"[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}"
+Pattern = Annotated[str, StringConstraints(pattern=f"^{PATTERN}$")]
+Kind = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z*?][A-Za-z0-9*?]{0,99}(\.[a-z0-9*?.-]{1,200})?$")
+]
+SnapName = Annotated[
+    str, form(r"^[a-z0-9][a-z0-9-]{0,39}$", "a snap's name, of small letters, digits and -")
+]
+Word = Annotated[
+    str, form(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$", "a word of letters, digits and . _ / -")
+]
+Version = Annotated[
+    str,
+    form(
+        r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$",
+        "one version, as 1.2.3 (no range such as ^1 or >=1.2: what is brought is pinned)",
+    ),
+]
+"""Of a chart: SemVer, with what may follow a plus."""
+
+
+def _ref(text: str) -> str:
+    """What `git check-ref-format` takes; a name such as a..b or a@{1} means something else."""
+    parts = text.split("/")
+    if (
+        ".." in text
+        or "@{" in text
+        or text == "@"
+        or text.endswith((".", "/"))
+        or any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
+    ):
+        raise ValueError("git takes it for no name of a branch or a tag")
+    return text
+
+
+Ref = Annotated[
+    str,
+    form(
+        r"^[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,199}$",
+        "the name of a branch or a tag, as main or v1.30.2+k3s1",
+    ),
+    AfterValidator(_ref),
+]
+Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
