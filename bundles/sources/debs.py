@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -193,13 +193,16 @@ class _Apt:
     root: Path
     options: tuple[str, ...]
     what: str
+    heard: list[str] = field(default_factory=list)
+    """What apt complained of while it asked the sources."""
 
     async def update(self) -> None:
         """Ask every source; one that does not answer is a failure, however apt sees it."""
         patience = self.shop.web.patience
         for attempt in range(1, min(patience.attempts, _ATTEMPTS) + 1):
             try:
-                ran = await self._run("apt-get", "-qq", "update")
+                # Quiet, apt keeps to itself that a source has no such architecture.
+                ran = await self._run("apt-get", "-o", "quiet=0", "update")
             except ProgramFailed as problem:
                 silent = silent_source(problem.words, self.what)
                 if silent is None:
@@ -215,7 +218,18 @@ class _Apt:
 
     async def ask(self, program: str, *words: str) -> str:
         """What apt answers; its complaints are told."""
-        ran = await self._run(program, *words)
+        try:
+            ran = await self._run(program, *words)
+        except ProgramFailed as problem:
+            if not any(_NOT_THERE.search(line) for line in problem.words):
+                raise
+            heard = "".join(f"; apt said before: {line[:300]}" for line in self.heard[:3])
+            raise SourceProblem(
+                f"{problem.cause}{heard}",
+                where=self.what,
+                remedy="Check the package's name and version, and whether the sources of the "
+                "recipe have it: their suites, components and the architecture.",
+            ) from problem
         self._tell(ran)
         return ran.output
 
@@ -232,11 +246,19 @@ class _Apt:
 
     def _tell(self, ran: Ran) -> None:
         for line in ran.complaints:
+            if line.startswith("N: ") and "Skipping acquire" not in line:
+                continue  # on how apt works
             # Where this bundle is made is no part of it.
             said = line.replace(str(self.root.resolve()), "").replace(str(self.root), "")
+            self.heard.append(said)
             self.shop.tell(self.what, f"apt says: {said}", "note")
 
 
+_NOT_THERE: Final = re.compile(
+    r"E: (?:Unable to locate package|Package '.*' has no installation candidate"
+    r"|Version '.*' for '.*' was not found)"
+)
+_STALE: Final = re.compile(r"[WE]: Release file for (\S+) is (expired|not valid yet)")
 _SILENT: Final = re.compile(r"[WE]: Failed to fetch (\S+)\s*(.*)")
 _UNSIGNED: Final = re.compile(
     r"[WE]: (?:GPG error: |An error occurred during the signature verification.*?GPG error: )"
@@ -252,7 +274,7 @@ class SilentSource(SourceProblem):
 
 
 class UnsignedSource(SilentSource):
-    """A package source whose signature is not of the key that is meant for it."""
+    """A package source whose signature is not of the key that is meant for it, or not of today."""
 
     certain = True
 
@@ -268,6 +290,15 @@ def silent_source(words: Sequence[str], what: str) -> SilentSource | None:
                 where=what,
                 remedy="Put the key of whoever makes the packages beside the recipe and name it "
                 "(keyring: FILE); their page says where it is.",
+            )
+        if stale := _STALE.match(line):
+            return UnsignedSource(
+                f"apt-get failed: {line[3:300]}",
+                where=what,
+                remedy="See whether this machine's clock is right (date). If it is, the source is "
+                "a mirror that nobody renews: name another one of it, or its maker's own."
+                if stale[2] == "expired"
+                else "This machine's clock is behind: set it, and run the same command again.",
             )
     silent = {shown(found[1]): found[2] for line in words if (found := _SILENT.match(line))}
     if silent:

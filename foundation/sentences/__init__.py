@@ -79,13 +79,20 @@ def understood(
 
 _ASKED_FOR: Final = re.compile(
     r"\b(?:password|passwort|kennwort|passphrase|passcode|token|factor|code|pin|otp|one-time"
-    r"|verification|user ?name|continue|accept|confirm|press|enter|choose|\(?yes/no|\[?y/n)\b",
+    r"|verification|user ?name|continue|accept|confirm|press|enter|choose|\(?yes/no|\[?y/n"
+    r"|response|challenge|yubi ?key"
+    # The word for a password in the languages that PAM and sudo are translated into.
+    r"|mot de passe|contrase(?:ñ|n)a|contrasenya|senha|palavra-passe|parola d.ordine|parola"
+    r"|wachtwoord|lösenord|passord|adgangskode|aðgangsorð|salasana|hasło|heslo|geslo|jelsz(?:ó|ava)"
+    r"|lozinka|şifre|пароль|пароля|парола|лозинка|κωδικός|slaptažodis|parole|parool|pasfhocal"
+    r"|mật khẩu|kata sandi)\b"
+    r"|パスワード|密码|密碼|口令|비밀번호|암호|סיסמה|ססמה|كلمة (?:السر|المرور)|รหัสผ่าน",
     re.IGNORECASE,
 )
 """What a login asks for. A start-up file leaves lines open too, and then works: `quota: `."""
-_ASKS: Final = re.compile(r"[:>)\]]$")
+_ASKS: Final = re.compile(r"[:：>)\]]$")
 _ASKS_ALONE: Final = re.compile(
-    r"\?$|\bpress\b.{0,60}\b(?:key|enter|return)\b"
+    r"\?$|\bpress\b.{0,60}\b(?:key|enter|return)\b|\btouch (?:the|your) (?:device|token|yubi ?key)"
     r"|\b(?:password|passphrase|passcode|factor|token|code|pin)$",
     re.IGNORECASE,
 )

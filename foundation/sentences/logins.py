@@ -95,13 +95,43 @@ SENTENCES: Final = (
     Sentence(
         "sudo",
         r"sudoers.*(parse error|syntax error)|(parse error|syntax error).*sudoers|no valid sudoers|"
-        r"bad permissions|is world writable|sudoers is owned by uid",
+        r"bad permissions|is world writable|sudoers is owned by uid|sudo\.conf is owned by uid|"
+        r"unable to (stat|open) \S*/sudoers|unable to initialize policy plugin",
         "the sudoers files of this machine are broken",
         "As root on the machine: visudo -c",
         "sudo plugins/sudoers/sudoers.c",
         "sudo: no valid sudoers sources found, quitting",
     ),
+    Sentence(
+        "sudo",
+        r"sudo: .{0,80}(ldap_\w+\(\)|sssd?\b.{0,40}not responding|unable to initialize sss)|"
+        r"(pam account management error: )?authentication service cannot retrieve",
+        "sudo asks a directory (LDAP, SSSD) who may use it, and the directory does not answer",
+        "See why, as root on the machine: systemctl status sssd; sssctl domain-status; getent "
+        "passwd NAME",
+        "sudo plugins/sudoers/ldap.c, sssd.c; Linux-PAM PAM_AUTHINFO_UNAVAIL",
+        "sudo: ldap_start_tls_s(): Connect error",
+    ),
     # -- PAM, sshd and the login
+    Sentence(
+        "sshd",
+        r"please log ?in as the user .{1,40} rather than the user",
+        "the machine lets this user log in only to say which user to take instead",
+        "Log in as the user that it names (--user NAME, or user: NAME in the site file), who "
+        "becomes root by sudo.",
+        "cloud-init cloudinit/config/cc_ssh.py, disable_root_opts",
+        'Please login as the user "ubuntu" rather than the user "root".',
+    ),
+    Sentence(
+        "sshd",
+        r"(shell|exec|pty allocation) request failed on channel",
+        "sshd lets the login in and cannot start anything for it: a bound of processes or of "
+        "memory is reached, or /dev/pts is not mounted",
+        "See why, as root on the machine: journalctl -u ssh -n 20; systemctl status user.slice; "
+        "findmnt /dev/pts",
+        "OpenSSH clientloop.c, session.c",
+        "PTY allocation request failed on channel 0",
+    ),
     Sentence(
         "pam",
         r"password.{0,40}expired|password change required|required to change your password|"
@@ -214,6 +244,15 @@ SENTENCES: Final = (
         "OpenSSH kex.c, ssherr.c",
         "Unable to negotiate with 10.0.0.1 port 22: no matching host key type found. "
         "Their offer: ssh-rsa",
+    ),
+    Sentence(
+        "sshd",
+        r"open failed: connect failed:",
+        "the bastion was reached, and the machine behind it was not reached from there",
+        "Try it on the bastion: nc -vz NAME 22; the address is the one that the bastion knows it "
+        "by.",
+        "OpenSSH channels.c, SSH_OPEN_CONNECT_FAILED",
+        "channel 0: open failed: connect failed: Connection refused\nstdio forwarding failed",
     ),
     Sentence(
         "sshd",

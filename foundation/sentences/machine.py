@@ -104,6 +104,25 @@ SENTENCES: Final = (
     ),
     Sentence(
         "kernel",
+        r"modprobe: fatal: module \S+ not found in directory|"
+        r"could not open moddep file|/lib/modules/\S+: no such file",
+        "the kernel that runs does not find its modules: it was updated since the machine started, "
+        "or is a small one of a cloud without them",
+        "Compare uname -r with ls /lib/modules. If they differ, start the machine anew; on a small "
+        "kernel of Ubuntu: apt-get install linux-modules-extra-$(uname -r)",
+        "kmod tools/modprobe.c",
+        "modprobe: FATAL: Module br_netfilter not found in directory /lib/modules/6.8.0-31-generic",
+    ),
+    Sentence(
+        "kernel",
+        r"bad interpreter: permission denied",
+        "programs may not be started in the folder where this one lies (it is mounted noexec)",
+        "See which, and by whom: findmnt -O noexec; a hardened /tmp or /var is often so.",
+        "mount(8), noexec; bash execute_cmd.c",
+        "bash: /tmp/x: /bin/sh: bad interpreter: Permission denied",
+    ),
+    Sentence(
+        "kernel",
         r"unknown filesystem type '?squashfs|squashfs.{0,40}not supported",
         "the machine's kernel cannot mount snaps (squashfs)",
         "Load it, or boot the distribution's own kernel: modprobe squashfs; a "

@@ -132,6 +132,16 @@ SENTENCES: Final = (
     ),
     Sentence(
         "apt",
+        r"without --allow-(change-held-packages|downgrades|remove-essential)",
+        "apt would change packages that are held, or go back to older ones, and nobody agreed to "
+        "that",
+        "See which: apt-mark showhold; apt-get --dry-run install NAME; let one go with apt-mark "
+        "unhold NAME, if whoever held it agrees.",
+        "apt apt-private/private-install.cc",
+        "E: Held packages were changed and -y was used without --allow-change-held-packages.",
+    ),
+    Sentence(
+        "apt",
         r"unmet dependencies|held broken packages|--fix-broken",
         "packages of the machine do not fit together",
         "See which are held or from elsewhere: apt-mark showhold; apt-get -f install --dry-run",

@@ -212,7 +212,7 @@ SENTENCES: Final = (
     Sentence(
         "registry",
         r"tls handshake timeout|i/o timeout|context deadline exceeded|connection timed "
-        r"out after",
+        r"out after|request canceled while waiting|client\.timeout exceeded",
         "a server did not answer in time: the network, a firewall or a proxy is in the way",
         "Try it from there: curl -sSI https://NAME; see what is set: env | grep -i proxy",
         "Go net, net/http, context; curl",

@@ -148,6 +148,28 @@ def test_a_question_is_told_by_its_form(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "Mot de passe : ", "[sudo] Mot de passe de anna : ", "[sudo] contraseña para anna: ",
+        "[sudo] пароль для anna: ", "anna のパスワード: ", "密码：", "[sudo] anna 的密碼：",
+        "[sudo] heslo pro anna: ", "[sudo] hasło użytkownika anna: ", "[sudo] a(z) anna jelszava: ",
+        "Wachtwoord: ", "[sudo] senha para anna: ", "Lösenord: ", "비밀번호: ", "Salasana: ",
+        "[sudo] password di anna: ", "Şifre: ", "Please touch the device.", "YubiKey for `anna': ",
+        "Challenge: 123456\nResponse: ",
+    ],
+)  # fmt: skip
+def test_a_question_is_known_in_other_languages(line: str) -> None:
+    assert asks(line)
+
+
+def test_a_machine_behind_a_bastion_is_not_told_as_the_bastion() -> None:
+    heard = "channel 0: open failed: connect failed: No route to host\nstdio forwarding failed"
+    told = understood(heard)
+    assert told is not None
+    assert told.meaning.startswith("the bastion was reached")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
         "",
         "   ",
         "Loading modules...",

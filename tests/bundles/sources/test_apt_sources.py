@@ -17,6 +17,7 @@ from bundles.make.create import Created, CreateOptions, create_bundle
 from bundles.read.opened import open_bundle
 from bundles.read.structure import read_structure
 from bundles.serve.catalogue import Catalogue
+from bundles.sources.debs import silent_source
 from bundles.sources.keyrings import form_of, keyring_folder, place_keyring
 from bundles.sources.way_out import apt_settings, pip_settings, proxies_of
 from foundation.problems import InputProblem
@@ -183,6 +184,41 @@ def test_another_key_is_told_with_the_way_to_the_right_one(makers: Path, tmp_pat
         with pytest.raises(SourceProblem, match="not signed with") as caught:
             bring(tmp_path / "bundle", line, packages=("kubelet",))
     assert "keyring: FILE" in (caught.value.remedy or "")
+
+
+def test_a_package_that_no_source_has_is_told_with_what_apt_said_of_them(
+    makers: Path, tmp_path: Path
+) -> None:
+    with serving(makers) as url, pytest.raises(SourceProblem) as caught:
+        bring(
+            tmp_path / "out",
+            source(
+                f"{url}/security", "stable-security", makers / "binary.key",
+                components=["nosuch"],
+            ),
+            packages=("tool",),
+        )  # fmt: skip
+    assert "Unable to locate package tool" in caught.value.cause
+    assert "doesn't have the component 'nosuch'" in caught.value.cause
+    assert "components" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("is expired (invalid since 5d). Updates for this repository will not be applied.",
+         "a mirror that nobody renews"),
+        ("is not valid yet (invalid for another 2h). Updates will not be applied.",
+         "This machine's clock is behind"),
+    ],
+)  # fmt: skip
+def test_a_source_that_is_not_of_today_is_told_as_one(line: str, remedy: str) -> None:
+    url = "http://deb.example.org/dists/stable/InRelease"
+    problem = silent_source([f"E: Release file for {url} {line}"], "here")
+    assert problem is not None
+    assert problem.certain
+    assert url in problem.cause
+    assert remedy in str(problem.remedy)
 
 
 @pytest.mark.parametrize("suite", ["..", "../x", "/a", "a//b", "a b", "", "-x", "a/../b/"])

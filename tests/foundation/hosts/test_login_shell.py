@@ -185,6 +185,10 @@ async def test_input_is_never_run_by_a_shell_that_a_start_up_file_starts(
     ("bashrc", "words"),
     [
         ("echo This account is currently not available.; exit 1", "no login shell (nologin)"),
+        (
+            'echo \'Please login as the user "ubuntu" rather than the user "root".\'; exit 142',
+            "only to say which user to take instead",
+        ),
         ("echo odd words; exit 5", '(exit status 5): it wrote "odd words"'),
         ("while :; do echo again; done", "writes without an end"),
         ("exit 0", "ForceCommand, or command= in authorized_keys), and said nothing"),
