@@ -37,6 +37,7 @@ _CHARTS_NAMED: Final = re.compile(
     r"^kind:[ \t]*[\"']?(Application|ApplicationSet|HelmRelease|HelmChart)[\"']?[ \t\r]*(?:#.*)?$",
     re.M,
 )
+_OTHER_THAN_CRD: Final = re.compile(r"^kind:(?![ \t]*[\"']?CustomResourceDefinition\b)", re.M)
 _SCHEMA_ELSEWHERE: Final = re.compile(r'"\$ref"\s*:\s*"(https?://(?!json-schema\.org/)[^"#\s]+)')
 """Not the schema of schemas, which Helm has in itself."""
 _NO_BOOL: Final = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
@@ -217,6 +218,11 @@ class _Reading:
                 self.found.operated.setdefault(of, _short(name))
             for kind in () if self._fetched else sorted(set(_CHARTS_NAMED.findall(text))):
                 self.found.open(f"{_short(name)}: which charts the {kind} in it names")
+        for name in self._files:
+            if name.startswith(f"{folder}crds/"):
+                text = self._files[name].decode("utf-8", "replace")
+                if _OTHER_THAN_CRD.search(text):  # Helm gives the cluster whatever lies there
+                    self.found.take(images_of_text(text, _short(name)))
         if any(".Files." in text for text in below.values()):
             # Files that templates take in: which of them, only Helm can tell.
             for name in self._files:

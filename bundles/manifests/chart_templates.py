@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from bundles.manifests.gitops_forms import without_given
@@ -25,6 +26,12 @@ _COMPUTED: Final = re.compile(
     re.M,
 )
 """A key, a flag or a variable whose image a template computes on the same line."""
+_IN_FLOW: Final = re.compile(
+    r"""[{,][ \t]*(?:["']?(?:[\w.-]*[iI]mage(?:Name)?|reference)["']?[ \t]*:[ \t]+"""
+    r"""|name:[ \t]*["']?(?:RELATED_IMAGE_\w+|(?:\w+_)?IMAGE)["']?[ \t]*,[ \t]*value:[ \t]+"""
+    r""")((?:\{\{[^\n]*?\}\}|[^,{}\]\n])*)"""
+)
+"""The same within a mapping or a list that is written in one line."""
 _DEFINE: Final = re.compile(
     r'\{\{-?\s*define\s+"([^"]+)"\s*-?\}\}(.*?)(?=\{\{-?\s*define\s|\Z)', re.S
 )
@@ -141,8 +148,10 @@ class Templates:
         paths = set(known)
         for name in own:
             text = _COMMENT.sub("", self._texts[name])
-            for match in _COMPUTED.finditer(text):
+            for match in chain(_COMPUTED.finditer(text), _IN_FLOW.finditer(text)):
                 line = match[1].strip()
+                if "{{" not in line:
+                    continue
                 used = [path[1:] for path in _VALUES.findall(line)]
                 if any(path.startswith(f"{root}.") for path in used for root in off):
                     continue

@@ -432,6 +432,33 @@ def test_files_that_templates_take_in_are_a_perhaps(tmp_path: Path) -> None:
     assert read(tmp_path, {"files/a.yaml": files["files/a.yaml"]}).perhaps == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "image", "told"),
+    [
+        ('{name: a, image: "{{ .Values.repo }}:{{ .Values.tag }}"}', "q.io/computed:1", ""),
+        ('{image: {{ printf "%s:%s" .Values.repo .Values.tag }}, name: a}', "q.io/computed:1", ""),
+        ('{name: a, image: {{ include "x" . }}}', "", 'which image {{ include "x" . }} means'),
+        ("{name: a, image: q.io/a:1, env: [{name: JOB_IMAGE, value: '{{ tpl .Values.x . }}'}]}",
+         "q.io/a:1", "which image '{{ tpl .Values.x . }}' means"),
+    ],
+)  # fmt: skip
+def test_what_is_computed_in_one_line_is_found_or_told(
+    tmp_path: Path, line: str, image: str, told: str
+) -> None:
+    text = f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{line}]}}\n"
+    found = read(
+        tmp_path, {"values.yaml": "repo: q.io/computed\ntag: '1'\n", "templates/a.yaml": text}
+    )
+    assert found.images == ((image,) if image else ())
+    assert [one.partition(": ")[2] for one in found.unread] == ([told] if told else [])
+
+
+def test_objects_beside_definitions_are_read(tmp_path: Path) -> None:
+    text = "apiVersion: x/v1\nkind: CustomResourceDefinition\nspec: {image: q.io/not:1}\n---\n"
+    files = {"crds/a.yaml": text + pod("- image: q.io/beside:1")}
+    assert read(tmp_path, files).images == ("q.io/beside:1",)
+
+
 def test_lines_that_end_as_on_windows_are_read(tmp_path: Path) -> None:
     text = pod("- name: a", "  {{- if .Values.x }}", "  image : q.io/windows:1", "  {{- end }}")
     files = {"templates/a.yaml": text.replace("\n", "\r\n")}
