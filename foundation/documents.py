@@ -430,8 +430,7 @@ def _is_short_of_another(item: Any, found: Sequence[Any]) -> bool:
     """Whether a list is short only of what is refused in it beside this."""
     place = item["loc"]
     return item["type"] == "too_short" and any(
-        other is not item and other["loc"][: len(place)] == place for other in found
-    )
+        one is not item and one["loc"][: len(place)] == place for one in found)  # fmt: skip
 
 
 def line_of(text: str, location: Sequence[int | str]) -> int | None:
@@ -473,8 +472,7 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
     if isinstance(got, str):
         # A login in an address may be why it is refused, and is for nobody's screen or log.
         got = re.sub(r"//[^/\s]*@", "//…@", got)
-    if isinstance(got, bool):
-        got = "true" if got else "false"
+    got = str(got).lower() if isinstance(got, bool) else got
     shown = f", and it is {got!r}" if isinstance(got, (str, int, float, bool)) else ""
     if not path:
         return f"{message[:1].lower()}{message[1:]}"
