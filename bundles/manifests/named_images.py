@@ -311,8 +311,8 @@ class _Walk:
         """A text under any other key, of which the looks alone say that it is an image."""
         if text.startswith("docker://"):
             self._typed(text.removeprefix("docker://"))
-        elif len(text) < _LONGEST and _WHOLE_WITH_HOST.fullmatch(text):
-            self.found.maybe(text, self.where)
+        else:
+            self._words_of(text)
 
     def _half(self, value: Mapping[Any, Any]) -> None:
         """An image's repository with nothing that says which of its images is meant."""
@@ -340,8 +340,8 @@ class _Walk:
                 value = "" if value.startswith("-") else value
             if _IMAGE_FLAG.fullmatch(name) and value:
                 self._flag(name, value)
-            elif _WHOLE_WITH_HOST.fullmatch(value or word):
-                self.found.maybe(value or word, self.where)
+            else:
+                self._words_of(value or word)
 
     def _flag(self, name: str, value: str) -> None:
         if _OPEN_ENDS.search(value):
@@ -382,6 +382,7 @@ class _Walk:
     def _inner(self, text: str, depth: int) -> None:
         """A text that may be YAML itself: a configuration, a patch, an object to be made later."""
         if "image" not in text.lower():
+            self._words_of(text)
             return
         documents = read_documents(text)
         structured = [one for one in documents.values if isinstance(one, (dict, list))]
@@ -391,7 +392,16 @@ class _Walk:
             _Walk(self.where, inner, kubernetes=kubernetes).walk(one, depth + 1)
         if not structured or documents.broken:
             search_text(text, self.where, inner)
+            self._words_of(text)
         self.found.take(inner)
+
+    def _words_of(self, text: str) -> None:
+        """The words of a script that look like images: `docker run HOST/NAME:TAG`."""
+        if "/" not in text or ":" not in text:
+            return
+        for word in re.split(r"[\s,;=\"'`()|&<>]+", text[:_LONGEST_LIST]):
+            if len(word) < _LONGEST and _WHOLE_WITH_HOST.fullmatch(word):
+                self.found.maybe(word, self.where)
 
 
 @dataclass(frozen=True, slots=True)

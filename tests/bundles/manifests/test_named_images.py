@@ -269,3 +269,23 @@ def test_images_in_other_places_are_found(text: str, kind: str, names: list[str]
 )  # fmt: skip
 def test_what_leads_to_images_that_nobody_can_say_is_told(text: str, said: str) -> None:
     assert images_of_text(text, "f.yaml").untold == [said]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#!/bin/sh\ndocker run --rm quay.io/a/tool:3 true\n",
+        "set -e\nkubectl run x --image=quay.io/a/tool:3 -- true\n",
+        "ctr -n k8s.io images pull 'quay.io/a/tool:3'; curl https://x.org/a:8080/b\n",
+    ],
+)
+def test_images_in_a_script_are_a_perhaps(script: str) -> None:
+    lines = "".join(f"    {line}\n" for line in script.splitlines())
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  run.sh: |\n{lines}"
+    found = images_of_text(text, "here")
+    assert list(found.perhaps) == ["quay.io/a/tool:3"]
+    assert not found.images
+    one = script.splitlines()[-1].replace('"', "'")
+    spec = f'{{containers: [{{image: r.io/a:1, args: [-c, "{one}"]}}]}}'
+    text = f"kind: Pod\napiVersion: v1\nspec: {spec}"
+    assert list(images_of_text(text, "here").perhaps) == ["quay.io/a/tool:3"]
