@@ -101,9 +101,12 @@ def resolver(case: Case, say: Say) -> Iterator[Finding]:
         source=source,
         evidence=evidence,
         remedy="Name the site's servers: `nameservers: {addresses: [ADDRESS]}` of the interface in"
-        " /etc/netplan, then `sudo netplan apply`; on Debian a line `nameserver ADDRESS` in"
-        " /etc/resolv.conf.",
-        undo="Take the line out again and `sudo netplan apply`.",
+        " /etc/netplan, then `sudo netplan apply`. Without netplan, where what writes"
+        " /etc/resolv.conf is told (its first lines name it; a line of yours is gone with the next"
+        " lease): DNS=ADDRESS in /etc/systemd/resolved.conf, `nmcli connection modify NAME ipv4.dns"
+        " ADDRESS`, or `supersede domain-name-servers ADDRESS;` in /etc/dhcp/dhclient.conf. Where"
+        " nothing writes it, a line `nameserver ADDRESS` in it.",
+        undo="Take out again what was added, and `sudo netplan apply`.",
     )
 
 
