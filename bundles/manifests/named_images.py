@@ -188,6 +188,8 @@ class _Walk:
         self.where = where
         self.found = found
         self.kubernetes = kubernetes
+        self.hub: tuple[str, str] | None = None
+        """Where the images of a mapping come from, and their tag, as Istio writes it."""
 
     def walk(self, value: Any, depth: int = 0) -> None:
         """Go through everything that a value holds."""
@@ -203,7 +205,11 @@ class _Walk:
             if value.get("kind") == "CustomResourceDefinition":
                 return  # it describes objects, and is none that runs
             self._package(value)
+            outer, hub, tag = self.hub, value.get("hub"), value.get("tag")
+            if isinstance(hub, str) and hub and isinstance(tag, (str, int, float)):
+                self.hub = (hub.rstrip("/"), helm_text(tag))
             self._mapping(value, depth)
+            self.hub = outer
 
     def _mapping(self, value: dict[Any, Any], depth: int) -> None:
         parts = image_parts(value)
@@ -293,6 +299,9 @@ class _Walk:
     def _named(self, text: str, key: str, beside: Mapping[Any, Any]) -> None:
         """A text under a key that says image, where nothing says that it is a container's."""
         if not text or "://" in text or " " in text.strip() or _PICTURE.search(text):
+            return
+        if self.hub and re.fullmatch(r"[a-z0-9][a-z0-9._-]*", text):
+            self.found.maybe(f"{self.hub[0]}/{text}:{self.hub[1]}", self.where)
             return
         if _OPEN_ENDS.search(text):
             self.found.open(f"{self.where}: which image is meant by {text[:100]!r}")

@@ -289,3 +289,14 @@ def test_images_in_a_script_are_a_perhaps(script: str) -> None:
     spec = f'{{containers: [{{image: r.io/a:1, args: [-c, "{one}"]}}]}}'
     text = f"kind: Pod\napiVersion: v1\nspec: {spec}"
     assert list(images_of_text(text, "here").perhaps) == ["quay.io/a/tool:3"]
+
+
+def test_images_of_a_hub_are_put_together() -> None:
+    """Istio gives a sidecar's image in three parts, two of them levels above the third."""
+    values = (
+        '{"global": {"hub": "docker.io/istio", "tag": "1.20.1", "proxy": {"image": "proxyv2"}}}'
+    )
+    text = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  values: |-\n    {values}\n"
+    found = images_of_text(text, "here")
+    assert list(found.perhaps) == ["docker.io/istio/proxyv2:1.20.1"]
+    assert not found.untold
