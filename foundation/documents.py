@@ -22,7 +22,6 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
-from foundation.wording import meaning_of
 from foundation.yaml_depth import Shallow
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -466,8 +465,6 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
     if item["type"] == "missing":
         return f'the key "{path}" is missing'
     message = item["msg"].removeprefix("Value error, ")
-    if meant := meaning_of(item.get("ctx", {}).get("pattern")):
-        message = f"it should be {meant}"
     got = item.get("input")
     if isinstance(got, str):
         # A login in an address may be why it is refused, and is for nobody's screen or log.

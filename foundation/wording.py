@@ -62,17 +62,3 @@ def took(seconds: float, *, at_least: bool) -> str:
     if not at_least:
         return duration(seconds)
     return f"at least {duration(seconds)} (the clock of this computer was put back meanwhile)"
-
-
-_MEANT: dict[str, str] = {}
-
-
-def formed(pattern: str, meaning: str) -> str:
-    """The pattern of a field as it is, its meaning noted: the end of "it should be …"."""
-    _MEANT[pattern] = meaning
-    return pattern
-
-
-def meaning_of(pattern: object) -> str | None:
-    """What a pattern means to a person; None where nobody said it."""
-    return _MEANT.get(str(pattern))

@@ -43,6 +43,7 @@ from bundles.format.recipe_filling import Given, fill_in
 from bundles.format.recipe_words import (
     PATTERN,
     Digest,
+    Form,
     Hash,
     Kind,
     Name,
@@ -56,7 +57,6 @@ from bundles.format.recipe_words import (
     Url,
     Version,
     Word,
-    form,
 )
 from bundles.format.reference import parse_reference
 from bundles.format.strict_json import canonical_json, digest_of
@@ -203,7 +203,7 @@ class AptSource(BaseModel):
 
     url: Annotated[
         str,
-        form(
+        Form(
             r"^https?://[!-~]{1,500}$",
             "the address of a package source, http:// or https:// (of a PPA: "
             "https://ppa.launchpadcontent.net/OWNER/NAME/ubuntu, and its key as keyring)",
@@ -268,7 +268,7 @@ class GitWanted(Wanted):
     ref: Ref = "HEAD"
     """A branch or a tag; refs/heads/NAME or refs/tags/NAME where there are both of one name."""
     commit: (
-        Annotated[str, form(r"^([0-9a-f]{40}|[0-9a-f]{64})$", "the whole name of a commit")] | None
+        Annotated[str, Form(r"^([0-9a-f]{40}|[0-9a-f]{64})$", "the whole name of a commit")] | None
     ) = None
     images: bool = False
     """Whether the images and charts that its manifests name are brought as well."""

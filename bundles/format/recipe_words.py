@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, StringConstraints
-
-from foundation.wording import formed
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic_core import core_schema
 
 
 def _plain_address(text: str) -> str:
@@ -18,21 +19,44 @@ def _plain_address(text: str) -> str:
     return text
 
 
-def form(pattern: str, meaning: str) -> StringConstraints:
-    """A constraint by a pattern, and the end of the sentence "it should be …" about it."""
-    return StringConstraints(pattern=formed(pattern, meaning))
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a text looks like, by a pattern for programs and by words for people.
+
+    A pattern says nothing to a person, so that a text of another form is told by `meaning`, the end
+    of the sentence "it should be …".
+    """
+
+    pattern: str
+    meaning: str
+
+    def checked(self, text: str) -> str:
+        """The text as it is; raises ValueError."""
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"it should be {self.meaning}")
+        return text
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
 
 
-Hash = Annotated[str, form(r"^[0-9a-f]{64}$", "a SHA-256 hash, 64 digits of 0-9 and a-f")]
-Digest = Annotated[str, form(r"^sha256:[0-9a-f]{64}$", "sha256: and 64 digits of 0-9 and a-f")]
+Hash = Annotated[str, Form(r"^[0-9a-f]{64}$", "a SHA-256 hash, 64 digits of 0-9 and a-f")]
+Digest = Annotated[str, Form(r"^sha256:[0-9a-f]{64}$", "sha256: and 64 digits of 0-9 and a-f")]
 Name = Annotated[
     str,
-    form(r"^[A-Za-z0-9][A-Za-z0-9._+@~-]{0,199}$", "a name of letters, digits and . _ + @ ~ -"),
+    Form(r"^[A-Za-z0-9][A-Za-z0-9._+@~-]{0,199}$", "a name of letters, digits and . _ + @ ~ -"),
 ]
 # `word::` is git's for a program that speaks to a server, and a host with a dash an option of one.
 Url = Annotated[
     str,
-    form(
+    Form(
         r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$",
         "an address that begins with how it is reached: https://…, oci://…, ssh://git@HOST/PATH "
         "(for git@HOST:PATH), file:///PATH",
@@ -40,31 +64,31 @@ Url = Annotated[
     AfterValidator(_plain_address),
 ]
 Platform = Annotated[
-    str, form(r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$", "system and architecture, as linux/amd64")
+    str, Form(r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$", "system and architecture, as linux/amd64")
 ]
 Package = Annotated[
     str,
-    form(
+    Form(
         r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$",
         "one package by its whole name, NAME, NAME:ARCHITECTURE or NAME=VERSION (no * and no "
         "/RELEASE)",
     ),
 ]
-Python = Annotated[str, form(r"^3\.[0-9]{1,2}$", 'a version of Python in quotes, as "3.12"')]
+Python = Annotated[str, Form(r"^3\.[0-9]{1,2}$", 'a version of Python in quotes, as "3.12"')]
 PATTERN: Final = r"[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}"
 Pattern = Annotated[str, StringConstraints(pattern=f"^{PATTERN}$")]
 Kind = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z*?][A-Za-z0-9*?]{0,99}(\.[a-z0-9*?.-]{1,200})?$")
 ]
 SnapName = Annotated[
-    str, form(r"^[a-z0-9][a-z0-9-]{0,39}$", "a snap's name, of small letters, digits and -")
+    str, Form(r"^[a-z0-9][a-z0-9-]{0,39}$", "a snap's name, of small letters, digits and -")
 ]
 Word = Annotated[
-    str, form(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$", "a word of letters, digits and . _ / -")
+    str, Form(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$", "a word of letters, digits and . _ / -")
 ]
 Version = Annotated[
     str,
-    form(
+    Form(
         r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$",
         "one version, as 1.2.3 (no range such as ^1 or >=1.2: what is brought is pinned)",
     ),
@@ -88,7 +112,7 @@ def _ref(text: str) -> str:
 
 Ref = Annotated[
     str,
-    form(
+    Form(
         r"^[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,199}$",
         "the name of a branch or a tag, as main or v1.30.2+k3s1",
     ),

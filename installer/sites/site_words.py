@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from bundles.format.recipe_words import Form
 from foundation.hosts.ansible.ansible_ssh_args import option_fault
 from foundation.hosts.ansible.inventory import hidden_in, name_fault, split_endpoint
 from foundation.hosts.logins import user_fault
 from foundation.problems import InputProblem
-from foundation.wording import formed
 from installer.sites.site_paths import PATH
 
 
@@ -38,17 +38,15 @@ def _addressable(value: str) -> str:
 
 Endpoint = Annotated[
     str,
-    Field(
-        pattern=formed(
-            r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$",
-            "HOST:PORT without http:// before it, as registry.example.org:5000",
-        )
+    Form(
+        r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$",
+        "HOST:PORT without http:// before it, as registry.example.org:5000",
     ),
     AfterValidator(_addressable),
 ]
 Url = Annotated[
     str,
-    Field(pattern=formed(r"^https?://[!-~]{1,500}$", "an address with http:// or https://")),
+    Form(r"^https?://[!-~]{1,500}$", "an address with http:// or https://"),
     AfterValidator(_addressable),
 ]
 
