@@ -63,7 +63,7 @@ NO_UNDO = '      undo: {script: "rm -f /tmp/echo"}\n'
         (STAGE, "source: Echo handbook, 3", "source: ''", ["5: \"source\" names nobody"]),
         (STAGE, "script: echo {{ word }} > /tmp/echo", "file: scripts/word.sh",
          ["scripts/word.sh: there is no such file"]),
-        (STAGE, "kind: script", "kind: skript", ["6: ", "7: "]),
+        (STAGE, "kind: script", "kind: skript", ["7: "]),
         (STAGE, "      on: [box]\n", "      on: [box]\n      when: wordd\n",
          ["11: there is no setting \"wordd\"; did you mean \"word\"?"]),
         (STAGE, "  id: write", "  id: other", [": the stage is \"other\" and its file is called"]),
