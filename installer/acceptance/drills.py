@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import shlex
 import signal
@@ -16,10 +17,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
+from foundation import bounded_files
 from foundation.isolation import NOWHERE, environment
-from foundation.problems import InputProblem
+from foundation.paths import data_folder, write_private
+from foundation.problems import InputProblem, Refused
 from foundation.secrets import cut
 from foundation.wording import duration, listed
 from installer.acceptance.cast import Bounds
@@ -29,6 +33,7 @@ from installer.acceptance.hub_file import Drill
 from installer.acceptance.profile import SLOT, Profile
 from installer.acceptance.spoken import spoken
 
+_NOTE_BYTES: Final = 1 << 20
 _SECONDS: Final = 600.0
 """For one command."""
 OF_A_SLOT: Final = 0.999
@@ -66,6 +71,30 @@ class Effect:
     """Seconds from the fault until the last ten seconds that were not whole; None: never back."""
     journeys: int
     failed: int
+
+
+def note_file() -> Path:
+    """Where it stands while a fault is set what undoes it, for whoever comes after a kill."""
+    return data_folder() / "acceptances" / "not-undone.json"
+
+
+def require_none_left() -> None:
+    """Raise Refused where a fault of an acceptance before was not undone, as far as is known."""
+    file = note_file()
+    try:
+        said = json.loads(bounded_files.read_text(file, _NOTE_BYTES))
+        name, undo = str(said["drill"]), shlex.join(map(str, said["undo"]))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        name, undo = "?", f"as {file} says, which cannot be read"
+    raise Refused(
+        f"the fault {cut(name, 60)} of an acceptance before was set, and nobody saw that it was"
+        " undone: what is measured now would be measured with it",
+        where=str(file),
+        remedy=f"Undo it by hand: {cut(undo, 4000)}; see that the hub is whole, and take"
+        f" the note away: rm {shlex.quote(str(file))}",
+    )
 
 
 def chosen(
@@ -124,6 +153,8 @@ async def _each(
         one = Drilled(drill, began=time.time())
         done.append(one)
         say(f"Drill {drill.name}: {shlex.join(drill.command)}")
+        if drill.undo:
+            write_private(note_file(), json.dumps({"drill": drill.name, "undo": drill.undo}))
         try:
             one.failed = await _run(drill.command)
             if one.failed:
@@ -145,6 +176,7 @@ async def _undo(one: Drilled, say: Callable[[str], None]) -> None:
             one.left = f"{shlex.join(one.drill.undo)} ({why})"
             say(f"NOT undone: {one.left}")
             return
+        note_file().unlink(missing_ok=True)
     one.undone = time.time()
 
 

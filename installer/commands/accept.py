@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -135,12 +136,13 @@ def bounds() -> Bounds:
 def _asked(options: argparse.Namespace) -> Asked:
     from foundation.secrets import secret_from_file
     from installer.acceptance.accept import Asked
-    from installer.acceptance.drills import chosen
+    from installer.acceptance.drills import chosen, require_none_left
     from installer.acceptance.hub_file import read_hub_file
     from installer.acceptance.profile import Profile
 
     if options.steady < 1:
         raise InputProblem("a steady part has a second at least", where="--for")
+    require_none_left()
     hub = read_hub_file(options.hub)
     profile = Profile(options.rate, options.steady, options.warm_up, options.ramp)
     drills = chosen(hub.drills, options.drill, profile, bounds())
@@ -194,13 +196,19 @@ async def _carried(asked: Asked, options: argparse.Namespace) -> Result:
     from installer.acceptance.accept import Progress, accept
     from installer.acceptance.report.live import Live
 
-    say = narrator(options)
+    tell = narrator(options)
+
+    def say(text: str) -> None:
+        with contextlib.suppress(OSError):  # it went away; all is taken back all the same
+            tell(text)
+
     every = 5 if sys.stderr.isatty() else 30
     live = Live(asked.profile, asked.bounds, say, every)
     progress = Progress(say, live.tick)
     work = asyncio.ensure_future(accept(asked, progress))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # A terminal that is shut, too, leaves no fault set and nothing of ours in the hub.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, _interrupted, progress, work)
     try:
         return await work

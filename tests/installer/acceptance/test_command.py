@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,34 @@ def test_a_file_that_stands_there_is_told_before_the_hour_and_not_after(
     page.write_text("somebody else's")
     assert main(["accept", str(hub), "--format", "html", "--output", str(page)]) == ExitCode.USAGE
     assert str(page) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_a_terminal_that_is_shut_leaves_nothing_set(
+    number: int, hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undone = []
+
+    class Gone:
+        def write(self, _: str) -> int:
+            raise OSError(5, "Input/output error")
+
+        flush = write
+
+    async def accept(_: Asked, progress: Progress) -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(sys, "stderr", Gone())
+        loop.call_soon(os.kill, os.getpid(), number)
+        try:
+            await asyncio.sleep(30)
+        finally:
+            progress.say("Taking back …")
+            undone.append(number)
+            monkeypatch.undo()
+
+    monkeypatch.setattr(whole, "accept", accept)
+    assert main(["accept", str(hub)]) == ExitCode.INTERRUPTED
+    assert undone == [number]
 
 
 @pytest.mark.parametrize("left", ["", "swaccept00a is active: it answered 500."])

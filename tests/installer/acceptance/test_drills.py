@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -11,10 +13,17 @@ from typing import Any
 
 import pytest
 
-from foundation.problems import InputProblem
+from foundation.problems import InputProblem, Refused
 from installer.acceptance import gates
 from installer.acceptance.accept import Asked, Progress, accept
-from installer.acceptance.drills import Drilled, chosen, effects, under_load
+from installer.acceptance.drills import (
+    Drilled,
+    chosen,
+    effects,
+    note_file,
+    require_none_left,
+    under_load,
+)
 from installer.acceptance.driver.measured import Measured
 from installer.acceptance.driver.tally import COLUMNS, Column
 from installer.acceptance.hub_file import Drill
@@ -70,6 +79,26 @@ async def test_a_fault_that_could_not_be_set_whole_is_undone_all_the_same(tmp_pa
     assert log.exists()
     assert one.failed == "it ended with 4: no rights"
     assert any("was not set" in text for text in said)
+
+
+async def test_who_comes_after_a_kill_is_told_what_to_undo(tmp_path: Path) -> None:
+    """While a fault is set its undoing stands in a file; where that goes wrong it stays there."""
+    require_none_left()
+    seen = tmp_path / "seen"
+    await _set(_drill("drain", f"cp {note_file()} {seen}", "true"))
+    assert json.loads(seen.read_text()) == {"drill": "drain", "undo": ["sh", "-c", "true"]}
+    require_none_left()
+    shutil.copy(seen, note_file())  # as a killed one leaves it
+    with pytest.raises(Refused, match="the fault drain of an acceptance before was set") as told:
+        require_none_left()
+    assert "Undo it by hand: sh -c true; " in str(told.value.remedy)
+    note_file().unlink()
+    await _set(_drill("drain", "true", "exit 5"))
+    with pytest.raises(Refused, match="the fault drain"):
+        require_none_left()
+    note_file().write_text("[" * 100_000)
+    with pytest.raises(Refused, match="nobody saw that it was undone"):
+        require_none_left()
 
 
 async def test_what_could_not_be_undone_is_named_with_its_command() -> None:

@@ -136,3 +136,16 @@ def test_every_operation_sees_first_that_it_is_the_cluster_that_is_meant() -> No
         for file in folder.glob("*.yaml")
     }
     assert set(first.values()) == {"scripts/cluster.sh"}, first
+
+
+def test_who_goes_by_a_kubeconfig_of_a_setting_has_it_judged() -> None:
+    """Whichever solution it is: before kubectl or Helm of root reads it."""
+    lacking = []
+    for folder in sorted(COMMON.parent.joinpath("solutions").iterdir()):
+        file = folder / "settings.yaml"
+        named = "kubeconfig" in file.read_text("utf-8") if file.is_file() else False
+        texts = [path.read_text("utf-8") for part in ("scripts", "templates")
+                 for path in (folder / part).rglob("*") if path.is_file()]  # fmt: skip
+        if named and not any("common/kubeconfig/judge.sh" in text for text in texts):
+            lacking.append(folder.name)
+    assert lacking == []
