@@ -13,7 +13,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
@@ -25,6 +25,7 @@ from foundation.hosts.pool import Pool
 from foundation.paths import ABOUT_FILES, file_problem
 from foundation.problems import ConnectionProblem, ExitCode, InputProblem, Problem, Refused
 from foundation.wording import counted, listed
+from installer.planning.notes import accepted
 from installer.record.errand import Errand
 from installer.record.identity import (
     as_machines_say,
@@ -256,6 +257,17 @@ def _ways_before(run: Run) -> tuple[str, ...] | None:
         return None
 
 
+def _accepted_since(occasion: Occasion, plan: Plan) -> Iterator[str]:
+    """What the site accepts by now and the plan that was reviewed does not say; for the record."""
+    if occasion.run is not None and occasion.errand is Errand.INSTALL:
+        for text in accepted(occasion.site):
+            if text not in plan.notes:
+                yield (
+                    "It was not in the plan that was reviewed, and counts from now on where "
+                    f"machines are looked at again: {text}"
+                )
+
+
 @dataclass(frozen=True, slots=True)
 class _Beginning:
     order: Order
@@ -453,12 +465,13 @@ class _Beginning:
             return []
         if occasion.errand is Errand.INSTALL:
             remember(order.plan, occasion.site_file)
+        said = list(_accepted_since(occasion, order.plan))
         if found is None:
-            return []
+            return said
         try:
             remember_bundle(occasion.site, found)
         except OSError as error:
             what = error.strerror or error
             text = f"Which bundle this site has now could not be noted here ({what}): an older "
-            return [f"{text}one will not be known as older."]
-        return []
+            said.append(f"{text}one will not be known as older.")
+        return said

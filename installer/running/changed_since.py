@@ -10,8 +10,9 @@ from installer.record.identity import site_of_run
 from installer.record.runs import Run
 from installer.sites.site import Site, resolved
 
-_READ_ANEW = frozenset({"record", "ssh", "backup", "updates"})
-"""What no plan holds: ways to the machines are compared by themselves, the rest read each time."""
+_READ_ANEW = frozenset({"record", "ssh", "backup", "updates", "waivers"})
+"""What no plan holds: ways to the machines are compared by themselves, the rest read each time; of
+a waiver that came since, the record says that it counts."""
 
 
 def told_of_changes(run: Run, site: Site, base: Path, *, file: Path | None) -> str:

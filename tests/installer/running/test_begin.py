@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,8 @@ from installer import cli
 from installer.catalogue.solution import load_solution
 from installer.commands.install import Undertaking, carry_through
 from installer.events import Event, Kind
+from installer.planning.notes import accepted
+from installer.record.errand import Errand
 from installer.record.identity import site_key
 from installer.record.journal import Journal
 from installer.record.runs import Run, create_run, latest_run, runs_folder, runs_of
@@ -33,6 +36,7 @@ from installer.running.order import Order
 from installer.sites.site import dump_site, load_site, resolved
 from installer.sites.ways import ways_of
 from preflight.egress import Attempt, Destination, Egress, Met, judge_egress
+from preflight.findings import Waiver
 from tests.forked import forked
 from tests.installer.engine_site import nobody, plan, step
 from tests.installer.running.beginnings import (
@@ -314,3 +318,19 @@ def test_who_skips_a_step_without_a_name_is_told_the_option(
     said = " ".join(capsys.readouterr().err.split())
     assert "who decides it is not said" in said
     assert "--by NAME --skip one/a='REASON'" in said
+
+
+def test_a_word_that_came_after_the_review_of_a_plan_stands_in_the_record() -> None:
+    """It counts where the run is gone on with, and whoever reads the record learns of it."""
+    before, since = (
+        Waiver(check=check, by="A. Name", reason="a site to try", until=date(2099, 1, 1))
+        for check in ("memory.size", "disk.nvme")
+    )
+    site: Any = SimpleNamespace(waivers=(before, since))
+    reviewed = replace(plan(step("true")), notes=accepted(SimpleNamespace(waivers=[before])))  # type: ignore[arg-type]  # as much of a site as is read
+    gone_on: Any = SimpleNamespace(run=object(), errand=Errand.INSTALL, site=site)
+    (told,) = begin._accepted_since(gone_on, reviewed)
+    assert told.startswith("It was not in the plan that was reviewed, and counts from now on")
+    assert "disk.nvme" in told
+    first: Any = SimpleNamespace(run=None, errand=Errand.INSTALL, site=site)
+    assert list(begin._accepted_since(first, reviewed)) == []
