@@ -6,6 +6,8 @@ judged_kubeconfig() {
     no() { echo "error: the kubeconfig $config $*" >&2; }
     has() { LC_ALL=C grep -qaiE "$1" <"$config"; }
     config=$1
+    # As a word of its own: between other signs of base64 four letters stand by chance.
+    names='(^|[^A-Za-z0-9+/=_-])(exec|tokenFile|auth-provider)($|[^A-Za-z0-9+/=_-])'
     # kubectl itself tells that there is none.
     [ -e "$config" ] || return 0
     sum=$(sha256sum <"$config") || { no "cannot be read"; return 1; }
@@ -21,9 +23,9 @@ judged_kubeconfig() {
             "its secrets; put the cluster's authority there instead"
         return 1
     fi
-    if has 'exec|tokenFile|auth-provider' && [ "$sum" != "$2" ]; then
+    if has "$names" && [ "$sum" != "$2" ]; then
         # The lines alone: what stands in them, and beside them, may be secret.
-        lines=$(LC_ALL=C grep -naiE 'exec|tokenFile|auth-provider' <"$config" | cut -d: -f1 |
+        lines=$(LC_ALL=C grep -naiE "$names" <"$config" | cut -d: -f1 |
             head -n 10 | paste -s -d ' ' -)
         no "names a program that root would start, or a file that would be sent to its server (line" \
             "$lines). Give one with a certificate or a token, of this context alone (kubectl config" \
