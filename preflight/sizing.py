@@ -62,7 +62,7 @@ def role_lines(needs: SolutionNeeds) -> list[tuple[str, str, str]]:
             word = row.role if n == 0 else ""
             text = shape_words(shape)
             if row.may_lack and n == 0:
-                text += " (optional)"
+                text += " (of the cluster)" if row.of_cluster else " (optional)"
             lines.append((count, word, text))
     return lines
 

@@ -180,7 +180,7 @@ def _table(rows: tuple[RoleNeed, ...], width: int) -> list[str]:
             ]
             label = row.role + (f" ({shape.id})" if shape.id else "")
             text = f"{count:>3} {label}: " + ", ".join(part for part in parts if part)
-            if row.optional:
-                text += " (optional)"
+            if row.optional or row.of_cluster:
+                text += " (of the cluster)" if row.of_cluster else " (optional)"
             lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="        ")
     return lines

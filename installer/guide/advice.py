@@ -241,6 +241,11 @@ def measure_all(
     }
 
 
+CLUSTER_UNSEEN: Final = (
+    "What it stands on was not looked at: `sitewright preflight --cluster` judges a cluster."
+)
+
+
 def measure(
     needs: SolutionNeeds | None, seen: Sequence[Seen], *, named: bool, today: date
 ) -> Measured:
@@ -270,6 +275,8 @@ def measure(
         return Measured(Fit.SHORT, tuple(_phrase(text) for text in shortfalls))
     if unseen:
         return Measured(Fit.UNKNOWN, minds=(f"{_machines(unseen)} could not be seen.",))
+    if needs.sizing.standing_clusters:
+        return Measured(asks=asks, minds=(CLUSTER_UNSEEN,))
     return Measured(Fit.READY)
 
 

@@ -16,11 +16,10 @@ from textual.widgets import Static
 from textual.worker import Worker
 
 from foundation.problems import InputProblem
-from preflight.sizing import machines_needed
 from screens.answers.answers import Answers
 from screens.answers.wizard import StepId, step_of
 from screens.goal.goal_map import LEGEND, MapPane, places_of
-from screens.goal.goal_words import CARRY, asks_text, carry_text, without_goal
+from screens.goal.goal_words import CARRY, asked_words, asks_text, carry_text, without_goal
 from screens.shell.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key
@@ -143,8 +142,8 @@ class GoalScreen(StepScreen):
 
     @property
     def _named(self) -> bool:
-        """Whether the machines are those meant for it, and not only the one at hand."""
-        return bool(self.answers.machines) or self.answers.facts_file is not None
+        """Whether the machines that were looked at are those meant for it, not the one at hand."""
+        return bool(self.memory.seen) or self.answers.facts_file is not None
 
     def _machine_name(self) -> str:
         if not self.machines:
@@ -199,7 +198,7 @@ class GoalScreen(StepScreen):
                         f"{solution.id}/{environment.id}",
                         (
                             Cell(f"  {environment.title or environment.id}"),
-                            Cell(machines_needed(environment.needs), "muted"),
+                            Cell(asked_words(environment.needs), "muted"),
                         ),
                     )
                 )

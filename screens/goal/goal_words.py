@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foundation.wording import counted
+from preflight.sizing import machines_needed
 
 if TYPE_CHECKING:
     from installer.guide.advice import Advice, Ranked
@@ -62,11 +63,17 @@ def here_words(one: Ranked) -> tuple[str, str]:
     if needs is None:
         return "not measured", "muted"
     if needs.sizing.standing_clusters:
-        return counted(needs.sizing.standing_clusters, "cluster"), "muted"
+        return asked_words(needs), "muted"
     number = needs.sizing.fewest_machines
     if number == 1:
         return ("not known yet" if needs.single_machine else "1 machine"), "muted"
     return counted(number, "machine"), "muted"
+
+
+def asked_words(needs: SolutionNeeds) -> str:
+    """What must be there, in two words: the clusters that stand already, else the machines."""
+    clusters = needs.sizing.standing_clusters
+    return counted(clusters, "cluster") if clusters else machines_needed(needs)
 
 
 def _fits(one: Ranked) -> bool:

@@ -89,12 +89,12 @@ def _guided(wizard: PlainWizard) -> tuple[str, str] | None:
     talk, memory = wizard.dialogue, wizard.memory
     wishes = _wishes(wizard)
     seen = list(memory.seen.values())
+    named = bool(seen) or wizard.answers.facts_file is not None
     if not seen and wizard.answers.facts_file is None:
         if memory.here is None:
             talk.say("Looking at this machine; nothing is changed.")
             memory.here = wizard.wait(wizard.services.look_here())
         seen = [memory.here]
-    named = bool(wizard.answers.machines) or wizard.answers.facts_file is not None
     advice = wizard.wait(wizard.services.advise(wishes, seen, named=named))
     if not advice.ranked:
         talk.say("The map has nothing for these answers; answer otherwise.")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from installer.plans.plan import Plan, PlannedStage, PlannedStep
     from installer.supply.bundle_order import OlderBundle
 
-COLUMNS = (Column("step"), Column("machines", 12), Column("usually", 8), Column("undo", 7))
+COLUMNS = (Column("step"), Column("machines"), Column("usually"), Column("undo", 7))
 
 
 class PlanScreen(StepScreen):

@@ -67,6 +67,8 @@ class SettingsScreen(StepScreen):
         """The sections whose defaults are shown."""
         self.remembered: Setting | None = None
         """The setting whose value before this visit can be put back already."""
+        self.refused: Setting | None = None
+        """The setting for which the way on was refused, as long as that stands on the screen."""
 
     def compose_body(self) -> ComposeResult:
         """The settings, the line, and what the setting is for."""
@@ -250,6 +252,7 @@ class SettingsScreen(StepScreen):
             self._remember(self.form, self.current)
             self.form.take(self.current, self.line.value)
             self._draw()
+            self._relent(self.form)
         self._explain()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -302,7 +305,14 @@ class SettingsScreen(StepScreen):
                 self._remember(self.form, self.current)
             self.form.take(self.current, option)
             self._draw()
+            self._relent(self.form)
             self._explain()
+
+    def _relent(self, form: Form) -> None:
+        """Say no more that the way on is refused, once what was wrong is right."""
+        if self.refused is not None and not form.wrong(self.refused):
+            self.refused = None
+            self.panel.clear()
 
     # ---- slips
 
@@ -365,6 +375,7 @@ class SettingsScreen(StepScreen):
         wrong = self.form.first_wrong()
         if wrong is not None:
             self._find(self.form, wrong.name)
+            self.refused = wrong
             raise _refused(wrong, self.form.wrong(wrong))
         return self._answers(self.form)
 

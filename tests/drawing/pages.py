@@ -228,6 +228,8 @@ def _sizes(table: SizingTable) -> list[str]:
         title = row.title or row.role
         if row.optional and "optional" not in title.lower():
             title += " (optional)"
+        if row.of_cluster:
+            title += " (of the cluster)"
         for number, shape in enumerate(row.shapes):
             line = [count_words(row.count) if number == 0 else "or", title, shape_words(shape)]
             # Roles that share their machines have one title and one line.

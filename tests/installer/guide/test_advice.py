@@ -211,3 +211,15 @@ def test_whatever_is_wished_for(wishes: Wishes) -> None:
     assert whole == sorted(whole)
     if answer.best is not None and len(answer.ranked) > 1 and wishes.quality is None:
         assert answer.best.option.file.state is not State.NOT_FOUND
+
+
+def test_a_cluster_that_nobody_looked_at_fits_nobodys_machine() -> None:
+    """The machine by which it is reached says nothing of the cluster itself."""
+    answer = advice(Wishes(purpose=Purpose.RUN, where="bare-metal"), seen("small-vm"))
+    ways = {(one.option.id, one.way.id): one for one in answer.ranked}
+    for key in (("helm-deploy", "existing-cluster"), ("mosip-on-premises", "on-clusters")):
+        assert ways[key].measured.fit is Fit.UNKNOWN
+        assert "preflight --cluster" in ways[key].measured.minds[0]
+    assert ways["helm-deploy", "production-readiness"].measured.asks == (
+        "It asks for 1 machine, 1 cluster."
+    )

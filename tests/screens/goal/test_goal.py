@@ -287,3 +287,35 @@ def test_tables_of_one_title_are_told_apart() -> None:
     others = other_tables(load_solution("mosip").needs("sandbox"))
     assert len(set(others)) == len(others) == 3
     assert other_tables(load_solution("iac").needs("hub")) == ("The default on AWS",)
+
+
+async def test_machines_that_were_named_and_not_seen_are_not_measured_by_the_one_at_hand(
+    services: RecordedServices,
+) -> None:
+    async with SitewrightApp(services).run_test(size=(120, 40)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        hosts = await services.hosts_from_text("m1=10.10.0.11\nw1=10.10.0.14")
+        answers = said(solution="pm4ml", environment="staging", machines=hosts)
+        wizard(pilot).go(StepId.GOAL, answers)
+        await on_step(pilot, StepId.GOAL)
+        pilot.app.screen.query_one("#cases", Board).move_to("bare-metal")
+        await mapped(pilot, "bare-metal", "pm4ml-on-premises/staging")
+        told = {row.key: [cell.text for cell in row.cells] for row in ways(pilot).rows}
+        assert "4 machines" in told["pm4ml-on-premises/staging"]
+        assert not [key for key, texts in told.items() if {"does not fit", "fits here"} & {*texts}]
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 20), (120, 20)])
+async def test_a_low_window_keeps_its_margins(
+    services: RecordedServices, size: tuple[int, int]
+) -> None:
+    async with SitewrightApp(services).run_test(size=size) as pilot:
+        await to_goal(pilot)
+        screen = pilot.app.screen
+        strip, rail = screen.query_one("#strip"), screen.query_one("#rail")
+        left = rail.region.right if rail.display else 0
+        assert rail.display is not strip.display
+        assert screen.query_one("#title").region.x == left + 1
+        assert screen.query_one("#next").region.right >= size[0] - 1
+        if rail.display:
+            assert rail.content_region.x >= 1
