@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -104,6 +105,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", choices=("unit", "processes", "lab"), help="a part of tests/run.sh")
 
 
+@cache
 def _place(path: Path) -> str:
     return path.relative_to(_ROOT).as_posix()
 
@@ -115,9 +117,13 @@ def _of_lab(place: str) -> bool:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Pass over files of other parts: reading all of them takes longer than many a test."""
     part = config.getoption("part")
-    if part is None or collection_path.suffix != ".py" or _ROOT not in collection_path.parents:
+    if part is None or _ROOT not in collection_path.parents:
         return None
     place = _place(collection_path)
+    if part == "unit" and place in _SLOWER:
+        return True  # a folder, with what it would load for its tests
+    if collection_path.suffix != ".py":
+        return None
     if part == "lab":
         return not _of_lab(place) or None
     if place in _LAB_TOO:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from installer.ansible.on_control_host import sitewright_events
+
+@pytest.fixture(scope="module")
+def sitewright_events() -> Any:
+    """Read late: Ansible comes with it, which slows down all that is run after it."""
+    from installer.ansible.on_control_host import sitewright_events as module
+
+    return module
 
 
 class Asked:
@@ -25,7 +32,7 @@ class Asked:
 
 
 def test_each_machine_is_asked_every_few_seconds_at_most(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sitewright_events: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
     monkeypatch.setenv("SITEWRIGHT_RUN", "run-of-ours")
@@ -48,7 +55,7 @@ def test_each_machine_is_asked_every_few_seconds_at_most(
 
 
 def test_a_run_that_holds_the_machines_no_more_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sitewright_events: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "one").touch()
     monkeypatch.setenv("SITEWRIGHT_RUN", "run-of-ours")
