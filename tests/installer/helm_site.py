@@ -8,17 +8,14 @@ Kafka among them. Stand-ins: snapd and MicroK8s but for its Kubernetes; no engin
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import yaml
 
 from tests.installer.helm_deploy import charts
-from tests.installer.miniloop_site import DYNLOAD, PYTHON, Given, library
-from tests.lab.kubernetes import served
+from tests.lab.kubernetes import given, served
+from tests.lab.kubernetes.given import Given
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
@@ -33,53 +30,27 @@ CLUSTER_AREAS = "capacity nodes storage ingress dns api cni admission"
 """What one node of a lab is not: three of the table's size, with classes and two name servers."""
 
 
-@contextmanager
-def given_out(lab: Lab, folder: Path) -> Iterator[Given]:
+def given_out(lab: Lab, folder: Path) -> AbstractContextManager[Given]:
     """A registry with every image and a repository of the chart, at an address of this machine."""
-    address = str(lab.subnet.network_address + 1)
-    place = folder / "charts"
-    place.mkdir()
-    charts.write_repository(place)
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *words: object) -> None:
-            super().__init__(*words, directory=str(place))  # type: ignore[arg-type]  # as http.server calls it
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer((address, 0), Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        with served.registry(address) as registry:
-            program = _POD.read_bytes()
-            names = ("hub", "wget", "mysql", "timeout")
-            made = served.layer(
-                registry.folder / "hub.tar",
-                programs=[PYTHON],
-                files={**{f"/bin/{name}": program for name in names}, **library()},
-                folders=DYNLOAD,
-            )
-            config = {"Entrypoint": ["/bin/hub"], "Env": ["PATH=/bin:/usr/bin"]}
-            for image in charts.images():
-                name, _, tag = image.partition(":")
-                registry.add(name, tag, config, made)
-            yield Given(registry, f"http://{address}:{server.server_port}/")
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return given.given_out(lab, folder, charts.write_repository, _add_images)
 
 
-def make_cluster(machine: Machine, given: Given) -> None:
+def _add_images(registry: served.Registry) -> None:
+    made = given.pods_layer(registry, _POD, ("hub", "wget", "mysql", "timeout"))
+    config = {"Entrypoint": ["/bin/hub"], "Env": ["PATH=/bin:/usr/bin"]}
+    for image in charts.images():
+        name, _, tag = image.partition(":")
+        registry.add(name, tag, config, made)
+
+
+def make_cluster(machine: Machine, it: Given) -> None:
     """The cluster that is there already, with the databases of the institution in it."""
     machine.script(
         "snap install microk8s --classic --channel=1.31/stable\n"
         "microk8s status --wait-ready --timeout 120\n"
         "microk8s enable dns\nmicrok8s enable rbac\n"
         f"mkdir -p {_CERTS}\ncat > {_CERTS}/hosts.toml <<'END'\n"
-        f'server = "https://docker.io"\n[host."{given.registry.address}"]\n'
+        f'server = "https://docker.io"\n[host."{it.registry.address}"]\n'
         'capabilities = ["pull", "resolve"]\nEND\n'
     )
     objects = [
@@ -115,11 +86,11 @@ def _backing(name: str, port: int) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def site_text(lab: Lab, machine: Machine, given: Given, **settings: str) -> str:
+def site_text(lab: Lab, machine: Machine, it: Given, **settings: str) -> str:
     """A site file whose way is the lab's machine; what the lab is not is waived."""
     said = {
         "kubernetes": "microk8s", "namespace": "hub",
-        "chart_repository": given.charts,
+        "chart_repository": it.charts,
         "mysql_host": "mysql.institution.svc.cluster.local",
         "kafka_host": "kafka.institution.svc.cluster.local",
         "request_cpu": "5m", "request_memory": "16Mi", "limit_memory": "128Mi", **settings,

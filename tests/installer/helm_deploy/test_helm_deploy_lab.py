@@ -7,27 +7,21 @@ serves the whole module; the tests go on from one another.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tests.installer.helm_site import PASSWORD, given_out, make_cluster, site_text
-from tests.installer.miniloop_site import Given
+from tests.installer.typed_on_site import OnSite, of
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
-from tests.lab.machine import Machine
 from tests.lab.recipe import UBUNTU_24_04
 from tests.stand_ins.install import start
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
-ROOT = Path(__file__).parent.parent.parent.parent
 _READER = """\
 kubectl='microk8s kubectl'
 $kubectl create serviceaccount reader -n default
@@ -46,48 +40,19 @@ done
 
 
 @dataclass
-class Hub:
+class Hub(OnSite):
     """The machine by which the cluster is reached, and the command run on its site."""
 
     lab: Lab
-    machine: Machine
-    given: Given
-    folder: Path
-
-    @property
-    def file(self) -> Path:
-        """The site file."""
-        return self.folder / "site.yaml"
+    namespace = "hub"
+    environment: ClassVar[Mapping[str, str]] = {
+        "COLUMNS": "80",
+        "SITEWRIGHT_SECRET_MYSQL_PASSWORD": PASSWORD,
+    }
 
     def says(self, **settings: str) -> None:
         """Write the site file with these settings besides."""
         self.file.write_text(site_text(self.lab, self.machine, self.given, **settings))
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run `sitewright` on the site to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "installer", *words, "--site", str(self.file)],
-            cwd=ROOT,
-            env={
-                **{name: value for name, value in os.environ.items() if name[:4] != "XDG_"},
-                "PYTHONPATH": str(ROOT),
-                "HOME": str(self.folder / "home"),
-                "COLUMNS": "80",
-                "SITEWRIGHT_SECRET_MYSQL_PASSWORD": PASSWORD,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=900,
-        )
-
-    def does(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
-        """A command that changes something; the exit code and the events."""
-        done = self.command(*words, "--yes", "--by", "A. Tester", "--json-lines")
-        events = [json.loads(line) for line in done.stdout.splitlines()]
-        assert events, done.stderr
-        return done.returncode, events
 
     def refused(self, *words: str) -> str:
         """A command that fails in a step; the one problem's cause."""
@@ -95,10 +60,6 @@ class Hub:
         (problem,) = of(events, "problem")
         assert status == 5, events[-3:]
         return str(problem["cause"])
-
-    def kubectl(self, *words: str) -> str:
-        """Ask the cluster."""
-        return self.machine.exec(["microk8s", "kubectl", "-n", "hub", *words]).stdout
 
     def helm(self, *words: str) -> str:
         """Do something behind Sitewright's back."""
@@ -114,17 +75,12 @@ def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     try:
         with given_out(lab, folder) as given:
             make_cluster(machine, given)
-            made = Hub(lab, machine, given, folder)
-            (folder / "home").mkdir()
+            made = Hub(machine, given, folder, lab)
+            made.home.mkdir()
             made.says()
             yield made
     finally:
         factory.remove_all()
-
-
-def of(events: list[dict[str, Any]], kind: str, step: str = "") -> list[dict[str, Any]]:
-    """The data of the events of a kind, of a step or of all."""
-    return [e["data"] for e in events if e["kind"] == kind and step in ("", e["step"])]
 
 
 def notes(events: list[dict[str, Any]]) -> str:

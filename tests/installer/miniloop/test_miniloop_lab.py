@@ -7,82 +7,28 @@ serves the whole module; the tests go on from one another, as a person's afterno
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.quickstart import Home, commands_of
 from tests.installer.miniloop import charts
-from tests.installer.miniloop_site import Given, add_images, given_out, site_text
+from tests.installer.miniloop_site import add_images, given_out, site_text
+from tests.installer.typed_on_site import OnSite, of
 from tests.lab.host import wait_until
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
-from tests.lab.machine import Machine
 from tests.lab.recipe import UBUNTU_24_04
 from tests.stand_ins.install import start
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
-ROOT = Path(__file__).parent.parent.parent.parent
 
-
-@dataclass
-class Box:
+class Box(OnSite):
     """The machine, what it is given, and the command run on its site."""
 
-    machine: Machine
-    given: Given
-    folder: Path
-
-    @property
-    def file(self) -> Path:
-        """The site file."""
-        return self.folder / "site.yaml"
-
-    @property
-    def home(self) -> Path:
-        """The home of whoever types."""
-        return self.folder / "home"
-
-    def begin(self, *words: str) -> subprocess.Popen[str]:
-        """Start `sitewright` on the site, without a terminal."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "installer", *words, "--site", str(self.file)],
-            cwd=ROOT,
-            # One home for all, so that the machine has one record.
-            env={
-                **{name: value for name, value in os.environ.items() if name[:4] != "XDG_"},
-                "PYTHONPATH": str(ROOT),
-                "HOME": str(self.home),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run `sitewright` on the site to its end."""
-        running = self.begin(*words)
-        output, said = running.communicate(timeout=900)
-        return subprocess.CompletedProcess(running.args, running.returncode, output, said)
-
-    def does(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
-        """A command that changes something; the exit code and the events."""
-        done = self.command(*words, "--yes", "--by", "A. Tester", "--json-lines")
-        events = [json.loads(line) for line in done.stdout.splitlines()]
-        assert events, done.stderr
-        return done.returncode, events
-
-    def kubectl(self, *words: str) -> str:
-        """Ask the cluster."""
-        return self.machine.exec(["microk8s", "kubectl", "-n", "demo", *words]).stdout
+    namespace = "demo"
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +45,6 @@ def box(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
             yield made
     finally:
         factory.remove_all()
-
-
-def of(events: list[dict[str, Any]], kind: str, step: str = "") -> list[dict[str, Any]]:
-    """The data of the events of a kind, of a step or of all."""
-    return [e["data"] for e in events if e["kind"] == kind and step in ("", e["step"])]
 
 
 def outcomes(events: list[dict[str, Any]]) -> dict[str, str]:
