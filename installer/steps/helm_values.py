@@ -16,11 +16,9 @@ from installer.steps.rollout import (
     InWindow,
     OfWorkload,
     Watched,
-    command_of,
-    failed,
+    bring,
     order_of,
     program,
-    told,
 )
 
 
@@ -58,17 +56,8 @@ class HelmValues(InWindow):
             "migrates": data.migrates,
             "workloads": [order_of(data, one) for one in data.workloads],
         }
-        ended = await context.change(
-            f"bring {what} to its newer images by its values",
-            command_of(order),
-            stdin=program("release.py").encode(),
-            on_line=lambda line: told(context, line),
-        )
-        if ended.dry:
-            return f"{what} would be brought there."
-        if not ended.good:
-            raise failed(context, ended, what)
-        return f"{what} stands with the new images."
+        where = "its newer images by its values"
+        return await bring(context, what, where, order, program("release.py"))
 
 
 KIND: Final[StepKind] = HelmValues()

@@ -125,18 +125,9 @@ class Rollout(InWindow):
     async def do(self, context: StepContext) -> str:
         """Bring it there; raises StepFailed, by then taken back where it did not stand."""
         data = self.data(context)
-        what = words_of(data.to_change)
-        ended = await context.change(
-            f"bring {what} to {', '.join(one.after for one in data.to_change.changes)}",
-            command_of(order_of(data, data.to_change)),
-            stdin=program().encode(),
-            on_line=lambda line: told(context, line),
-        )
-        if ended.dry:
-            return f"{what} would be brought there."
-        if not ended.good:
-            raise failed(context, ended, what)
-        return f"{what} stands with the new images."
+        images = ", ".join(one.after for one in data.to_change.changes)
+        order = order_of(data, data.to_change)
+        return await bring(context, words_of(data.to_change), images, order, program())
 
     async def undo(self, context: StepContext) -> bool:
         """Put its former template back, and see that it stands."""
@@ -154,6 +145,23 @@ class Rollout(InWindow):
         if not ended.good and not ended.dry:
             raise failed(context, ended, what)
         return True
+
+
+async def bring(
+    context: StepContext, what: str, where: str, order: dict[str, Any], code: str
+) -> str:
+    """Have the program bring it there, and say that it stands; raises StepFailed."""
+    ended = await context.change(
+        f"bring {what} to {where}",
+        command_of(order),
+        stdin=code.encode(),
+        on_line=lambda line: told(context, line),
+    )
+    if ended.dry:
+        return f"{what} would be brought there."
+    if not ended.good:
+        raise failed(context, ended, what)
+    return f"{what} stands with the new images."
 
 
 def words_of(one: OfWorkload) -> str:

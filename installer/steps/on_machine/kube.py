@@ -34,7 +34,7 @@ class Ended(Exception):
 
 
 class Silent(Exception):
-    """kubectl did not bring an answer."""
+    """A program did not bring an answer."""
 
 
 ODD = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
@@ -66,6 +66,23 @@ def owned(thing: Json) -> dict[str, str]:
     return {key: str(value) for key, value in sorted(every.items()) if key.startswith(ours)}
 
 
+def answer(argv: list[str], name: str, *, seconds: float, stdin: str | None = None) -> str:
+    """What a program answers that is called so; raises Silent with its own words."""
+    try:
+        done = subprocess.run(
+            argv, input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True, text=True, errors="replace", check=False, timeout=seconds,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise Silent(f"{name} did not end within {seconds:g} s") from error
+    except OSError as error:
+        raise Silent(f"{argv[0]} cannot be started: {error.strerror}") from error
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise Silent(clean(lines[-1] if lines else f"{name} ended with {done.returncode}"))
+    return done.stdout
+
+
 class Workload:
     """The workload, as kubectl tells it and changes it."""
 
@@ -81,19 +98,7 @@ class Workload:
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """What kubectl answers; raises Silent with its own words."""
         argv = [*self.order["kubectl"], "--namespace", self.namespace, *words]
-        try:
-            done = subprocess.run(
-                argv, input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True, text=True, errors="replace", check=False, timeout=60,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise Silent("kubectl did not end within 60 s") from error
-        except OSError as error:
-            raise Silent(f"{argv[0]} cannot be started: {error.strerror}") from error
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            raise Silent(clean(lines[-1] if lines else f"kubectl ended with {done.returncode}"))
-        return done.stdout
+        return answer(argv, "kubectl", seconds=60, stdin=stdin)
 
     def read(self) -> Json:
         """The workload as it is."""

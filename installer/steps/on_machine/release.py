@@ -13,7 +13,6 @@ import gzip
 import io
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +29,7 @@ from installer.steps.on_machine.kube import (
     Json,
     Silent,
     Workload,
+    answer,
     clean,
     owned,
     say,
@@ -65,19 +65,7 @@ class Release:
     def helm(self, *words: str, seconds: float = 900) -> str:
         """What Helm answers; raises Silent with its own words."""
         argv = [*self.order["helm"], *words, "--namespace", self.namespace]
-        try:
-            done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                check=False, timeout=seconds,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise Silent(f"helm {words[0]} did not end within {seconds:g} s") from error
-        except OSError as error:
-            raise Silent(f"{argv[0]} cannot be started: {error.strerror}") from error
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            raise Silent(clean(lines[-1] if lines else f"helm ended with {done.returncode}"))
-        return done.stdout
+        return answer(argv, f"helm {words[0]}", seconds=seconds)
 
     def revision(self) -> int:
         """The revision that is deployed; raises Ended where an operation is under way."""
