@@ -59,30 +59,34 @@ class _TooMany(yaml.YAMLError):
 def _bounded(top: yaml.Node) -> None:
     """Refuse aliases of aliases, which a few lines make into more than any memory holds."""
     sizes: dict[int, int] = {}
-    waiting: list[tuple[yaml.Node, bool]] = [(top, False)]
+    """Of the lists and mappings alone: most of a file is plain values, and each of them is one."""
+    written = 1
+    waiting: list[tuple[yaml.Node, Sequence[yaml.Node] | None, int]] = [(top, None, 0)]
     while waiting:
-        node, ready = waiting.pop()
-        if id(node) in sizes and not ready:
+        node, held, plain = waiting.pop()
+        if held is None:
+            if id(node) in sizes:
+                continue
+            children: list[yaml.Node] = []
+            if isinstance(node, yaml.MappingNode):
+                children = [one for pair in node.value for one in pair]
+            elif isinstance(node, yaml.SequenceNode):
+                children = node.value
+            held = [one for one in children if not isinstance(one, yaml.ScalarNode)]
+            written += len(children)
+            sizes[id(node)] = -1
+            waiting.append((node, held, len(children) - len(held)))
+            waiting.extend((one, None, 0) for one in held)
             continue
-        children: list[yaml.Node] = []
-        if isinstance(node, yaml.MappingNode):
-            children = [one for pair in node.value for one in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            children = list(node.value)
-        if ready:
-            # One that holds itself is not finished yet, and is refused when it is made.
-            sizes[id(node)] = 1 + sum(max(sizes.get(id(one), 0), 0) for one in children)
-            if sizes[id(node)] > _MOST_NODES:
-                if len(sizes) > _MOST_NODES:
-                    # So many stand in it as it is written, whatever its aliases add.
-                    raise _TooMany(f"it holds more than {_MOST_NODES} values")
-                raise yaml.constructor.ConstructorError(
-                    None, None, "its aliases stand for more than a file can mean", node.start_mark
-                )
-            continue
-        sizes[id(node)] = -1
-        waiting.append((node, True))
-        waiting.extend((one, False) for one in children)
+        # One that holds itself is not finished yet, and is refused when it is made.
+        sizes[id(node)] = 1 + plain + sum(max(sizes.get(id(one), 0), 0) for one in held)
+        if sizes[id(node)] > _MOST_NODES:
+            if written > _MOST_NODES:
+                # So many stand in it as it is written, whatever its aliases add.
+                raise _TooMany(f"it holds more than {_MOST_NODES} values")
+            raise yaml.constructor.ConstructorError(
+                None, None, "its aliases stand for more than a file can mean", node.start_mark
+            )
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:

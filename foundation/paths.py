@@ -107,12 +107,15 @@ def make_private(folder: Path) -> Path:
     Each folder that is made is private, and so is each of ours that was there: their names tell
     of sites and machines. Raises OSError.
     """
-    ours = (data_folder(), state_folder(), config_folder(), cache_folder())
+    # As texts: this is asked before each file of ours, for every folder up to the root.
+    ours = tuple(
+        f"{own}/" for own in (data_folder(), state_folder(), config_folder(), cache_folder())
+    )
     for above in reversed([folder, *folder.parents]):
         try:
             above.mkdir(mode=0o700)
         except FileExistsError:
-            if any(above == own or own in above.parents for own in ours):
+            if f"{above}/".startswith(ours):
                 _close_to_others(above)
         except OSError:
             if not above.is_dir():  # a file system may refuse what is there already in other words

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.installer.helm_site import PASSWORD, given_out, make_cluster, site_text
-from tests.installer.typed_on_site import OnSite, of
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.recipe import UBUNTU_24_04
+from tests.lab.typed_on_site import OnSite, of
 from tests.stand_ins.install import start
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]

@@ -15,11 +15,11 @@ import pytest
 from tests.end_to_end.quickstart import Home, commands_of
 from tests.installer.miniloop import charts
 from tests.installer.miniloop_site import add_images, given_out, site_text
-from tests.installer.typed_on_site import OnSite, of
 from tests.lab.host import wait_until
 from tests.lab.lab import Lab
 from tests.lab.lending import MachineFactory
 from tests.lab.recipe import UBUNTU_24_04
+from tests.lab.typed_on_site import OnSite, of
 from tests.stand_ins.install import start
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
