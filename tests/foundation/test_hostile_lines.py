@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from foundation.hosts import login_shell, running
+from foundation import secrets
+from foundation.hosts import login_shell
 from foundation.hosts.jobs.output_lines import LINE_LIMIT
 from foundation.hosts.login_shell import GREETING_LIMIT, Passage
 from foundation.hosts.running import Running
@@ -98,7 +99,7 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(text)
         return redact(text)
 
-    for module in (running, login_shell):
+    for module in (secrets, login_shell):
         monkeypatch.setattr(module, "redact", noted)
     return found
 
