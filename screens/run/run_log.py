@@ -79,6 +79,8 @@ class RunLog(ScrollView, can_focus=True):
         """What a line must hold to be shown, in small letters; empty for every line."""
         self.found: int | None = None
         """The line that a search has found, by its place among those shown."""
+        self.holds = False
+        """Whether the line that was found is to stay in sight: until a person moves away."""
         self.wanted = ""
         """What was searched for last, folded."""
         self.follows = True
@@ -259,6 +261,7 @@ class RunLog(ScrollView, can_focus=True):
         if line is not None:
             self.found = line
             self.follows = False
+            self.holds = True
             self._scroll_to_line(line)
             self.refresh()
         return line
@@ -321,9 +324,11 @@ class RunLog(ScrollView, can_focus=True):
         self.call_after_refresh(self._look_for_end)
 
     def _stand_still(self) -> None:
+        self.holds = False
         self.follows = self.max_scroll_y == 0
 
     def _look_for_end(self) -> None:
+        self.holds = False
         if self.is_vertical_scroll_end:
             self.follows = True
 
@@ -334,6 +339,13 @@ class RunLog(ScrollView, can_focus=True):
         self._make_room()
         if self.follows:
             self.call_after_refresh(self._to_end)
+        elif self.holds:
+            self.call_after_refresh(self._back_to_found)
+
+    def _back_to_found(self) -> None:
+        """The line that was found, in a window of another height: the find line has closed."""
+        if self.holds and self.found is not None:
+            self._scroll_to_line(self.found)
 
     # ---- drawing
 

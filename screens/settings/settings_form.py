@@ -80,7 +80,7 @@ class Form:
         if len(asked) <= FEW:
             return (Group("", asked),)
         needed = tuple(one for one in asked if one.default is None)
-        groups = [Group(NEEDED, needed)]
+        groups = [Group(NEEDED, needed)] if needed else []
         for title, members in self._sections():
             mine = tuple(one for one in asked if one.name in members and one.default is not None)
             shown = tuple(one for one in mine if title in unfolded or one.name in self.typed)

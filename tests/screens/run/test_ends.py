@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from screens.answers.wizard import StepId
 from screens.services.live import LiveServices
 from screens.widgets.board import Board
-from tests.screens.driving import shows, text
+from tests.screens.driving import shows, text, types, until
+from tests.screens.looking import strips
 from tests.screens.walking import at, rests
 
 
@@ -73,3 +76,22 @@ async def test_what_can_be_done_later_is_read_from_the_site_of_the_run(tmp_path:
     found = {one.short: one.command for one in await LiveServices().later(tmp_path)}
     assert found["updates --cluster"] == "sitewright updates --cluster"
     assert "unseal" not in found
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40), (200, 60)])
+async def test_what_was_found_in_the_log_is_in_sight(hermetic: Path, size: tuple[int, int]) -> None:
+    """The line to type in closes, and what was found is told below: both move the log."""
+    async with at("ended", hermetic, size) as pilot:
+        for words in ("wanted here", "line 2 of"):
+            await pilot.press("slash")
+            await types(pilot, words)
+            await pilot.press("enter")
+            await shows(pilot, f'"{words}": 1 of')
+            await until(pilot, lambda: words in marked(pilot.app.screen))  # noqa: B023 - awaited
+
+
+def marked(screen: Any) -> set[str]:
+    """The words that stand reversed on the screen."""
+    return {
+        one.text for strip in strips(screen) for one in strip if one.style and one.style.reverse
+    }

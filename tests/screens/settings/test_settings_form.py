@@ -80,3 +80,11 @@ async def test_a_long_form_fits_the_screen_and_unfolds(
         await shows(pilot, "Enter hides again")
         await pilot.press("space")
         await until(pilot, lambda: len(board.rows) == folded)
+
+
+def test_a_heading_stands_only_over_settings() -> None:
+    """Miniloop has a default for everything: nothing is what only a person can know."""
+    form, _ = Form.filled(load_settings(load_solution("miniloop")), {}, {})
+    assert NEEDED not in [group.title for group in form.groups()]
+    form, _ = Form.filled(load_settings(load_solution("helm-deploy")), {}, {})
+    assert form.groups()[0].title == NEEDED
