@@ -5,9 +5,13 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from preflight.needs import MachineKind
+from preflight.sizing import count_words
+
 if TYPE_CHECKING:
     from foundation.hosts.model import Host
     from foundation.hosts.openssh.hostkeys import HostKeyOffer
+    from preflight.needs import SolutionNeeds
     from screens.services.services import Tried
 
 
@@ -24,6 +28,18 @@ def tried_words(tried: Tried) -> tuple[str, str]:
     }[tried.offer.state]
     noted = "; a note below" if tried.notes else ""
     return f"yes, {state}{noted}", "warn" if tried.offer.state == "changed" else "pass"
+
+
+def asked_machines(needs: SolutionNeeds) -> str:
+    """Which machines a goal asks for, and whose need not be named, as sentences."""
+    rows = [
+        row
+        for row in needs.sizing.roles
+        if not row.may_lack and any(s.machine is not MachineKind.EXTERNAL for s in row.shapes)
+    ]
+    asked = ", ".join(f"{count_words(row.count)} {row.role}" for row in rows)
+    of_cluster = "; the nodes of a cluster that stands need not be named"
+    return f"Asked for: {asked}{of_cluster if needs.sizing.standing_clusters else ''}."
 
 
 def is_unfilled(host: Host) -> bool:

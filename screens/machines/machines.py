@@ -18,7 +18,7 @@ from foundation.wording import shortened
 from screens.answers.answers import Answers, Login, joined
 from screens.answers.wizard import StepId
 from screens.dialogs.ask_programs import ask_about_programs
-from screens.machines.machine_words import is_unfilled, tried_words
+from screens.machines.machine_words import asked_machines, is_unfilled, tried_words
 from screens.services.services import Access, MachineFile
 from screens.shell.step import StepScreen
 from screens.widgets.board import Board, Cell, Column, Row
@@ -392,6 +392,17 @@ class MachinesScreen(StepScreen):
             )
         for note in tried.notes if tried is not None else ():
             text = Content.assemble(text, "\n" if text else "", ("Note: ", "bold"), f"{note}.")
+        if not self.hosts:
+            text = Content(self._asked())
         state = self.query_one("#state", Static)
         state.update(text)
         state.display = bool(text)
+
+    def _asked(self) -> str:
+        """Which machines the goal asks for, as long as none is named; empty where it is open."""
+        answers = self.answers
+        for solution in self.memory.solutions:
+            for one in solution.environments:
+                if (solution.id, one.id) == (answers.solution, answers.environment):
+                    return asked_machines(one.needs)
+        return ""

@@ -211,7 +211,7 @@ _TOPICS: Final = {
                 "back."
             ),
             (
-                'The last line, "between them", holds what no machine can tell alone: '
+                'The line "between them" (or "around it") holds what no machine can tell alone: '
                 "duplicate names, clocks that differ, ports that one cannot reach on another."
             ),
         ),

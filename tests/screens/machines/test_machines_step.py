@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from textual import events
 from textual.widgets import TextArea
 
@@ -233,3 +234,25 @@ async def test_what_is_said_of_a_machine_follows_its_name_and_comes_back(
         await pilot.press("z")
         await until(pilot, lambda: app.answers.machines == given.machines)
         assert app.answers.site.control == "m1"
+
+
+@pytest.mark.parametrize(
+    ("solution", "environment", "words"),
+    [
+        ("helm-deploy", "existing-cluster", "1 access; the nodes of a cluster that stands need"),
+        ("mosip", "sandbox", "6+ cluster-node"),
+    ],
+)
+async def test_the_machines_that_a_goal_asks_for_are_told_while_none_is_named(
+    services: RecordedServices, solution: str, environment: str, words: str
+) -> None:
+    app = SitewrightApp(services)
+    async with app.run_test(size=(60, 18)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.memory.solutions = await services.solutions()
+        app.go(StepId.MACHINES, said(solution=solution, environment=environment))
+        await on_step(pilot, StepId.MACHINES)
+        await shows(pilot, "Asked for:", words)
+        await types(pilot, "c1=10.10.0.9")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Asked for:" not in text(pilot))
