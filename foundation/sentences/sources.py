@@ -209,6 +209,18 @@ SENTENCES: Final = (
         "RFC 9110, 15.6; distribution",
         "received unexpected HTTP status: 503 Service Unavailable",
     ),
+    # -- a program of the machine itself; before the servers elsewhere
+    Sentence(
+        "docker",
+        r"dial(ing)?:? (dial )?unix |failed to dial \"?/\S+\.sock",
+        "a service of this very machine does not answer at its socket: it does not run, or starts",
+        "See which, by the socket's name: systemctl status containerd docker; for MicroK8s: "
+        "microk8s status",
+        "Go net/dial.go; containerd client, pkg/dialer",
+        'ctr: failed to dial "/run/containerd/containerd.sock": context deadline exceeded: '
+        'connection error: desc = "transport: error while dialing: dial unix:///run/containerd/'
+        'containerd.sock: timeout"',
+    ),
     Sentence(
         "registry",
         r"tls handshake timeout|i/o timeout|context deadline exceeded|connection timed "
