@@ -335,10 +335,10 @@ def _drawable() -> bool:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from installer.record.recorded_run import recorded_run
+    from installer.commands.which_run import named_run
     from screens.run.replay import run_replay
 
-    with recorded_run(options.run) as (run, name):
+    with named_run(options) as (run, name):
         return run_replay(run, name, speed=options.speed, longest_wait=options.longest_wait)
 
 

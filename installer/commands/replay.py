@@ -12,17 +12,15 @@ from collections.abc import Iterator
 
 from foundation.problems import ExitCode
 from installer.commands.narration import Narration
+from installer.commands.which_run import add_run_name, named_run
 from installer.events import Event
 from installer.record.runs import Run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright replay`."""
-    parser.add_argument(
-        "run",
-        nargs="?",
-        metavar="RUN",
-        help="the folder of a run, its id, or a support bundle; the last run by default",
+    add_run_name(
+        parser, "the folder of a run, its id, or a support bundle; the last run by default"
     )
     parser.add_argument(
         "--speed",
@@ -66,9 +64,8 @@ def _number(text: str, least: float, most: float, what: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Print the run's events in their order, with the pauses between them if a speed is given."""
     from installer.record.record_check import check_record
-    from installer.record.recorded_run import recorded_run
 
-    with recorded_run(options.run) as (found, _):
+    with named_run(options) as (found, _):
         narration = Narration(found.plan(), json_lines=options.json_lines, quiet=options.quiet)
         for event in paced(found, options.speed or 0.0, options.longest_wait):
             narration([event])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode
 from installer.commands.options import add_output_options, text_style, write_result
+from installer.commands.which_run import add_run_name, named_run
 
 if TYPE_CHECKING:
     from installer.hand_over.model import HandOver
@@ -16,11 +17,8 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright report`."""
-    parser.add_argument(
-        "run",
-        nargs="?",
-        metavar="RUN",
-        help="the folder of a run, its id, or a support bundle; the last installation by default",
+    add_run_name(
+        parser, "the folder of a run, its id, or a support bundle; the last installation by default"
     )
     add_output_options(parser, formats=("text", "json", "html", "junit"))
 
@@ -29,10 +27,9 @@ def run(options: argparse.Namespace) -> int:
     """Write the report; 0 whatever it says of the run, but not where its record is broken."""
     from installer.hand_over import render
     from installer.hand_over.gather import gather
-    from installer.record.recorded_run import recorded_run
 
     output: Path | None = options.output
-    with recorded_run(options.run, installed=True) as (found, name):
+    with named_run(options, installed=True) as (found, name):
         report = gather(found).lying_in(name)
     form = options.format
     text = _text(report, options) if form == "text" else render(report, form)

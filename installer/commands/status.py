@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from foundation.moments import moment
 from foundation.problems import ExitCode
-from foundation.wording import duration
+from foundation.wording import counted, duration
 from installer.commands.options import add_output_options, write_result
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
                 "last_sign_of_life": sign.isoformat(timespec="seconds") if sign else None,
                 "stages": [
                     {"id": stage.id, "stand": _stand(stage, cut_off), "done": stage.done,
-                     "total": stage.total}
+                     "total": stage.total, "skipped": stage.skipped}
                     for stage in progress.stages
                 ],
             }
@@ -124,9 +124,18 @@ def _stand(stage: StageProgress, cut_off: bool) -> str:
     return "interrupted" if cut_off and stage.stand == "running" else str(stage.stand)
 
 
+def _word(stage: StageProgress, cut_off: bool) -> str:
+    """How a stage stands, and how much of it was left out."""
+    stand = _stand(stage, cut_off)
+    left_out = f", {stage.skipped} skipped" if stage.skipped and stand != "skipped" else ""
+    return f"{stand}{left_out}"
+
+
 def _text(key: str, last: Run, progress: Progress, how: str, *, cut_off: bool) -> list[str]:
     share = f"{progress.done} of {progress.total} steps"
-    left = "complete" if last.complete else f"{share}, about {duration(progress.left)} left"
+    skipped = sum(stage.skipped for stage in progress.stages)
+    done = f"complete, but for {counted(skipped, 'skipped step')}" if skipped else "complete"
+    left = done if last.complete else f"{share}, about {duration(progress.left)} left"
     lines = [f"{key}  run {last.id}: {left}", f"  {last.folder}"]
     if how:
         lines.append(f"  {how}")
@@ -134,7 +143,7 @@ def _text(key: str, last: Run, progress: Progress, how: str, *, cut_off: bool) -
         lines.append("  By its record: the machines were not asked; sitewright verify does.")
     width = max((len(stage.id) for stage in progress.stages), default=0)
     lines += [
-        f"  {stage.id:<{width}}  {stage.done:>3} of {stage.total:<3} {_stand(stage, cut_off)}"
+        f"  {stage.id:<{width}}  {stage.done:>3} of {stage.total:<3} {_word(stage, cut_off)}"
         for stage in progress.stages
     ]
     return [*lines, ""]

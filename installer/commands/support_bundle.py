@@ -9,13 +9,12 @@ from pathlib import Path
 from foundation.problems import ExitCode, InputProblem
 from foundation.secrets import secret_from_file
 from foundation.wording import counted
+from installer.commands.which_run import add_run_name, named_run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright support-bundle`."""
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="the folder of a run or its id; the last by default"
-    )
+    add_run_name(parser, "the folder of a run or its id; the last by default")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the .tar.gz to write")
     parser.add_argument(
         "--secret-file",
@@ -29,11 +28,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Gather, search for secrets, write, and list what is in it."""
-    from installer.record.recorded_run import recorded_run
     from installer.record.support_bundle import write_support_bundle
 
     _know_secrets(options.secret_file)
-    with recorded_run(options.run) as (found, _):
+    with named_run(options) as (found, _):
         target = options.output or Path(f"sitewright-support-{found.id}.tar.gz")
         if not target.parent.is_dir():
             raise InputProblem("there is no such folder", where=str(target.parent))

@@ -52,6 +52,11 @@ class StageProgress:
     expected: float
     left: float
 
+    @property
+    def skipped(self) -> int:
+        """Steps on machines that were left out, by name and with a reason."""
+        return sum(stand == "skipped" for step in self.steps for _, stand in step.hosts)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -15,17 +15,19 @@ _ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
 
 
 @contextmanager
-def recorded_run(name: str | None, *, installed: bool = False) -> Iterator[tuple[Run, str]]:
+def recorded_run(
+    name: str | None, *, installed: bool = False, site: str | None = None
+) -> Iterator[tuple[Run, str]]:
     """The run that a person names, and where it is from; the last one where none is named.
 
-    With `installed` that is the installation of the site that was used last, though it was
-    verified or stopped since.
+    With `site` that is the last one of the site with this key. With `installed` it is the
+    installation of the site, though it was verified or stopped since.
     A support bundle is unpacked into a private folder for the time of the block. Raises
     InputProblem.
     """
     path = typed_path(name) if name is not None else None
     if path is None or (not path.exists() and _ID.fullmatch(str(name))):
-        run = _last(installed) if path is None else _by_id(str(name))
+        run = _last(installed, site) if path is None else _by_id(str(name))
         yield run, str(run.folder)
     elif path.is_dir():
         yield open_run(path), str(path)
@@ -44,8 +46,15 @@ def recorded_run(name: str | None, *, installed: bool = False) -> Iterator[tuple
         )
 
 
-def _last(installed: bool) -> Run:
-    found = [run for key in all_sites() if (run := latest_run(key)) is not None]
+def _last(installed: bool, site: str | None) -> Run:
+    keys = [key for key in all_sites() if site is None or site_of(key) == site]
+    found = [run for key in keys if (run := latest_run(key)) is not None]
+    if not found and site is not None:
+        raise InputProblem(
+            "this site has no run on this computer",
+            where=site,
+            remedy="Begin one: sitewright install --site FILE.",
+        )
     if not found:
         raise InputProblem(
             "there is no run on this machine",

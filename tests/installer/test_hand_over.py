@@ -16,12 +16,13 @@ from installer.hand_over import render
 from installer.hand_over.gather import gather
 from installer.hand_over.model import Used
 from installer.hand_over.words import stage_word
+from installer.record.identity import site_key
 from installer.record.recorded_run import recorded_run
 from installer.record.runs import Run, runs_folder
 from installer.record.support_bundle import write_support_bundle
 from installer.record.support_files import opened_archive
-from installer.sites.site import load_site_text
-from tests.installer.told_run import ID, told, write_run
+from installer.sites.site import load_site, load_site_text
+from tests.installer.told_run import ID, SITE, told, write_run
 
 
 def test_what_was_done_is_told_from_the_record_alone(tmp_path: Path) -> None:
@@ -159,6 +160,33 @@ def test_a_run_is_found_by_its_id_and_the_last_by_default(
         assert f"run {ID}" in capsys.readouterr().out
     assert main(["report", "20250101-000000-0000"]) == 2
     assert main(["report", str(tmp_path)]) == 2
+
+
+def test_of_several_sites_the_one_that_is_named_is_handed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the last work alone the paper might be another customer's, and nobody would see it."""
+    file = tmp_path / "site.yaml"
+    file.write_text(SITE)
+    write_run(runs_folder() / site_key(load_site(file)))
+    first, *rest = told()
+    name = ID.replace("1600", "1700")
+    events = [replace(first, data={**first.data, "run": name}), *rest]
+    other = write_run(runs_folder() / "core-test-harness-0123456789", events)
+    later = other.folder.rename(other.folder.with_name(name))
+    assert main(["report"]) == 0
+    said = capsys.readouterr()
+    assert f"run {later.name}" in said.out
+    assert "Of 2 sites on this computer this is core-test-harness-0123456789" in said.err
+    for command in (["report"], ["replay", "--lines"]):
+        assert main([*command, "--site", str(file)]) == 0
+        said = capsys.readouterr()
+        assert later.name not in said.out
+        assert "Of 2 sites" not in said.err
+    assert main(["report", ID, "--site", str(file)]) == 2
+    file.write_text(SITE.replace("10.10.0.1", "10.20.0.1"))
+    assert main(["report", "--site", str(file)]) == 2
+    assert "this site has no run on this computer" in capsys.readouterr().err
 
 
 def test_what_is_handed_over_is_the_installation_though_it_was_verified_since() -> None:

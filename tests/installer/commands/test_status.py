@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 
@@ -28,3 +29,15 @@ def test_what_stops_a_site_is_under_way_as_long_as_somebody_holds_the_site(
     assert f"  stop, run {ID}: under way: Ko Ko" in capsys.readouterr().out
     assert main(["status"]) == 0
     assert f"  stop, run {ID}: interrupted: nobody is at work" in capsys.readouterr().out
+
+
+def test_what_was_skipped_is_not_counted_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """The hand-over says that one was left out, and so does this."""
+    write_run(runs_folder() / KEY)
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "complete, but for 1 skipped step" in said
+    assert "done, 1 skipped" in said
+    assert main(["status", "--format", "json"]) == 0
+    (told_one,) = json.loads(capsys.readouterr().out)
+    assert [stage["skipped"] for stage in told_one["stages"]] == [1, 0]
