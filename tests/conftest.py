@@ -74,6 +74,7 @@ _MINUTES = {
     "installer/pm4ml/machines/test_masters_lab.py": 4,
     "installer/pm4ml/backup/test_pm4ml_backup_lab.py": 3,
     "installer/miniloop/test_miniloop_lab.py": 3,
+    "installer/mosip/test_mosip_lab.py": 5,
     "installer/pm4ml/test_pm4ml_argocd_lab.py": 4,
     "installer/pm4ml/test_pm4ml_real_argocd_lab.py": 4,
     "installer/pm4ml/test_pm4ml_haproxy_lab.py": 3,

@@ -18,7 +18,6 @@ from typing import Final
 
 import yaml
 
-from tests.installer import quick_yaml
 from tests.installer.miniloop.charts import packed
 
 _DEPLOYMENT: Final = """\
@@ -34,6 +33,25 @@ spec:
       NODES
       containers: [{name: main, image: "stand-in:1"}]
 """
+_CLAIM: Final = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: "{{ .Release.Name }}"}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 8Gi}}
+"""
+_REFUSED: Final = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Release.Name }}"}
+spec:
+  selector: {matchLabels: {app: this}}
+  template:
+    metadata: {labels: {app: another}}
+    spec: {containers: [{name: main, image: "stand-in:1"}]}
+"""
+"""What the API itself refuses: pods that their own deployment would not know."""
 _JOB: Final = """\
 apiVersion: batch/v1
 kind: Job
@@ -49,6 +67,8 @@ _JOBS: Final = (
     "regproc-salt", "partner-onboarder",
 )  # fmt: skip
 """Charts of which upstream waits for the jobs."""
+_KEEPS: Final = frozenset({"minio"})
+"""Charts with a claim among their own objects, which Helm takes away with the release."""
 _NOTHING: Final = frozenset({"istio-addons"})
 """Charts that make gateways and routes alone."""
 GIVES: Final = {
@@ -68,7 +88,7 @@ GIVES: Final = {
 
 def releases(file: Path) -> list[dict[str, str]]:
     """What each release of a release file is, in order."""
-    lists = quick_yaml.safe_load(file.read_text())
+    lists = yaml.safe_load(file.read_text())
     return [
         {"name": one["name"], **one["knows"]}
         for entries in lists.values()
@@ -89,13 +109,19 @@ def _given(word: str) -> str:
     return yaml.safe_dump(made)
 
 
-def chart(name: str, version: str, *, nodes: str = "") -> bytes:
-    """A chart as Helm packages it; `nodes` is what its pod asks of a node."""
+def chart(name: str, version: str, *, nodes: str = "", refused: bool = False) -> bytes:
+    """A chart as Helm packages it; `nodes` is what its pod asks of a node.
+
+    With `refused` it makes what the API does not take.
+    """
     files = {"Chart.yaml": yaml.safe_dump({"apiVersion": "v2", "name": name, "version": version})}
     if name in _JOBS:
         files["templates/job.yaml"] = _JOB
     elif name not in _NOTHING:
-        files["templates/main.yaml"] = _DEPLOYMENT.replace("NODES", nodes)
+        made = _REFUSED if refused else _DEPLOYMENT.replace("NODES", nodes)
+        files["templates/main.yaml"] = made
+    if name in _KEEPS:
+        files["templates/claim.yaml"] = _CLAIM
     for at, word in enumerate(GIVES.get(name, ())):
         files[f"templates/given-{at}.yaml"] = _given(word)
     return packed(name, files)
@@ -109,9 +135,9 @@ class Repository:
     made: dict[tuple[str, str], bytes] = field(default_factory=dict)
     address: str = ""
 
-    def add(self, name: str, version: str, *, nodes: str = "") -> None:
+    def add(self, name: str, version: str, *, nodes: str = "", refused: bool = False) -> None:
         """Give a chart out, or another instead of it."""
-        self.made[name, version] = data = chart(name, version, nodes=nodes)
+        self.made[name, version] = data = chart(name, version, nodes=nodes, refused=refused)
         (self.folder / f"{name}-{version}.tgz").write_bytes(data)
         self.index()
 
@@ -133,10 +159,11 @@ class Repository:
 
 
 @contextmanager
-def given_out(folder: Path, file: Path) -> Iterator[Repository]:
-    """Every chart of a release file, at an address of the loopback."""
+def given_out(folder: Path, *files: Path, address: str = "127.0.0.1") -> Iterator[Repository]:
+    """Every chart of release files, at an address of this machine."""
     repository = Repository(folder)
-    for name, version in dict.fromkeys((one["chart"], one["version"]) for one in releases(file)):
+    every = [(one["chart"], one["version"]) for file in files for one in releases(file)]
+    for name, version in dict.fromkeys(every):
         repository.add(name, version)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -146,10 +173,10 @@ def given_out(folder: Path, file: Path) -> Iterator[Repository]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    server = http.server.ThreadingHTTPServer((address, 0), Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    repository.address = f"http://127.0.0.1:{server.server_port}/"
+    repository.address = f"http://{address}:{server.server_port}/"
     try:
         yield repository
     finally:

@@ -77,11 +77,14 @@ class Plane(Api):
 
 
 @contextmanager
-def plane(*nodes: str) -> Iterator[Plane]:
-    """A control plane for the time of a `with` block, with Ready nodes of these names."""
+def plane(*nodes: str, address: str = _ADDRESS) -> Iterator[Plane]:
+    """A control plane for the time of a `with` block, with Ready nodes of these names.
+
+    Its API alone listens at `address`, which may be one that machines of the lab reach.
+    """
     binary = build.kubernetes()
     with tempfile.TemporaryDirectory(prefix="swlab-plane-") as made:
-        running = _prepared(Path(made), binary)
+        running = _prepared(Path(made), binary, address)
         try:
             running.start("etcd")
             running.start("kube-apiserver")
@@ -103,11 +106,11 @@ def _has_account(running: Plane) -> bool:
     return found.returncode == 0
 
 
-def _prepared(folder: Path, binary: Path) -> Plane:
+def _prepared(folder: Path, binary: Path, address: str) -> Plane:
     authority = Authority(folder)
     etcd, peer, api, controllers, scheduler, kwok = _free_ports(6)
-    server = f"https://{_ADDRESS}:{api}"
-    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", _ADDRESS)
+    server = f"https://{address}:{api}"
+    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", address)
     serving = authority.issue("apiserver", "kube-apiserver", names=(*names, "10.244.128.1"))
     aggregation = authority.issue("front-proxy", "front-proxy-client")
     kubelets = authority.issue("to-kubelets", "kube-apiserver", ("system:masters",))
@@ -124,7 +127,7 @@ def _prepared(folder: Path, binary: Path) -> Plane:
         ],
         "kube-apiserver": [
             *(str(binary), "kube-apiserver", f"--etcd-servers=http://{_ADDRESS}:{etcd}"),
-            *(f"--bind-address={_ADDRESS}", f"--secure-port={api}"),
+            *(f"--bind-address={address}", f"--secure-port={api}"),
             f"--service-cluster-ip-range={_SERVICES}",
             *_served(serving),
             *(f"--client-ca-file={ca}", "--authorization-mode=Node,RBAC"),
