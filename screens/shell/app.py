@@ -114,6 +114,7 @@ class SitewrightApp(FaceApp):
 
     def _hang_up(self) -> None:
         self.keep_place()
+        self.forget_title()
         self.exit(int(ExitCode.INTERRUPTED))
 
     def on_resize(self, event: events.Resize) -> None:

@@ -135,6 +135,10 @@ class FaceApp(TypedAhead):
             self.write_sequence(GIVE_TITLE_BACK)
         self._title_over = True
 
+    def forget_title(self) -> None:
+        """Write nothing to a terminal that is gone: that would wait for ever."""
+        self._title_over = True
+
     def exit(
         self, result: Any = None, return_code: int = 0, message: RenderableType | None = None
     ) -> None:

@@ -52,3 +52,13 @@ async def test_the_terminal_has_its_own_title_again_when_the_wizard_is_gone(herm
     assert app.sent[0] == KEEP_TITLE
     assert app.sent[-1] == GIVE_TITLE_BACK
     assert app.sent.count(GIVE_TITLE_BACK) == app.sent.count(KEEP_TITLE) == 1
+
+
+async def test_nothing_is_written_to_a_terminal_that_went_away(hermetic: Path) -> None:
+    """Its window was closed: what is written then is never taken, and the wizard would stay."""
+    app = Heard(RecordedServices(), hermetic)
+    async with app.run_test() as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.sent.clear()
+        app._hang_up()
+    assert app.sent == []
