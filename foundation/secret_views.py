@@ -107,19 +107,25 @@ def views(text: str) -> Iterator[View]:
                 break
             seen.add(view.text)
             yield view
-    view = plain
-    for _ in range(ROUNDS):
-        before = view.text
-        for kind in _ALL:
-            view = alone.get(kind, view) if view is plain else kind(view)
-            if view.text not in seen:
-                seen.add(view.text)
-                yield view
-        if view.text == before:
-            return
-    for kind in _ALL:
-        if (further := kind(view)).text != view.text:
-            yield replace(further, unread=True)
+    if "+" not in text:
+        alone[_percent_alone] = alone[_percent]
+    passed: set[str] = set()
+    firsts = (alone[kind] for sign, kind in _FIRST if sign in text)
+    for first in (plain, *(one for one in firsts if any(sign in one.text for sign in _INNER))):
+        view = first
+        for _ in range(ROUNDS):
+            if view.text in passed:
+                break
+            passed.add(view.text)
+            for kind in _ALL:
+                view = alone[kind] if view is plain and kind in alone else kind(view)
+                if view.text not in seen:
+                    seen.add(view.text)
+                    yield view
+        else:
+            for kind in _ALL:
+                if (further := kind(view)).text != view.text:
+                    yield replace(further, unread=True)
 
 
 def _substituted(
@@ -269,3 +275,7 @@ _KINDS: Final = (
     _doubled,
 )
 _ALL: Final = (_struck, _quotes, _doubled, _percent_alone, _entities, _backslashes, _joined, _pairs)
+_FIRST: Final = (("%", _percent), ("=", _printable), ("\\%", _backslashes))
+"""What is undone before all the others as well: with the sign by which that says something else."""
+_INNER: Final = ("\\", "%", "&", "'", "\n", "0x")
+"""Without any of these nothing stands beneath what was undone first."""

@@ -115,6 +115,11 @@ def test_the_whole_word_is_masked_and_nothing_else(inner: str, outer: str) -> No
 
 
 @given(TYPED, CHAINS, st.sampled_from(["", "abc", "Zz9/", "-_-", "key="]))
+@example(
+    "0100000002",
+    ["JSON that escapes each", "base64 of lines", "percent", "HEXADECIMAL"],
+    "",
+)
 def test_nor_where_other_letters_stand_right_beside_it(
     value: str, chain: list[str], beside: str
 ) -> None:
@@ -124,6 +129,10 @@ def test_nor_where_other_letters_stand_right_beside_it(
 
 
 @given(ANY, CHAINS)
+@example(
+    "00000000¡¡¡¡¡¡¡¡¡¡¡¡¡¡\u0800\u0800\U00010000\U00010000\U00010000\U00010000",
+    ["base64 of lines", "each byte percent", "HEXADECIMAL"],
+)
 def test_nor_a_secret_of_any_letters(value: str, chain: list[str]) -> None:
     only(value)
     text = through(value, [way for way in chain if way != "JSON that escapes each"])

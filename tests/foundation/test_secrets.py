@@ -7,6 +7,7 @@ import copy
 import json
 import pickle
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -258,6 +259,42 @@ def test_a_secret_is_found_however_much_of_it_is_escaped(value: str) -> None:
         hidden = redact(f"said: {text} .")
         assert MASK in hidden, way
         assert len(hidden) < len(text) + 12, way
+
+
+EACH: dict[str, Callable[[str], str]] = {
+    "percent": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    "entities": lambda text: "".join(f"&#{ord(c)};" for c in text),
+    "JSON": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
+    "bytes": lambda text: "".join(f"\\x{byte:02x}" for byte in text.encode()),
+    "octal": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    "a backslash": lambda text: "".join(f"\\{c}" if not c.isalnum() else c for c in text),
+    "bytes apart": lambda text: " ".join(f"0x{byte:02X}," for byte in text.encode()),
+}
+"""Ways to escape each character, of which any may stand in any other."""
+
+
+@pytest.mark.parametrize("outer", EACH)
+@pytest.mark.parametrize("inner", EACH)
+def test_a_secret_is_found_whatever_is_escaped_in_whatever(inner: str, outer: str) -> None:
+    only_known(VALUE)
+    text = EACH[outer](EACH[inner](VALUE))
+    assert redact(f"it: <{text}> .").startswith(f"it: <{MASK}"), text
+
+
+@pytest.mark.parametrize("inner", EACH)
+def test_a_secret_is_found_in_escapes_that_a_mail_quotes(inner: str) -> None:
+    only_known(VALUE)
+    text = "".join(f"={byte:02X}" for byte in EACH[inner](VALUE).encode())
+    assert redact(f"it: {text} .") == f"it: {MASK} ."
+
+
+def test_a_phrase_in_json_is_found_in_a_form() -> None:
+    import urllib.parse
+
+    phrase = 'correct "horse" + battery'
+    only_known(phrase)
+    text = urllib.parse.urlencode({"payload": json.dumps({"p": phrase})})
+    assert redact(text) == f"payload=%7B%22p%22%3A+%22{MASK}%22%7D"
 
 
 @given(TYPED, ANY, ANY, st.sampled_from([64, 76]), st.sampled_from(["\n", "\r\n", "\\n"]))
