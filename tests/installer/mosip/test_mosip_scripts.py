@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from installer.catalogue.rendering import Renderer
 from installer.catalogue.solution import load_solution
@@ -197,3 +198,27 @@ def _shake_hands(server: socket.socket, context: ssl.SSLContext) -> None:
             context.wrap_socket(plain, server_side=True) as one,
         ):
             one.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "code"),
+    [("uid-1", "uid-2", 0), ("uid-1", "uid-1", 1), ("", "", 1), ("", "uid-2", 1), ("-", "-", 2)],
+)
+def test_one_cluster_under_two_names_is_told(
+    one: str, other: str, code: int, tmp_path: Path
+) -> None:
+    """Both kubeconfigs may lead to the same place; a question that failed (`-`) is no answer."""
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\ntest "$(cat "$2")" != - || exit 1\ncat "$2"\n')
+    kubectl.chmod(0o755)
+    names = {"kubeconfig": one, "observation_kubeconfig": other}
+    for name, uid in names.items():
+        (tmp_path / name).write_text(uid)
+    stage = yaml.safe_load((FOLDER / "stages/10-clusters.yaml").read_text())
+    (step,) = (step for step in stage["stage"]["steps"] if step["id"] == "apart")
+    script = step["until"]["script"]
+    for name in names:
+        script = script.replace(f"{{{{ {name} }}}}", str(tmp_path / name))
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(["sh", "-euc", script], env={"PATH": path}, check=False, timeout=20)
+    assert done.returncode == code
