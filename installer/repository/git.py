@@ -35,7 +35,11 @@ _OWN: Final = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_REPLACE_OBJECTS": "1",
 }
-_PROGRAM: Final = re.compile(r"filter\..*\.(clean|smudge|process)", re.IGNORECASE | re.DOTALL)
+_PROGRAM: Final = re.compile(
+    r"(filter|lfs\.extension)\..*\.(clean|smudge|process)|lfs\.customtransfer\..*\.path"
+    r"|hook\..*\.command",
+    re.IGNORECASE | re.DOTALL,
+)
 """What no option and no variable can turn off without knowing its name."""
 _NOBODY: Final = ("-c", "user.name=Sitewright", "-c", "user.email=sitewright@localhost")
 """Who commits where Git knows no name of the person."""
@@ -89,6 +93,13 @@ def _run(
 def _names_no_program(folder: Path) -> None:
     """Raise Refused where the folder's own configuration has Git filter files by a program."""
     told = _run(folder, "config", "--includes", "--show-scope", "--name-only", "--list", "-z")
+    if told.returncode:
+        # One that cannot say whose word a setting is, or cannot read it, says nothing of none.
+        raise InputProblem(
+            f"Git does not tell its configuration: {clean_line(told.stderr.strip()[-300:])}",
+            where=str(folder),
+            remedy="It must be Git 2.26 or newer, and its .git/config must be whole.",
+        )
     parts = told.stdout.split("\0")
     for scope, key in zip(parts[::2], parts[1::2], strict=False):
         if scope in ("local", "worktree") and _PROGRAM.fullmatch(key):

@@ -12,8 +12,9 @@ judged_kubeconfig() {
     [ -e "$config" ] || return 0
     sum=$(sha256sum <"$config") || { no "cannot be read"; return 1; }
     sum=${sum%% *}
-    if has '\\|!!|[^[:print:][:space:]]'; then
-        no "has signs that can hide what it says (a backslash, a tag, no plain text): have kubectl" \
+    # A tag (also one that a %TAG line shortens, or whole in angles) can spell a key in base64.
+    if has '\\|!|[^[:print:][:space:]]'; then
+        no "has signs that can hide what it says (a backslash, a \"!\", a letter beyond ASCII): have kubectl" \
             "write it anew, kubectl config view --raw --flatten"
         return 1
     fi

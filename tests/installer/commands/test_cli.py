@@ -60,7 +60,7 @@ def test_wrong_usage_is_2(words: tuple[str, ...]) -> None:
     [
         (("install", "site.yaml"), "sitewright install --site site.yaml"),
         (("undo", "way-out", "site.yaml"), "sitewright undo way-out --site site.yaml"),
-        (("report", "a-run", "site.yaml"), "See what it takes: sitewright report -h"),
+        (("schema", "site", "site.yaml"), "See what it takes: sitewright schema -h"),
         (("preflight", "site.yaml"), "A site file is named by --site site.yaml"),
         (("trust", "hosts.ini"), "an inventory or a list by --inventory hosts.ini"),
         (("plan", "--site", "sit.yaml"), 'Did you mean "site.yaml"?'),

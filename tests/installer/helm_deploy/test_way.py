@@ -83,6 +83,14 @@ def test_a_program_of_the_kubeconfig_is_started_where_somebody_read_that_very_fi
         ("users: [{name: u, user: {tokenFile: /etc/other}}]", "a file that would be sent"),
         ('users: [{name: u, user: {"e\\x78ec": {command: x}}}]', "can hide what it says"),
         ("users: [{name: u, user: {!!binary ZXhlYw==: {command: x}}}]", "can hide what it says"),
+        (
+            "users: [{name: u, user: {!<tag:yaml.org,2002:binary> ZXhlYw==: {command: x}}}]",
+            "can hide what it says",
+        ),
+        (
+            "%TAG !b! tag:yaml.org,2002:\n---\nusers: [{user: {!b!binary ZXhlYw==: {command: x}}}]",
+            "can hide what it says",
+        ),
         ('{"users": [{"user": {"EXEC": {}}}]}', "names a program"),
         ("users: []\0", "can hide what it says"),
         ("users:\n- user:\n    ? exec\n    : {command: x}", "names a program"),

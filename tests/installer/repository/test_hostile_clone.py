@@ -99,3 +99,25 @@ def test_a_file_that_would_not_come_back_as_it_was_is_not_changed(clone: Path) -
     _git(clone, "rm", "-q", "b.yaml")
     _git(clone, "commit", "-q", "-m", "z")
     assert [one.after for one in edits_of(clone, [CHANGE])] == ["image: x/ledger:1.1\r\n"]
+
+
+@pytest.mark.parametrize(
+    "key", ["lfs.extension.evil.clean", "lfs.customtransfer.evil.path", "hook.evil.command"]
+)
+def test_a_program_of_what_stands_beside_git_is_refused_too(clone: Path, key: str) -> None:
+    _git(clone, "config", key, "/bin/false")
+    with pytest.raises(Refused, match=key):
+        git.not_committed(clone)
+
+
+def test_a_git_that_does_not_tell_its_configuration_is_no_clean_one(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 2.26 it cannot say which words are the clone's own; this stands in for one."""
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "git").write_text("#!/bin/sh\necho 'error: unknown option show-scope' >&2\nexit 129\n")
+    (old / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old}:{os.environ['PATH']}")
+    with pytest.raises(InputProblem, match="does not tell its configuration"):
+        git.not_committed(clone)
