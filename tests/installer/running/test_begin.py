@@ -263,6 +263,12 @@ hosts: [{name: m1, address: 192.0.2.7, roles: [master]}]
         ("ceph: no", "ceph: yes, domain: x.example.org", ("settings.domain and settings.ceph",)),
         # What no plan holds: a way is compared by itself, and the others are read each time.
         ("user: ubuntu", "user: root", ()),
+        # One that came since counts, so that nobody is to hear that it does not.
+        (
+            "ssh:",
+            "waivers: [{check: disk.nvme, by: A. Name, reason: on order, until: 2099-01-01}]\nssh:",
+            (),
+        ),
     ],
 )
 def test_what_a_run_does_not_heed_is_named(
@@ -284,17 +290,23 @@ def test_what_a_run_does_not_heed_is_named(
         assert told.endswith(f"sitewright install --site {file}")
 
 
-def test_a_run_that_is_gone_on_with_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "site.yaml"
+def begun_before(folder: Path) -> Path:
+    """The site file of a run that has begun."""
+    file = folder / "site.yaml"
     file.write_text(BEFORE)
     site = load_site(file)
     run = create_run(
-        site_key(site), replace(MADE, ways=ways_of(site, tmp_path)),
-        site_text=dump_site(resolved(site, tmp_path)),
+        site_key(site), replace(MADE, ways=ways_of(site, folder)),
+        site_text=dump_site(resolved(site, folder)),
     )  # fmt: skip
     run.note_begun()
+    return file
+
+
+def test_a_run_that_is_gone_on_with_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = begun_before(tmp_path)
     file.write_text(BEFORE.replace("ceph: no", "ceph: yes"))
     with failing("told_outside", refused, after=False):
         assert cli.main(["resume", "--site", str(file)]) == ExitCode.REFUSED
@@ -305,14 +317,7 @@ def test_a_run_that_is_gone_on_with_says_so(
 def test_who_skips_a_step_without_a_name_is_told_the_option(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "site.yaml"
-    file.write_text(BEFORE)
-    site = load_site(file)
-    run = create_run(
-        site_key(site), replace(MADE, ways=ways_of(site, tmp_path)),
-        site_text=dump_site(resolved(site, tmp_path)),
-    )  # fmt: skip
-    run.note_begun()
+    file = begun_before(tmp_path)
     words = ["resume", "--site", str(file), "--skip", "one/a=for the lab"]
     assert cli.main(words) == ExitCode.USAGE
     said = " ".join(capsys.readouterr().err.split())
