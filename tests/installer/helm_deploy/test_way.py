@@ -101,6 +101,23 @@ def test_a_program_of_the_kubeconfig_is_started_where_somebody_read_that_very_fi
         ("{server: x, insecure-skip-tls-verify: true}", "anybody on the way"),
         ("    insecure-skip-tls-verify: false\n  - insecure-skip-tls-verify: yes", "on the way"),
         ("    insecure-skip-tls-verify: false\nusers: [{user: {token: t}}]", ""),
+        ("users: [{name: &x exec, user: {*x : {command: x}}}]", "can hide what it says"),
+        ('users: [{name: n, user: {? "to\\\n   kenFile"\n : /x}}]', "that goes on in the next)"),
+        ("# a comment\\\nexec: {command: x}", "names a program"),
+        ('users: [{name: n, user: {? "to\\\r\n  kenFile"\r\n : /x}}]', "would be sent"),
+        ('users: [{name: n, user: {? "e\\ \n  xec"\n : /x}}]', "can hide what it says"),
+        ('users: [{name: n, user: {? "e\\\\\n  xec"\n : /x}}]', "can hide what it says"),
+        ("clusters: [{name: n, cluster: {to\u212aenFile: /x}}]", "can hide what it says"),
+        ("users: [{name: zürich, user: {username: ops, password: 'a!b'}}]", ""),
+        ("    server: http://10.0.0.1:6443", "sent to it in clear"),
+        ("    server: 10.0.0.1:6443", "sent to it in clear"),
+        ("    server:\n      http://10.0.0.1:6443", "sent to it in clear"),
+        ('    ? "ser\\\n      ver"\n    : http://10.0.0.1', "sent to it in clear"),
+        ("{name: server, server: http://x}", "sent to it in clear"),
+        ('{name: n, cluster: {"server":"HTTP://x"}}', "sent to it in clear"),
+        ('{"name": "server", "cluster": {"server":"https://server:6443"}}', ""),
+        ("- name: server\n  cluster: {server: 'https://api.server.example'}", ""),
+        ("    proxy-url: http://proxy:3128\n    server: https://x", ""),
     ],
 )
 def test_what_a_kubeconfig_could_hide_from_a_search_is_refused(
@@ -108,12 +125,93 @@ def test_what_a_kubeconfig_could_hide_from_a_search_is_refused(
 ) -> None:
     way = Way(tmp_path)
     way.config.write_text(f"kind: Config\n{text}\n", encoding="utf-8")
+    said = judged(way.config)
+    assert (said.returncode, why in said.stderr) == (1 if why else 0, True), said.stderr
+
+
+RANCHER = """apiVersion: v1
+kind: Config
+clusters:
+- name: "zürich"
+  cluster:
+    server: "https://127.0.0.1:1/k8s/clusters/c-m-abc"
+    certificate-authority-data: "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJ\\
+      KRENCenFBREFnRUNBZ0VBTUFvR0NDcUdTTTQ5QkFNQ01CTXhFVEFQQmdOVkJBb1RDR\\
+      1J5"
+users:
+- name: "zürich"
+  user:
+    token: "kubeconfig-u-abc:secret"
+contexts:
+- name: "zürich"
+  context:
+    user: "zürich"
+    cluster: "zürich"
+current-context: "zürich"
+"""
+
+
+def judged(config: Path, allowed: str = "") -> subprocess.CompletedProcess[str]:
     judge = (COMMON / "kubeconfig/judge.sh").read_text("utf-8")
-    said = subprocess.run(
-        ["sh", "-euc", f'{judge}\njudged_kubeconfig "$1" ""', "sh", way.config], check=False,
+    return subprocess.run(
+        ["sh", "-euc", f'{judge}\njudged_kubeconfig "$1" "$2"', "sh", config, allowed], check=False,
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    assert (said.returncode, why in said.stderr) == (1 if why else 0, True), said.stderr
+
+
+def test_what_rancher_gives_is_read_rightly_and_kubectl_says_the_same(tmp_path: Path) -> None:
+    config = tmp_path / "rancher"
+    config.write_text(RANCHER, encoding="utf-8")
+    assert judged(config).returncode == 0, judged(config).stderr
+    assert "KRENC" in viewed(config)
+
+
+def viewed(config: Path) -> str:
+    return subprocess.run(
+        ["kubectl", "--kubeconfig", config, "config", "view", "--raw", "--flatten"],
+        check=True, capture_output=True, text=True, timeout=60,
+    ).stdout  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RANCHER.replace("secret", "secr\\u0065t"),
+        RANCHER.replace("u-abc:secret", "u-abc:\\x73ecret"),
+        RANCHER.replace('name: "zürich"', 'name: &z "zürich"').replace(
+            'user: "zürich"', "user: *z"
+        ),
+        RANCHER.replace('token: "', 'token: !!str "'),
+    ],
+)
+def test_the_remedy_of_what_could_be_hidden_is_one_that_helps(tmp_path: Path, text: str) -> None:
+    config = tmp_path / "config"
+    config.write_text(text, encoding="utf-8")
+    refused = judged(config)
+    command = re.search(r"\((kubectl --kubeconfig .*)\); or read it", refused.stderr)
+    assert command, refused.stderr
+    subprocess.run(["sh", "-euc", command[1]], check=True, timeout=60)
+    anew = judged(tmp_path / "config.new")
+    assert anew.returncode == 0, anew.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["users: [{user: {\"e\\x78ec\": {}}}]", "server: http://x", "insecure-skip-tls-verify: true",
+     "exec: {}", "users: []\0", "users: [{name: !!str x}]"],
+)  # fmt: skip
+def test_who_allowed_these_very_bytes_is_heeded_whatever_was_found(
+    tmp_path: Path, text: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(text, encoding="utf-8")
+    refused = judged(config)
+    found = re.search(r"by its SHA-256 in the settings: ([0-9a-f]{64})$", refused.stderr.strip())
+    assert refused.returncode == 1
+    assert found, refused.stderr
+    assert judged(config, found[1]).returncode == 0
+    config.write_text(f"{text} ", encoding="utf-8")
+    assert judged(config, found[1]).returncode == 1
 
 
 def test_a_kubeconfig_that_was_changed_is_held_against_the_cluster_that_was_met(

@@ -10,9 +10,11 @@ import pytest
 
 from foundation.problems import InputProblem
 from installer.catalogue.solution import load_solution
+from installer.commands.operate import operation_plan
 from installer.commands.plan import read_plan
 from installer.planning.make import make_plan
 from installer.plans.plan import Plan
+from installer.plans.verification import verification
 from installer.sites.site import Site
 from tests.installer import quick_yaml
 from tests.installer.mosip.charts import releases
@@ -171,3 +173,17 @@ def test_a_release_waits_for_one_of_the_known_things(tmp_path: Path) -> None:
     )
     with pytest.raises(InputProblem, match='does not wait for "x"'):
         step.planned(None, step.model_dump(mode="json"), ("box",), "here")  # type: ignore[arg-type]  # it needs none
+
+
+def test_whatever_goes_by_a_kubeconfig_has_it_judged_first(tmp_path: Path) -> None:
+    """An installation, a verification alone, and each operation of the solution."""
+    file = tmp_path / "site.yaml"
+    file.write_text(site().model_dump_json(exclude_defaults=True))
+    plan = planned()
+    alone = verification(plan)
+    assert alone is not None
+    names = [path.stem for path in (MOSIP.folder / "operations").glob("*.yaml")]
+    operations = [operation_plan(file, name)[2] for name in names]
+    for one in (plan, alone, *operations):
+        first = one.stages[0].steps[0]
+        assert "judged_kubeconfig /root/.kube/mosip.yaml" in str(first.spec), first.id

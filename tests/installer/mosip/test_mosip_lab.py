@@ -223,7 +223,7 @@ def test_it_is_resumed_there_and_carried_to_the_last_look(mosip: Mosip) -> None:
     assert sorted(mosip.there()) == sorted(wanted(NEW))
     status, events = mosip.does("verify")
     assert status == 0, events[-3:]
-    assert set(ended(events)) == {"releases", "services"}
+    assert set(ended(events)) == {"ways", "releases", "services"}
 
 
 def test_its_hardening_list_is_asked_of_the_real_clusters(mosip: Mosip) -> None:
