@@ -240,10 +240,19 @@ async def _measure(
     progress.say("One transfer of each pair and direction was cleared. The load begins.")
     ticking = asyncio.ensure_future(_ticks(asked, fleet, progress))
     try:
-        async with under_load(
-            asked.drills, asked.profile, asked.bounds, fleet, progress.say
-        ) as set_:
-            await fleet.run(asked.profile)
+        set_: list[Drilled] = []
+        try:
+            async with under_load(
+                asked.drills, asked.profile, asked.bounds, fleet, progress.say, set_
+            ):
+                await fleet.run(asked.profile)
+        finally:
+            # Also where it is left in the middle: a fault that stays is told at the end.
+            progress.left += [
+                f"the fault of {one.drill.name}: {one.left}. `sitewright accept --undo-left` tries"
+                " it again."
+                for one in set_ if one.left
+            ]  # fmt: skip
         await fleet.do("drain")
         told = await _settled(asked, fleet, progress)
         probe = await _probe(hub, specs, fleet, admin)
@@ -253,7 +262,6 @@ async def _measure(
         ticking.cancel()
     doubt = hub.money * done.undecided
     positions = compare(before, after, moves(specs, told, done), doubt)
-    notes += [f"NOT undone after a drill: {one.left}." for one in set_ if one.left]
     return _Measurement(fleet.measured, told, done, positions, probe, notes, drills=set_)
 
 

@@ -7,35 +7,24 @@ database are run in many ways: a pod deleted, a rollout restarted, a node draine
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-import json
-import os
 import shlex
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
-from foundation import bounded_files
-from foundation.isolation import NOWHERE, environment
-from foundation.paths import data_folder, write_private
-from foundation.problems import InputProblem, Refused
-from foundation.secrets import cut
+from foundation.problems import InputProblem
 from foundation.wording import duration, listed
+from installer.acceptance import left_faults
 from installer.acceptance.cast import Bounds
 from installer.acceptance.driver.measured import Measured
 from installer.acceptance.driver.tally import BIN, Column
 from installer.acceptance.hub_file import Drill
+from installer.acceptance.left_faults import run_command
 from installer.acceptance.profile import SLOT, Profile
-from installer.acceptance.spoken import spoken
 
-_NOTE_BYTES: Final = 1 << 20
-_SECONDS: Final = 600.0
-"""For one command."""
 OF_A_SLOT: Final = 0.999
 """Of the journeys of ten seconds that must be committed for the rate to be back."""
 
@@ -52,6 +41,7 @@ class Drilled:
 
     drill: Drill
     began: float = 0.0
+    """0 where it was not begun."""
     undone: float = 0.0
     """0 where it was not undone; a drill without an undoing is undone by itself."""
     failed: str = ""
@@ -71,30 +61,6 @@ class Effect:
     """Seconds from the fault until the last ten seconds that were not whole; None: never back."""
     journeys: int
     failed: int
-
-
-def note_file() -> Path:
-    """Where it stands while a fault is set what undoes it, for whoever comes after a kill."""
-    return data_folder() / "acceptances" / "not-undone.json"
-
-
-def require_none_left() -> None:
-    """Raise Refused where a fault of an acceptance before was not undone, as far as is known."""
-    file = note_file()
-    try:
-        said = json.loads(bounded_files.read_text(file, _NOTE_BYTES))
-        name, undo = str(said["drill"]), shlex.join(map(str, said["undo"]))
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        name, undo = "?", f"as {file} says, which cannot be read"
-    raise Refused(
-        f"the fault {cut(name, 60)} of an acceptance before was set, and nobody saw that it was"
-        " undone: what is measured now would be measured with it",
-        where=str(file),
-        remedy=f"Undo it by hand: {cut(undo, 4000)}; see that the hub is whole, and take"
-        f" the note away: rm {shlex.quote(str(file))}",
-    )
 
 
 def chosen(
@@ -125,13 +91,12 @@ def chosen(
 @asynccontextmanager
 async def under_load(
     drills: Sequence[Drill], profile: Profile, bounds: Bounds, fleet: Loaded,
-    say: Callable[[str], None],
-) -> AsyncIterator[list[Drilled]]:  # fmt: skip
-    """Set each fault in its turn while the block's load goes on; none is left set at its end."""
-    done: list[Drilled] = []
+    say: Callable[[str], None], done: list[Drilled],
+) -> AsyncIterator[None]:  # fmt: skip
+    """Set each fault in its turn while the block's load goes on, and undo it; told in `done`."""
     setting = asyncio.ensure_future(_each(drills, profile, bounds, fleet, say, done))
     try:
-        yield done
+        yield
     finally:
         setting.cancel()
         await asyncio.wait({setting})
@@ -153,65 +118,48 @@ async def _each(
         one = Drilled(drill, began=time.time())
         done.append(one)
         say(f"Drill {drill.name}: {shlex.join(drill.command)}")
-        if drill.undo:
-            write_private(note_file(), json.dumps({"drill": drill.name, "undo": drill.undo}))
+        note = left_faults.note(drill) if drill.undo else None
         try:
-            one.failed = await _run(drill.command)
+            one.failed = await run_command(drill.command)
             if one.failed:
                 say(f"Drill {drill.name} was not set: {one.failed}")
             else:
                 await asyncio.sleep(drill.wait)
         finally:
             # Also where only a part of it was set, and where the acceptance is left.
-            undoing = asyncio.ensure_future(_undo(one, say))
+            undoing = asyncio.ensure_future(_undo(one, note, say))
             await asyncio.shield(asyncio.wait({undoing}))
+        if one.left:
+            # A fault beside one that is still set would be neither's, and the hub's end.
+            why = f"not begun, since the fault of {drill.name} is still set"
+            done.extend(Drilled(later, failed=why) for later in drills[len(done) :])
+            return
         await asyncio.sleep(bounds.after_drill)
 
 
-async def _undo(one: Drilled, say: Callable[[str], None]) -> None:
-    if one.drill.undo:
+async def _undo(one: Drilled, note: left_faults.Note | None, say: Callable[[str], None]) -> None:
+    if note is not None:
         say(f"Undoing {one.drill.name}: {shlex.join(one.drill.undo)}")
-        why = await _run(one.drill.undo)
+        why = await run_command(one.drill.undo)
         if why:
+            note.leave()
             one.left = f"{shlex.join(one.drill.undo)} ({why})"
             say(f"NOT undone: {one.left}")
             return
-        note_file().unlink(missing_ok=True)
+        note.take_away()
     one.undone = time.time()
-
-
-async def _run(command: Sequence[str]) -> str:
-    """Run a command to its end; why it failed, or ""."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=NOWHERE, env=environment(), start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        return f"{command[0]} could not be started: {error}"
-    try:
-        _, err = await asyncio.wait_for(spoken(process), _SECONDS)
-    except TimeoutError:
-        return f"it did not end within {duration(_SECONDS)}"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode == 0:
-        return ""
-    said = cut(err, 600, last=True)
-    return f"it ended with {process.returncode}: {said or 'no word'}"
 
 
 def effects(done: Sequence[Drilled], profile: Profile, measured: Measured) -> list[Effect]:
     """What each drill whose fault was set did, by what was committed after it."""
-    if not done:
+    begun = [one for one in done if one.began]
+    if not begun:
         return []
     steady = measured.began + profile.steady_from
-    ends = [*(one.began for one in done[1:]), steady + profile.steady]
+    ends = [*(one.began for one in begun[1:]), steady + profile.steady]
     return [
         _effect(one, end, steady, measured)
-        for one, end in zip(done, ends, strict=True)
+        for one, end in zip(begun, ends, strict=True)
         if not one.failed
     ]
 

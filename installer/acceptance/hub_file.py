@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from foundation.documents import load_yaml
 from foundation.problems import InputProblem
+from installer.sites.ways import gives_away
 
 EXAMPLE: Final = """\
 # The hub that is to be accepted, for `sitewright accept`.
@@ -133,6 +134,16 @@ class HubFile(_Strict):
         """The amount of each transfer."""
         return Decimal(self.amount)
 
+    @property
+    def commands(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Every command that it names, and whose it is."""
+        named = [("the ledger", self.ledger.command)] if self.ledger is not None else []
+        for one in self.drills:
+            named.append((f"the drill {one.name}", one.command))
+            if one.undo:
+                named.append((f"the undoing of {one.name}", one.undo))
+        return named
+
 
 def read_hub_file(path: Path) -> HubFile:
     """Read a hub file; raises InputProblem that names every mistake."""
@@ -140,4 +151,14 @@ def read_hub_file(path: Path) -> HubFile:
     for name in (hub.tls.authority, hub.tls.certificate, hub.tls.key):
         if name is not None and not name.is_file():
             raise InputProblem(f"there is no file {name}", where=str(path))
+    for what, command in hub.commands:
+        if gives_away(command):
+            raise InputProblem(
+                f"the command of {what} has a password among its words, where every user of this"
+                " machine sees it while it runs",
+                where=str(path),
+                remedy="Have the program read it from a file of mode 0600 (mysql"
+                " --defaults-extra-file, curl --netrc-file, ipmitool -f), or from the pod that it"
+                " runs in; the ledger's is given with --ledger-password-file.",
+            )
     return hub

@@ -66,6 +66,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--drill", action="append", default=[], metavar="NAME",
         help="set this fault of the hub file's drills under load, and undo it (may be repeated)",
     )  # fmt: skip
+    group.add_argument(
+        "--undo-left", action="store_true",
+        help="undo the faults that an acceptance before left set, and do nothing else",
+    )  # fmt: skip
     group = parser.add_argument_group("the hub")
     group.add_argument(
         "--admin-token-file", type=Path, metavar="FILE",
@@ -98,6 +102,13 @@ def run(options: argparse.Namespace) -> int:
 
         write_result(EXAMPLE, options.output, overwrite=options.overwrite)
         return ExitCode.DONE
+    if options.undo_left:
+        from installer.acceptance.left_faults import left_faults, undo_left
+
+        if not left_faults():
+            narrator(options)("No fault of an acceptance before is known to be left.")
+        whole = asyncio.run(undo_left(narrator(options)))
+        return ExitCode.DONE if whole else ExitCode.STAGE_FAILED
     if options.hub is None:
         raise InputProblem(
             "no hub file is named",
@@ -136,8 +147,9 @@ def bounds() -> Bounds:
 def _asked(options: argparse.Namespace) -> Asked:
     from foundation.secrets import secret_from_file
     from installer.acceptance.accept import Asked
-    from installer.acceptance.drills import chosen, require_none_left
+    from installer.acceptance.drills import chosen
     from installer.acceptance.hub_file import read_hub_file
+    from installer.acceptance.left_faults import require_none_left
     from installer.acceptance.profile import Profile
 
     if options.steady < 1:

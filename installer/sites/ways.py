@@ -40,6 +40,10 @@ _PASSWORDS: Final = tuple(
         # Options of one letter: curl -U u:p, proxytunnel -P u:p; not a port or a forwarding.
         (r"(?<!\S)-[uUPR]\s*[\"']?[^\s\"':/%0-9][^\s\"':/]{0,255}:", r"[^\s\"':]+(?![^\s\"'])"),
         (r"\bsshpass\s+-p\s*", _VALUE),
+        # Programs that take one without a name for it: a database's client, a machine's own power.
+        (r"\b(?:mysql|mariadb)\w*\s(?:.*\s)?(?-i:-p)", _VALUE),
+        (r"\bipmitool\s(?:.*\s)?(?-i:-P)\s*", _VALUE),
+        (r"\bredis-cli\s(?:.*\s)?(?-i:-a)\s*", _VALUE),
         (r"\bauthorization:\s*(?:basic|bearer|digest|ntlm)\s+", r"[^\s\"']+"),
         # A login of which the password stands in quotes, or the whole, with blanks in it.
         (r":(?=([\"'])[^\"']*\2@)", _VALUE),
@@ -164,6 +168,16 @@ def masked_program(text: str) -> str:
     for pattern in _PASSWORDS:
         text = pattern.sub(lambda found: found["before"] + MASK, text)
     return re.sub(r"(?:\\.|\S)+", lambda found: _without_login(found[0]), text)
+
+
+def gives_away(command: Sequence[str]) -> bool:
+    """Whether a program's words show a password by their form, to whoever lists processes.
+
+    What a shell would put in stands there only later, and is known to whoever wrote it so.
+    """
+    text = re.sub(r"\$(?:\{[^}]*\}|\([^)]*\)|\w+)", "", " ".join(command))
+    text = text.replace('""', "").replace("''", "")
+    return masked_program(text) != text
 
 
 def _without_login(word: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -13,22 +12,17 @@ from typing import Any
 
 import pytest
 
-from foundation.problems import InputProblem, Refused
+from foundation.problems import ExitCode, InputProblem, Refused
 from installer.acceptance import gates
 from installer.acceptance.accept import Asked, Progress, accept
-from installer.acceptance.drills import (
-    Drilled,
-    chosen,
-    effects,
-    note_file,
-    require_none_left,
-    under_load,
-)
+from installer.acceptance.drills import Drilled, chosen, effects, under_load
 from installer.acceptance.driver.measured import Measured
 from installer.acceptance.driver.tally import COLUMNS, Column
 from installer.acceptance.hub_file import Drill
+from installer.acceptance.left_faults import left_faults, note, notes_folder, require_none_left
 from installer.acceptance.profile import Profile
 from installer.acceptance.result import Outcome
+from installer.cli import main
 from tests.installer.acceptance.made import BOUNDS, PROFILE, measured, reconciled
 from tests.installer.acceptance.test_accept import WIDE, hub_file
 from tests.installer.engine_site import when
@@ -57,8 +51,12 @@ async def _set(*drills: Drill) -> tuple[list[Drilled], list[str]]:
     """All drills to their end."""
     said: list[str] = []
     profile = Profile(1, steady=60, warm_up=0, ramp=0)
-    async with under_load(drills, profile, QUICK, Load(), said.append) as done:
-        await when(lambda: len(done) == len(drills) and (done[-1].undone or done[-1].left))
+    done: list[Drilled] = []
+    async with under_load(drills, profile, QUICK, Load(), said.append, done):
+        await when(
+            lambda: len(done) == len(drills)
+            and (done[-1].undone or any(one.left for one in done))
+        )  # fmt: skip
     return done, said
 
 
@@ -85,20 +83,63 @@ async def test_who_comes_after_a_kill_is_told_what_to_undo(tmp_path: Path) -> No
     """While a fault is set its undoing stands in a file; where that goes wrong it stays there."""
     require_none_left()
     seen = tmp_path / "seen"
-    await _set(_drill("drain", f"cp {note_file()} {seen}", "true"))
+    await _set(_drill("drain", f"cp {notes_folder()}/drain-*.json {seen}", "true"))
     assert json.loads(seen.read_text()) == {"drill": "drain", "undo": ["sh", "-c", "true"]}
     require_none_left()
-    shutil.copy(seen, note_file())  # as a killed one leaves it
+    notes_folder().joinpath("drain-1.json").write_bytes(seen.read_bytes())  # as a killed one does
     with pytest.raises(Refused, match="the fault drain of an acceptance before was set") as told:
         require_none_left()
-    assert "Undo it by hand: sh -c true; " in str(told.value.remedy)
-    note_file().unlink()
-    await _set(_drill("drain", "true", "exit 5"))
-    with pytest.raises(Refused, match="the fault drain"):
-        require_none_left()
-    note_file().write_text("[" * 100_000)
+    assert "By hand it is sh -c true; " in str(told.value.remedy)
+    notes_folder().joinpath("drain-1.json").write_text("[" * 100_000)
     with pytest.raises(Refused, match="nobody saw that it was undone"):
         require_none_left()
+    # The one file of an earlier version.
+    notes_folder().joinpath("drain-1.json").unlink()
+    notes_folder().with_suffix(".json").write_bytes(seen.read_bytes())
+    with pytest.raises(Refused, match="the fault drain"):
+        require_none_left()
+
+
+def test_after_a_fault_that_is_left_no_other_is_set_and_none_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    log, mended = tmp_path / "log", tmp_path / "mended"
+    (first, second), _ = asyncio.run(_set(
+        _drill("drain", f"echo drain >>{log}", f"test -e {mended}"),
+        _drill("pod", f"echo pod >>{log}", "true"),
+    ))  # fmt: skip
+    assert log.read_text() == "drain\n"
+    assert first.left
+    assert (second.began, second.failed) == (
+        0.0, "not begun, since the fault of drain is still set",
+    )  # fmt: skip
+    found = _criterion(measured(), replace(first, began=1015.0), second)
+    assert found.outcome is not Outcome.HELD
+    assert "pod was not set: not begun" in found.more[0]
+    # Another acceptance's fault has a note of its own.
+    asyncio.run(_set(_drill("drain", "true", "exit 5")))
+    assert [one.name for one in left_faults()] == ["drain", "drain"]
+    with pytest.raises(Refused, match="and 1 fault besides") as told:
+        require_none_left()
+    command = "accept --undo-left"
+    assert f"sitewright {command}." in str(told.value.remedy)
+    assert main(command.split()) == ExitCode.STAGE_FAILED
+    mended.touch()
+    assert main(command.split()) == ExitCode.STAGE_FAILED
+    (other,) = left_faults()
+    assert other.undo == ("sh", "-c", "exit 5")
+    other.file.unlink()
+    assert main(command.split()) == ExitCode.DONE
+
+
+def test_a_fault_of_an_acceptance_under_way_is_not_undone_by_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mine = note(_drill("drain", "true", "exit 3"))
+    assert main(["accept", "--undo-left"]) == ExitCode.STAGE_FAILED
+    assert "Left alone: drain" in capsys.readouterr().err
+    mine.take_away()
+    require_none_left()
 
 
 async def test_what_could_not_be_undone_is_named_with_its_command() -> None:
@@ -116,7 +157,8 @@ async def test_a_load_that_ends_or_is_left_leaves_no_fault_set(tmp_path: Path) -
     profile = Profile(1, steady=9999, warm_up=0, ramp=0)
 
     async def left() -> None:
-        async with under_load((drill,), profile, QUICK, Load(), said.append) as done:
+        done: list[Drilled] = []
+        async with under_load((drill,), profile, QUICK, Load(), said.append, done):
             await when(lambda: done)
             raise asyncio.CancelledError
 

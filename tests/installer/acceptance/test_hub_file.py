@@ -43,6 +43,33 @@ def test_what_is_wrong_is_named(tmp_path: Path, was: str, now: str, word: str) -
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("[mysql, -uroot, -pa-secret, hub]", True),
+        ("[sh, -c, 'MYSQL_PWD=a-secret mysql hub']", True),
+        ("[curl, -u, 'ops:a-secret', 'https://bmc/off']", True),
+        ("[ipmitool, -H, bmc, -U, ops, -P, a-secret, power, 'off']", True),
+        ("[kubectl, --token=a-secret, drain, w2]", True),
+        ("[sh, -c, 'exec mysql -p\"$ROOT_PASSWORD\" hub']", False),
+        ("[sh, -c, 'PGPASSWORD=$(cat /root/pw) psql']", False),
+        ("[ipmitool, -H, bmc, -U, ops, -f, /root/pw, power, 'off']", False),
+        ("[kubectl, patch, node, w2, -p, '{}']", False),
+    ],
+)
+def test_no_command_shows_a_password_to_who_lists_processes(
+    tmp_path: Path, command: str, shown: bool
+) -> None:
+    for drill in (f"command: {command}", f"command: ['true'], undo: {command}"):
+        path = written(tmp_path, f"{EXAMPLE}drills: [{{name: power, {drill}}}]\n")
+        if not shown:
+            read_hub_file(path)
+            continue
+        with pytest.raises(InputProblem, match="of this machine sees it") as caught:
+            read_hub_file(path)
+        assert "a-secret" not in str(caught.value)
+
+
 def test_a_certificate_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputProblem, match=r"no file .*none\.pem"):
         read_hub_file(written(tmp_path, EXAMPLE + "tls: {authority: /none.pem}\n"))
