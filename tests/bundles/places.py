@@ -21,7 +21,7 @@ import pytest
 
 from bundles.format import media
 from bundles.serve.certificates import Identity
-from tests.foundation.sshd import free_port
+from tests.foundation.processes import free_port
 
 REGISTRY = shutil.which("docker-registry")
 SKOPEO = shutil.which("skopeo")
@@ -50,7 +50,7 @@ class RunningRegistry:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
 
 def start_registry(
@@ -95,7 +95,7 @@ def start_registry(
             stderr=log,
             env={**os.environ, **(environment or {})},
         )
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         try:
             # Whether it answers is all that is asked here.

@@ -6,7 +6,6 @@ import contextlib
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh.hostkeys import host_pattern
+from tests.foundation.processes import free_port
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
@@ -29,14 +29,6 @@ def keygen(path: Path, *, passphrase: str = "", kind: str = "ed25519") -> Path:
     words = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path)]
     subprocess.run([*words, *(("-b", "2048") if kind == "rsa" else ())], check=True)
     return path
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port on which nothing listens now."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -99,7 +91,7 @@ class Sshd:
         for pid in children.stdout.split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), 15)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
 
 class StartSshd(Protocol):
@@ -140,7 +132,7 @@ def _start(folder: Path, options: tuple[str, ...], address: str) -> Sshd:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=log, stdout=log)
     server = Sshd(folder, address, port, process)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while b"Server listening" not in (folder / "log").read_bytes():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError((folder / "log").read_text())

@@ -35,8 +35,12 @@ from tests.lab.recipe import FULL, PASSWORD_USER, USERS, Recipe, StandIn
 _NAME = re.compile(r"swlab-(?P<pid>\d+)-(?P<start>\d+)-\d+")
 """The name of a lab: the process that made it, when that process started, and a number."""
 
-_FIRST_MACHINE = 11
-"""Machines have the addresses from here up, dead addresses are taken from the top down."""
+_FIRST_MACHINE = 100
+"""Machines have the addresses that end in this and more, dead ones are taken from the top down.
+
+So all end in three digits, and none begins with the whole of another: a test that looks for one in
+a text does not find it in another's, whichever machines were made before.
+"""
 
 _PARALLEL = 8
 """Machines started at once; more only wait for podman's locks."""
@@ -75,7 +79,7 @@ class Lab:
         self.place = Place(self.name, self.name, "")
         self.folder = Path()
         self._trusted: dict[str, tuple[str, ...]] = {}
-        self._offsets = itertools.count(_FIRST_MACHINE)
+        self._offsets = (one for one in itertools.count() if one % 256 >= _FIRST_MACHINE)
         self._unused = itertools.count(2)
         self._numbers = itertools.count(1)
         self._trouble: tuple[Endpoint, Endpoint] | None = None

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.foundation.processes import free_port
 
 _KUBECTL = """\
 #!{python} -IB
@@ -114,12 +115,6 @@ storage "raft" {{
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @dataclass
 class Vaults:
     """Some Vaults with Raft, and the kubectl that knows them."""
@@ -132,7 +127,7 @@ class Vaults:
     def __post_init__(self) -> None:
         self.place.mkdir()
         names = [f"vault-{number}" for number in range(self.count)]
-        self.pods = {name: {"port": _free_port(), "phase": "Running"} for name in names}
+        self.pods = {name: {"port": free_port(), "phase": "Running"} for name in names}
         for name, pod in self.pods.items():
             folder = self.place / name
             (folder / "data").mkdir(parents=True)
@@ -142,7 +137,7 @@ class Vaults:
             )
             (folder / "vault.hcl").write_text(
                 _CONFIG.format(
-                    port=pod["port"], cluster=_free_port(), data=folder / "data", name=name,
+                    port=pod["port"], cluster=free_port(), data=folder / "data", name=name,
                     others=others,
                 )
             )  # fmt: skip

@@ -26,7 +26,7 @@ from tests.bundles.debs import build_deb
 from tests.bundles.places import need
 from tests.bundles.registries.test_registry import QUICK
 from tests.bundles.servers import serving
-from tests.foundation.sshd import free_port
+from tests.foundation.processes import free_port
 
 
 def run(*words: object, cwd: Path) -> str:

@@ -36,7 +36,8 @@ from foundation.hosts.openssh.trusted import (
 from foundation.hosts.pool import Pool
 from foundation.paths import known_hosts_file
 from foundation.problems import HostKeyProblem, InputProblem, UnknownHostKey, Unreachable
-from tests.foundation.sshd import Sshd, StartSshd, free_port, keygen
+from tests.foundation.processes import free_port
+from tests.foundation.sshd import Sshd, StartSshd, keygen
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
 OTHER = asyncssh.generate_private_key("ssh-ed25519")

@@ -15,8 +15,7 @@ from foundation.hosts.local import LocalConnection
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import ConnectionProblem, ConnectTimeout, InputProblem
-from tests.foundation.processes import BOUNDS, wait_until_gone
-from tests.foundation.sshd import free_port
+from tests.foundation.processes import BOUNDS, free_port, wait_until_gone
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ async def test_a_command_that_takes_too_long_is_ended_with_its_children(
         with pytest.raises(ConnectTimeout) as caught:
             await here.run(["sh", "-c", script, str(file)], timeout=seconds)
         assert f"{seconds:g} s" in caught.value.cause
-        if file.exists():
+        if file.exists() and file.read_text():
             break
     await asyncio.to_thread(wait_until_gone, int(file.read_text()))
 

@@ -27,7 +27,8 @@ from tests.foundation.logging_in import (
     whoami,
     works,
 )
-from tests.foundation.sshd import Sshd, StartSshd, free_port, keygen
+from tests.foundation.processes import free_port
+from tests.foundation.sshd import Sshd, StartSshd, keygen
 
 PASSWORD = "correct horse battery"
 

@@ -20,7 +20,8 @@ from foundation.problems import (
     Unreachable,
 )
 from tests.foundation import peers
-from tests.foundation.sshd import Sshd, StartSshd, free_port
+from tests.foundation.processes import free_port
+from tests.foundation.sshd import Sshd, StartSshd
 
 
 def logins(server: Sshd) -> int:

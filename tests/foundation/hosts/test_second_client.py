@@ -10,7 +10,7 @@ import pytest
 from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh import second_client
-from tests.foundation.sshd import free_port
+from tests.foundation.processes import free_port
 
 
 def test_a_port_on_which_nothing_listens_is_told_in_words(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from foundation.problems import (
     InputProblem,
     Problem,
 )
-from tests.foundation.processes import BOUNDS, wait_until_gone
-from tests.foundation.sshd import Sshd, StartSshd, free_port
+from tests.foundation.processes import BOUNDS, free_port, wait_until_gone
+from tests.foundation.sshd import Sshd, StartSshd
 
 ENDLESS = ["sh", "-c", 'echo $$ >"$0"; while echo on; do sleep 0.02; done']
 """A command that goes on for as long as somebody takes its output.

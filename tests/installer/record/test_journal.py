@@ -248,7 +248,7 @@ async def test_lines_reach_the_disk_and_then_subscribers_without_being_pushed(
         for n in range(3):
             journal.append(line(str(n)))
         assert on_disk == []
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), 60)
         assert on_disk == [3]
 
 

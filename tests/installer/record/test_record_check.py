@@ -116,7 +116,7 @@ def gone_on_after_its_end(run: Run) -> None:
 
 def a_later_one_is_gone(run: Run) -> None:
     """Somebody removed the folder of the last run; what was noted of it is there."""
-    later = f"{int(run.id[:8]) + 1}{run.id[8:]}"
+    later = f"{int(run.id[:4]) + 4}0228{run.id[8:]}"
     note = (run.folder.parent / "ends" / f"{run.id}.json").read_text()
     (run.folder.parent / "ends" / f"{later}.json").write_text(note.replace(run.id, later))
 

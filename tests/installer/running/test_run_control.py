@@ -30,11 +30,13 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root;
 
 async def test_pause_lets_what_runs_end_and_begins_nothing_more(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    made = plan(step("a", **once(log, "a", body="sleep 0.3")), step("b", **once(log, "b")))
+    body = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
+    made = plan(step("a", **once(log, "a", body=body)), step("b", **once(log, "b")))
     watch, control = Watch(), Control()
     running = asyncio.create_task(engine(made, watch=watch, control=control).run())
     await when(lambda: watch.of(Kind.JOB_STARTED))
     control.pause(by="Ma Ma")
+    (tmp_path / "go").touch()
     await when(watch.outcomes)
     await asyncio.sleep(0.2)
     assert words(log) == ["a"]

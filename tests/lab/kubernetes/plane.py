@@ -7,10 +7,8 @@ pull in a test.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.foundation.processes import free_port
 from tests.lab.host import wait_until
 from tests.lab.kubernetes import build
 from tests.lab.kubernetes.certificates import Authority, Pair
@@ -108,7 +107,7 @@ def _has_account(running: Plane) -> bool:
 
 def _prepared(folder: Path, binary: Path, address: str) -> Plane:
     authority = Authority(folder)
-    etcd, peer, api, controllers, scheduler, kwok = _free_ports(6)
+    etcd, peer, api, controllers, scheduler, kwok = (free_port(_ADDRESS) for _ in range(6))
     server = f"https://{address}:{api}"
     names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", address)
     serving = authority.issue("apiserver", "kube-apiserver", names=(*names, "10.244.128.1"))
@@ -181,14 +180,3 @@ def _served(pair: Pair) -> list[str]:
 def _as(folder: Path, server: str, authority: Authority, user: str) -> list[str]:
     path = kubeconfig(folder, server, authority, user, (user,))
     return [f"--{use}kubeconfig={path}" for use in ("", "authentication-", "authorization-")]
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; all are held until all are known."""
-    with contextlib.ExitStack() as held:
-        found = []
-        for _ in range(count):
-            listener = held.enter_context(socket.socket())
-            listener.bind((_ADDRESS, 0))
-            found.append(int(listener.getsockname()[1]))
-        return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -278,5 +277,5 @@ def test_a_record_with_other_names_lays_nothing(tmp_path: Path, name: str) -> No
 
 
 def test_the_loss_is_told_in_seconds(parts: Any) -> None:
-    assert parts.told.ago(time.time() - (time.time() - 41.6)) == "42 s"
+    assert parts.told.ago(41.6) == "42 s"
     assert parts.told.ago(3 * 3600 + 61) == "10861 s (3 h 1 min)"
