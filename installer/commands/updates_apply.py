@@ -312,12 +312,19 @@ def _commits(workloads: Sequence[Workload], options: argparse.Namespace) -> None
         )
         return
     edits: dict[str, commits.Edit] = {}
+    passed_over: dict[str, None] = {}
     for one in theirs:
         for below in (one.owner.folders if one.owner else ()) or ("",):
-            for edit in commits.edits_of(options.repository, one.changes, below=below):
+            found = commits.edits_of(options.repository, one.changes, below=below)
+            passed_over |= dict.fromkeys(found.passed_over)
+            for edit in found.edits:
                 before = edits.get(edit.file, edit)
                 after = commits.edited(before.after, one.changes) if edit.file in edits else ""
                 edits[edit.file] = commits.Edit(edit.file, before.before, after or edit.after)
+    for sentence in passed_over:
+        print(f"{sentence}. Change it by hand.", file=sys.stderr)
+    if not edits and passed_over:
+        return
     if not edits:
         print(f"{options.repository} names none of their images so.", file=sys.stderr)
         return

@@ -2,7 +2,8 @@
 
 The folder may be a clone that somebody handed over, `.git` and all. What its configuration names is
 read and never run: no hook, no helper, no program that filters files, no server that is asked for
-what the clone lacks, no Git in a submodule, whose configuration is another.
+what the clone lacks, no Git in a submodule, whose configuration is another. Nor do its attributes
+choose among the filters that the operator's own configuration has.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,8 @@ _ALWAYS: Final = (
     # A folder that somebody else filled says nothing about what runs here.
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0",
     "-c", "commit.gpgSign=false", "-c", "core.autocrlf=false", "-c", "core.pager=cat",
-    "-c", "diff.ignoreSubmodules=all",
+    "-c", "diff.ignoreSubmodules=all", "-c", "submodule.recurse=false",
+    "-c", "maintenance.auto=false", "-c", "log.showSignature=false", "--no-pager",
 )  # fmt: skip
 _OWN: Final = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -41,6 +43,8 @@ _PROGRAM: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """What no option and no variable can turn off without knowing its name."""
+_FILTER: Final = re.compile(r"filter\.([^=]+)\.(?:clean|smudge|process|required)", re.DOTALL)
+"""Of the operator's own, which a clone's attributes would choose from: Git LFS as a rule."""
 _NOBODY: Final = ("-c", "user.name=Sitewright", "-c", "user.email=sitewright@localhost")
 """Who commits where Git knows no name of the person."""
 
@@ -53,17 +57,20 @@ def is_here() -> bool:
 def _git(
     folder: Path, *words: str, stdin: str = "", more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    _names_no_program(folder)
-    return _run(folder, *words, stdin=stdin, more=more)
+    return _run(folder, *words, stdin=stdin, more=more, options=_without_programs(folder))
 
 
 def _run(
-    folder: Path, *words: str, stdin: str = "", more: Mapping[str, str] | None = None
+    folder: Path,
+    *words: str,
+    stdin: str = "",
+    more: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryFile(prefix="sitewright-") as out:
         try:
             done = subprocess.run(
-                ["git", "-C", str(folder), *_ALWAYS, *words],
+                ["git", "-C", str(folder), *_ALWAYS, *options, *words],
                 env=child_environment("git", {**_OWN, **(more or {})}),
                 input=stdin.encode("utf-8", "surrogateescape"),
                 stdout=out,
@@ -90,8 +97,8 @@ def _run(
     )
 
 
-def _names_no_program(folder: Path) -> None:
-    """Raise Refused where the folder's own configuration has Git filter files by a program."""
+def _without_programs(folder: Path) -> list[str]:
+    """Options by which no filter of the operator's own runs; raises Refused for the folder's."""
     told = _run(folder, "config", "--includes", "--show-scope", "--name-only", "--list", "-z")
     if told.returncode:
         # One that cannot say whose word a setting is, or cannot read it, says nothing of none.
@@ -101,6 +108,7 @@ def _names_no_program(folder: Path) -> None:
             remedy="It must be Git 2.26 or newer, and its .git/config must be whole.",
         )
     parts = told.stdout.split("\0")
+    filters: dict[str, None] = {}
     for scope, key in zip(parts[::2], parts[1::2], strict=False):
         if scope in ("local", "worktree") and _PROGRAM.fullmatch(key):
             raise Refused(
@@ -110,6 +118,14 @@ def _names_no_program(folder: Path) -> None:
                 " it in your own ~/.gitconfig (git config --global); else clone the repository"
                 " anew from its server.",
             )
+        if found := _FILTER.fullmatch(key):
+            filters[found[1]] = None
+    return [
+        word
+        for name in filters
+        for end in ("clean=", "smudge=", "process=", "required=false")
+        for word in ("-c", f"filter.{name}.{end}")
+    ]
 
 
 def asked(

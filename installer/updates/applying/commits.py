@@ -93,7 +93,16 @@ def _plain(image: str) -> str:
     return image.partition("@")[0]
 
 
-def edits_of(folder: Path, changes: Sequence[Change], *, below: str = "") -> tuple[Edit, ...]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What must change in a repository, and what could not be looked at."""
+
+    edits: tuple[Edit, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    """A sentence for each file that names the images and is not changed."""
+
+
+def edits_of(folder: Path, changes: Sequence[Change], *, below: str = "") -> Found:
     """What must change in the last commit of a repository; `below` is the part of it that counts.
 
     Raises InputProblem where the folder is no repository.
@@ -113,29 +122,28 @@ def edits_of(folder: Path, changes: Sequence[Change], *, below: str = "") -> tup
             where=str(folder),
             remedy="Name the folder of the one application: --repository FOLDER/PART.",
         )
-    edits = []
+    edits, passed_over = [], []
     for file in files:
-        before = _text_of(folder, file)
+        before, why = _text_of(folder, file)
+        if why:
+            passed_over.append(
+                f"{clean_line(file)} names these images and {why}: it is not changed"
+            )
+            continue
         after = edited(before, changes)
         if after != before:
             edits.append(Edit(file, before, after))
-    return tuple(edits)
+    return Found(tuple(edits), tuple(passed_over))
 
 
-def _text_of(folder: Path, file: str) -> str:
-    """A file of the last commit; raises InputProblem for one that is no text of a usual size."""
+def _text_of(folder: Path, file: str) -> tuple[str, str]:
+    """A file of the last commit, or why it is no text of a usual size."""
     size = git.asked(folder, "cat-file", "-s", f"HEAD:{file}").strip()
-    text = git.asked(folder, "show", f"HEAD:{file}") if int(size or 0) <= SIZE_LIMIT else ""
+    if int(size or 0) > SIZE_LIMIT:
+        return "", f"has more than {SIZE_LIMIT >> 20} MiB"
+    text = git.asked(folder, "show", f"HEAD:{file}")
     # What is not UTF-8 would be written back as another sign.
-    if int(size or 0) > SIZE_LIMIT or "\ufffd" in text:
-        why = "is no text in UTF-8" if text else f"has more than {SIZE_LIMIT >> 20} MiB"
-        raise InputProblem(
-            f"{clean_line(file)} names these images and {why}, so it is not changed",
-            where=str(folder),
-            remedy="Change it by hand, or name the folder of the one application: --repository "
-            "FOLDER/PART.",
-        )
-    return text
+    return (text, "") if "\ufffd" not in text else ("", "is no text in UTF-8")
 
 
 def diff_of(edits: Iterable[Edit]) -> str:

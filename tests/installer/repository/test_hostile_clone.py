@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 from pathlib import Path
@@ -92,13 +93,77 @@ def test_the_configuration_of_a_submodule_starts_nothing(clone: Path) -> None:
 def test_a_file_that_would_not_come_back_as_it_was_is_not_changed(clone: Path) -> None:
     (clone / "a.yaml").write_bytes(b"image: x/ledger:1.0\r\n")
     (clone / "b.yaml").write_bytes(b"# \xe9\nimage: x/ledger:1.0\n")
+    (clone / "c.yaml").write_bytes(b"image: x/ledger:1.0\n#".ljust((4 << 20) + 1, b" "))
     _git(clone, "-c", "core.autocrlf=false", "add", ".")
     _git(clone, "commit", "-q", "-m", "y")
-    with pytest.raises(InputProblem, match=r"b\.yaml names these images and is no text in UTF-8"):
-        edits_of(clone, [CHANGE])
-    _git(clone, "rm", "-q", "b.yaml")
-    _git(clone, "commit", "-q", "-m", "z")
-    assert [one.after for one in edits_of(clone, [CHANGE])] == ["image: x/ledger:1.1\r\n"]
+    found = edits_of(clone, [CHANGE])
+    assert found.passed_over == (
+        "b.yaml names these images and is no text in UTF-8: it is not changed",
+        "c.yaml names these images and has more than 4 MiB: it is not changed",
+    )
+    # What stands beside them is changed all the same.
+    assert [(one.file, one.after) for one in found.edits] == [("a.yaml", "image: x/ledger:1.1\r\n")]
+
+
+def test_a_submodule_of_the_clone_is_not_looked_into_whatever_its_configuration_says(
+    clone: Path,
+) -> None:
+    inner = clone / "inner"
+    inner.mkdir()
+    _git(inner, "init", "-q")
+    (inner / "b.yaml").write_text("image: x/ledger:1.0\n")
+    _git(inner, "add", ".")
+    _git(inner, "commit", "-q", "-m", "x")
+    url = ("-c", "protocol.file.allow=always")
+    _git(clone, *url, "submodule", "--quiet", "add", str(inner), "part")
+    _git(clone, "commit", "-q", "-m", "y")
+    _git(clone, "config", "submodule.recurse", "true")
+    found = edits_of(clone, [CHANGE])
+    assert ([one.file for one in found.edits], found.passed_over) == (["a.yaml"], ())
+    assert git.asked(clone, "grep", "-l", "ledger", "HEAD") == "HEAD:a.yaml\n"
+
+
+@pytest.mark.parametrize("end", ["clean", "process"])
+def test_the_attributes_of_a_clone_choose_no_filter_of_the_operators_own(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Git LFS is one of most people, and would read what else the clone says of it."""
+    mark, home = tmp_path / "STARTED", tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    own = ("--file", str(home / ".gitconfig"))
+    _git(clone, "config", *own, f"filter.lfs.{end}", f"sh -c 'touch {mark}; cat'")
+    _git(clone, "config", *own, "filter.lfs.required", "true")
+    (clone / ".gitattributes").write_text("*.yaml filter=lfs\n")
+    _touched(clone)
+    assert sorted(git.not_committed(clone)) == [".gitattributes", "a.yaml"]
+    assert not mark.exists()
+
+
+def test_what_is_always_off_is_off_whatever_the_clone_says(clone: Path) -> None:
+    """Options that nobody may leave out, whatever is asked: each is one that a clone could say."""
+    for key in ("core.fsmonitor", "core.hooksPath", "submodule.recurse", "maintenance.auto"):
+        _git(clone, "config", key, "true")
+        value = git.asked(clone, "config", key).strip()
+        assert value == ("/dev/null" if key == "core.hooksPath" else "false")
+
+
+def test_git_is_started_on_a_folder_of_others_in_one_place() -> None:
+    """The other two have a repository that they made themselves, and settings of their own."""
+    root = Path(git.__file__).parents[2]
+    places = set()
+    for floor in ("foundation", "preflight", "bundles", "installer", "screens"):
+        for file in (root / floor).rglob("*.py"):
+            if "solutions" in file.parts:
+                continue  # these run on machines
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.List) and len(node.elts) > 1:
+                    first = node.elts[0]
+                    if isinstance(first, ast.Constant) and first.value == "git":
+                        places.add(file.relative_to(root).as_posix())
+    assert places == {
+        "installer/repository/git.py", "bundles/serve/git.py", "bundles/sources/git_repository.py",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

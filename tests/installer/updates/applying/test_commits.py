@@ -63,7 +63,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_the_branch_has_the_change_and_the_work_tree_has_not(repository: Path) -> None:
     (repository / "apps/other.yaml").write_text("somebody is at it\n")
-    edits = edits_of(repository, [CHANGE], below="apps/hub")
+    edits = edits_of(repository, [CHANGE], below="apps/hub").edits
     assert [one.file for one in edits] == ["apps/hub/ledger.yaml"]
     assert f"+image: {AFTER}\n" in diff_of(edits)
     commit(repository, edits, "sitewright/updates-1", "Bring the ledger to v1.0.2")
@@ -80,7 +80,7 @@ def test_the_branch_has_the_change_and_the_work_tree_has_not(repository: Path) -
 
 def test_the_patch_can_be_applied(repository: Path, tmp_path: Path) -> None:
     patch = tmp_path / "updates.patch"
-    patch.write_text(diff_of(edits_of(repository, [CHANGE])))
+    patch.write_text(diff_of(edits_of(repository, [CHANGE]).edits))
     git(repository, "apply", str(patch))
     assert (repository / "apps/hub/ledger.yaml").read_text() == f"image: {AFTER}\n"
     assert (repository / "README.md").read_text() == "image: mojaloop/ledger:v1.0.0\n"
