@@ -1,6 +1,6 @@
-"""`sitewright restore`: a site onto a fresh first master, from a backup.
+"""`sitewright restore`: a site onto a fresh first master, or what Vault keeps, from a backup.
 
-What it does is data: the operation `restore` of the solution.
+What it does is data: the operations `restore` and `restore-vault` of the solution.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from installer.commands.install import add_run_options
 from installer.commands.operate import carry_operation
 
 _OPERATION = "restore"
+_OF_VAULT = "restore-vault"
 _RECORD = re.compile(r"[a-z0-9.-]+-[0-9a-f]{10}")
 
 
@@ -36,6 +37,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--of", metavar="RECORD", default="",
         help="the record whose backup it is, as the target's folder is called; else that of the "
         "site file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--vault", action="store_true",
+        help="only what Vault keeps, into Vaults that are there and hold nothing",
     )  # fmt: skip
     add_key_options(parser)
     add_run_options(parser)
@@ -52,16 +57,23 @@ def run(options: argparse.Namespace) -> int:
             "and the target's folders have it.",
         )
     values = {"name": name, **key_values(options)}
-    planned = backup_plan(options.site, _OPERATION, values, of=options.of)
+    operation = _OF_VAULT if options.vault else _OPERATION
+    planned = backup_plan(options.site, operation, values, of=options.of)
     named = f" --site {quote(str(options.site))}"
     of = f" --of {options.of}" if options.of else ""
+    of += " --vault" if options.vault else ""
     again = f"sitewright restore {name}{named}{of}{key_words(options)}"
-    code = carry_operation(_OPERATION, planned, options, again=again, opens=key_secrets(options))
-    if code == ExitCode.DONE and not (options.until or options.only):
-        print(
-            "\nWhat is left to you: the other machines join by the installation (sitewright install"
-            f"{named}); Vault is unsealed; databases are restored by their operators; then Argo CD "
-            "is told to go on, as was said above.",
-            file=sys.stderr,
+    code = carry_operation(operation, planned, options, again=again, opens=key_secrets(options))
+    if code != ExitCode.DONE or options.until or options.only:
+        return code
+    if options.vault:
+        left = f"those who hold its shares open Vault: sitewright unseal{named}"
+    else:
+        left = (
+            f"the other machines join by the installation (sitewright install{named}); what Vault "
+            "keeps comes back when its pods run on empty volumes (sitewright restore "
+            f"{name}{named}{of} --vault), then it is unsealed; databases are restored by their "
+            "operators; then Argo CD is told to go on, as was said above"
         )
+    print(f"\nWhat is left to you: {left}.", file=sys.stderr)
     return code

@@ -62,6 +62,7 @@ def backup_values(site: Site, base: Path, key: str, *, of: str = "") -> dict[str
         "site": of or key,
         **_names(site),
         "sitewright": __version__,
+        "vault": {"namespace": _vault_namespace(site)} if told.vault else None,
         "target": told.target,
         "host_key": told.host_key,
         "keep": told.keep,
@@ -90,6 +91,16 @@ def _names(site: Site) -> Mapping[str, str]:
         "domain": str(site.settings.get("domain") or ""),
         "pm4ml_id": str(site.settings.get("pm4ml_id") or ""),
     }
+
+
+def _vault_namespace(site: Site) -> str:
+    from installer.catalogue.settings import load_settings
+    from installer.catalogue.solution import load_solution
+
+    given = site.settings.get("vault_namespace")
+    settings = load_settings(load_solution(site.solution or "")).settings
+    default = next((one.default for one in settings if one.name == "vault_namespace"), None)
+    return str(given or default or "")
 
 
 def person_of(path: Path) -> Person:

@@ -27,6 +27,8 @@ class Backup(BaseModel):
     """Of a target over SSH: its host key, as `ssh-keyscan` or the machine's own .pub has it."""
     keys: Paths = Field(min_length=1)
     """Files with the public OpenPGP keys of the persons who can open it, one person a file."""
+    vault: bool = True
+    """Whether what Vault keeps is in it; no where that is backed up otherwise."""
     every_hours: int = Field(default=6, ge=1, le=168)
     keep: int = Field(default=28, ge=2, le=1000)
     """How many are kept at the target."""

@@ -87,6 +87,13 @@ elif words[0] == "port-forward":
 elif words[0] == "exec":
     script = words[words.index("-c") + 1].replace("/vault/data", str(place / words[1] / "data"))
     sys.exit(subprocess.run(["sh", "-c", script, *words[words.index("-c") + 2:]]).returncode)
+elif words[:2] == ["create", "serviceaccount"]:
+    accounts = place / "accounts"
+    if accounts.exists() and words[2] in accounts.read_text().split():
+        sys.exit(f'error: failed to create serviceaccount: "{{words[2]}}" already exists')
+    accounts.open("a").write(words[2] + "\\n")
+elif words[:2] == ["create", "token"]:
+    print((place / "token").read_text())
 elif words[:2] == ["delete", "pod"]:
     for name in [word for word in words[2:] if not word.startswith("-")]:
         end(name)

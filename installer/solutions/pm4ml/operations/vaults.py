@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 ANSWERED, UNTOLD = 0, 2
 KUBECTL = ("microk8s", "kubectl")
@@ -33,6 +33,8 @@ KEPT = "sitewright-vault"
 """The ConfigMap that says how far the handing over is; nothing in it is secret."""
 PORT = 8200
 QUESTION_SECONDS = 60
+STREAM_SECONDS = 600
+"""Without a byte, where much comes or goes."""
 LARGEST = 1 << 20
 JOIN_SECONDS = 180
 """For a Vault to join the quorum, to open after its shares, and for one of them to be active."""
@@ -121,6 +123,29 @@ class Vault:
         if not isinstance(value, dict):
             raise Untold("that is no answer of Vault's")
         return answer.status, value
+
+    @contextmanager
+    def streamed(
+        self, method: str, path: str, token: str, body: IO[bytes] | None = None, size: int = 0
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Its answer as it comes, where it may be long or what is sent is; raises as `ask`."""
+        headers = {"X-Vault-Request": "true", "X-Vault-Token": token}
+        if body is not None:
+            headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=STREAM_SECONDS)
+        try:
+            line.request(method, f"/v1/{path}", body, headers)
+            answer = line.getresponse()
+            if answer.status >= 400:
+                told = json.loads(answer.read(LARGEST) or b"{}")
+                raise Refused(answer.status, [str(one) for one in told.get("errors") or ()])
+            yield answer
+        except (OSError, http.client.HTTPException) as error:
+            raise Untold(f"no whole answer: {type(error).__name__} {error}") from error
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise Untold("that is no answer of Vault's") from error
+        finally:
+            line.close()
 
     def state(self) -> Json:
         """How it stands: what it says of its seal, and whether it is the active one."""

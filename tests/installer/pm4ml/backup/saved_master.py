@@ -20,7 +20,9 @@ from installer.steps.opened import session_key
 from tests.installer.pm4ml.backup.keys import PASSPHRASE, Keys, make_keys
 
 PM4ML = load_solution("pm4ml")
-PARTS = ("told", "target", "sealed", "datastore", "saving", "reading", "restoring")
+PARTS = (
+    "told", "target", "sealed", "datastore", "vault", "saving", "reading", "restoring", "vault_back"
+)  # fmt: skip
 CANARY = "sitewright-canary-20261129t190000z"
 
 
@@ -32,12 +34,15 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     state = tmp_path / "state"
     for module in found.values():
         for name, path in (("STATE", state), ("LAST", state / "last.json"),
-                           ("RECORD", state / "record.tar.gz"), ("SNAP", tmp_path / "snap"),
+                           ("RECORD", state / "record.tar.gz"),
+                           ("BEGUN", state / "vault-begun.json"),
+                           ("CHECKED", state / "checked"), ("WORK", state / "restore"),
+                           ("DONE", state / "restored"), ("SNAP", tmp_path / "snap"),
                            ("BACKEND", tmp_path / "snap/backend")):  # fmt: skip
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, path)
     yield SimpleNamespace(**found)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "backup"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("backup", "vaults")]:
         del sys.modules[name]
 
 

@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from . import reading, restoring, saving
+from . import reading, restoring, saving, vault_back
 from .target import target_of
 from .told import Objection, Untold, ago, config, size
 
@@ -76,6 +76,14 @@ def main(action: str, name: str) -> int:
     if action == "loss":
         print(restoring.loss(told, name))
         return 2  # it is for a person to say
+    if action == "fit-restore-vault":
+        return _all(vault_back.fit(told, name))
+    if action == "loss-vault":
+        print(restoring.loss(told, name, of="Vault"))
+        return 2  # the same
+    if action == "restore-vault":
+        print(vault_back.apply(told, name, _session_key()))
+        return 0
     if action == "restore":
         print(restoring.apply(told, name, _session_key()))
         return 0

@@ -30,6 +30,16 @@ END-OF-PART
 write "$folder/told.py" 644 <<'END-OF-PART'
 {% include 'operations/backup/told.py' %}
 END-OF-PART
+write "$folder/vault.py" 644 <<'END-OF-PART'
+{% include 'operations/backup/vault.py' %}
+END-OF-PART
+write "$folder/vault_back.py" 644 <<'END-OF-PART'
+{% include 'operations/backup/vault_back.py' %}
+END-OF-PART
+# A copy of its own, since the other goes where the applications are taken back.
+write "$folder/vaults.py" 644 <<'END-OF-PART'
+{% include 'operations/vaults.py' %}
+END-OF-PART
 write /usr/local/sbin/sitewright-backup 755 <<'END-OF-PART'
 {% include 'operations/backup/sitewright-backup' %}
 END-OF-PART

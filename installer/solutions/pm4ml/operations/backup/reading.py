@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from . import datastore
+from . import datastore, vault
 from .saving import LIST, SEALED, kept
 from .sealed import opened
 from .target import Folder, Ssh, sum_of
@@ -28,15 +28,20 @@ class Verdict:
     entries: int
     bytes: int
     seconds: float
+    snapshot: vault.Snapshot | None = None
+    """What Vault keeps, where it was looked into."""
 
     def text(self) -> str:
         """The verdict with its figures."""
+        of_vault = "what Vault keeps is not in it."
+        if self.snapshot is not None:
+            of_vault = f"what Vault keeps is in it, to Raft's index {self.snapshot.index}."
         written = float(self.inner["canary"]["written"])
         return (
             f"The backup {self.inner['name']} is whole: files: {len(self.inner['members'])}, "
             f"{size(self.bytes)} in {self.seconds:.1f} s, each as its list says; the datastore has "
-            f"{self.entries} entries, and the canary written at {when(written)} is in it. "
-            f"Restored now, the last {ago(time.time() - written)} would be lost."
+            f"{self.entries} entries, and the canary written at {when(written)} is in it; "
+            f"{of_vault} Restored now, the last {ago(time.time() - written)} would be lost."
         )
 
 
@@ -102,6 +107,7 @@ def read_through(
     """
     began, total = time.monotonic(), 0
     proof: datastore.Proof | None = None
+    snapshot: vault.Snapshot | None = None
     name = str(outer["name"]) + SEALED
     sha256 = str(outer["sha256"])
     with target.reading(name) as source, opened(source, session_key, sha256) as clear:
@@ -117,6 +123,8 @@ def read_through(
                     hashed = _Hashed(content, int(told["bytes"]))
                     if member.name == "datastore.tar.gz" and take is None:
                         proof = datastore.prove(hashed)  # type: ignore[arg-type]  # it reads alone
+                    elif member.name == vault.NAME and take is None:
+                        snapshot = vault.prove(hashed)  # type: ignore[arg-type]  # the same
                     elif take is not None:
                         take(member.name, hashed)  # type: ignore[arg-type]  # the same
                     if hashed.to_its_end() != told["sha256"] or hashed.count != told["bytes"]:
@@ -133,7 +141,7 @@ def read_through(
         if against := proof.against(str(inner["canary"]["name"]), set()):
             raise Objection(against)
     entries = proof.entries if proof is not None else int(inner["entries"])
-    return Verdict(inner, entries, total, time.monotonic() - began)
+    return Verdict(inner, entries, total, time.monotonic() - began, snapshot)
 
 
 def _list(tar: tarfile.TarFile, outer: Json) -> Json:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from . import datastore
+from . import datastore, vault
 from .reading import chosen, read_through, unchanged
 from .saving import alone, snap
 from .target import Folder, Ssh, target_of
@@ -75,10 +75,7 @@ def fit(config: Json, name: str) -> list[str]:
     outer = ask(lambda: chosen(target, name))
     if outer is None:
         return against
-    for key in _SAME:
-        if outer.get(key) != config[key]:
-            against.append(f"it is of another site: its {key} is {outer.get(key)!r}, and this "
-                           f"site's is {config[key]!r}")  # fmt: skip
+    against += of_another_site(config, outer)
     if here is not None and _minor(str(here["version"])) != _minor(
         str(outer["microk8s"]["version"])
     ):
@@ -94,13 +91,23 @@ def fit(config: Json, name: str) -> list[str]:
     return against
 
 
+def of_another_site(config: Json, outer: Json) -> list[str]:
+    """By what a backup is another site's; empty where it is this one's."""
+    return [
+        f"it is of another site: its {key} is {outer.get(key)!r}, and this site's is "
+        f"{config[key]!r}"
+        for key in _SAME
+        if outer.get(key) != config[key]
+    ]
+
+
 def note_checked(outer: Json) -> None:
     """Note which backup was looked through: no other is restored."""
     STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
     CHECKED.write_text(f"{outer['name']} {outer['sha256']}", "utf-8")
 
 
-def _the_checked(target: Folder | Ssh, name: str) -> Json:
+def the_checked(target: Folder | Ssh, name: str) -> Json:
     """The backup of this name that was looked through; raises Objection."""
     outer = chosen(target, name)
     checked = CHECKED.read_text("utf-8") if CHECKED.is_file() else ""
@@ -112,18 +119,20 @@ def _the_checked(target: Folder | Ssh, name: str) -> Json:
     return outer
 
 
-def loss(config: Json, name: str) -> str:
+def loss(config: Json, name: str, *, of: str = "the cluster") -> str:
     """What a person is told before the last word."""
-    outer = _the_checked(target_of(config), name)
+    outer = the_checked(target_of(config), name)
     written = float(outer["canary"]["written"])
-    return (
+    told = (
         f"SHA-256 {outer['sha256']}: {outer['name']} of {outer['site']}, made on "
         f"{outer['master']} at {when(written)}, {outer['entries']} entries. Whoever has the public "
         "keys could have made it: only that sum, compared with the one that was told when the "
-        "backup was made, says that it is this site's. What was changed in the cluster "
-        f"in the last {ago(time.time() - written)} is lost. Not in it: "
-        + "; ".join(map(str, outer["not_in_it"]))
+        f"backup was made, says that it is this site's. What was changed in {of} "
+        f"in the last {ago(time.time() - written)} is lost"
     )
+    if of != "the cluster":
+        return f"{told}."
+    return f"{told}. Not in it: " + "; ".join(map(str, outer["not_in_it"]))
 
 
 def _minor(version: str) -> str:
@@ -133,7 +142,7 @@ def _minor(version: str) -> str:
 def apply(config: Json, name: str, session_key: str) -> str:
     """Restore it; one sentence about what is there now. Raises Objection and Untold."""
     target = target_of(config)
-    outer = _the_checked(target, name)
+    outer = the_checked(target, name)
     with alone():
         if against := fit(config, str(outer["name"])):
             raise Objection("; ".join(against))
@@ -143,7 +152,7 @@ def apply(config: Json, name: str, session_key: str) -> str:
             return _apply(target, outer, session_key)
         finally:
             # It was opened here alone, and lies open on no disk longer than it is needed.
-            for each in ("datastore.tar.gz", "microk8s"):
+            for each in ("datastore.tar.gz", "microk8s", vault.NAME):
                 path = WORK / each
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
                     missing_ok=True

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from . import datastore
+from . import datastore, vault
 from .sealed import sealed
 from .target import PART, Folder, Ssh, small, sum_of, target_of
 from .told import (
@@ -50,7 +50,6 @@ NOT_IN_IT = (
     "databases and what else lies in volumes (MySQL, MongoDB: their operators' own backups)",
     "Kafka and Redis, which nothing backs up: they are made anew",
     "Ceph (its pools, its own database, its keys)",
-    "Vault's data, but for what of it lies in Kubernetes (its Raft snapshot is another backup)",
     "the Git repository of the site",
     "container images",
 )
@@ -101,11 +100,19 @@ def fit(config: Json) -> list[str]:
 
 
 def make(config: Json) -> str:
-    """Make one backup; the name it has. Raises Objection and Untold, and leaves nothing behind."""
+    """Make one backup; the name it has. Raises Objection and Untold, and leaves nothing half.
+
+    One that lacks what Vault keeps is better than none: it is sent, and then told as a failure.
+    """
     with alone():
         began = time.time()
         try:
-            name = _make(config, began)
+            name, lacks = _make(config, began)
+            if lacks:
+                raise Objection(
+                    f"the backup {name} lies at the target without what Vault keeps: {lacks}. No "
+                    "older one was removed"
+                )
         except (Objection, Untold, OSError) as error:
             note({"tried": began, "failed": str(error)})
             raise
@@ -113,7 +120,7 @@ def make(config: Json) -> str:
         return name
 
 
-def _make(config: Json, began: float) -> str:
+def _make(config: Json, began: float) -> tuple[str, str]:
     if against := fit(config):
         raise Objection("; ".join(against))
     target = target_of(config)
@@ -137,6 +144,8 @@ def _make(config: Json, began: float) -> str:
         files = {"datastore.tar.gz": archive}
         if RECORD.is_file():
             files["record.tar.gz"] = RECORD
+        kept_of_vault, without, lacks = _of_vault(config, Path(work))
+        files |= kept_of_vault
         own = dict(_own_files())
         members = [
             *({"name": name, **_sum(path)} for name, path in files.items()),
@@ -148,7 +157,7 @@ def _make(config: Json, began: float) -> str:
                                             "pm4ml_id", "sitewright")},
             "format": FORMAT, "name": stamp, "made": began, "master": socket.gethostname(),
             "canary": {"name": canary, "written": written}, "entries": proof.entries,
-            "microk8s": snap(), "members": members, "not_in_it": list(NOT_IN_IT),
+            "microk8s": snap(), "members": members, "not_in_it": [*NOT_IN_IT, *without],
             "opened_by": [{"name": p["name"], "fingerprint": p["fingerprint"]}
                           for p in config["people"]],
         }  # fmt: skip
@@ -180,12 +189,29 @@ def _make(config: Json, began: float) -> str:
         f"{p['name']} ({p['fingerprint'][-16:]})" for p in config["people"]) + ".")  # fmt: skip
     doubt = _doubt(proof.entries)
     note({"good": stamp, "made": began, "canary": written, "entries": proof.entries,
-          "bytes": count, "sha256": digest.hexdigest()})  # fmt: skip
+          "bytes": count, "sha256": digest.hexdigest(), "without": lacks})  # fmt: skip
+    if lacks:
+        return stamp, lacks
     if doubt:
         print(f"Note: {doubt}. No older backup is removed.")
     else:
         _thin_out(target, int(config["keep"]), stamp)
-    return stamp
+    return stamp, ""
+
+
+def _of_vault(config: Json, work: Path) -> tuple[dict[str, Path], list[str], str]:
+    """Vault's snapshot as a file of the backup; what is said where it has none; what failed."""
+    try:
+        found = vault.save(config, work)
+    except (Objection, Untold) as problem:
+        # It stands in the list of the backup, and what Vault and kubectl say comes from outside.
+        why = "".join(one if one.isprintable() else " " for one in str(problem))[:500]
+        return {}, [f"what Vault keeps ({why})"], why
+    if isinstance(found, str):
+        return {}, [f"what Vault keeps ({found})"], ""
+    path, proof = found
+    print(f"Vault: {size(proof.bytes)}, Raft's index {proof.index}; its own shares open it.")
+    return {vault.NAME: path}, [], ""
 
 
 def _doubt(entries: int) -> str:
@@ -322,6 +348,8 @@ def age(config: Json) -> tuple[bool, str]:
         return False, f"no backup of this site was ever made from here ({LAST}).{failed}"
     old = time.time() - float(state["canary"])
     text = f"the last good backup, {state['good']}, is {ago(old)} old; one is made each {hours:g} h"
+    if state.get("without"):
+        return False, f"{text}. What Vault keeps is not in it: {state['without']}.{failed}"
     if old > 2 * hours * 3600:
         return False, f"{text}. More than two were missed.{failed}"
     return True, f"{text}.{failed}"
