@@ -214,7 +214,7 @@ def test_the_plan_says_where_to_and_for_whom(keys: Keys, tmp_path: Path) -> None
     values = backup_values(told, tmp_path, "pm4ml-production-0123456789")
     operations = operations_of_backup(PM4ML)
     assert set(operations) == {"backup", "backup-schedule", "backup-list", "backup-verify",
-                               "restore"}  # fmt: skip
+                               "restore", "restore-vault"}  # fmt: skip
     for operation in operations.values():
         more = {"record": "pm4ml-production-0123456789", "name": "latest", "key_file": ""}
         plan = make_plan(PM4ML, told, (), operation=operation, knows={"backup": {**values, **more}})
