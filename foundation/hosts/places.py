@@ -128,7 +128,7 @@ PLACES: Final = (
     Place("/etc/sitewright/backup", "PM4ML, backup",
           "where to and for whom; the key by which the target lets it in", "by hand"),
     Place(f"{STATE}/backup", "PM4ML, backup", "Sitewright's record of the site; how the last "
-          "backup ended", "by hand"),
+          "backup ended; while Vault is put back, the share that opens it empty", "by hand"),
     Place("/etc/systemd/system/sitewright-backup.", "PM4ML, backup", "the service and its timer",
           _UNDO),
     Place("/run/sitewright/checklist.json", "PM4ML, checklist", "the answers of the last look",

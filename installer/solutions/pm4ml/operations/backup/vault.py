@@ -62,7 +62,7 @@ def _words() -> Iterator[None]:
         raise Untold(f"Vault: {problem}") from problem
     except vaults.Refused as problem:
         raise Objection(f"Vault refuses: {problem}") from problem
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, RecursionError) as problem:
         # Neither value nor place: an answer may hold a token.
         raise Untold(
             f"Vault: an answer is not as it should be ({type(problem).__name__})"
@@ -209,7 +209,7 @@ def restore(config: Json, source: Path, begun: Path) -> str:
     namespace = _namespace(config)
     with _words():
         if begun.is_file():
-            made = json.loads(begun.read_text("utf-8"))
+            made = _made(begun)
             pod = str(made["pod"])
             _restarted(namespace, pod)
         else:
@@ -231,6 +231,17 @@ def restore(config: Json, source: Path, begun: Path) -> str:
         f"by the shares of the Vault that it was taken of, {now['threshold']} of {now['shares']}: "
         "sitewright unseal"
     )
+
+
+def _made(begun: Path) -> Json:
+    """What an earlier try initialised Vault with; raises Objection where it is cut."""
+    try:
+        made: Json = json.loads(begun.read_text("utf-8"))
+        return {"pod": str(made["pod"]), "shares": made["shares"], "root": str(made["root"])}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Objection(
+            f"{begun}, by which Vault was begun, was written by something else: find out by what"
+        ) from error
 
 
 def _opens(vault: vaults.Vault, share: str) -> bool:
