@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set up and pass every test: lint, types, import contracts, unit tests, and the lab.
 #
-#   tests/run.sh            all of it; a real Kubernetes is compiled for the lab meanwhile
+#   tests/run.sh            all of it; a real Kubernetes and OpenTofu are compiled for the lab meanwhile
 #   tests/run.sh unit       pure and small tests (some two minutes once set up)
 #   tests/run.sh processes  the wizard's screens, and tests that start and kill whole processes
 #   tests/run.sh lab        the lab alone
@@ -60,14 +60,15 @@ unset PYTHONDONTWRITEBYTECODE
 PYTHONPYCACHEPREFIX=$(cd "$venv" && pwd)/.compiled
 export PYTHONPYCACHEPREFIX
 
-# A real Kubernetes is compiled beside all, where none is kept; the lab's tests wait for it. The lab
-# itself is not run beside the rest: on two cores it gains nothing, and what waits for a screen or a
-# machine loses its patience.
+# A real Kubernetes, then OpenTofu, is compiled beside all, where none is kept; the lab's tests wait
+# for them. The lab itself is not run beside the rest: on two cores it gains nothing, and what waits
+# for a screen or a machine loses its patience.
 compiling=
 trap '[ -z "$compiling" ] || kill -- "-$compiling" 2>/dev/null || true' EXIT
 if { [ "$what" = all ] || [ "$what" = lab ]; } && [ "$(id -u)" = 0 ]; then
     # In a group of its own, to be ended whole; what it says it says again where it fails.
-    setsid nice -n 19 python -m tests.lab kubernetes >/dev/null 2>&1 &
+    setsid nice -n 19 sh -c 'python -m tests.lab kubernetes; python -m tests.lab opentofu' \
+        >/dev/null 2>&1 &
     compiling=$!
 fi
 

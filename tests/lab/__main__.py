@@ -1,4 +1,4 @@
-"""The lab by hand: `python -m tests.lab up|site|build|kubernetes|clean|packages`."""
+"""The lab by hand: `python -m tests.lab up|site|build|kubernetes|opentofu|clean|packages`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
 
     kubernetes = verbs.add_parser("kubernetes", help="build the programs of a real Kubernetes")
     kubernetes.set_defaults(act=_kubernetes)
+
+    opentofu = verbs.add_parser("opentofu", help="build a real OpenTofu")
+    opentofu.set_defaults(act=_opentofu)
 
     clean = verbs.add_parser("clean", help="remove dead labs and old images")
     clean.add_argument("--all", action="store_true", help="remove the present images too")
@@ -170,6 +173,17 @@ def _kubernetes(_options: argparse.Namespace) -> int:
         raise LabError(reason)
     started = time.monotonic()
     print(f"{build.kubernetes()} {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def _opentofu(_options: argparse.Namespace) -> int:
+    from tests.lab.opentofu import build
+
+    reason = build.missing()
+    if reason is not None:
+        raise LabError(reason)
+    started = time.monotonic()
+    print(f"{build.opentofu()} {time.monotonic() - started:.1f} s")
     return 0
 
 

@@ -1,0 +1,1 @@
+"""A real OpenTofu for tests, and one provider of its filesystem mirror."""
