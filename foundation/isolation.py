@@ -60,6 +60,8 @@ CHILDREN: Final[Mapping[str, tuple[str, ...]]] = {
     "apt": (*_PLACE, *_WAY_OUT),
     "dpkg-deb": _PLACE,
     "git upload-pack": ("PATH",),
+    # OpenTofu and Terraform: secrets are laid over by name, and its home is ours.
+    "tofu": (*_PLACE, *_WAY_OUT, "USER", "LOGNAME", "SSH_AUTH_SOCK"),
     # Helm and Kustomize render what is hostile; ansible-inventory reads what somebody sent.
     "helm": (),
     "unshare": (),

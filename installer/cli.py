@@ -82,6 +82,9 @@ COMMANDS: Final = {
     "repository": Command(
         "installer.commands.repository", "the Git repository that a site is deployed from"
     ),
+    "environments": Command(
+        "installer.commands.environments", "those of a control centre: plan, apply, drift"
+    ),
     "updates": Command("installer.commands.updates", "which images that run have something newer"),
     "updates apply": Command(
         "installer.commands.updates_apply", "bring what is old to newer images, one by one"

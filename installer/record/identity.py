@@ -182,6 +182,8 @@ def as_machines_say(site: Site, said: Mapping[str, str | None]) -> Site:
     keys = sorted(set(told.values()))
     if identity.known:
         return site
+    if site.record is not None and not site.hosts:
+        return site  # what it is about is no machine, so nobody else could say
     here = {one.key: one for one in _kept(site)}
     if site.record is not None:
         # A key that is made of these very machines is no other site's; the question offers it.

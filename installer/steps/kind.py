@@ -322,6 +322,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
     "push": Traits("push", knows_undo=True, counts_bytes=True),
     "vault": Traits("vault"),
+    "opentofu": Traits("opentofu", again=False),
 }
 
 CHANGES_NOTHING: Final = frozenset(name for name, kind in KINDS.items() if not kind.changes)

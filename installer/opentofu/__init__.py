@@ -1,0 +1,1 @@
+"""OpenTofu (or Terraform) as a program here: what it is given, and what it tells."""
