@@ -17,7 +17,7 @@ from typing import Final
 
 from foundation.isolation import child_environment
 from foundation.problems import InputProblem, Problem, Refused
-from foundation.secrets import Secret, redact
+from foundation.secrets import Secret, cut
 from foundation.terminal import clean_line
 from installer.opentofu.states import Head, read_head
 from installer.opentofu.told import Meant, for_this, meaning, understand
@@ -25,8 +25,10 @@ from installer.opentofu.workplace import Workplace
 
 USUAL: Final = ("tofu", "terraform")
 _SECONDS: Final = 120
-_LARGEST: Final = 256 << 20
+LARGEST: Final = 256 << 20
 """Bytes of an answer: states of large environments have some tens of megabytes."""
+_MOST_SAID: Final = 600
+"""Characters of an error that are told."""
 _TITLES: Final = {"tofu": "OpenTofu", "terraform": "Terraform"}
 
 
@@ -139,7 +141,8 @@ class Asker:
         if status == 0:
             return out
         lines = [clean_line(line).strip("│╷╵ ") for line in err.splitlines()]
-        cause = redact("; ".join([line for line in lines if line][:3])) or f"it ended with {status}"
+        said = "; ".join(line for line in lines if line)
+        cause = cut(said, _MOST_SAID) if said else f"it ended with {status}"
         if "which is not supported by" in cause:
             raise StateProblem(
                 f"the state was written by a newer program than this one ({cause})",
@@ -169,8 +172,8 @@ class Asker:
                     where=self.where,
                     remedy="See whether the place of the state answers.",
                 ) from error
-            if out.seek(0, 2) > _LARGEST:
-                raise NotTold(f"{words[0]} says more than {_LARGEST >> 20} MiB", where=self.where)
+            if out.seek(0, 2) > LARGEST:
+                raise NotTold(f"{words[0]} says more than {LARGEST >> 20} MiB", where=self.where)
             out.seek(0)
-            said = out.read().decode("utf-8", "replace")
+            said = out.read(LARGEST).decode("utf-8", "replace")
         return done.returncode, said, done.stderr.decode("utf-8", "replace")

@@ -31,7 +31,7 @@ import hashlib, json, os, sys
 order = json.load(sys.stdin)
 if order["pinned"]:
     with open(order["words"][-1], "rb") as plan:
-        if hashlib.sha256(plan.read()).hexdigest() != order["pinned"]:
+        if hashlib.file_digest(plan, "sha256").hexdigest() != order["pinned"]:
             sys.exit(OTHER_BYTES)
 os.umask(0o077)
 os.chdir(order["directory"])

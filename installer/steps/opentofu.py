@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from pydantic import Field, JsonValue
 
+from foundation import bounded_files
 from foundation.hosts.jobs.jobs_model import JobLine
 from foundation.paths import write_private
 from foundation.problems import Problem
@@ -22,7 +23,7 @@ from foundation.secrets import Secret
 from installer.catalogue.stages import StepData
 from installer.events import Kind
 from installer.opentofu.changes import read_changes
-from installer.opentofu.program import Asker
+from installer.opentofu.program import LARGEST, Asker
 from installer.opentofu.saved import (
     Kept,
     configuration_digest,
@@ -181,7 +182,7 @@ class OpenTofu(Probed):
             return "Nothing was put away."
 
         def kept() -> str:
-            head = read_head(new.read_text("utf-8"), where=data.named)
+            head = read_head(bounded_files.read_text(new, LARGEST), where=data.named)
             if head.empty:
                 new.unlink()
                 return "There is no state yet."
