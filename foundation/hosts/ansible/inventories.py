@@ -36,6 +36,7 @@ from foundation.hosts.ansible.inventory import (
     port_from,
     split_endpoint,
 )
+from foundation.hosts.ansible.near_names import meant
 from foundation.hosts.ansible.playbook_vars import notes_on_playbook_vars
 from foundation.hosts.logins import user_fault
 from foundation.hosts.model import LOCAL_ADDRESS, Host
@@ -455,5 +456,8 @@ class _Machine:
             if key == "ansible_network_os" or _OF_A_CONNECTION.fullmatch(key):
                 raise self._wrong(
                     key, f'Ansible connects by "{key}", and Sitewright does not know it',
-                    "Take it out, or name these machines in a site file.",
+                    (f"Is {slip} meant? Else take it out" if (slip := meant(key)) else "Take it out")
+                    + ", or name these machines in a site file.",
                 )  # fmt: skip
+            if slip := meant(key):
+                self._note(key, f"Ansible heeds no such variable: is {slip} meant?")

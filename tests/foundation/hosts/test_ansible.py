@@ -474,3 +474,32 @@ def test_a_key_in_the_home_of_nobody_is_told_with_its_line(tmp_path: Path, asker
     file.write_text("[a]\nm1 ansible_host=10.0.0.1 ansible_ssh_private_key_file=~nosuch/key\n")
     with pytest.raises(InputProblem, match="line 2: ~nosuch is the home of no user"):
         ours(file, asker)
+
+
+@pytest.mark.parametrize(
+    ("key", "slip"),
+    [
+        ("ANSIBLE_HOST", "ansible_host"),
+        ("ansible_hosts", "ansible_host"),
+        ("anisble_host", "ansible_host"),
+        ("ansible-port", "ansible_port"),
+        ("ansible_username", "ansible_user"),
+        ("ansible_ip", "ansible_host"),
+        # Of others, or of the machine itself.
+        ("ansible_user_id", ""),
+        ("ansible_python_version", ""),
+        ("ansible_play_hosts", ""),
+        ("anchor", ""),
+        ("ansible_pipelining", ""),
+    ],
+)
+def test_a_slip_in_a_variable_of_the_connection_is_told(
+    tmp_path: Path, asker: Asker, key: str, slip: str
+) -> None:
+    """Ansible heeds names as they are written and says nothing of the others."""
+    file = tmp_path / "hosts.yml"
+    file.write_text(f"all:\n  hosts:\n    n1:\n      {key}: w5\n")
+    notes = [note for note in ours(file, asker).notes if key in note]
+    assert [f"is {slip} meant?" in note for note in notes] == ([True] if slip else [])
+    file.write_text("n1 ansible_private_keyfile=k\n")
+    assert refused(file, asker).remedy.startswith("Is ansible_private_key_file meant? Else take")
