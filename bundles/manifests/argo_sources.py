@@ -45,7 +45,7 @@ def argo_sources(spec: Mapping[Any, Any]) -> Iterator[ArgoSource]:
 
 def _source(source: Mapping[Any, Any], refs: Mapping[str, str]) -> ArgoSource:
     helm, kustomize = as_mapping(source.get("helm")), as_mapping(source.get("kustomize"))
-    values = read_documents(helm_text(helm.get("values"))).mapping
+    values = read_documents(helm_text(helm.get("values")), by_helm=True).mapping
     values = laid_over(values, as_mapping(helm.get("valuesObject")))
     for parameter in as_mappings(helm.get("parameters")):
         values = laid_over(

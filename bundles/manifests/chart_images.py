@@ -101,7 +101,7 @@ def read_chart_files(
     )
     if not roots:
         raise HostileBundle("it holds no Chart.yaml", where=where)
-    described = read_documents(files[roots[0]])
+    described = read_documents(files[roots[0]], by_helm=True)
     metadata = described.mapping
     if not isinstance(metadata.get("name"), str):
         why = f" ({described.broken[0].why})" if described.broken else ""
@@ -272,7 +272,7 @@ class _Reading:
         return [name for name in self._files if name.startswith(f"{folder}templates/")]
 
     def _mapping(self, name: str) -> dict[str, Any]:
-        documents = read_documents(self._files.get(name, b""))
+        documents = read_documents(self._files.get(name, b""), by_helm=True)
         for broken in documents.broken:
             self.found.open(f"{_short(name)}: line {broken.line} is no YAML ({broken.why})")
         return dict(documents.mapping)

@@ -54,7 +54,7 @@ def k3s_chart(document: Mapping[Any, Any], objects: Iterable[Mapping[Any, Any]])
 
 def k3s_values(spec: Mapping[Any, Any]) -> dict[str, Any]:
     """What K3s gives to a chart: its text of values, its values, and what is set one by one."""
-    values = read_documents(helm_text(spec.get("valuesContent"))).mapping
+    values = read_documents(helm_text(spec.get("valuesContent")), by_helm=True).mapping
     values = laid_over(values, as_mapping(spec.get("values")))
     for name, value in as_mapping(spec.get("set")).items():
         values = laid_over(values, value_at(str(name), value))

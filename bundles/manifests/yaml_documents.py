@@ -1,6 +1,7 @@
 """YAML as Helm and kubectl read it, for manifests and charts that other people wrote.
 
-Text stays text: a lone `=`, a tag that nobody knows, a date, `yes`. Numbers are those of go-yaml.
+Text stays text: a lone `=`, a tag that nobody knows, a date, `yes`, which is true for Helm alone.
+Numbers are those of go-yaml.
 A document that is broken loses only itself, and is told with its line. Aliases that unfold to more
 than anybody ever wrote are told as well, and nothing of them is read.
 """
@@ -36,6 +37,8 @@ _GENERAL: Final = 6
 class _Loader(Shallow, yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # the base is chosen by whether libyaml was built in
     """The safe loader with the schema that Kubernetes' own programs use."""
 
+    by_helm = False
+
 
 def _plain(loader: _Loader, _suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
@@ -58,6 +61,8 @@ def _mapping(loader: _Loader, node: yaml.Node) -> dict[Any, Any]:
                 merged = {**(one if isinstance(one, dict) else {}), **merged}
             continue
         key = loader.construct_object(key_node, deep=True)
+        if loader.by_helm and isinstance(key, bool):
+            key = str(key).lower()  # it goes on with JSON, in which a name is a text
         found[key if isinstance(key, Hashable) and not isinstance(key, tuple) else str(key)] = value
     return {**merged, **found}
 
@@ -104,6 +109,26 @@ _Loader.add_constructor(_TAG + "int", _int)
 _Loader.add_constructor(_TAG + "float", _float)
 
 
+class _Values(_Loader):
+    """The same with the booleans of YAML 1.1, which Helm knows in values and in Chart.yaml."""
+
+    by_helm = True
+
+
+_OLD_TRUE: Final = frozenset(("y", "yes", "on", "true"))
+_OLD_BOOL: Final = re.compile(
+    r"^(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|true|True|TRUE|false|False|FALSE)$"
+)
+_Values.add_implicit_resolver(_TAG + "old", _OLD_BOOL, list("yYnNoOtTfF"))
+
+
+def _old(_loader: _Values, node: yaml.ScalarNode) -> bool:
+    return node.value.lower() in _OLD_TRUE
+
+
+_Values.add_constructor(_TAG + "old", _old)
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
     """A document that is no YAML: its text, the line where it begins, and what is wrong."""
@@ -132,11 +157,15 @@ class Documents:
         return first if isinstance(first, dict) else {}
 
 
-def read_documents(text: str | bytes, *, most: int = MOST_VALUES) -> Documents:
+def read_documents(
+    text: str | bytes, *, most: int = MOST_VALUES, by_helm: bool = False
+) -> Documents:
     """All documents of a text; never raises, whatever it holds.
 
-    `most` are the values that one of them may hold, with all that its aliases stand for.
+    `most` are the values that one of them may hold, with all that its aliases stand for. What Helm
+    reads itself (`by_helm`: values, Chart.yaml) has the booleans of YAML 1.1: yes, on, off, n.
     """
+    loader = _Values if by_helm else _Loader
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig", "replace")
     values: list[Any] = []
@@ -145,7 +174,7 @@ def read_documents(text: str | bytes, *, most: int = MOST_VALUES) -> Documents:
         if not piece.strip():
             continue
         try:
-            value = yaml.load(piece, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+            value = yaml.load(piece, Loader=loader)  # noqa: S506 - a subclass of the safe loader
         except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
             mark = getattr(error, "problem_mark", None)
             why = getattr(error, "problem", None) or str(error).partition("\n")[0]

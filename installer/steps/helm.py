@@ -151,7 +151,7 @@ class Helm(Probed):
         except (ValueError, RecursionError):
             return False
         # As Helm reads them: a lone `=` is a text, and so is a date.
-        wanted = read_documents(self._values(context, data))
+        wanted = read_documents(self._values(context, data), by_helm=True)
         values = wanted.values[0] if wanted.values else {}
         return not wanted.broken and bool((there or {}) == values)
 

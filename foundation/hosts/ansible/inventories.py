@@ -456,8 +456,8 @@ class _Machine:
             if key == "ansible_network_os" or _OF_A_CONNECTION.fullmatch(key):
                 raise self._wrong(
                     key, f'Ansible connects by "{key}", and Sitewright does not know it',
-                    (f"Is {slip} meant? Else take it out" if (slip := meant(key)) else "Take it out")
-                    + ", or name these machines in a site file.",
+                    (f"Is {slip} meant? Else take" if (slip := meant(key)) else "Take")
+                    + " it out, or name these machines in a site file.",
                 )  # fmt: skip
             if slip := meant(key):
                 self._note(key, f"Ansible heeds no such variable: is {slip} meant?")

@@ -66,23 +66,22 @@ def test_any_text_is_read(text: str) -> None:
     read_documents(text)
 
 
-NUMBERS = ("1.10", "20240101", "0123", "1e3", "12345678", "0x10", "1_000", "100000", "1000000",
-           "08", "3.0", "0.00001", "1234567890123456789012", "-5", "0.001", "1.5e-7",
-           "2024-01-01", "12:30:45", "=", "123456.7", "0")  # fmt: skip
+TYPED = ("1.10", "20240101", "0123", "1e3", "12345678", "0x10", "1_000", "100000", "1000000",
+         "08", "3.0", "0.00001", "1234567890123456789012", "-5", "0.001", "1.5e-7",
+         "2024-01-01", "12:30:45", "=", "123456.7", "0", "on", "OFF", "yes", "No", "y", "N", "oN",
+         "'on'", "tRUE")  # fmt: skip
 
 
 def test_values_are_written_as_helm_writes_them(tmp_path: Path) -> None:
-    """Held against the real Helm: a tag that is a number is not always what was typed."""
+    """Held against the real Helm: a number or a yes is not always what was typed."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: c\nversion: 1.0.0\n")
-    (tmp_path / "values.yaml").write_text("".join(f"v{n}: {v}\n" for n, v in enumerate(NUMBERS)))
-    lines = "".join(
-        f"v{n}: {{{{ .Values.v{n} | toString | quote }}}}\n" for n in range(len(NUMBERS))
-    )
+    (tmp_path / "values.yaml").write_text("".join(f"v{n}: {v}\n" for n, v in enumerate(TYPED)))
+    lines = "".join(f"v{n}: {{{{ .Values.v{n} | toString | quote }}}}\n" for n in range(len(TYPED)))
     (tmp_path / "templates" / "a.yaml").write_text(lines)
     done = subprocess.run(
         [programs.helm(), "template", "c", tmp_path], capture_output=True, text=True, check=True
     )
     rendered = read_documents(done.stdout).mapping
-    mine = read_documents((tmp_path / "values.yaml").read_text()).mapping
+    mine = read_documents((tmp_path / "values.yaml").read_text(), by_helm=True).mapping
     assert {key: helm_text(value) for key, value in mine.items()} == rendered

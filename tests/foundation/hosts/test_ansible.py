@@ -501,5 +501,9 @@ def test_a_slip_in_a_variable_of_the_connection_is_told(
     file.write_text(f"all:\n  hosts:\n    n1:\n      {key}: w5\n")
     notes = [note for note in ours(file, asker).notes if key in note]
     assert [f"is {slip} meant?" in note for note in notes] == ([True] if slip else [])
+
+
+def test_what_is_refused_says_what_is_likely_meant(tmp_path: Path, asker: Asker) -> None:
+    file = tmp_path / "hosts.ini"
     file.write_text("n1 ansible_private_keyfile=k\n")
     assert refused(file, asker).remedy.startswith("Is ansible_private_key_file meant? Else take")

@@ -26,7 +26,8 @@ class Deployed:
     ("there", "values", "same"),
     [
         ({"operator": "=", "since": "2024-01-01"}, "operator: =\nsince: 2024-01-01\n", True),
-        ({"n": 1, "on": "yes"}, "n: 1\non: yes\n", True),
+        # As Helm 3.17 was seen to read it: names, too, are YAML 1.1's before they are JSON's.
+        ({"false": 1, "true": True}, "n: 1\non: yes\n", True),
         ({"n": 1}, "n: 2\n", False),
         (None, "", True),
         ({}, "# nothing\n", True),
