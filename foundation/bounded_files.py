@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 _OF_OUR_SHELL: Final = re.compile(r"/dev/(?:fd/[0-9]+|stdin)|/proc/self/fd/[0-9]+")
 _CHUNK: Final = 1 << 20
@@ -25,17 +25,30 @@ _KINDS: Final = (
 )
 
 
-def read_bytes(path: Path, limit: int) -> bytes:
-    """All of an ordinary file; raises OSError, with words, for what is none or has more bytes."""
+def opened(path: Path) -> BinaryIO:
+    """An ordinary file, open to be read piece by piece; raises OSError, with words, for another.
+
+    For files that may be larger than memory: who reads one bounds each piece, and what it keeps.
+    """
     handed = _OF_OUR_SHELL.fullmatch(str(path)) is not None
-    if not handed and _is_nothing(path.stat()):
-        return b""
     # What is no file is not even opened: some devices do something then.
     _ordinary(path, path.stat(), handed)
     waits = 0 if handed else os.O_NONBLOCK
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | waits)
-    with os.fdopen(descriptor, "rb") as file:
+    file = os.fdopen(descriptor, "rb")
+    try:
         _ordinary(path, os.fstat(descriptor), handed)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """All of an ordinary file; raises OSError, with words, for what is none or has more bytes."""
+    if _OF_OUR_SHELL.fullmatch(str(path)) is None and _is_nothing(path.stat()):
+        return b""
+    with opened(path) as file:
         pieces = []
         left = limit + 1
         while left and (piece := file.read(min(left, _CHUNK))):

@@ -65,6 +65,8 @@ _BACKSLASH: Final = re.compile(
 )
 _QUOTES: Final = re.compile(r"(?:'\\'')+|'\\+''|'\"'\"'|'\"|\"'")
 _DOUBLED: Final = re.compile("(?:''|\"\")+")
+_DOUBLED_SINGLE: Final = re.compile("(?:'')+")
+_DOUBLED_DOUBLE: Final = re.compile('(?:"")+')
 _BROKEN: Final = re.compile(
     r"(?<=[A-Za-z0-9+/_=-])(?:\\{1,4}r)?(?:\\{1,4}n|\r?\n)[ \t>|]*(?=[A-Za-z0-9+/_-])"
 )
@@ -245,6 +247,25 @@ def _doubled(view: View) -> View:
     return _substituted(view, "", _DOUBLED, lambda f: f[0][::2])
 
 
+def _both_doubled(view: View) -> bool:
+    """Whether it matters which quotes are meant: with one sort alone `_doubled` says the same."""
+    return "''" in view.text and '""' in view.text
+
+
+def _doubled_single(view: View) -> View:
+    """As YAML and SQL write it, which leave two of the other quotes as they are."""
+    if not _both_doubled(view):
+        return view
+    return _substituted(view, "''", _DOUBLED_SINGLE, lambda f: f[0][::2])
+
+
+def _doubled_double(view: View) -> View:
+    """As CSV writes it."""
+    if not _both_doubled(view):
+        return view
+    return _substituted(view, '""', _DOUBLED_DOUBLE, lambda f: f[0][::2])
+
+
 def _struck(view: View) -> View:
     if "\x1b" not in view.text and "\b" not in view.text:
         return view
@@ -273,6 +294,8 @@ _KINDS: Final = (
     _backslashes,
     _quotes,
     _doubled,
+    _doubled_single,
+    _doubled_double,
 )
 _ALL: Final = (_struck, _quotes, _doubled, _percent_alone, _entities, _backslashes, _joined, _pairs)
 _FIRST: Final = (("%", _percent), ("=", _printable), ("\\%", _backslashes))

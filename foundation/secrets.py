@@ -350,7 +350,14 @@ def secret_from_file(path: Path, *, whole: bool = False) -> Secret:
                     where=str(path),
                     remedy=f"Run: chmod 600 {path}",
                 )
-            return Secret(file.read(_LARGEST) if whole else file.readline().rstrip("\r\n"))
+            text = file.read(_LARGEST + 1) if whole else file.readline(_LARGEST + 1)
+            if len(text) > _LARGEST:
+                raise InputProblem(
+                    f"it holds more than {_LARGEST} characters, as no secret does",
+                    where=str(path),
+                    remedy="Name a text file with the secret in its first line.",
+                )
+            return Secret(text if whole else text.rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputProblem(
             f"the file that should hold a secret cannot be read: {error}",

@@ -15,6 +15,7 @@ from bundles.format import budgets
 from bundles.format.layout import Digest, Size
 from bundles.format.problems import CorruptBundle, HostileBundle
 from bundles.format.strict_json import canonical_json, parse_model
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 _MAGIC: Final = b"SITEWRIGHT-VOLUME-1\n"
@@ -109,7 +110,7 @@ def read_table(files: Sequence[Path]) -> Table:
 
 def _raw_table(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
+        with bounded_files.opened(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size < _TAIL.size:
                 return None

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from bundles.format.budgets import REGISTRIES_CONF_BYTES
 from bundles.format.reference import Reference, parse_reference
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 _SYSTEM: Final = Path("/etc/containers/registries.conf")
@@ -158,7 +159,7 @@ def read_here(
     found = RegistriesConf()
     for path in (main, *more):
         try:
-            with path.open("rb") as file:
+            with bounded_files.opened(path) as file:
                 said = tomllib.loads(file.read(REGISTRIES_CONF_BYTES).decode())
             old = _of_version_1(said)
             if old and any(said.get(key) for key in _VERSION_2):

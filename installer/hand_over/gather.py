@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from foundation import bounded_files
+from foundation.documents import SIZE_LIMIT
 from foundation.problems import Problem
 from foundation.version import __version__
 from foundation.wording import counted
@@ -343,7 +345,7 @@ def _site(run: Run) -> Site | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return bounded_files.read_text(path, SIZE_LIMIT, errors="replace")
     except OSError:
         return ""
 

@@ -14,6 +14,7 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from foundation import bounded_files
 from foundation.problems import ExitCode, Problem
 from installer.events import KINDS, Event, Kind, Outcome
 
@@ -109,7 +110,7 @@ def records(path: Path) -> Iterator[Record]:
     Raises BrokenJournal that names the first line that does not follow from the one before it.
     """
     try:
-        file = path.open("rb")
+        file = bounded_files.opened(path)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from foundation import bounded_files
 from foundation.paths import make_private, write_private
 from installer.record.journal_lines import BrokenJournal
 from installer.record.other_hands import Mark, mark_from_text, not_what_was_left
@@ -198,8 +199,8 @@ def changed_later(run: Run, since: float) -> list[str]:
 
 def _noted(run: Run) -> Noted | None:
     try:
-        with (run.folder.parent / ENDS / f"{run.id}.json").open(encoding="utf-8") as file:
-            text = file.read(_LARGEST)
+        noted = run.folder.parent / ENDS / f"{run.id}.json"
+        text = bounded_files.read_text(noted, _LARGEST)
         mark, value = mark_from_text(text), json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None

@@ -184,7 +184,9 @@ def holder_of(site_key: str) -> Holder | None:
     """Who works on a site now, or None; for `status`."""
     path = runs_folder() / site_key / "lock"
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # A record that was copied here may hold a pipe of this name, which nobody writes to.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(path, flags)
     except OSError:
         return None
     try:

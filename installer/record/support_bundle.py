@@ -139,7 +139,7 @@ def _file(name: str, path: Path) -> Source:
 
     def lines() -> Iterator[bytes]:
         nonlocal size
-        with path.open("rb") as file:
+        with bounded_files.opened(path) as file:
             while line := file.readline(_LONGEST):
                 digest.update(line)
                 size += len(line)
@@ -236,7 +236,7 @@ def _packages() -> dict[str, str]:
 
 def _own_log() -> str | None:
     try:
-        with log_file().open("rb") as file:
+        with bounded_files.opened(log_file()) as file:
             file.seek(0, os.SEEK_END)
             start = max(file.tell() - _OWN_LOG_BYTES, 0)
             file.seek(start)

@@ -22,6 +22,7 @@ from typing import BinaryIO, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 SCHEMA: Final = "sitewright.support-bundle/1"
@@ -118,7 +119,7 @@ def _chunks(source: Source) -> Iterator[bytes]:
     if source.path is None:
         yield source.text
         return
-    with source.path.open("rb") as file:
+    with bounded_files.opened(source.path) as file:
         while chunk := file.read(_CHUNK):
             yield chunk
 
@@ -148,7 +149,7 @@ def opened_archive(path: Path) -> Iterator[tuple[Path, Manifest]]:
 def unpack(path: Path, folder: Path) -> Manifest:
     """Unpack a bundle into an empty folder; raises InputProblem, and then the folder is useless."""
     try:
-        with path.open("rb") as raw, gzip.GzipFile(fileobj=raw, mode="rb") as packed:
+        with bounded_files.opened(path) as raw, gzip.GzipFile(fileobj=raw, mode="rb") as packed:
             return _unpack(_Reader(packed, path), folder)
     except (OSError, EOFError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -21,6 +21,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from foundation import bounded_files
 from foundation.paths import data_folder, write_private
 from foundation.secret_forms import SHORTEST
 from foundation.secrets import Secret, know_marks
@@ -97,7 +98,7 @@ def own_key() -> bytes:
     """The key of the hashes and marks, which lies outside of every run; raises OSError."""
     path = data_folder() / "secrets.key"
     with contextlib.suppress(FileNotFoundError):
-        key = path.read_bytes()
+        key = bounded_files.read_bytes(path, _LARGEST)
         if len(key) == _KEY_BYTES:
             return key
     key = randomness.token_bytes(_KEY_BYTES)
@@ -128,7 +129,7 @@ def _read(folder: Path) -> tuple[_Marks, list[str]]:
     """What earlier sessions noted, and what is to be told of it where it cannot be read."""
     found, told = _Marks.model_validate({"schema": _SCHEMA, "marks": ()}), []
     try:
-        with (folder / FILE).open("rb") as file:
+        with bounded_files.opened(folder / FILE) as file:
             raw = file.read(_LARGEST + 1)
         found = _Marks.model_validate_json(raw)
     except FileNotFoundError:
@@ -142,7 +143,7 @@ def _read(folder: Path) -> tuple[_Marks, list[str]]:
         return found, told
     # Runs of earlier versions kept the hashes apart.
     try:
-        with (folder / _OLD_FILE).open("rb") as file:
+        with bounded_files.opened(folder / _OLD_FILE) as file:
             old = json.loads(file.read(_LARGEST))
         kept = {"schema": _SCHEMA, "marks": (), "whole": old}
         return found.model_copy(update={"whole": _Marks.model_validate(kept).whole}), told

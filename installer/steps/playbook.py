@@ -55,7 +55,10 @@ class PlaybookStep(StepData):
     tags: tuple[str, ...] = ()
     variables: dict[str, str] = Field(default_factory=dict)
     check_mode: bool = False
-    """Whether `--check` tells the truth for it, so that a dry run may use it."""
+    """Whether `--check` tells the truth for it, so that a dry run may use it.
+
+    Said of the solution's own playbook; one of the customer's in its place is never judged by it.
+    """
 
     def planned(
         self, planning: Planning, spec: Mapping[str, Json], hosts: tuple[str, ...], where: str
@@ -78,6 +81,10 @@ class PlaybookStep(StepData):
         if isinstance(said, dict):
             given = {variable: value for variable, value in said.items() if value}
         filled: dict[str, Json] = {**spec, "playbook": name, "variables": given}
+        if is_customers(planning, self.playbook):
+            # The word on `--check` is of the solution's playbook. Of another it skips the commands
+            # and the scripts, so that one made of these would be called done and never be played.
+            filled["check_mode"] = False
         return Planned(filled, ((self.playbook, text),), (name,))
 
     def _folder(self, planning: Planning) -> Path:

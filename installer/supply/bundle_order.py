@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from foundation import bounded_files
 from foundation.problems import InputProblem
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
     from bundles.read.age import is_older, stamp_from
 
     try:
-        with memory.open("rb") as file:
+        with bounded_files.opened(memory) as file:
             before = stamp_from(json.loads(file.read(_LARGEST)))
     except FileNotFoundError:
         return

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from foundation import bounded_files
 from foundation.hosts.model import Host, Inventory
 from foundation.paths import wizard_file, write_private
 from foundation.problems import InputProblem
@@ -395,7 +396,7 @@ def load_answers(file: Path | None = None) -> Saved:
     """What was saved; a missing file is nothing, a broken or older one a sentence. Never raises."""
     path = file or wizard_file()
     try:
-        with path.open("rb") as stream:
+        with bounded_files.opened(path) as stream:
             raw = stream.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
         return Saved()

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from foundation import bounded_files
 from foundation.problems import InputProblem
 from screens.answers.answers import Answers
 from screens.answers.wizard import StepId
@@ -19,7 +20,7 @@ def is_recording(path: Path) -> bool:
     try:
         if path.is_dir():
             return (path / "plan.json").is_file()
-        with path.open("rb") as file:
+        with bounded_files.opened(path) as file:
             return file.read(2) == b"\x1f\x8b"  # gzip (RFC 1952, 2.3.1)
     except (OSError, ValueError):  # no such file, or a name that no file can have
         return False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
@@ -244,6 +244,7 @@ def written_in_ways_that_no_list_has(value: str) -> dict[str, str]:
         "a backslash each": "".join(f"\\{c}" if not c.isalnum() else c for c in value),
         "single quotes": "'" + value.replace("'", "'\"'\"'") + "'",
         "YAML in YAML": "'" + value.replace("'", "''''") + "'",
+        "CSV in CSV": '"' + value.replace('"', '""""') + '"',
         "quoted-printable": quopri.encodestring(raw).decode(),
         "a dump of bytes": " ".join(f"0x{byte:02X}," for byte in raw),
         "bytes with commas": ",".join(f"{byte:02x}" for byte in raw),
@@ -252,6 +253,8 @@ def written_in_ways_that_no_list_has(value: str) -> dict[str, str]:
     }
 
 
+@example('pass\'word""of')
+@example("pass\"word''of")
 @given(TYPED)
 def test_a_secret_is_found_however_much_of_it_is_escaped(value: str) -> None:
     only_known(value)

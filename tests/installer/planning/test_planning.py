@@ -229,6 +229,28 @@ def test_a_customer_s_playbooks_go_before_ours(tmp_path: Path) -> None:
         make_plan(solution, site(), [], playbooks=tmp_path)
 
 
+def test_a_customers_playbook_is_never_called_done_by_a_check_that_skips_its_commands(
+    tmp_path: Path,
+) -> None:
+    """`--check` passes over commands and scripts: one made of these would never be played."""
+    solution = load_solution("pm4ml")
+    own = solution.folder / "playbooks"
+    names = [path.name for path in own.glob("[1-6].*.yml")]
+
+    def judged(folder: Path | None) -> bool:
+        plan = make_plan(solution, site(), [], playbooks=folder)
+        [stage] = [stage for stage in plan.stages if stage.id == "prepare"]
+        [step] = [step for step in stage.steps if step.kind == "playbook"]
+        return bool(step.spec.get("check_mode"))
+
+    for name in names:
+        (tmp_path / name).write_text("- hosts: all\n")
+    assert judged(None)
+    assert judged(tmp_path)  # ours still: the folder has none of this name
+    (tmp_path / "host_preparation.yml").write_text("- hosts: all\n")
+    assert not judged(tmp_path)
+
+
 def test_customers_playbooks_find_the_groups_that_they_know(tmp_path: Path) -> None:
     """[cluster] with role=master or worker, none for both; what the site says wins."""
     solution = load_solution("pm4ml")
