@@ -344,6 +344,8 @@ def _site(run: Run) -> Site | None:
 
 
 def _text(path: Path) -> str:
+    if path.is_symlink():
+        return ""  # another file of this computer; that it is none of the run's is told above
     try:
         return bounded_files.read_text(path, SIZE_LIMIT, errors="replace")
     except OSError:

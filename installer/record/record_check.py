@@ -78,6 +78,12 @@ def check_record(run: Run, state: RunState | None = None) -> None:
     tells, where it was read already.
     """
     journal = run.journal
+    if (foreign := run.foreign) is not None:
+        raise BrokenJournal(
+            "it is a link, or no ordinary file, and nothing that Sitewright wrote",
+            where=str(foreign),
+            remedy=_FOREIGN,
+        )
     noted = _noted(run)
     if not journal.is_file() or journal.stat().st_size == 0:
         worked = sorted(path.stem for path in _logs(run))
@@ -168,6 +174,10 @@ def _noted_ids(site: Path) -> list[str]:
     return sorted(name for name in names if _RUN_ID.fullmatch(name))
 
 
+_FOREIGN: Final = (
+    "Look at it: ls -l. If you put it there yourself, put a copy of the file in its place; if the "
+    "folder came from somebody else, ask them for a support bundle of the run."
+)
 _GONE: Final = (
     "Keep the folder as it is, and ask who had it. What was done stands in the logs and on the "
     "machines. Begin a new run (sitewright install): each step is asked whether it is done."

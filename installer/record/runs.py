@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -96,6 +97,22 @@ class Run:
     def facts_file(self) -> Path:
         """What the machines looked like before."""
         return self.folder / "facts.json"
+
+    @property
+    def foreign(self) -> Path | None:
+        """What lies under the name of a file of ours and is none: a link, a pipe; else None.
+
+        We write plain files. A link in a folder that came from elsewhere would have another file of
+        this computer read, shown or packed as the run's own.
+        """
+        for path in (self.journal, self.plan_file, self.site_file, self.facts_file):
+            try:
+                if not stat.S_ISREG(path.lstat().st_mode):
+                    return path
+            except FileNotFoundError:
+                continue
+        logs = self.folder / "logs"
+        return logs if logs.is_symlink() else None
 
     def log(self, host: str) -> Path:
         """The file with everything that one machine said, as plain text."""

@@ -49,6 +49,13 @@ def write_support_bundle(run: Run, target: Path, *, now: datetime | None = None)
     Raises Refused where a secret that this process knows, or a private key, stands in any file,
     and InputProblem where a file cannot be read or written. Nothing is left behind then.
     """
+    if (foreign := run.foreign) is not None:
+        raise Refused(
+            "it is a link, or no ordinary file, and nothing of this run: what lies behind it would "
+            "leave this computer",
+            where=str(foreign),
+            remedy="Look at it: ls -l. Put a copy in its place if it belongs to the run.",
+        )
     sources = {source.name: source for source in _gather(run)}
     plan = run.plan()
     for source in sources.values():

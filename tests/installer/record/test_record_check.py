@@ -121,6 +121,19 @@ def a_later_one_is_gone(run: Run) -> None:
     (run.folder.parent / "ends" / f"{later}.json").write_text(note.replace(run.id, later))
 
 
+def a_pipe_for_a_journal(run: Run) -> None:
+    run.journal.unlink()
+    os.mkfifo(run.journal)
+
+
+def a_link_for_its_site(run: Run) -> None:
+    """To a file of this computer that would be shown and packed as the run's own."""
+    behind = run.folder.parent / "another file"
+    behind.write_text(f"{SITE}# what nobody else may read\n")
+    run.site_file.unlink()
+    run.site_file.symlink_to(behind)
+
+
 HARMS: dict[Callable[[Run], None], str] = {
     broken: "line 4: it does not follow",
     shortened: "its end is gone",
@@ -131,6 +144,8 @@ HARMS: dict[Callable[[Run], None], str] = {
     shortened_with_what_was_noted: "how far it came is gone",
     gone_on_after_its_end: "more work was written behind that",
     a_later_one_is_gone: "came later, and its folder is gone",
+    a_pipe_for_a_journal: "no ordinary file",
+    a_link_for_its_site: "it is a link",
     of_another_run: "it is another's: it tells of the run 20200101-000000-0000",
 }
 
@@ -155,7 +170,8 @@ def test_every_command_tells_it_with_an_exit_code(
         out, err = capsys.readouterr()
         assert code == 7, (words, out, err)
         assert HARMS[harm] in " ".join((out + err).split()), (words, out, err)
-        for untrue in ("nothing was changed", "NOT BEGUN", "Installed", "nothing is left to do"):
+        for untrue in ("nothing was changed", "NOT BEGUN", "Installed", "nothing is left to do",
+                       "what nobody else may read"):  # fmt: skip
             assert untrue not in out + err, words
     cli.main(["report", str(run.folder), "--format", "json"])
     assert json.loads(capsys.readouterr().out)["complete"] is False

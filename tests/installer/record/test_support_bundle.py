@@ -292,3 +292,16 @@ def test_room_is_asked_for_before_anything_is_unpacked(
 
 def test_the_whole_has_a_budget(bundle: Path) -> None:
     assert LARGEST_WHOLE <= 4 * 1024**3
+
+
+@pytest.mark.parametrize("name", ["site.yaml", "plan.json", "facts.json", "events.jsonl"])
+def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path, name: str) -> None:
+    """A run that came from elsewhere would carry another file of this computer away."""
+    run = write_run(tmp_path / "runs")
+    behind = tmp_path / "behind"
+    behind.write_bytes((run.folder / name).read_bytes() if (run.folder / name).exists() else b"x")
+    (run.folder / name).unlink(missing_ok=True)
+    (run.folder / name).symlink_to(behind)
+    with pytest.raises(Refused, match="it is a link"):
+        write_support_bundle(run, tmp_path / "bundle.tar.gz")
+    assert not (tmp_path / "bundle.tar.gz").exists()
