@@ -11,13 +11,25 @@ from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
 from foundation import secrets
+from tests.lab.host import required
 
 # How long examples take to make says how busy the machine is, and nothing about our code.
-settings.register_profile("sitewright", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "sitewright",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # Where a failure refuses a change, the same examples are tried each time, and chance refuses
+    # none. By hand they are others each time, so whoever works on the code finds what these miss.
+    derandomize=required(),
+)
 settings.load_profile("sitewright")
+if required():
+    # Nor are they taken from whichever of our modules happen to be loaded just then.
+    patch.object(providers, "is_local_module_file", lambda _: False).start()
 
 pytest_plugins = ["tests.lab.fixtures"]
 
@@ -40,6 +52,7 @@ _SLOWER = {
     "installer/compose/test_scripts": "processes",
     "installer/pm4ml/machines/test_dead_node": "processes",
     "installer/pm4ml/machines/test_master": "processes",
+    "installer/pm4ml/machines/test_names": "processes",
     "installer/pm4ml/machines/test_worker": "processes",
     "installer/pm4ml/upkeep/test_programs": "processes",
     "foundation/hosts/test_jobs": "processes",

@@ -2,7 +2,7 @@
 # Set up and pass every test: lint, types, import contracts, unit tests, and the lab.
 #
 #   tests/run.sh            all of it; a real Kubernetes and OpenTofu are compiled for the lab meanwhile
-#   tests/run.sh unit       pure and small tests (some two minutes once set up)
+#   tests/run.sh unit       pure and small tests (some seventy seconds once set up)
 #   tests/run.sh processes  the wizard's screens, and tests that start and kill whole processes
 #   tests/run.sh lab        the lab alone
 #   tests/run.sh static     lint, types and contracts alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
@@ -28,6 +29,8 @@ RECIPES = dict(
     re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/adding.md").read_text(), re.M | re.S)
 )
 
+DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def code(recipe: str, language: str) -> list[str]:
     """The pieces of a recipe that are in a language, in their order."""
@@ -41,6 +44,12 @@ def files(recipe: str) -> list[str]:
 
 def module(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A recipe's Python as the module that it would be."""
+    bare = [
+        one.name
+        for one in ast.walk(ast.parse(text))
+        if isinstance(one, DEFINED) and not one.returns
+    ]
+    assert bare == []  # which no recipe gets past the types with
     made = types.ModuleType(name)
     exec(compile(text, name, "exec"), made.__dict__)  # noqa: S102 - the recipe's own words
     monkeypatch.setitem(sys.modules, name, made)

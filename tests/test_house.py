@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = ("foundation", "preflight", "bundles", "installer", "screens")
 MOST = 20
+LONGEST = 550
 SAYS = re.compile(r'(#.*\n)*"""')
 ONE_KIND = {"installer/commands", "installer/steps", "preflight/checks", "bundles/sources"}
 """Rooms whose modules are all of one kind, so that knowing one is knowing the others."""
@@ -40,6 +41,17 @@ def test_no_room_is_too_full_to_be_seen(top: str) -> None:
     """A folder of more than twenty modules wants a wall, unless all of them are of one kind."""
     full = {name: len(found) for name, found in _rooms(top).items() if name not in ONE_KIND}
     assert {name: count for name, count in full.items() if count > MOST} == {}
+
+
+@pytest.mark.parametrize("top", [*FLOORS, "tests", "benchmarks"])
+def test_no_module_is_too_long_to_be_read(top: str) -> None:
+    """A module of much more than five hundred lines has more than one subject.
+
+    A program of a solution goes to a machine as one file, however long.
+    """
+    found = [path for path in (ROOT / top).rglob("*.py") if "solutions" not in path.parts]
+    long = {str(path): path.read_bytes().count(b"\n") for path in found}
+    assert {name: lines for name, lines in long.items() if lines > LONGEST} == {}
 
 
 def test_every_room_stands_in_the_plan_of_the_house() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,9 +87,16 @@ def serving(folder: Path) -> Iterator[str]:
         yield url
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that went away before its answer, as some tests mean to."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it came
+
+
 @contextmanager
 def _running(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    listening = _Quiet(("127.0.0.1", 0), handler)
     listening.daemon_threads = True
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

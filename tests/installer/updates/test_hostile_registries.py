@@ -225,9 +225,13 @@ def test_an_etag_that_cannot_be_sent_is_not_kept() -> None:
         assert all("if-none-match" not in one.headers for one in server.asked)
 
 
-def test_it_ends_soon_while_a_registry_is_silent() -> None:
+def test_it_ends_soon_while_a_registry_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
     from concurrent.futures import ThreadPoolExecutor
+
+    from bundles.serve.listener import Listener
+
+    monkeypatch.setattr(Listener.close, "__defaults__", (0.2,))  # seconds, else 5
 
     begun, gone = threading.Event(), threading.Event()
 
