@@ -85,6 +85,18 @@ COMMANDS: Final = {
     "environments": Command(
         "installer.commands.environments", "those of a control centre: plan, apply, drift"
     ),
+    "environments schedule": Command(
+        "installer.commands.environments_schedule", "look for drift every few hours, by a timer"
+    ),
+    "environments site": Command(
+        "installer.commands.environments_site", "a site file whose machines are its outputs"
+    ),
+    "environments tools": Command(
+        "installer.commands.environments_tools", "what a line wants of this computer"
+    ),
+    "environments verify": Command(
+        "installer.commands.environments_verify", "does one stand, the earliest fault first"
+    ),
     "updates": Command("installer.commands.updates", "which images that run have something newer"),
     "updates apply": Command(
         "installer.commands.updates_apply", "bring what is old to newer images, one by one"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from foundation.hosts.logins import person_here
 from foundation.problems import ExitCode, InputProblem, Refused
+from foundation.secrets import secret_from_file
 from foundation.wording import listed
 from installer.commands.asking import forget_typed_ahead
 from installer.commands.install import add_run_options, read_secrets
@@ -35,6 +36,7 @@ _HELP: Mapping[str, str] = {
     "plan": "what would be created, changed and destroyed; the plan is saved",
     "apply": "apply the plan that was saved, and no other",
     "drift": "what was changed outside, and what its configuration says otherwise",
+    "unlock": "give back a lock that a program which died left behind",
     "destroy": "plan to destroy all of it, and do it after its name was typed",
 }
 
@@ -67,8 +69,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                 help="a resource that may be destroyed, by its whole address; destroy asks for "
                 "the environment's name here",
             )
+        if name == "unlock":
+            one.add_argument("--lock", required=True, metavar="ID", help="as it was told")
+        if name == "drift":
+            add_webhook_options(one)
         if name != "list":
             add_run_options(one)
+
+
+def add_webhook_options(parser: argparse.ArgumentParser) -> None:
+    """Whom a drift is told."""
+    parser.add_argument(
+        "--webhook-file",
+        type=Path,
+        metavar="FILE",
+        help="tell the webhook whose address is in this file, mode 0600, once for each change",
+    )
+    parser.add_argument(
+        "--webhook",
+        choices=("slack", "plain"),
+        default="slack",
+        help="what it takes (default: slack)",
+    )
 
 
 def _add_output(parser: argparse.ArgumentParser, *, json_too: bool) -> None:
@@ -92,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
         "apply": _apply,
         "drift": _drift,
         "destroy": _destroy,
+        "unlock": _unlock,
     }
     return actions[options.action](options)
 
@@ -131,9 +154,9 @@ def _new(options: argparse.Namespace) -> int:
 def _init(options: argparse.Namespace) -> int:
     from installer.environments.plans import ready_plan
 
-    environment, tool = _read(options)
+    environment, tool = read_named(options)
     plan = ready_plan(environment, tool)
-    return _carry("tofu-init", environment, plan, _secrets(environment, plan, options), options)
+    return _carry("tofu-init", environment, plan, secrets_of(environment, plan, options), options)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -141,7 +164,7 @@ def _plan(options: argparse.Namespace) -> int:
     from installer.environments.text import kept_json, plan_text
     from installer.opentofu.saved import read_kept
 
-    environment, tool = _read(options)
+    environment, tool = read_named(options)
     code, _ = _made(environment, tool, options, making_plan(environment, tool))
     if code != ExitCode.DONE:
         return code
@@ -167,12 +190,12 @@ def _made(
     place = environment.place(tool)
     for path in (place.saved, place.saved.with_suffix(".json")):
         path.unlink(missing_ok=True)
-    secrets = _secrets(environment, plan, options)
+    secrets = secrets_of(environment, plan, options)
     return _carry("tofu-plan", environment, plan, secrets, options), secrets
 
 
 def _apply(options: argparse.Namespace) -> int:
-    environment, tool = _read(options)
+    environment, tool = read_named(options)
     kept = _kept(environment, tool, options)
     if kept.destroy:
         raise Refused(
@@ -180,7 +203,7 @@ def _apply(options: argparse.Namespace) -> int:
             where=environment.name,
             remedy=f"If that is meant: {_again('destroy', options)}",
         )
-    secrets = _secrets(environment, _applying(environment, tool, kept), options)
+    secrets = secrets_of(environment, _applying(environment, tool, kept), options)
     _show(environment, kept, options)
     _before(environment, tool, kept, secrets, options)
     _destruction(kept.destroyed, options)
@@ -190,7 +213,7 @@ def _apply(options: argparse.Namespace) -> int:
 def _destroy(options: argparse.Namespace) -> int:
     from installer.environments.plans import making_plan
 
-    environment, tool = _read(options)
+    environment, tool = read_named(options)
     plan = making_plan(environment, tool, destroy=True)
     asked, options.yes = options.yes, True  # to make the plan changes nothing
     code, secrets = _made(environment, tool, options, plan)
@@ -212,10 +235,11 @@ def _drift(options: argparse.Namespace) -> int:
     from installer.environments.text import drift_text, kept_json
     from installer.opentofu.saved import read_kept
 
-    environment, tool = _read(options)
+    webhook = secret_from_file(options.webhook_file) if options.webhook_file else None
+    environment, tool = read_named(options)
     plan = looking_plan(environment, tool)
-    secrets = _secrets(environment, plan, options)
-    _asker(environment, tool, secrets).held()
+    secrets = secrets_of(environment, plan, options)
+    asker_of(environment, tool, secrets).held()
     place = environment.place(tool)
     place.look.with_suffix(".json").unlink(missing_ok=True)
     code = _carry("tofu-drift", environment, plan, secrets, options)
@@ -229,7 +253,37 @@ def _drift(options: argparse.Namespace) -> int:
         _result(
             drift_text(environment.name, kept, _page(options), words=environment.words), options
         )
+    if webhook is not None:
+        _alert(environment, kept, webhook, options.webhook)
     return ExitCode.NOT_READY if kept.differs else ExitCode.DONE
+
+
+def _unlock(options: argparse.Namespace) -> int:
+    from installer.environments.plans import unlocking_plan
+
+    environment, tool = read_named(options)
+    plan = unlocking_plan(environment, tool, options.lock)
+    secrets = secrets_of(environment, plan, options)
+    return _carry("tofu-unlock", environment, plan, secrets, options)
+
+
+def _alert(environment: Environment, kept: Kept, webhook: Secret, form: str) -> None:
+    """Tell a webhook what differs, once for each standing."""
+    import asyncio
+    import hashlib
+
+    from installer.environments.text import drift_text
+    from installer.updates.alerts import Form, tell
+    from preflight.report.layout import Page
+
+    told = drift_text(
+        environment.name, kept, Page(100, color=False, ascii_only=False), words=environment.words
+    )
+    standing = repr((kept.changes, kept.drift, kept.outputs))
+    now = hashlib.sha256(standing.encode()).hexdigest()
+    of = f"environments drift {environment.words}"
+    sent = asyncio.run(tell(told, now, webhook, Form(form), of=of))
+    print("the webhook was told" if sent else "the webhook knows that already", file=sys.stderr)
 
 
 def _applied(
@@ -245,7 +299,7 @@ def _applied(
     operation = "tofu-destroy" if kept.destroy else "tofu-apply"
     code = _carry(operation, environment, _applying(environment, tool, kept), secrets, options)
     # Of an apply that failed in its middle a part stands: its state is noted as well.
-    head = _asker(environment, tool, secrets).head()
+    head = asker_of(environment, tool, secrets).head()
     if head.lineage and (head.lineage, head.serial) != (kept.lineage, kept.serial):
         environment.note_applied(
             Applied(
@@ -268,7 +322,8 @@ def _applying(environment: Environment, tool: Tool, kept: Kept) -> Plan:
     return applying_plan(environment, tool, kept)
 
 
-def _read(options: argparse.Namespace) -> tuple[Environment, Tool]:
+def read_named(options: argparse.Namespace) -> tuple[Environment, Tool]:
+    """The environment that the command names, judged, and the program for it; raises Problem."""
     from installer.environments.centre import read_environment
     from installer.environments.judged import judge
     from installer.opentofu.program import find
@@ -279,13 +334,15 @@ def _read(options: argparse.Namespace) -> tuple[Environment, Tool]:
     return environment, tool
 
 
-def _secrets(
+def secrets_of(
     environment: Environment, plan: Plan, options: argparse.Namespace
 ) -> Mapping[str, Secret]:
+    """Its secrets, by the names that a person gives them by; raises InputProblem."""
     return read_secrets(replace(plan, secrets=environment.secret_names()), options)
 
 
-def _asker(environment: Environment, tool: Tool, secrets: Mapping[str, Secret]) -> Asker:
+def asker_of(environment: Environment, tool: Tool, secrets: Mapping[str, Secret]) -> Asker:
+    """Who asks the program of an environment what changes nothing."""
     from installer.opentofu.program import Asker
 
     place = environment.place(tool)
@@ -324,7 +381,7 @@ def _before(
     """Raise where the state is held, newer, of another environment, or moved on."""
     from installer.environments.judged import of_this_environment
 
-    asker = _asker(environment, tool, secrets)
+    asker = asker_of(environment, tool, secrets)
     asker.held()
     of_this_environment(environment, asker.head(), kept, again=_again("plan", options))
 

@@ -11,7 +11,8 @@ from foundation import bounded_files
 from foundation.documents import nearest
 from foundation.problems import InputProblem, Refused
 from foundation.wording import listed
-from installer.environments.centre import APPLIED, ENVIRONMENT, names, read_environment
+from installer.environments.centre import APPLIED, CENTRE, ENVIRONMENT, names, read_environment
+from installer.environments.lines import line_of, numbers
 from installer.opentofu.program import StateProblem
 from installer.opentofu.saved import configuration_digest, digest_of
 
@@ -26,22 +27,26 @@ _MODULE: Final = re.compile(r'^\s*module\s+"', re.MULTILINE)
 _SOURCE: Final = re.compile(r'^\s*source\s*=\s*"([^"\n]{1,2000})"', re.MULTILINE)
 _LARGEST: Final = 4 << 20
 _MOST_FILES: Final = 5_000
-_NUMBERS: Final = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def judge(environment: Environment, tool: Tool) -> None:
     """Raise where the file, the configuration or the program cannot be worked with."""
-    from installer.catalogue.solution import load_solution
-
-    kinds = [one.id for one in load_solution("iac").environments]
+    line = line_of(environment.centre.line, where=str(environment.roof / CENTRE))
     kind = environment.file.environment
-    if kind not in kinds:
-        close = nearest(kind, kinds)
+    if kind not in line.environments:
+        close = nearest(kind, line.environments)
         raise InputProblem(
-            f'"{kind}" is no form of Infrastructure as Code'
+            f'"{kind}" is nothing that {line.title} makes'
             + (f'; did you mean "{close}"?' if close else ""),
             where=str(environment.folder / ENVIRONMENT),
-            remedy=f"Write one of {listed(kinds)} as `environment`.",
+            remedy=f"Write one of {listed(line.environments)} as `environment`.",
+        )
+    gate = next((one for one in line.tools if one.name == tool.title.lower()), None)
+    if gate is not None and numbers(tool.version) < numbers(gate.at_least):
+        raise InputProblem(
+            f"{tool.title} {tool.version} is here, and {line.title} wants {gate.at_least} or newer",
+            where=tool.path,
+            remedy="Bring that version, or OpenTofu, and name it in centre.yaml as `program`.",
         )
     if not any(environment.folder.glob("*.tf")) and not any(environment.folder.glob("*.tofu")):
         raise InputProblem(
@@ -76,12 +81,6 @@ def _not_older(environment: Environment, tool: Tool) -> None:
             remedy=f"Bring {applied.program} {applied.version} or newer, and name it in "
             "centre.yaml as `program`.",
         )
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """The numbers of a version, to be compared; none where there are none."""
-    found = _NUMBERS.search(version)
-    return tuple(int(part or 0) for part in found.groups()) if found else ()
 
 
 def _from_here(folder: Path) -> None:

@@ -17,7 +17,14 @@ from installer.record.identity import site_key
 from installer.record.journal_lines import BrokenJournal
 from installer.record.runs import runs_of
 
-OPERATIONS: Final = ("tofu-init", "tofu-plan", "tofu-apply", "tofu-destroy", "tofu-drift")
+OPERATIONS: Final = (
+    "tofu-init",
+    "tofu-plan",
+    "tofu-apply",
+    "tofu-destroy",
+    "tofu-drift",
+    "tofu-unlock",
+)
 """The folders of an environment's runs, behind its key."""
 
 

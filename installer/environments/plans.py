@@ -72,6 +72,27 @@ def applying_plan(environment: Environment, tool: Tool, kept: Kept) -> Plan:
     return _plan(environment, tuple(stages))
 
 
+def unlocking_plan(environment: Environment, tool: Tool, lock: str) -> Plan:
+    """Give back a lock by its id, once it is known that nobody works there."""
+    away = _step(environment, tool, "back-up", "Put the state away as it is")
+    step = _step(
+        environment,
+        tool,
+        "unlock",
+        f"Give back the lock {lock} of {environment.name}",
+        lock=lock,
+        irreversible="Whoever still works there writes into the state beside the next.",
+    )
+    why = "It was left behind by a program that died; no other lock is touched."
+    return _plan(
+        environment,
+        (
+            _stage("state", "The state as it is", "It can be gone back to by hand.", away),
+            _stage("unlock", "The lock", why, step, "state"),
+        ),
+    )
+
+
 def _init(environment: Environment, tool: Tool) -> PlannedStage:
     step = _step(environment, tool, "init", "Make ready what the configuration needs")
     providers = environment.centre.providers or (

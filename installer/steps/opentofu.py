@@ -47,7 +47,7 @@ class OpenTofuStep(StepData):
     """One command of OpenTofu for an environment."""
 
     kind: Literal["opentofu"]
-    action: Literal["init", "plan", "check", "back-up", "apply", "look"]
+    action: Literal["init", "plan", "check", "back-up", "apply", "look", "unlock"]
     named: str
     """The environment."""
     words: str
@@ -72,6 +72,8 @@ class OpenTofuStep(StepData):
     """Of the plan that is applied."""
     lineage: str = ""
     serial: int = 0
+    lock: str = Field(default="", pattern=r"^[A-Za-z0-9]?[A-Za-z0-9_./:-]{0,200}$")
+    """The id of a lock that is given back."""
 
     @property
     def place(self) -> Workplace:
@@ -112,6 +114,8 @@ class OpenTofu(Probed):
                 return await self._check(context, data, asker)
             case "apply":
                 return await self._apply(context, data, secrets)
+            case "unlock":
+                return await self._unlock(context, data, secrets)
             case _:
                 return await self._plan(context, data, secrets, asker)
 
@@ -221,6 +225,15 @@ class OpenTofu(Probed):
         # A plan is good once.
         await asyncio.to_thread(file.unlink, missing_ok=True)
         return f"Applied: {kept.summary if kept else 'the plan'}."
+
+    async def _unlock(
+        self, context: StepContext, data: OpenTofuStep, secrets: dict[str, Secret]
+    ) -> str:
+        # Its words are no messages: this command of the program has no -json.
+        order = data.place.order(("force-unlock", "-force", "--", data.lock), secrets)
+        ended = await context.change("give the lock back", starter(), stdin=order)
+        must_be_good(context, ended, "giving the lock back")
+        return f"The lock {data.lock} is given back."
 
     async def _run(
         self,

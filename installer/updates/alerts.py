@@ -59,9 +59,10 @@ def fingerprint(review: Review) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
-def memory_file(webhook: Secret) -> Path:
+def memory_file(webhook: Secret, of: str = "updates") -> Path:
     """Where it is kept what a webhook was told last; its address stands in it nowhere."""
-    name = hashlib.sha256(webhook.reveal().encode()).hexdigest()[:16]
+    told = webhook.reveal() if of == "updates" else f"{webhook.reveal()} {of}"
+    name = hashlib.sha256(told.encode()).hexdigest()[:16]
     return data_folder() / "updates" / f"told-{name}.json"
 
 
@@ -70,23 +71,31 @@ async def alert(review: Review, webhook: Secret, form: Form) -> bool:
 
     Raises InputProblem for an address that cannot be one, NotTold where it does not take it.
     """
+    return await tell(message(review), fingerprint(review), webhook, form)
+
+
+async def tell(text: str, now: str, webhook: Secret, form: Form, *, of: str = "updates") -> bool:
+    """Tell a webhook a text, unless it was told of the same standing, `now`, before.
+
+    `of` is the command that says all. Raises as `alert`.
+    """
     url = _checked(webhook.reveal().strip())
-    file, now = memory_file(webhook), fingerprint(review)
+    file = memory_file(webhook, of)
     if await asyncio.to_thread(_last, file) == now:
         return False
-    await _send(url, _bounded(message(review)), form)
+    await _send(url, _bounded(text, of), form)
     await asyncio.to_thread(write_private, file, json.dumps({"told": now}) + "\n")
     return True
 
 
-def _bounded(text: str) -> str:
+def _bounded(text: str, of: str = "updates") -> str:
     """A message of at most `_LONGEST` signs, which says that it was cut."""
     if len(text) <= _LONGEST:
         return text
     lines = text[: _LONGEST - 200].split("\n")[:-1]
     # No command is cut in two, and the last fence is shut.
     lines += ["```"] if lines.count("```") % 2 else []
-    return "\n".join([*lines, "… There is more than a chat takes: `sitewright updates` says all."])
+    return "\n".join([*lines, f"… There is more than a chat takes: `sitewright {of}` says all."])
 
 
 def _last(file: Path) -> str:

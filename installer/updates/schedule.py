@@ -1,4 +1,4 @@
-"""A systemd timer of this computer that looks for updates every few hours; written, and removed."""
+"""A systemd timer of this computer that looks every few hours; written, and removed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,27 @@ from foundation.problems import InputProblem, Refused
 from foundation.terminal import clean_line
 
 NAME: Final = "sitewright-updates"
-_OURS: Final = "# Written by Sitewright: sitewright updates schedule.\n"
 _SECONDS: Final = 60
 _LARGEST: Final = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What a timer does, and how it is called."""
+
+    name: str = NAME
+    command: tuple[str, ...] = ("updates",)
+    """Of Sitewright, before the words that it is given."""
+    what: str = "Look for updates of what runs"
+    written_by: str = "updates schedule"
+
+    @property
+    def head(self) -> str:
+        """The first line of its units, by which they are known as ours."""
+        return f"# Written by Sitewright: sitewright {self.written_by}.\n"
+
+
+UPDATES: Final = Timed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +46,24 @@ class Units:
 
     folder: Path
     systemctl: tuple[str, ...]
+    timed: Timed = UPDATES
 
     @property
     def service(self) -> Path:
         """The service's file."""
-        return self.folder / f"{NAME}.service"
+        return self.folder / f"{self.timed.name}.service"
 
     @property
     def timer(self) -> Path:
         """The timer's file."""
-        return self.folder / f"{NAME}.timer"
+        return self.folder / f"{self.timed.name}.timer"
 
 
-def units_here() -> Units:
+def units_here(timed: Timed = UPDATES) -> Units:
     """Those of whoever calls."""
     if os.geteuid() == 0:
-        return Units(Path("/etc/systemd/system"), ("systemctl",))
-    return Units(Path.home() / ".config/systemd/user", ("systemctl", "--user"))
+        return Units(Path("/etc/systemd/system"), ("systemctl",), timed)
+    return Units(Path.home() / ".config/systemd/user", ("systemctl", "--user"), timed)
 
 
 def program_here() -> tuple[str, ...]:
@@ -53,17 +72,17 @@ def program_here() -> tuple[str, ...]:
     return (str(beside),) if beside.exists() else (sys.executable, "-I", "-m", "installer")
 
 
-def texts(words: Sequence[str], every_hours: int) -> tuple[str, str]:
+def texts(words: Sequence[str], every_hours: int, timed: Timed = UPDATES) -> tuple[str, str]:
     """The service and the timer."""
-    line = " ".join(unit_word(word) for word in (*program_here(), "updates", *words))
+    line = " ".join(unit_word(word) for word in (*program_here(), *timed.command, *words))
     service = (
-        f"{_OURS}[Unit]\nDescription=Look for updates of what runs, by Sitewright\n"
+        f"{timed.head}[Unit]\nDescription={timed.what}, by Sitewright\n"
         "Wants=network-online.target\nAfter=network-online.target\n"
         f"[Service]\nType=oneshot\nEnvironment={unit_word(f'HOME={Path.home()}', command=False)}\n"
         f"ExecStart={line}\nTimeoutStartSec=1h\nNice=10\n"
     )
     timer = (
-        f"{_OURS}[Unit]\nDescription=Look for updates of what runs every {every_hours} h\n"
+        f"{timed.head}[Unit]\nDescription={timed.what} every {every_hours} h\n"
         f"[Timer]\nOnBootSec=10min\nOnActiveSec=1min\nOnUnitActiveSec={every_hours}h\n"
         "RandomizedDelaySec=5min\n[Install]\nWantedBy=timers.target\n"
     )
@@ -84,7 +103,9 @@ def unit_word(word: str, *, command: bool = True) -> str:
 def write_units(units: Units, words: Sequence[str], every_hours: int) -> None:
     """Write both and begin the timer; raises Refused where another's stand there, InputProblem."""
     _ours(units)
-    for path, text in zip((units.service, units.timer), texts(words, every_hours), strict=True):
+    for path, text in zip(
+        (units.service, units.timer), texts(words, every_hours, units.timed), strict=True
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text, mode=0o644)
     _systemctl(units, "daemon-reload")
@@ -114,7 +135,7 @@ def _ours(units: Units) -> None:
             continue
         except (OSError, ValueError):
             text = ""  # a folder, a pipe, no text: nothing that was written here
-        if not text.startswith(_OURS):
+        if not text.startswith(units.timed.head):
             raise Refused(
                 "a unit of that name stands there, and Sitewright did not write it so",
                 where=str(path),

@@ -14,9 +14,9 @@ from installer.environments.centre import Environment, names, read_environment
 from installer.environments.judged import (
     judge,
     modules_from_outside,
-    numbers,
     of_this_environment,
 )
+from installer.environments.lines import numbers
 from installer.environments.listing import entries
 from installer.opentofu.program import StateProblem, Tool
 from installer.opentofu.saved import Kept
@@ -72,8 +72,15 @@ def test_an_environment_file_that_cannot_be_is_told(environment: Environment, te
 
 
 def test_a_form_that_there_is_not_is_told_with_the_nearest(environment: Environment) -> None:
-    with pytest.raises(InputProblem, match='did you mean "hub"'):
-        judge(_with(environment, "environment: hubb\n"), TOFU)
+    with pytest.raises(InputProblem, match='did you mean "iac-lite-tps-1"'):
+        judge(_with(environment, "environment: iac-lite-tps1\n"), TOFU)
+    with pytest.raises(InputProblem, match="nothing that IaC Lite"):
+        judge(_with(environment, "environment: pm4ml\n"), TOFU)
+
+
+def test_a_terraform_that_is_too_old_for_the_line_is_told(environment: Environment) -> None:
+    with pytest.raises(InputProblem, match=r"wants 1\.9 or newer"):
+        judge(environment, Tool("/usr/bin/terraform", "Terraform", "1.8.5"))
 
 
 def test_an_older_program_than_the_one_that_applied_is_refused(environment: Environment) -> None:
@@ -84,7 +91,7 @@ def test_an_older_program_than_the_one_that_applied_is_refused(environment: Envi
         judge(environment, TOFU)
     judge(environment, Tool("/usr/bin/tofu", "OpenTofu", "1.13.1"))
     # What Terraform's numbers say of OpenTofu's nobody knows.
-    judge(environment, Tool("/usr/bin/terraform", "Terraform", "1.5.0"))
+    judge(environment, Tool("/usr/bin/terraform", "Terraform", "1.9.0"))
 
 
 def test_modules_that_would_be_fetched_are_told_also_those_of_modules_beside(

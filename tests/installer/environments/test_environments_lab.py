@@ -46,6 +46,16 @@ resource "terraform_data" "cluster" {
   triggers_replace = [var.size]
   input            = { size = var.size, password = var.db_password }
 }
+output "master_hosts" {
+  value = { master_1 = "10.0.0.1" }
+}
+output "all_hosts_var_maps" {
+  value = { ansible_ssh_user = "ubuntu" }
+}
+output "password" {
+  value     = var.db_password
+  sensitive = true
+}
 """
 
 
@@ -143,6 +153,9 @@ def test_an_environment_is_planned_applied_changed_by_hand_told_and_mended(
     assert made.read_text() == "m1 10.0.0.1\n"
     assert centre.run("drift", "hub-a").stdout.startswith("hub-a: nothing differs.")
     assert (folder / "terraform.tfstate").stat().st_mode & 0o077 == 0
+    site = centre.folder / "site.yaml"
+    centre.run("site", "hub-a", "--solution", "pm4ml", "--output", str(site))
+    assert "{name: master-1, address: 10.0.0.1" in site.read_text()
 
     made.write_text("m1 10.0.0.9\n")
     drift = centre.read("drift", "hub-a", ends=3)
@@ -252,7 +265,10 @@ def test_a_state_that_somebody_holds_is_told_with_who_and_since_when(centre: Cen
             said = " ".join(refused.stderr.split())
             assert "ann@desk has held the state since 2026-11-30 08:03:33 UTC for apply" in said
         assert not states.state
-        states.lock = b""
+        wrong = centre.run("unlock", "hub-b", *_hands(centre), "--lock", "another", ends=5)
+        assert states.lock, wrong.stdout
+        centre.run("unlock", "hub-b", *_hands(centre), "--lock", "8479166f")
+        assert not states.lock
         centre.run("apply", "hub-b", *_hands(centre))
         _is_locked_while_it_is_written(states)
     assert not (centre.folder / "environments/hub-b/terraform.tfstate").exists()

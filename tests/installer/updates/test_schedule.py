@@ -83,6 +83,21 @@ def test_words_are_written_as_systemd_reads_them() -> None:
     assert '"/root/a %%h $$b"' in service
 
 
+def test_another_look_has_a_timer_of_its_own(units: Units, tmp_path: Path) -> None:
+    timed = schedule.Timed(
+        name="sitewright-drift-hub-a", command=("environments", "drift"),
+        what="Look for drift of hub-a", written_by="environments schedule",
+    )  # fmt: skip
+    drift = Units(units.folder, units.systemctl, timed)
+    write_units(units, WORDS, 6)
+    write_units(drift, ["hub-a"], 24)
+    assert '"environments" "drift" "hub-a"' in drift.service.read_text()
+    assert "Description=Look for drift of hub-a" in drift.timer.read_text()
+    assert remove_units(drift)
+    assert units.timer.exists()
+    assert "enable --now sitewright-drift-hub-a.timer" in (tmp_path / "told").read_text()
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     for name, text in zip(("service", "timer"), texts(WORDS, 6), strict=True):
