@@ -20,7 +20,7 @@ from foundation.problems import InputProblem, Problem, Refused
 from foundation.secrets import Secret, cut
 from foundation.terminal import clean_line
 from installer.opentofu.states import Head, read_head
-from installer.opentofu.told import Meant, for_this, meaning, understand
+from installer.opentofu.told import Held, Meant, for_this, meaning, understand
 from installer.opentofu.workplace import Workplace
 
 USUAL: Final = ("tofu", "terraform")
@@ -124,17 +124,28 @@ class Asker:
         return self._asked("output", "-json")
 
     def held(self) -> None:
-        """Raise StateProblem where somebody holds the state now, or the program cannot read it.
+        """Raise StateProblem where somebody holds the state now, or the program cannot read it."""
+        meant = self._lock()
+        if meant is not None:
+            remedy = for_this(meant.remedy, self.words)
+            raise StateProblem(meant.cause, where=self.where, remedy=remedy)
 
-        It takes the lock as a plan does, looks at nothing outside, and gives it back.
-        """
+    def holder(self) -> Held | None:
+        """Who holds the state now; None for nobody. Raises StateProblem."""
+        meant = self._lock()
+        if meant is None or meant.held is not None:
+            return meant.held if meant is not None else None
+        raise StateProblem(meant.cause, where=self.where, remedy=for_this(meant.remedy, self.words))
+
+    def _lock(self) -> Meant | None:
+        """What stands against taking the lock, which is taken as by a plan, and given back."""
         done = self._run("plan", "-json", "-input=false", "-refresh=false", "-lock-timeout=0s")
         said = [one for line in done[1].splitlines() if (one := understand(line)) is not None]
         errors = [one for one in said if one.error]
         meant = meaning(errors) if errors else Meant("")
         if done[0] and (meant.held or any("state lock" in one.summary for one in errors)):
-            remedy = for_this(meant.remedy, self.words)
-            raise StateProblem(meant.cause, where=self.where, remedy=remedy)
+            return meant
+        return None
 
     def _asked(self, *words: str) -> str:
         status, out, err = self._run(*words)

@@ -115,7 +115,7 @@ class OpenTofu(Probed):
             case "apply":
                 return await self._apply(context, data, secrets)
             case "unlock":
-                return await self._unlock(context, data, secrets)
+                return await self._unlock(context, data, secrets, asker)
             case _:
                 return await self._plan(context, data, secrets, asker)
 
@@ -227,8 +227,13 @@ class OpenTofu(Probed):
         return f"Applied: {kept.summary if kept else 'the plan'}."
 
     async def _unlock(
-        self, context: StepContext, data: OpenTofuStep, secrets: dict[str, Secret]
+        self, context: StepContext, data: OpenTofuStep, secrets: dict[str, Secret], asker: Asker
     ) -> str:
+        # The backend `http` gives back whatever lock there is, so it is looked whose that is.
+        held = await asyncio.to_thread(asker.holder)
+        if held is None or held.id != data.lock:
+            now = f"the lock is {held.id} now: {held.sentence()}" if held else "nobody holds it"
+            raise _failed(data, context, now, "Look again before you give any lock back.")
         # Its words are no messages: this command of the program has no -json.
         order = data.place.order(("force-unlock", "-force", "--", data.lock), secrets)
         ended = await context.change("give the lock back", starter(), stdin=order)

@@ -1,4 +1,4 @@
-"""The layers of an environment on a real Kubernetes API; Flux's definitions are made by the test."""
+"""The layers of an environment on a real Kubernetes API; the test plays Flux."""
 
 from __future__ import annotations
 
