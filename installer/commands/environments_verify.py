@@ -26,7 +26,7 @@ from installer.commands.options import (
 
 if TYPE_CHECKING:
     from foundation.hosts.model import Host
-    from installer.environments.lines import Line
+    from installer.catalogue.lines import Line
     from installer.environments.verifying import Stands
 
 

@@ -1,4 +1,4 @@
-"""The lines of Infrastructure as Code, as `lines.yaml` of the solution says them; tools for one."""
+"""The lines of Infrastructure as Code, and what their tools are on this computer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
-
-from pydantic import Field
+from typing import Final
 
 from foundation.documents import load_yaml
 from foundation.isolation import child_environment
@@ -18,60 +16,12 @@ from foundation.problems import InputProblem
 from foundation.secrets import cut
 from foundation.terminal import clean_line
 from foundation.wording import listed
+from installer.catalogue.lines import FILE, Line, LinesFile, ToolGate
 from installer.catalogue.solution import load_solution
-from installer.catalogue.stages import StrictData
 
-FILE: Final = "lines.yaml"
 _SECONDS: Final = 30
 _LONGEST: Final = 200
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
-
-
-class ToolGate(StrictData):
-    """A program that a line wants on the computer from which it is run."""
-
-    name: str
-    title: str = ""
-    alternatives: tuple[str, ...] = Field(default=(), alias="or")
-    """Programs that do in its place, at whatever version."""
-    at_least: str = ""
-    asks: tuple[str, ...]
-    """By which words it tells its version."""
-    must_say: str = ""
-    """What stands in that of the right one of two programs of one name."""
-    remedy: str = ""
-
-
-class Layer(StrictData):
-    """What stands on the layer before it, and how one asks whether it does."""
-
-    id: str
-    title: str
-    looks: Literal["ports", "nodes", "objects"]
-    port: int = 0
-    path: str = ""
-    health: Literal["", "flux", "argo-cd"] = ""
-    remedy: str
-
-
-class Line(StrictData):
-    """One line: how it fares, its tools, its layers from the bottom up."""
-
-    id: str
-    title: str
-    state: str
-    state_source: str
-    environments: tuple[str, ...]
-    tools: tuple[ToolGate, ...]
-    tools_source: str
-    layers: tuple[Layer, ...]
-    layers_source: str
-
-
-class LinesFile(StrictData):
-    """`lines.yaml`."""
-
-    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ Of objects that depend on one another, those are told first whose own dependenci
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from foundation.clusters.api import Api
 from foundation.clusters.problems import ApiRefused
@@ -21,7 +21,7 @@ from foundation.problems import Problem
 from foundation.secrets import cut
 from foundation.terminal import clean_line
 from foundation.wording import are, counted, listed
-from installer.environments.lines import Layer
+from installer.catalogue.lines import Layer
 
 _SECONDS: Final = 5.0
 _AT_ONCE: Final = 64
@@ -46,8 +46,13 @@ class _Object(_Loose):
     status: dict[str, Any] = {}
 
 
+class _ListMeta(_Loose):
+    onward: str = Field(default="", alias="continue")
+
+
 class _List(_Loose):
     items: tuple[_Object, ...] = ()
+    metadata: _ListMeta = _ListMeta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ async def _of_cluster(layer: Layer, api: Api | None) -> Stands:
         return Stands(layer.id, layer.title, good, (what,), layer.remedy)
     except Problem as problem:
         return Stands(layer.id, layer.title, False, (problem.sentence,), problem.remedy)
-    except (ValueError, RecursionError):
+    except ValueError:
         return Stands(layer.id, layer.title, None, ("the answer is no list of Kubernetes",))
     if not objects:
         return Stands(layer.id, layer.title, False, ("there is none",), layer.remedy)
@@ -138,18 +143,11 @@ async def _objects(api: Api, path: str) -> tuple[_Object, ...]:
     more = ""
     while True:
         body = await api.get(f"{path}?limit=500{more}", limit=_LARGEST)
-        page = json.loads(body)
-        found += _List.model_validate(page).items
-        onward = (page.get("metadata") or {}).get("continue")
-        if not onward:
+        page = _List.model_validate_json(bytes(body))
+        found += page.items
+        if not page.metadata.onward:
             return tuple(found)
-        more = f"&continue={_word(str(onward))}"
-
-
-def _word(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
+        more = f"&continue={quote(page.metadata.onward, safe='')}"
 
 
 Key = tuple[str, str]

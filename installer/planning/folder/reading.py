@@ -14,6 +14,8 @@ from foundation.problems import InputProblem
 from installer.catalogue.calculators import FILE as CALCULATORS
 from installer.catalogue.hardening import FILE as HARDENING
 from installer.catalogue.hardening import read_hardening
+from installer.catalogue.lines import FILE as LINES
+from installer.catalogue.lines import LinesFile
 from installer.catalogue.solution_files import PortsFile, SizingFile, SolutionFile
 from installer.catalogue.stages import Settings
 from installer.planning.folder.wrong import Folder, Wrong
@@ -25,7 +27,7 @@ BASIC: Final[dict[str, type[BaseModel]]] = {
     "ports.yaml": PortsFile,
 }
 """Without these there is no solution."""
-_OTHERS: Final = ("settings.yaml", CALCULATORS, "bundle.yaml", HARDENING)
+_OTHERS: Final = ("settings.yaml", CALCULATORS, "bundle.yaml", HARDENING, LINES)
 """Further files of its top that somebody reads."""
 
 
@@ -35,6 +37,8 @@ def broken(folder: Folder) -> Iterator[Wrong]:
         yield from _read(folder, name, partial(load_yaml, model))
     if (folder.path / "settings.yaml").exists():
         yield from _read(folder, "settings.yaml", partial(load_yaml, Settings))
+    if (folder.path / LINES).exists():
+        yield from _read(folder, LINES, partial(load_yaml, LinesFile))
     if (folder.path / HARDENING).exists():
         yield from _read(folder, HARDENING, read_hardening)
     for path in sorted(folder.path.glob("stages/*.yaml")):
