@@ -196,6 +196,10 @@ def _made(
 
 def _apply(options: argparse.Namespace) -> int:
     environment, tool = read_named(options)
+    under_way = _under_way("tofu-apply", environment, tool)
+    if under_way is not None:
+        secrets = secrets_of(environment, _applying(environment, tool, under_way), options)
+        return _applied(environment, tool, under_way, secrets, options)
     kept = _kept(environment, tool, options)
     if kept.destroy:
         raise Refused(
@@ -215,6 +219,10 @@ def _destroy(options: argparse.Namespace) -> int:
 
     environment, tool = read_named(options)
     plan = making_plan(environment, tool, destroy=True)
+    under_way = _under_way("tofu-destroy", environment, tool)
+    if under_way is not None:
+        secrets = secrets_of(environment, plan, options)
+        return _applied(environment, tool, under_way, secrets, options)
     asked, options.yes = options.yes, True  # to make the plan changes nothing
     code, secrets = _made(environment, tool, options, plan)
     options.yes = asked
@@ -228,6 +236,27 @@ def _destroy(options: argparse.Namespace) -> int:
     _before(environment, tool, kept, secrets, options)
     _destruction((environment.name,), options)
     return _applied(environment, tool, kept, secrets, options)
+
+
+def _under_way(operation: str, environment: Environment, tool: Tool) -> Kept | None:
+    """The plan that a session which was cut off applies: it may still run, and is attached to.
+
+    What it destroys was named when it began.
+    """
+    from installer.commands.unfinished import cut_off
+    from installer.opentofu.saved import read_kept
+
+    kept = read_kept(environment.place(tool).saved)
+    if kept is None:
+        return None
+    before = cut_off(environment.site(), operation, of=_applying(environment, tool, kept))
+    if before is None or not any(one.running for one in before.state().steps.values()):
+        return None
+    print(
+        f"Goes on with the run {before.id}, whose plan was confirmed when it began.",
+        file=sys.stderr,
+    )
+    return kept
 
 
 def _drift(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.installer.environments.state_server import States, state_server
-from tests.lab.host import required
+from tests.lab.host import required, wait_until
 from tests.lab.opentofu import build
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
@@ -281,6 +281,37 @@ def _is_locked_while_it_is_written(states: States) -> None:
     assert "LOCK 200" in before
     assert "UNLOCK 200" in after
     assert not states.lock
+
+
+SLOW = """resource "terraform_data" "slow" {
+  provisioner "local-exec" {
+    command = "touch %s/begun; until [ -e %s/go ]; do sleep 0.1; done"
+  }
+}
+"""
+
+
+def test_an_apply_whose_session_was_killed_goes_on_and_is_attached_to(centre: Centre) -> None:
+    folder = centre.environment("hub-a")
+    (folder / "main.tf").write_text(SLOW % (centre.home, centre.home))
+    (folder / "environment.yaml").write_text("environment: iac-lite-tps-1\n")
+    centre.run("plan", "hub-a")
+    words = ("apply", "hub-a", *_hands(centre), "--centre", str(centre.folder))
+    killed = subprocess.Popen(
+        [sys.executable, "-I", "-m", "installer", "environments", *words],
+        env={"PATH": os.environ["PATH"], "HOME": str(centre.home)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_until((centre.home / "begun").exists, "the apply to begin", seconds=300)
+    killed.kill()
+    killed.wait(60)
+    assert "has held the state since" in centre.run("drift", "hub-a", ends=7).stderr
+
+    (centre.home / "go").touch()
+    done = centre.run("apply", "hub-a", *_hands(centre))
+    assert "Goes on with the run" in done.stderr
+    assert "1 resource" in centre.run("list").stdout
+    assert centre.read("drift", "hub-a")["differs"] is False
 
 
 def test_a_provider_that_is_in_no_mirror_is_told_and_nothing_is_fetched(centre: Centre) -> None:
