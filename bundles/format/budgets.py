@@ -65,6 +65,8 @@ SHORTEST_WAIT: Final = 0.5
 """Seconds that a wait takes at least, also after `Retry-After: 0`."""
 ANSWER_SECONDS: Final = 600.0
 """For the body of one small answer: a manifest, a list, a token."""
+BEGIN_SECONDS: Final = 120.0
+"""Until an answer begins, once all of the request was sent: its status and its headers."""
 BESIDE_SECONDS: Final = 30.0
 """For what lies beside one image: a note is not worth the patience that a layer gets."""
 ATTEMPTS: Final = 6
@@ -186,7 +188,8 @@ def table() -> tuple[tuple[str, str], ...]:
          f"{sizes(TAG_PAGE_BYTES)}; {TAGS} tags, {TAG_PAGES} pages, {TAG_LIST_SECONDS:.0f} s"),
         ("waits that a server asks for (Retry-After)",
          f"{RETRY_ROUNDS} times, {LONGEST_WAIT:.0f} s in all, each at least {SHORTEST_WAIT} s"),
-        ("a small answer's body", f"{ANSWER_SECONDS:.0f} s"),
+        ("the beginning of an answer; a small one's body",
+         f"{BEGIN_SECONDS:.0f} s; {ANSWER_SECONDS:.0f} s"),
         ("what lies beside an image in its registry", f"{BESIDE_SECONDS:.0f} s"),
         ("a download", f"{slow}; {ATTEMPTS} breaks in a row that gain less than "
          + sizes(SMALLEST_GAIN)),

@@ -23,7 +23,7 @@ from bundles.read.opened import Bundle, read_small
 from bundles.registries.read_back import NotKept, ReadBack
 from bundles.registries.registry import Endpoint, Registries
 from bundles.registries.web import Authorize
-from bundles.registries.web_answers import expect
+from bundles.registries.web_answers import expect, redirected
 from foundation.problems import InputProblem
 
 _ATTEMPTS: Final = 3
@@ -267,7 +267,8 @@ class _Pushing:
                 await expect(response, 201, 202, tried=self._tried(endpoint, place))
                 if response.status_code == 201:
                     return 0
-                location = str(response.request.url.join(response.headers.get("location", "")))
+                said = response.headers.get("location", "")
+                location = str(redirected(response.request.url, said, 0))
             joint = "&" if "?" in location else "?"
             own = urlsplit(location)[:2] == urlsplit(endpoint.base)[:2]
             async with self._registries.web.answer(

@@ -24,10 +24,10 @@ import httpx
 from bundles.format.budgets import (
     ANSWER_SECONDS,
     ATTEMPTS,
+    BEGIN_SECONDS,
     LONGEST_WAIT,
     RETRY_ROUNDS,
     SHORTEST_WAIT,
-    SLOWEST,
     SMALLEST_GAIN,
 )
 from bundles.format.problems import Limited, NoConnection, SourceProblem, WrongContent
@@ -47,6 +47,8 @@ from bundles.registries.web_answers import (
     redirected,
     retry_after,
     shown,
+    too_slow,
+    words_of,
 )
 from foundation.version import __version__
 
@@ -91,6 +93,8 @@ class Patience:
     connect: float = 15.0
     silence: float = 60.0
     """Seconds without a byte, before a server counts as gone."""
+    begin: float = BEGIN_SECONDS
+    """Seconds until an answer begins: one that drips, or announces itself for ever, never does."""
 
 
 class Web:
@@ -169,9 +173,11 @@ class Web:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         authorize: Authorize | None = None,
+        seconds: float | None = ANSWER_SECONDS,
     ) -> tuple[httpx.Response, bytes]:
         """A GET (a POST where there is content) whose answer of at most `limit` bytes is read.
 
+        It is to be whole within so many seconds; without them it only may not stand still.
         Raises SourceProblem.
         """
         method = "GET" if content is None else "POST"
@@ -182,12 +188,12 @@ class Web:
                     self.answer(
                         method, url, headers=headers, content=content, authorize=authorize
                     ) as response,
-                    asyncio.timeout(ANSWER_SECONDS),
+                    asyncio.timeout(seconds),
                 ):
                     return response, await read_bounded(response, limit)
             except TimeoutError as error:
                 raise SourceProblem(
-                    f"its answer is not whole after {ANSWER_SECONDS:.0f} seconds", where=shown(url)
+                    f"its answer is not whole after {seconds or 0:.0f} seconds", where=shown(url)
                 ) from error
             except httpx.TransportError as error:
                 failures += 1
@@ -303,21 +309,24 @@ class Web:
             sent = dict(headers)
             if authorization and origin(here) == origin(first):
                 sent["Authorization"] = authorization
-            body = content() if callable(content) else content
             if self._may_ask is not None:
                 self._may_ask(here)
             try:
                 client = self._client(here.scheme)
-                request = client.build_request(method, here, headers=sent, content=body)
-                response = await client.send(request, stream=True)
-            except httpx.TransportError as error:
+                async with asyncio.timeout(self.patience.begin) as until:
+                    body = self._noted(content(), until) if callable(content) else content
+                    request = client.build_request(method, here, headers=sent, content=body)
+                    response = await client.send(request, stream=True)
+            except (httpx.TransportError, TimeoutError) as error:
                 failures += 1
-                await self._pause(failures, str(here), error)
+                late = f"its answer does not begin within {self.patience.begin:.0f} seconds"
+                why = error if isinstance(error, httpx.TransportError) else late
+                await self._pause(failures, str(here), why)
                 continue
             status = response.status_code
             if status == 401 and authorize and not challenged and origin(here) == origin(first):
                 challenged = True
-                await read_bounded(response, 1 << 16, whole=False)
+                await words_of(response, 1 << 16)
                 authorization = await authorize(response)
                 await response.aclose()
                 if authorization:
@@ -359,6 +368,14 @@ class Web:
             failures += 1
             await self._pause(failures, str(here), f"the server answers {status}")
 
+    async def _noted(
+        self, pieces: AsyncIterator[bytes], until: asyncio.Timeout
+    ) -> AsyncIterator[bytes]:
+        """What is sent, while it is: the time until an answer begins is counted from its end."""
+        async for piece in pieces:
+            until.reschedule(asyncio.get_running_loop().time() + self.patience.begin)
+            yield piece
+
     async def _pause(self, failures: int, url: str, why: object) -> None:
         if failures >= self.patience.attempts:
             unreached = isinstance(why, httpx.ConnectError | httpx.ConnectTimeout)
@@ -398,7 +415,7 @@ async def _write_down(body: AsyncIterator[bytes], partial: Partial, news: News) 
             held += len(chunk)
             total += len(chunk)
             news.gained(len(chunk))
-            if total < (time.monotonic() - began - SLOWEST.seconds) * SLOWEST.rate:
+            if too_slow(total, time.monotonic() - began):
                 raise httpx.ReadTimeout("it sends next to nothing")
             if held >= _PIECE:
                 if writing is not None:

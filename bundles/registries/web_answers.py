@@ -5,24 +5,34 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
-from bundles.format.budgets import REDIRECTS, SAID_BYTES
+from bundles.format.budgets import REDIRECTS, SAID_BYTES, SLOWEST
 from bundles.format.problems import SourceProblem
 from bundles.registries.content_coding import unpacked
+
+
+def too_slow(received: int, seconds: float) -> bool:
+    """Whether so many bytes in so many seconds are not worth waiting for."""
+    return received < (seconds - SLOWEST.seconds) * SLOWEST.rate
 
 
 async def read_bounded(response: httpx.Response, limit: int, *, whole: bool = True) -> bytes:
     """A body of at most `limit` bytes; raises SourceProblem beyond, or cuts it if not `whole`.
 
     What a server packed although it was asked not to is unpacked; the bound counts after that.
+    One that sends next to nothing is waited for no longer than a download: httpx.ReadTimeout.
     """
     body = bytearray()
+    began = time.monotonic()
     async for chunk in unpacked(response, lenient=not whole):
         body += chunk
+        if too_slow(len(body), time.monotonic() - began):
+            raise httpx.ReadTimeout("it sends next to nothing")
         if len(body) > limit:
             if not whole:
                 break
@@ -39,9 +49,23 @@ async def expect(response: httpx.Response, *statuses: int, tried: str = "") -> N
 
     `tried` says which login was looked for, or used, where it asked for one.
     """
+    if response.status_code not in statuses:
+        expect_of(response, await words_of(response, SAID_BYTES), *statuses, tried=tried)
+
+
+async def words_of(response: httpx.Response, limit: int) -> bytes:
+    """What came of a body that only says more of an answer: nothing depends on its being whole."""
+    try:
+        return await read_bounded(response, limit, whole=False)
+    except httpx.TransportError:
+        return b""  # it broke off, or drips: the status says what there is to say
+
+
+def expect_of(response: httpx.Response, raw: bytes, *statuses: int, tried: str = "") -> None:
+    """The same for an answer whose body was read."""
     if response.status_code in statuses:
         return
-    body = (await read_bounded(response, SAID_BYTES, whole=False)).decode("utf-8", "replace")
+    body = raw[:SAID_BYTES].decode("utf-8", "replace")
     said = "".join(sign if sign.isprintable() else " " for sign in body).strip()[:300]
     meaning = {
         401: "a login is needed, or it was refused",

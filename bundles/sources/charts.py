@@ -20,7 +20,7 @@ from bundles.manifests.rendering import agree, read_alone
 from bundles.manifests.yaml_documents import read_documents
 from bundles.read.store import Blob
 from bundles.registries.registry import Found
-from bundles.registries.web_answers import expect, read_bounded, shown
+from bundles.registries.web_answers import expect_of, shown
 from bundles.sources.naming import Naming, gather_found, gather_locked
 from bundles.sources.renderers import RenderFailed
 from bundles.sources.workshop import Locked, Workshop, only, pin
@@ -84,9 +84,8 @@ async def _from_repository(
     if sha256:
         blob = await shop.fetch_file([url], sha256, None)
     else:
-        async with shop.web.answer("GET", url) as response:
-            await expect(response, 200)
-            raw = await read_bounded(response, _CHART_LIMIT)
+        response, raw = await shop.web.small(url, limit=_CHART_LIMIT, seconds=None)
+        expect_of(response, raw, 200)
         blob = await asyncio.to_thread(shop.store.add, raw)
         shop.tracker.expect(blob.size)
         shop.tracker.gained(blob.size)
@@ -125,9 +124,8 @@ async def _from_repository(
 async def _find(shop: Workshop, wanted: ChartWanted) -> tuple[str, str | None]:
     base = wanted.repository.rstrip("/")
     where = shown(base)
-    async with shop.web.answer("GET", f"{base}/index.yaml") as response:
-        await expect(response, 200)
-        raw = await read_bounded(response, _INDEX_LIMIT)
+    response, raw = await shop.web.small(f"{base}/index.yaml", limit=_INDEX_LIMIT, seconds=None)
+    expect_of(response, raw, 200)
     index = await asyncio.to_thread(read_documents, raw, most=_INDEX_VALUES)
     if index.broken:
         broken = index.broken[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundles.format import media
+from bundles.format.problems import SourceProblem
 from bundles.read.opened import open_bundle
 from bundles.read.structure import read_structure
 from bundles.registries.push import Pushed, push_bundle
@@ -129,6 +130,16 @@ def breaks_off(_: Registry, asked: Asked, answer: Answer) -> Answer:
     return answer
 
 
+def leads_an_upload_nowhere(_: Registry, asked: Asked, answer: Answer) -> Answer:
+    if asked.method == "POST":
+        return Answer(202, headers={"Location": "http://[::1"})
+    return answer
+
+
+def breaks_off_its_refusal(_: Registry, asked: Asked, answer: Answer) -> Answer:
+    return Answer(403, b"because " * 9, cut=4) if asked.method == "PUT" else answer
+
+
 def says_mounted_and_is_not(registry: Registry, asked: Asked, answer: Answer) -> Answer:
     if asked.method == "POST" and answer.status == 201:
         registry.kept.popitem()
@@ -185,6 +196,17 @@ def test_what_a_registry_says_it_took_and_has_not_is_not_called_pushed(
     with pytest.raises(NotKept, match=LIES[lie]) as caught:
         push(tmp_path, lie)
     assert "push once more" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [(leads_an_upload_nowhere, "redirects to no address"), (breaks_off_its_refusal, "403")],
+)
+def test_what_a_registry_says_beside_the_push_ends_in_a_problem(
+    tmp_path: Path, lie: Lie, said: str
+) -> None:
+    with pytest.raises(SourceProblem, match=said):
+        push(tmp_path, lie)
 
 
 @pytest.mark.parametrize("lie", [honest, says_mounted_and_is_not, had_it_once])

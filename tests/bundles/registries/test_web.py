@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
+from bundles.format.budgets import Pace
 from bundles.format.problems import SourceProblem, WrongContent
 from bundles.read.store import Blob, Store
 from bundles.registries.web import Patience, Web
@@ -260,3 +263,45 @@ def test_a_server_that_breaks_off_after_every_byte_is_given_up(tmp_path: Path) -
         with pytest.raises(SourceProblem):
             fetch(server, Store(tmp_path))
         assert len(server.asked) <= QUICK.attempts
+
+
+ENDLESS = {
+    "a header that drips": b"HTTP/1.1 200 OK\r\nX: ",
+    "announcements without end": b"",
+    "words beside an error that drip": b"HTTP/1.1 404 No\r\nContent-Length: 9999\r\n\r\n",
+    "words beside a challenge that drip": b"HTTP/1.1 401 No\r\nContent-Length: 9999\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_answer_that_never_begins_or_never_ends_is_given_up(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes soon enough after the one before: only the whole is late."""
+    monkeypatch.setattr("bundles.registries.web_answers.SLOWEST", Pace(0.05, 1e9))
+    drop = b"a" if ENDLESS[kind] else b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ENDLESS[kind])
+            while not reader.at_eof():
+                writer.write(drop)
+                await writer.drain()
+                await asyncio.sleep(0.002)  # how slowly it speaks
+
+    async def nobody(_: httpx.Response | None) -> None:
+        return None
+
+    async def run() -> None:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        patience = Patience(attempts=2, first_pause=0.001, longest_pause=0.002, begin=0.1)
+        async with server, asyncio.timeout(20), Web(patience=patience) as web:
+            await web.download(
+                f"http://127.0.0.1:{port}/x", Store(tmp_path), DIGEST, len(CONTENT),
+                authorize=nobody,
+            )  # fmt: skip
+
+    with pytest.raises(SourceProblem):
+        asyncio.run(run())

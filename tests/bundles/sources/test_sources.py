@@ -22,7 +22,7 @@ from bundles.sources import debs
 from tests.bundles.conftest import MOMENT
 from tests.bundles.creating import again, create, run
 from tests.bundles.places import need
-from tests.bundles.servers import serving
+from tests.bundles.servers import Answer, Asked, answering, serving
 from tests.lab.recipe import mirror as debian_mirror
 
 # Debian packages
@@ -384,6 +384,19 @@ def test_a_repository_comes_as_one_file_that_git_clones(tmp_path: Path) -> None:
     blob = tmp_path / "bundle/blobs/sha256" / (item.content or "").removeprefix("sha256:")
     run("git", "clone", "-q", "-b", "bundle", blob, tmp_path / "clone", cwd=tmp_path)
     assert (tmp_path / "clone" / "file").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_chart_repository_that_breaks_off_ends_in_a_problem(tmp_path: Path, listed: bool) -> None:
+    """In its index, or in a chart of which the index names no hash."""
+    index = b"apiVersion: v1\nentries: {x: [{version: 1.0.0, urls: [x.tgz]}]}\n"
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(body=index, cut=None if listed and asked.path.endswith("yaml") else 9)
+
+    line = {"name": "x", "version": "1.0.0"}
+    with answering(answer) as server, pytest.raises(SourceProblem):
+        create(tmp_path / "bundle", charts=[{**line, "repository": server.url}])
 
 
 def test_a_transport_that_runs_programs_is_refused(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def fake_api(folder: Path, *, days: float = 400) -> Iterator[FakeApi]:
                 api.asked.append(self.path)
                 status, body = api.kept[self.path]
             else:
-                status, body = _answer(api, self.path, dict(self.headers))
+                status, body = answer(api, self.path, dict(self.headers))
                 if api.kept is not None:
                     api.kept[self.path] = status, body
             self.send_response(status)
@@ -129,7 +129,7 @@ def fake_api(folder: Path, *, days: float = 400) -> Iterator[FakeApi]:
         thread.join()
 
 
-def _answer(api: FakeApi, target: str, headers: dict[str, str]) -> tuple[int, bytes]:
+def answer(api: FakeApi, target: str, headers: dict[str, str]) -> tuple[int, bytes]:
     parts = urlsplit(target)
     path, words = parts.path, parse_qs(parts.query)
     api.asked.append(target)
