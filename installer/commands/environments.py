@@ -458,7 +458,7 @@ def _page(options: argparse.Namespace) -> Page:
 
 
 def _result(text: str, options: argparse.Namespace) -> None:
-    write_result(text, options.output, overwrite=options.overwrite)
+    write_result(text, options.output, overwrite=options.overwrite, colored=True)
 
 
 def _again(action: str, options: argparse.Namespace) -> str:

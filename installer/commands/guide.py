@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
             if options.format == "json"
             else advice_text(chart, advice, seen, *style)
         )
-    write_result(text, options.output, overwrite=options.overwrite)
+    write_result(text, options.output, overwrite=options.overwrite, colored=True)
     return ExitCode.DONE
 
 

@@ -50,7 +50,7 @@ def verify_hardening(options: argparse.Namespace) -> int:
         text = json.dumps(_as_dict(str(file), asked, findings, good), indent=2, ensure_ascii=False)
     else:
         text = _as_text(asked, findings, options)
-    write_result(text, options.output, overwrite=options.overwrite)
+    write_result(text, options.output, overwrite=options.overwrite, colored=True)
     return ExitCode.DONE if good else ExitCode.NOT_READY
 
 

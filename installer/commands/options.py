@@ -295,14 +295,25 @@ def ask_secret(prompt: str) -> Secret:
 
 
 def write_result(
-    text: str, output: Path | None, *, private: bool = False, overwrite: bool = False
+    text: str,
+    output: Path | None,
+    *,
+    private: bool = False,
+    overwrite: bool = False,
+    colored: bool = False,
 ) -> None:
     """A result to standard output or a file; raises InputProblem if the file cannot be written.
 
-    What is somebody else's stays where it is, unless it is said that it may be written over.
+    What is somebody else's stays where it is, unless it is said that it may be written over. Only
+    of a text that a page of ours coloured are colours let through: others may hold a name from
+    elsewhere that hides what stands behind it.
     """
     if output is None:
-        styled(text if text.endswith("\n") else text + "\n", sys.stdout)
+        whole = text if text.endswith("\n") else text + "\n"
+        if colored:
+            styled(whole, sys.stdout)
+        else:
+            print(visible(whole), end="", flush=True)
         return
     from foundation.named_files import write_named
 

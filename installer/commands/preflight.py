@@ -357,7 +357,7 @@ def _report(assessment: Assessment, options: argparse.Namespace) -> int:
 
     width, color, ascii_only = text_style(options)
     text = render(assessment, options.format, width=width, color=color, ascii_only=ascii_only)
-    write_result(text, options.output, overwrite=options.overwrite)
+    write_result(text, options.output, overwrite=options.overwrite, colored=True)
     if options.output is not None and not options.quiet:
         print(f"{assessment.verdict}: the report is in {options.output}.", file=sys.stderr)
     return exit_code(assessment, strict=options.strict)

@@ -22,6 +22,7 @@ from installer.record.runs import HostLogs, Run
 from installer.record.state import replay
 from tests.foundation.peers import tcp_peer
 from tests.foundation.test_terminal import EVIL, harmless
+from tests.installer.told_run import write_run
 
 MARK = "\x1b]0;PWNED\x07\x1b[31mEVIL\x1b[2J\u202e"
 
@@ -232,3 +233,16 @@ def test_a_record_that_says_what_we_never_write_is_a_broken_journal(
         replay(path)
     assert "line 1" in caught.value.cause
     assert isinstance(caught.value, Problem)
+
+
+@pytest.mark.parametrize("hidden", ["\x1b[8m", "\x1b[31m", "\x1b]0;x\x07", "\u202e"])
+def test_a_folder_that_came_from_elsewhere_colours_no_result(
+    capfd: pytest.CaptureFixture[str], hidden: str
+) -> None:
+    """Colours pass where a page of ours set them, and in no other result: some of them hide."""
+    site = make_private(data_folder() / "runs") / f"pm4ml-production-{hidden}-0123456789"
+    write_run(site)
+    assert main(["status"]) == 0
+    told = capfd.readouterr()
+    assert "run 20251124-160000-ab12" in told.out
+    assert harmless(told.out)
