@@ -26,6 +26,8 @@ class Step:
     what: str
     worked: bool
     sentence: str
+    unseen: bool = False
+    """Whether there was nothing to judge: a host key that nobody showed."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,7 +67,7 @@ async def _examine(host: Host, targets: Targets, timeout: float) -> list[Step]:
         words = f"{offer.state}, {offer.algorithm} {offer.fingerprint}"
         steps.append(Step("host key", offer.state == "trusted", words))
     except Problem as problem:
-        steps.append(Step("host key", False, problem.cause))
+        steps.append(Step("host key", False, problem.cause, unseen=True))
     async with Pool(
         targets.inventory, credentials=targets.credentials, connect_timeout=timeout
     ) as pool:
@@ -90,6 +92,8 @@ def conclusion(steps: list[Step]) -> str:
         return "Everything works."
     if not outcome.get("network", True):
         return "The network or the machine: no SSH client can get further."
+    if any(step.unseen for step in steps):
+        return "No host key was seen, so there is none to compare or to trust: see the lines above."
     if not outcome.get("host key", True):
         return "The host key is not trusted: compare it, then run `sitewright trust`."
     ours, other = outcome.get("login", True), outcome.get("second client", True)

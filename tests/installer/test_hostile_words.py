@@ -62,6 +62,8 @@ async def test_words_before_any_host_key_move_no_cursor(
     assert code != 0
     assert "Trusted. Press yes" in told.out + told.err
     assert harmless(told.out + told.err)
+    # Who ended it before any key was shown is not to be trusted by one.
+    assert "compare it" not in told.out + told.err
 
 
 def hostile_files(folder: Path) -> dict[str, list[str]]:
