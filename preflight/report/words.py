@@ -212,10 +212,7 @@ def verdict_sentence(assessment: Assessment, *, failures: int, unknowns: int) ->
         parts.append(f"{count(unknowns, 'thing')} could not be told")
     match assessment.verdict:
         case Verdict.NOT_READY:
-            on = sum(any(f.blocks for f in host.findings) for host in assessment.targets)
-            where = f"on {on} of {machines} {noun}s" if on else f"between the {noun}s"
-            if machines == 1:
-                where = f"on this {noun}" if noun == "machine" else f"in this {noun}"
+            where = _where_it_lacks(assessment)
             parts.insert(0, f"{count(failures, 'thing')} must be mended {where}")
         case Verdict.INCOMPLETE:
             parts = [f"nothing that was seen stands against it, but {' and '.join(parts)}"]
@@ -228,7 +225,28 @@ def verdict_sentence(assessment: Assessment, *, failures: int, unknowns: int) ->
         case Verdict.READY:
             parts = [f"all {machines} {noun}s have what is asked of them"]
             if machines == 1:
-                parts = [f"this {noun} has what is asked of it"]
+                parts = [f"{_only_one(assessment)} has what is asked of it"]
     if totals["waived"]:
         parts.append(f"{count(totals['waived'], 'finding is', 'findings are')} waived")
     return "; ".join(parts) + "."
+
+
+def _where_it_lacks(assessment: Assessment) -> str:
+    """Where that lies which must be mended, on the machines and between them."""
+    noun = target_noun(assessment)
+    on = sum(any(f.blocks for f in target.findings) for target in assessment.targets)
+    between = any(f.blocks for f in assessment.findings)
+    if len(assessment.targets) == 1:
+        one = f"{'on' if noun == 'machine' else 'in'} {_only_one(assessment)}"
+        whole = "in the site as a whole"
+        return f"{one} and {whole}" if on and between else one if on else whole
+    if not on:
+        return f"between the {noun}s"
+    return f"on {on} of {len(assessment.targets)} {noun}s{' and between them' if between else ''}"
+
+
+def _only_one(assessment: Assessment) -> str:
+    """The one target by its name: "this machine" would be the one under the reader's hands."""
+    if target_noun(assessment) == "cluster":
+        return "this cluster"
+    return clean(assessment.targets[0].name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from preflight.assessment import Assessment
+from preflight.assessment import Assessment, HostResult
 from preflight.findings import Severity
 from preflight.report.areas import Mark, grid
 from preflight.report.grouping import (
@@ -17,6 +17,7 @@ from preflight.report.grouping import (
     names,
     of_severity,
     risk_acceptances,
+    sentence,
 )
 from preflight.report.words import is_waived
 from tests.preflight import assessment_factory as factory
@@ -63,6 +64,37 @@ def test_no_failure_is_lost(site: Assessment) -> None:
         for host in (variant.hosts or (None,))
     }
     assert listed == {(f.id, f.host) for f in site.all_findings if f.blocks}
+
+
+@pytest.mark.parametrize(
+    ("machines", "short", "between", "where"),
+    [
+        (("m1",), True, False, "1 thing must be mended on m1."),
+        (("m1",), False, True, "1 thing must be mended in the site as a whole."),
+        (("m1",), True, True, "2 things must be mended on m1 and in the site as a whole."),
+        (("m1", "m2"), True, False, "1 thing must be mended on 1 of 2 machines."),
+        (("m1", "m2"), False, True, "1 thing must be mended between the machines."),
+        (("m1", "m2"), True, True, "2 things must be mended on 1 of 2 machines and between them."),
+    ],
+)
+def test_what_lies_between_machines_is_counted_on_none_of_them(
+    machines: tuple[str, ...], short: bool, between: bool, where: str
+) -> None:
+    """A single machine has its name: "this machine" is the one under the reader's hands."""
+    found = (factory.cpu_fails("m1", 2),) if short else ()
+    hosts = tuple(
+        HostResult(factory.seen(factory.host(name, n, "worker")), ("worker",), found[: 1 - n])
+        for n, name in enumerate(machines)
+    )
+    too_few = replace(factory.cpu_fails("m1", 2), id="roles.count", host=None)
+    site = Assessment(factory.NEEDS, hosts, findings=(too_few,) if between else ())
+    assert sentence(site) == where
+
+
+def test_a_single_machine_that_is_ready_is_named() -> None:
+    """By whatever name it has in the site."""
+    hosts = (HostResult(factory.seen(factory.host("m1", 1, "worker")), ("worker",)),)
+    assert sentence(Assessment(factory.NEEDS, hosts)) == "m1 has what is asked of it."
 
 
 @settings(max_examples=50)
