@@ -20,6 +20,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
+from foundation.wording import counted
 from screens.goal.goal_words import (
     CARRY,
     RECOMMENDED,
@@ -296,12 +297,12 @@ class MapPane(Container):
     def _tell_more(self) -> None:
         """Say so where the text goes on below.
 
-        The line keeps its row in every high window, so that what it counts does not depend on
-        whether it stands there; in a lower one it would cost what it speaks of.
+        The line keeps its row, so that what it counts does not depend on whether it stands there;
+        in the lowest windows it would cost what it speaks of.
         """
         below = self.query_one("#about", VerticalScroll).max_scroll_y
         self.query_one("#about-more", Static).update(
-            f"{below} more lines: Tab, then Page down" if below > 0 else ""
+            f"{counted(below, 'more line')}: Tab, then Page down" if below > 0 else ""
         )
 
 

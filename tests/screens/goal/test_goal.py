@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from installer.catalogue.solution import load_solution
 from installer.guide.guide import Map
@@ -319,3 +321,20 @@ async def test_a_low_window_keeps_its_margins(
         assert screen.query_one("#next").region.right >= size[0] - 1
         if rail.display:
             assert rail.content_region.x >= 1
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_text_that_goes_on_below_says_so_in_words(
+    services: RecordedServices, size: tuple[int, int]
+) -> None:
+    """A bar at the side alone left a sentence standing in its middle."""
+    async with SitewrightApp(services).run_test(size=size) as pilot:
+        await to_goal(pilot)
+        await pilot.press("right")
+        screen = pilot.app.screen
+        about = screen.query_one("#about", VerticalScroll)
+        more = screen.query_one("#about-more", Static)
+        await until(pilot, lambda: "more line" in str(more.render()))
+        assert str(more.render()).startswith(f"{about.max_scroll_y} more line")
+        assert more.region.bottom <= screen.query_one("#nav").region.y
+        assert more.region.height == 1
