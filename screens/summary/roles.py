@@ -43,7 +43,8 @@ class RolesScreen(Dialog[tuple[str, ...]]):
                 header=False,
                 id="roles",
             )
-            yield Static("Everything is judged again at once.", classes="dialog-note")
+            yield Static("", id="asked", classes="dialog-note", markup=False)
+            yield Static("Everything is judged again at once.", id="then")
             yield Buttons("Take it")
 
     def _rows(self) -> list[Row]:
@@ -64,6 +65,12 @@ class RolesScreen(Dialog[tuple[str, ...]]):
         board = self.query_one("#roles", Board)
         board.styles.height = min(len(self.needs.sizing.roles), 10)
         board.focus()
+
+    def on_board_highlighted(self, event: Board.Highlighted) -> None:
+        """What the role under the cursor asks for, whole: in the list its end may be cut."""
+        event.stop()
+        asked = {row.role: shape_words(row.shapes[0]) for row in self.needs.sizing.roles}
+        self.query_one("#asked", Static).update(f"{event.key}: {asked[event.key]}")
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
         """Enter, or a double click, ticks too."""

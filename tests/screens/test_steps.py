@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from foundation.hosts.connection import Credentials
 from screens.answers.wizard import StepId
@@ -27,6 +29,7 @@ from tests.screens.driving import (
     until,
     wizard,
 )
+from tests.screens.looking import cut
 from tests.screens.recorded import RecordedServices
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -139,6 +142,27 @@ async def test_roles_can_be_changed_and_everything_is_judged_again(
         # Who fetches what goes by the roles, so that is tried again as well.
         assert [answers.roles for answers in services.fetched] == [{}, {"m1": ("worker",)}]
         await shows(pilot, "Judged again")
+
+
+async def test_what_a_role_asks_for_stands_whole_though_the_list_cuts_it(
+    services: RecordedServices,
+) -> None:
+    app = SitewrightApp(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await to_summary(pilot, "m1=10.10.0.11", "w1=10.10.0.14")
+        await pilot.press("enter")
+        await shows(pilot, "What should m1 be?")
+        board = app.screen.query_one("#roles", Board)
+        for row in board.rows:
+            board.move_to(row.key)
+            asked = app.screen.query_one("#asked", Static)
+            told = f"{row.key}: {row.cells[-1].text}"
+            await until(pilot, partial(_says, asked, told))
+            assert not cut(app.screen)
+
+
+def _says(widget: Static, text: str) -> bool:
+    return str(widget.render()) == text
 
 
 async def test_this_machine_against_everything_that_fits(services: RecordedServices) -> None:
