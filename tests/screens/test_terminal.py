@@ -162,12 +162,8 @@ def test_without_a_terminal_the_wizard_speaks_in_lines(environment: dict[str, st
     assert b"Done." in done.stdout
 
 
-def test_the_first_paint_waits_for_nothing_heavy() -> None:
-    heavy = ("asyncssh", "pydantic", "yaml", "paramiko", "httpx", "cryptography")
-    code = (
-        "import sys, screens.shell.app, screens.services.live, screens.welcome.welcome\n"
-        f"print([name for name in {heavy} if name in sys.modules])"
-    )
+def said_by(code: str) -> str:
+    """What a new Python says."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -176,7 +172,16 @@ def test_the_first_paint_waits_for_nothing_heavy() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         timeout=60,
     )
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
+
+
+def test_the_first_paint_waits_for_nothing_heavy() -> None:
+    heavy = ("asyncssh", "pydantic", "yaml", "paramiko", "httpx", "cryptography")
+    code = (
+        "import sys, screens.shell.app, screens.services.live, screens.welcome.welcome\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    assert said_by(code) == "[]"
 
 
 def test_the_plain_face_needs_no_textual() -> None:
@@ -185,12 +190,4 @@ def test_the_plain_face_needs_no_textual() -> None:
         "import screens.plain.plain_results\n"
         "print([name for name in ('textual', 'rich') if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60,
-    )
-    assert done.stdout.strip() == "[]"
+    assert said_by(code) == "[]"

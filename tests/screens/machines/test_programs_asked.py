@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from foundation.hosts.model import Host
 from foundation.hosts.openssh.allowed import ProgramsNotAllowed
 from foundation.hosts.openssh.ssh_files import Program
@@ -60,14 +62,19 @@ def read(app: SitewrightApp) -> None:
     app.screen._opened -= 2000
 
 
+async def asked_about_m1(pilot: Pilot[int]) -> None:
+    """Name a machine, and be asked for the program by which it is reached."""
+    await to_machines(pilot)
+    await types(pilot, "m1=10.10.0.11")
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ProgramsScreen))
+
+
 async def test_a_program_is_shown_whole_asked_once_and_a_yes_is_kept() -> None:
     services = Waiting()
     app = SitewrightApp(services)
     async with app.run_test(size=SMALL) as pilot:
-        await to_machines(pilot)
-        await types(pilot, "m1=10.10.0.11")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ProgramsScreen))
+        await asked_about_m1(pilot)
         await shows(pilot, "/s/ssh line 3", "May the site start this program")
         # A command is shown to its end, or what is allowed is not what was seen.
         assert "rm -rf ~" in str(app.screen.query_one("#programs").render())
@@ -86,10 +93,7 @@ async def test_a_no_leaves_it_until_the_machine_is_asked_for_again() -> None:
     services = Waiting()
     app = SitewrightApp(services)
     async with app.run_test(size=SMALL) as pilot:
-        await to_machines(pilot)
-        await types(pilot, "m1=10.10.0.11")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ProgramsScreen))
+        await asked_about_m1(pilot)
         await pilot.press("n")
         await shows(pilot, "no: /s/ssh line 3", "r on such a machine asks again")
         await types(pilot, "w1=10.10.0.14")
@@ -108,10 +112,7 @@ async def test_a_question_that_was_taken_off_is_asked_again() -> None:
     services = Waiting()
     app = SitewrightApp(services)
     async with app.run_test(size=SMALL) as pilot:
-        await to_machines(pilot)
-        await types(pilot, "m1=10.10.0.11")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ProgramsScreen))
+        await asked_about_m1(pilot)
         app.go(StepId.MACHINES, app.answers)
         await until(pilot, lambda: app.screen is app.step_screen)
         await until(pilot, lambda: app.screen.query_one("#machines", Board).rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from installer.catalogue.solution import load_solution
@@ -63,14 +64,19 @@ async def test_an_unseen_machine_stands_with_its_reason(services: RecordedServic
         await shows(pilot, "w3", "not seen: nobody answered at 10.10.0.16:22")
 
 
+async def to_findings_of_w1(pilot: Pilot[int]) -> None:
+    """Look at two machines, and open what was found on one."""
+    await to_preflight(pilot, "w1=10.10.0.14", "m1=10.10.0.11")
+    pilot.app.screen.query_one("#machines", Board).move_to("w1")
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, FindingsScreen))
+
+
 async def test_a_finding_opens_to_evidence_remedy_and_source(services: RecordedServices) -> None:
     services.shapes["w1"] = "small-vm"
     app = SitewrightApp(services)
     async with app.run_test(size=(100, 50)) as pilot:
-        await to_preflight(pilot, "w1=10.10.0.14", "m1=10.10.0.11")
-        app.screen.query_one("#machines", Board).move_to("w1")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FindingsScreen))
+        await to_findings_of_w1(pilot)
         await shows(pilot, "FAIL", "expected", "found", "source", "evidence", "remedy")
         await pilot.press("enter")
         await shows(pilot, "undo" if "undo" in text(pilot) else "remedy")
@@ -91,10 +97,7 @@ async def test_looking_again_says_what_has_changed(services: RecordedServices) -
     services.shapes["w1"] = "small-vm"
     app = SitewrightApp(services)
     async with app.run_test(size=(100, 40)) as pilot:
-        await to_preflight(pilot, "w1=10.10.0.14", "m1=10.10.0.11")
-        app.screen.query_one("#machines", Board).move_to("w1")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FindingsScreen))
+        await to_findings_of_w1(pilot)
         services.shapes["w1"] = "pm4ml-worker"
         await pilot.press("r")
         await shows(pilot, "now ok")
@@ -136,10 +139,7 @@ async def test_a_waiver_needs_a_name_a_reason_and_a_day_to_come(
     services.shapes["w1"] = "small-vm"
     app = SitewrightApp(services)
     async with app.run_test(size=(100, 40)) as pilot:
-        await to_preflight(pilot, "w1=10.10.0.14", "m1=10.10.0.11")
-        app.screen.query_one("#machines", Board).move_to("w1")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FindingsScreen))
+        await to_findings_of_w1(pilot)
         findings = app.screen.query_one("#findings", Board)
         key = next(row.key for row in findings.rows if row.cells[1].text == "cpu.count")
         findings.move_to(key)
@@ -170,10 +170,7 @@ async def test_what_cannot_be_waived_says_so(services: RecordedServices) -> None
     services.shapes["w1"] = "arm-board"
     app = SitewrightApp(services)
     async with app.run_test(size=(100, 40)) as pilot:
-        await to_preflight(pilot, "w1=10.10.0.14", "m1=10.10.0.11")
-        app.screen.query_one("#machines", Board).move_to("w1")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FindingsScreen))
+        await to_findings_of_w1(pilot)
         findings = app.screen.query_one("#findings", Board)
         key = next(
             row.key for row in findings.rows
