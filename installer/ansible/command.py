@@ -168,6 +168,9 @@ def _environment(run: PlaybookRun) -> dict[str, str]:
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
         "ANSIBLE_CALLBACK_PLUGINS": f"{folder}/plugins",
+        # Of the folder of playbooks, in which Ansible is started: by itself it looks for filters
+        # beside a playbook alone, and not where that lies in a folder of its own.
+        "ANSIBLE_FILTER_PLUGINS": "filter_plugins:/usr/share/ansible/plugins/filter",
         "ANSIBLE_STDOUT_CALLBACK": "sitewright_events",
         "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "False",
         "PYTHONUNBUFFERED": "1",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ case $* in
 *" exec "*) cat > {place}/stdin; echo written ;;
 esac
 """
+WRITES = "cat > {place}/stdin; echo written"
 
 
 def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **secrets: str) -> str:
@@ -71,3 +73,17 @@ def test_without_the_hubs_secret_nothing_is_begun(
     said = played(tmp_path, monkeypatch, mcmdev_client_secret="")
     assert "The hub's client secret is missing" in said
     assert not (tmp_path / "calls").exists()
+
+
+def test_why_vault_did_not_take_it_is_told_without_the_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuses = 'echo "of $(cat): permission denied" >&2; exit 2'
+    monkeypatch.setattr(sys.modules[__name__], "_MICROK8S", _MICROK8S.replace(WRITES, refuses))
+    secrets = {"mcmdev_client_secret": "known-hub-secret", "vault_token": "wrong-token"}
+    said = " ".join(played(tmp_path, monkeypatch, **secrets).split())
+    assert "failed=1" in said
+    assert "Vault did not take the secret: of ****** ******" in said.replace("\\n", " ")
+    assert "permission denied" in said
+    assert "known-hub-secret" not in said
+    assert "wrong-token" not in said

@@ -123,6 +123,14 @@ FAULTS = [
         of_one_pod("istio-app", *SERVES),
     ),
     Fault(
+        # What Argo CD itself calls Synced and Healthy.
+        "external-dns-app",
+        ("# nothing yet",),
+        '"Healthy"',
+        "external-dns-app is Synced and Healthy, and nothing was deployed: its folder",
+        (namespace("external-dns-app"), config("words", "external-dns-app", a="b")),
+    ),
+    Fault(
         "vault-app",
         # A file that is no YAML and has not these three words Argo CD passes over without a word.
         (namespace("vault-app"), "apiVersion: v1\nmetadata: {}\nkind: [oops"),
