@@ -58,14 +58,6 @@ def write_support_bundle(run: Run, target: Path, *, now: datetime | None = None)
         )
     sources = {source.name: source for source in _gather(run)}
     plan = run.plan()
-    for source in sources.values():
-        if source.size > LARGEST_FILE:
-            raise InputProblem(
-                f"the file has {source.size / 1e9:.1f} GB, and a support bundle takes "
-                f"{LARGEST_FILE / 1e9:.0f}",
-                where=str(source.path or source.name),
-                remedy="Send that file by itself, packed: xz -k FILE",
-            )
     manifest = Manifest(
         schema=SCHEMA,
         made_at=f"{now or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -147,7 +139,10 @@ def _file(name: str, path: Path) -> Source:
     def lines() -> Iterator[bytes]:
         nonlocal size
         with bounded_files.opened(path) as file:
+            # Before it is read: a file with a hole of terabytes would be searched for hours.
+            _small_enough(os.fstat(file.fileno()).st_size, path)
             while line := file.readline(_LONGEST):
+                _small_enough(size, path)
                 digest.update(line)
                 size += len(line)
                 yield line
@@ -159,6 +154,16 @@ def _file(name: str, path: Path) -> Source:
             f"the file cannot be read: {error.strerror or error}", where=str(path)
         ) from error
     return Source(name, size, digest.hexdigest(), path=path)
+
+
+def _small_enough(size: int, path: Path) -> None:
+    if size > LARGEST_FILE:
+        raise InputProblem(
+            f"the file has {size / 1e9:.1f} GB, and a support bundle takes "
+            f"{LARGEST_FILE / 1e9:.0f}",
+            where=str(path),
+            remedy="Send that file by itself, packed: xz -k FILE",
+        )
 
 
 def _search(lines: Iterable[bytes], path: Path) -> None:

@@ -305,3 +305,10 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path, name: str
     with pytest.raises(Refused, match="it is a link"):
         write_support_bundle(run, tmp_path / "bundle.tar.gz")
     assert not (tmp_path / "bundle.tar.gz").exists()
+
+
+def test_a_file_with_a_hole_of_terabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs")
+    os.truncate(run.journal, 1 << 42)
+    with pytest.raises(InputProblem, match="4398"):
+        write_support_bundle(run, tmp_path / "bundle.tar.gz")
