@@ -33,12 +33,12 @@ from bundles.format.budgets import (
 from bundles.format.problems import Limited, NoConnection, SourceProblem, WrongContent
 from bundles.read.store import LARGE, Blob, Partial, Store
 from bundles.registries.content_coding import codings, unpacked
+from bundles.registries.proxies import proxy_for
 from bundles.registries.web_answers import (
     announced_size,
     certificates,
     expect,
     goes_on,
-    has_proxies,
     origin,
     packed_of_unknown_size,
     parsed_url,
@@ -97,6 +97,14 @@ class Patience:
     """Seconds until an answer begins: one that drips, or announces itself for ever, never does."""
 
 
+def _proxy(address: str | None, verify: ssl.SSLContext | bool) -> httpx.Proxy | None:
+    """A proxy; one that is itself spoken to by TLS is judged by the same authorities."""
+    if address is None:
+        return None
+    tls = verify if isinstance(verify, ssl.SSLContext) and address.startswith("https:") else None
+    return httpx.Proxy(address, ssl_context=tls)
+
+
 class Web:
     """A client for many servers at once; use it as an asynchronous context."""
 
@@ -117,20 +125,25 @@ class Web:
         self._connections = parallel + 2
         # A disk that writes back must not hold up what comes in, so syncing has its own threads.
         self._syncing = ThreadPoolExecutor(4, thread_name_prefix="sync")
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._clients: dict[tuple[str, str | None], httpx.AsyncClient] = {}
 
-    def _client(self, scheme: str) -> httpx.AsyncClient:
-        # Certificates take a tenth of a second to load; without https nobody needs them.
-        if scheme not in self._clients:
-            self._clients[scheme] = self._new_client(
-                certificates() if scheme == "https" or has_proxies() else False
-            )
-        return self._clients[scheme]
+    def _client(self, url: httpx.URL) -> httpx.AsyncClient:
+        proxy = proxy_for(url)
+        which = (url.scheme, proxy)
+        if which not in self._clients:
+            self._clients[which] = self._new_client(url.scheme, proxy)
+        return self._clients[which]
 
-    def _new_client(self, certificates: ssl.SSLContext | bool) -> httpx.AsyncClient:
+    def _new_client(self, scheme: str, proxy: str | None) -> httpx.AsyncClient:
         connections = self._connections
+        # Certificates take a tenth of a second to load; without https nobody needs them.
+        verify = certificates() if scheme == "https" or proxy else False
         return httpx.AsyncClient(
-            verify=certificates,
+            verify=verify,
+            # The library's own reading of the environment knows no networks in NO_PROXY, and
+            # fails on IPv6 there; and neither .netrc nor a variable may choose a login.
+            trust_env=False,
+            proxy=_proxy(proxy, verify),
             follow_redirects=False,
             timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -312,7 +325,7 @@ class Web:
             if self._may_ask is not None:
                 self._may_ask(here)
             try:
-                client = self._client(here.scheme)
+                client = self._client(here)
                 async with asyncio.timeout(self.patience.begin) as until:
                     body = self._noted(content(), until) if callable(content) else content
                     request = client.build_request(method, here, headers=sent, content=body)

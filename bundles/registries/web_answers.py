@@ -111,13 +111,6 @@ def certificates() -> ssl.SSLContext:
     return context
 
 
-def has_proxies() -> bool:
-    """Whether plain HTTP goes through a proxy, which may itself speak HTTPS."""
-    return any(
-        os.environ.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-    )
-
-
 def parsed_url(text: str) -> httpx.URL:
     """An address that can be fetched; raises SourceProblem."""
     try:

@@ -138,6 +138,10 @@ async def _send(url: str, text: str, form: Form) -> None:
     # What httpx says of a fault may hold the address, which is a secret.
     except (TimeoutError, httpx.TimeoutException):
         raise NotTold(f"nothing came within {_SECONDS:g} s", where=clean_line(host)) from None
+    except ImportError:
+        # The client brings no SOCKS of its own.
+        why = "the proxy that the environment names for it speaks SOCKS, which is not spoken here"
+        raise NotTold(why, where=clean_line(host)) from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         why = f"it was not reached ({type(error).__name__})"
         raise NotTold(why, where=clean_line(host)) from None
