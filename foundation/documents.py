@@ -448,6 +448,8 @@ def _kind(value: Any) -> str:
 
 _NO_SUCH_KEY: Final = ("extra_forbidden", "unexpected_keyword_argument")
 """As pydantic calls it, of a model and of a dataclass."""
+_NO_LIST: Final = frozenset({"tuple_type", "list_type", "set_type", "frozen_set_type"})
+"""As pydantic calls what is no list, by what the list becomes here."""
 
 
 def _sentence(model: type[BaseModel], item: Any) -> str:
@@ -469,6 +471,8 @@ def _sentence(model: type[BaseModel], item: Any) -> str:
     if item["type"] == "missing":
         return f'the key "{path}" is missing'
     message = item["msg"].removeprefix("Value error, ")
+    if item["type"] in _NO_LIST:
+        message = "it should be a list"
     got = item.get("input")
     if isinstance(got, str):
         # A login in an address may be why it is refused, and is for nobody's screen or log.

@@ -34,7 +34,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     model_validator,
 )
 
@@ -241,7 +240,10 @@ class SnapWanted(Wanted):
     """A snap with its assertions, its base, the providers of its content, and snapd."""
 
     name: SnapName
-    channel: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._/-]{1,80}$")] = "latest/stable"
+    channel: Annotated[
+        str,
+        Form(r"^[a-zA-Z0-9._/-]{1,80}$", "a channel of the snap store, as 1.31/stable"),
+    ] = "latest/stable"
     architecture: Word = "amd64"
     """As Debian names it."""
     revision: Annotated[int, Field(ge=1)] | None = None

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 
@@ -76,9 +76,16 @@ Package = Annotated[
 ]
 Python = Annotated[str, Form(r"^3\.[0-9]{1,2}$", 'a version of Python in quotes, as "3.12"')]
 PATTERN: Final = r"[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,199}"
-Pattern = Annotated[str, StringConstraints(pattern=f"^{PATTERN}$")]
+Pattern = Annotated[
+    str,
+    Form(f"^{PATTERN}$", "the name of an image or a pattern of it, as docker.io/bitnami/*"),
+]
 Kind = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z*?][A-Za-z0-9*?]{0,99}(\.[a-z0-9*?.-]{1,200})?$")
+    str,
+    Form(
+        r"^[A-Za-z*?][A-Za-z0-9*?]{0,99}(\.[a-z0-9*?.-]{1,200})?$",
+        "a kind of objects with its group, as Kafka.kafka.strimzi.io",
+    ),
 ]
 SnapName = Annotated[
     str, Form(r"^[a-z0-9][a-z0-9-]{0,39}$", "a snap's name, of small letters, digits and -")
@@ -118,4 +125,10 @@ Ref = Annotated[
     ),
     AfterValidator(_ref),
 ]
-Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][^\r\n\x00]{0,300}$")]
+Requirement = Annotated[
+    str,
+    Form(
+        r"^[A-Za-z0-9][^\r\n\x00]{0,300}$",
+        "one Python package, as pyyaml==6.0.2 (no option of pip: name what a file lists)",
+    ),
+]

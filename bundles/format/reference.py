@@ -45,8 +45,17 @@ class Reference:
         return self.name + (f"@{self.digest}" if self.digest else "")
 
 
+_WAY: Final = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*://|docker-archive:|oci-archive:|containers-storage:)"
+)
+"""What stands before a name for Helm, skopeo and browsers."""
+
+
 def parse_reference(text: str) -> Reference:
     """A reference such as `haproxy:2.8` or `quay.io/a/b@sha256:…`; raises InputProblem."""
+    way = _WAY.match(text)
+    if way:
+        raise _misfit(text, f"{way[0]} says how it is reached, and is left out here")
     rest, _, digest = text.partition("@")
     if digest and not _DIGEST.fullmatch(digest):
         raise _misfit(text, "the part after @ is no sha256 digest")

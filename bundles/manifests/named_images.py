@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bundles.format.reference import parse_reference
+from bundles.manifests.encoded import encoded_texts
 from bundles.manifests.gitops_forms import objects_in, without_given
 from bundles.manifests.operated import Operated, operated
 from bundles.manifests.yaml_documents import helm_text, read_documents
@@ -205,6 +206,8 @@ class _Walk:
             if value.get("kind") == "CustomResourceDefinition":
                 return  # it describes objects, and is none that runs
             self._package(value)
+            for text in filter(_is_written, encoded_texts(value)):
+                self._inner(text, depth)
             outer, hub, tag = self.hub, value.get("hub"), value.get("tag")
             if isinstance(hub, str) and hub and isinstance(tag, (str, int, float)):
                 self.hub = (hub.rstrip("/"), helm_text(tag))

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from bundles.format.problems import SourceProblem, WrongContent
 from bundles.format.recipe import GitWanted
 from bundles.manifests.git_needs import Entry, parse_tree
+from bundles.sources.culprits import culprit
 from bundles.sources.workshop import address, hear_program, run_and_hear
 from foundation.isolation import NOWHERE, child_environment, environment
 
@@ -271,7 +272,8 @@ class Repository:
         )
         if status:
             said = " ".join(errors.decode("utf-8", "replace").split())
-            raise SourceProblem(f"git failed: {said[:600]}", where=what)
+            cause, remedy = culprit("git", said)
+            raise SourceProblem(cause, where=what, remedy=remedy)
         return output
 
 

@@ -29,6 +29,7 @@ from bundles.read.store import Blob, Store
 from bundles.registries.registry import Registries
 from bundles.registries.web import Web
 from bundles.registries.web_answers import shown
+from bundles.sources.culprits import culprit
 from bundles.sources.renderers import Renderers
 from foundation.problems import InputProblem, Problem
 
@@ -244,7 +245,8 @@ async def run_and_hear(
     if status:
         # Some programs begin with the cause, and some end with it.
         said = "; ".join(dict.fromkeys((*words[:3], *words[-4:])))
-        raise ProgramFailed(f"{argv[0]} failed: {said[:600]}", words, where=what)
+        cause, remedy = culprit(Path(argv[0]).name, said)
+        raise ProgramFailed(cause, words, where=what, remedy=remedy)
     return Ran(output.decode("utf-8", "replace"), words)
 
 

@@ -35,6 +35,16 @@ SENTENCES: Final = (
         "for LFS bandwidth should purchase more data packs",
     ),
     Sentence(
+        "pip",
+        r"retrying \(retry\(total=.{1,300}(newconnectionerror|connecttimeouterror)",
+        "the index of Python packages does not answer",
+        "See which is meant, and whether it answers: pip config list; curl -sI ADDRESS",
+        "urllib3 util/retry.py, connectionpool.py",
+        "WARNING: Retrying (Retry(total=4, connect=None, read=None, redirect=None, status=None)) "
+        "after connection broken by 'NewConnectionError('<urllib3.connection.HTTPConnection "
+        "object at 0x7f>: Failed to establish a new connection: [Errno 111] Connection refused')'",
+    ),
+    Sentence(
         "registry",
         r"no basic auth credentials",
         "the registry wants a login, and none is kept here",

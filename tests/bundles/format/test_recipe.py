@@ -10,6 +10,7 @@ import pytest
 
 from bundles.format.recipe import load_recipe
 from bundles.format.recipe_filling import Given
+from bundles.format.reference import parse_reference
 from foundation.problems import InputProblem
 
 TEXT = """\
@@ -156,3 +157,28 @@ def test_a_site_does_without_images_whoever_names_them(tmp_path: Path) -> None:
     assert recipe.doing_without([]) == recipe
     with pytest.raises(InputProblem, match="no pattern"):
         recipe.doing_without(["$(id)"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('wheels: [{python: "3.11", requirements: ["-r req.txt"]}]', "one Python package"),
+        ('snaps: [{name: microk8s, channel: "1.31 stable"}]', "a channel of the snap store"),
+        ("images: ghcr.io/a/b:1", "it should be a list"),
+        ("without: [{a: b}]", "without"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_words_and_not_by_a_pattern(
+    line: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputProblem, match=said) as caught:
+        load_recipe(write(tmp_path, f'solution: a\nversion: "1"\n{line}\n'))
+    told = str(caught.value)
+    assert "pattern" not in told
+    assert "tuple" not in told
+
+
+@pytest.mark.parametrize("way", ["oci://", "docker://", "https://", "docker-archive:"])
+def test_how_an_image_is_reached_is_told_to_be_left_out(way: str) -> None:
+    with pytest.raises(InputProblem, match=f"{way} says how it is reached"):
+        parse_reference(f"{way}ghcr.io/a/b:1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -299,4 +301,17 @@ def test_images_of_a_hub_are_put_together() -> None:
     text = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  values: |-\n    {values}\n"
     found = images_of_text(text, "here")
     assert list(found.perhaps) == ["docker.io/istio/proxyv2:1.20.1"]
+    assert not found.untold
+
+
+@pytest.mark.parametrize(("kind", "key"), [("Secret", "data"), ("ConfigMap", "binaryData")])
+def test_a_manifest_in_base64_is_read(kind: str, key: str) -> None:
+    """As controllers keep the objects that they make later; other values are no text."""
+    pod = 'apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: "q.io/t/kept:1"}]}\n'
+    kept = base64.b64encode(pod.encode()).decode()
+    found = images_of_text(
+        f"apiVersion: v1\nkind: {kind}\n{key}: {{pod.yaml: {kept}, key: /w==, n: 1}}\n",
+        "x",
+    )
+    assert set(found.images) == {"q.io/t/kept:1"}
     assert not found.untold
