@@ -39,10 +39,9 @@ def proxy_for(url: httpx.URL) -> str | None:
         text = f"http://{text}"
     try:
         address = httpx.URL(text)
-        usable = bool(address.host)
     except httpx.InvalidURL:
-        usable = False
-    if not usable:
+        address = httpx.URL()
+    if not address.host:
         raise InputProblem("it names no address of a proxy", where=_variable(kind), remedy=_WAY_OUT)
     if address.scheme not in _SPOKEN:
         raise InputProblem(
