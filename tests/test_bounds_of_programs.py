@@ -75,6 +75,18 @@ def test_every_program_that_is_started_has_an_end() -> None:
     assert wrong == []
 
 
+def test_what_watches_on_a_machine_takes_every_answer_by_the_bounded_way() -> None:
+    """A part of a job has the job's time, and no bound of what a program in it says."""
+    folder = ROOT / "installer/steps/on_machine"
+    wrong = [
+        f"{path.name}: {word}"
+        for path in folder.glob("*.py")
+        for word in ("capture_output", "check_output", "communicate(")
+        if word in path.read_text("utf-8")
+    ]
+    assert wrong == []
+
+
 def test_every_request_is_made_by_the_client_that_has_bounds() -> None:
     wrong = []
     for place, function, _ in _functions():

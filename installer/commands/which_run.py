@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.problems import InputProblem
 from foundation.wording import counted
 
 if TYPE_CHECKING:
@@ -18,13 +17,15 @@ if TYPE_CHECKING:
 
 def add_run_name(parser: argparse.ArgumentParser, what: str) -> None:
     """RUN, or `--site`; `what` says what the run may be named by, and which holds without."""
-    parser.add_argument("run", nargs="?", metavar="RUN", help=what)
-    parser.add_argument("--site", type=Path, metavar="FILE", help="instead: the last run of a site")
+    # Only one can be meant; the parser knows it, so that no advice has both.
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("run", nargs="?", metavar="RUN", help=what)
+    which.add_argument("--site", type=Path, metavar="FILE", help="instead: the last run of a site")
 
 
 @contextmanager
 def named_run(options: argparse.Namespace, *, installed: bool = False) -> Iterator[tuple[Run, str]]:
-    """The run that is meant, and where it is from; raises InputProblem.
+    """The run that is meant, and where it is from; raises Problem.
 
     Who has more than one site on this computer and names none is told on standard error which it
     is: a hand-over of another site looks the same.
@@ -35,12 +36,6 @@ def named_run(options: argparse.Namespace, *, installed: bool = False) -> Iterat
         from installer.record.identity import site_key
         from installer.sites.site import load_site
 
-        if options.run is not None:
-            raise InputProblem(
-                "a run and a site are named, and only one can be meant",
-                where="the command line",
-                remedy="Name the run, or the site of which it is the last.",
-            )
         key = site_key(load_site(options.site))
         with recorded_run(None, installed=installed, site=key) as found:
             yield found

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 def add_site_options(parser: argparse.ArgumentParser) -> None:
     """Name a site by its file, or by its solution where Sitewright keeps it."""
-    parser.add_argument("--site", type=Path, metavar="FILE", help="a site file")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--site", type=Path, metavar="FILE", help="a site file")
+    which.add_argument(
         "--solution", metavar="ID", help="instead: the one of this solution that is kept here"
     )
 

@@ -9,6 +9,7 @@ choose among the filters that the operator's own configuration has.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -114,9 +115,10 @@ def _without_programs(folder: Path) -> list[str]:
             raise Refused(
                 f"its own configuration would have Git start a program: {clean_line(key)}",
                 where=str(folder),
-                remedy="Look at it: git config --show-origin --get-all KEY. Where it is yours, keep"
-                " it in your own ~/.gitconfig (git config --global); else clone the repository"
-                " anew from its server.",
+                remedy=f"Look at it: git -C {shlex.quote(str(folder))} config --show-origin"
+                f" --get-all {shlex.quote(clean_line(key))}. Where it is yours, keep it in your own"
+                " ~/.gitconfig (git config --global); else clone the repository anew from its"
+                " server.",
             )
         if found := _FILTER.fullmatch(key):
             filters[found[1]] = None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
+import selectors
 import subprocess
+import tempfile
 import time
-from typing import Any
+from typing import IO, Any
 
 Json = dict[str, Any]
 
@@ -21,6 +24,8 @@ LONGEST = 600
 PATIENCE = 300.0
 """Seconds for which an API that does not answer is asked again to take something back."""
 LOG_LINES = 10
+MOST_BYTES = 64 << 20
+"""Of one answer of kubectl or Helm: a cluster that lies must not fill a machine's memory."""
 HASH = {"deployment": "pod-template-hash"}
 REVISION = "controller-revision-hash"
 
@@ -68,19 +73,53 @@ def owned(thing: Json) -> dict[str, str]:
 
 def answer(argv: list[str], name: str, *, seconds: float, stdin: str | None = None) -> str:
     """What a program answers that is called so; raises Silent with its own words."""
+    with tempfile.TemporaryFile() as given:
+        given.write((stdin or "").encode())
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                argv, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        except OSError as error:
+            raise Silent(f"{argv[0]} cannot be started: {error.strerror}") from error
     try:
-        done = subprocess.run(
-            argv, input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True, text=True, errors="replace", check=False, timeout=seconds,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
+        out, err = _said(process, name, time.monotonic() + seconds)
+        status = process.wait(timeout=seconds)
+    except (TimeoutError, subprocess.TimeoutExpired) as error:
         raise Silent(f"{name} did not end within {seconds:g} s") from error
-    except OSError as error:
-        raise Silent(f"{argv[0]} cannot be started: {error.strerror}") from error
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise Silent(clean(lines[-1] if lines else f"{name} ended with {done.returncode}"))
-    return done.stdout
+    finally:
+        process.kill()
+        process.wait()
+        for stream in _ways_of(process):
+            stream.close()
+    if status != 0:
+        lines = [line for line in err.splitlines() if line.strip()]
+        raise Silent(clean(lines[-1] if lines else f"{name} ended with {status}"))
+    return out
+
+
+def _ways_of(process: subprocess.Popen[bytes]) -> list[IO[bytes]]:
+    return [stream for stream in (process.stdout, process.stderr) if stream is not None]
+
+
+def _said(process: subprocess.Popen[bytes], name: str, end: float) -> list[str]:
+    """What it writes on both ways, up to a bound; whatever it started may hold them open too."""
+    said = {stream.fileno(): bytearray() for stream in _ways_of(process)}
+    with selectors.DefaultSelector() as ways:
+        for descriptor in said:
+            ways.register(descriptor, selectors.EVENT_READ)
+        while ways.get_map():
+            ready = ways.select(max(0.0, end - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            for key, _ in ready:
+                piece = os.read(key.fd, 1 << 16)
+                said[key.fd] += piece
+                if len(said[key.fd]) > MOST_BYTES:
+                    raise Silent(f"{name} says more than {MOST_BYTES >> 20} MiB")
+                if not piece:
+                    ways.unregister(key.fd)
+    return [text.decode("utf-8", "replace") for text in said.values()]
 
 
 class Workload:

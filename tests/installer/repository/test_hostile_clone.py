@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -51,8 +53,13 @@ def test_a_filter_of_the_clone_is_refused_by_its_name(clone: Path, kind: str, pl
     file = ("--file", str(more)) if place == "included" else ()
     _git(clone, "config", *file, f"filter.evil.{kind}", f"sh -c 'touch {mark}; cat'")
     _touched(clone)
-    with pytest.raises(Refused, match=f"filter.evil.{kind}"):
+    with pytest.raises(Refused, match=f"filter.evil.{kind}") as refused:
         git.not_committed(clone)
+    # What is advised can be typed, and shows the line.
+    advised = re.search(r"Look at it: (git .*?)\. Where it is yours", refused.value.remedy)
+    assert advised is not None
+    shown = subprocess.run(shlex.split(advised[1]), check=True, capture_output=True, text=True)
+    assert f"touch {mark}" in shown.stdout
     with pytest.raises(Refused, match=f"filter.evil.{kind}"):
         edits_of(clone, [CHANGE])
     assert not mark.exists()
@@ -156,7 +163,8 @@ def test_git_is_started_on_a_folder_of_others_in_one_place() -> None:
         for file in (root / floor).rglob("*.py"):
             if "solutions" in file.parts:
                 continue  # these run on machines
-            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            source = file.read_text("utf-8")
+            for node in ast.walk(ast.parse(source)) if '"git"' in source else ():
                 if isinstance(node, ast.List) and len(node.elts) > 1:
                     first = node.elts[0]
                     if isinstance(first, ast.Constant) and first.value == "git":

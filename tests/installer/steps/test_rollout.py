@@ -21,6 +21,22 @@ Json = dict[str, Any]
 OLD, NEW = "a/b:1", "a/b:2@sha256:" + "1" * 64
 
 
+def test_an_answer_is_taken_up_to_a_bound_and_within_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kube, "MOST_BYTES", 1000)
+    assert kube.answer(["sh", "-c", "cat; echo more"], "x", seconds=20, stdin="in ") == "in more\n"
+    for where in ("", ">&2"):
+        with pytest.raises(Silent, match="x says more than 0 MiB"):
+            kube.answer(["sh", "-c", f"yes {where}"], "x", seconds=20)
+    with pytest.raises(Silent, match="did not end within"):
+        kube.answer(["sleep", "30"], "x", seconds=0.05)
+    with pytest.raises(Silent, match="last"):
+        kube.answer(["sh", "-c", "printf 'first\\nlast\\n' >&2; exit 3"], "x", seconds=20)
+    with pytest.raises(Silent, match="cannot be started"):
+        kube.answer(["/no/such"], "x", seconds=20)
+
+
 def thing(kind: str = "deployment", **spec: Any) -> Json:
     main = {"name": "main", "image": OLD, "env": [{"name": "X"}]}
     template = {"spec": {"containers": [{"name": "side", "image": "s:1"}, main]}}
