@@ -37,6 +37,9 @@ _TORN: Final = 12
 """Characters at a cut that are a part of an escape or of a byte, and say nothing."""
 _BITE: Final = 64
 _DEAR: Final = ("\\", "%", "&", "'", "\b", "\x1b")
+_ANY_DEAR: Final = re.compile(r"[\\%&'\x08\x1b]")
+_FOR_A_TEXT: Final = 1024
+"""Characters of a budget for each text that stands in what was decoded, however short it is."""
 _FOR_A_SIGN: Final = 64
 """Characters of a budget for each sign by which an escape begins: each is undone by itself."""
 _MOST_MEMORY: Final = 64 << 20
@@ -126,6 +129,8 @@ class Budget:
 
 
 _BESIDE: Final = " \t\r\"',;|>"
+_EDGES: Final = re.compile(rf"^[{_BESIDE}]*((?:[^\n]*[^\n{_BESIDE}])?)", re.MULTILINE)
+"""A line without what stands beside its first word and its last."""
 _LEFT_OUT: Final = re.compile(r" … \[\d+ bytes more\]$")
 _WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,6}")
 _SHORT_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,6}")
@@ -184,11 +189,11 @@ def decoded(word: str) -> list[bytes]:
         over = (len(plain) - skip) % 4
         part = plain[skip:-1] if over == 1 else plain[skip:] + "=="[: -over % 4]
         raws.append(binascii.a2b_base64(part))
-    for found in _runs(_HEX, _PART_HEX, word):
+    for found in dict.fromkeys(_runs(_HEX, _PART_HEX, word)):
         for skip in (0, 1):
             digits = found[skip:]
             raws.append(bytes.fromhex(digits[: len(digits) & ~1]))
-    for found in _runs(_BASE32, _PART_BASE32, word):
+    for found in dict.fromkeys(_runs(_BASE32, _PART_BASE32, word)):
         digits = found.translate(_DIGITS32)
         for skip in range(min(8, len(digits))):
             bits = 5 * (len(digits) - skip)
@@ -283,11 +288,10 @@ class _Edges:
         self._first: dict[int, None] = {}
         self._last: dict[int, None] = {}
         self._text = text
-        at = 0
-        for line in _LEFT_OUT.sub("", text).split("\n"):
-            self._first[at + len(line) - len(line.lstrip(_BESIDE))] = None
-            self._last[at + len(line.rstrip(_BESIDE))] = None
-            at += len(line) + 1
+        # No function is called for a line: there may be as many as characters.
+        for line in _EDGES.finditer(_LEFT_OUT.sub("", text)):
+            first, last = line.regs[1]
+            self._first[first] = self._last[last] = None
 
     def cut(self, begin: int, end: int) -> tuple[bool, bool]:
         """Whether the begin of a word, and its end, may stand in another line.
@@ -301,12 +305,18 @@ class _Edges:
 
     def words(self) -> Iterator[tuple[int, int]]:
         """The first word and the last of each line."""
+        known: dict[str, tuple[int, int]] = {}
         for first, last in zip(self._first, self._last, strict=True):
-            line = self._text[first:last].split()
-            if line:
-                yield first, first + len(line[0])
-            if len(line) > 1:
-                yield last - len(line[-1]), last
+            line = self._text[first:last]
+            if line not in known:
+                words = line.split()
+                many = len(words) > 1
+                known[line] = (len(words[0]) if words else 0, len(words[-1]) if many else 0)
+            begins, ends = known[line]
+            if begins:
+                yield first, first + begins
+            if ends:
+                yield last - ends, last
 
 
 class Opener:
@@ -327,7 +337,11 @@ class Opener:
     ) -> None:
         self._judge, self._budget, self._needles = judge, budget, needles
         self._wide, self._short = wide, short
+        self._needle = re.compile(b"|".join(map(re.escape, needles))) if needles else None
         self._answers: dict[tuple[str, int, bool, bool], bool] = {}
+        self._told: set[tuple[str, int, bool, bool]] = set()
+        """What was read already, and hid nothing: a line may say the same thousands of times."""
+        self._torn: dict[tuple[str, bool, bool], bool] = {}
         self.found = False
         """Whether the judge found it in a word."""
         self.unread = False
@@ -356,7 +370,10 @@ class Opener:
             begun, goes_on = edges.cut(begin, end)
             if not (begun or goes_on) or text[begin:end] in plain:
                 continue
-            if self._judge(Said(text[begin:end], 1, begun, goes_on)):
+            asked = (text[begin:end], begun, goes_on)
+            if asked not in self._torn:
+                self._torn[asked] = self._judge(Said(asked[0], 1, begun, goes_on))
+            if self._torn[asked]:
                 yield begin, end
 
     def _hides(self, word: str, depth: int, begun: bool, goes_on: bool) -> bool:
@@ -423,7 +440,7 @@ class Opener:
                 if self._tells(part, depth, first, last):
                     return True
         texts: list[str] = []
-        if any(needle in raw for needle in self._needles):
+        if self._needle is not None and self._needle.search(raw):
             texts = [raw.decode("utf-8", "surrogateescape"), *_utf16(raw), *_utf16(raw[1:])]
         elif self._wide:
             texts = [*_guesses(raw)]
@@ -432,7 +449,18 @@ class Opener:
         return any(self._tells(text, depth, begun, goes_on) for text in texts if not text.isascii())
 
     def _tells(self, text: str, depth: int, begun: bool, goes_on: bool) -> bool:
-        self._budget.spend(_FOR_A_SIGN * sum(map(text.count, _DEAR)))
+        asked = (text, depth, begun, goes_on)
+        if asked in self._told:
+            return False
+        if self._tells_anew(*asked):
+            return True
+        self._told.add(asked)
+        return False
+
+    def _tells_anew(self, text: str, depth: int, begun: bool, goes_on: bool) -> bool:
+        self._budget.spend(_FOR_A_TEXT)
+        if _ANY_DEAR.search(text):
+            self._budget.spend(_FOR_A_SIGN * sum(map(text.count, _DEAR)))
         for view in (View(text), *views(text)):
             said = view.text
             self._budget.spend(len(said))

@@ -51,6 +51,8 @@ class View:
 _SIGNS: Final = ("\x1b", "\b", "\\", "%", "&", "''", '""', "'\"", "\"'", "=", "\n")
 """Without any of these, and without bytes apart, a text says just what it is."""
 
+_ANY_SIGN: Final = re.compile("|".join(map(re.escape, _SIGNS)))
+
 # One or several bytes that together are UTF-8, in one way of writing a byte.
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+|\+")
 _PRINTABLE: Final = re.compile(r"(?:=[0-9A-F]{2})+|=\r?\n")
@@ -95,7 +97,7 @@ def views(text: str) -> Iterator[View]:
 
     The text as it stands is none of them. Nothing comes for a text without any escape.
     """
-    if not any(sign in text for sign in _SIGNS) and not _has_pairs(text):
+    if not _ANY_SIGN.search(text) and not _has_pairs(text):
         return
     plain = View(text)
     seen = {text}
@@ -145,15 +147,21 @@ def _substituted(
     pieces: list[str] = []
     cuts: list[tuple[int, int, int, int]] = []
     upto = long = 0
+    # A line has thousands of them and few that differ: each is asked about once, and no function
+    # is called for the others.
+    known: dict[str, tuple[str | None, int]] = {}
     for found in pattern.finditer(view.text):
-        means = meaning(found)
+        word = found[0]
+        if word not in known:
+            known[word] = (said := meaning(found), len(said or ""))
+        means, size = known[word]
         if means is None:
             continue
-        at, end = found.span()
+        at, end = found.regs[0]
         begin = long + at - upto
-        long = begin + len(means)
-        cuts.append((begin, long, at, end))
-        pieces += [view.text[upto:at], means]
+        long = begin + size
+        cuts += ((begin, long, at, end),)
+        pieces += (view.text[upto:at], means)
         upto = end
     if not cuts:
         return view
