@@ -247,6 +247,46 @@ def largest_skew(clocks: Sequence[Clock], limit: float) -> Skew | None:
     return vague if vague.doubt > limit else span
 
 
+@check("time.here", title="This computer's clock", severities=(WARN,))
+def here(site: SiteCase, say: Say) -> Iterator[Finding]:
+    """That the clock which most machines disagree with is our own: nothing else would notice it.
+
+    Machine by machine it looks as if each of them were wrong, and of one alone nobody can tell.
+    """
+    measured = _measured(site.cases)
+    if len(measured) < 2:
+        return
+    middle = sorted(clock.offset for _, clock in measured)[len(measured) // 2]
+    apart = [clock for _, clock in measured if abs(clock.offset) - clock.doubt > OFFSET_LIMIT]
+    agree = [clock for clock in apart if abs(clock.offset - middle) <= OFFSET_LIMIT]
+    if len(agree) < 2 or 2 * len(agree) <= len(measured):
+        return
+    way = "behind" if middle > 0 else "ahead of"
+    yield say.at(
+        WARN,
+        f"The clock of this computer is {_seconds(abs(middle))} {way} {len(agree)} of"
+        f" {len(measured)} machines, whose clocks agree: most likely ours is the wrong one.",
+        expected=f"within {OFFSET_LIMIT:.0f} s of most machines",
+        actual="; ".join(f"{one.name}: {_seconds(one.offset)}" for one in agree[:10]),
+        source="Sitewright: waivers, approvals, the age of bundles and backups, and the days that a"
+        " certificate has left go by this computer's clock",
+        evidence="date -u here, and date -u +%s.%N on each machine",
+        remedy="Set this computer's clock right (`timedatectl set-ntp true`, or by hand), see"
+        " `date -u`, and look again before you trust a day that is told here.",
+        undo="A clock that is right needs none; where it may not ask the internet for the time:"
+        " sudo timedatectl set-ntp false",
+    )
+
+
+def _measured(cases: Iterable[Case]) -> list[tuple[Case, Clock]]:
+    return [
+        (case, Clock(case.name, value, doubt))
+        for case in cases
+        if (value := known(case.facts.time.offset_seconds)) is not None
+        and (doubt := known(case.facts.time.uncertainty_seconds)) is not None
+    ]
+
+
 @check("time.skew", title="Clocks against each other", severities=(PASS, WARN, FAIL, UNKNOWN))
 def skew(site: SiteCase, say: Say) -> Iterator[Finding]:
     """The largest skew between any two machines, and between those that need less of it."""
@@ -269,12 +309,7 @@ def skew(site: SiteCase, say: Say) -> Iterator[Finding]:
 def _skew_among(
     cases: Iterable[Case], say: Say, limit: float, bad: Severity, source: str, who: str
 ) -> Iterator[Finding]:
-    measured = [
-        (case, Clock(case.name, value, doubt))
-        for case in cases
-        if (value := known(case.facts.time.offset_seconds)) is not None
-        and (doubt := known(case.facts.time.uncertainty_seconds)) is not None
-    ]
+    measured = _measured(cases)
     found = largest_skew([clock for _, clock in measured], limit)
     if found is None:
         return

@@ -116,6 +116,7 @@ SITE_CHECKS: Final[tuple[Check[SiteCase], ...]] = (
     consistency.alike,
     consistency.subnet,
     clock.skew,
+    clock.here,
 )
 """Checks between machines."""
 

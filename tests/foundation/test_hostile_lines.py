@@ -37,7 +37,7 @@ HOSTILE = {
     "colours without an end": b"\x1b[0",
     "lines in JSON": b"\\n",
     "lines of percents": b"+\\n%2541\\n",
-    "lines of octals": b"\\\\%41 \"\"\\n",
+    "lines of octals": b'\\\\%41 ""\\n',
     "octals": b"''\\101",
     "percents and quotes": b"%22=41\\u0041+",
     "words in one word": b"QUFBQUFBQUFBQUFB-",

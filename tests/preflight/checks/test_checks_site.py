@@ -157,6 +157,30 @@ def test_the_skew_between_two_machines(offset: float, doubt: float, severity: Se
     assert found["time.skew"][0].severity is severity
 
 
+@pytest.mark.parametrize(
+    ("offsets", "said"),
+    [
+        ((-86400.0, -86400.4, -86399.8), "86400 s ahead of 3 of 3"),
+        ((-86400.0, -86400.4, 0.1), "ahead of 2 of 3"),
+        ((3600.0, 3600.0), "3600 s behind 2 of 2"),
+        ((-86400.0, 0.1, 0.0), ""),
+        ((-86400.0, 86400.0, 0.0), ""),
+        ((-86400.0,), ""),
+        ((0.2, 0.1), ""),
+    ],
+)
+def test_our_own_clock_is_named_where_most_machines_agree_that_it_is_wrong(
+    offsets: tuple[float, ...], said: str
+) -> None:
+    """Put forward, waivers end early and bundles count as old; nothing else notices it."""
+    found = between(*(
+        machine(at, time={"offset_seconds": one, "uncertainty_seconds": 0.02})
+        for at, one in enumerate(offsets, 1)
+    )).get("time.here", [])  # fmt: skip
+    assert [one.severity for one in found] == ([WARN] if said else [])
+    assert all(said in one.title and "waivers" in one.source for one in found)
+
+
 def test_a_stricter_skew_that_only_warns_leaves_no_site_undecided() -> None:
     """Ceph's 50 ms cannot be seen through 12 ms of doubt on each side when they add to more."""
     wanted = needs(role("storage", SMALL))
