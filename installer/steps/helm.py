@@ -59,6 +59,9 @@ class HelmStep(StepData):
     among Helm's own repositories."""
     kubectl: tuple[str, ...] = ()
     """With which the pods are asked why they do not come; empty asks nobody."""
+    mark: str = ""
+    """A label that a release has in Helm which this step brought first (NAME=VALUE, Helm 3.13): who
+    removes it knows it by that. One that stood before is not marked. Empty marks none."""
     waits: str = "ready"
     """Until when it waits: "ready", its workloads; "jobs", its jobs too; "namespace", every
     deployment of its namespace, whoever installed it (`kubectl` asks); "no" goes on at once."""
@@ -163,12 +166,15 @@ class Helm(Probed):
         data = self.data(context)
         seconds = max(int(data.timeout_minutes * 60) - 15, 15)
         repository = data.repository and not data.chart.startswith("/")
+        # Helm keeps the mark of a release through every upgrade, whoever does it.
+        new = bool(data.mark) and await self._release(context, data) == {}
         async with _pods_watched(context, data):
             ended = await context.change(
                 f"install {data.chart} {data.version} as {data.release} in {data.namespace}",
                 (*data.program, "upgrade", data.release, data.chart, "--install",
                  "--namespace", data.namespace, "--create-namespace", "--version", data.version,
                  *(("--repo", data.repository) if repository else ()),
+                 *(("--labels", data.mark) if new else ()),
                  "--values", "-", *_WAITS[data.waits], "--timeout", f"{seconds}s"),
                 stdin=self._values(context, data).encode(),
             )  # fmt: skip

@@ -226,6 +226,16 @@ def test_it_is_resumed_there_and_carried_to_the_last_look(mosip: Mosip) -> None:
     assert set(ended(events)) == {"ways", "releases", "services"}
 
 
+def test_each_release_has_the_mark_of_who_brought_it(mosip: Mosip) -> None:
+    """Also the one that failed at first and was brought to its end by a resume."""
+    told = mosip.machine.exec(
+        ["helm", "--kubeconfig", "/root/.kube/mosip.yaml", "list", "--all", "--all-namespaces",
+         "--max", "0", "--selector", "sitewright=brought", "--output", "json"]
+    ).stdout  # fmt: skip
+    marked = [f"{one['namespace']}/{one['name']} {one['status']}" for one in json.loads(told)]
+    assert sorted(marked) == sorted(wanted(NEW))
+
+
 def test_its_hardening_list_is_asked_of_the_real_clusters(mosip: Mosip) -> None:
     """What made charts and played nodes cannot have is not told, or fails; nothing else holds."""
     done = mosip.command("verify", "--hardening", "--format", "json")

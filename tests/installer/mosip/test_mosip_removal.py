@@ -40,6 +40,7 @@ for asked, (status, said) in json.loads((place / "answers.json").read_text()).it
         sys.exit(status)
 """
 HELM = "helm list --all -n minio --filter ^minio$"
+OURS = f"{HELM} --selector sitewright=brought"
 THERE = "minio minio 1 2026-01-01 00:00:00 +0000 UTC deployed minio-15.0.6 2025\n"
 CLAIMS = "kubectl get persistentvolumeclaims -n minio"
 SECRETS = "kubectl get secrets -n minio"
@@ -57,6 +58,7 @@ def thing(name: str, *, of: str = "minio", **more: Any) -> dict[str, Any]:
 
 
 FULL = {
+    OURS: (0, THERE),
     HELM: (0, THERE),
     CLAIMS: listed(
         thing("minio", spec={"volumeName": "pv-1"}),
@@ -109,9 +111,11 @@ def test_what_a_release_wrote_is_kept_before_it_goes(tmp_path: Path) -> None:
     assert "kept as kept-minio-0a1b2c3d" in said
 
 
-@pytest.mark.parametrize("silent", [HELM, CLAIMS, VOLUME, SECRETS, "kubectl patch"])
+@pytest.mark.parametrize("silent", [HELM, OURS, CLAIMS, VOLUME, SECRETS, "kubectl patch"])
 def test_no_release_goes_where_a_question_got_no_answer(tmp_path: Path, silent: str) -> None:
     answers = {**FULL, silent: (1, "")}
+    if silent == HELM:
+        answers.pop(OURS)
     status, said, calls = run(tmp_path, "uninstall.sh", answers, each=MINIO)
     assert status != 0
     assert "error: " in said
@@ -123,6 +127,15 @@ def test_a_release_of_another_chart_stays(tmp_path: Path) -> None:
     status, said, calls = run(tmp_path, "uninstall.sh", theirs, each=MINIO)
     assert status == 1
     assert "is no minio, so it was left" in said
+    assert changed(calls) == []
+
+
+def test_a_release_of_the_same_name_that_others_brought_stays_and_is_named(tmp_path: Path) -> None:
+    """Upstream's own scripts give it the same name, chart and namespace."""
+    status, said, calls = run(tmp_path, "uninstall.sh", {**FULL, OURS: (0, "")}, each=MINIO)
+    assert status == 1
+    assert "the release minio of minio was not brought by Sitewright" in said
+    assert "kubectl -n minio label secret -l owner=helm,name=minio sitewright=brought" in said
     assert changed(calls) == []
 
 

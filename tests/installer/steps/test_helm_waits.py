@@ -101,3 +101,23 @@ async def test_where_the_pods_say_nothing_helm_s_own_words_are_told() -> None:
     with pytest.raises(StepFailed) as failed:
         await helm.Helm().do(context)  # type: ignore[arg-type]  # what a step needs of its context
     assert "context deadline exceeded" in failed.value.cause
+
+
+@pytest.mark.parametrize(
+    ("there", "marked"),
+    [
+        (b"[]", True),
+        (b'[{"name": "moja", "status": "failed"}]', False),
+        (b"no", False),
+    ],
+)
+async def test_only_a_release_that_this_step_brings_gets_its_mark(
+    there: bytes, marked: bool
+) -> None:
+    """One that stood before is somebody else's, and one of which nobody tells may be."""
+    context = Waiting(JobState.SUCCEEDED, pods=there)
+    context.step.spec = {**DATA, "kubectl": [], "mark": "sitewright=brought"}
+    await helm.Helm().do(context)  # type: ignore[arg-type]  # what a step needs of its context
+    words = context.commands[0]
+    assert ("--labels" in words) is marked
+    assert not marked or words[words.index("--labels") + 1] == "sitewright=brought"

@@ -1,5 +1,5 @@
-# One release goes, where it is of the chart that it should be; one of another chart is somebody
-# else's. What it wrote stays, and what is needed to read it: the volumes of its claims, and the
+# One release goes, where it is of the chart that it should be and has the mark of who brought it
+# first; one of another chart, or without the mark, is somebody else's. What it wrote stays, and what is needed to read it: the volumes of its claims, and the
 # passwords and PINs that its chart made. ask: whether it is gone.
 export KUBECONFIG={{ kubeconfig }}
 release={{ each.release }} namespace={{ each.namespace }} chart={{ each.chart }}
@@ -14,6 +14,17 @@ fi
 [ "${ASK:-}" != ask ] || exit 1
 if ! printf '%s\n' "$there" | grep -qE "[[:space:]]$chart-v?[0-9]"; then
     echo "error: the release $release of $namespace is no $chart, so it was left: $there" >&2
+    exit 1
+fi
+if ! ours=$(helm list --all -n "$namespace" --filter "^$release\$" --selector sitewright=brought --no-headers); then
+    echo "error: Helm does not say who brought $release into $namespace, so nothing was removed" >&2
+    exit 2
+fi
+if [ -z "$ours" ]; then
+    echo "error: the release $release of $namespace was not brought by Sitewright (Helm has no label" \
+        "sitewright=brought of it), so it was left: $there. Where it is to go, uninstall it by hand (helm -n" \
+        "$namespace uninstall $release), or say that it is this site's: kubectl -n $namespace label secret" \
+        "-l owner=helm,name=$release sitewright=brought" >&2
     exit 1
 fi
 python3 -I - "$release" "$namespace" <<'END'
