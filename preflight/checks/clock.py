@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from foundation.wording import listed, shortened
+from foundation.wording import counted, listed, shortened
 from preflight.checks.case import Case, SiteCase
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.checks.wording import plain
@@ -265,7 +265,8 @@ def here(site: SiteCase, say: Say) -> Iterator[Finding]:
     yield say.at(
         WARN,
         f"The clock of this computer is {_seconds(abs(middle))} {way} {len(agree)} of"
-        f" {len(measured)} machines, whose clocks agree: most likely ours is the wrong one.",
+        f" {counted(len(measured), 'machine')}, whose clocks agree: most likely ours is the wrong"
+        " one.",
         expected=f"within {OFFSET_LIMIT:.0f} s of most machines",
         actual="; ".join(f"{one.name}: {_seconds(one.offset)}" for one in agree[:10]),
         source="Sitewright: waivers, approvals, the age of bundles and backups, and the days that a"
