@@ -50,6 +50,7 @@ OPERATIONS: Final = {
     "upgrade": (KEEP, "upgrade", "raise Kubernetes by one minor version"),
     "back": (BACK, "back", "the revision before"),
     "restore": (BACK, "restore BACKUP", "restore onto a fresh first master"),
+    "restore-vault": (BACK, "restore BACKUP --vault", "what Vault keeps, into empty Vaults"),
     "remove": (BACK, "remove", "remove it; data and images stay"),
     "remove-with-data": (BACK, "remove --with-data", "remove it and its data, for good"),
 }

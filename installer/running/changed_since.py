@@ -51,4 +51,13 @@ def _changed(before: Site, now: Site) -> list[str]:
         for host in now.hosts
         if roles.get(host.name) != frozenset(host.roles)
     ]
+    variables = {host.name: host.variables for host in before.hosts}
+    changed += [
+        f"the variables of {host.name}"
+        for host in now.hosts
+        if host.name in variables and variables[host.name] != host.variables
+    ]
+    names = {host.name for host in now.hosts}
+    changed += [f"{host.name}, which it has no more" for host in before.hosts
+                if host.name not in names]  # fmt: skip
     return changed

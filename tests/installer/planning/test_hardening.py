@@ -40,7 +40,8 @@ NO, NOTHING = [("", 1, "")], [("", 0, "")]
 UNTOLD = {"hardening.keycloak-redirects"}
 """What no program is told."""
 _PLACES = ("/etc/fstab", "/etc/hosts", "/etc/haproxy/haproxy.cfg", "/root/.kube", "/root/.ssh",
-           "/var/run/docker.sock", "/var/snap/microk8s/current/credentials/client.config",
+           "/etc/ssh/sshd_config", "/var/run/docker.sock",
+           "/var/snap/microk8s/current/credentials/client.config",
            "/etc/rancher/rke2/rke2.yaml")  # fmt: skip
 
 
@@ -169,6 +170,38 @@ def test_no_kubeconfig_that_names_a_program_is_gone_by(tmp_path: Path) -> None:
     classes = next(one for one in found if one.id == "hardening.one-default-class")
     assert classes.severity is Severity.UNKNOWN
     assert "names a program that root would start" in classes.actual
+
+
+@pytest.mark.parametrize("check", ["log-level", "known-otp", "one-default-class"])
+def test_a_refused_kubeconfig_is_told_as_that_and_not_as_a_silent_cluster(
+    check: str, tmp_path: Path
+) -> None:
+    text = "clusters: [{name: c, cluster: {server: http://192.0.2.1}}]\n"
+    found = told("mosip", tmp_path, GOOD["mosip"], kubeconfig=text)
+    (one,) = (one for one in found if one.id == f"hardening.{check}")
+    assert one.severity is Severity.UNKNOWN
+    assert "tokens would be sent to it in clear" in one.actual
+    assert "answer" not in one.actual
+
+
+def test_a_name_that_is_slow_is_not_closed(tmp_path: Path) -> None:
+    slow: Answers = {"curl": [("api.", 0, "200"), ("iam.", 28, "000"), ("", 7, "000")]}
+    found = told("mosip", tmp_path, {**GOOD["mosip"], **slow})
+    (one,) = (one for one in found if one.id == "hardening.closed-names")
+    assert one.severity is Severity.UNKNOWN
+    assert "iam.sandbox.example.org does not answer within 4 s" in one.actual
+
+
+@pytest.mark.parametrize("name", ["pm4ml", "iac"])
+def test_a_password_that_a_match_block_allows_is_seen(name: str, tmp_path: Path) -> None:
+    """`sshd -T` tells of logins that no block concerns."""
+    (tmp_path / "sshd_config.d").mkdir()
+    block = "X11Forwarding no\nMatch User backup\n  PasswordAuthentication yes\n"
+    (tmp_path / "sshd_config.d/50.conf").write_text(block)
+    found = told(name, tmp_path, GOOD[name], sshd_config="PasswordAuthentication no\n")
+    seen = [one for one in found if one.id == "hardening.ssh"]
+    assert {one.severity for one in seen} == {Severity.FAIL}
+    assert "line 3: PasswordAuthentication yes" in seen[0].actual
 
 
 def test_what_nobody_can_be_asked_is_said(tmp_path: Path) -> None:

@@ -257,6 +257,8 @@ hosts: [{name: m1, address: 192.0.2.7, roles: [master]}]
         ("ceph: no", "ceph: yes", ("settings.ceph",)),
         (", ceph: no", "", ("settings.ceph",)),
         ("roles: [master]", "roles: [master, worker]", ("the roles of m1",)),
+        ("roles: [master]", "roles: [master], variables: {a: b}", ("the variables of m1",)),
+        ("name: m1", "name: m2", ("the roles of m2 and m1, which it has no more",)),
         ("solution: pm4ml", "solution: pm4ml\nsupplies: {bundle: ./b, keys: ./k}", ("supplies",)),
         ("ssh:", "proxy: http://192.0.2.1:3128\nssh:", ("proxy",)),
         ("ssh:", "playbooks: ./own\nssh:", ("playbooks",)),
