@@ -76,7 +76,7 @@ def _why_not(line: str) -> str:
     two = " ".join(words[:2])
     words = [two, *words[2:]] if two in COMMANDS else words
     if words[0] not in COMMANDS:
-        return "no command"
+        return "" if _HOLE in words[0] else "no command"
     try:
         left = _parser(words[0]).parse_known_args(words)[1]
     except InputProblem as problem:
