@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -15,6 +16,9 @@ from screens.widgets.field import Field, Line
 
 class FileScreen(Form[Path]):
     """One line for one name."""
+
+    DO: ClassVar[str] = "Take it"
+    """What the button says."""
 
     def __init__(self, title: str, about: str, *, example: str = "", value: str = "") -> None:
         super().__init__()
@@ -30,7 +34,7 @@ class FileScreen(Form[Path]):
             yield Static(self.about, classes="paragraph", markup=False)
             yield Field("File", id="name", example=self.example, value=self.value)
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            yield Buttons("Take it")
+            yield Buttons(self.DO)
 
     def on_mount(self) -> None:
         """Begin in the line."""
@@ -45,6 +49,8 @@ class FileScreen(Form[Path]):
 
 class WriteFileScreen(Writes[Path], FileScreen):
     """One line for the name of a file that is then written."""
+
+    DO = "Write"
 
     def __init__(
         self,

@@ -25,9 +25,11 @@ class ProgramsScreen(Sure):
     HELP = "machines"
     GRAVE = True
 
-    def __init__(self, programs: Sequence[Program]) -> None:
+    def __init__(self, programs: Sequence[Program], whose: str = "site") -> None:
         super().__init__()
         self.programs = tuple(programs)
+        self.whose = whose
+        """What would start them."""
         self.waiting: dict[tuple[Program, ...], Callable[[], None]] = {}
         """By programs that were met meanwhile: what asks about them once this is answered."""
 
@@ -39,7 +41,9 @@ class ProgramsScreen(Sure):
         lines = "\n".join(f"{program.place}\n  {program.whole}" for program in self.programs)
         with Vertical(classes="dialog -wide"):
             yield Static(
-                f"May the site start {what} on this machine?", classes="dialog-title", markup=False
+                f"May the {self.whose} start {what} on this machine?",
+                classes="dialog-title",
+                markup=False,
             )
             with VerticalScroll(classes="dialog-lines"):
                 yield Static(lines, markup=False, id="programs")

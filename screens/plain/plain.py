@@ -25,8 +25,8 @@ from screens.answers.wizard import (
 )
 from screens.plain.prompt import BackWanted, Dialogue, LeaveWanted
 from screens.services.memory import Memory
-from screens.services.opening import open_file
-from screens.services.services import Access, Order, Services
+from screens.services.opening import is_cluster, open_file
+from screens.services.services import Access, ClusterWay, Order, Services
 
 Result = TypeVar("Result")
 
@@ -177,6 +177,8 @@ class PlainWizard:
         if kept.runs:
             choices.append("runs")
             say(f"{len(choices)}. Runs kept here: {runs_words(kept)}")
+        choices.append("cluster")
+        say(f"{len(choices)}. A cluster: how it is, and what fails first")
         number = self.dialogue.ask_number("Your choice", len(choices), default=1)
         choice = choices[int(number) - 1]
         if choice == "resume" and saved.answers is not None:
@@ -187,11 +189,21 @@ class PlainWizard:
 
             aside = plain_runs.new_site if choice == "file" else plain_runs.runs
             return aside(self) or StepId.WELCOME
+        if choice == "cluster":
+            from screens.plain import plain_cluster
+
+            plain_cluster.ask(self)
+            return StepId.WELCOME
         self.memory.forget_results()
         if choice == "run" and unfinished is not None:
             return self.reopen(unfinished.run)
         if choice == "open":
             name = self.dialogue.ask("Name of the file")
+            if is_cluster(typed_path(name)):
+                from screens.plain import plain_cluster
+
+                plain_cluster.show(self, ClusterWay(facts=typed_path(name)))
+                return StepId.WELCOME
             step, self.answers = self.wait(open_file(typed_path(name), self.memory, self.services))
             return step
         self.answers = Answers()

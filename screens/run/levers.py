@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from foundation.problems import InputProblem
 from screens.run.ask_person import NameScreen, Skip, SkipScreen, SureScreen
+from screens.run.log_panel import LogPanel
 from screens.run.run_screen import RunStepScreen
 from screens.run.run_words import MEND_KEY, RETRY_KEY
 from screens.widgets.keys import Key
@@ -40,8 +41,9 @@ LOG_KEYS: Final = (
     Key("v", "Save", "screen.save_lines"),
     Key("y", "Copy path", "screen.copy_path"),
     Key("e", "End", "screen.follow"),
-    Key("n N", "Next found", "screen.find_next(-1)"),
 )
+FOUND: Final = Key("n N", "Next found", "screen.find_next(-1)")
+"""Shown once something was searched for; before that n asks what to look for, as / does."""
 
 
 class LeverScreen(RunStepScreen):
@@ -74,13 +76,13 @@ class LeverScreen(RunStepScreen):
                     Key("u", "Undo", "screen.undo"),
                     *((Key("x", "Other", "screen.next_failure"),) if others else ()),
                     Key("s", "Stop", "screen.stop"),
-                    *LOG_KEYS,
+                    *self.log_keys,
                 )
             paused = work is not None and work.engine.control.paused
             return (
                 Key("p", "Go on" if paused else "Pause", "screen.pause"),
                 Key("s", "Stop", "screen.stop"),
-                *LOG_KEYS,
+                *self.log_keys,
             )
         if self.locked is not None:
             return (Key("t", "Take over", "screen.take_over"), Key("g", "Again", "screen.go_on"))
@@ -88,9 +90,9 @@ class LeverScreen(RunStepScreen):
             return (
                 Key("g", "Go on", "screen.go_on"),
                 Key("F2", "Login", "screen.login"),
-                *LOG_KEYS,
+                *self.log_keys,
             )
-        return LOG_KEYS
+        return self.log_keys
 
     @property
     def done(self) -> bool:
@@ -98,6 +100,12 @@ class LeverScreen(RunStepScreen):
         from installer.events import Outcome
 
         return self.outcome in (Outcome.DONE, Outcome.ALREADY)
+
+    @property
+    def log_keys(self) -> tuple[Key, ...]:
+        """The keys of the log that mean something now."""
+        searched = any(panel.words for panel in self.query(LogPanel))  # none before the first paint
+        return (*LOG_KEYS, FOUND) if searched else LOG_KEYS
 
     # ---- the whole run
 

@@ -22,7 +22,7 @@ from installer.record.runs import Run
 from installer.record.state import RunState
 from installer.running.work import Failure
 from installer.steps.kind import StepFailed
-from screens.run.levers import LOG_KEYS
+from screens.run.levers import FOUND, LOG_KEYS
 from screens.run.log_actions import LOG_BINDINGS, LogActions
 from screens.run.log_panel import LogPanel
 from screens.run.run_screen import FLUSH_SECONDS
@@ -178,7 +178,12 @@ class ReplayScreen(LogActions, LastingScreen[None]):
 
     def on_descendant_focus(self) -> None:
         """The keys are those that work where the cursor is."""
-        self.query_one("#keys", KeyLine).show(hints(self, self.KEYS))
+        self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """Say anew which keys mean something."""
+        found = (FOUND,) if self.log_panel.words else ()
+        self.query_one("#keys", KeyLine).show(hints(self, (*self.KEYS, *found)))
 
     def _turn(self) -> None:
         try:
@@ -274,8 +279,9 @@ class ReplayScreen(LogActions, LastingScreen[None]):
         self.query_one(ProblemPanel).note(text, bad=bad)
 
     def on_log_panel_told(self, event: LogPanel.Told) -> None:
-        """What the log has to say."""
+        """What the log has to say; a search gives its keys a meaning."""
         self.say(event.text)
+        self.refresh_keys()
 
     # ---- levers of the playback
 

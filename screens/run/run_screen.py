@@ -154,5 +154,6 @@ class RunStepScreen(LogActions, StepScreen):
         StepScreen.say(self, text, bad=bad, passing=passing)
 
     def on_log_panel_told(self, event: LogPanel.Told) -> None:
-        """What the log has to say."""
+        """What the log has to say; a search gives its keys a meaning."""
         self.say(event.text)
+        self.refresh_keys()

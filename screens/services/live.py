@@ -22,6 +22,7 @@ from foundation.paths import state_folder
 from foundation.problems import Problem
 from screens.answers.answers import Answers
 from screens.services.live_bundles import LiveBundles
+from screens.services.live_clusters import LiveClusters
 from screens.services.live_guide import LiveGuide, this_host
 from screens.services.live_install import (
     CONNECT_TIMEOUT,
@@ -56,7 +57,7 @@ TRIES_AT_ONCE: Final = 32
 TRY_TIMEOUT: Final = 10.0
 
 
-class LiveServices(LiveInstallation, LiveGuide, LiveBundles):
+class LiveServices(LiveInstallation, LiveGuide, LiveBundles, LiveClusters):
     """The real floors below."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.hosts.connection import Credentials
+from screens.services.services import ClusterWay
 
 if TYPE_CHECKING:
     from foundation.hosts.openssh.ssh_files import Program
@@ -111,6 +112,8 @@ class Memory:
     """The installation of this session, under way or ended."""
     verified: Installing | None = None
     """The last verification of this session, after the installation."""
+    cluster: ClusterWay = field(default_factory=ClusterWay)
+    """The way to a cluster as it was typed last."""
     changed: Touched = Touched()
     """What the record of the site says was done to its machines."""
     last_words: list[str] = field(default_factory=list)

@@ -26,6 +26,18 @@ def is_recording(path: Path) -> bool:
         return False
 
 
+def is_cluster(path: Path) -> bool:
+    """Whether a file holds what was seen of a cluster; one that cannot be read is told later."""
+    from preflight.cluster.recorded import SCHEMA
+    from preflight.recorded import schema_of
+
+    try:
+        # One of a newer form is of a cluster as well, and is told as that.
+        return names_facts(path) and schema_of(path).startswith(f"{SCHEMA.partition('/')[0]}/")
+    except InputProblem:
+        return False
+
+
 async def open_file(path: Path, memory: Memory, services: Services) -> tuple[StepId, Answers]:
     """The step at which to go on, and the answers; facts go into the memory. Raises Problem."""
     if names_facts(path):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from installer.running.work import Failure
     from installer.sites.site import Site
     from installer.steps.kind import Asker
-    from preflight.assessment import Assessment, HostResult, Seen
+    from preflight.assessment import Assessment, HostResult, Seen, SeenCluster
     from preflight.egress import Egress
     from preflight.findings import Waiver
     from preflight.mesh import Mesh
@@ -109,6 +109,19 @@ class MachineFile:
     """The answers of a site file, its machines included; None for an inventory or a list."""
     notes: tuple[str, ...] = ()
     """What a person should know of how it was read, as sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterWay:
+    """How a cluster is reached: by a kubeconfig, through a machine, or from a file of facts."""
+
+    context: str = ""
+    """Of the kubeconfig; "" for its current one."""
+    kubeconfig: Path | None = None
+    """None for those that kubectl itself would choose."""
+    machine: str = ""
+    """The machine whose own kubectl is asked: its name on the list, or its address."""
+    facts: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +287,18 @@ class Services(Protocol):
 
     async def write_site(self, answers: Answers, path: Path) -> None:
         """Write the site file that repeats these answers."""
+
+    # ---- a cluster
+
+    async def look_at_cluster(self, way: ClusterWay, access: Access) -> SeenCluster:
+        """A cluster as it is; what prevented that is part of the answer. Raises InputProblem,
+        ProgramsNotAllowed where its kubeconfig would start a program."""
+
+    async def judge_cluster(self, seen: SeenCluster) -> Assessment:
+        """How a cluster is, whatever is to stand on it."""
+
+    async def write_cluster(self, kind: Export, path: Path, assessment: Assessment) -> None:
+        """Write the report of a cluster, or what was seen of it; raises InputProblem."""
 
     # ---- installing
 

@@ -24,6 +24,8 @@ from screens.widgets.keys import Key
 
 FOLD: Final = "section/"
 """What the keys of a section's row begin with; no setting has a slash in its name."""
+VALUE: Final = 16
+"""So many cells of a value are enough where a title would be cut: the line beneath shows all."""
 UNSEEN: Final = "It is typed unseen, stays in memory, and is asked for again after a restart."
 
 
@@ -72,7 +74,7 @@ class SettingsScreen(StepScreen):
 
     def compose_body(self) -> ComposeResult:
         """The settings, the line, and what the setting is for."""
-        yield Board((Column("setting", 20), Column("value")), id="settings")
+        yield Board((Column("setting", 20), Column("value", most=VALUE)), id="settings")
         yield Static("", id="setting", markup=False)
         yield Static("", id="options", markup=False)
         yield Field("Value", id="value")

@@ -11,7 +11,8 @@ from textual.widgets import Static
 
 from screens.answers.wizard import StepId
 from screens.shell.dialog import Dialog
-from screens.shell.help_texts import FILTER, KEYS_IN_PANELS, KEYS_ON_STEPS, help_on
+from screens.shell.help_keys import FILTER, KEYS_IN_PANELS, KEYS_ON_STEPS
+from screens.shell.help_texts import help_on
 from screens.shell.hints import name_of, parts_of, seeks, working
 from screens.widgets.keys import Key, KeyLine
 

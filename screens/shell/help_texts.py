@@ -2,58 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """One topic: a title, paragraphs, and the keys that belong to it."""
-
-    title: str
-    paragraphs: tuple[str, ...]
-    keys: tuple[tuple[str, str], ...] = ()
-    alone: bool = False
-    """Whether these are all the keys that work there."""
-
-
-_LOOK: Final = ("F4", "choose the look: auto, dark, light, high contrast, no colour, ASCII")
-_BELL: Final = ("Ctrl+G", "bell and notification at an end or a failure: on, off")
-
-KEYS_ON_STEPS: Final = (
-    ("F10, Ctrl+N", "next step"),
-    ("Esc, Ctrl+P", "back"),
-    ("Tab", "to the next part of the screen"),
-    ("z, Ctrl+Z", "take back what was done last on this step"),
-    ("F1, ?", "this help"),
-    _LOOK,
-    _BELL,
-    ("q, Ctrl+Q", "quit; it asks first, and your place is kept"),
-)
-"""What works on every step, whatever the focus."""
-
-KEYS_IN_PANELS: Final = (
-    ("F10, Ctrl+N", "do what the panel is for"),
-    ("Esc, Ctrl+P", "close it without an answer"),
-    ("Tab", "to the next part of the panel"),
-    ("F1", "this help; ? too, where nothing is typed"),
-    _LOOK,
-    _BELL,
-    ("Ctrl+Q", "quit; it asks first, and your place is kept"),
-)
-"""What works in every panel before a step."""
-
-FILTER: Final = ("/", "in the list: the rows alone that hold some words; Esc shows all")
-"""What works where there is a list."""
-
-LOG_KEYS: Final = (
-    ("f", "filter: the lines of one machine, those with some words"),
-    ("/, n, N", "find words in the log, upwards; the next above, below"),
-    ("w", "fold long lines, or cut them off; Left and Right move them"),
-    ("e, End", "to the end of the log, which then follows"),
-    ("c, v", "copy the lines in sight; save those that are shown"),
-    ("y", "copy the path of the log"),
-)
+from screens.shell.help_aside import ASIDE
+from screens.shell.help_keys import LOG_KEYS, Help
 
 _TOPICS: Final = {
     "welcome": Help(
@@ -419,62 +371,7 @@ _TOPICS: Final = {
             ("Up, Down", "scroll"),
         ),
     ),
-    "later": Help(
-        "What can be done later",
-        (
-            (
-                "What this site's solution can do once it is installed, by its own data: look, "
-                "keep it running, take one machine out or bring one in, take back what was done."
-            ),
-            (
-                "Each is a command of Sitewright with the site file of this run. What changes "
-                "machines shows its plan first and asks; what only looks asks nothing."
-            ),
-        ),
-        (("y, Enter", "copy the command under the cursor"), FILTER),
-    ),
-    "new-site": Help(
-        "A site file",
-        (
-            (
-                "The file holds every machine that the goal asks for and every setting of its "
-                "installation, each with its meaning and its default. What only a person can know "
-                "is FILL-IN."
-            ),
-            (
-                "It is the same file as that of the command: sitewright init --solution ID. "
-                "Nothing is written over, and no machine is asked."
-            ),
-            "Fill it in with any editor; then open it here, or: sitewright preflight --site FILE.",
-        ),
-        (("Enter", "from the goal to the name"), ("F10", "write it"), ("o", "open it here")),
-    ),
-    "replay": Help(
-        "A run shown again",
-        (
-            (
-                "Everything here comes from the record of the run: its plan and its journal, in "
-                "which each line carries the hash of the one before. No machine is asked and "
-                "nothing runs, so a support bundle is enough."
-            ),
-            (
-                "Quiet times are passed over after two seconds (--longest-wait). The times beside "
-                "the stages are those of the recording."
-            ),
-        ),
-        (
-            ("Space", "pause, or go on"),
-            ("+, -", "faster, slower"),
-            ("<, >", "from the beginning; to the end at once"),
-            (", .", "a minute of the record back, or on; it stands still there"),
-            ("x", "the next failure"),
-            *LOG_KEYS,
-            ("F1, ?", "this help"),
-            ("F4", "choose the look"),
-            ("q", "leave"),
-        ),
-        alone=True,
-    ),
+    **ASIDE,
     "login": Help(
         "How to log in",
         (

@@ -13,8 +13,8 @@ from textual.widgets import Static
 from foundation.typed_paths import typed_path
 from screens.answers.answers import Answers, Saved
 from screens.answers.wizard import StepId, resume_at
-from screens.services.opening import is_recording, open_file
-from screens.services.services import Access, Export, Order, Unfinished
+from screens.services.opening import is_cluster, is_recording, open_file
+from screens.services.services import Access, ClusterWay, Export, Order, Unfinished
 from screens.shell.step import StepScreen
 from screens.welcome.welcome_words import runs_words, said_when, saved_words, unfinished_words
 from screens.widgets.board import Board, Cell, Column, Row
@@ -74,6 +74,13 @@ class WelcomeScreen(StepScreen):
                 ),
             ),
             Row(
+                "cluster",
+                (
+                    Cell("A cluster", "strong"),
+                    Cell("how a Kubernetes cluster is, and what fails first", "muted"),
+                ),
+            ),
+            Row(
                 "file",
                 (
                     Cell("Site file", "strong"),
@@ -86,7 +93,7 @@ class WelcomeScreen(StepScreen):
     def on_mount(self) -> None:
         """After the first paint: is there a place to go on from, or a site file to begin with?"""
         self.query_one("#choices", Board).focus()
-        self.query_one("#choices", Board).styles.height = 3
+        self.query_one("#choices", Board).styles.height = len(self._rows())
         self._about("new")
         self.call_after_refresh(self._begin)
 
@@ -131,11 +138,14 @@ class WelcomeScreen(StepScreen):
             "at the machines that you name, and says what is missing. Until you begin an "
             "installation it changes nothing.",
             "open": "Type the name of a file and press Enter. A site file repeats its answers. "
-            "Facts that were saved are judged again, without any machine. A run or a support "
-            "bundle is shown again as it happened.",
+            "Facts that were saved, of machines or of a cluster, are judged again. A run or a "
+            "support bundle is shown again as it happened.",
             "runs": "Every run of every site that is kept on this computer: watch it again as it "
             "was, write its report, open its site, go on with it, or see what can be done with the "
             "site later: verify, back up, restart, take back. Nothing runs meanwhile.",
+            "cluster": "A living cluster is read layer by layer, by a kubeconfig or through a "
+            "machine of it: its API, nodes, network, storage, admission, workloads. What fails "
+            "first stands first. Nothing in it is changed.",
             "file": "The same file as `sitewright init` writes: the machines that a goal needs and "
             "every setting, each with its meaning and its default. It is filled in with an editor, "
             "and opened here or by the command.",
@@ -167,6 +177,10 @@ class WelcomeScreen(StepScreen):
                 from screens.welcome.new_site import ask_new_site
 
                 ask_new_site(self)
+            case "cluster":
+                from screens.cluster.open_cluster import ask_cluster
+
+                ask_cluster(self)
             case "open":
                 line = self.query_one("#file", Line)
                 text = line.value.strip()
@@ -281,6 +295,11 @@ class WelcomeScreen(StepScreen):
         """A file of facts, a site file, or a run: what is in it decides."""
         if is_recording(path):
             await self._show_again(path)
+            return
+        if await asyncio.to_thread(is_cluster, path):
+            from screens.cluster.open_cluster import look_at
+
+            look_at(self, ClusterWay(facts=path))
             return
         step, answers = await open_file(path, self.memory, self.services)
         self.wizard.go(step, answers)

@@ -23,7 +23,7 @@ PASSWORD = "a-password-of-the-three-users"
 _POD = Path(__file__).parent / "helm_deploy/hub_pod"
 _CERTS = "/var/snap/microk8s/current/args/certs.d/docker.io"
 AREAS = (
-    "machine cpu memory disk nic software kernel limits os role host unique consistency time"
+    "machine cpu memory disk nic software kernel limits os host unique consistency time"
     " network firewall port egress"
 )
 CLUSTER_AREAS = "capacity nodes storage ingress dns api cni admission"

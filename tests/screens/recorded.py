@@ -18,15 +18,17 @@ from typing import Literal
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.hosts.openssh.hostkeys import HostKeyOffer
 from foundation.problems import ConnectTimeout, Problem, UnknownHostKey
-from preflight.assessment import Seen
+from preflight.assessment import Seen, SeenCluster
 from preflight.egress import Egress
 from preflight.mesh import Mesh
 from preflight.recorded import load_facts
 from screens.answers.answers import Answers
 from screens.services.live import LiveServices
-from screens.services.services import Access, Question, Tried
+from screens.services.services import Access, ClusterWay, Question, Tried
 
 FOLDER = Path(__file__).parent.parent / "recorded"
+UNWELL = Path(__file__).parent / "cluster" / "unwell.json"
+"""What a cluster served by tests/preflight/cluster/fake_api.py told, some of it broken."""
 NOW = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 
 SHAPES: Mapping[str, str] = {
@@ -82,6 +84,8 @@ class RecordedServices(LiveServices):
     """What an attempt at what is fetched would meet."""
     fetched: list[Answers] = field(default_factory=list)
     """The answers for which it was tried, in order."""
+    cluster: Path | None = UNWELL
+    """The facts of a cluster that stand in for one; None asks the one that is named."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -146,6 +150,12 @@ class RecordedServices(LiveServices):
             product_uuid=hashlib.sha256(host.name.encode()).hexdigest()[:32],
         )
         return replace(entry, host=host, facts=replace(entry.facts, identity=identity), seen_at=NOW)
+
+    async def look_at_cluster(self, way: ClusterWay, access: Access) -> SeenCluster:
+        """The recorded facts, where no others are named."""
+        if way.facts is None and self.cluster is not None:
+            way = ClusterWay(facts=self.cluster)
+        return await super().look_at_cluster(way, access)
 
     async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
         """Nothing was tried between recorded machines."""

@@ -49,6 +49,7 @@ ONLY_WHEN: Final = {
     "x",
     "a",
     "n",
+    "N",
     "delete",
     "f9",
     "f8",

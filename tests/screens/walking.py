@@ -43,6 +43,10 @@ class Place:
 
 PLACES: Final = {
     "welcome": Place(StepId.WELCOME, kind="recorded"),
+    "which-cluster": Place(StepId.WELCOME, ("end", "up", "enter"), "WayScreen", kind="recorded"),
+    "cluster": Place(
+        StepId.WELCOME, ("end", "up", "enter", "f10"), "ClusterScreen", kind="recorded"
+    ),
     "goal": Place(StepId.GOAL, kind="recorded"),
     "goal-options": Place(StepId.GOAL, ("right",), kind="recorded"),
     "goal-list": Place(StepId.GOAL, ("l",), kind="recorded"),

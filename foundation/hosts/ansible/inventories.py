@@ -202,7 +202,16 @@ def _machines(answer: Answer, index: Index, path: Path, notes: list[str]) -> Rea
         found.machines.append(Named(reader.host(), line))
     found.notes += noted
     found.notes += _way_of_a_playbook([named.host for named in found.machines])
+    if len(found.machines) > 1 and not any(named.host.roles for named in found.machines):
+        found.notes.append(NO_ROLES)
     return found
+
+
+NO_ROLES: Final = (
+    "no machine of this inventory is in a group or has a variable role, so that it does not tell "
+    "which machine plays which role"
+)
+"""What a person would otherwise learn only from a judgement without roles."""
 
 
 class _Machine:

@@ -288,6 +288,18 @@ def test_a_group_of_bastions_that_a_playbook_would_go_through_is_told(
     assert ours(file, asker).notes == ()
 
 
+def test_an_inventory_that_tells_no_roles_says_so(tmp_path: Path, asker: Asker) -> None:
+    """Roles that nobody gave are proposed later, which must not come as a surprise."""
+    file = tmp_path / "hosts.ini"
+    two = "n1 ansible_host=10.0.0.1\nn2 ansible_host=10.0.0.2"
+    file.write_text(f"{two}\n")
+    (note,) = ours(file, asker).notes
+    assert "does not tell which machine plays which role" in note
+    for told in (f"{two} role=worker\n", f"{two}\n[workers]\nn2\n", "n1 ansible_host=10.0.0.1\n"):
+        file.write_text(told)
+        assert ours(file, asker).notes == ()
+
+
 def test_a_byte_order_mark_is_told_as_one(tmp_path: Path, asker: Asker) -> None:
     file = tmp_path / "hosts.ini"
     file.write_text("\ufeff[a]\r\nn1 ansible_host=10.0.0.1\r\n")
@@ -356,7 +368,7 @@ def test_a_machine_of_another_connection_is_told_by_that(tmp_path: Path, asker: 
 
 def test_another_program_to_become_root_is_told(tmp_path: Path, asker: Asker) -> None:
     file = tmp_path / "hosts.ini"
-    file.write_text("n1 ansible_become_exe=/usr/bin/pbrun\nn2 ansible_become_exe=sudo\n")
+    file.write_text("[a]\nn1 ansible_become_exe=/usr/bin/pbrun\nn2 ansible_become_exe=sudo\n")
     (note,) = ours(file, asker).notes
     assert note.startswith(f"{file} line 1: ansible_become_exe: /usr/bin/pbrun is not used")
 

@@ -26,7 +26,7 @@ def test_a_run_is_read_reported_and_its_site_opened(
     place.mkdir(parents=True)
     run = write_run(hermetic / "made")
     run.folder.rename(place / run.id)
-    code, said = talk(services, "4\n1\n1\n1\n2\n1\nreport.txt\ngo\n1\n3\nq\n")
+    code, said = talk(services, "4\n1\n1\n1\n2\n1\nreport.txt\nlater\ngo\n1\n3\nq\n")
     words = flat(said)
     assert code == 0
     assert "4. Runs kept here: 1 run of 1 site" in words
@@ -34,6 +34,10 @@ def test_a_run_is_read_reported_and_its_site_opened(
     assert "== [1/2] Prepare the machines" in words
     assert "Go on with it" not in words
     assert (hermetic / "report.txt").is_file()
+    # What can be done later stands with its whole commands, each on a line of its own.
+    assert "later: what can be done with the site from now on." in words
+    (verify,) = [line for line in said.splitlines() if line.startswith("    sitewright verify")]
+    assert "--site" in verify
     assert "Which machines?" in words
     assert "10.10.0.14" in words
 

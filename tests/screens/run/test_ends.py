@@ -10,6 +10,7 @@ import pytest
 from screens.answers.wizard import StepId
 from screens.services.live import LiveServices
 from screens.widgets.board import Board
+from screens.widgets.keys import KeyLine
 from tests.screens.driving import shows, text, types, until
 from tests.screens.looking import strips
 from tests.screens.walking import at, rests
@@ -82,12 +83,16 @@ async def test_what_can_be_done_later_is_read_from_the_site_of_the_run(tmp_path:
 async def test_what_was_found_in_the_log_is_in_sight(hermetic: Path, size: tuple[int, int]) -> None:
     """The line to type in closes, and what was found is told below: both move the log."""
     async with at("ended", hermetic, size) as pilot:
+        # Before anything was searched for there is no next one to find.
+        assert "Next found" not in text(pilot)
         for words in ("wanted here", "line 2 of"):
             await pilot.press("slash")
             await types(pilot, words)
             await pilot.press("enter")
             await shows(pilot, f'"{words}": 1 of')
             await until(pilot, lambda: words in marked(pilot.app.screen))  # noqa: B023 - awaited
+        keys = pilot.app.screen.query_one("#step-keys", KeyLine)
+        assert "Next found" in [key.word for key in keys.keys]
 
 
 def marked(screen: Any) -> set[str]:

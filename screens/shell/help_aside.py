@@ -1,0 +1,111 @@
+"""The help on what Welcome offers beside the steps."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from screens.shell.help_keys import FILTER, LOG_KEYS, Help
+
+ASIDE: Final = {
+    "later": Help(
+        "What can be done later",
+        (
+            (
+                "What this site's solution can do once it is installed, by its own data: look, "
+                "keep it running, take one machine out or bring one in, take back what was done."
+            ),
+            (
+                "Each is a command of Sitewright with the site file of this run. What changes "
+                "machines shows its plan first and asks; what only looks asks nothing."
+            ),
+        ),
+        (("y, Enter", "copy the command under the cursor"), FILTER),
+    ),
+    "new-site": Help(
+        "A site file",
+        (
+            (
+                "The file holds every machine that the goal asks for and every setting of its "
+                "installation, each with its meaning and its default. What only a person can know "
+                "is FILL-IN."
+            ),
+            (
+                "It is the same file as that of the command: sitewright init --solution ID. "
+                "Nothing is written over, and no machine is asked."
+            ),
+            "Fill it in with any editor; then open it here, or: sitewright preflight --site FILE.",
+        ),
+        (("Enter", "from the goal to the name"), ("F10", "write it"), ("o", "open it here")),
+    ),
+    "replay": Help(
+        "A run shown again",
+        (
+            (
+                "Everything here comes from the record of the run: its plan and its journal, in "
+                "which each line carries the hash of the one before. No machine is asked and "
+                "nothing runs, so a support bundle is enough."
+            ),
+            (
+                "Quiet times are passed over after two seconds (--longest-wait). The times beside "
+                "the stages are those of the recording."
+            ),
+        ),
+        (
+            ("Space", "pause, or go on"),
+            ("+, -", "faster, slower"),
+            ("<, >", "from the beginning; to the end at once"),
+            (", .", "a minute of the record back, or on; it stands still there"),
+            ("x", "the next failure"),
+            *LOG_KEYS,
+            ("F1, ?", "this help"),
+            ("F4", "choose the look"),
+            ("q", "leave"),
+        ),
+        alone=True,
+    ),
+    "cluster": Help(
+        "How is this cluster?",
+        (
+            (
+                "A Kubernetes cluster is read as it is: its API, nodes, network, storage, "
+                "admission and workloads, layer by layer. Nothing in it is changed and no pod is "
+                "started. What a layer lacks may follow from the one before it, so begin with the "
+                "first that fails."
+            ),
+            (
+                "It is reached by a kubeconfig, or through a machine that has microk8s, k3s, RKE2 "
+                "or kubectl, so that no kubeconfig needs to leave it. What could not be read is "
+                "unknown, and its remedy names the right that is missing."
+            ),
+            (
+                "Facts that were written here are judged again with Open a file, without the "
+                "cluster. For a solution, and to try volumes and policies with pods: sitewright "
+                "preflight --cluster CONTEXT --solution ID --probe."
+            ),
+        ),
+        (
+            ("Up, Down", "another finding"),
+            ("Enter", "the finding on the whole screen"),
+            ("f", "all of them, or those to mend alone"),
+            ("r", "look again"),
+            ("e", "write the report, or what was seen"),
+            FILTER,
+        ),
+    ),
+    "cluster-way": Help(
+        "Which cluster?",
+        (
+            (
+                "Empty lines mean what they mean to kubectl: the files that KUBECONFIG names, else "
+                "~/.kube/config, and the current context. With a machine, its own kubectl is "
+                "asked, and the other lines stay empty."
+            ),
+            (
+                "A machine is named as on the step Machines: m1 of the list, or ops@10.10.0.11. "
+                "Its host key must be confirmed already; it is reached with the login of that step."
+            ),
+        ),
+        (("Enter", "next line"), ("F10", "look at it")),
+    ),
+}
+"""By topic."""
