@@ -93,7 +93,7 @@ class WelcomeScreen(StepScreen):
     def on_mount(self) -> None:
         """After the first paint: is there a place to go on from, or a site file to begin with?"""
         self.query_one("#choices", Board).focus()
-        self.query_one("#choices", Board).styles.height = len(self._rows())
+        self._show_rows()
         self._about("new")
         self.call_after_refresh(self._begin)
 
@@ -107,17 +107,19 @@ class WelcomeScreen(StepScreen):
     async def _read_place(self) -> None:
         saved = await asyncio.to_thread(self.wizard.saved_place)
         self.saved = saved
-        board = self.query_one("#choices", Board)
-        board.set_rows(self._rows(), keep="resume" if saved.answers else None)
+        self._show_rows("resume" if saved.answers else "")
         self.unfinished = await self.services.unfinished()
         self.runs = await self.services.counted_runs()
-        rows = self._rows()
-        board.styles.height = len(rows)
-        if [row.key for row in rows] != [row.key for row in board.rows]:
-            keep = "run" if self.unfinished is not None else board.key
-            board.set_rows(rows, keep=keep)
+        self._show_rows("run" if self.unfinished is not None else "")
         if saved.sentence:
             self.say(saved.sentence)
+
+    def _show_rows(self, keep: str = "") -> None:
+        """The choices there are by now, all of them in sight, with the cursor where it is meant."""
+        board, rows = self.query_one("#choices", Board), self._rows()
+        board.styles.height = len(rows)
+        if [row.key for row in rows] != [row.key for row in board.rows]:
+            board.set_rows(rows, keep=keep or board.key)
 
     def on_board_highlighted(self, event: Board.Highlighted) -> None:
         """Explain the choice under the cursor."""

@@ -1,0 +1,43 @@
+"""Every choice of Welcome is in sight, also while the record of the runs is still being read."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from screens.answers.answers import save_answers
+from screens.answers.wizard import StepId
+from screens.services.services import Unfinished
+from screens.shell.app import SitewrightApp
+from screens.widgets.board import Board
+from tests.screens.driving import on_step, shows, text, until
+from tests.screens.recorded import NOW, RecordedServices
+from tests.screens.scripted import SITE
+
+
+async def test_all_choices_are_in_sight_at_any_time(
+    services: RecordedServices, hermetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = asyncio.Event()
+
+    async def unfinished() -> Unfinished:
+        await read.wait()
+        return Unfinished(hermetic, "tiny single-box", 1, 7, NOW)
+
+    monkeypatch.setattr(services, "unfinished", unfinished)
+    state = hermetic / "state.json"
+    save_answers(replace(SITE, step="machines", saved_at=NOW), state)
+    app = SitewrightApp(services, state_file=state)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        board = app.screen.query_one("#choices", Board)
+        await until(pilot, lambda: len(board.rows) == 5)
+        assert board.key == "resume"
+        await shows(pilot, "Go on", "New site", "Open a file", "A cluster", "Site file")
+        read.set()
+        await until(pilot, lambda: board.key == "run")
+        await shows(pilot, "Installation", "Go on", "New site", "A cluster", "Site file")
+        assert "…" not in text(pilot)
