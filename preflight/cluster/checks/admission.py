@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from foundation.wording import counted, listed, shortened
+from foundation.wording import are, counted, listed, shortened
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.checks.wording import word
 from preflight.cluster.case import ClusterCase, unread
@@ -72,10 +72,16 @@ def webhooks(case: ClusterCase, say: Say) -> Iterator[Finding]:
             subject=f"{hook.configuration}/{hook.name}",
         )  # fmt: skip
     if not dead and not untold and not far:
+        there = counted(len(hooks), "admission webhook")
         yield say.at(
             PASS,
-            f"{counted(len(hooks), 'admission webhook')}, of which {len(closed)} fail closed; none"
-            " of these is without an address.",
+            f"Of {there} {len(closed)} fail closed, and each of these has an address."
+            if len(closed) > 1
+            else f"Of {there} one fails closed, and it has an address."
+            if closed
+            else f"There {are(len(hooks))} {there}, and none fails closed."
+            if hooks
+            else "There is no admission webhook.",
             expected="a ready address behind each that fails closed",
             actual=counted(len(closed), "webhook"),
             source=_HOOKS,

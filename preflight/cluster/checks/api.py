@@ -232,6 +232,8 @@ def aggregated(case: ClusterCase, say: Say) -> Iterator[Finding]:
         yield say.at(
             PASS,
             f"All {len(have)} APIs that other programs serve answer."
+            if len(have) > 1
+            else "The one API that another program serves answers."
             if have
             else "No API is served by another program.",
             expected="each is available",

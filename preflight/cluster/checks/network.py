@@ -48,7 +48,7 @@ def pods(case: ClusterCase, say: Say) -> Iterator[Finding]:
         where = f"on {well[0].node}" if well[0].node else "on one node"
         title = f"The cluster's DNS runs {where} alone, of {nodes} nodes: it ends with that node."
     else:
-        title = f"The cluster's DNS runs {counted(len(well), 'time')}."
+        title = f"The cluster's DNS runs in {counted(len(well), 'pod')}."
     yield say.at(
         FAIL if not well else WARN if alone or len(well) < len(have) else PASS,
         title,

@@ -58,6 +58,10 @@ async def test_a_cluster_that_is_well_is_ready(served: FakeApi) -> None:
     assert _open(assessment) == {}
     assert assessment.verdict is Verdict.READY
     assert begin_with(assessment.clusters[0]) == ""
+    titles = {finding.id: finding.title for finding in assessment.all_findings}
+    assert titles["api.aggregated"] == "The one API that another program serves answers."
+    assert titles["dns.pods"] == "The cluster's DNS runs in 2 pods."
+    assert titles["admission.webhooks"] == "There is no admission webhook."
 
 
 async def test_every_finding_comes_from_a_check_of_the_registry(served: FakeApi) -> None:
