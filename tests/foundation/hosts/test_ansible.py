@@ -368,7 +368,7 @@ def test_a_machine_of_another_connection_is_told_by_that(tmp_path: Path, asker: 
 
 def test_another_program_to_become_root_is_told(tmp_path: Path, asker: Asker) -> None:
     file = tmp_path / "hosts.ini"
-    file.write_text("[a]\nn1 ansible_become_exe=/usr/bin/pbrun\nn2 ansible_become_exe=sudo\n")
+    file.write_text("n1 ansible_become_exe=/usr/bin/pbrun\nn2 ansible_become_exe=sudo\n[a]\nn1\n")
     (note,) = ours(file, asker).notes
     assert note.startswith(f"{file} line 1: ansible_become_exe: /usr/bin/pbrun is not used")
 
