@@ -281,6 +281,13 @@ def test_software_is_looked_at_before_it_goes(name: str) -> None:
     assert "--force" not in told
 
 
+def test_a_removal_that_was_not_tried_says_so_and_who_says_it_then() -> None:
+    """Docker's is tried on a machine of the lab, an apt package's too; the others cannot be had."""
+    for name in (*REMOVALS, "haproxy"):
+        tried = name in ("docker", "haproxy")
+        assert ("Sitewright has not tried it" in str(removal(name))) is not tried
+
+
 def test_the_rule_sees_what_it_forbids() -> None:
     for text in (
         "sudo wipefs --all /dev/sdb", "mkfs.ext4 /dev/sdb", "sudo apt-get -y purge docker.io",

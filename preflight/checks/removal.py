@@ -19,13 +19,16 @@ class Removal:
     go: str
     loses: str
     verb: str = "remove it"
+    maker: str = ""
+    """Where its maker says so, of what was not tried by us; empty where it was."""
 
     def __str__(self) -> str:
         """As a remedy: the look, the other way out, and only then the removal."""
+        said = f" Its maker says so ({self.maker}); Sitewright has not tried it."
         return (
             f"It may be in use. See what it holds: `{self.look}`. If anything there is needed, or "
             f"no answer comes, take another machine; only if nothing is, {self.verb}: "
-            f"`{self.go}`. {self.loses}"
+            f"`{self.go}`. {self.loses}{said if self.maker else ''}"
         )
 
 
@@ -37,28 +40,33 @@ REMOVALS: Final = {
         "sudo k3s crictl ps",
         "sudo k3s-uninstall.sh",
         _CLUSTER_LOSES + " On an agent it is called k3s-agent-uninstall.sh.",
+        maker="docs.k3s.io/installation/uninstall",
     ),
     "rke2": Removal(
         f"sudo /var/lib/rancher/rke2/bin/{_CRI.format('/run/k3s/containerd')}",
         "sudo rke2-uninstall.sh",
         _CLUSTER_LOSES,
+        maker="docs.rke2.io/install/uninstall",
     ),
     "microk8s": Removal(
         "sudo microk8s status; sudo microk8s kubectl get pods,pv --all-namespaces",
         "sudo snap remove --purge microk8s",
         _CLUSTER_LOSES + " A member of a cluster that goes on leaves it first: `sudo microk8s "
-        "leave`.",
+        "leave`. Its rules in the firewall may stay until the next start.",
+        maker="canonical/microk8s#3092",
     ),
     "microceph": Removal(
         "sudo microceph status; sudo ceph osd tree",
         "sudo snap remove --purge microceph",
         "Its part of the cluster's data goes with it, for good.",
+        maker="snap help remove",
     ),
     "kubelet": Removal(
         f"sudo {_CRI.format('/run/containerd')}",
         "sudo kubeadm reset && sudo apt-get remove kubelet kubeadm",
         "`kubeadm reset` takes the node out of its cluster, and of a control plane its database, "
         "for good; it asks first.",
+        maker="kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-reset",
     ),
     "docker": Removal(
         "sudo docker ps --all; sudo docker volume ls",
