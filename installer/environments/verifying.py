@@ -42,7 +42,7 @@ class _Meta(_Loose):
 
 class _Object(_Loose):
     metadata: _Meta = _Meta()
-    spec: dict[str, Any] = {}
+    wanted: dict[str, Any] = Field(default={}, alias="spec")
     status: dict[str, Any] = {}
 
 
@@ -166,7 +166,7 @@ def _against(one: _Object, layer: Layer) -> str:
             return ""
         message = _part(one.status, "health", "message")
         return cut(f"{health}, {synced}{f': {message}' if message else ''}", _LONGEST)
-    if one.spec.get("suspend") is True:
+    if one.wanted.get("suspend") is True:
         return "it is suspended, so nobody looks after it"
     for each in one.status.get("conditions") or ():
         if isinstance(each, dict) and each.get("type") == "Ready":
@@ -190,7 +190,7 @@ def _earliest(objects: Sequence[_Object], wrong: Mapping[Key, str]) -> list[Key]
     first = []
     for one in objects:
         key = _key(one)
-        needs = one.spec.get("dependsOn")
+        needs = one.wanted.get("dependsOn")
         before = [
             (str(each.get("namespace") or key[0]), str(each.get("name")))
             for each in (needs if isinstance(needs, list) else ())
