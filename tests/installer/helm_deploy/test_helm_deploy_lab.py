@@ -75,6 +75,9 @@ def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     try:
         with given_out(lab, folder) as given:
             make_cluster(machine, given)
+            # A pod of the DNS that is not ready yet is told before anything else.
+            ready = "microk8s kubectl -n kube-system wait pod --all --for=condition=Ready"
+            machine.script(f"{ready} --timeout=300s", timeout=330)
             made = Hub(machine, given, folder, lab)
             made.home.mkdir()
             made.says()
