@@ -67,7 +67,7 @@ def test_what_does_not_pass_is_not_waited_for(
 
 _LOCKED = f"""\
 #!/bin/sh
-case $* in *" diff "*) exit 0 ;; esac
+case $* in *" diff "*) cat >/dev/null; exit 0 ;; esac
 cat >&2 <<'END'
 {NO_LOGIN}END
 exit 1
@@ -87,3 +87,39 @@ def test_an_application_is_not_waited_for_with_a_login_that_ended(tmp_path: Path
     told = play(tmp_path, str(playbook), {"m1": {}}, microk8s=_LOCKED)
     assert "How vault stands cannot be told. The cluster's API does not accept this" in told.said
     assert "RETRYING" not in told.said
+
+
+_ENDS_UNREAD = f"""\
+#!/bin/sh
+# STAND-IN for kubectl: it ends before it reads, the first time; then it says why.
+[ -e "$PLACE/once" ] || {{ : >"$PLACE/once"; exit 1; }}
+cat >/dev/null
+cat >&2 <<'END'
+{NO_LOGIN}END
+exit 3
+"""
+
+
+@pytest.mark.processes
+def test_words_are_not_lost_where_kubectl_ended_before_it_read(tmp_path: Path) -> None:
+    """Ansible drops what a program said that did not read; CI failed by it, once, in a stand-in."""
+    much = "x" * 200_000  # more than a pipe holds
+    playbook = tmp_path / "applies.yml"
+    playbook.write_text(
+        "- hosts: master\n  gather_facts: false\n"
+        "  vars: {api_pause: 0, api_tries: 3,"
+        f" objects: [{{kind: ConfigMap, data: {{a: {much}}}}}]}}\n"
+        f"  tasks:\n    - ansible.builtin.include_tasks: {PLAYBOOKS}/tasks/apply.yml\n"
+    )
+    told = play(tmp_path, str(playbook), {"m1": {}}, microk8s=_ENDS_UNREAD)
+    assert "The cluster's API does not accept this machine's login: error: You must" in told.said
+
+
+def test_a_program_that_never_reads_is_told_of() -> None:
+    """Its status alone says little to a person."""
+    assert api.away("", api.UNREAD)
+    assert not api.away("exec format error", api.UNREAD)
+    assert api.told("", status=api.UNREAD) == (
+        "The cluster refused it: kubectl ended before it had read what it was given,"
+        " and said nothing"
+    )

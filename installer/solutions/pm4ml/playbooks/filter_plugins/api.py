@@ -30,6 +30,12 @@ _AWAY = re.compile(
 _WEBHOOK = re.compile("calling webhook", re.IGNORECASE)
 """A webhook that cannot be reached is told at once: nothing here brings one."""
 
+UNREAD = 32
+"""Ansible's status, EPIPE, of a program that ended before it had read what it was given.
+
+Its words are lost with it: Ansible keeps none. Asked again it reads, or says why it does not.
+"""
+
 _ENDED = re.compile(r"x509: certificate has expired or is not yet valid", re.IGNORECASE)
 
 
@@ -38,8 +44,10 @@ def locked(stderr: str) -> bool:
     return bool(_LOCKED.search(stderr)) and not _WEBHOOK.search(stderr)
 
 
-def away(stderr: str) -> bool:
-    """Whether the API did not answer, and may answer the next time."""
+def away(stderr: str, status: int = 1) -> bool:
+    """Whether the API did not answer, and may answer the next time, or its words were lost."""
+    if status == UNREAD and not stderr:
+        return True
     found = _AWAY.search(stderr)
     return bool(found) and not _WEBHOOK.search(stderr) and not locked(stderr)
 
@@ -52,7 +60,11 @@ def words(stderr: str) -> str:
 
 def told(stderr: str, refused: str = "The cluster refused it", status: int = 1) -> str:
     """Why a call of kubectl failed: whose word it is, the word, and what mends it."""
-    said = words(stderr) or f"kubectl ended with {status}"
+    said = words(stderr) or (
+        "kubectl ended before it had read what it was given, and said nothing"
+        if status == UNREAD
+        else f"kubectl ended with {status}"
+    )
     if away(stderr):
         return f"The API of the cluster does not answer: {said}"
     if not locked(stderr):
