@@ -72,21 +72,6 @@ if { [ "$what" = all ] || [ "$what" = lab ]; } && [ "$(id -u)" = 0 ]; then
     compiling=$!
 fi
 
-# What fails beside others on two busy cores is asked once more, alone: a fault of the product fails
-# there too. What passes only then is named at the end, to be mended; more than three failures are
-# not asked again, and of the unit tests, which wait for nothing, none is.
-unsteady=
-again() {
-    pytest "$@" && return 0
-    [ $? = 1 ] || return 1
-    failed=$(pytest "$@" --lf --lfnf=none --collect-only --verbosity=-1 -n 0 2>/dev/null | grep '::' || true)
-    [ -n "$failed" ] && [ "$(printf '%s\n' "$failed" | wc -l)" -le 3 ] || return 1
-    step "once more, alone: $failed"
-    pytest "$@" --lf --lfnf=none -n 0 || return 1
-    unsteady="$unsteady$failed
-"
-}
-
 if [ "$what" = all ] || [ "$what" = unit ]; then
     step "unit tests"
     # What draws snapshots of screens is left out: it loads all of Textual, three times.
@@ -104,13 +89,12 @@ if [ "$what" = all ] || [ "$what" = static ]; then
 fi
 if [ "$what" = all ] || [ "$what" = processes ]; then
     step "screens, and whole processes"
-    again --part processes -m "(processes or screens) and not lab" -n 2 --dist loadfile
+    pytest --part processes -m "(processes or screens) and not lab" -n 2 --dist loadfile
 fi
 if [ "$what" = all ] || [ "$what" = lab ]; then
     step "the lab (its images are built once and kept in the cache folder)"
     [ "$(id -u)" != 0 ] || python -m tests.lab build
     # Three labs side by side: a good part of a lab test is waiting. What belongs together, and what
     # begins first, is said in tests/conftest.py.
-    again --part lab -m lab -n 3 --dist loadfile --no-loadscope-reorder
+    pytest --part lab -m lab -n 3 --dist loadfile --no-loadscope-reorder
 fi
-[ -z "$unsteady" ] || printf '\nPassed only alone, the second time; mend what is not steady in them:\n%s' "$unsteady"
