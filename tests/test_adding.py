@@ -22,6 +22,7 @@ from installer.steps.kind import KINDS, Traits, done_on
 from preflight.checks.registry import CHECKS
 from screens.answers.wizard import StepId
 from tests.installer.engine_site import engine, plan, step
+from tests.preflight.checks import test_checks_outcomes
 from tests.preflight.facts_factory import case, changed, worker_facts
 
 ROOT = Path(__file__).parent.parent
@@ -88,13 +89,19 @@ async def test_a_kind_of_step_is_one_file_and_one_line(monkeypatch: pytest.Monke
 
 
 def test_a_check_is_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    (text,) = code("A check", "python")
+    text, rows = code("A check", "python")
     check = module("preflight.checks.echo", text, monkeypatch).name
     usual = changed(worker_facts(), identity={"hostname": "ubuntu"})
     own = changed(worker_facts(), identity={"hostname": "w1"})
     found = [finding for facts in (usual, own) for finding in check.run(case(facts))]
     assert [finding.severity.value for finding in found] == ["warn", "pass"]
     assert type(check) is type(CHECKS[0])
+    names = dict(vars(test_checks_outcomes))
+    exec(rows, names)  # noqa: S102 - the recipe's own words
+    for row in names["OUTCOMES"]:
+        (finding,) = check.run(case(changed(worker_facts(), **row.change)))
+        assert (finding.id, finding.severity) == (row.id, row.severity)
+        assert row.says in finding.title
 
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if files(name)])

@@ -83,3 +83,8 @@ def _whole(folder: Folder, solution: Solution) -> Iterator[Wrong]:
     if solution.installable and not load_stages(solution):
         says = "it is said to be installable, and there is no stage"
         yield folder.wrong("solution.yaml", ("installable",), says, "Add stages/NN-NAME.yaml.")
+    recipe = (folder.path / "bundle.yaml").exists()
+    if solution.installable and not recipe and not solution.file.no_bundle:
+        says = "it is said to be installable, and nothing says what a bundle of it holds"
+        do = 'Add the recipe of its bundle, bundle.yaml, or "no_bundle" with why there is none.'
+        yield folder.wrong("solution.yaml", ("installable",), says, do)

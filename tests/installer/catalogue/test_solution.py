@@ -16,8 +16,8 @@ IDS = ("pm4ml", "core-test-harness", "miniloop", "helm-deploy", "iac", "mosip")
 
 
 def test_the_six_solutions_are_offered_in_order() -> None:
-    """The ids are those of the design, the one most asked for first."""
-    assert solution_ids() == IDS
+    """The ids are those of the design, the one most asked for first, and before any other."""
+    assert solution_ids()[: len(IDS)] == IDS
 
 
 def test_importing_the_module_reads_nothing_and_brings_no_models() -> None:
@@ -122,7 +122,7 @@ def test_what_cannot_be_installed_says_why_in_one_sentence() -> None:
 def test_machines_on_their_own_are_judged_for_the_least_demanding_first() -> None:
     """Each environment of one machine is there, by rising memory."""
     needs = single_machine_needs()
-    assert [(n.solution, n.environment) for n in needs] == [
+    assert [(n.solution, n.environment) for n in needs if n.solution in IDS] == [
         ("core-test-harness", "single-box"),
         ("helm-deploy", "local-microk8s"),
         ("miniloop", "single-box"),
