@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from foundation.problems import ExitCode, InputProblem, Problem
 from foundation.terminal import gated
@@ -123,6 +123,11 @@ exit codes: 0 done or ready · 1 our error · 2 wrong usage or input · 3 not re
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose mistakes are problems like any other: what, and what to do, no whole usage."""
+
+    def __init__(self, *, prog: str | None = None, **more: Any) -> None:
+        super().__init__(prog=prog, **more)
+        # The innermost parser of a line is the last to say it.
+        self.set_defaults(taken_by=self.prog)
 
     def error(self, message: str) -> NoReturn:
         """Raise InputProblem with what argparse has against the line."""
@@ -267,10 +272,13 @@ def _check_command(words: Sequence[str]) -> None:
 def _refuse_unknown(
     unknown: Sequence[str],
     words: Sequence[str],
-    chosen: str | None,
+    taken_by: str,
     parser: argparse.ArgumentParser,
 ) -> NoReturn:
-    """What no option takes; a file is mostly the site file, which has an option of its own."""
+    """What no option takes; a file is mostly the site file, which has an option of its own.
+
+    `taken_by` is the command that took the rest of the line, with those that it lies in.
+    """
     file = next((word for word in unknown if Path(word).suffix in (".yaml", ".yml")), None)
     if file is not None and "--site" not in words:
         import shlex
@@ -288,11 +296,10 @@ def _refuse_unknown(
                 where="the command line",
                 remedy=f"A site file is named so: {shlex.join(['sitewright', *meant])}",
             )
-    command = f"sitewright {chosen}" if chosen else "sitewright"
     raise InputProblem(
         f"unrecognized arguments: {' '.join(unknown)}",
         where="the command line",
-        remedy=f"See what it takes: {command} -h",
+        remedy=f"See what it takes: {taken_by} -h",
     )
 
 
@@ -313,7 +320,7 @@ def _run(words: list[str]) -> int:
     parser = build_parser(chosen, alone=words[:1] == [chosen])
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        _refuse_unknown(unknown, words, chosen, parser)
+        _refuse_unknown(unknown, words, options.taken_by, parser)
     from foundation.paths import check_own_folders
 
     check_own_folders()

@@ -118,7 +118,7 @@ class Playbook(Probed):
         data = self.data(context)
         if data.done is not None:
             return (await context.ask_machine(data.done)).yes
-        if not data.check_mode:
+        if not check_tells(context, data):
             return None
         stats = await self._check(context, data)
         return None if stats is None else _changes(stats) == 0
@@ -152,7 +152,7 @@ class Playbook(Probed):
     async def do(self, context: StepContext) -> str:
         """Run the playbook to its end; a dry run does `--check` where that is honest."""
         data = self.data(context)
-        if context.dry_run and data.check_mode:
+        if context.dry_run and check_tells(context, data):
             stats = await self._check(context, data)
             if stats is not None:
                 text = f"{data.playbook} would change {_changes(stats)} things ({stats.text})"
@@ -303,6 +303,15 @@ def _placed(found: Sequence[Place], data: PlaybookStep, playbook: str) -> tuple[
     if not (first.folder / playbook).is_file() and Path(data.playbook).is_absolute():
         return solution, playbook
     return first, playbook
+
+
+def check_tells(context: StepContext, data: PlaybookStep) -> bool:
+    """Whether `--check` tells the truth of it: said of a playbook of the solution, and it is one.
+
+    A plan of an earlier version says it of a customer's playbook in its place too.
+    """
+    place, _ = _placed(places(context.plan, context.folder), data, data.playbook)
+    return data.check_mode and place.name == SOLUTION
 
 
 def _nobody(context: StepContext, playbook: str) -> StepFailed:

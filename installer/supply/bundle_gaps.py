@@ -6,20 +6,20 @@ from pathlib import Path
 
 from bundles.format.recipe import RECIPE_NAME
 from bundles.read.completeness import Gap, find_gaps, read_contents
-from bundles.read.opened import open_bundle
-from bundles.read.structure import read_structure
 from installer.catalogue.solution import Solution
 from installer.sites.site import Site
 from installer.supply.bundle_targets import targets_asked_for
 from installer.supply.recipe_values import solution_recipe
+from installer.supply.supplies import judged, keys_of, own_keys_of
 
 
 def gaps_of_site(site: Site, site_file: Path, solution: Solution) -> tuple[Gap, ...]:
     """What is missing, none where the site has no bundle; raises BundleProblem, InputProblem.
 
-    It reads the index and the charts, and none of the large blobs.
+    It judges the signature, then reads the index and the charts, and none of the large blobs.
     """
-    path = site.bundle_path(site_file.absolute().parent)
+    base = site_file.absolute().parent
+    path = site.bundle_path(base)
     if path is None:
         return ()
     environment = solution.environment(site.environment).id
@@ -27,6 +27,6 @@ def gaps_of_site(site: Site, site_file: Path, solution: Solution) -> tuple[Gap, 
     if (solution.folder / RECIPE_NAME).exists():
         recipe = solution_recipe(solution, environment, site.settings, where=str(site_file))
         recipe = recipe.for_environment(environment)
-    with open_bundle(path) as bundle:
-        contents = read_contents(bundle, read_structure(bundle), recipe)
+    with judged(path, keys_of(site, base), own_keys_of(site, base)) as (bundle, _, structure):
+        contents = read_contents(bundle, structure, recipe)
     return find_gaps(contents, recipe, targets_asked_for(solution.needs(environment)))

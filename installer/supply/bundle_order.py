@@ -26,19 +26,43 @@ class OlderBundle(InputProblem):
 
     code = "older-bundle"
 
-    def __init__(self, this: Stamp, before: Stamp, where: str, other: str) -> None:
+    def __init__(
+        self, this: Stamp, before: Stamp, where: str, other: str, cause: str = "", remedy: str = ""
+    ) -> None:
         """`other` names the one before in words: "the one that this site had"."""
         super().__init__(
-            f"it is older than {other}: this is {this}, and that was {before}",
+            cause or f"it is older than {other}: this is {this}, and that was {before}",
             where=where,
-            remedy="Name the newer one. If the older one is meant, say so with --allow-older.",
+            remedy=remedy
+            or "Name the newer one. If the older one is meant, say so with --allow-older.",
         )
         self.this, self.before = this, before
+
+
+class OrderUnknown(OlderBundle):
+    """A bundle of which nobody can say any more whether it is an older one; it is taken for one."""
+
+    code = "bundle-order-unknown"
+
+    def __init__(self, this: Stamp, memory: Path, where: str, other: str, why: str) -> None:
+        """`why` is what is wrong with the memory, as the end of a sentence."""
+        from bundles.read.age import Stamp
+
+        super().__init__(
+            this,
+            Stamp(this.solution, this.environment, "?", "an unknown time", "sha256:unknown"),
+            where,
+            other,
+            f"whether it is older than {other} cannot be told: {why} ({memory})",
+            f"Ask whoever brings the bundles whether {this} is the one that is meant. If it is, "
+            "say so with --allow-older, and it is noted anew.",
+        )
 
 
 def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
     """Raise OlderBundle where a bundle is older than the one that the memory holds.
 
+    A memory that is there and says nothing that can be compared is no leave: OrderUnknown.
     `other` names that one in words: "the one that this site had".
     """
     from bundles.read.age import is_older, stamp_from
@@ -49,13 +73,14 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
     except FileNotFoundError:
         return
     except (OSError, ValueError, RecursionError) as error:
-        raise InputProblem(
-            f"what was noted of {other} cannot be read: {error}",
-            where=str(memory),
-            remedy="Look at the file; remove it if the bundle that is named is the one that is "
-            "meant.",
-        ) from error
-    if before is not None and is_older(stamp, before):
+        why = f"what was noted of that one cannot be read: {error}"
+        raise OrderUnknown(stamp, memory, where, other, why) from error
+    if before is None:
+        raise OrderUnknown(stamp, memory, where, other, "what was noted of that one is damaged")
+    if before.moment is None and before.index != stamp.index:
+        why = "what was noted of that one says no time that can be read"
+        raise OrderUnknown(stamp, memory, where, other, why)
+    if is_older(stamp, before):
         raise OlderBundle(stamp, before, where, other)
 
 

@@ -6,7 +6,8 @@ run begins with the whole bundle verified, signature first, and with the same in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,13 +64,10 @@ def read_supplies(
     if path is None:
         return None
     from bundles.read.age import stamp_of
-    from bundles.read.opened import open_bundle
-    from bundles.read.structure import read_structure
 
     keys, own = keys_of(site, base), own_keys_of(site, base)
-    with open_bundle(path) as bundle:
-        signer = signed_by(bundle, keys, own)
-        structure = read_structure(bundle)
+    with judged(path, keys, own) as (_, signer, structure):
+        pass
     made_for(site, structure, str(path))
     digest = structure.index_digest
     allowed = allow_older if isinstance(allow_older, bool) else digest in allow_older
@@ -85,6 +83,23 @@ def read_supplies(
         unsigned=site.supplies.unsigned is not None,
         older=allowed,
     )
+
+
+@contextlib.contextmanager
+def judged(
+    path: Path, keys: Path | None, own: Path | None
+) -> Iterator[tuple[Bundle, Signer | None, Structure]]:
+    """A bundle that is open, who signed it, and then what it has; raises BundleProblem.
+
+    What a bundle says of itself is looked at here, so that nothing of it is told of one whose
+    signature is not good by every list that has to hold.
+    """
+    from bundles.read.opened import open_bundle
+    from bundles.read.structure import read_structure
+
+    with open_bundle(path) as bundle:
+        signer = signed_by(bundle, keys, own)
+        yield bundle, signer, read_structure(bundle)
 
 
 def keys_of(site: Site, base: Path) -> Path | None:

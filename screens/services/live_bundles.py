@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bundles.format.progress import Event
     from bundles.format.recipe import Recipe
     from bundles.read.opened import Bundle
-    from bundles.read.signers import Signer
     from bundles.read.structure import Structure
 
 Tell = Callable[[Going], None]
@@ -57,14 +56,10 @@ class LiveBundles:
         """Read a bundle's index and check its signature; raises BundleProblem, InputProblem."""
 
         def read() -> BundleSeen:
-            from bundles.read.opened import open_bundle
-            from bundles.read.structure import read_structure
-            from bundles.read.verify import check_signature
+            from installer.supply.supplies import judged
 
-            file, signers = _signers(keys)
-            with open_bundle(path) as bundle:
-                signer = check_signature(bundle, signers)
-                structure = read_structure(bundle)
+            file, own = _lists(keys)
+            with judged(path, file, own) as (bundle, signer, structure):
                 name = signer.name if signer else ""
                 return self._seen(bundle, file, structure, name, answers)
 
@@ -76,11 +71,13 @@ class LiveBundles:
         def verify(news: Callable[[int, int], None]) -> BundleSeen:
             from dataclasses import replace
 
-            from bundles.read.opened import open_bundle
+            from bundles.read.signers import read_signers
             from bundles.read.verify import verify_open
+            from installer.supply.supplies import judged
 
-            file, signers = _signers(seen.keys)
-            with open_bundle(seen.path) as bundle:
+            file, own = _lists(seen.keys)
+            with judged(seen.path, file, own) as (bundle, _, _):
+                signers = read_signers(file) if file else ()
                 found = verify_open(bundle, signers, progress=news)
                 signer = found.signer.name if found.signer else ""
                 now = self._seen(bundle, file, found.structure, signer, answers)
@@ -204,14 +201,16 @@ def _item(item: Item) -> ItemSeen:
     )
 
 
-def _signers(keys: Path | None) -> tuple[Path | None, tuple[Signer, ...]]:
-    """The keys that count: those given, else Sitewright's own where there are some."""
-    from bundles.read.signers import read_signers
-    from foundation.paths import config_folder
+def _lists(keys: Path | None) -> tuple[Path | None, Path | None]:
+    """Whose word counts: the list given, else Sitewright's own; and its own beside another one."""
+    from installer.supply.supplies import own_signers
 
-    own = config_folder() / "allowed_signers"
-    file = keys or (own if own.exists() else None)
-    return file, read_signers(file) if file else ()
+    own = own_signers()
+    if not own.exists():
+        return keys, None
+    if keys is None or keys.resolve() == own.resolve():
+        return own, None
+    return keys, own
 
 
 class _Stopped(Exception):

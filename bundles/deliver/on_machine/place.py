@@ -31,6 +31,8 @@ Dir::Etc::SourceParts "{APT}";
 """
 BUNDLES = "bundles.json"
 """Which bundle of each solution was placed last; it outlives an undo."""
+LOST = "*"
+"""Of every solution that is not named in it: what came last was noted, and cannot be read."""
 
 
 IN_PLACE = "everything is in its place"
@@ -75,7 +77,7 @@ class Placing:
 
     def recorded(self) -> bool:
         """Whether the machine remembers just this use."""
-        blobs = set(json.loads(read(self.record) or b"{}").get("blobs", ()))
+        blobs = names_in(self.record, "blobs")
         wanted = set(self.wanted["blobs"])
         return blobs == wanted if self.wanted["whole"] else wanted <= blobs
 
@@ -86,11 +88,16 @@ class Placing:
         bundle = self.wanted.get("bundle")
         if not bundle or self.wanted.get("older"):
             return
-        before = self.bundles().get(bundle["solution"])
-        if not isinstance(before, dict) or before.get("index") == bundle["index"]:
+        known = self.bundles()
+        before = known.get(bundle["solution"], known.get(LOST))
+        if before is None or (isinstance(before, dict) and before.get("index") == bundle["index"]):
             return
-        if not isinstance(before.get("moment"), (int, float)):
-            return
+        if not is_stamp(before):
+            raise Failed(
+                f"{self.store / BUNDLES} is damaged, so whether this machine had a newer bundle "
+                f"than {bundle['version']} of {bundle['created']} is not known; nothing was "
+                "changed. If this one is meant, say so with --allow-older, and it is noted anew"
+            )
         if bundle["moment"] is not None and bundle["moment"] >= before["moment"]:
             return
         self.drop(set(self.wanted["blobs"]) - self.own_blobs())
@@ -102,13 +109,12 @@ class Placing:
         )
 
     def bundles(self) -> dict[str, Any]:
-        """The bundle that was placed last, by solution."""
+        """The bundle that was placed last, by solution; under LOST where that is not known."""
         try:
             found = json.loads(read(self.store / BUNDLES) or b"{}")
-        except ValueError:
-            raise Failed(f"{self.store / BUNDLES} is damaged, so which bundle came last is not "
-                         "known; look at it, and remove it") from None  # fmt: skip
-        return found if isinstance(found, dict) else {}
+        except (ValueError, RecursionError):
+            found = None
+        return found if isinstance(found, dict) else {LOST: "damaged"}
 
     def remember_bundle(self) -> None:
         """Note which bundle this is, for the next one to be compared with."""
@@ -119,7 +125,7 @@ class Placing:
 
     def own_blobs(self) -> set[str]:
         """What this use had before."""
-        return set(json.loads(read(self.record) or b"{}").get("blobs", ()))
+        return names_in(self.record, "blobs")
 
     # -- doing ------------------------------------------------------------------------------------
 
@@ -127,11 +133,10 @@ class Placing:
         """Put everything where it belongs; nothing that is there already is done again."""
         os.umask(0o022)
         self.refuse_older()
-        before = json.loads(read(self.record) or b"{}")
         record = {
-            "blobs": sorted({*before.get("blobs", ()), *self.wanted["blobs"]}),
-            "links": sorted({*before.get("links", ()), *self.links}),
-            "loaded": before.get("loaded", []),
+            "blobs": sorted(names_in(self.record, "blobs") | set(self.wanted["blobs"])),
+            "links": sorted(names_in(self.record, "links") | self.links),
+            "loaded": sorted(names_in(self.record, "loaded")),
         }
         write(self.record, json.dumps(record).encode())
         for path, name in self.wanted["links"]:
@@ -176,7 +181,7 @@ class Placing:
         needed: set[str] = set()
         for other in self.record.parent.glob("*.json"):
             if other != self.record:
-                needed.update(json.loads(other.read_bytes()).get(what, ()))
+                needed |= names_in(other, what)
         return needed
 
     def drop(self, names: set[str]) -> None:
@@ -187,7 +192,7 @@ class Placing:
 
     def undo(self) -> None:
         """Take back what was put there; blobs that nothing else needs go as well."""
-        record = json.loads(read(self.record) or b"{}")
+        loaded, blobs = names_in(self.record, "loaded"), names_in(self.record, "blobs")
         shared = self.elsewhere("links")
         for path, name in self.wanted["links"]:
             if path not in shared and same_file(self.store / path, self.blobs / name):
@@ -198,11 +203,11 @@ class Placing:
         if self.target == "apt" and not list(APT.glob("*.list")):
             with contextlib.suppress(FileNotFoundError):
                 APT_CONFIG.unlink()
-        if record.get("loaded"):
-            RUNTIMES[self.target].forget(record["loaded"], self.wanted["images"])
+        if loaded:
+            RUNTIMES[self.target].forget(sorted(loaded), self.wanted["images"])
         with contextlib.suppress(FileNotFoundError):
             self.record.unlink()
-        self.drop(set(record.get("blobs", ())))
+        self.drop(blobs)
         print("what was delivered was taken back", flush=True)
 
     # -- snaps ------------------------------------------------------------------------------------
@@ -263,6 +268,29 @@ def read(path: Path) -> bytes | None:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def names_in(record: Path, what: str) -> set[str]:
+    """What a record of a use names under a word; nothing where there is no record."""
+    raw = read(record)
+    try:
+        found = json.loads(raw) if raw is not None else {}
+        names = found.get(what, []) if isinstance(found, dict) else None
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Failed(
+            f"{record} is damaged, so what this machine was given for that use is not known; "
+            f"nothing more was changed. Put it aside (mv {record} {record}.damaged), and deliver "
+            "again"
+        )
+    return set(names)
+
+
+def is_stamp(value: Any) -> bool:
+    """Whether a bundle's note says when it was made, so that another can be compared with it."""
+    moment = value.get("moment") if isinstance(value, dict) else None
+    return type(moment) in (int, float) and abs(moment) < 1e12
 
 
 def write(path: Path, raw: bytes) -> None:

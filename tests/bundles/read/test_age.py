@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,7 +28,7 @@ from bundles.registries.push import Pushed
 from foundation.problems import InputProblem
 from installer.cli import main
 from installer.sites.site import Site
-from installer.supply.bundle_order import GivenOut, OlderBundle
+from installer.supply.bundle_order import GivenOut, OlderBundle, OrderUnknown
 from installer.supply.supplies import read_supplies, remember_bundle
 from tests.bundles.conftest import Keys, file_recipe
 
@@ -117,20 +119,77 @@ def test_a_machine_refuses_an_older_bundle_and_keeps_what_it_has(
     assert place(new, store)[0] == 0
 
 
-def test_a_machine_remembers_after_an_undo_and_says_where_its_memory_is_damaged(
-    pair: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_machine_remembers_after_an_undo(pair: tuple[Path, Path], tmp_path: Path) -> None:
     old, new = pair
     store = tmp_path / "store"
     place(new, store)
     assert place(new, store, verb="undo")[0] == 0
     assert place(old, store)[0] == 2
-    (store / "bundles.json").write_text("{")
+
+
+DAMAGED = [
+    "{", "[]", "null", "[" * 100_000, '{"pm4ml": []}', '{"pm4ml": null}', '{"pm4ml": {}}',
+    '{"pm4ml": {"moment": "x"}}', '{"pm4ml": {"moment": null}}', '{"pm4ml": {"moment": NaN}}',
+    '{"pm4ml": {"moment": true}}', '{"pm4ml": {"moment": -Infinity}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_machines_damaged_memory_is_no_leave_for_an_older_bundle(
+    pair: tuple[Path, Path], tmp_path: Path, damage: str
+) -> None:
+    old, new = pair
+    store = tmp_path / "store"
+    memory = store / "bundles.json"
+    place(new, store)
+    if damage == '{"pm4ml": null}':
+        damage = '{"pm4ml": "x"}'
+    memory.write_text(damage)
     status, said = place(old, store)
     assert status == 2
-    assert "damaged" in said
-    (store / "bundles.json").write_text('{"pm4ml": {"moment": "x"}}')
-    assert place(old, store)[0] == 0
+    assert f"{memory} is damaged" in said
+    assert "--allow-older" in said
+    assert (store / "files/kubectl").read_bytes() == b"two"
+    # A word is enough, and the memory is a good one from there on.
+    assert place(old, store, older=True)[0] == 0
+    assert place(new, store)[0] == 0
+    assert place(old, store)[0] == 2
+
+
+def test_what_was_lost_of_other_solutions_stays_lost_until_a_word(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """One word is of one solution: the memory of the others is not made good by it."""
+    old, new = pair
+    store = tmp_path / "store"
+    place(new, store)
+    (store / "bundles.json").write_text("not JSON")
+    assert place(new, store, older=True)[0] == 0  # all is there: nothing is placed, nothing noted
+    (store / "files/kubectl").unlink()
+    assert place(new, store, older=True)[0] == 0
+    known = json.loads((store / "bundles.json").read_bytes())
+    del known["pm4ml"]
+    (store / "bundles.json").write_text(json.dumps(known))
+    status, said = place(old, store)
+    assert status == 2
+    assert "is damaged" in said
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"blobs": 1}', '{"blobs": [1]}'])
+def test_a_damaged_record_of_a_machine_is_told_with_a_way_out(
+    pair: tuple[Path, Path], tmp_path: Path, damage: str
+) -> None:
+    old, new = pair
+    store = tmp_path / "store"
+    place(old, store)
+    [record] = (store / "records").iterdir()
+    record.write_text(damage)
+    status, said = place(new, store)
+    assert status == 2
+    assert f"{record} is damaged" in said
+    [command] = re.findall(r"\((mv [^)]+)\)", said)
+    subprocess.run(shlex.split(command), check=True)
+    assert place(new, store)[0] == 0
 
 
 def test_an_older_bundle_is_not_given_out_after_a_newer_one(
@@ -151,6 +210,13 @@ def test_an_older_bundle_is_not_given_out_after_a_newer_one(
     GivenOut(new, "served", SERVED, allow_older=False)
     GivenOut(old, "served", SERVED, allow_older=True).begun()
     GivenOut(old, "served", SERVED, allow_older=False)
+    memory = tmp_path / "state/sitewright/bundles/served+pm4ml+default.json"
+    memory.write_text("{}")
+    with pytest.raises(OrderUnknown, match="what was noted of that one is damaged"):
+        GivenOut(old, "served", SERVED, allow_older=False)
+    GivenOut(new, "served", SERVED, allow_older=True).begun()
+    with pytest.raises(OlderBundle, match="is older"):
+        GivenOut(old, "served", SERVED, allow_older=False)
 
 
 @pytest.mark.parametrize("verb", ["serve", "push"])
@@ -241,9 +307,13 @@ def test_a_site_refuses_an_older_bundle_than_it_had(
     assert read_supplies(site_of(old, keys, environment="development"), tmp_path) is not None
     (file,) = (tmp_path / "state/sitewright/bundles").iterdir()
     assert file.stat().st_mode & 0o077 == 0
-    file.write_text("{")
-    with pytest.raises(InputProblem, match="cannot be read"):
-        read_supplies(site, tmp_path)
+    noted = file.read_text()
+    for damage in ("{", "[]", "null", "{}", noted.replace(NEW, "soon"), noted.replace('"1"', "1")):
+        file.write_text(damage)
+        with pytest.raises(OrderUnknown, match="cannot be told") as lost:
+            read_supplies(site, tmp_path)
+        assert "--allow-older" in (lost.value.remedy or "")
+        assert read_supplies(site, tmp_path, allow_older=True) is not None
 
 
 def test_a_bundle_of_another_environment_is_refused(

@@ -66,6 +66,10 @@ def test_wrong_usage_is_2(words: tuple[str, ...]) -> None:
         (("plan", "--site", "sit.yaml"), 'Did you mean "site.yaml"?'),
         (("init", "--solution", "PM4ML-"), 'did you mean "pm4ml"?'),
         (("init", "pm4ml"), "See what it takes: sitewright init -h"),
+        (("bundle", "create", "--output", "x", "--no"), "takes: sitewright bundle create -h"),
+        (("updates", "apply", "--site", "x", "--no"), "takes: sitewright updates apply -h"),
+        (("repository", "check", ".", "--no"), "takes: sitewright repository check -h"),
+        (("--no",), "See what it takes: sitewright -h"),
     ],
 )
 def test_what_is_mistyped_in_the_first_hour_is_put_right(

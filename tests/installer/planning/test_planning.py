@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -16,8 +19,12 @@ from foundation.problems import InputProblem
 from installer.catalogue.solution import FOLDER, Solution, load_solution
 from installer.commands.plan import plan_text
 from installer.planning.make import make_plan
+from installer.plans.pinned_playbooks import places
 from installer.plans.plan_files import plan_from_json
 from installer.sites.site import Site, SiteHost
+from installer.steps.kind import StepContext
+from installer.steps.playbook import KIND, PlaybookStep, check_tells
+from installer.steps.probed import parsed
 from installer.steps.stage_files import Stage, load_stages
 
 GIVEN: dict[str, str | bool] = {
@@ -249,6 +256,35 @@ def test_a_customers_playbook_is_never_called_done_by_a_check_that_skips_its_com
     assert judged(tmp_path)  # ours still: the folder has none of this name
     (tmp_path / "host_preparation.yml").write_text("- hosts: all\n")
     assert not judged(tmp_path)
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_nor_by_the_plan_of_an_earlier_version_that_says_so(tmp_path: Path, carried: bool) -> None:
+    """It kept the solution's word on `--check` for a playbook of the customer's in its place."""
+    solution = load_solution("pm4ml")
+    for path in (solution.folder / "playbooks").glob("[1-6].*.yml"):
+        (tmp_path / path.name).write_text("- hosts: all\n")
+
+    def believed() -> bool:
+        plan = make_plan(solution, site(), [], playbooks=tmp_path)
+        plan = plan if carried else replace(plan, carries=())
+        for place in places(plan, tmp_path / "run"):
+            if carried and not place.folder.exists():
+                shutil.copytree(place.origin, place.folder)
+        [stage] = [stage for stage in plan.stages if stage.id == "prepare"]
+        [step] = [step for step in stage.steps if step.kind == "playbook"]
+        written = replace(step, spec={**step.spec, "check_mode": True})
+        stands_in = SimpleNamespace(plan=plan, folder=tmp_path / "run", step=written)
+        context = cast(StepContext, stands_in)
+        told = check_tells(context, parsed(context, PlaybookStep))
+        if not told:
+            assert asyncio.run(KIND.is_done(context)) is None
+        return told
+
+    assert believed()  # ours still: the folder has none of this name
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    (tmp_path / "host_preparation.yml").write_text("- hosts: all\n")
+    assert not believed()
 
 
 def test_customers_playbooks_find_the_groups_that_they_know(tmp_path: Path) -> None:
