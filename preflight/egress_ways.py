@@ -230,6 +230,8 @@ async def _streams(connection: Connection | None, at: tuple[str, int]) -> AsyncI
 @asynccontextmanager
 async def _opened(host: str, port: int) -> AsyncIterator[_Streams]:
     reader, writer = await asyncio.open_connection(host, port)
+    # TLS laid over it cannot always be ended after it failed (Python 3.11.2); the socket can.
+    plain = writer.transport
     try:
         yield reader, writer
     except TypeError as error:
@@ -239,7 +241,7 @@ async def _opened(host: str, port: int) -> AsyncIterator[_Streams]:
             raise error.__context__ from None
         raise
     finally:
-        writer.transport.abort()
+        plain.abort()
 
 
 async def _spoken(
