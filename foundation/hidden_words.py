@@ -132,7 +132,9 @@ _BESIDE: Final = " \t\r\"',;|>"
 _EDGES: Final = re.compile(rf"^[{_BESIDE}]*((?:[^\n]*[^\n{_BESIDE}])?)", re.MULTILINE)
 """A line without what stands beside its first word and its last."""
 _LEFT_OUT: Final = re.compile(r" … \[\d+ bytes more\]$")
-_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,6}")
+_WORD_SIGNS: Final = 11
+"""Of base64 for as many characters as the shortest secret has that is looked for."""
+_WORD: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_WORD_SIGNS},}}={{0,6}}")
 _SHORT_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,6}")
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{16,}")
 _ALL_HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -157,6 +159,7 @@ _UPPER32: Final = re.sub(rb"[A-Z2-7]", b"a", bytes(range(256)).replace(b"a", b"\
 _LOWER32: Final = re.sub(rb"[a-z2-7]", b"a", bytes(range(256)))
 _THIRTEEN: Final = b"a" * 13
 _HEADS: Final = (b"\x1f\x8b\x08", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ")
+_HEAD: Final = re.compile(b"|".join(map(re.escape, _HEADS)))
 _PACKED: Final = re.compile(
     rb"\x1f\x8b\x08[\x00-\x1f]|\x78[\x01\x5e\x9c\xda]|BZh[1-9]1AY&SY|\xfd7zXZ\0"
 )
@@ -174,7 +177,7 @@ def _runs(pattern: re.Pattern[str], part: re.Pattern[str], word: str) -> list[st
     # An expression asks at every place anew; of most words this says at once that there is none.
     if pattern is _BASE32:
         raw = word.encode("ascii")
-        if not any(_THIRTEEN in raw.translate(signs) for signs in (_UPPER32, _LOWER32)):
+        if _THIRTEEN not in raw.translate(_UPPER32) and _THIRTEEN not in raw.translate(_LOWER32):
             return []
     return pattern.findall(word)
 
@@ -201,6 +204,14 @@ def decoded(word: str) -> list[bytes]:
     return raws
 
 
+_just_decoded = lru_cache(4)(decoded)
+
+
+def _decoded(word: str) -> list[bytes]:
+    """The same, once for whoever asks next what it is."""
+    return _just_decoded(word) if len(word) <= _LONGEST_REMEMBERED else decoded(word)
+
+
 def needles(value: str) -> Iterator[bytes]:
     """By what a value that is not of ASCII alone is seen in what was decoded: its begin and end."""
     for order in ("utf-8", "utf-16-le", "utf-16-be"):
@@ -209,12 +220,13 @@ def needles(value: str) -> Iterator[bytes]:
 
 
 def _says_nothing(word: str, least: int, cut: bool, wide: bool, needles: tuple[bytes, ...]) -> bool:
-    raws = decoded(word)
+    raws = _decoded(word)
     whole = b"\xff".join(raws)
-    if b"a" * least in whole.translate(_SIGNS) or any(head in whole for head in _HEADS):
+    if b"a" * least in whole.translate(_SIGNS) or _HEAD.search(whole):
         return False
-    if any(needle in whole for needle in needles):
-        return False
+    for needle in needles:
+        if needle in whole:
+            return False
     if wide and (_UTF8.search(whole) or any(_guesses(raws[0] if raws else b""))):
         return False
     return not (cut and any(len(raw) <= _TORN for raw in raws))
@@ -357,6 +369,8 @@ class Opener:
             if alone or end - begin >= _WIDE:
                 edges = edges or _Edges(text)
                 begun, goes_on = edges.cut(begin, end)
+                if end - begin < _WORD_SIGNS and not (begun or goes_on or self._short):
+                    continue  # it is whole, and too short for what is looked for
             if self._hides(found[0], 0, begun, goes_on):
                 yield begin, end
 
@@ -406,14 +420,14 @@ class Opener:
             if any(_TEXT.fullmatch(raw) for raw in decoded(word)):
                 raise Unread  # it is encoded once more
             return False
-        for raw in decoded(word):
+        for raw in _decoded(word):
             self._budget.spend(len(raw) + 16)
             if self._says(raw, depth + 1, begun, goes_on):
                 return True
         return False
 
     def _says(self, raw: bytes, depth: int, begun: bool, goes_on: bool) -> bool:
-        packed = _PACKED.finditer(raw) if any(head in raw for head in _HEADS) else ()
+        packed = _PACKED.finditer(raw) if _HEAD.search(raw) else ()
         for found in itertools.islice(packed, 8):
             unpacked, whole = _unpacked(raw[found.start() :], found[0])
             self._budget.spend(len(unpacked))
@@ -440,6 +454,8 @@ class Opener:
                 if self._tells(part, depth, first, last):
                     return True
         texts: list[str] = []
+        if self._needle is None and not self._wide:
+            return False
         if self._needle is not None and self._needle.search(raw):
             texts = [raw.decode("utf-8", "surrogateescape"), *_utf16(raw), *_utf16(raw[1:])]
         elif self._wide:

@@ -3,7 +3,8 @@
 The folder may be a clone that somebody handed over, `.git` and all. What its configuration names is
 read and never run: no hook, no helper, no program that filters files, no server that is asked for
 what the clone lacks, no Git in a submodule, whose configuration is another. Nor do its attributes
-choose among the filters that the operator's own configuration has.
+choose among the filters that the operator's own configuration has, and what would have Git read or
+write elsewhere than in the folder is refused.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from foundation import bounded_files
 from foundation.isolation import child_environment
-from foundation.problems import InputProblem, Refused
+from foundation.problems import InputProblem, Problem, Refused
 from foundation.terminal import clean_line
 
 _SECONDS: Final = 60
@@ -30,6 +32,10 @@ _ALWAYS: Final = (
     "-c", "commit.gpgSign=false", "-c", "core.autocrlf=false", "-c", "core.pager=cat",
     "-c", "diff.ignoreSubmodules=all", "-c", "submodule.recurse=false",
     "-c", "maintenance.auto=false", "-c", "log.showSignature=false", "--no-pager",
+    # No command of ours starts these; nor does one that is added later.
+    "-c", "core.sshCommand=false", "-c", "core.alternateRefsCommand=false",
+    "-c", "core.askPass=false", "-c", "core.editor=false", "-c", "credential.helper=",
+    "-c", "core.attributesFile=/dev/null",
 )  # fmt: skip
 _OWN: Final = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -58,7 +64,9 @@ def is_here() -> bool:
 def _git(
     folder: Path, *words: str, stdin: str = "", more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return _run(folder, *words, stdin=stdin, more=more, options=_without_programs(folder))
+    _stays_there(folder, more)
+    options = _without_programs(folder, more)
+    return _run(folder, *words, stdin=stdin, more=more, options=options)
 
 
 def _run(
@@ -98,9 +106,53 @@ def _run(
     )
 
 
-def _without_programs(folder: Path) -> list[str]:
+def _stays_there(folder: Path, more: Mapping[str, str] | None) -> None:
+    """Raise Refused where the repository has Git read or write elsewhere than in its folder.
+
+    `core.worktree`, a `.git` that is a file or a link, and `commondir` can each name any folder of
+    this computer. Work trees that Git linked itself are known by the way back, and submodules.
+    """
+    asking = ("rev-parse", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
+    told = _run(folder, *asking, more=more).stdout.splitlines()
+    if len(told) < 2:
+        return  # no repository, or none that Git would open: each command says so itself
+    here, own = folder.resolve(), Path(told[0])
+    common = (here / told[1]).resolve()
+    # A bare one has no work tree.
+    top = Path(told[2]) if len(told) > 2 else own.parent if own.name == ".git" else own
+    mark = own if own == top else top / ".git"
+    at_home = mark.is_dir() and not mark.is_symlink() and own == mark and common == own
+    linked = mark.is_file() and own.parent == common / "worktrees" and _names(own / "gitdir", mark)
+    part = (
+        mark.is_file()
+        and common == own
+        and not _run(folder, "config", "--local", "core.worktree", more=more).returncode
+    )
+    if top in (here, *here.parents) and (at_home or linked or part):
+        return
+    shown = shlex.join(["git", "-C", str(folder), *asking])
+    away = next((one for one in (top, own, common) if not one.is_relative_to(here)), common)
+    raise Refused(
+        f"it would have Git read and write in another place: {clean_line(str(away))}",
+        where=str(folder),
+        remedy=f"Look at it: {shown}. If you did not set it so, clone the repository anew from its "
+        "server, and name that clone.",
+    )
+
+
+def _names(file: Path, path: Path) -> bool:
+    """Whether a small file of Git names this path."""
+    try:
+        text = bounded_files.read_text(file, 4096).strip()
+    except (OSError, ValueError, Problem):
+        return False
+    return (file.parent / text).resolve() == path.resolve()
+
+
+def _without_programs(folder: Path, more: Mapping[str, str] | None = None) -> list[str]:
     """Options by which no filter of the operator's own runs; raises Refused for the folder's."""
-    told = _run(folder, "config", "--includes", "--show-scope", "--name-only", "--list", "-z")
+    words = ("config", "--includes", "--show-scope", "--name-only", "--list", "-z")
+    told = _run(folder, *words, more=more)
     if told.returncode:
         # One that cannot say whose word a setting is, or cannot read it, says nothing of none.
         raise InputProblem(
@@ -212,7 +264,9 @@ def merged(ours: str, base: str, theirs: str) -> str | None:
         folder = Path(name)
         for file, text in (("ours", ours), ("base", base), ("theirs", theirs)):
             (folder / file).write_text(text, encoding="utf-8", newline="")
-        done = _git(folder, "merge-file", "-p", "ours", "base", "theirs")
+        # Whatever repository lies above the folder of temporary files has no say in it.
+        alone = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
+        done = _git(folder, "merge-file", "-p", "ours", "base", "theirs", more=alone)
     return done.stdout if done.returncode == 0 else None
 
 

@@ -234,7 +234,7 @@ class Helm(Probed):
             known = release is not None and seen.status == 0
             first = json.loads(seen.stdout)[0] if known else {}
             revision, chart = int(first["revision"]), str(first["chart"])
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
             raise StepFailed(
                 f"Helm does not say since when the release {data.release} is there, so it was left",
                 where=context.host.name,

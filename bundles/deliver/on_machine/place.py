@@ -290,7 +290,9 @@ def names_in(record: Path, what: str) -> set[str]:
 def is_stamp(value: Any) -> bool:
     """Whether a bundle's note says when it was made, so that another can be compared with it."""
     moment = value.get("moment") if isinstance(value, dict) else None
-    return type(moment) in (int, float) and abs(moment) < 1e12
+    if isinstance(moment, bool) or not isinstance(moment, int | float):
+        return False
+    return abs(moment) < 1e12  # which NaN is not
 
 
 def write(path: Path, raw: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import selectors
 import subprocess
 import tempfile
 import time
+import zlib
 from typing import IO, Any
 
 Json = dict[str, Any]
@@ -42,8 +44,12 @@ class Silent(Exception):
     """A program did not bring an answer."""
 
 
-ODD = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What comes of an answer that is not as Kubernetes or Helm writes it."""
+ODD = (
+    ValueError, TypeError, LookupError, AttributeError, RecursionError, ArithmeticError, EOFError,
+    gzip.BadGzipFile, zlib.error,
+)  # fmt: skip
+"""What comes of an answer that is not as Kubernetes or Helm writes it: 1e999 is a number of JSON,
+and what Helm keeps is compressed."""
 
 
 def say(text: str) -> None:

@@ -141,7 +141,7 @@ def _text_of(folder: Path, file: str) -> tuple[str, str]:
     size = git.asked(folder, "cat-file", "-s", f"HEAD:{file}").strip()
     if int(size or 0) > SIZE_LIMIT:
         return "", f"has more than {SIZE_LIMIT >> 20} MiB"
-    text = git.asked(folder, "show", f"HEAD:{file}")
+    text = git.asked(folder, "cat-file", "blob", f"HEAD:{file}")
     # What is not UTF-8 would be written back as another sign.
     return (text, "") if "\ufffd" not in text else ("", "is no text in UTF-8")
 

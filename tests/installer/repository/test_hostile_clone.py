@@ -13,7 +13,7 @@ import pytest
 
 from foundation.problems import InputProblem, Refused
 from installer.repository import git
-from installer.updates.applying.commits import edits_of
+from installer.updates.applying.commits import Edit, commit, edits_of
 from installer.updates.applying.workloads import Change
 
 CHANGE = Change("main", False, "x/ledger:1.0", "x/ledger:1.1", "1.1", "newer")
@@ -153,6 +153,62 @@ def test_what_is_always_off_is_off_whatever_the_clone_says(clone: Path) -> None:
         _git(clone, "config", key, "true")
         value = git.asked(clone, "config", key).strip()
         assert value == ("/dev/null" if key == "core.hooksPath" else "false")
+
+
+def test_a_clone_that_leads_git_elsewhere_is_refused_and_nothing_is_written_there(
+    clone: Path, tmp_path: Path
+) -> None:
+    """Into a folder of the operator's: by its work tree, its `.git`, and what it shares."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    _git(theirs, "init", "-q", "-b", "main")
+    (theirs / "secret.yaml").write_text("image: x/ledger:1.0\n")
+    _git(theirs, "add", ".")
+    _git(theirs, "commit", "-q", "-m", "x")
+    before = _git(theirs, "for-each-ref")
+
+    def refused(folder: Path) -> None:
+        for ask in (git.not_committed, git.has_commits, git.diverged):
+            with pytest.raises(Refused, match=re.escape(str(tmp_path))) as caught:
+                ask(folder)
+        advised = re.search(r"Look at it: (git .*?)\. If you", caught.value.remedy or "")
+        assert advised is not None
+        subprocess.run(shlex.split(advised[1]), check=True, capture_output=True)
+        with pytest.raises(Refused):
+            commit(folder, [Edit("a.yaml", "a", "b")], "update", "why")
+
+    for place in (theirs, tmp_path, "/"):
+        _git(clone, "config", "core.worktree", str(place))
+        refused(clone)
+    _git(clone, "config", "--unset", "core.worktree")
+    assert git.not_committed(clone) == ()
+    (clone / ".git/commondir").write_text(f"{theirs}/.git\n")
+    refused(clone)
+    (clone / ".git").rename(tmp_path / "kept")
+    (clone / ".git").symlink_to(theirs / ".git")
+    refused(clone)
+    (clone / ".git").unlink()
+    (clone / ".git").write_text(f"gitdir: {theirs}/.git\n")
+    refused(clone)
+    assert _git(theirs, "for-each-ref") == before
+
+
+def test_a_work_tree_that_git_linked_itself_and_a_submodule_are_clones_too(
+    clone: Path, tmp_path: Path
+) -> None:
+    linked = tmp_path / "linked"
+    _git(clone, "worktree", "add", "-q", str(linked))
+    assert git.not_committed(linked) == ()
+    (linked / "below").mkdir()
+    assert git.has_commits(linked / "below")
+    other = tmp_path / "other"
+    subprocess.run(["git", "clone", "-q", str(clone), str(other)], check=True)
+    url = ("-c", "protocol.file.allow=always")
+    _git(other, *url, "submodule", "--quiet", "add", str(clone), "part")
+    assert git.not_committed(other / "part") == ()
+    bare = tmp_path / "bare.git"
+    subprocess.run(["git", "clone", "-q", "--bare", str(clone), str(bare)], check=True)
+    assert git.has_commits(bare)
 
 
 def test_git_is_started_on_a_folder_of_others_in_one_place() -> None:
