@@ -89,6 +89,35 @@ def test_an_application_is_not_waited_for_with_a_login_that_ended(tmp_path: Path
     assert "RETRYING" not in told.said
 
 
+_NOT_READY = """\
+#!/bin/sh
+# STAND-IN for kubectl: it notes what it is asked, and says what the machine's file says.
+echo "$*" >> "$PLACE/calls"
+cat "$PLACE/says" >&2
+exit 1
+"""
+
+
+@pytest.mark.processes
+def test_an_api_that_is_not_ready_is_asked_nothing_else(tmp_path: Path) -> None:
+    """One that may be young four times whether it is, one that does not know us once."""
+    playbook = tmp_path / "asks.yml"
+    playbook.write_text(
+        "- hosts: master\n  gather_facts: false\n  vars: {content_pause: 0}\n  tasks:\n"
+        f"    - ansible.builtin.include_tasks: {PLAYBOOKS}/tasks/content.yml\n"
+        "    - ansible.builtin.debug:\n"
+        "        msg: 'WHY {{ inventory_hostname }} {{ content_untold }}.'\n"
+    )
+    machines = {"away": {"says": REFUSED}, "locked": {"says": NO_LOGIN}}
+    told = play(tmp_path, str(playbook), machines, microk8s=_NOT_READY)
+    assert told.status == 0, told.said
+    asked = "kubectl --request-timeout=30s get --raw /readyz"
+    assert told.calls["away"].splitlines() == [asked] * 4
+    assert told.calls["locked"].splitlines() == [asked]
+    assert "WHY away The connection to the server 127.0.0.1:16443 was refused" in told.said
+    assert "API does not accept this machine" in told.said
+
+
 _ENDS_UNREAD = f"""\
 #!/bin/sh
 # STAND-IN for kubectl: it ends before it reads, the first time; then it says why.
