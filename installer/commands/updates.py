@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
 from foundation.secrets import Secret, secret_from_file
-from foundation.wording import counted
+from foundation.wording import counted, listed
 from installer.commands.image_watcher import (
     add_origin_options,
     add_question_options,
@@ -19,9 +19,20 @@ from installer.commands.image_watcher import (
     origin_of,
     usual_of,
 )
-from installer.commands.options import add_overwrite_option, narrator, write_result
+from installer.commands.options import (
+    add_login_options,
+    add_overwrite_option,
+    narrator,
+    read_credentials,
+    settle_programs,
+    write_result,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from installer.compose.found import Projects
+    from installer.sites.site import Site
     from installer.updates.lookup import Question
     from installer.updates.origins import BundleOrigin
     from installer.updates.review import Review
@@ -44,21 +55,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--kubeconfig", type=Path, metavar="FILE", help="instead of $KUBECONFIG and ~/.kube/config"
     )
     group.add_argument(
-        "--allow-programs",
-        action="store_true",
-        help="start what the kubeconfig names to log in with",
-    )
-    group.add_argument(
         "--compose", type=Path, action="append", default=[], metavar="FILE", help="a Compose file"
     )
     group.add_argument(
-        "--site", type=Path, metavar="FILE", help="a site file: the bundle that it names"
+        "--site",
+        type=Path,
+        metavar="FILE",
+        help="a site file: the Compose projects that its record says were brought up, asked of "
+        "their machines; else the bundle that it names",
+    )
+    group.add_argument(
+        "--on",
+        action="append",
+        default=[],
+        metavar="MACHINE",
+        help="every Compose project of this machine of the site, whoever brought it up",
     )
     group.add_argument(
         "--installed", type=Path, metavar="BUNDLE", help="the bundle that a site was made from"
     )
     add_origin_options(parser)
     add_question_options(parser, "bugfix")
+    add_login_options(parser.add_argument_group("login, to a machine or a cluster"))
     output = parser.add_argument_group("output")
     output.add_argument(
         "--format",
@@ -94,7 +112,13 @@ def run(options: argparse.Namespace) -> int:
             "nothing was named that runs",
             where="the command line",
             remedy="Name images, or what has them: --cluster, --compose FILE, --installed BUNDLE, "
-            "--site FILE.",
+            "--site FILE (with --on MACHINE: all Compose projects of it).",
+        )
+    if options.on and options.site is None:
+        raise InputProblem(
+            "which site the machine is of was not said",
+            where="--on",
+            remedy="Name its file: --site FILE --on MACHINE.",
         )
     webhook = secret_from_file(options.webhook_file) if options.webhook_file else None
     found = asyncio.run(_run(options))
@@ -157,27 +181,80 @@ async def _running(options: argparse.Namespace, source: Ways | BundleOrigin) -> 
         installed = await asyncio.to_thread(bundle_origin, options.installed, options.keys)
         found.take(of_bundle(installed, before=before))
     if options.site is not None:
-        found.take(await asyncio.to_thread(_of_site, options.site, before))
+        found.take(await _of_site(options, before))
     if options.cluster is not None or options.kubeconfig is not None:
         found.take(await _in_cluster(options))
     return found
 
 
-def _of_site(file: Path, before: float | None) -> Found:
-    """The images of the bundle that a site's file names."""
+async def _of_site(options: argparse.Namespace, before: float | None) -> Found:
+    """What runs of a site's Compose projects; the images of its bundle where it has none."""
     from installer.sites.site import load_site
     from installer.supply.supplies import keys_of
+    from installer.updates.in_docker import found_in
     from installer.updates.in_files import of_bundle
+    from installer.updates.running import Found
 
+    file = options.site
     site, base = load_site(file), file.absolute().parent
+    asked = await asyncio.to_thread(compose_machines, site, options.on)
+    if asked:
+        found = Found()
+        for name, projects in (await read_machines(options, site, list(asked))).items():
+            found.take(found_in(projects, name, asked[name]))
+        return found
     bundle = site.bundle_path(base)
     if bundle is None:
         raise InputProblem(
             "the site has no bundle, so its file does not say which images it runs",
             where=str(file),
-            remedy="Ask its cluster (--cluster), or name its Compose file (--compose FILE).",
+            remedy="Ask its cluster (--cluster), or the Compose projects of a machine "
+            "(--on MACHINE).",
         )
-    return of_bundle(bundle_origin(bundle, keys_of(site, base)), before=before)
+    keys = keys_of(site, base)
+    return of_bundle(await asyncio.to_thread(bundle_origin, bundle, keys), before=before)
+
+
+def compose_machines(site: Site, named: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The machines to be asked for Compose projects, each with the projects that are meant.
+
+    None named after a machine means all of it: of those that a person names with --on. Where
+    nobody names one, the site's record does. Raises InputProblem.
+    """
+    from installer.updates.in_docker import recorded
+
+    known = [host.name for host in site.hosts]
+    for name in named:
+        if name not in known:
+            raise InputProblem(
+                f'the site has no machine "{name}"',
+                where="--on",
+                remedy=f"Its machines are {listed(known[:20])}.",
+            )
+    if named:
+        return dict.fromkeys(named, ())
+    found: dict[str, tuple[str, ...]] = {}
+    for one in recorded(site):
+        found[one.machine] = (*found.get(one.machine, ()), one.project)
+    return found
+
+
+async def read_machines(
+    options: argparse.Namespace, site: Site, names: Sequence[str]
+) -> dict[str, Projects]:
+    """What each machine's Docker has of Compose projects; raises Problem."""
+    from foundation.hosts.pool import Pool
+    from installer.updates.in_docker import read_projects
+
+    base = options.site.absolute().parent
+    async with Pool(
+        settle_programs(site.inventory(base), options),
+        credentials=read_credentials(options),
+        connect_timeout=options.connect_timeout,
+    ) as pool:
+        hosts = {host.name: host for host in pool.inventory}
+        narrator(options)(f"asking Docker on {listed(list(names))}")
+        return {name: await read_projects(await pool.connect(hosts[name])) for name in names}
 
 
 async def _in_cluster(options: argparse.Namespace) -> Found:
