@@ -106,6 +106,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look at what runs, ask what is newer, and say so."""
+    if options.on and options.site is None:
+        raise InputProblem(
+            "which site the machine is of was not said",
+            where="--on",
+            remedy="Name its file: --site FILE --on MACHINE.",
+        )
     given = (options.images, options.compose, options.installed, options.kubeconfig, options.site)
     if not any(given) and options.cluster is None:
         raise InputProblem(
@@ -113,12 +119,6 @@ def run(options: argparse.Namespace) -> int:
             where="the command line",
             remedy="Name images, or what has them: --cluster, --compose FILE, --installed BUNDLE, "
             "--site FILE (with --on MACHINE: all Compose projects of it).",
-        )
-    if options.on and options.site is None:
-        raise InputProblem(
-            "which site the machine is of was not said",
-            where="--on",
-            remedy="Name its file: --site FILE --on MACHINE.",
         )
     webhook = secret_from_file(options.webhook_file) if options.webhook_file else None
     found = asyncio.run(_run(options))

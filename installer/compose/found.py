@@ -97,7 +97,7 @@ def projects_of(text: str) -> Projects:
 
 
 def _each(lines: list[str], word: str) -> list[Mapping[str, Any]]:
-    found = []
+    found: list[Mapping[str, Any]] = []
     for line in lines:
         if line.startswith(word):
             try:
