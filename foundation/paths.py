@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from foundation.problems import ExitCode, Problem
+from foundation.terminal import clean_line
 
 _NAME: Final = "sitewright"
+
+_XDG_FOLDERS: Final = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 
 _REASONS: Final = {
     errno.ENOSPC: (
@@ -64,6 +67,39 @@ def _base(variable: str, fallback: str) -> Path:
     value = os.environ.get(variable, "")
     # The XDG rules: a relative path is invalid and is ignored.
     return Path(value) if value.startswith("/") else Path.home() / fallback
+
+
+def settle_home() -> tuple[str, ...]:
+    """Have all of us, and what we start, find the same home; sentences on what was passed by.
+
+    A HOME that is no whole path gives way to that of passwd, and a folder of XDG that is none to
+    its usual place: by them a folder in which somebody stands would be the operator's own. Raises
+    FileProblem where nobody tells a home.
+    """
+    told = []
+    for name in (*_XDG_FOLDERS, "XDG_RUNTIME_DIR"):
+        value = os.environ.get(name, "")
+        if value and not value.startswith("/"):
+            del os.environ[name]
+            told.append(f"{name} is {clean_line(value)!r}, which is no whole path: it is ignored.")
+    home = os.environ.get("HOME", "")
+    if home.startswith("/"):
+        return tuple(told)
+    try:
+        there = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        there = ""
+    if not there.startswith("/"):
+        raise FileProblem(
+            f"it is not told where your home is: HOME is {clean_line(home)!r}, and no user has the "
+            f"number {os.getuid()} here",
+            where="HOME",
+            remedy="Name a folder of yours by its whole path: export HOME=/var/tmp/sitewright-home",
+        )
+    os.environ["HOME"] = there
+    if home:
+        told.append(f"HOME is {clean_line(home)!r}, which is no whole path: {there} is taken.")
+    return tuple(told)
 
 
 def data_folder() -> Path:

@@ -313,6 +313,10 @@ def _run(words: list[str]) -> int:
     words = _joined(words)
     _check_command(words)
     from foundation.own_log import keep_own_log
+    from foundation.paths import settle_home
+
+    for said in settle_home():
+        print(said, file=sys.stderr)
 
     keep_own_log()
     chosen = next((word for word in words if word in COMMANDS), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -298,3 +299,30 @@ def test_the_rule_sees_what_it_forbids() -> None:
         assert DESTROYS.search(text), text
     for text in ("wipefs --no-act /dev/sdb", "kubectl get pods", "rm -f x", "apt-get install x"):
         assert not DESTROYS.search(text), text
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("k3s", "/usr/local/bin"), ("k3s", "/opt/bin"), ("rke2", "/opt/rke2/bin")],
+)
+def test_a_script_of_a_maker_is_found_where_sudo_does_not_look(
+    name: str, folder: str, tmp_path: Path
+) -> None:
+    """sudo of RHEL and SUSE has a path of its own; a stand-in for it, and for the scripts."""
+    for place, file, text in (
+        ("bin", "sudo", 'PATH=/usr/sbin:/usr/bin:/sbin:/bin; exec "$@"'),
+        ("there", f"{name}-uninstall.sh", "echo taken away"),
+        ("there", "k3s", 'echo "$1 $2"'),
+    ):
+        (tmp_path / place).mkdir(exist_ok=True)
+        (tmp_path / place / file).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / place / file).chmod(0o755)
+    one = removal(name)
+    for command, said in ((one.go, "taken away"), (one.look, "crictl ps")):
+        if name == "rke2" and command == one.look:
+            continue  # it is named by its whole path
+        here = command.replace(folder, str(tmp_path / "there"))
+        shell = ["env", "-i", f"PATH={tmp_path}/bin:/usr/bin:/bin", "sh", "-c", here]
+        done = subprocess.run(shell, capture_output=True, text=True, check=False, timeout=60)
+        assert done.stdout.strip() == said, done.stderr

@@ -35,16 +35,25 @@ class Removal:
 _CRI: Final = "crictl --runtime-endpoint unix://{}/containerd.sock ps"
 _CLUSTER_LOSES: Final = "All that it holds goes with it, the node's volumes too, for good."
 
+
+def _as_root(command: str) -> str:
+    """A command of k3s or RKE2 as root, wherever its installer put it.
+
+    sudo of RHEL and SUSE looks for programs in folders of its own, and /usr/local/bin is none.
+    """
+    return f"sudo sh -c 'PATH=$PATH:/usr/local/bin:/opt/bin:/opt/rke2/bin; {command}'"
+
+
 REMOVALS: Final = {
     "k3s": Removal(
-        "sudo k3s crictl ps",
-        "sudo k3s-uninstall.sh",
+        _as_root("k3s crictl ps"),
+        _as_root("k3s-uninstall.sh"),
         _CLUSTER_LOSES + " On an agent it is called k3s-agent-uninstall.sh.",
         maker="docs.k3s.io/installation/uninstall",
     ),
     "rke2": Removal(
         f"sudo /var/lib/rancher/rke2/bin/{_CRI.format('/run/k3s/containerd')}",
-        "sudo rke2-uninstall.sh",
+        _as_root("rke2-uninstall.sh"),
         _CLUSTER_LOSES,
         maker="docs.rke2.io/install/uninstall",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -85,6 +86,34 @@ def test_the_work_for_a_line_grows_no_faster_than_the_line(piece: bytes) -> None
             redact(clean_line((piece * size)[:size]))
         calls.append(counted.calls)
     assert calls[1] < 10 * calls[0] + 1000
+
+
+DIFFERENT: dict[str, Callable[[int], bytes]] = {
+    "percents": lambda number: b"%%%02X%%%02X " % (number >> 8 & 255, number & 255),
+    "bytes of a shell": lambda number: b"\\x%02x\\x%02x " % (number >> 8 & 255, number & 255),
+    "octals": lambda number: b"\\%03o\\%03o " % (number >> 8 & 255, number & 255),
+    "characters of JSON": lambda number: b"\\u%04x" % number,
+    "long characters": lambda number: b"\\U%08x" % number,
+    "entities": lambda number: b"&#%d;" % (number + 33),
+    "entities of digits": lambda number: b"&#x%x;" % (number + 33),
+    "percents of mail": lambda number: b"=%02X=%02X " % (number >> 8 & 255, number & 255),
+}
+
+
+@pytest.mark.parametrize("piece", DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_thousands_of_different_escapes_cost_no_more_than_as_many_of_one(
+    piece: Callable[[int], bytes],
+) -> None:
+    """A short word between them is whole, and too short for what is looked for: it was decoded."""
+    Secret("correct-horse-battery")
+    line = b"".join(map(piece, range(LINE_LIMIT // len(piece(0)) + 1)))
+    calls = []
+    for size in (LINE_LIMIT // 4, LINE_LIMIT):
+        with Counted() as counted:
+            redact(clean_line(line[:size]))
+        calls.append(counted.calls)
+    assert calls[1] < 120_000
+    assert calls[1] < 8 * calls[0]  # sixteen times as many would be more than linear
 
 
 class Silent(Running):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from foundation import paths
-from foundation.paths import FileProblem, check_own_folders
+from foundation.paths import FileProblem, check_own_folders, config_folder, settle_home
 from foundation.problems import ExitCode
 from installer.cli import main
 
@@ -180,3 +180,48 @@ def test_a_folder_of_ours_that_is_another_s_is_not_used(
     # Under sudo it is the person's own.
     monkeypatch.setenv("SUDO_UID", "12345")
     check_own_folders()
+
+
+def test_a_folder_in_which_somebody_stands_is_nobodys_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HOME and the XDG folders are one rule for us and for all that we start."""
+    monkeypatch.chdir(tmp_path)
+    there = pwd.getpwuid(os.getuid()).pw_dir
+    for wrong in ("", ".", "here", "~"):
+        monkeypatch.setenv("HOME", wrong)
+        monkeypatch.setenv("XDG_CONFIG_HOME", "conf")
+        monkeypatch.setenv("XDG_RUNTIME_DIR", "run")
+        told = settle_home()
+        assert Path.home() == Path(there)
+        assert config_folder() == Path(there, ".config/sitewright")
+        assert os.environ["HOME"] == there
+        assert not {"XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"} & os.environ.keys()
+        assert len(told) == 3 - (not wrong)
+        assert all("no whole path" in one for one in told)
+    monkeypatch.delenv("HOME")
+    assert settle_home() == ()
+    assert Path.home() == Path(there)
+    monkeypatch.setenv("HOME", "here")
+    assert main(["schema", "site"]) == 0
+    assert "HOME is 'here', which is no whole path" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nobody_tells_a_home_that_is_told_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A container's user without an entry in passwd; this stands in for one."""
+
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for home in ("", "here"):
+        monkeypatch.setenv("HOME", home)
+        assert main(["schema", "site"]) == 2
+        said = capsys.readouterr().err
+        assert "export HOME=/" in said
+        assert "of its own" not in said
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["schema", "site"]) == 0

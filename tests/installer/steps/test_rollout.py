@@ -7,8 +7,10 @@ what a test has it say of pods; it hides how long things take. The real one: tes
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -204,6 +206,25 @@ def test_nobody_says_that_nothing_was_done_once_something_was(
     assert ended(cluster, monkeypatch) == kube.LEFT
     assert ended(FakeCluster({**thing(), "metadata": {"uid": "u1"}}), monkeypatch) == kube.REFUSED
     assert capsys.readouterr().out.count("an odd one (KeyError)") == 2
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: int(json.loads("1e999")),
+        lambda: gzip.decompress(b"x" * 20),
+        lambda: gzip.decompress(gzip.compress(b"x" * 99)[:12]),
+        lambda: zlib.decompress(b"x"),
+    ],
+)
+def test_no_form_of_an_odd_answer_ends_in_a_traceback(
+    read: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number without a bound, and what is said to be compressed: by kubectl, by Helm."""
+    cluster = FakeCluster(thing())
+    cluster.bad = CRASHES
+    monkeypatch.setattr(rollout, "taken_back", lambda *_: read())
+    assert ended(cluster, monkeypatch) == kube.LEFT
 
 
 def test_a_pod_that_restarts_once_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
