@@ -54,14 +54,14 @@ def run(options: argparse.Namespace) -> int:
             remedy="Begin one: sitewright install --site FILE.",
         )
     plan = last.plan()
-    check_record(last)
-    if last.complete and options.only is None:
+    state = check_record(last)
+    if state.complete(plan) and options.only is None:
         print(
             "By its record the last run of this site is complete; nothing is left to do. The "
             "machines were not asked: sitewright verify does."
         )
         return ExitCode.DONE
-    _as_it_was_begun(last.state(), plan, options)
+    _as_it_was_begun(state, plan, options)
     site_file = options.site or last.site_file
     site = load_site(site_file)
     solution = load_solution(plan.solution)

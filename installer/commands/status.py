@@ -57,8 +57,7 @@ def run(options: argparse.Namespace) -> int:
         if last is None:
             continue
         try:
-            plan, state = last.plan(), last.state()
-            check_record(last, state)
+            plan, state = last.plan(), check_record(last)
         except BrokenJournal as problem:
             broken = True
             told.append({"site": key, "of": site_of(key), "errand": errand_of(key), "run": last.id,
@@ -73,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
         now = time.time() if holder else state.last_time
         progress = progress_of(plan, state, earlier_seconds([key]), now=now)
         sign = moment(state.last_time or None)
+        complete = state.complete(plan)
         told.append(
             {
                 "site": key,
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
                 "errand": errand_of(key),
                 "run": last.id,
                 "folder": str(last.folder),
-                "complete": last.complete,
+                "complete": complete,
                 "holder": holder.sentence() if holder else None,
                 "done": progress.done,
                 "total": progress.total,
@@ -99,14 +99,14 @@ def run(options: argparse.Namespace) -> int:
             how = f"interrupted: nobody is at work; last sign of life {told_sign}"
         if errand := errand_of(key):
             share = f"{progress.done} of {progress.total} steps"
-            stands = how or ("complete" if last.complete else f"not complete, {share}")
+            stands = how or ("complete" if complete else f"not complete, {share}")
             if site_of(key) == above:
                 lines.pop()  # it stands beneath the installation of its site
             else:
                 lines.append(site_of(key))
             lines += [f"  {errand}, run {last.id}: {stands}", f"    {last.folder}", ""]
         else:
-            lines += _text(key, last, progress, how, cut_off=cut_off)
+            lines += _text(key, last, progress, how, complete=complete, cut_off=cut_off)
         above = site_of(key)
     if options.format == "json":
         write_result(json.dumps(told, indent=2), options.output, overwrite=options.overwrite)
@@ -131,15 +131,17 @@ def _word(stage: StageProgress, cut_off: bool) -> str:
     return f"{stand}{left_out}"
 
 
-def _text(key: str, last: Run, progress: Progress, how: str, *, cut_off: bool) -> list[str]:
+def _text(
+    key: str, last: Run, progress: Progress, how: str, *, complete: bool, cut_off: bool
+) -> list[str]:
     share = f"{progress.done} of {progress.total} steps"
     skipped = sum(stage.skipped for stage in progress.stages)
     done = f"complete, but for {counted(skipped, 'skipped step')}" if skipped else "complete"
-    left = done if last.complete else f"{share}, about {duration(progress.left)} left"
+    left = done if complete else f"{share}, about {duration(progress.left)} left"
     lines = [f"{key}  run {last.id}: {left}", f"  {last.folder}"]
     if how:
         lines.append(f"  {how}")
-    if last.complete:
+    if complete:
         lines.append("  By its record: the machines were not asked; sitewright verify does.")
     width = max((len(stage.id) for stage in progress.stages), default=0)
     lines += [

@@ -45,7 +45,6 @@ def cut_off(site: Site, operation: str, *, of: Plan | None = None) -> Run | None
         return None
     if of is not None and last.plan().sha256 != of.sha256:
         return None
-    state = last.state()
-    check_record(last, state)
+    state = check_record(last)
     given_up = any(one.outcome is Outcome.UNDONE for one in state.steps.values())
     return None if given_up or state.complete(last.plan()) else last

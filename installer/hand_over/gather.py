@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -33,12 +32,11 @@ from installer.hand_over.words import (
 )
 from installer.plans.plan import Plan, PlannedStage, PlannedStep
 from installer.record.errand import Errand
-from installer.record.journal_lines import FIRST, BrokenJournal, digest, records
-from installer.record.journal_lines import Record as Line
+from installer.record.journal_lines import BrokenJournal
 from installer.record.progress import StageProgress, progress_of
-from installer.record.record_check import changed_later, check_record
+from installer.record.record_check import changed_later, check_record, noted_line
 from installer.record.runs import Run, errand_of, latest_run, runs_folder
-from installer.record.state import RunState, keys_of
+from installer.record.state import RunState, decisive, keys_of
 from installer.sites.site import Site, load_site
 from installer.sites.ways import without_passwords
 from installer.steps.kind import done_on
@@ -67,8 +65,6 @@ class _Told:
 
     state: RunState = field(default_factory=RunState)
     decisions: list[Decision] = field(default_factory=list)
-    count: int = 0
-    last: str = FIRST
     problem: str = ""
 
 
@@ -81,7 +77,7 @@ def gather(run: Run) -> HandOver:
     A journal that is broken is read up to the break, and the report says so.
     """
     plan = run.plan()
-    told = _read(run.journal, plan)
+    told = _read(run, plan)
     site = _site(run)
     state = told.state
     trouble = told.problem or _trouble(run, state)
@@ -121,7 +117,7 @@ def gather(run: Run) -> HandOver:
         decisions=tuple(_of(errand, decision) for decision in told.decisions),
         site_text=without_passwords(_text(run.site_file)),
         site_file=str(run.site_file),
-        record=Record(run.id, str(run.folder), told.count, told.last, trouble),
+        record=Record(run.id, str(run.folder), state.events, state.last, trouble),
         later=tuple(changed_later(run, state.last_time)) if started else (),
         asked_again=_asked_again(run, state.last_time) if started else "",
     )
@@ -182,32 +178,17 @@ def _to_open(run: Run, plan: Plan, *, works: bool) -> tuple[Used, ...]:
     return (*pages, *(Used(path.name, f"Report {path.name}", str(path)) for path in files))
 
 
-def _read(journal: Path, plan: Plan) -> _Told:
+def _read(run: Run, plan: Plan) -> _Told:
     told = _Told(RunState(plan))
     titles = {step.key: step.title for stage in plan.stages for step in stage.steps}
-    tails: dict[bytes, deque[Line]] = {}
     try:
-        for record in records(journal):
-            told.count, told.last = record.number, digest(record.raw)
-            if record.is_line:
-                tails.setdefault(record.subject, deque(maxlen=_LINES)).append(record)
-                continue
-            # What an event means may depend on the lines before it, so these come first.
-            _apply(told.state, tails)
-            decision = _decision(told.state.take(record), titles)
+        for event in decisive(told.state, run.journal, noted_line(run)):
+            decision = _decision(event, titles)
             if decision is not None:
                 told.decisions.append(decision)
-        _apply(told.state, tails)
     except BrokenJournal as problem:
         told.problem = problem.cause
     return told
-
-
-def _apply(state: RunState, tails: dict[bytes, deque[Line]]) -> None:
-    for tail in tails.values():
-        for record in tail:
-            state.take(record)
-    tails.clear()
 
 
 def _decision(event: Event, titles: dict[str, str]) -> Decision | None:

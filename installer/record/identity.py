@@ -115,7 +115,7 @@ def begun_on(run: Run, site: Site) -> bool:
 
     Runs of earlier versions have no pin: their record's key was made of their machines.
     """
-    started = run.state().started
+    started = run.started()
     if started is not None and (pinned := started.data.get("machines")):
         return pinned == machines_pin(site)
     found = SITE_KEY.fullmatch(run.site_key)
@@ -349,7 +349,7 @@ def _is_anothers(key: str) -> bool:
     if last is None:
         return False
     try:
-        started = last.state().started
+        started = last.started()
     except (BrokenJournal, OSError):
         return False
     return started is not None and started.data.get("site") not in (None, "", key)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,16 +17,27 @@ from typing import Any, BinaryIO, Final
 
 from foundation import bounded_files
 from foundation.problems import ExitCode, Problem
-from installer.events import KINDS, Event, Kind, Outcome
+from installer.events import KINDS, Event, Json, Kind, Outcome
 
 FIRST: Final = "0" * 64
 """What the first line says in place of a hash."""
 LONGEST_LINE: Final = 16 * 1024 * 1024
 """Bytes; a longer line was not written by us."""
 
-_HASH_AT: Final = len('{"prev":"')
-_KIND_AT: Final = _HASH_AT + 64 + len('","kind":"')
+_BLOCK: Final = 256 * 1024
+"""Bytes read at a time."""
+_BEGIN: Final = b'{"prev":"'
+_HEAD: Final = len(_BEGIN) + 64
+"""Bytes at the start of a line in which the hash of the line before stands."""
+_KIND_AT: Final = _HEAD + len('","kind":"')
 _LINE_START: Final = b'line","stage":'
+_PLAIN: Final = r'"([^"\\\x00-\x1f]*)"'
+_PLAIN_LINE: Final = re.compile(
+    r'\{"prev":"[0-9a-f]{64}","kind":"line",'
+    rf'"stage":{_PLAIN},"step":{_PLAIN},"host":{_PLAIN},"time":((?:0|[1-9][0-9]{{0,11}})\.[0-9]{{1,9}}),'
+    rf'"data":\{{"text":{_PLAIN},"stream":{_PLAIN},"cursor":{_PLAIN},"unit":{_PLAIN}\}}\}}'
+)
+"""A line of output as `encode` writes it, where no word has an escape in it: nearly all of them."""
 _LATEST: Final = sys.float_info.max
 """Seconds; a clock may tell a time that no calendar has, and none that is no number."""
 _LARGEST: Final = 1e18
@@ -48,6 +60,16 @@ class BrokenJournal(Problem):
     )
 
 
+def is_output(raw: bytes) -> bool:
+    """Whether a line of a journal is a line of output, told without parsing it."""
+    return raw.startswith(_LINE_START, _KIND_AT)
+
+
+def subject_of(raw: bytes) -> bytes:
+    """Kind, stage, step and machine as they stand in a line: equal for the same ones."""
+    return raw[_KIND_AT : raw.find(b',"time":', _KIND_AT)]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of a journal as read, parsed when it is asked for."""
@@ -61,20 +83,16 @@ class Record:
     @property
     def is_line(self) -> bool:
         """Whether it is a line of output, told without parsing it."""
-        return self.raw.startswith(_LINE_START, _KIND_AT)
+        return is_output(self.raw)
 
     @property
     def subject(self) -> bytes:
         """Kind, stage, step and machine as they stand in the line: equal for the same ones."""
-        return self.raw[_KIND_AT : self.raw.find(b',"time":', _KIND_AT)]
+        return subject_of(self.raw)
 
     def event(self) -> Event:
         """The event; raises BrokenJournal."""
-        try:
-            value = json.loads(self.raw)
-            return _event(value)
-        except (ValueError, RecursionError) as error:
-            raise broken(self.path, self.number, f"it is not an event ({error})") from error
+        return _parsed(self.raw, self.path, self.number)
 
 
 def encode(event: Event, previous: str) -> bytes:
@@ -109,6 +127,12 @@ def records(path: Path) -> Iterator[Record]:
 
     Raises BrokenJournal that names the first line that does not follow from the one before it.
     """
+    for number, raw in enumerate(chained(path), 1):
+        yield Record(number, raw, path)
+
+
+def chained(path: Path) -> Iterator[bytes]:
+    """The lines of a journal as they stand, without their breaks; otherwise as `records`."""
     try:
         file = bounded_files.opened(path)
     except FileNotFoundError:
@@ -120,29 +144,36 @@ def records(path: Path) -> Iterator[Record]:
             remedy="Check the rights of the run's folder.",
         ) from error
     with file:
-        yield from _records(file, path)
+        yield from _chained(file, path)
 
 
-def _records(file: BinaryIO, path: Path) -> Iterator[Record]:
-    previous = FIRST.encode()
+def _chained(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    head = _BEGIN + FIRST.encode()
     number = 0
-    while raw := file.readline(LONGEST_LINE):
-        if not raw.endswith(b"\n"):
+    torn = b""
+    while block := file.read(_BLOCK):
+        lines = (torn + block).split(b"\n")
+        torn = lines.pop()
+        for raw in lines:
+            number += 1
             if len(raw) >= LONGEST_LINE:
-                raise broken(path, number + 1, "it is longer than any line we write")
-            return  # torn: it was being written when the power went, or is being written now
-        number += 1
-        raw = raw[:-1]
-        if raw[_HASH_AT : _HASH_AT + 64] != previous or not raw.startswith(b'{"prev":"'):
-            raise broken(path, number, "it does not follow from the line before it")
-        previous = hashlib.sha256(raw).hexdigest().encode()
-        yield Record(number, raw, path)
+                raise broken(path, number, _TOO_LONG)
+            if raw[:_HEAD] != head:
+                raise broken(path, number, "it does not follow from the line before it")
+            head = _BEGIN + hashlib.sha256(raw).hexdigest().encode()
+            yield raw
+        if len(torn) >= LONGEST_LINE:
+            raise broken(path, number + 1, _TOO_LONG)
+    # What is torn was being written when the power went, or is being written now.
+
+
+_TOO_LONG: Final = "it is longer than any line we write"
 
 
 def read(path: Path) -> Iterator[Event]:
     """The events of a journal, in order; see `records`."""
-    for record in records(path):
-        yield record.event()
+    for number, raw in enumerate(chained(path), 1):
+        yield _parsed(raw, path, number)
 
 
 def verify(path: Path) -> tuple[int, str]:
@@ -150,11 +181,51 @@ def verify(path: Path) -> tuple[int, str]:
 
     Raises BrokenJournal. A change to the last line shows only against a hash noted elsewhere.
     """
-    count, last = 0, FIRST
-    for record in records(path):
-        record.event()
-        count, last = record.number, digest(record.raw)
-    return count, last
+    count, last = 0, b""
+    for count, last in enumerate(chained(path), 1):
+        _parsed(last, path, count)
+    return count, digest(last) if count else FIRST
+
+
+def of_kind(path: Path, kind: Kind) -> Iterator[Event]:
+    """The events of one kind, found without parsing the others and without checking the chain.
+
+    For estimates: what decides anything is read by `records`. Raises BrokenJournal.
+    """
+    head = f'"kind":"{kind.value}"'.encode()
+    with bounded_files.opened(path) as file:
+        torn = b""
+        while block := file.read(_BLOCK):
+            block = torn + block
+            whole = block.rfind(b"\n") + 1
+            torn = block[whole:]
+            if len(torn) >= LONGEST_LINE:
+                raise broken(path, 0, _TOO_LONG)
+            at = block.find(head, 0, whole)
+            while at >= 0:
+                begin, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
+                # A word in a line that is looked like one has its quotation marks escaped.
+                if at - begin == _KIND_AT - len('"kind":"'):
+                    yield _parsed(block[begin:end], path, 0)
+                at = block.find(head, end, whole)
+
+
+def _parsed(raw: bytes, path: Path, number: int) -> Event:
+    """The event of a line; raises BrokenJournal."""
+    try:
+        found = _PLAIN_LINE.fullmatch(raw.decode())
+        if found is not None:
+            stage, step, host, time, text, stream, cursor, unit = found.groups()
+            data: dict[str, Json] = {
+                "text": text, "stream": stream, "cursor": cursor, "unit": unit
+            }  # fmt: skip
+            return Event(Kind.LINE, float(time), stage, step, host, data)
+    except UnicodeDecodeError:
+        pass  # half of a pair of surrogates is none of UTF-8, and is one of JSON
+    try:
+        return _event(json.loads(raw))
+    except (ValueError, RecursionError) as error:
+        raise broken(path, number, f"it is not an event ({error})") from error
 
 
 def _event(value: Any) -> Event:

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from foundation.hosts import machine_lock
@@ -154,23 +155,36 @@ def _left_after(mark: Mark, time: float) -> bool:
     return (left if left.tzinfo else left.replace(tzinfo=UTC)).timestamp() >= time
 
 
-def not_what_was_left(path: Path, marks: Iterable[tuple[str, Mark]], run: str) -> None:
-    """Raise BrokenJournal where a journal is not the one whose hash the machines keep."""
+def not_what_was_left(
+    path: Path,
+    marks: Iterable[tuple[str, Mark]],
+    run: str,
+    hashes: Mapping[int, str] = MappingProxyType({}),
+    lines: int = 0,
+) -> None:
+    """Raise BrokenJournal where a journal is not the one whose hash the machines keep.
+
+    Where it was read already, how many `lines` it has, and the `hashes` of some of them by their
+    numbers, it is read again only for the hash of another line.
+    """
     kept = [(name, mark) for name, mark in marks if mark.run == run]
     if not kept:
         return
-    wanted = {mark.events for _, mark in kept}
-    seen = {0: FIRST}
-    number = 0
-    for record in records(path):
-        number = record.number
-        if number in wanted:
-            seen[number] = digest(record.raw)
+    wanted = {mark.events for _, mark in kept} - {0}
+    if not wanted <= hashes.keys():
+        read: dict[int, str] = {}
+        lines = 0
+        for record in records(path):
+            lines = record.number
+            if lines in wanted:
+                read[lines] = digest(record.raw)
+        hashes = read
+    seen = {0: FIRST, **hashes}
     for name, mark in kept:
         events = mark.events
-        if events > number:
+        if events > lines:
             raise BrokenJournal(
-                f"it has {counted(number, 'line')}, and {name} knows that it had {events}: "
+                f"it has {counted(lines, 'line')}, and {name} knows that it had {events}: "
                 "its end is gone",
                 where=str(path),
             )

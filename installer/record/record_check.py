@@ -71,11 +71,17 @@ def noted_of_site(run: Run) -> list[tuple[str, Noted]]:
     return [(one.id, noted) for one in (run, *others) if (noted := _noted(one)) is not None]
 
 
-def check_record(run: Run, state: RunState | None = None) -> None:
+def noted_line(run: Run) -> tuple[int, ...]:
+    """The number of the line whose hash `check_record` asks for, where one was noted."""
+    noted = _noted(run)
+    return () if noted is None else (noted.mark.events,)
+
+
+def check_record(run: Run, state: RunState | None = None) -> RunState:
     """Raise BrokenJournal where a run's journal is missing, shortened, changed or another's.
 
     A run that was never begun has none, and nothing is wrong with that. `state` is what the journal
-    tells, where it was read already.
+    tells, where it was read already. Returns it: who needs both reads the journal once.
     """
     journal = run.journal
     if (foreign := run.foreign) is not None:
@@ -88,7 +94,7 @@ def check_record(run: Run, state: RunState | None = None) -> None:
     if not journal.is_file() or journal.stat().st_size == 0:
         worked = sorted(path.stem for path in _logs(run))
         if not worked and (noted is None or noted.mark.events == 0):
-            return
+            return state if state is not None else run.state()
         gone = "is empty" if journal.is_file() else "is missing"
         known = (
             f"the logs tell of work on {', '.join(worked[:6])}"
@@ -96,9 +102,12 @@ def check_record(run: Run, state: RunState | None = None) -> None:
             else f"{noted.mark.events if noted is not None else 0} lines were noted of it"
         )
         raise BrokenJournal(f"it {gone}, and {known}", where=str(journal), remedy=_GONE)
+    if state is None:
+        state = run.state(noted_line(run))
     if noted is not None:
-        not_what_was_left(journal, [(HERE, noted.mark)], run.id)
-    state = state if state is not None else run.state()
+        not_what_was_left(
+            journal, [(HERE, noted.mark)], run.id, hashes=state.hashes, lines=state.events
+        )
     started = state.started
     if started is None:
         raise BrokenJournal(
@@ -125,6 +134,7 @@ def check_record(run: Run, state: RunState | None = None) -> None:
         )
     if run.folder.parent.parent == runs_folder():
         _check_place(run, state, noted)
+    return state
 
 
 def _check_place(run: Run, state: RunState, noted: Noted | None) -> None:

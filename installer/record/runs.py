@@ -20,7 +20,7 @@ import shutil
 import stat
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -35,7 +35,7 @@ from installer.events import Event, Kind, Outcome
 from installer.plans.pinned_playbooks import keep
 from installer.plans.plan import Plan
 from installer.plans.plan_files import BROUGHT, plan_from_json
-from installer.record.journal_lines import BrokenJournal, records
+from installer.record.journal_lines import BrokenJournal, of_kind, records
 from installer.record.state import RunState, replay
 
 log = logging.getLogger(__name__)
@@ -153,13 +153,21 @@ class Run:
         """The plan of the run; raises InputProblem where it cannot be read."""
         return plan_from_json(self.plan_file)
 
-    def state(self) -> RunState:
-        """Where the run stands, by its journal; raises BrokenJournal."""
+    def started(self) -> Event | None:
+        """That the run began, by the first lines of its journal alone; raises BrokenJournal."""
+        found = (record.event() for record in records(self.journal) if not record.is_line)
+        return next((event for event in found if event.kind is Kind.RUN_STARTED), None)
+
+    def state(self, hashes_of: Collection[int] = ()) -> RunState:
+        """Where the run stands, by its journal, read once and whole; raises BrokenJournal.
+
+        `hashes_of` are the numbers of lines whose hashes are wanted besides.
+        """
         try:
             plan = self.plan()
         except InputProblem:
             plan = None  # what it tells by itself is worth having without it
-        return replay(self.journal, plan)
+        return replay(self.journal, plan, hashes_of)
 
     @property
     def complete(self) -> bool:
@@ -314,12 +322,9 @@ def earlier_seconds(keys: Sequence[str] = (), *, at_most: int = 20) -> dict[tupl
 
 
 def _finished_steps(run: Run) -> Iterator[Event]:
-    wanted = f'"{Kind.STEP_FINISHED.value}"'.encode()
     try:
-        for record in records(run.journal):
-            if wanted in record.raw[:120] and record.event().kind is Kind.STEP_FINISHED:
-                yield record.event()
-    except BrokenJournal:
+        yield from of_kind(run.journal, Kind.STEP_FINISHED)
+    except (BrokenJournal, OSError):
         return  # an old run that cannot be read only costs a better estimate
 
 

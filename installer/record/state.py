@@ -7,14 +7,22 @@ undo, a stage done anew) is no answer any more, and its step waits to be asked a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from installer.events import Event, Json, Kind, Outcome
 from installer.plans.plan import Plan
-from installer.record.journal_lines import Record, broken, records
+from installer.record.journal_lines import (
+    FIRST,
+    Record,
+    broken,
+    chained,
+    digest,
+    is_output,
+    subject_of,
+)
 from installer.record.run_clock import RunClock
 from installer.record.standing_on import Changes
 from installer.steps.kind import done_on
@@ -119,6 +127,10 @@ class RunState:
         self.last_time = 0.0
         self.clock = RunClock()
         """How long it took."""
+        self.last = FIRST
+        """The hash of the last line of a journal that was replayed, which stands for them all."""
+        self.hashes: dict[int, str] = {}
+        """The hashes of the lines that were asked for when it was replayed, by their numbers."""
         self.changed: set[str] = set()
         """Machines on which something was begun that may have changed them."""
 
@@ -279,40 +291,56 @@ def keys_of(plan: Plan) -> Iterator[Key]:
                 yield stage.id, step.id, host
 
 
-def replay(path: Path, plan: Plan | None = None) -> RunState:
+def replay(path: Path, plan: Plan | None = None, hashes_of: Collection[int] = ()) -> RunState:
     """The state of the run that a journal tells of; raises BrokenJournal.
 
-    With its plan it is known which steps rest on which.
-
-    Lines of output are checked and passed over, except the last ones of each step and machine,
-    so that a million of them take seconds and little memory.
+    With its plan it is known which steps rest on which. `hashes_of` are the numbers of lines whose
+    hashes are wanted besides.
     """
     state = RunState(plan)
-    tails: dict[bytes, deque[Record]] = {}
-    for record in records(path):
-        if record.is_line:
-            state.events += 1
-            subject = record.subject
-            tail = tails.get(subject)
-            if tail is None:
-                tail = tails[subject] = deque(maxlen=TAIL_LINES)
-            tail.append(record)
-            continue
-        # What an event means may depend on the lines before it, so these come first.
-        if tails:
-            _apply_tails(state, tails)
-        state.take(record)
-    _apply_tails(state, tails)
+    for _ in decisive(state, path, hashes_of):
+        pass
     return state
 
 
-def _apply_tails(state: RunState, tails: dict[bytes, deque[Record]]) -> None:
-    counted = state.events
-    for tail in tails.values():
-        for record in tail:
-            state.take(record)
-    state.events = counted
+def decisive(state: RunState, path: Path, hashes_of: Collection[int] = ()) -> Iterator[Event]:
+    """Have a new state take a journal; each event that is no line of output, once it is taken.
+
+    Lines of output are checked and passed over, except the last ones of each step and machine,
+    so that a million of them take seconds and little memory. Raises BrokenJournal, and then the
+    state is that of the line before.
+    """
+    tails: dict[bytes, deque[tuple[int, bytes]]] = {}
+    raw: bytes | None = None
+    number = 0
+    try:
+        for number, raw in enumerate(chained(path), 1):
+            if number in hashes_of:
+                state.hashes[number] = digest(raw)
+            if is_output(raw):
+                subject = subject_of(raw)
+                tail = tails.get(subject)
+                if tail is None:
+                    tail = tails[subject] = deque(maxlen=TAIL_LINES)
+                tail.append((number, raw))
+                continue
+            # What an event means may depend on the lines before it, so these come first.
+            if tails:
+                _apply_tails(state, tails, path)
+            state.events = number - 1
+            yield state.take(Record(number, raw, path))
+    finally:
+        _apply_tails(state, tails, path)
+        state.events = number
+        state.last = FIRST if raw is None else digest(raw)
+
+
+def _apply_tails(state: RunState, tails: dict[bytes, deque[tuple[int, bytes]]], path: Path) -> None:
+    kept = list(tails.values())
     tails.clear()
+    for tail in kept:
+        for number, raw in tail:
+            state.take(Record(number, raw, path))
 
 
 def _outcome(event: Event) -> Outcome:
