@@ -155,9 +155,10 @@ def test_a_journal_with_anything_anywhere_is_read_or_broken(
     """Its chain is right, as of one who writes it anew; every form of the report is made."""
     run = _run()
     run.journal.write_bytes(journal(put(EVENTS, place, value)))
-    for read in (run.state, lambda: check_record(run)):
-        with contextlib.suppress(BrokenJournal):
-            read()
+    with contextlib.suppress(BrokenJournal):
+        run.state()
+    with contextlib.suppress(BrokenJournal):
+        check_record(run)
     report = gather(run)
     for form in ("text", "json", "html", "junit"):
         assert render(report, form)
