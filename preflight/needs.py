@@ -311,6 +311,8 @@ class PlatformNeeds(_Data):
     commands: tuple[str, ...] = ()
     """Programs that must be on the path before the installation."""
     commands_source: str = ""
+    command_roles: dict[str, tuple[str, ...]] = {}
+    """Roles whose machines need such a program; one that is not named here, every machine does."""
     kubernetes_roles: tuple[str, ...] = ()
     """Roles whose machines become Kubernetes nodes; module and hostname rules hold there."""
     kubernetes_tested: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ done
 
 step "packages of the system"
 # The lab's own list, and what the unit tests drive for real: sshd, terminals, other shells.
-packages="$("$python" -m tests.lab packages | tr '\n' ' ') openssh-server tmux busybox tcsh fish zsh ksh shellcheck python3-venv docker-registry skopeo apache2-utils apt-utils gnupg git containerd etcd-server"
+packages="$("$python" -m tests.lab packages | tr '\n' ' ') openssh-server tmux busybox tcsh fish zsh ksh shellcheck python3-venv docker-registry skopeo apache2-utils apt-utils gnupg git containerd etcd-server nginx libnginx-mod-stream"
 missing=
 for package in $packages; do
     dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"

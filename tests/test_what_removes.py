@@ -122,6 +122,7 @@ RUN = {
     "local_disks.yml: wipefs": "test_disks_are_looked_at_on_every_machine_and_taken_by_serial",
     "4.ceph.yml: kubectl delete": "test_ceph_takes_the_disks_that_are_empty_and_no_others",
     "10-docker.yaml: apt-get remove": "test_docker_is_not_removed_while_it_does_not_answer",
+    "nginx-packages.sh: apt-get remove": "test_an_nginx_that_serves_others_too_is_not_removed",
     "20-release.yaml: rm -rf": "test_files_that_containers_may_use_are_kept",
     "remove-with-data.yaml: rm -rf": "test_files_that_containers_may_use_are_kept",
     "scripts.py: docker rmi": "test_images_whose_users_cannot_be_told_are_kept",

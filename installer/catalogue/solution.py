@@ -320,6 +320,7 @@ def _roles_of(platform: PlatformNeeds) -> set[str]:
         *(sysctl.roles for sysctl in platform.sysctls),
         *(conflict.roles for conflict in platform.conflicts),
         *(skew.roles for skew in platform.skews),
+        *platform.command_roles.values(),
     )
     return {role for roles in groups for role in roles}
 

@@ -77,7 +77,8 @@ def _conflict(case: Case, say: Say, need: ConflictNeed) -> Finding:
 @check("software.commands", title="Programs that must be there", severities=(PASS, FAIL, UNKNOWN))
 def commands(case: Case, say: Say) -> Iterator[Finding]:
     """Programs on the path before the installation."""
-    needed = case.platform.commands
+    roles = case.platform.command_roles
+    needed = [name for name in case.platform.commands if case.concerns(roles.get(name, ()))]
     if not needed:
         return
     source = case.platform.commands_source or "Sitewright: the installation calls them"
