@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from foundation.hosts.pool import Pool
 from foundation.problems import ExitCode, InputProblem, Refused
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from installer.updates.review import Review
 
 
+Each = TypeVar("Each")
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright updates apply`."""
     parser.add_argument("--site", type=Path, metavar="FILE", required=True, help="a site file")
@@ -50,7 +53,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAMESPACE/]NAME",
-        help="this one alone; else every one that runs what is old",
+        help="this one alone, of Compose [PROJECT/]SERVICE; else every one that runs what is old",
+    )
+    parser.add_argument(
+        "--on",
+        action="append",
+        default=[],
+        metavar="MACHINE",
+        help="the services of every Compose project of this machine of the site",
     )
     parser.add_argument(
         "--stands-within",
@@ -151,7 +161,7 @@ def _again(options: argparse.Namespace) -> str:
     for name in ("cluster", "kubeconfig", "through"):
         if (value := getattr(options, name)) is not None:
             words += [f"--{name}", str(value)]
-    for name in ("workload", "registry", "mirror", "also", "plain_http"):
+    for name in ("workload", "on", "registry", "mirror", "also", "plain_http"):
         for value in getattr(options, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     if options.bundle is not None:
@@ -196,10 +206,12 @@ async def _plan(
     from installer.updates.applying.plans import update_plan
 
     usual = usual_of(options)
+    if machines := await _compose_machines(options, site):
+        return await _service_plan(options, site, solution, machines)
     async with _reached(options, site, solution) as reached:
         print(f"reading the workloads by {reached.api.way}", file=sys.stderr)
         review, workloads = await _look(options, reached.api, usual)
-    due = _told(review, workloads)
+    due = _told(review, [(one.words, not_applied(one), one) for one in workloads], "workload")
     _commits(workloads, options)
     plan = update_plan(
         due,
@@ -211,6 +223,65 @@ async def _plan(
         origin=review.origin,
     )
     return plan, [one.words for one in due if one.migrates]
+
+
+async def _compose_machines(options: argparse.Namespace, site: Site) -> dict[str, tuple[str, ...]]:
+    """The machines whose Compose projects are meant; none for a cluster. Raises InputProblem."""
+    from installer.commands.updates import compose_machines
+
+    cluster = options.through is not None or options.cluster is not None or options.kubeconfig
+    if cluster and options.on:
+        raise InputProblem(
+            "a cluster is named, and a machine for its Compose projects",
+            where="the command line",
+            remedy="One at a time: --on MACHINE alone, or the cluster alone.",
+        )
+    return {} if cluster else await asyncio.to_thread(compose_machines, site, options.on)
+
+
+async def _service_plan(
+    options: argparse.Namespace,
+    site: Site,
+    solution: Solution,
+    machines: dict[str, tuple[str, ...]],
+) -> tuple[Plan, list[str]]:
+    """What is done with services of Compose, and which of them change their data."""
+    from installer.commands.updates import read_machines, review_of
+    from installer.updates.applying.services import service_plan, services_of
+    from installer.updates.in_docker import found_in, recorded
+    from installer.updates.running import Found
+
+    source = await asyncio.to_thread(origin_of, options)
+    read = await read_machines(options, site, list(machines))
+    found = Found()
+    for name, projects in read.items():
+        found.take(found_in(projects, name, machines[name]))
+    review = await review_of(source, found, usual_of(options))
+    known = await asyncio.to_thread(recorded, site)
+    services = services_of(review, read, known, options.workload)
+    names = {name for one in services for name in one.names}
+    _require_found(options.workload, names, "sitewright updates --site FILE")
+    due = _told(review, [(one.words, one.against, one) for one in services], "service")
+    plan = service_plan(
+        due,
+        solution,
+        site,
+        options.site.absolute().parent,
+        within_minutes=options.stands_within,
+        origin=review.origin,
+    )
+    return plan, [one.words for one in due if one.migrates]
+
+
+def _require_found(chosen: Sequence[str], names: set[str], see: str) -> None:
+    """Raise InputProblem for what a person named and has nothing newer."""
+    for word in chosen:
+        if word not in names:
+            raise InputProblem(
+                f"nothing of {word} has something newer, or there is no such workload",
+                where="--workload",
+                remedy=f"See what there is: {see}; --strategy says how far it may go.",
+            )
 
 
 @asynccontextmanager
@@ -277,14 +348,7 @@ async def _look(
     applications = await read_applications(api)
     workloads = await read_workloads(api, review, applications, options.workload)
     names = {word for one in workloads for word in (one.name, f"{one.namespace}/{one.name}")}
-    for word in options.workload:
-        if word not in names:
-            raise InputProblem(
-                f"nothing of {word} has something newer, or there is no such workload",
-                where="--workload",
-                remedy="See what there is: sitewright updates --cluster; --strategy says how far "
-                "it may go.",
-            )
+    _require_found(options.workload, names, "sitewright updates --cluster")
     return review, workloads
 
 
@@ -339,12 +403,15 @@ def _commits(workloads: Sequence[Workload], options: argparse.Namespace) -> None
         )
 
 
-def _told(review: Review, workloads: Sequence[Workload]) -> list[Workload]:
-    """Say what is not applied, and why; the others."""
+def _told(review: Review, every: Sequence[tuple[str, str, Each]], kind: str) -> list[Each]:
+    """Say what is not applied, and why; the others.
+
+    `every` has of each its words, why it is left ("" where it is not), and itself.
+    """
     due = []
-    for one in workloads:
-        if why := not_applied(one):
-            _say(f"- {one.words} is left: {why}")
+    for words, why, one in every:
+        if why:
+            _say(f"- {words} is left: {why}")
         else:
             due.append(one)
     for judged in review.unjudged:
@@ -354,7 +421,7 @@ def _told(review: Review, workloads: Sequence[Workload]) -> list[Workload]:
         _say(f"? {sentence}")
     print(
         f"{counted(len(review.newer), 'image')} of {len(review.judged)} with something newer; "
-        f"{counted(len(due), 'workload')} to be changed, {len(workloads) - len(due)} left.",
+        f"{counted(len(due), kind)} to be changed, {len(every) - len(due)} left.",
         file=sys.stderr,
     )
     return due

@@ -318,6 +318,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     "opened": Traits("opened", again=False),
     "rollout": Traits("rollout", knows_undo=True),
     "helm-values": Traits("helm_values"),
+    "compose-service": Traits("compose_service", knows_undo=True),
     "confirm": Traits("confirm", once=True, changes=False, again=False),
     "deliver": Traits("deliver", knows_undo=True, counts_bytes=True),
     "push": Traits("push", knows_undo=True, counts_bytes=True),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -58,10 +59,9 @@ class OfWorkload(StrictData):
     changes: tuple[ImageChange, ...]
 
 
-class Watched(StepData):
-    """What steps share that bring workloads to other images."""
+class Windowed(StepData):
+    """What steps share that bring what runs to other images."""
 
-    program: tuple[str, ...] = ("kubectl",)
     migrates: str = ""
     """What changes its data as it begins: then it is not taken back by itself."""
     updates: Updates | None = None
@@ -69,6 +69,12 @@ class Watched(StepData):
     settle_seconds: float = 10.0
     """How long it must stand before it is believed."""
     stands_within_minutes: float = 10.0
+
+
+class Watched(Windowed):
+    """Of workloads of Kubernetes."""
+
+    program: tuple[str, ...] = ("kubectl",)
 
 
 class RolloutStep(Watched):
@@ -81,9 +87,9 @@ class RolloutStep(Watched):
 class InWindow(Probed):
     """Begun within a window of the site, and never found done."""
 
-    model: type[Watched]
+    model: type[Windowed]
 
-    def data(self, context: StepContext) -> Watched:
+    def data(self, context: StepContext) -> Windowed:
         """The step's data."""
         return parsed(context, self.model)
 
@@ -148,7 +154,12 @@ class Rollout(InWindow):
 
 
 async def bring(
-    context: StepContext, what: str, where: str, order: dict[str, Any], code: str
+    context: StepContext,
+    what: str,
+    where: str,
+    order: dict[str, Any],
+    code: str,
+    remedies: Mapping[int, str] | None = None,
 ) -> str:
     """Have the program bring it there, and say that it stands; raises StepFailed."""
     ended = await context.change(
@@ -160,7 +171,7 @@ async def bring(
     if ended.dry:
         return f"{what} would be brought there."
     if not ended.good:
-        raise failed(context, ended, what)
+        raise failed(context, ended, what, remedies)
     return f"{what} stands with the new images."
 
 
@@ -194,13 +205,16 @@ def command_of(order: dict[str, Any]) -> tuple[str, ...]:
     return ("python3", "-I", "-B", "-", json.dumps(order))
 
 
-@cache
 def program(last: str = "rollout.py") -> str:
+    """The program that changes a cluster, as one file."""
+    return as_one("kube.py", "watching.py", last)
+
+
+@cache
+def as_one(*names: str) -> str:
     """The files of a program as one: what they import of one another stands before."""
     folder = Path(__file__).with_name("on_machine")
-    first, *then = (
-        (folder / name).read_text(encoding="utf-8") for name in ("kube.py", "watching.py", last)
-    )
+    first, *then = ((folder / name).read_text(encoding="utf-8") for name in names)
     return first + "".join(_OF_OURS.sub("", text) for text in then)
 
 
@@ -225,16 +239,19 @@ _REMEDIES: Final = {
 }
 
 
-def failed(context: StepContext, ended: Ended, what: str) -> StepFailed:
+def failed(
+    context: StepContext, ended: Ended, what: str, remedies: Mapping[int, str] | None = None
+) -> StepFailed:
     """Why it does not stand, in the program's own words."""
+    known = _REMEDIES if remedies is None else remedies
     why = next((line for line in reversed(ended.tail) if line.startswith(_WHY)), "")
-    if not why or ended.exit_status not in _REMEDIES:
+    if not why or ended.exit_status not in known:
         must_be_good(context, ended, f"the update of {what}")
     lines = [line for line in ended.tail if not line.startswith(_WHY)]
     return StepFailed(
         f"{what}: {why.removeprefix(_WHY)}",
         where=context.host.name,
-        remedy=_REMEDIES[ended.exit_status or kube.REFUSED],
+        remedy=known[ended.exit_status or kube.REFUSED],
         output=lines,
         again=False,
     )

@@ -45,12 +45,7 @@ def update_plan(
     origin: str,
 ) -> Plan:
     """What will be done, one workload after another; raises InputProblem."""
-    # What a cluster says is never a template: only the frame of the plan is rendered.
-    frame = Stage.model_construct(
-        id=OPERATION, title="Updates", why="-", source=_SOURCE, needs=(), when="", recheck=(),
-        steps=(),
-    )  # fmt: skip
-    plan = make_plan(solution, site, (), operation=frame, base=base)
+    plan = framed(solution, site, base, _SOURCE)
     stages: list[PlannedStage] = []
     for number, together in enumerate(_together(workloads), 1):
         name = f"update-{number}"
@@ -67,6 +62,18 @@ def update_plan(
             )
         )
     return replace(plan, stages=tuple(stages))
+
+
+def framed(solution: Solution, site: Site, base: Path, source: str) -> Plan:
+    """A plan without stages yet; raises InputProblem.
+
+    What a cluster or a machine says is never a template: only this frame is rendered.
+    """
+    frame = Stage.model_construct(
+        id=OPERATION, title="Updates", why="-", source=source, needs=(), when="", recheck=(),
+        steps=(),
+    )  # fmt: skip
+    return make_plan(solution, site, (), operation=frame, base=base)
 
 
 def _together(workloads: Sequence[Workload]) -> list[list[Workload]]:

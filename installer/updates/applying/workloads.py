@@ -96,7 +96,7 @@ async def _read(
     applications: Applications,
 ) -> Workload:
     kind, namespace, name = key
-    changes = tuple(_change(place, judged) for place, judged in found)
+    changes = tuple(change_of(place, judged) for place, judged in found)
     bare = Workload(kind, namespace, name, changes)
     path = _PATHS[kind].format(quote(namespace, safe=""), quote(name, safe=""))
     try:
@@ -109,7 +109,8 @@ async def _read(
     return Workload(kind, namespace, name, changes, against=why)
 
 
-def _change(place: Place, judged: Judged) -> Change:
+def change_of(place: Place, judged: Judged) -> Change:
+    """What one place of an image becomes that has something newer."""
     update = judged.update
     if update is None:
         raise ValueError("what has something newer has an answer")
