@@ -27,6 +27,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=_hours, default=6, metavar="HOURS", help="1 to 168 (default 6)"
     )
+    parser.add_argument(
+        "--at",
+        metavar="WHEN",
+        default="",
+        help="at these moments instead, as systemd.time(7) writes them: Sun 03:00 Africa/Nairobi",
+    )
     parser.add_argument("--remove", action="store_true", help="take the timer away again")
     parser.add_argument(
         "words",
@@ -53,9 +59,11 @@ def run(options: argparse.Namespace) -> int:
         print("The timer is gone." if gone else "There is no timer.", file=sys.stderr)
         return ExitCode.DONE
     _checked(options.words)
-    schedule.write_units(units, options.words, options.every)
+    first = schedule.check_calendar(options.at) if options.at else ""
+    schedule.write_units(units, options.words, options.every, at=options.at)
+    when = f"{options.at}, first {first}" if options.at else f"Every {options.every} h"
     print(
-        f"Every {options.every} h: sitewright updates {' '.join(options.words)}\n"
+        f"{when}: sitewright updates {' '.join(options.words)}\n"
         f"See it: {' '.join(units.systemctl)} list-timers {schedule.NAME}.timer; what it said: "
         f"journalctl {'--user ' if '--user' in units.systemctl else ''}-u {schedule.NAME}\n"
         "To take it away: sitewright updates schedule --remove",
@@ -81,6 +89,12 @@ def _checked(words: list[str]) -> None:
     updates.add_options(parser)
     read = parser.parse_args(words)
     for name, value in vars(read).items():
+        if name.startswith("ask_") and value:
+            raise InputProblem(
+                "a timer has nobody to ask",
+                where=f"--{name.replace('_', '-')}",
+                remedy=f"Put it into a file of mode 0600: --{name[4:].replace('_', '-')}-file FILE",
+            )
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, Path) and not one.is_absolute():
                 raise InputProblem(

@@ -72,8 +72,17 @@ def program_here() -> tuple[str, ...]:
     return (str(beside),) if beside.exists() else (sys.executable, "-I", "-m", "installer")
 
 
-def texts(words: Sequence[str], every_hours: int, timed: Timed = UPDATES) -> tuple[str, str]:
-    """The service and the timer."""
+def texts(
+    words: Sequence[str], every_hours: int, timed: Timed = UPDATES, *, at: str = ""
+) -> tuple[str, str]:
+    """The service and the timer: every few hours, or `at` what systemd.time(7) calls a calendar."""
+    when, elapses = (
+        f"every {every_hours} h",
+        (f"OnBootSec=10min\nOnActiveSec=1min\nOnUnitActiveSec={every_hours}h\n"),
+    )
+    if at:
+        # What a machine that was off then missed is made up for as it begins.
+        when, elapses = "by the calendar", f"OnCalendar={at}\nPersistent=true\n"
     line = " ".join(unit_word(word) for word in (*program_here(), *timed.command, *words))
     service = (
         f"{timed.head}[Unit]\nDescription={timed.what}, by Sitewright\n"
@@ -82,8 +91,7 @@ def texts(words: Sequence[str], every_hours: int, timed: Timed = UPDATES) -> tup
         f"ExecStart={line}\nTimeoutStartSec=1h\nNice=10\n"
     )
     timer = (
-        f"{timed.head}[Unit]\nDescription={timed.what} every {every_hours} h\n"
-        f"[Timer]\nOnBootSec=10min\nOnActiveSec=1min\nOnUnitActiveSec={every_hours}h\n"
+        f"{timed.head}[Unit]\nDescription={timed.what} {when}\n[Timer]\n{elapses}"
         "RandomizedDelaySec=5min\n[Install]\nWantedBy=timers.target\n"
     )
     return service, timer
@@ -100,11 +108,40 @@ def unit_word(word: str, *, command: bool = True) -> str:
     return f'"{plain.replace("$", "$$") if command else plain}"'
 
 
-def write_units(units: Units, words: Sequence[str], every_hours: int) -> None:
+def check_calendar(text: str) -> str:
+    """When a calendar elapses next, in systemd's own words; raises InputProblem for none."""
+    said = ""
+    if text.isprintable():
+        try:
+            done = subprocess.run(
+                ["systemd-analyze", "calendar", "--", text], capture_output=True, text=True,
+                errors="replace", timeout=_SECONDS, check=False, env=environment(),
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+            raise InputProblem(
+                "this computer has no systemd-analyze, which reads calendars",
+                where="--at",
+                remedy="Have it look every few hours: --every HOURS.",
+            ) from error
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        found = next((line for line in lines if line.startswith("Next elapse: ")), "")
+        if done.returncode == 0 and not found.endswith("never"):
+            return clean_line(found.removeprefix("Next elapse: "))
+        said = clean_line(done.stderr.strip() or found)
+    raise InputProblem(
+        f"{text[:100]!r} is no moment that comes again" + (f": {said}" if said else ""),
+        where="--at",
+        remedy='Write it as systemd does: --at "Sun 03:00 Africa/Nairobi". Try it with: '
+        "systemd-analyze calendar WHEN",
+    )
+
+
+def write_units(units: Units, words: Sequence[str], every_hours: int, *, at: str = "") -> None:
     """Write both and begin the timer; raises Refused where another's stand there, InputProblem."""
     _ours(units)
     for path, text in zip(
-        (units.service, units.timer), texts(words, every_hours, units.timed), strict=True
+        (units.service, units.timer), texts(words, every_hours, units.timed, at=at), strict=True
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text, mode=0o644)

@@ -71,6 +71,21 @@ def against_step(before: str, after: str) -> str:
     return f"{why}. {found.around} ({found.source})" if why else ""
 
 
+def migration_of(before: str, after: str) -> str:
+    """The program that brings its data to another form by this step; "" where none is known to."""
+    try:
+        old, new = parse_reference(before), parse_reference(after)
+    except InputProblem:
+        return ""
+    name = old.repository.rpartition("/")[2]
+    for one in _read().steps:
+        if name in one.repositories:
+            first, then = (_line(one.lines, _numbers(each.tag)) for each in (old, new))
+            if first is not None and then is not None and first != then:
+                return f"{one.title} {one.lines[then]}"
+    return ""
+
+
 def _why(steps: Steps, old: tuple[int, ...], new: tuple[int, ...]) -> str:
     if not old or not new:
         return f"which step of {steps.title} it would be does not stand in its tags"

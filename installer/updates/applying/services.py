@@ -17,7 +17,7 @@ from installer.updates.applying.plans import framed, planned_step
 from installer.updates.applying.workloads import change_of
 from installer.updates.in_docker import place_of
 from installer.updates.review import Review
-from installer.updates.steps import against_step, said_of_release
+from installer.updates.steps import against_step, migration_of, said_of_release
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
@@ -86,7 +86,9 @@ def services_of(
                 one.files or (recorded.files if recorded else ()),
                 recorded.profiles if recorded else None,
                 _risks(one),
-                "what its command calls a migration" if one.migrates else "",
+                "what its command calls a migration"
+                if one.migrates
+                else migration_of(change.before, change.after),
             )
             found.append(replace(service, against=_against(service, projects)))
     return tuple(sorted(found, key=lambda one: (one.machine, one.found.project, one.found.name)))

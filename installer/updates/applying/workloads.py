@@ -17,7 +17,7 @@ from installer.steps.on_machine.kube import digest, owned
 from installer.updates.owners import Applications, Owner, owner_of
 from installer.updates.review import Judged, Review
 from installer.updates.running import Place
-from installer.updates.steps import against_step, said_of_release
+from installer.updates.steps import against_step, migration_of, said_of_release
 
 _PATHS: Final = {
     "deployment": "/apis/apps/v1/namespaces/{}/deployments/{}",
@@ -140,7 +140,7 @@ def _judged(bare: Workload, thing: Mapping[str, Any], applications: Applications
         tuple(owned(dict(thing)).items()),
         owner,
         _risks(bare, spec, template),
-        _migrates(template),
+        _migrates(template) or _new_form(bare.changes),
         _against(bare, meta, spec, template),
     )
 
@@ -173,6 +173,11 @@ def _migrates(template: Mapping[str, Any]) -> str:
         if any("migrat" in str(word).lower() for word in words):
             return clean_line(f"the init container {one.get('name')}")
     return ""
+
+
+def _new_form(changes: Sequence[Change]) -> str:
+    """The database among the containers that goes from one release line to the next."""
+    return next((said for one in changes if (said := migration_of(one.before, one.after))), "")
 
 
 def _risks(bare: Workload, spec: Mapping[str, Any], template: Mapping[str, Any]) -> tuple[str, ...]:

@@ -99,13 +99,30 @@ def test_another_look_has_a_timer_of_its_own(units: Units, tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
-def test_systemd_takes_the_units(tmp_path: Path) -> None:
-    for name, text in zip(("service", "timer"), texts(WORDS, 6), strict=True):
+@pytest.mark.parametrize("at", ["", "Sun 03:00 Africa/Nairobi"])
+def test_systemd_takes_the_units(tmp_path: Path, at: str) -> None:
+    for name, text in zip(("service", "timer"), texts(WORDS, 6, at=at), strict=True):
         (tmp_path / f"{schedule.NAME}.{name}").write_text(text)
     subprocess.run(
         ["systemd-analyze", "verify", f"{tmp_path}/{schedule.NAME}.timer"],
         check=True, capture_output=True,
     )  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+def test_a_calendar_is_read_by_systemd_before_anything_is_written(
+    units: Units, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(schedule, "units_here", lambda: units)
+    for at in ("nonsense", "2001-01-01", "daily\nOnBootSec=1"):
+        assert main(["updates", "schedule", "--at", at, "--", *WORDS]) == 2
+        assert "is no moment that comes again" in " ".join(capsys.readouterr().err.split())
+        assert not units.timer.exists()
+    assert main(["updates", "schedule", "--at", "Sun 03:00 Africa/Nairobi", "--", *WORDS]) == 0
+    assert "Sun 03:00 Africa/Nairobi, first Sun " in capsys.readouterr().err
+    timer = units.timer.read_text()
+    assert "OnCalendar=Sun 03:00 Africa/Nairobi\nPersistent=true\n" in timer
+    assert "OnUnitActiveSec" not in timer
 
 
 def test_the_command_refuses_what_updates_would_not_take(
@@ -116,6 +133,7 @@ def test_the_command_refuses_what_updates_would_not_take(
         ([], "what is to be looked at is not said"),
         (["--clutser"], "unrecognized arguments: --clutser"),
         (["--kubeconfig", "config"], "config is no whole path"),
+        (["--cluster", "--ask-sudo-password"], "a timer has nobody to ask"),
     ):
         assert main(["updates", "schedule", "--", *words]) == 2
         assert why in " ".join(capsys.readouterr().err.split())

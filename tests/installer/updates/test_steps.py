@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from installer.updates.steps import against_step, said_of_release
+from installer.updates.steps import against_step, migration_of, said_of_release
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,18 @@ def test_a_step_that_is_skipped_is_refused_with_the_way_around(
     assert why in said
     assert bool(said) == bool(why)
     assert not why or "(" in said  # the source
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [("mysql:8.0.35", "mysql:8.4.1", "MySQL 8.4"), ("mysql:8.0.35", "mysql:8.0.40", ""),
+     ("bitnami/mongodb:7.0.1", "bitnami/mongodb:8.0.0", "MongoDB 8.0"),
+     ("postgres:16.2", "postgres:16.4", ""), ("redis:6.2.4", "redis:7.0.0", ""), ("", "x", "")],
+)  # fmt: skip
+def test_a_database_that_goes_to_its_next_line_changes_its_data(
+    before: str, after: str, what: str
+) -> None:
+    assert migration_of(before, after) == what
 
 
 def test_what_mojaloop_says_of_single_components() -> None:

@@ -122,3 +122,15 @@ def test_what_stands_against_it_is_told(
     (found,) = services_of(review, {"box": Projects((one,), **machine)}, ())
     assert found.against.startswith(why) or why in found.against
     assert bool(found.against) == bool(why)
+
+
+def test_a_database_that_goes_to_its_next_line_is_not_taken_back_blindly() -> None:
+    from bundles.format.reference import parse_reference
+    from installer.updates.in_docker import place_of
+
+    one = dataclasses.replace(SERVICE, image="mysql:8.0.35")
+    update = Update(parse_reference(one.image), "8.4.1", newer=True, digest=NEW_DIGEST)
+    places = (place_of("box", "hub", "ledger"),)
+    review = Review((Judged(Running(one.image, places), update),), (), "here", "minor")
+    (found,) = services_of(review, {"box": Projects((one,))}, ())
+    assert (found.against, found.migrates) == ("", "MySQL 8.4")
