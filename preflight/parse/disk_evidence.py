@@ -31,6 +31,17 @@ _INSTANCE_LOCAL: Final = re.compile(
 )
 """Models with which the clouds hand a local flash device of the host to a machine."""
 
+_ARRAY: Final = re.compile(
+    r"^(HPE?|COMPAQ) +(MSA|HSV|P2000|OPEN-|A6189A)|^DELL(EMC)? +(MD3|ME[45]|PowerStore|PowerVault)"
+    r"|^(3PARdata|DGC|EMC|COMPELNT|XtremIO|LEFTHAND|TEGILE|DDN|EQLOGIC|INFINIDAT|DotHill|IFT|NEXENTA)\b"
+    r"|^HITACHI +(OPEN-|DF)|^FUJITSU +(ETERNUS|E[23468]000)|^IBM +(1[78]\d\d|210[57]|2145|2810)"
+    r"|^LENOVO +DE_Series|^HUAWEI +XSG|^SGI +(TP9|IS)|^NEC +DISK ARRAY|^SUN +(StorEdge|STK|CSM)"
+    r"|^(LSI|NETAPP) +INF-01|Universal Xport",
+    re.IGNORECASE,
+)
+"""Makers and volumes of storage systems, which show a SAS link as a disk does. Source:
+multipath-tools, libmultipath/hwtable.c."""
+
 _RAID_VOLUME: Final = re.compile(
     r"PERC|MegaRAID|LOGICAL|Smart.?Array|RAID|AVAGO|\bMR9|\bBOSS\b|ServeRAID|VROC", re.IGNORECASE
 )
@@ -114,6 +125,8 @@ def disk_kind(
         return _nvme(transport, model, behind)
     if model and _VIRTUAL_MODEL.search(model):
         return DiskKind.VIRTUAL, f'the model "{plain(model, 60)}" is a virtual disk'
+    if not name.startswith("nvme") and _ARRAY.search(model):
+        return DiskKind.VIRTUAL, f'"{plain(model, 60)}" is a volume of a storage system'
     if "/devices/virtual/" in behind.path:
         return DiskKind.VIRTUAL, "a program makes it, and no hardware is shown behind it"
     if not re.match(r"sd[a-z]", name):

@@ -6,6 +6,7 @@ a directive that it cannot take.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import tempfile
@@ -31,6 +32,11 @@ _TRIES: Final = 40
 _UNSET: Final = object()
 _LINE = re.compile(r"line (\d+): (.*)")
 
+
+_TIMES: Final = frozenset(("connecttimeout", "serveraliveinterval"))
+_PART: Final = re.compile(r"([0-9]{1,6})([smhdwSMHDW]?)")
+_TIME: Final = re.compile(rf"(?:{_PART.pattern})+")
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _SAID: Final = "said"
 
@@ -120,7 +126,8 @@ def _judged(lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
                     f"{line.place}: the block `Match {line.value}` is left out, for `{unknown}` "
                     "can be judged by OpenSSH alone"
                 )
-        if within:
+        # A time of "none" says nothing: a later line may still say one.
+        if within and not (line.keyword in _TIMES and line.value.strip().lower() == "none"):
             kept.append(line)
     return kept, notes
 
@@ -134,11 +141,24 @@ def _as_openssh(line: Line, lines: Sequence[Line]) -> Line:
         raise _unusable(lines, f"line {line.number}: no argument after {after}", line.file)
     if line.keyword == "port" and bare.isdecimal() and not 0 < int(bare) < 65536:
         raise _unusable(lines, f"line {line.number}: {bare} is no port", line.file)
+    if line.keyword == "port" and bare and not bare.isdecimal():
+        # A service by its name, as /etc/services has it.
+        with contextlib.suppress(OSError):
+            return replace(line, value=str(socket.getservbyname(bare, "tcp")))
+    if line.keyword in _TIMES and (seconds := _seconds(bare)) is not None:
+        return replace(line, value=str(seconds))
     if line.keyword == "host" and "," in line.value:
         # Patterns are parted by blanks alone: one with a comma in it is no machine's name.
         patterns = [word for word in line.value.split() if "," not in word]
         return replace(line, value=" ".join(patterns) or "!*")
     return line
+
+
+def _seconds(text: str) -> int | None:
+    """A time as OpenSSH takes it, 90 or 1m30s, where asyncssh takes a number; None for others."""
+    if not _TIME.fullmatch(text):
+        return None
+    return sum(int(number) * _UNITS[unit.lower()] for number, unit in _PART.findall(text))
 
 
 def _unknown(line: Line) -> str | None:
@@ -180,6 +200,11 @@ def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
         value: Any = config.get(option) or ()
         return tuple(str(word) for word in value)
 
+    def files(option: str) -> tuple[str, ...] | None:
+        # "none" is no file at all, which is another thing than the usual ones.
+        value: Any = config.get(option, _UNSET)
+        return None if value is _UNSET else tuple(str(one) for one in value or () if one != "none")
+
     said: dict[str, str] = config.get(_SAID) or {}
     forbidding = {**said, "proxycommand": text("ProxyCommand") or ""}
     refuse_what_forbids({key: [value] for key, value in forbidding.items()}, host.address)
@@ -207,8 +232,8 @@ def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
             kex_algorithms=text("KexAlgorithms") or "",
             ciphers=text("Ciphers") or "",
             macs=text("MACs") or "",
-            user_known_hosts=words("UserKnownHostsFile") or None,
-            global_known_hosts=words("GlobalKnownHostsFile") or None,
+            user_known_hosts=files("UserKnownHostsFile"),
+            global_known_hosts=files("GlobalKnownHostsFile"),
             connect_timeout=int(timeout) if timeout else None,
             signature_algorithms=said.get("pubkeyacceptedalgorithms")
             or said.get("pubkeyacceptedkeytypes")
