@@ -14,7 +14,7 @@ import yaml
 
 from tests.installer.pm4ml.test_pm4ml import PLAYBOOKS
 from tests.installer.pm4ml.test_pm4ml_removals import Told, play
-from tests.lab.host import required
+from tests.lab.host import required, wait_until
 from tests.lab.kubernetes import build, programs
 from tests.lab.kubernetes.plane import Plane, plane
 
@@ -132,9 +132,67 @@ def test_only_a_real_no_lets_a_removal_pass(kubernetes: Plane, tmp_path: Path) -
     kubernetes.wait_until_ready()
 
 
-def ask(kubernetes: Plane, folder: Path, playbook: str, *, user: str = "") -> Told:
-    """Run a playbook on one master whose kubectl is the real one."""
-    way = kubernetes.way_in(user) if user else kubernetes.kubeconfig
+def test_what_has_ended_is_told_at_once_with_what_mends_it(
+    kubernetes: Plane, tmp_path: Path
+) -> None:
+    """A login, then the certificate of the API; nothing else is asked, and nobody waits for it."""
+    asks = tmp_path / "asks.yml"
+    tasks = [
+        {"ansible.builtin.include_tasks": f"{PLAYBOOKS}/tasks/content.yml"},
+        {"ansible.builtin.debug": {"msg": "WHY {{ content_untold }}."}},
+        {"ansible.builtin.include_tasks": f"{PLAYBOOKS}/tasks/apply.yml"},
+    ]
+    things = {"objects": [config("one", "default")]}
+    asks.write_text(
+        json.dumps([{"hosts": "master", "gather_facts": False, "vars": things, "tasks": tasks}])
+    )
+
+    def told(folder: str, why: str, mends: str, **way: Any) -> None:
+        played = ask(kubernetes, tmp_path / folder, str(asks), **way)
+        assert played.status != 0
+        # By a question, and by what is applied: each in kubectl's own words.
+        said = played.said.replace("''", "'")
+        for part in said.split("Compare with the cluster"):
+            assert why in part
+            assert mends in part
+        assert "RETRYING" not in said
+        assert [line.split()[2:4] for line in played.calls["m1"].splitlines()] == [
+            ["--request-timeout=30s", "get"],
+            ["diff", "--server-side"],
+        ]
+
+    told(
+        "login",
+        "The cluster's API does not accept this machine's login: error: You must be logged in",
+        "or is of another cluster: /var/snap/microk8s/current/credentials/client.config",
+        user="late",
+        days=-0.5,
+    )
+    certificate = ("apiserver", "kube-apiserver")
+    kubernetes.authority.issue(*certificate, names=("127.0.0.1",), days=-0.5)
+    kubernetes.end("kube-apiserver")
+    kubernetes.start("kube-apiserver")
+    wait_until(
+        lambda: "x509" in kubernetes.kubectl("get", "--raw", "/readyz", check=False).stderr,
+        "the API to show the certificate that has ended",
+        seconds=300,
+    )
+    try:
+        told(
+            "certificate",
+            "The certificate that the cluster's API shows does not hold today: ",
+            "If the clock is right (timedatectl), renew it: sitewright renew --site FILE",
+        )
+    finally:
+        kubernetes.authority.issue(*certificate, names=("127.0.0.1",))
+        kubernetes.end("kube-apiserver")
+        kubernetes.start("kube-apiserver")
+        kubernetes.wait_until_ready()
+
+
+def ask(kubernetes: Plane, folder: Path, playbook: str, *, user: str = "", days: float = 5) -> Told:
+    """Run a playbook on one master whose kubectl is the real one, as a user for so many days."""
+    way = kubernetes.way_in(user, days=days) if user else kubernetes.kubeconfig
     shim = (
         '#!/bin/sh\necho "microk8s $*" >> "$PLACE/calls"\nprogram=$1; shift\n'
         f"export HOME={kubernetes.folder} KUBECONFIG={way}\n"
