@@ -50,3 +50,31 @@ def test_preflight_never_loads_the_screens() -> None:
         "preflight.judge, preflight.report"
     )
     assert not {"textual", "rich", "paramiko", "httpx"} & modules
+
+
+_PAINTED = """
+import os, sys
+from screens.services.live import LiveServices
+from screens.shell.app import SitewrightApp
+
+class Wizard(SitewrightApp):
+    def _display(self, screen, renderable):
+        super()._display(screen, renderable)
+        if type(screen).__name__ == "WelcomeScreen":
+            print(*sorted({name.partition(".")[0] for name in sys.modules}), flush=True)
+            os._exit(0)
+
+Wizard(LiveServices()).run(headless=True, size=(80, 24))
+"""
+"""The wizard up to its first paint, which then says what it has loaded."""
+
+
+@pytest.mark.processes
+@pytest.mark.screens
+def test_what_reads_records_and_machines_is_loaded_after_the_first_paint() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _PAINTED], capture_output=True, text=True, check=True
+    )
+    there = set(told.stdout.split())
+    assert "textual" in there
+    assert not there & {"asyncssh", "pydantic", "yaml", "httpx", "jinja2"}

@@ -1,13 +1,8 @@
-"""Words: the sentences, counts and sizes that every form of the report shares.
-
-What a machine told is hostile until it went through `clean`: no control character, no character
-that turns the direction of the text round it, nothing that XML forbids comes out of it.
-"""
+"""Words: the sentences, counts and sizes that every form of the report shares; see `texts`."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,9 +10,30 @@ from datetime import UTC, datetime
 from preflight.assessment import Assessment
 from preflight.cluster.case import AS_IT_IS
 from preflight.findings import Finding, Severity, Verdict
+from preflight.report.texts import capital, cells, clean, clean_lines, cut, to_ascii
 
-_JOINERS = "\u200c\u200d"
-"""Zero-width (non-)joiners: Persian and Sinhala are misspelt without them, and they do no harm."""
+__all__ = [
+    "SEVERITY_WORDS",
+    "VERDICT_CLASSES",
+    "VERDICT_WORDS",
+    "Colored",
+    "capital",
+    "cells",
+    "clean",
+    "clean_lines",
+    "count",
+    "cut",
+    "is_waived",
+    "moment",
+    "name_list",
+    "numbers_of",
+    "severity_word",
+    "subject_sentence",
+    "target_noun",
+    "to_ascii",
+    "verdict_sentence",
+    "verdict_word",
+]
 
 SEVERITY_WORDS = {
     Severity.PASS: "PASS",
@@ -32,33 +48,6 @@ VERDICT_WORDS = {
     Verdict.NOT_READY: "NOT READY",
     Verdict.INCOMPLETE: "INCOMPLETE",
 }
-
-
-def clean(text: str) -> str:
-    """A text on one line with nothing in it that acts on a terminal, a page or a parser."""
-    if text.isprintable():
-        return text
-    kept = []
-    for character in text:
-        if character.isprintable() or character in _JOINERS:
-            kept.append(character)
-            continue
-        category = unicodedata.category(character)
-        if category.startswith("Z") or character in "\t\n\r\v\f":
-            kept.append(" ")
-        elif category in {"Cs", "Co", "Cn"}:
-            kept.append("\ufffd")
-    return "".join(kept)
-
-
-def clean_lines(text: str) -> list[str]:
-    """The lines of a text, each made clean; empty lines at both ends are dropped."""
-    return [clean(line).rstrip() for line in text.strip("\r\n").splitlines()]
-
-
-def capital(text: str) -> str:
-    """A phrase as the beginning of a line."""
-    return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,50 +70,6 @@ VERDICT_CLASSES = {
 def verdict_word(verdict: Verdict) -> Colored:
     """The word of a verdict in its colour."""
     return Colored(VERDICT_WORDS[verdict], VERDICT_CLASSES[verdict])
-
-
-_TYPOGRAPHY = str.maketrans(
-    {
-        "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "…": "...", "–": "-", "—": "-",
-        "‑": "-", "−": "-", "×": "x", "≥": ">=", "≤": "<=", "→": "->", "·": "-", "•": "*",
-        "±": "+-", "µ": "u", "§": "section ", "ß": "ss", "\u200c": "", "\u200d": "",
-    }
-)  # fmt: skip
-
-
-def to_ascii(text: str) -> str:
-    """A text in ASCII: typography by its plain form, accents dropped, the rest as "?"."""
-    if text.isascii():
-        return text
-    plain = unicodedata.normalize("NFKD", text.translate(_TYPOGRAPHY))
-    return "".join(
-        character if character.isascii() else "?"
-        for character in plain
-        if not unicodedata.combining(character)
-    )
-
-
-def cells(text: str) -> int:
-    """The width of a clean text in terminal cells."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_cells_of, text))
-
-
-def _cells_of(character: str) -> int:
-    if character in _JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def cut(text: str, width: int) -> tuple[str, str]:
-    """The part of a text that fits a number of cells (at least one character), and the rest."""
-    used = 0
-    for place, character in enumerate(text):
-        used += _cells_of(character)
-        if used > width and place:
-            return text[:place], text[place:]
-    return text, ""
 
 
 def severity_word(finding: Finding) -> str:

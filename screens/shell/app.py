@@ -104,7 +104,8 @@ class SitewrightApp(FaceApp):
         """Show the welcome step, and give the terminal back when the session is ended."""
         self.push_screen(self._screen_for(StepId.WELCOME))
         self.show_title("Sitewright")
-        self.read_record()
+        # What reads a record loads YAML, pydantic and the facts, while nothing is painted yet.
+        self.call_after_refresh(self.read_record)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:

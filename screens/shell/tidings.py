@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.paths import state_folder, write_private
+from preflight.report.texts import clean
 
 BELL: Final = "\a"
 _LONGEST: Final = 120
@@ -44,8 +45,6 @@ def notification(words: str, environment: Mapping[str, str] | None = None) -> st
 
 
 def _plain(words: str) -> str:
-    from preflight.report.words import clean
-
     line = clean(words)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 2]} …"
 
