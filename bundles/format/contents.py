@@ -65,6 +65,7 @@ def contents_dict(index: BundleIndex, index_digest: str) -> dict[str, Any]:
         "version": index.version,
         "environment": index.environment,
         "created": index.created,
+        **({"maintained_until": index.maintained_until} if index.maintained_until else {}),
         "recipe": index.recipe,
         "index": index_digest,
         "items": [

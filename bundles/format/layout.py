@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import (
@@ -51,6 +52,7 @@ _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~:@%=-]{0,254}")
 _ITEM: Final = "sitewright.item."
 _PIN: Final = "sitewright.pin."
 _BUNDLE: Final = "sitewright.bundle."
+_UNTIL: Final = _BUNDLE + "maintained-until"
 
 
 def _printable(text: str) -> str:
@@ -216,6 +218,8 @@ class BundleIndex:
     recipe: str
     created: str
     items: tuple[Item, ...]
+    maintained_until: str = ""
+    """The last day on which its maker looks after it, ISO 8601; "" where none was named."""
 
     def as_bytes(self) -> bytes:
         """The bytes of index.json; the same items always give the same bytes."""
@@ -231,6 +235,8 @@ class BundleIndex:
                     _BUNDLE + "environment": self.environment,
                     _BUNDLE + "recipe": self.recipe,
                     CREATED: self.created,
+                    # One without such a day has the bytes that it always had.
+                    **({_UNTIL: self.maintained_until} if self.maintained_until else {}),
                 },
                 "manifests": [item.as_descriptor() for item in ordered],
             }
@@ -254,6 +260,7 @@ class _BundleFields(BaseModel):
     environment: Printable
     recipe: Digest
     created: Printable
+    maintained_until: date | None = None
 
 
 def is_file_name(text: str) -> bool:
@@ -286,6 +293,7 @@ def parse_index(raw: bytes, *, where: str) -> BundleIndex:
         recipe=fields.recipe,
         created=fields.created,
         items=items,
+        maintained_until=fields.maintained_until.isoformat() if fields.maintained_until else "",
     )
 
 
@@ -298,7 +306,7 @@ def _fields(
 ) -> Model:
     stated = {more[key]: value for key, value in annotations.items() if key in more}
     stated |= {
-        key.removeprefix(prefix): value
+        key.removeprefix(prefix).replace("-", "_"): value
         for key, value in annotations.items()
         if key.startswith(prefix)
     }

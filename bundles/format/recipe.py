@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -340,6 +341,8 @@ class Recipe(BaseModel):
     git: tuple[GitWanted, ...] = ()
     files: tuple[FileWanted, ...] = ()
     sitewright: tuple[SitewrightWanted, ...] = ()
+    maintained_until: date | None = None
+    """The last day on which its maker looks after the bundle."""
 
     def for_environment(self, environment: str) -> Recipe:
         """The recipe with the lines for one environment only, platforms filled in."""

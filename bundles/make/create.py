@@ -272,19 +272,13 @@ def _finish(
         recipe=digest_of(raw_recipe),
         created=lock.created,
         items=tuple(items),
+        maintained_until=recipe.maintained_until.isoformat() if recipe.maintained_until else "",
     )
     records = zip(RECORDS, (raw_recipe, lock.as_bytes(), sbom(index)), strict=True)
     for name, raw in records:
         blob = store.add(raw)
         items.append(shop.artifact("record", [(name, blob)], name=name, origin="this bundle"))
-    whole = BundleIndex(
-        solution=index.solution,
-        version=index.version,
-        environment=index.environment,
-        recipe=index.recipe,
-        created=index.created,
-        items=tuple(items),
-    )
+    whole = replace(index, items=tuple(items))
     try:
         store.sync()
     except OSError as error:

@@ -8,7 +8,7 @@ states, is taken only by a person's word (`--allow-older`).
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from bundles.format.layout import BundleIndex
@@ -46,6 +46,19 @@ class Stamp:
 def stamp_of(index: BundleIndex, digest: str) -> Stamp:
     """The stamp of a bundle by its index and that index's digest."""
     return Stamp(index.solution, index.environment, index.version, index.created, digest)
+
+
+def looked_after(until: str, today: date | None = None) -> str:
+    """Until when a bundle's maker looks after it, a sentence; "" where no day was named."""
+    if not until:
+        return ""
+    day = date.fromisoformat(until)
+    if day >= (today or datetime.now(UTC).date()):
+        return f"Its maker looks after it until {day:%d %B %Y}."
+    return (
+        f"Its maker looked after it until {day:%d %B %Y}: what was mended since is not in it. Ask "
+        "for a newer one."
+    )
 
 
 def stamp_from(value: Any) -> Stamp | None:

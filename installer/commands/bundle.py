@@ -129,6 +129,7 @@ def _first_look(structure: Structure) -> list[str]:
 
 def _inspect(options: argparse.Namespace) -> int:
     from bundles.format.contents import contents_dict, contents_text, sbom
+    from bundles.read.age import looked_after
     from bundles.read.opened import open_bundle
     from bundles.read.structure import read_structure
     from bundles.read.verify import check_signature
@@ -148,12 +149,15 @@ def _inspect(options: argparse.Namespace) -> int:
         )
     else:
         text = contents_text(structure.index, full=not options.summary)
+        if until := looked_after(structure.index.maintained_until):
+            text += f"\n{until}\n"
         write_result(f"{text}\n{_signed_by(signer)}", options.output, overwrite=options.overwrite)
     return ExitCode.DONE
 
 
 def _verify(options: argparse.Namespace) -> int:
     from bundles.format.problems import CorruptBundle
+    from bundles.read.age import looked_after
     from bundles.read.verify import verify_bundle
 
     line = ProgressLine(quiet=options.quiet)
@@ -172,6 +176,8 @@ def _verify(options: argparse.Namespace) -> int:
         f"{options.bundle}: whole; {human_size(found.bytes_read)} in {found.seconds:.1f} s "
         f"({human_size(int(rate))}/s)\n{_signed_by(found.signer)}"
     )
+    if until := looked_after(found.structure.index.maintained_until):
+        text += f"\n{until}"
     if options.format == "json":
         text = json.dumps(_verified(options.bundle, found), indent=2)
     write_result(text, options.output, overwrite=options.overwrite)

@@ -29,7 +29,7 @@ from installer.planning.groups import (
     shown,
     variables_of,
 )
-from installer.planning.notes import accepted, minds, waived
+from installer.planning.notes import accepted, maintained, minds, waived
 from installer.planning.way_out import WAY_OUT, after_way_out, networks_in, way_out_of
 from installer.planning.wrong_answers import WrongAnswers, check_names
 from installer.plans import pinned_playbooks as carried
@@ -165,6 +165,7 @@ def make_plan(
             *(carried.told_in_numbers(folder) for folder in own),
             *(note for folder in own for note in reaching_out(folder)),
             *(accepted(site) if operation is None else ()),
+            *(maintained(supplied) if operation is None else ()),
             *(minds(solution, environment, site, settled) if operation is None else ()),
         ),
         ways=ways_of(site, base or Path()),

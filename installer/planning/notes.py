@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from installer.catalogue.settings import Answers
     from installer.catalogue.solution import Solution
     from installer.sites.site import Site
+    from installer.supply.supplies import Supplied
 
 
 def accepted(site: Site) -> tuple[str, ...]:
@@ -20,6 +21,14 @@ def accepted(site: Site) -> tuple[str, ...]:
         f"word of {waiver.by} until {waiver.until}: {waiver.reason}"
         for waiver in site.waivers
     )
+
+
+def maintained(supplied: Supplied | None) -> tuple[str, ...]:
+    """Until when the site's bundle is looked after, where its maker named a day."""
+    from bundles.read.age import looked_after
+
+    said = looked_after(supplied.structure.index.maintained_until) if supplied is not None else ""
+    return (f"The bundle: {said[0].lower()}{said[1:]}",) if said else ()
 
 
 def waived(site: Site) -> dict[str, dict[str, str]]:

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from bundles.deliver.cargo import Cargo, load, place_command
 from bundles.format.layout import Item
 from bundles.format.reference import parse_reference
 from bundles.make.create import CreateOptions, create_bundle
-from bundles.read.age import Stamp, is_older, stamp_from, stamp_of
+from bundles.read.age import Stamp, is_older, looked_after, stamp_from, stamp_of
 from bundles.read.opened import Bundle, open_bundle
 from bundles.read.signature import load_signing_key
 from bundles.read.structure import read_structure
@@ -325,3 +326,37 @@ def test_a_bundle_of_another_environment_is_refused(
     for site in (site_of(bundle, keys, environment="production"), site_of(bundle, keys)):
         with pytest.raises(InputProblem, match="for the environment development"):
             read_supplies(site, tmp_path)
+
+
+def test_a_bundle_says_until_when_its_maker_looks_after_it(
+    tmp_path: Path, keys: Keys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = file_recipe(tmp_path / "src", kubectl=b"one")
+    raw = recipe.as_bytes()
+    options = CreateOptions(created=OLD, key=load_signing_key(keys.key))
+    for day, words in (("2999-12-31", "looks after it until 31 December 2999"),
+                       ("2026-01-31", "looked after it until 31 January 2026")):  # fmt: skip
+        named = recipe.model_copy(update={"maintained_until": date.fromisoformat(day)})
+        made = asyncio.run(create_bundle(named, tmp_path / day, options)).structure
+        assert made.index.maintained_until == day
+        for command in ("inspect", "verify"):
+            line = ["bundle", command, str(tmp_path / day), "--keys", str(keys.allowed)]
+            assert main(line) == 0
+            assert words in " ".join(capsys.readouterr().out.split())
+    # One whose maker names no day has the bytes that it always had.
+    assert b"maintained" not in raw
+    plain = asyncio.run(create_bundle(recipe, tmp_path / "plain", options)).structure
+    assert b"maintained" not in plain.index.as_bytes()
+    assert looked_after("") == ""
+
+
+def test_the_plan_says_until_when_the_bundle_is_looked_after() -> None:
+    from types import SimpleNamespace
+
+    from installer.planning.notes import maintained
+
+    index = SimpleNamespace(maintained_until="2026-01-31")
+    supplied: Any = SimpleNamespace(structure=SimpleNamespace(index=index))
+    (note,) = maintained(supplied)
+    assert note.startswith("The bundle: its maker looked after it until 31 January 2026")
+    assert maintained(None) == ()
