@@ -187,3 +187,28 @@ def test_whatever_goes_by_a_kubeconfig_has_it_judged_first(tmp_path: Path) -> No
     for one in (plan, alone, *operations):
         first = one.stages[0].steps[0]
         assert "judged_kubeconfig /root/.kube/mosip.yaml" in str(first.spec), first.id
+
+
+def test_wireguard_is_made_on_the_bastion_by_the_playbook_of_pm4ml() -> None:
+    key = "ZW5naW5lZXJzIG9mIHRoZSBmaWVsZCwgaGVsbG8hISE="
+    settings = {"wireguard": "yes", "wireguard_peers": key, "private_network": "10.10.0.0/16"}
+    alone = site(**settings)
+    with pytest.raises(
+        InputProblem, match='no machine of the site has the role "wireguard-bastion"'
+    ):
+        make_plan(MOSIP, alone, ())
+    bastion = {"name": "way-in", "address": "10.10.0.2", "roles": ["wireguard-bastion"]}
+    whole = Site.model_validate({**alone.model_dump(exclude_defaults=True), "hosts": [
+        *(host.model_dump(exclude_defaults=True) for host in alone.hosts), bastion]})  # fmt: skip
+    plan = make_plan(MOSIP, whole, ())
+    assert plan.stages[0].id == "wireguard"
+    assert plan.stages[0].steps[0].hosts == ("way-in",)
+    # The playbook looks for a group "bastion", and asks for these words.
+    assert dict(plan.groups)["bastion"] == ("way-in",)
+    playbook = (MOSIP.playbooks / "wireguard.yml").read_text()
+    assert "hosts: bastion:load_balancer" in playbook
+    for name, value in settings.items():
+        assert dict(plan.settings)[name] == value
+    assert plan.secrets == ()
+    without = make_plan(MOSIP, site(), ())
+    assert without.stages[0].id == "clusters"
