@@ -261,7 +261,8 @@ def _check_command(words: Sequence[str]) -> None:
         return
     import difflib
 
-    near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.6)
+    # A slip is a letter or two; a word that merely shares some, as "explain" and "plan", is none.
+    near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.75)
     raise InputProblem(
         f'"{word}" is no command of Sitewright',
         where="the command line",

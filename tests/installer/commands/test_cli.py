@@ -70,6 +70,8 @@ def test_wrong_usage_is_2(words: tuple[str, ...]) -> None:
         (("updates", "apply", "--site", "x", "--no"), "takes: sitewright updates apply -h"),
         (("repository", "check", ".", "--no"), "takes: sitewright repository check -h"),
         (("--no",), "See what it takes: sitewright -h"),
+        (("preflght",), "Did you mean: sitewright preflight"),
+        (("explain",), "See them all: sitewright -h"),
     ],
 )
 def test_what_is_mistyped_in_the_first_hour_is_put_right(
