@@ -44,8 +44,18 @@ class FindingsScreen(Dialog[None]):
         Binding("z,ctrl+z", "undo", "Take back", show=False),
     ]
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Those of the panel; a waiver that is there is opened, to be corrected or taken back."""
+        finding = self._current() if self.query("#findings") else None
+        if finding is None or finding.waiver is None:
+            return self.KEYS
+        waiver = Key("w", "Waiver", "screen.waive")
+        return tuple(waiver if key.label == "w" else key for key in self.KEYS)
+
     def __init__(self, name: str | None) -> None:
         super().__init__()
+        self.shown: list[Finding] = []
         self.host_name = name
         self.only_open = False
         self.before: dict[tuple[str, str], Finding] = {}
@@ -149,6 +159,7 @@ class FindingsScreen(Dialog[None]):
         text = "Nothing to mend here." if finding is None else detail(finding)
         self.query_one("#detail-text", Static).update(text)
         self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
+        self.refresh_keys()
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
         """Enter shows the finding on the whole screen."""

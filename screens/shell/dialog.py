@@ -72,6 +72,11 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
     _opened = 0.0
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys of the panel, in the words of what is shown now."""
+        return self.KEYS
+
     def on_descendant_focus(self) -> None:
         """The keys are those that work where the cursor is."""
         self.refresh_keys()
@@ -83,7 +88,7 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
     def refresh_keys(self) -> None:
         """Say anew which keys mean something, in panels that name them."""
         buttons = bool(self.query(Buttons))
-        keys = tuple(key for key in self.KEYS if not buttons or key.label != "Esc")
+        keys = tuple(key for key in self.keys if not buttons or key.label != "Esc")
         for line in self.query("#dialog-keys").results(KeyLine):
             line.show(hints(self, keys))
 

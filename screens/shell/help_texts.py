@@ -191,7 +191,7 @@ _TOPICS: Final = {
         (
             ("Enter", "the finding on the whole screen"),
             ("r", "look again"),
-            ("w", "waive this finding"),
+            ("w", "waive this finding; open the waiver that it has"),
             ("f", "all findings, or only those to mend"),
         ),
     ),

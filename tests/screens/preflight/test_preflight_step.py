@@ -164,6 +164,9 @@ async def test_a_waiver_needs_a_name_a_reason_and_a_day_to_come(
         await until(pilot, lambda: "waived" in text(pilot))
         waiver = app.answers.waivers[0]
         assert (waiver.check, waiver.host, waiver.by) == ("cpu.count", "w1", "Ada Long")
+        board = app.screen.query_one("#findings", Board)
+        board.move_to(next(row.key for row in board.rows if row.cells[1].text == "cpu.count"))
+        await shows(pilot, "w Waiver")
 
 
 async def test_what_cannot_be_waived_says_so(services: RecordedServices) -> None:
