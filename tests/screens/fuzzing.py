@@ -33,10 +33,12 @@ from textual.geometry import Size
 
 from foundation.problems import InputProblem
 from screens.answers.wizard import StepId
-from screens.services.services import Order, Services
+from screens.cluster.cluster import ClusterScreen
+from screens.services.cluster_way import look_and_judge
+from screens.services.services import ClusterWay, Order, Services
 from screens.shell import crash
 from screens.shell.app import SitewrightApp
-from tests.screens.recorded import RecordedServices, offer_of
+from tests.screens.recorded import UNWELL, RecordedServices, offer_of
 from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, ScriptedServices, finished, scripted, under_way
 
@@ -51,6 +53,11 @@ PASTES: Final = (
     "/nowhere/at/all.yaml", "2030-01-31", "SHA256:" + "a" * 43 + "\n" + "SHA256:" + "b" * 43,
 )  # fmt: skip
 SIZES: Final = ((80, 24), (120, 40), (200, 60), (60, 18), (40, 10), (100, 28))
+
+Start = StepId | str
+"""Where a sequence begins: a step, or a page beside the steps by its name."""
+BESIDE: Final = ("cluster",)
+STARTS: Final[tuple[Start, ...]] = (*StepId, *BESIDE)
 
 Act = tuple[str, Any]
 """What is done: the kind (key, paste, click, resize, answer, fail, rest), and with what."""
@@ -134,9 +141,12 @@ def services_for(folder: Path, kind: int) -> RecordedServices:
     return services
 
 
-async def begin_at(app: SitewrightApp, step: StepId) -> None:
-    """Put the wizard on a step, as if a person had come there."""
+async def begin_at(app: SitewrightApp, step: Start) -> None:
+    """Put the wizard on a step or a page beside them, as if a person had come there."""
     if step is StepId.WELCOME:
+        return
+    if not isinstance(step, StepId):
+        await open_beside(app)
         return
     if isinstance(app.services._inner, ScriptedServices):  # type: ignore[attr-defined]
         answers = SITE
@@ -150,6 +160,14 @@ async def begin_at(app: SitewrightApp, step: StepId) -> None:
         app.memory.order = Order(SITE, made, app.access(), {}, "Thiri Aung")
         step = StepId.INSTALL
     app.go(step, answers)
+
+
+async def open_beside(app: SitewrightApp) -> None:
+    """The page of a cluster, over Welcome; a second look at it waits at the gate."""
+    way = ClusterWay(facts=UNWELL)
+    services = app.services._inner  # type: ignore[attr-defined]
+    assessment = await look_and_judge(way, app.answers, app.access(), services)
+    await app.push_screen(ClusterScreen(ClusterWay("lab"), assessment))
 
 
 def do(app: SitewrightApp, gate: Gate, act: Act) -> None:
@@ -177,7 +195,7 @@ def do(app: SitewrightApp, gate: Gate, act: Act) -> None:
 
 
 async def play(
-    folder: Path, size: tuple[int, int], step: StepId, kind: int, acts: Sequence[Act]
+    folder: Path, size: tuple[int, int], step: Start, kind: int, acts: Sequence[Act]
 ) -> None:
     """Play some acts; raises AssertionError where they ended the wizard or it met an error."""
     gate = Gate()
@@ -289,13 +307,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--acts", type=int, default=60)
     parser.add_argument("--limit", type=float, default=60, help="seconds for one sequence")
+    parser.add_argument("--at", choices=BESIDE, help="begin on this page each time")
     parser.add_argument("--one", action="store_true", help="play this seed alone, and say all")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     end, seed, bad = time.monotonic() + options.seconds, options.seed, 0
     while time.monotonic() < end:
         chance = random.Random(seed)  # noqa: S311 - chance for a test
-        step, kind = chance.choice(list(StepId)), chance.randrange(4)
+        step: Start = chance.choice(STARTS) if options.at is None else options.at
+        kind = chance.randrange(4)
         acts = random_acts(chance, options.acts)
         with tempfile.TemporaryDirectory() as name:
             for variable in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
