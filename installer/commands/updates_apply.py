@@ -211,7 +211,7 @@ async def _plan(
     async with _reached(options, site, solution) as reached:
         print(f"reading the workloads by {reached.api.way}", file=sys.stderr)
         review, workloads = await _look(options, reached.api, usual)
-    due = _told(review, [(one.words, not_applied(one), one) for one in workloads], "workload")
+    due = _told(review, [(one.words, one.left, one) for one in workloads], "workload")
     _commits(workloads, options)
     plan = update_plan(
         due,
@@ -350,16 +350,6 @@ async def _look(
     names = {word for one in workloads for word in (one.name, f"{one.namespace}/{one.name}")}
     _require_found(options.workload, names, "sitewright updates --cluster")
     return review, workloads
-
-
-def not_applied(one: Workload) -> str:
-    """Why a workload is left as it is; "" for one that is changed."""
-    from installer.updates.owners import By
-
-    if one.owner is not None and one.owner.by is not By.HELM:
-        where = f", from {one.owner.source}" if one.owner.source else ""
-        return f"{one.owner.words} owns it{where}; it is changed by a commit there"
-    return one.against
 
 
 def _commits(workloads: Sequence[Workload], options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from foundation.hosts.openssh.allowed import ProgramsNotAllowed
@@ -37,18 +38,18 @@ async def _look(screen: StepScreen, way: ClusterWay) -> None:
     try:
         assessment = await look_and_judge(way, screen.answers, screen.access, screen.services)
     except ProgramsNotAllowed as problem:
-        _ask_first(screen, way, problem)
+        ask_programs(screen, problem, lambda: look_at(screen, way))
         return
     screen.say("")
     screen.app.push_screen(ClusterScreen(way, assessment))
 
 
-def _ask_first(screen: StepScreen, way: ClusterWay, problem: ProgramsNotAllowed) -> None:
+def ask_programs(screen: StepScreen, problem: ProgramsNotAllowed, then: Callable[[], None]) -> None:
     """Show the program that a kubeconfig starts for its login, and look after a yes."""
 
     async def allow() -> None:
         await screen.services.allow_programs(problem.programs)
-        look_at(screen, way)
+        then()
 
     def answered(yes: bool | None) -> None:
         if yes:

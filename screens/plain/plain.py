@@ -179,6 +179,8 @@ class PlainWizard:
             say(f"{len(choices)}. Runs kept here: {runs_words(kept)}")
         choices.append("cluster")
         say(f"{len(choices)}. A cluster: how it is, and what fails first")
+        choices.append("updates")
+        say(f"{len(choices)}. Updates: which images of a cluster have something newer")
         number = self.dialogue.ask_number("Your choice", len(choices), default=1)
         choice = choices[int(number) - 1]
         if choice == "resume" and saved.answers is not None:
@@ -193,6 +195,11 @@ class PlainWizard:
             from screens.plain import plain_cluster
 
             plain_cluster.ask(self)
+            return StepId.WELCOME
+        if choice == "updates":
+            from screens.plain import plain_updates
+
+            plain_updates.ask(self)
             return StepId.WELCOME
         self.memory.forget_results()
         if choice == "run" and unfinished is not None:

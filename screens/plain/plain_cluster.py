@@ -28,18 +28,21 @@ def ask(wizard: PlainWizard) -> None:
     talk = wizard.dialogue
     talk.topic = "cluster-way"
     try:
-        machine = talk.ask("A machine of it whose kubectl is asked; Enter for a kubeconfig")
-        if machine:
-            way = ClusterWay(machine=machine)
-        else:
-            file = talk.ask("Kubeconfig; Enter for the one that kubectl takes")
-            context = talk.ask("Context; Enter for its current one")
-            way = ClusterWay(context, typed_path(file) if file else None)
-        show(wizard, way)
+        show(wizard, ask_way(talk))
     except BackWanted:
         return
     except Problem as problem:
         talk.problem(problem)
+
+
+def ask_way(talk: Dialogue) -> ClusterWay:
+    """By which way a cluster is reached; raises BackWanted, InputProblem."""
+    machine = talk.ask("A machine of it whose kubectl is asked; Enter for a kubeconfig")
+    if machine:
+        return ClusterWay(machine=machine)
+    file = talk.ask("Kubeconfig; Enter for the one that kubectl takes")
+    context = talk.ask("Context; Enter for its current one")
+    return ClusterWay(context, typed_path(file) if file else None)
 
 
 def show(wizard: PlainWizard, way: ClusterWay) -> None:
@@ -78,15 +81,21 @@ def _looked(wizard: PlainWizard, way: ClusterWay) -> Assessment | None:
     try:
         return look()
     except ProgramsNotAllowed as problem:
-        talk.say("To log in, the kubeconfig would start on this machine:")
-        for program in problem.programs:
-            talk.say(f"{program.place}: {program.whole}")
-        talk.say(WHY)
-        if talk.ask("Allow exactly these, yes or no", "no").lower() not in ("y", "yes"):
-            talk.say("The program is not started, so that the cluster is not looked at.")
-            return None
-        wizard.wait(wizard.services.allow_programs(problem.programs))
-        return look()
+        return look() if allowed(wizard, problem) else None
+
+
+def allowed(wizard: PlainWizard, problem: ProgramsNotAllowed) -> bool:
+    """Show the programs that a kubeconfig starts for its login, and ask for a yes."""
+    talk = wizard.dialogue
+    talk.say("To log in, the kubeconfig would start on this machine:")
+    for program in problem.programs:
+        talk.say(f"{program.place}: {program.whole}")
+    talk.say(WHY)
+    if talk.ask("Allow exactly these, yes or no", "no").lower() not in ("y", "yes"):
+        talk.say("The program is not started, so that the cluster is not looked at.")
+        return False
+    wizard.wait(wizard.services.allow_programs(problem.programs))
+    return True
 
 
 def _told(talk: Dialogue, assessment: Assessment) -> list[Finding]:

@@ -31,6 +31,7 @@ from screens.services.live_install import (
     site_of,
     written,
 )
+from screens.services.live_updates import LiveUpdates
 from screens.services.services import (
     Access,
     Assigned,
@@ -57,7 +58,7 @@ TRIES_AT_ONCE: Final = 32
 TRY_TIMEOUT: Final = 10.0
 
 
-class LiveServices(LiveInstallation, LiveGuide, LiveBundles, LiveClusters):
+class LiveServices(LiveInstallation, LiveGuide, LiveBundles, LiveClusters, LiveUpdates):
     """The real floors below."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC
 from importlib import import_module
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from foundation.clusters.kubeconfig import Access as ClusterAccess
+    from foundation.hosts.model import Host
+    from foundation.hosts.pool import Pool
     from preflight.assessment import Assessment, SeenCluster
 
 
@@ -37,19 +41,12 @@ class LiveClusters:
         look = await asyncio.to_thread(import_module, "preflight.cluster.look")
         if way.machine:
             return await self._through(way.machine, access, look)
-        cluster = await asyncio.to_thread(_access, way)
+        cluster = await asyncio.to_thread(access_of, way)
         by_kubeconfig: SeenCluster = await look.look_by_kubeconfig(cluster)
         return by_kubeconfig
 
     async def _through(self, machine: str, access: Access, look: Any) -> SeenCluster:
-        pools = await asyncio.to_thread(import_module, "foundation.hosts.pool")
-        host = next((one for one in access.inventory if one.name == machine), None)
-        if host is None:
-            raise InputProblem(f'there is no machine "{machine}"', where="Machine")
-        inventory = replace(access.inventory, hosts=(host,), hosts_by_name={})
-        async with pools.Pool(
-            inventory, credentials=access.credentials, connect_timeout=CONNECT_TIMEOUT
-        ) as pool:
+        async with machine_of(machine, access) as (pool, host):
             seen: SeenCluster = await look.look_through(pool, host)
             return seen
 
@@ -86,7 +83,21 @@ class LiveClusters:
         await written(write, path)
 
 
-def _access(way: ClusterWay) -> ClusterAccess:
+@asynccontextmanager
+async def machine_of(machine: str, access: Access) -> AsyncIterator[tuple[Pool, Host]]:
+    """Connections to one machine, and the machine; raises InputProblem where there is none."""
+    pools = await asyncio.to_thread(import_module, "foundation.hosts.pool")
+    host = next((one for one in access.inventory if one.name == machine), None)
+    if host is None:
+        raise InputProblem(f'there is no machine "{machine}"', where="Machine")
+    inventory = replace(access.inventory, hosts=(host,), hosts_by_name={})
+    async with pools.Pool(
+        inventory, credentials=access.credentials, connect_timeout=CONNECT_TIMEOUT
+    ) as pool:
+        yield pool, host
+
+
+def access_of(way: ClusterWay) -> ClusterAccess:
     """The context of a kubeconfig; raises ProgramsNotAllowed where it would start a program."""
     from foundation.clusters.https import require_allowed
     from foundation.clusters.kubeconfig import kubeconfig_files, read_access

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.hosts.connection import Credentials
-from screens.services.services import ClusterWay
+from screens.services.services import ClusterWay, ToUpdate
 
 if TYPE_CHECKING:
     from foundation.hosts.openssh.ssh_files import Program
@@ -114,6 +114,8 @@ class Memory:
     """The last verification of this session, after the installation."""
     cluster: ClusterWay = field(default_factory=ClusterWay)
     """The way to a cluster as it was typed last."""
+    updates: ToUpdate = field(default_factory=ToUpdate)
+    """Of which cluster newer images were asked for last, and how."""
     changed: Touched = Touched()
     """What the record of the site says was done to its machines."""
     last_words: list[str] = field(default_factory=list)

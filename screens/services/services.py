@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from installer.running.work import Failure
     from installer.sites.site import Site
     from installer.steps.kind import Asker
+    from installer.updates.applying.workloads import Workload
+    from installer.updates.review import Review
     from preflight.assessment import Assessment, HostResult, Seen, SeenCluster
     from preflight.egress import Egress
     from preflight.findings import Waiver
@@ -122,6 +124,29 @@ class ClusterWay:
     machine: str = ""
     """The machine whose own kubectl is asked: its name on the list, or its address."""
     facts: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToUpdate:
+    """Of which cluster newer images are asked for, how far they may go, and where they may be."""
+
+    way: ClusterWay = field(default_factory=ClusterWay)
+    strategy: str = "bugfix"
+    newer: str = ""
+    """A registry, REGISTRY=MIRROR, or the file of a bundle; "" for Docker Hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatesSeen:
+    """What runs in a cluster and what is newer, with what would be done about each workload."""
+
+    asked: ToUpdate
+    where: str
+    """The cluster's server, or the machine that was asked."""
+    way: str
+    """How it was reached."""
+    review: Review
+    workloads: tuple[Workload, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +324,10 @@ class Services(Protocol):
 
     async def write_cluster(self, kind: Export, path: Path, assessment: Assessment) -> None:
         """Write the report of a cluster, or what was seen of it; raises InputProblem."""
+
+    async def look_for_updates(self, asked: ToUpdate, access: Access) -> UpdatesSeen:
+        """What of a cluster's images has something newer; nothing is changed. Raises Problem,
+        ProgramsNotAllowed where its kubeconfig would start a program."""
 
     # ---- installing
 

@@ -92,6 +92,55 @@ ASIDE: Final = {
             FILTER,
         ),
     ),
+    "updates": Help(
+        "What runs, and what is newer?",
+        (
+            (
+                "Every container and init container of every workload is read, and its image asked "
+                "for what is newer by the strategy. First stands what would be applied, one "
+                "workload after another; then what is left, with the reason; then what is newer "
+                "and not proposed, since it is too young or listed and not there; then what could "
+                "not be told."
+            ),
+            (
+                "What Argo CD or Flux owns is changed by a commit in its repository, what Helm "
+                "owns through helm upgrade. The next workload is begun when the one before stands, "
+                "and one that does not stand is taken back."
+            ),
+            (
+                "y copies the command that applies the workload under the cursor; it shows its "
+                "plan and asks before it begins, and obeys the windows, approvals and backups of "
+                "the site file. SITE.yaml in it is for you to fill in."
+            ),
+        ),
+        (
+            ("Up, Down", "another line"),
+            ("Enter", "the line on the whole screen"),
+            ("f", "all that runs, or without what is up to date"),
+            ("r", "look again"),
+            ("y", "copy the command that applies it"),
+            FILTER,
+        ),
+    ),
+    "updates-way": Help(
+        "What is newer, and where?",
+        (
+            (
+                "Context and kubeconfig mean what they mean to kubectl; with a machine its own "
+                "kubectl is asked, and both stay empty."
+            ),
+            (
+                "The strategy says how far an update may go: patch the same X.Y.Z built again, "
+                "bugfix the same X.Y, minor the same X, major any."
+            ),
+            (
+                "Newer from: nothing for Docker Hub; a registry such as ghcr.io/mojaloop; "
+                "docker.io=registry.site:5000 for the site's own in its place; or the file of a "
+                "bundle, and nobody is asked."
+            ),
+        ),
+        (("Enter", "next line"), ("F10", "look")),
+    ),
     "cluster-way": Help(
         "Which cluster?",
         (

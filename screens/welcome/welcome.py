@@ -81,6 +81,13 @@ class WelcomeScreen(StepScreen):
                 ),
             ),
             Row(
+                "updates",
+                (
+                    Cell("Updates", "strong"),
+                    Cell("which images of a cluster have something newer", "muted"),
+                ),
+            ),
+            Row(
                 "file",
                 (
                     Cell("Site file", "strong"),
@@ -148,6 +155,9 @@ class WelcomeScreen(StepScreen):
             "cluster": "A living cluster is read layer by layer, by a kubeconfig or through a "
             "machine of it: its API, nodes, network, storage, admission, workloads. What fails "
             "first stands first. Nothing in it is changed.",
+            "updates": "Every image that runs in a cluster is read, and asked for what is newer: "
+            "from which version to which, why, at what risk, and who owns it. What applying would "
+            "do stands beside it, with its command. Nothing is changed here.",
             "file": "The same file as `sitewright init` writes: the machines that a goal needs and "
             "every setting, each with its meaning and its default. It is filled in with an editor, "
             "and opened here or by the command.",
@@ -183,6 +193,10 @@ class WelcomeScreen(StepScreen):
                 from screens.cluster.open_cluster import ask_cluster
 
                 ask_cluster(self)
+            case "updates":
+                from screens.updates.open_updates import ask_updates
+
+                ask_updates(self)
             case "open":
                 line = self.query_one("#file", Line)
                 text = line.value.strip()

@@ -24,7 +24,14 @@ from preflight.mesh import Mesh
 from preflight.recorded import load_facts
 from screens.answers.answers import Answers
 from screens.services.live import LiveServices
-from screens.services.services import Access, ClusterWay, Question, Tried
+from screens.services.services import (
+    Access,
+    ClusterWay,
+    Question,
+    ToUpdate,
+    Tried,
+    UpdatesSeen,
+)
 
 FOLDER = Path(__file__).parent.parent / "recorded"
 UNWELL = Path(__file__).parent / "cluster" / "unwell.json"
@@ -156,6 +163,14 @@ class RecordedServices(LiveServices):
         if way.facts is None and self.cluster is not None:
             way = ClusterWay(facts=self.cluster)
         return await super().look_at_cluster(way, access)
+
+    async def look_for_updates(self, asked: ToUpdate, access: Access) -> UpdatesSeen:
+        """What a stand-in tells, unless the cluster that is named is to be asked."""
+        from tests.screens.updates.told import told
+
+        if self.cluster is not None:
+            return told(asked)
+        return await super().look_for_updates(asked, access)
 
     async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
         """Nothing was tried between recorded machines."""

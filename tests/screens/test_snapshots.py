@@ -109,8 +109,16 @@ async def help_panel(pilot: Pilot[int]) -> None:
     await pilot.press("f1")
 
 
+async def updates(pilot: Pilot[int]) -> None:
+    await welcome(pilot)
+    pilot.app.screen.query_one("#choices", Board).move_to("updates")
+    await pilot.press("enter", "f10")
+    await shows(pilot, "4 of 8 images have something newer")
+
+
 DRIVES: dict[str, Drive] = {
     "welcome": welcome,
+    "updates": updates,
     "goal": goal,
     "goal-bare-metal": goal_bare_metal,
     "goal-list": goal_list,
@@ -129,7 +137,7 @@ def test_at_80x24(name: str, services: RecordedServices, snap_compare: Compare) 
     assert snap_compare(app, terminal_size=(80, 24), run_before=at_rest(DRIVES[name]))
 
 
-@pytest.mark.parametrize("name", ["goal-bare-metal", "preflight", "findings", "summary"])
+@pytest.mark.parametrize("name", ["updates", "goal-bare-metal", "preflight", "findings", "summary"])
 def test_at_120x40(name: str, services: RecordedServices, snap_compare: Compare) -> None:
     app = SitewrightApp(services, look=Look.COLOUR)
     assert snap_compare(app, terminal_size=(120, 40), run_before=at_rest(DRIVES[name]))

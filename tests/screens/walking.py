@@ -43,9 +43,17 @@ class Place:
 
 PLACES: Final = {
     "welcome": Place(StepId.WELCOME, kind="recorded"),
-    "which-cluster": Place(StepId.WELCOME, ("end", "up", "enter"), "WayScreen", kind="recorded"),
+    "which-cluster": Place(
+        StepId.WELCOME, ("end", "up", "up", "enter"), "WayScreen", kind="recorded"
+    ),
     "cluster": Place(
-        StepId.WELCOME, ("end", "up", "enter", "f10"), "ClusterScreen", kind="recorded"
+        StepId.WELCOME, ("end", "up", "up", "enter", "f10"), "ClusterScreen", kind="recorded"
+    ),
+    "ask-updates": Place(
+        StepId.WELCOME, ("end", "up", "enter"), "AskUpdatesScreen", kind="recorded"
+    ),
+    "updates": Place(
+        StepId.WELCOME, ("end", "up", "enter", "f10"), "UpdatesScreen", kind="recorded"
     ),
     "goal": Place(StepId.GOAL, kind="recorded"),
     "goal-options": Place(StepId.GOAL, ("right",), kind="recorded"),

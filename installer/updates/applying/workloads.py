@@ -14,7 +14,7 @@ from foundation.clusters.problems import ApiRefused
 from foundation.terminal import clean_line
 from foundation.wording import counted
 from installer.steps.on_machine.kube import digest, owned
-from installer.updates.owners import Applications, Owner, owner_of
+from installer.updates.owners import Applications, By, Owner, owner_of
 from installer.updates.review import Judged, Review
 from installer.updates.running import Place
 from installer.updates.steps import against_step, migration_of, said_of_release
@@ -65,6 +65,14 @@ class Workload:
     def words(self) -> str:
         """The workload for a person."""
         return f"{self.kind} {self.namespace}/{self.name}"
+
+    @property
+    def left(self) -> str:
+        """Why it is left as it is; "" for one that is changed."""
+        if self.owner is not None and self.owner.by is not By.HELM:
+            where = f", from {self.owner.source}" if self.owner.source else ""
+            return f"{self.owner.words} owns it{where}; it is changed by a commit there"
+        return self.against
 
 
 async def read_workloads(

@@ -34,10 +34,10 @@ async def test_all_choices_are_in_sight_at_any_time(
     async with app.run_test(size=(80, 24)) as pilot:
         await on_step(pilot, StepId.WELCOME)
         board = app.screen.query_one("#choices", Board)
-        await until(pilot, lambda: len(board.rows) == 5)
+        await until(pilot, lambda: len(board.rows) == 6)
         assert board.key == "resume"
-        await shows(pilot, "Go on", "New site", "Open a file", "A cluster", "Site file")
+        await shows(pilot, "Go on", "New site", "Open a file", "A cluster", "Updates", "Site file")
         read.set()
         await until(pilot, lambda: board.key == "run")
-        await shows(pilot, "Installation", "Go on", "New site", "A cluster", "Site file")
+        await shows(pilot, "Installation", "Go on", "New site", "A cluster", "Updates", "Site file")
         assert "…" not in text(pilot)

@@ -1,0 +1,90 @@
+"""Live services for updates: what runs in a cluster and what is newer, as the command reads it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from foundation.typed_paths import typed_path
+from screens.services.live_clusters import access_of, machine_of
+from screens.services.services import Access, ClusterWay, ToUpdate, UpdatesSeen
+
+if TYPE_CHECKING:
+    from foundation.clusters.api import Api
+    from installer.updates.lookup import Question
+    from installer.updates.origins import BundleOrigin
+    from installer.updates.serving import Ways
+
+MODULES = (
+    "installer.commands.updates",
+    "installer.updates.applying.workloads",
+    "installer.updates.in_cluster",
+)
+"""What a look needs; imported off the event loop."""
+
+
+class LiveUpdates:
+    """The part of the live services that knows updates; nothing here changes a cluster."""
+
+    async def look_for_updates(self, asked: ToUpdate, access: Access) -> UpdatesSeen:
+        """One read of the cluster, one question an image; raises Problem."""
+        source, usual = await asyncio.to_thread(_origin, asked)
+        async with _api(asked.way, access) as api:
+            commands, workloads, in_cluster = await asyncio.to_thread(
+                lambda: [import_module(name) for name in MODULES]
+            )
+            found = await in_cluster.read_running(api)
+            review = await commands.review_of(source, found, usual)
+            applications = await in_cluster.read_applications(api)
+            changed = await workloads.read_workloads(api, review, applications)
+            return UpdatesSeen(asked, api.where, api.way, review, changed)
+
+
+@asynccontextmanager
+async def _api(way: ClusterWay, access: Access) -> AsyncIterator[Api]:
+    """The cluster at the end of a way; raises Problem, ProgramsNotAllowed."""
+    if way.machine:
+        machine = await asyncio.to_thread(import_module, "foundation.clusters.machine")
+        async with machine_of(way.machine, access) as (pool, host):
+            yield await machine.MachineApi.found(await pool.connect(host))
+        return
+    https = await asyncio.to_thread(import_module, "foundation.clusters.https")
+    cluster = await asyncio.to_thread(access_of, way)
+    async with https.HttpsApi(cluster) as api:
+        yield api
+
+
+def _origin(asked: ToUpdate) -> tuple[Ways | BundleOrigin, Question]:
+    """Who is asked, and what; raises InputProblem, BundleProblem."""
+    import argparse
+
+    from installer.commands.image_watcher import (
+        add_origin_options,
+        add_question_options,
+        origin_of,
+        usual_of,
+    )
+
+    parser = argparse.ArgumentParser(add_help=False)
+    add_origin_options(parser)
+    add_question_options(parser)
+    options = parser.parse_args([])
+    options.strategy = asked.strategy
+    kind, text = newer_option(asked.newer)
+    if kind == "bundle":
+        options.bundle = typed_path(text)
+    elif kind:
+        setattr(options, kind, [text])
+    return origin_of(options), usual_of(options)
+
+
+def newer_option(text: str) -> tuple[str, str]:
+    """By which option of the command a place is named, and its value; ("", "") for the usual."""
+    if not text:
+        return "", ""
+    if text.startswith(("/", "~", ".")) or text.endswith(".bundle"):
+        return "bundle", text
+    return ("mirror" if "=" in text else "registry"), text

@@ -1,0 +1,217 @@
+"""Updates: what runs and has something newer, with what applying it would do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from foundation.problems import Problem
+from preflight.report.words import clean, clean_lines
+from screens.services.cluster_way import apply_words, look_for_updates
+from screens.services.services import UpdatesSeen
+from screens.shell.dialog import Dialog
+from screens.widgets.board import Board, Cell, Column, Row
+from screens.widgets.keys import Key, KeyLine
+from screens.words.update_words import (
+    CHANGED,
+    CURRENT,
+    HEADINGS,
+    Item,
+    apply_command,
+    count_words,
+    items_of,
+    title_words,
+)
+
+
+class UpdatesScreen(Dialog[None]):
+    """The workloads and images of one cluster, the one under the cursor whole."""
+
+    HELP = "updates"
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("Enter", "Whole", "screen.whole"),
+        Key("r", "Again", "screen.again"),
+        Key("f", "Newer only", "screen.filter"),
+        Key("y", "Copy command", "screen.copy"),
+        Key("Esc", "Close", "screen.close"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "again", "Look again", show=False),
+        Binding("f", "filter", "Filter", show=False),
+        Binding("y", "copy", "Copy", show=False),
+    ]
+
+    def __init__(self, seen: UpdatesSeen) -> None:
+        super().__init__()
+        self.seen = seen
+        self.only_newer = False
+
+    def compose(self) -> ComposeResult:
+        """How it is, the list, the line under the cursor in full, keys."""
+        with Vertical(classes="dialog -whole"):
+            yield Static("", classes="dialog-title", id="about", markup=False)
+            yield Static("", id="begin", markup=False)
+            yield Board(
+                (
+                    Column("", 6),
+                    Column("what runs", name=True),
+                    Column("from -> to"),
+                    Column("owner", most=34),
+                ),
+                id="updates",
+            )
+            with VerticalScroll(id="detail"):
+                yield Static("", id="detail-text", markup=False)
+            yield Static("", id="told", markup=False)
+            yield KeyLine(self.KEYS, id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Begin with the first that would be changed."""
+        self.show_items()
+        self.query_one("#updates", Board).focus()
+
+    def show_items(self) -> None:
+        """Draw all of it anew."""
+        review = self.seen.review
+        self.items = items_of(review, self.seen.workloads)
+        shown = [one for one in self.items if not self.only_newer or one.group != CURRENT]
+        title = f"{self.seen.where}: {title_words(review)}"
+        self.query_one("#about", Static).update(clean(title))
+        begin = f"{count_words(review, self.items)} Reached by {self.seen.way}."
+        self.query_one("#begin", Static).update(clean(begin))
+        rows: list[Row] = []
+        group = ""
+        for one in shown:
+            if one.group != group:
+                group = one.group
+                rows.append(Row(f"group {group}", (Cell(HEADINGS[group]),), heading=True))
+            rows.append(_row(one))
+        board = self.query_one("#updates", Board)
+        board.set_rows(rows, keep=board.key)
+        self._explain()
+
+    def _current(self) -> Item | None:
+        key = self.query_one("#updates", Board).key
+        return next((one for one in self.items if one.key == key), None)
+
+    def on_board_highlighted(self, event: Board.Highlighted) -> None:
+        """Show the line under the cursor."""
+        event.stop()
+        self._explain()
+
+    def _explain(self) -> None:
+        item = self._current()
+        text = "Nothing is there to be shown." if item is None else self.detail(item)
+        self.query_one("#detail-text", Static).update(text)
+        self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
+
+    def detail(self, item: Item) -> Table:
+        """A line in full: what, from, to, why, risk, owner, and the command that applies it."""
+        entries = list(item.entries)
+        if item.group == CHANGED:
+            entries.append(("apply", self.command(item.chosen)))
+        table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        table.add_column(no_wrap=True, width=9)
+        table.add_column(ratio=1)
+        table.add_row(Text(item.word, "bold"), Text(clean(item.name), "bold"))
+        for label, text in entries:
+            if lines := clean_lines(text):
+                # A digest or a command that is wider than the panel goes on below, whole.
+                table.add_row(label, Text("\n".join(lines), overflow="fold"))
+        return table
+
+    def command(self, chosen: str = "") -> str:
+        """The command that applies one workload, or all that are to be changed."""
+        file = self.wizard.answers.site_file
+        site = "SITE.yaml" if file is None else str(file)
+        return apply_command(apply_words(self.seen.asked), chosen, site)
+
+    def _say(self, text: str) -> None:
+        self.query_one("#told", Static).update(clean(text))
+
+    def on_board_chosen(self, event: Board.Chosen) -> None:
+        """Enter shows the line on the whole screen."""
+        event.stop()
+        self.action_whole()
+
+    def action_whole(self) -> None:
+        """The line alone, with room for long reasons."""
+        item = self._current()
+        if item is not None:
+            self.app.push_screen(WholeUpdateScreen(self.detail(item)))
+
+    def action_filter(self) -> None:
+        """All lines, or those of what is newer or not told."""
+        self.only_newer = not self.only_newer
+        self.show_items()
+        self._say("All but what is up to date." if self.only_newer else "All that runs.")
+
+    def action_copy(self) -> None:
+        """The command that applies the workload under the cursor, or all of them."""
+        item = self._current()
+        if not any(one.group == CHANGED for one in self.items):
+            self._say("Nothing is to be applied.")
+            return
+        chosen = "" if item is None else item.chosen
+        self.app.copy_to_clipboard(self.command(chosen))
+        self._say(f"Copied, where the terminal allows it: {self.command(chosen)}")
+
+    # ---- a second look
+
+    def action_again(self) -> None:
+        """Look again."""
+        self._say("Looking again.")
+        self.run_worker(self._again(), group="look", exclusive=True, exit_on_error=False)
+
+    async def _again(self) -> None:
+        wizard = self.wizard
+        try:
+            seen = await look_for_updates(
+                self.seen.asked, wizard.answers, wizard.access(), wizard.services
+            )
+        except Problem as problem:
+            self._say(f"{problem.title}: {problem.cause}. {problem.remedy or ''}")
+            return
+        before = {one.key: (one.group, one.change) for one in self.items}
+        self.seen = seen
+        self.show_items()
+        changed = [one.name for one in self.items if before.get(one.key) != (one.group, one.change)]
+        changed += [key for key in before if key not in {one.key for one in self.items}]
+        few = ", ".join(changed[:3])
+        self._say(f"Looked again; changed: {few}." if few else "Looked again: nothing has changed.")
+
+
+class WholeUpdateScreen(Dialog[None]):
+    """One line on the whole screen."""
+
+    HELP = "updates"
+
+    def __init__(self, detail: Table) -> None:
+        super().__init__()
+        self.detail = detail
+
+    def compose(self) -> ComposeResult:
+        """The line, scrolling."""
+        with Vertical(classes="dialog -whole"):
+            with VerticalScroll(classes="dialog-scroll"):
+                yield Static(self.detail, markup=False)
+            yield KeyLine(self.KEYS, id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """The arrows scroll it."""
+        self.query_one(VerticalScroll).focus()
+
+
+def _row(one: Item) -> Row:
+    cells = [Cell(one.word, one.tone), Cell(clean(one.name))]
+    if one.change or one.owner:
+        cells += [Cell(clean(one.change), "muted" if one.group == CURRENT else "plain")]
+    if one.owner:
+        cells += [Cell(clean(one.owner), "muted")]
+    return Row(one.key, tuple(cells))
