@@ -180,7 +180,7 @@ class PlainWizard:
         choices.append("cluster")
         say(f"{len(choices)}. A cluster: how it is, and what fails first")
         choices.append("updates")
-        say(f"{len(choices)}. Updates: which images of a cluster have something newer")
+        say(f"{len(choices)}. Updates: what of a cluster has something newer")
         number = self.dialogue.ask_number("Your choice", len(choices), default=1)
         choice = choices[int(number) - 1]
         if choice == "resume" and saved.answers is not None:

@@ -74,6 +74,7 @@ class UpdatesScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Begin with the first that would be changed."""
         self.show_items()
+        self._say(f"Reached by {self.seen.way}.")
         self.query_one("#updates", Board).focus()
 
     def show_items(self) -> None:
@@ -83,8 +84,7 @@ class UpdatesScreen(Dialog[None]):
         shown = [one for one in self.items if not self.only_newer or one.group != CURRENT]
         title = f"{self.seen.where}: {title_words(review)}"
         self.query_one("#about", Static).update(clean(title))
-        begin = f"{count_words(review, self.items)} Reached by {self.seen.way}."
-        self.query_one("#begin", Static).update(clean(begin))
+        self.query_one("#begin", Static).update(clean(count_words(review, self.items)))
         rows: list[Row] = []
         group = ""
         for one in shown:

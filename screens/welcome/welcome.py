@@ -77,14 +77,14 @@ class WelcomeScreen(StepScreen):
                 "cluster",
                 (
                     Cell("A cluster", "strong"),
-                    Cell("how a Kubernetes cluster is, and what fails first", "muted"),
+                    Cell("how it is, layer by layer; what fails first", "muted"),
                 ),
             ),
             Row(
                 "updates",
                 (
                     Cell("Updates", "strong"),
-                    Cell("which images of a cluster have something newer", "muted"),
+                    Cell("what of a cluster has something newer", "muted"),
                 ),
             ),
             Row(

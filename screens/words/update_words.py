@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from foundation.wording import counted
+from installer.updates.owners import By
 from installer.updates.steps import against_step
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ _WORDS: Final = {
     CURRENT: ("ok", "pass"),
 }
 _SHOWN_PLACES: Final = 5
+_OWNERS: Final = {
+    By.HELM: "Helm",
+    By.ARGO: "Argo CD",
+    By.FLUX: "Flux",
+    By.UNKNOWN: "rendered as",
+}
+"""An owner in a list, before its name; the whole says it in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ def _of_workloads(review: Review, workloads: tuple[Workload, ...]) -> Iterator[I
             group=LEFT if one.left else CHANGED,
             name=f"{one.namespace}/{one.name}",
             change=changes[0] + more if changes else "",
-            owner=owner.removeprefix("the ") if one.owner else "",
+            owner=f"{_OWNERS[one.owner.by]} {one.owner.name}".rstrip() if one.owner else "",
             entries=tuple(entries),
             chosen="" if one.left else f"{one.namespace}/{one.name}",
         )

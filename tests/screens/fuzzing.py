@@ -35,12 +35,14 @@ from foundation.problems import InputProblem
 from screens.answers.wizard import StepId
 from screens.cluster.cluster import ClusterScreen
 from screens.services.cluster_way import look_and_judge
-from screens.services.services import ClusterWay, Order, Services
+from screens.services.services import ClusterWay, Order, Services, ToUpdate
 from screens.shell import crash
 from screens.shell.app import SitewrightApp
+from screens.updates.updates import UpdatesScreen
 from tests.screens.recorded import UNWELL, RecordedServices, offer_of
 from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, ScriptedServices, finished, scripted, under_way
+from tests.screens.updates.told import told
 
 NAMED_KEYS: Final = (
     "f1 f2 f3 f4 f5 f6 f10 escape enter space tab shift+tab up down left right home end pageup "
@@ -56,7 +58,7 @@ SIZES: Final = ((80, 24), (120, 40), (200, 60), (60, 18), (40, 10), (100, 28))
 
 Start = StepId | str
 """Where a sequence begins: a step, or a page beside the steps by its name."""
-BESIDE: Final = ("cluster",)
+BESIDE: Final = ("cluster", "updates")
 STARTS: Final[tuple[Start, ...]] = (*StepId, *BESIDE)
 
 Act = tuple[str, Any]
@@ -146,7 +148,7 @@ async def begin_at(app: SitewrightApp, step: Start) -> None:
     if step is StepId.WELCOME:
         return
     if not isinstance(step, StepId):
-        await open_beside(app)
+        await open_beside(app, step)
         return
     if isinstance(app.services._inner, ScriptedServices):  # type: ignore[attr-defined]
         answers = SITE
@@ -162,8 +164,11 @@ async def begin_at(app: SitewrightApp, step: Start) -> None:
     app.go(step, answers)
 
 
-async def open_beside(app: SitewrightApp) -> None:
-    """The page of a cluster, over Welcome; a second look at it waits at the gate."""
+async def open_beside(app: SitewrightApp, page: str) -> None:
+    """The page of a cluster or of its updates, over Welcome; a second look waits at the gate."""
+    if page == "updates":
+        await app.push_screen(UpdatesScreen(told(ToUpdate())))
+        return
     way = ClusterWay(facts=UNWELL)
     services = app.services._inner  # type: ignore[attr-defined]
     assessment = await look_and_judge(way, app.answers, app.access(), services)

@@ -41,3 +41,7 @@ async def test_all_choices_are_in_sight_at_any_time(
         await until(pilot, lambda: board.key == "run")
         await shows(pilot, "Installation", "Go on", "New site", "A cluster", "Updates", "Site file")
         assert "…" not in text(pilot)
+        await pilot.resize_terminal(60, 18)
+        await shows(pilot, "Step 1 of")
+        choices = [line for line in text(pilot).splitlines() if line.startswith("  ")]
+        assert not [line for line in choices if "…" in line]
