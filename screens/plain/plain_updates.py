@@ -92,6 +92,8 @@ def _told(talk: Dialogue, seen: UpdatesSeen) -> list[Item]:
     talk.say()
     talk.say(f"{seen.where}: {title_words(seen.review)}")
     talk.say(f"{count_words(seen.review, items)} Reached by {seen.way}.")
+    if seen.note:
+        talk.say(seen.note)
     shown = [one for one in items if one.group != CURRENT]
     group = ""
     for number, one in enumerate(shown, 1):

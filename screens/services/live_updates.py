@@ -40,7 +40,8 @@ class LiveUpdates:
             review = await commands.review_of(source, found, usual)
             applications = await in_cluster.read_applications(api)
             changed = await workloads.read_workloads(api, review, applications)
-            return UpdatesSeen(asked, api.where, api.way, review, changed)
+            note = await asyncio.to_thread(_unchecked, asked)
+            return UpdatesSeen(asked, api.where, api.way, review, changed, note)
 
 
 @asynccontextmanager
@@ -79,6 +80,17 @@ def _origin(asked: ToUpdate) -> tuple[Ways | BundleOrigin, Question]:
     elif kind:
         setattr(options, kind, [text])
     return origin_of(options), usual_of(options)
+
+
+def _unchecked(asked: ToUpdate) -> str:
+    """That nobody checked who made the bundle, where this computer has no list of makers."""
+    from bundles.read.signers import read_signers
+    from installer.supply.supplies import own_signers
+
+    listed = own_signers()
+    if newer_option(asked.newer)[0] != "bundle" or (listed.is_file() and read_signers(listed)):
+        return ""
+    return f"The signature of the bundle is NOT checked: {listed} names no maker."
 
 
 def newer_option(text: str) -> tuple[str, str]:

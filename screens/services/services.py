@@ -147,6 +147,8 @@ class UpdatesSeen:
     """How it was reached."""
     review: Review
     workloads: tuple[Workload, ...]
+    note: str = ""
+    """What a person must know of who was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class UpdatesScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Begin with the first that would be changed."""
         self.show_items()
-        self._say(f"Reached by {self.seen.way}.")
+        self._say(self.seen.note or f"Reached by {self.seen.way}.")
         self.query_one("#updates", Board).focus()
 
     def show_items(self) -> None:

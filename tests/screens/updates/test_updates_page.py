@@ -139,6 +139,13 @@ def test_the_plain_face_says_the_same(services: RecordedServices) -> None:
     assert "2 up to date" in words
 
 
+def test_a_bundle_whose_maker_nobody_checked_is_told(hermetic: Path) -> None:
+    from screens.services.live_updates import _unchecked
+
+    assert "NOT checked" in _unchecked(ToUpdate(newer="/newer.bundle"))
+    assert not _unchecked(ToUpdate(newer="ghcr.io/mojaloop"))
+
+
 def test_a_command_finds_the_same_cluster_and_the_same_newer() -> None:
     from screens.services.cluster_way import apply_words
 
