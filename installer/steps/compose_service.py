@@ -40,8 +40,9 @@ class ComposeServiceStep(Windowed):
     profiles: tuple[str, ...] | None = None
     """None: all that its files have."""
     service: str
-    before: str
-    after: str
+    image: str
+    """As the project's files name it now."""
+    becomes: str
     """With the digest that was looked at."""
     former: str
     """The machine's own name of the image that runs."""
@@ -69,7 +70,7 @@ class ComposeService(InWindow):
         """Bring it there; raises StepFailed, by then taken back where it did not stand."""
         data = self.data(context)
         return await bring(
-            context, _words(data), data.after, _order(data), _program(), _remedies(data)
+            context, _words(data), data.becomes, _order(data), _program(), _remedies(data)
         )
 
     async def undo(self, context: StepContext) -> bool:
@@ -105,8 +106,8 @@ def _order(data: ComposeServiceStep) -> dict[str, Any]:
         "env_files": list(data.env_files),
         "profiles": None if data.profiles is None else list(data.profiles),
         "service": data.service,
-        "before": data.before,
-        "after": data.after,
+        "before": data.image,
+        "after": data.becomes,
         "former": data.former,
         "pinned": data.pinned,
         "containers": data.containers,

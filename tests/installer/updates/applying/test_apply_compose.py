@@ -91,6 +91,31 @@ def test_one_service_is_chosen_and_a_cluster_is_another_thing(
     assert (code, "a cluster is named, and a machine" in told) == (2, True)
 
 
+def test_a_planned_step_can_be_read_again_as_it_is_carried_out(tmp_path: Path) -> None:
+    """What a plan keeps of a step is all that the step wants."""
+    from bundles.format.reference import parse_reference
+    from installer.catalogue.solution import load_solution
+    from installer.sites.site import load_site
+    from installer.steps.compose_service import ComposeServiceStep
+    from installer.updates.applying.services import service_plan
+    from installer.updates.in_docker import place_of
+
+    update = Update(parse_reference(OLD), "v1.0.2", newer=True, digest=NEW_DIGEST)
+    places = (place_of("box", "hub", "ledger"),)
+    review = Review((Judged(Running(OLD, places), update),), (), "here", "minor")
+    site = load_site(site_here(tmp_path))
+    plan = service_plan(
+        services_of(review, {"box": Projects((SERVICE,))}, ()),
+        load_solution("core-test-harness"), site, tmp_path, within_minutes=10, origin="here",
+    )  # fmt: skip
+    ((step,),) = [stage.steps for stage in plan.stages]
+    read = ComposeServiceStep.model_validate(
+        {"id": step.id, "kind": step.kind, "title": step.title, **step.spec}
+    )
+    assert (read.image, read.becomes) == (OLD, f"mojaloop/central-ledger:v1.0.2@{NEW_DIGEST}")
+    assert read.pinned == f"{OLD}@{OLD_DIGEST}"
+
+
 SERVICE = FoundService(
     "hub", "ledger", OLD, "sha256:old", OLD_DIGEST, 1, 1, "/srv", ("/srv/docker-compose.yml",)
 )
