@@ -96,12 +96,13 @@ class Machine:
 
     def here(self, text: str) -> str:
         """A script or a configuration, for this folder and these ports."""
+        # The ports first: a folder may have any number in its name.
+        text = re.sub(r"\b\d{3,5}\b", lambda m: str(self.ports.get(int(m[0]), m[0])), text)
         places = ("/etc/nginx/nginx.conf", "/run/nginx.pid", "/etc/nginx/conf.d")
         for place in (*places, "/etc/nginx/sites-enabled"):
             text = text.replace(place, str(self.folder / Path(place).name))
         text = text.replace("/var/lib/sitewright", str(self.folder))
-        text = text.replace("/var/log/nginx", str(self.folder))
-        return re.sub(r"\b\d{3,5}\b", lambda m: str(self.ports.get(int(m[0]), m[0])), text)
+        return text.replace("/var/log/nginx", str(self.folder))
 
     def run(self, step: str, probe: str = "", **settings: str) -> tuple[int, str]:
         """A step of the stage, or a probe of it; its exit status and all that it said."""
