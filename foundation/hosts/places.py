@@ -135,6 +135,10 @@ PLACES: Final = (
           _UNDO),
     Place(f"{STATE}/core-test-harness", "Core Test Harness",
           "what Docker was made of; which packages came with it", _UNDO),
+    Place(f"{STATE}/mosip-nginx", "MOSIP, Nginx",
+          "the configuration of before; which packages came with it", _UNDO),
+    Place("/etc/exports.d/sitewright-mosip.exports", "MOSIP, NFS", "the folder, to the nodes alone",
+          _UNDO),
 )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ of Compose before any of them is changed: this one image, and nothing besides.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from installer.steps.on_machine.compose_files import (
     HEAD,
@@ -40,6 +41,7 @@ from installer.steps.on_machine.kube import (
     Silent,
     answer,
     clean,
+    read,
     say,
 )
 
@@ -92,7 +94,7 @@ class Service:
 
     def config(self, files: list[str], env_files: list[str], *words: str) -> Json:
         """What the files come to."""
-        found = json.loads(self.compose(files, env_files, "config", *words, "--format", "json"))
+        found: Any = read(self.compose(files, env_files, "config", *words, "--format", "json"))
         if not isinstance(found, dict) or not isinstance(found.get("services"), dict):
             raise Silent("docker compose config tells no services")
         return found
@@ -121,7 +123,7 @@ class Service:
         if not ids:
             return []
         told = self.docker("inspect", "--type", "container", "--format", CONTAINER, *ids)
-        return [json.loads(line) for line in told.splitlines() if line.strip()]
+        return [read(line) for line in told.splitlines() if line.strip()]
 
     def up(self) -> None:
         """Bring this one service to what the files say now; raises Silent."""
@@ -220,7 +222,7 @@ def proven(service: Service, way: Way, config: Json) -> tuple[str | None, str]:
         then = service.config(*way.files(service, tried))
     finally:
         Path(tried).unlink(missing_ok=True)
-    wanted = json.loads(json.dumps(config))
+    wanted = copy.deepcopy(config)
     wanted["services"][service.name]["image"] = service.order["after"]
     if then != wanted:
         raise Silent(f"{way.path} would change more than the image of {service.name}, or not it")
@@ -252,7 +254,7 @@ def brought(service: Service) -> None:
         ).split()
     there = service.containers()
     record = text_of(service.kept)
-    ours = json.loads(record) if record is not None else {}
+    ours = read(record) if record is not None else {}
     again = ours.get("after") == order["after"] and text_of(ours["path"]) == ours["text"]
     if not again and [one["image"] for one in there] != [order["former"]] * order["containers"]:
         raise Ended(CHANGED, "its containers changed since the list was made; nothing was done")
@@ -261,7 +263,7 @@ def brought(service: Service) -> None:
         keep(service)
     service.begun = True
     say(f"{service.name}: {order['before']} -> {order['after']}")
-    path = json.loads(text_of(service.kept) or "{}")["path"]
+    path = read(text_of(service.kept) or "{}")["path"]
     if path not in [*service.files, *service.env_files] and not path.endswith(".env"):
         service.files.append(path)
     try:
@@ -315,7 +317,7 @@ def keep(service: Service) -> None:
 
 def taken_back(service: Service, why: str) -> NoReturn:
     """Put the former file back and wait until the former image stands; raises Ended."""
-    note = json.loads(text_of(service.kept) or "{}")
+    note = read(text_of(service.kept) or "{}")
     if text_of(note["path"]) != note["text"]:
         raise Ended(LEFT, f"{why}; somebody else changed {note['path']} meanwhile, so it was left")
     try:
@@ -364,7 +366,7 @@ def back_to(service: Service, image_id: str) -> str:
 
 def put_back(service: Service) -> None:
     """Take back what was brought: for an undo of a person; raises Ended."""
-    note = json.loads(text_of(service.kept) or "{}")
+    note = read(text_of(service.kept) or "{}")
     if not note or text_of(note["path"]) != note["text"]:
         raise Ended(CHANGED, "what says its image was changed since; nothing was done")
     if service.profiles is None:
@@ -463,7 +465,7 @@ def show(service: Service) -> None:
 
 def main(words: list[str]) -> int:
     """What is ordered, to its end; the exit status."""
-    service = Service(json.loads(words[0]))
+    service = Service(read(words[0]))
     try:
         if service.order.get("back"):
             put_back(service)

@@ -52,6 +52,15 @@ ODD = (
 and what Helm keeps is compressed."""
 
 
+def read(text: str | bytes) -> Json:
+    """What Helm, kubectl or Docker said as JSON; raises ValueError, also for what goes too deep."""
+    try:
+        found: Json = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the answer goes too deep") from error
+    return found
+
+
 def say(text: str) -> None:
     """A line for whoever watches."""
     print(clean(text), flush=True)

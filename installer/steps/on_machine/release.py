@@ -32,6 +32,7 @@ from installer.steps.on_machine.kube import (
     answer,
     clean,
     owned,
+    read,
     say,
 )
 from installer.steps.on_machine.watching import Watch, restarts_of, show
@@ -39,15 +40,6 @@ from installer.steps.on_machine.watching import Watch, restarts_of, show
 LARGEST = 64 << 20
 KEY = re.compile(r"\s*(?:- )?([A-Za-z][A-Za-z0-9_./-]{0,62}):(?: .*)?")
 IMAGE = re.compile(r"""(\s*(?:- )?image:\s*)(["']?)([^"'\s]+)\2\s*""")
-
-
-def read(text: str | bytes) -> Json:
-    """What Helm or kubectl said as JSON; raises ValueError, also for what goes too deep."""
-    try:
-        found: Json = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("the answer goes too deep") from error
-    return found
 
 
 class Release:

@@ -13,6 +13,7 @@ import pytest
 from foundation.hosts.pool import Pool
 from foundation.secrets import Secret
 from installer.events import Event, Kind
+from installer.plans import pinned_playbooks
 from tests.installer.engine_site import Watch, engine, new_run
 from tests.installer.playbook_site import CHANGES, Site
 from tests.lab.lab import Lab
@@ -65,8 +66,16 @@ async def test_tasks_are_told_machine_by_machine(site: Site) -> None:
     assert left_over() == []
 
 
-async def test_check_mode_finds_what_is_done(site: Site) -> None:
+@pytest.fixture
+def ours(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The folder of playbooks is the solution's own: `--check` is believed of no other."""
+    monkeypatch.setattr(pinned_playbooks, "playbooks_folder", lambda *_: site.folder)
+    return site
+
+
+async def test_check_mode_finds_what_is_done(ours: Site) -> None:
     """Where `--check` is honest a step that would change nothing is done already."""
+    site = ours
     made = site.plan(CHANGES, variables={"word": "x"}, check_mode=True)
     assert await site.run(made, Watch()) == "done"
     watch = Watch()
@@ -175,7 +184,8 @@ async def test_forged_events_are_output(site: Site) -> None:
     assert {e.data["task"] for e in watch.of(Kind.TASK)} == {"Forge"}
 
 
-async def test_a_dry_run_checks_and_changes_nothing(site: Site) -> None:
+async def test_a_dry_run_checks_and_changes_nothing(ours: Site) -> None:
+    site = ours
     made = site.plan(CHANGES, variables={"word": "x"}, check_mode=True)
     watch = Watch()
     await site.run(made, watch, dry_run=True)
