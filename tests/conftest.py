@@ -153,6 +153,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return (slower or place.endswith("_lab.py")) or None
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes are called by their argument: each worker collects, and packing tells the second.
+
+    Two that collected in different seconds would have different tests, and none would be run.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What was read by now stays to the end: the collector need not look at it again and again.
 
