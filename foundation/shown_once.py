@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
@@ -23,15 +23,22 @@ class TooSmall(Refused):
 
 
 class _Page:
-    """The page while it stands; whoever comes first takes it off."""
+    """The page from before it is shown; whoever comes first takes it off."""
 
     def __init__(self, terminal: TextIO, lines: Sequence[str]) -> None:
         self._terminal = terminal
         self._one = threading.Lock()
-        self._rows = len(lines) + 2
-        self._stands = True
-        terminal.write("\x1b[?1049h\x1b[H\x1b[J" + "\n".join(lines) + "\n")
-        terminal.flush()
+        self._lines = lines
+        self._stands = False
+
+    def show(self, over: Callable[[], bool]) -> None:
+        """Put it on the terminal, unless it is over: what takes it off sets that first."""
+        with self._one:
+            if over():
+                return
+            self._stands = True
+            self._terminal.write("\x1b[?1049h\x1b[H\x1b[J" + "\n".join(self._lines) + "\n")
+            self._terminal.flush()
 
     def take_off(self) -> None:
         """Blank each line, clear the page and leave it; once."""
@@ -40,7 +47,7 @@ class _Page:
                 return
             self._stands = False
             # It may have been made larger meanwhile; a serial line does not say how large it is.
-            last = max(self._rows, os.get_terminal_size(self._terminal.fileno()).lines)
+            last = max(len(self._lines) + 2, os.get_terminal_size(self._terminal.fileno()).lines)
             blanked = "".join(f"\x1b[{row};1H\x1b[2K" for row in range(1, last + 1))
             self._terminal.write(f"{blanked}\x1b[H\x1b[J\x1b[?1049l")
             self._terminal.flush()
@@ -50,13 +57,14 @@ _STANDING: Final[list[_Page]] = []
 
 
 @contextmanager
-def shown_once(lines: Sequence[str]) -> Iterator[None]:
+def shown_once(lines: Sequence[str], over: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Show lines on a page of the terminal that is cleared at the end, whatever ends it.
 
     They go to the terminal itself, wherever standard output and standard error lead, and on its
     second page (1049 of xterm's control sequences), which has no scrollback. A terminal may have
     none (tmux with alternate-screen off), and moves into its scrollback what is cleared: so each
-    line is blanked before. Raises Refused where no terminal can be cleared, and TooSmall.
+    line is blanked before. Nothing is shown once it is `over`, which is said before `take_off`.
+    Raises Refused where no terminal can be cleared, and TooSmall.
     """
     with _opened() as terminal:
         shown = [clean_line(line) for line in lines]
@@ -65,8 +73,10 @@ def shown_once(lines: Sequence[str]) -> Iterator[None]:
             least = f"{max(map(len, shown)) + 1} by {len(shown) + 2}"
             raise TooSmall(f"this window is too small ({columns} by {rows}; {least} are needed)")
         page = _Page(terminal, shown)
+        # Before a line of it is seen: between the two a take_off would find nothing.
         _STANDING.append(page)
         try:
+            page.show(over)
             yield
         finally:
             _STANDING.remove(page)

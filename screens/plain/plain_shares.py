@@ -53,7 +53,8 @@ def _handed(talk: Dialogue, name: str, share: Secret, over: Callable[[], bool]) 
             talk.ask(f"Enter shows it, once {name} alone sees this screen")
             _ended(over)
             try:
-                with shown_once([f"The share of {name}:", "", *lines(share), "", "Copy it whole."]):
+                page = [f"The share of {name}:", "", *lines(share), "", "Copy it whole."]
+                with shown_once(page, over):
                     talk.wait_for_enter()
             except TooSmall as problem:
                 talk.say(f"Not shown: {problem.cause}. Make it larger.")

@@ -9,13 +9,16 @@ import select
 import subprocess
 import sys
 import termios
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from foundation.problems import Refused
 from foundation.secrets import Secret
+from foundation.shown_once import shown_once, take_off
 from foundation.terminal import visible
 from installer.commands.asking import TerminalAsker
 from installer.steps.kind import Answer, Question
@@ -321,6 +324,54 @@ def test_in_plain_lines_ctrl_c_takes_it_off_and_the_next_line_is_not_taken_for_i
     terminal.until("the word was report")
     assert terminal.ends() == 0
     assert terminal.said.count(lines(SHARE)[0]) == 1
+
+
+class _Taking(io.StringIO):
+    """A terminal on which somebody takes off what stands while its first lines go out."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self.fd = fd
+        self.said = ""
+        self.taking = threading.Thread(target=take_off)
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def write(self, text: str) -> int:
+        self.said += text
+        if not self.taking.ident:
+            self.taking.start()
+        return len(text)
+
+
+@pytest.fixture
+def taking(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Taking]:
+    """Such a terminal, of 80 by 24."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    terminal = _Taking(theirs)
+    monkeypatch.setattr("foundation.shown_once._opened", lambda: terminal)
+    yield terminal
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_what_is_taken_off_while_it_is_being_shown_does_not_stay(taking: _Taking) -> None:
+    """Seen in CI: Ctrl-C between the page and the note that it stands left the share there."""
+    with shown_once(["a share"]):
+        taking.taking.join(60)
+        assert taking.said.endswith("\x1b[?1049l")
+    assert taking.said.count("a share") == taking.said.count("\x1b[?1049l") == 1
+
+
+def test_what_is_over_is_not_shown_any_more(taking: _Taking) -> None:
+    over = threading.Event()
+    over.set()
+    take_off()
+    with shown_once(["a share"], over.is_set):
+        assert not taking.said
+    assert not taking.said
 
 
 def test_a_secret_that_never_comes_is_not_waited_for() -> None:
