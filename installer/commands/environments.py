@@ -243,8 +243,8 @@ def _under_way(operation: str, environment: Environment, tool: Tool) -> Kept | N
 
     What it destroys was named when it began.
     """
-    from installer.commands.unfinished import cut_off
     from installer.opentofu.saved import read_kept
+    from installer.running.unfinished import cut_off
 
     kept = read_kept(environment.place(tool).saved)
     if kept is None:
@@ -475,9 +475,9 @@ def _carry(
 ) -> int:
     """Carry a plan through on the engine; what changes nothing is not asked for."""
     from installer.catalogue.solution import load_solution
-    from installer.commands.unfinished import cut_off
     from installer.environments.centre import ENVIRONMENT
     from installer.record.opened_before import remember_own
+    from installer.running.unfinished import cut_off
 
     options.site = environment.folder.absolute() / ENVIRONMENT
     if not environment.root.exists():

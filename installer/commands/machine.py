@@ -17,7 +17,7 @@ from installer.commands.install import Undertaking, add_run_options, carry_throu
 from installer.commands.machine_site import by_hand, host_of, site_of_file
 from installer.commands.operate import carry_operation
 from installer.commands.plan import read_plan
-from installer.commands.unfinished import cut_off
+from installer.running.unfinished import cut_off
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution

@@ -18,8 +18,8 @@ from foundation.wording import listed
 from installer.commands.install import Undertaking, carry_through, not_ready, occasion_of
 from installer.commands.machine_site import by_hand, host_of, site_of_file
 from installer.commands.plan import read_plan
-from installer.commands.unfinished import cut_off
 from installer.record.errand import Errand
+from installer.running.unfinished import cut_off
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution

@@ -5,10 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from installer.events import Outcome
-
 if TYPE_CHECKING:
-    from installer.plans.plan import Plan
     from installer.record.runs import Run
     from installer.sites.site import Site
 
@@ -19,32 +16,18 @@ def unfinished_run(site: Site, operation: str, *, again: str) -> Run | None:
     Its plan is the one that was reviewed: what it says of later machines counts, whatever a new
     one would. Says on standard error what is gone on with.
     """
+    from installer.running.unfinished import cut_off
+
     last = cut_off(site, operation)
     if last is not None:
-        print(
-            f"Goes on with the run {last.id}, whose plan was reviewed. To begin anew instead: "
-            f"{again} --anew",
-            file=sys.stderr,
-        )
+        tell_gone_on(last, again)
     return last
 
 
-def cut_off(site: Site, operation: str, *, of: Plan | None = None) -> Run | None:
-    """The last run of an operation where something of it is left; with `of`, by that very plan.
-
-    That of a machine is by its plan, since another machine may have been taken out since. What was
-    taken back is given up, and what was reviewed elsewhere is begun anew here.
-    """
-    from installer.record.identity import begun_on, site_key
-    from installer.record.record_check import check_record
-    from installer.record.runs import runs_of
-
-    runs = runs_of(f"{site_key(site)}-{operation}")
-    last = next((run for run in runs if of is None or run.plan().leaving == of.leaving), None)
-    if last is None or last.brought or not begun_on(last, site):
-        return None
-    if of is not None and last.plan().sha256 != of.sha256:
-        return None
-    state = check_record(last)
-    given_up = any(one.outcome is Outcome.UNDONE for one in state.steps.values())
-    return None if given_up or state.complete(last.plan()) else last
+def tell_gone_on(run: Run, again: str) -> None:
+    """Say on standard error which run is gone on with, and how another would be begun."""
+    print(
+        f"Goes on with the run {run.id}, whose plan was reviewed. To begin anew instead: "
+        f"{again} --anew",
+        file=sys.stderr,
+    )

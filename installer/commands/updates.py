@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from installer.compose.found import Projects
     from installer.sites.site import Site
-    from installer.updates.lookup import Question
     from installer.updates.origins import BundleOrigin
     from installer.updates.review import Review
     from installer.updates.running import Found
@@ -149,23 +148,13 @@ def _alert(found: Review, webhook: Secret, options: argparse.Namespace) -> None:
 
 
 async def _run(options: argparse.Namespace) -> Review:
+    from installer.updates.serving import reviewed
+
     usual = usual_of(options)
     source = await asyncio.to_thread(origin_of, options)
     running = await _running(options, source)
     narrator(options)(f"asking what is newer than {counted(len(running.places), 'image')}")
-    return await review_of(source, running, usual)
-
-
-async def review_of(source: Ways | BundleOrigin, running: Found, usual: Question) -> Review:
-    """What is newer than what runs; raises BundleProblem."""
-    from installer.updates.origins import BundleOrigin
-    from installer.updates.review import review
-    from installer.updates.serving import registry_origin
-
-    if isinstance(source, BundleOrigin):
-        return await review(source, running, usual)
-    async with registry_origin(source) as origin:
-        return await review(origin, running, usual)
+    return await reviewed(source, running, usual)
 
 
 async def _running(options: argparse.Namespace, source: Ways | BundleOrigin) -> Found:

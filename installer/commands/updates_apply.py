@@ -10,9 +10,8 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from foundation.hosts.pool import Pool
 from foundation.problems import ExitCode, InputProblem, Refused
@@ -27,21 +26,16 @@ from installer.commands.install import add_run_options
 from installer.commands.operate import add_anew_option, carry_operation
 from installer.commands.options import ask_about_programs, read_credentials, settle_programs
 from installer.commands.preflight_cluster import add_cluster_options
+from installer.commands.unfinished import tell_gone_on
+from installer.commands.updates import compose_machines, read_machines
 
 if TYPE_CHECKING:
-    from foundation.clusters.api import Api
-    from foundation.hosts.model import Host
     from installer.catalogue.solution import Solution
     from installer.plans.plan import Plan
-    from installer.record.runs import Run
     from installer.sites.site import Site
+    from installer.updates.applying.prepared import Prepared
     from installer.updates.applying.ways import Reached
     from installer.updates.applying.workloads import Workload
-    from installer.updates.lookup import Question
-    from installer.updates.review import Review
-
-
-Each = TypeVar("Each")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -107,38 +101,30 @@ def run(options: argparse.Namespace) -> int:
     """Look, say what would be done and what not, ask, and carry it through."""
     from installer.catalogue.solution import load_solution
     from installer.sites.site import load_site
+    from installer.updates.applying.gates import through_gates, without_backup
     from installer.updates.applying.plans import OPERATION
+    from installer.updates.applying.prepared import under_way
 
     again = f"sitewright updates apply --site {shlex.quote(str(options.site))}"
     site = load_site(options.site)
     if site.solution is None:
         raise InputProblem("the site file names no solution", where=str(options.site))
     solution = load_solution(site.solution)
-    before = None if options.anew else _cut_off(site, again)
+    before = None if options.anew else under_way(site)
     if before is not None:
+        tell_gone_on(before, again)
         plan = before.plan()
     else:
-        plan, migrates = asyncio.run(_plan(options, site, solution))
+        prepared = asyncio.run(_prepared(options, site, solution))
+        plan, migrates = prepared.plan, prepared.migrates
         if not plan.stages:
             print("Nothing is applied.", file=sys.stderr)
             return ExitCode.DONE
         if options.approve:
             return _approve(site, plan, options)
-        plan = _through_the_gates(site, plan, migrates, options)
+        without = without_backup(options.by, options.without_backup) if migrates else ()
+        plan = through_gates(site, plan, migrates, again=_again(options), without=without)
     return carry_operation(OPERATION, (site, solution, plan), options, run=before, again=again)
-
-
-def _cut_off(site: Site, again: str) -> Run | None:
-    """The last run, where what it was at may still be under way: that is seen to its end first."""
-    from installer.commands.unfinished import unfinished_run
-    from installer.record.identity import site_key
-    from installer.record.runs import runs_of
-    from installer.updates.applying.plans import OPERATION
-
-    last = next(iter(runs_of(f"{site_key(site)}-{OPERATION}")), None)
-    if last is None or not any(one.running for one in last.state().steps.values()):
-        return None
-    return unfinished_run(site, OPERATION, again=again)
 
 
 def _approve(site: Site, plan: Plan, options: argparse.Namespace) -> int:
@@ -171,64 +157,35 @@ def _again(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _without_backup(options: argparse.Namespace) -> tuple[str, ...]:
-    """That a person lets data be migrated without a backup; raises InputProblem for nobody's."""
-    if not options.without_backup:
-        return ()
-    if not options.by:
-        raise InputProblem(
-            "nobody is named who lets data be changed without a backup",
-            where="--without-backup",
-            remedy='Say who you are: --by "A. Name".',
-        )
-    return (f"Without a verified backup, by {options.by}: {options.without_backup}",)
+async def _prepared(options: argparse.Namespace, site: Site, solution: Solution) -> Prepared:
+    """What would be done; what is left is told."""
+    from installer.updates.applying.prepared import Wanted, in_cluster, on_machines
 
-
-def _through_the_gates(
-    site: Site, plan: Plan, migrates: Sequence[str], options: argparse.Namespace
-) -> Plan:
-    """The plan with who approved it; raises NotNow where it may not begin as things are."""
-    from installer.updates.applying import gates
-
-    gates.check_clock(site)
-    gates.check_window(site.updates)
-    without = _without_backup(options) if migrates else ()
-    wanted = f", for {listed(migrates)} changes data as it begins" if migrates else ""
-    gates.check_backup(site, wanted="" if without else wanted)
-    given = gates.check_approvals(site, plan, again=_again(options))
-    said = tuple(f"Approved by {one.person}, {gates.when(one.at)}." for one in given)
-    return replace(plan, notes=(*plan.notes, *said, *without))
-
-
-async def _plan(
-    options: argparse.Namespace, site: Site, solution: Solution
-) -> tuple[Plan, list[str]]:
-    from installer.updates.applying.plans import update_plan
-
-    usual = usual_of(options)
-    if machines := await _compose_machines(options, site):
-        return await _service_plan(options, site, solution, machines)
+    machines = await _compose_machines(options, site)
+    wanted = Wanted(
+        site=site,
+        solution=solution,
+        base=options.site.absolute().parent,
+        source=await asyncio.to_thread(origin_of, options),
+        usual=usual_of(options),
+        chosen=options.workload,
+        within_minutes=options.stands_within,
+    )
+    if machines:
+        read = await read_machines(options, site, list(machines))
+        prepared = await on_machines(read, machines, wanted)
+        _told(prepared, "service")
+        return prepared
     async with _reached(options, site, solution) as reached:
         print(f"reading the workloads by {reached.api.way}", file=sys.stderr)
-        review, workloads = await _look(options, reached.api, usual)
-    due = _told(review, [(one.words, one.left, one) for one in workloads], "workload")
-    _commits(workloads, options)
-    plan = update_plan(
-        due,
-        reached.way,
-        solution,
-        site,
-        options.site.absolute().parent,
-        within_minutes=options.stands_within,
-        origin=review.origin,
-    )
-    return plan, [one.words for one in due if one.migrates]
+        prepared = await in_cluster(reached, wanted)
+    _told(prepared, "workload")
+    _commits(prepared.workloads, options)
+    return prepared
 
 
 async def _compose_machines(options: argparse.Namespace, site: Site) -> dict[str, tuple[str, ...]]:
     """The machines whose Compose projects are meant; none for a cluster. Raises InputProblem."""
-    from installer.commands.updates import compose_machines
-
     cluster = options.through is not None or options.cluster is not None or options.kubeconfig
     if cluster and options.on:
         raise InputProblem(
@@ -237,51 +194,6 @@ async def _compose_machines(options: argparse.Namespace, site: Site) -> dict[str
             remedy="One at a time: --on MACHINE alone, or the cluster alone.",
         )
     return {} if cluster else await asyncio.to_thread(compose_machines, site, options.on)
-
-
-async def _service_plan(
-    options: argparse.Namespace,
-    site: Site,
-    solution: Solution,
-    machines: dict[str, tuple[str, ...]],
-) -> tuple[Plan, list[str]]:
-    """What is done with services of Compose, and which of them change their data."""
-    from installer.commands.updates import read_machines, review_of
-    from installer.updates.applying.services import service_plan, services_of
-    from installer.updates.in_docker import found_in, recorded
-    from installer.updates.running import Found
-
-    source = await asyncio.to_thread(origin_of, options)
-    read = await read_machines(options, site, list(machines))
-    found = Found()
-    for name, projects in read.items():
-        found.take(found_in(projects, name, machines[name]))
-    review = await review_of(source, found, usual_of(options))
-    known = await asyncio.to_thread(recorded, site)
-    services = services_of(review, read, known, options.workload)
-    names = {name for one in services for name in one.names}
-    _require_found(options.workload, names, "sitewright updates --site FILE")
-    due = _told(review, [(one.words, one.against, one) for one in services], "service")
-    plan = service_plan(
-        due,
-        solution,
-        site,
-        options.site.absolute().parent,
-        within_minutes=options.stands_within,
-        origin=review.origin,
-    )
-    return plan, [one.words for one in due if one.migrates]
-
-
-def _require_found(chosen: Sequence[str], names: set[str], see: str) -> None:
-    """Raise InputProblem for what a person named and has nothing newer."""
-    for word in chosen:
-        if word not in names:
-            raise InputProblem(
-                f"nothing of {word} has something newer, or there is no such workload",
-                where="--workload",
-                remedy=f"See what there is: {see}; --strategy says how far it may go.",
-            )
 
 
 @asynccontextmanager
@@ -298,7 +210,9 @@ async def _reached(
             credentials=read_credentials(options),
             connect_timeout=options.connect_timeout,
         ) as pool:
-            yield await ways.through(pool, _machine(options, site, solution, pool))
+            _one_way(options)
+            host = ways.machine_of(options.through, site, solution, pool.inventory)
+            yield await ways.through(pool, host)
         return
     from foundation.clusters.https import require_allowed
     from foundation.clusters.kubeconfig import kubeconfig_files, read_access
@@ -315,41 +229,14 @@ async def _reached(
         yield reached
 
 
-def _machine(options: argparse.Namespace, site: Site, solution: Solution, pool: Pool) -> Host:
-    from installer.updates.applying.ways import usual_machine
-
+def _one_way(options: argparse.Namespace) -> None:
+    """Raise InputProblem where a machine is named, and a cluster beside it."""
     if options.through is not None and (options.cluster or options.kubeconfig is not None):
         raise InputProblem(
             "--through asks the machine's own kubectl, which has a cluster of its own",
             where="the command line",
             remedy="Give --through MACHINE alone.",
         )
-    name = options.through or usual_machine(site, solution)
-    found = [host for host in pool.inventory if host.name == name]
-    if not found:
-        raise InputProblem(
-            f'the site has no machine "{name}"',
-            where="--through",
-            remedy=f"Its machines are {listed([host.name for host in site.hosts][:20])}.",
-        )
-    return found[0]
-
-
-async def _look(
-    options: argparse.Namespace, api: Api, usual: Question
-) -> tuple[Review, tuple[Workload, ...]]:
-    from installer.commands.updates import review_of
-    from installer.updates.applying.workloads import read_workloads
-    from installer.updates.in_cluster import read_applications, read_running
-
-    source = await asyncio.to_thread(origin_of, options)
-    found = await read_running(api)
-    review = await review_of(source, found, usual)
-    applications = await read_applications(api)
-    workloads = await read_workloads(api, review, applications, options.workload)
-    names = {word for one in workloads for word in (one.name, f"{one.namespace}/{one.name}")}
-    _require_found(options.workload, names, "sitewright updates --cluster")
-    return review, workloads
 
 
 def _commits(workloads: Sequence[Workload], options: argparse.Namespace) -> None:
@@ -393,17 +280,11 @@ def _commits(workloads: Sequence[Workload], options: argparse.Namespace) -> None
         )
 
 
-def _told(review: Review, every: Sequence[tuple[str, str, Each]], kind: str) -> list[Each]:
-    """Say what is not applied, and why; the others.
-
-    `every` has of each its words, why it is left ("" where it is not), and itself.
-    """
-    due = []
-    for words, why, one in every:
-        if why:
-            _say(f"- {words} is left: {why}")
-        else:
-            due.append(one)
+def _told(prepared: Prepared, kind: str) -> None:
+    """Say what is not applied, and why."""
+    review = prepared.review
+    for words, why in prepared.left:
+        _say(f"- {words} is left: {why}")
     for judged in review.unjudged:
         if judged.problem is not None:
             _say(f"? {judged.running.image}: {judged.problem.sentence}")
@@ -411,10 +292,9 @@ def _told(review: Review, every: Sequence[tuple[str, str, Each]], kind: str) -> 
         _say(f"? {sentence}")
     print(
         f"{counted(len(review.newer), 'image')} of {len(review.judged)} with something newer; "
-        f"{counted(len(due), kind)} to be changed, {len(every) - len(due)} left.",
+        f"{counted(prepared.due, kind)} to be changed, {len(prepared.left)} left.",
         file=sys.stderr,
     )
-    return due
 
 
 def _say(line: str) -> None:

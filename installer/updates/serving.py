@@ -24,6 +24,8 @@ from installer.updates.lookup import Question
 from installer.updates.memory import Memory, memory_file, read_memory, write_memory
 from installer.updates.origins import BundleOrigin, Origin
 from installer.updates.registry_origin import PARALLEL, RegistryOrigin, Times
+from installer.updates.review import Review, review
+from installer.updates.running import Found
 from installer.updates.watcher import Watcher
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,14 @@ async def registry_origin(
                 await keeping
             if memory.changed:
                 write_memory(memory, path)
+
+
+async def reviewed(source: Ways | BundleOrigin, found: Found, usual: Question) -> Review:
+    """What is newer than what runs, by registries or a bundle; raises BundleProblem."""
+    if isinstance(source, BundleOrigin):
+        return await review(source, found, usual)
+    async with registry_origin(source) as origin:
+        return await review(origin, found, usual)
 
 
 async def _keep(memory: Memory, path: Path) -> None:

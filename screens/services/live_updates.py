@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from installer.updates.serving import Ways
 
 MODULES = (
-    "installer.commands.updates",
+    "installer.updates.serving",
     "installer.updates.applying.workloads",
     "installer.updates.in_cluster",
 )
@@ -33,11 +33,11 @@ class LiveUpdates:
         """One read of the cluster, one question an image; raises Problem."""
         source, usual = await asyncio.to_thread(_origin, asked)
         async with _api(asked.way, access) as api:
-            commands, workloads, in_cluster = await asyncio.to_thread(
+            serving, workloads, in_cluster = await asyncio.to_thread(
                 lambda: [import_module(name) for name in MODULES]
             )
             found = await in_cluster.read_running(api)
-            review = await commands.review_of(source, found, usual)
+            review = await serving.reviewed(source, found, usual)
             applications = await in_cluster.read_applications(api)
             changed = await workloads.read_workloads(api, review, applications)
             note = await asyncio.to_thread(_unchecked, asked)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from foundation import bounded_files
 from foundation.moments import moment
 from foundation.paths import data_folder, write_private
-from foundation.problems import Refused
+from foundation.problems import InputProblem, Refused
 from foundation.terminal import clean_line
 from foundation.wording import duration, listed
 from installer.events import Outcome
@@ -55,6 +55,120 @@ def when(seconds: float) -> str:
     return f"{found:%d %B %Y, %H:%M} UTC" if found is not None else "at no moment that there is"
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One thing that must hold before an update begins, and how it stands."""
+
+    name: str
+    """"clock", "window", "backup" or "approvals"."""
+    stands: str = ""
+    """A sentence, where it holds."""
+    shut: NotNow | None = None
+    """What stands against it, where it does not."""
+
+
+def gates_of(
+    site: Site,
+    plan: Plan,
+    migrates: Sequence[str],
+    *,
+    again: str,
+    without: Sequence[str] = (),
+) -> tuple[Gate, ...]:
+    """How each gate of an update stands now.
+
+    `migrates` are those whose data change as they begin, `without` who said that they may without
+    a verified backup, as a sentence, `again` the command that makes the same plan.
+    """
+    if not migrates:
+        without = ()
+    wanted = (
+        "" if without or not migrates else f", for {listed(migrates)} changes data as it begins"
+    )
+
+    def window() -> str:
+        check_window(site.updates)
+        return _window_words(site.updates)
+
+    def backup() -> str:
+        check_backup(site, wanted=wanted)
+        at = last_verified(site) if wanted or _backup_hours(site) is not None else None
+        if at is None:
+            return " ".join(without) or "None is asked for."
+        return " ".join((*without, f"Verified {when(at)}."))
+
+    def approvals() -> str:
+        given = check_approvals(site, plan, again=again)
+        return " ".join(approved(given)) or "None is asked for."
+
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("clock", lambda: _went_on(site)),
+        ("window", window),
+        ("backup", backup),
+        ("approvals", approvals),
+    )
+    found = []
+    for name, check in checks:
+        try:
+            found.append(Gate(name, check()))
+        except NotNow as problem:
+            found.append(Gate(name, shut=problem))
+    return tuple(found)
+
+
+def through_gates(
+    site: Site,
+    plan: Plan,
+    migrates: Sequence[str],
+    *,
+    again: str,
+    without: Sequence[str] = (),
+) -> Plan:
+    """The plan with who approved it; raises NotNow where it may not begin as things are."""
+    for gate in gates_of(site, plan, migrates, again=again, without=without):
+        if gate.shut is not None:
+            raise gate.shut
+    said = approved(check_approvals(site, plan, again=again))
+    return replace(plan, notes=(*plan.notes, *said, *(without if migrates else ())))
+
+
+def without_backup(person: str, reason: str) -> tuple[str, ...]:
+    """The sentence of a person who lets data be changed without a verified backup; none for none.
+
+    Raises InputProblem for nobody's.
+    """
+    if not reason.strip():
+        return ()
+    if not person.strip():
+        raise InputProblem(
+            "nobody is named who lets data be changed without a backup",
+            where="--without-backup",
+            remedy='Say who you are: --by "A. Name".',
+        )
+    return (f"Without a verified backup, by {person}: {reason}",)
+
+
+def approved(given: Sequence[Approval]) -> tuple[str, ...]:
+    """Who approved and when, as sentences."""
+    return tuple(f"Approved by {one.person}, {when(one.at)}." for one in given)
+
+
+def _window_words(updates: Updates | None) -> str:
+    if updates is None or not updates.windows:
+        return "It may begin at any time."
+    closes = updates.closing(datetime.now(UTC))
+    return f"Open until {closes:%A, %H:%M} ({updates.zone})." if closes else "Open."
+
+
+def _backup_hours(site: Site) -> float | None:
+    return site.updates.backup_within_hours if site.updates is not None else None
+
+
+def _went_on(site: Site) -> str:
+    check_clock(site)
+    return "It goes on from where the site's record was written."
+
+
 def check_clock(site: Site, now: float | None = None) -> None:
     """Raise NotNow where this computer's clock stands before what the site's record was written at.
 
@@ -93,7 +207,7 @@ def check_backup(site: Site, *, wanted: str = "", now: float | None = None) -> N
 
     `wanted` says why one is asked for where the site does not ask for it itself.
     """
-    hours = site.updates.backup_within_hours if site.updates is not None else None
+    hours = _backup_hours(site)
     if hours is None and not wanted:
         return
     hours = 24.0 if hours is None else hours

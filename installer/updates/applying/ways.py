@@ -13,12 +13,13 @@ from foundation.clusters.https import HttpsApi
 from foundation.clusters.machine import CANDIDATES, MachineApi
 from foundation.hosts.connection import Become
 from foundation.problems import InputProblem
+from foundation.wording import listed
 from installer.updates.applying.plans import Way
 
 if TYPE_CHECKING:
     from foundation.clusters.api import Api
     from foundation.clusters.kubeconfig import Access
-    from foundation.hosts.model import Host
+    from foundation.hosts.model import Host, Inventory
     from foundation.hosts.pool import Pool
     from installer.catalogue.solution import Solution
     from installer.sites.site import Site
@@ -90,6 +91,23 @@ def _helm_beside(kubectl: tuple[str, ...]) -> tuple[str, ...]:
     if program.endswith("k3s"):
         return ("helm", "--kubeconfig", "/etc/rancher/k3s/k3s.yaml")
     return ("helm", *rest)
+
+
+def machine_of(name: str | None, site: Site, solution: Solution, inventory: Inventory) -> Host:
+    """The machine of the site whose kubectl is asked: by name or address, else the usual one.
+
+    Raises InputProblem.
+    """
+    wanted = name or usual_machine(site, solution)
+    by_name = [host for host in inventory if host.name == wanted]
+    found = by_name or [host for host in inventory if host.address == wanted]
+    if not found:
+        raise InputProblem(
+            f'the site has no machine "{wanted}"',
+            where="--through",
+            remedy=f"Its machines are {listed([host.name for host in site.hosts][:20])}.",
+        )
+    return found[0]
 
 
 def usual_machine(site: Site, solution: Solution) -> str:

@@ -20,10 +20,10 @@ import pytest
 from foundation.problems import Refused
 from foundation.secrets import Secret
 from installer.commands.machine import removal_plan
-from installer.commands.unfinished import cut_off
 from installer.plans.plan_files import BROUGHT
 from installer.record.identity import last_site
 from installer.record.runs import runs_folder, runs_of, site_of
+from installer.running.unfinished import cut_off
 from installer.sites.site import dump_site
 from installer.steps.record import archive_of
 from installer.steps.record_back import unpack

@@ -11,12 +11,12 @@ from foundation.problems import ExitCode, Refused, Unreachable
 from installer import cli
 from installer.commands.machine import removal_plan
 from installer.commands.undo import last_of
-from installer.commands.unfinished import cut_off
 from installer.events import Outcome
 from installer.record.identity import done_before, site_key
 from installer.record.runs import runs_of
 from installer.running import begin
 from installer.running.taken_out import TakenOut, not_joining_again, taken_out
+from installer.running.unfinished import cut_off
 from tests.installer.pm4ml.machines.removals import begins, ran, whole, workers
 
 

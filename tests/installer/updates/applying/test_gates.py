@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from foundation.problems import InputProblem
 from installer.catalogue.solution import load_solution
 from installer.plans.plan import Plan
 from installer.record.identity import site_key
@@ -240,3 +241,39 @@ def test_a_clock_that_was_put_back_opens_nothing(tmp_path: Path) -> None:
     gates.check_clock(of, now=written + 400 * 86400)
     with pytest.raises(NotNow, match=r"the site.s record was written at .* put back"):
         gates.check_clock(of, now=written - 2 * 86400)
+
+
+def test_every_gate_tells_how_it_stands_and_the_first_that_is_shut_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stand(of: Site, *migrates: str, without: tuple[str, ...] = ()) -> dict[str, str]:
+        found = gates.gates_of(of, plan(of), migrates, again="again", without=without)
+        return {one.name: str(one.shut.cause) if one.shut else one.stands for one in found}
+
+    bare = site()
+    assert stand(bare) == {
+        "clock": "It goes on from where the site's record was written.",
+        "window": "It may begin at any time.",
+        "backup": "None is asked for.",
+        "approvals": "None is asked for.",
+    }
+    # A person's word stands for a backup where the site asks for none, and only there.
+    word = gates.without_backup("Ma Ma", "it is a copy")
+    assert "for x changes data" in stand(bare, "x")["backup"]
+    assert stand(bare, "x", without=word)["backup"] == word[0]
+    assert gates.through_gates(bare, plan(bare), ("x",), again="", without=word).notes == word
+    assert gates.through_gates(bare, plan(bare), (), again="", without=word).notes == ()
+    strict = site(approvals=1, approvers=["Ma Ma"], backup_within_hours=1)
+    assert "is wanted, and no backup" in stand(strict, "x", without=word)["backup"]
+    with pytest.raises(NotNow, match="backup verified within 1 hours"):
+        gates.through_gates(strict, plan(strict), (), again="")
+    monkeypatch.setattr(gates, "last_verified", lambda _: time.time())
+    assert stand(strict)["backup"].startswith("Verified ")
+    assert "nobody has yet" in stand(strict)["approvals"]
+    gates.approve(strict, plan(strict), "Ma Ma")
+    assert stand(strict)["approvals"].startswith("Approved by Ma Ma, ")
+    (said,) = gates.through_gates(strict, plan(strict), (), again="").notes
+    assert said == stand(strict)["approvals"]
+    assert gates.without_backup("Ma Ma", " ") == ()
+    with pytest.raises(InputProblem, match="nobody is named"):
+        gates.without_backup("", "it is a copy")
