@@ -26,9 +26,10 @@ import asyncssh
 import preflight
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
+from foundation.named_files import write_named
 from installer.catalogue.solution import load_solution
 from preflight.judge import assess
-from preflight.report import render
+from preflight.report import pieces
 from preflight.survey import survey
 
 PLACEHOLDER = "probe-0123456789abcdef"
@@ -48,8 +49,13 @@ async def _serve(count: int, public_key: str, answer: bytes, pipe: Pipe) -> None
 
     async def handle(process: asyncssh.SSHServerProcess[bytes]) -> None:
         words = re.findall(r"probe-[0-9a-f]{16,64}", process.command or "")
+        # Where the command's own output begins (foundation/hosts/login_shell.py).
+        mark = re.findall(r"exit \d+ # [0-9a-f]{24}", process.command or "")[0]
         await process.stdin.read()
-        process.stdout.write(answer.replace(PLACEHOLDER.encode(), words[-1].encode()))
+        process.stderr.write(mark.encode())
+        process.stdout.write(
+            mark.encode() + answer.replace(PLACEHOLDER.encode(), words[-1].encode())
+        )
         process.exit(0)
 
     told = []
@@ -90,8 +96,9 @@ async def judge(told: list[tuple[int, str]], folder: Path, key: Path) -> tuple[i
         seen = [entry async for entry in survey(pool, hosts)]
     now = datetime.now(UTC)
     roles = {host.name: host.roles for host in hosts}
-    report = render(assess(seen, needs, roles=roles, today=now.date()), "json")
-    return sum(entry.reachable for entry in seen), len(report)
+    report = folder / "report.json"
+    write_named(report, pieces(assess(seen, needs, roles=roles, today=now.date()), "json"))
+    return sum(entry.reachable for entry in seen), report.stat().st_size
 
 
 def main() -> None:
@@ -123,6 +130,8 @@ def main() -> None:
             farm.terminate()
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{seen} of {count} machines seen and judged in {seconds:.1f} s")
+    if seen < count:
+        raise SystemExit("not all were seen: the figures say nothing")
     print(f"client CPU             {cpu / count * 1000:6.1f} ms a machine")
     print(f"client memory, peak    {after.ru_maxrss / 1024:6.1f} MB")
     print(f"JSON report            {size / 1e6:6.1f} MB")

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -29,20 +30,21 @@ _CHUNK: Final = 1024 * 1024
 
 
 def write_named(
-    path: Path, text: str | bytes, *, mode: int = 0o644, overwrite: bool = False
+    path: Path, text: str | bytes | Iterable[str], *, mode: int = 0o644, overwrite: bool = False
 ) -> None:
     """Write a file that a person named, whole or not at all; a pipe or a device is written into.
 
-    Raises InputProblem where something else stands there, or it cannot be written.
+    A text may come in pieces. Raises InputProblem where something else stands there, or it cannot
+    be written.
     """
-    raw = text.encode() if isinstance(text, str) else text
+    raw = _raw(text)
     try:
         if _is_written_into(path):
             with path.open("wb") as pipe:
-                pipe.write(raw)
+                pipe.writelines(raw)
             return
         check_named(path, overwrite=overwrite)
-        temporary = _beside(path, raw, mode)
+        temporary, digest = _beside(path, raw, mode)
         try:
             if overwrite or os.path.lexists(path):
                 temporary.replace(path)
@@ -56,7 +58,13 @@ def write_named(
             where=str(path),
             remedy="Name a file in a folder that exists and that you may write to.",
         ) from error
-    remember_named(path, hashlib.sha256(raw).hexdigest())
+    remember_named(path, digest)
+
+
+def _raw(text: str | bytes | Iterable[str]) -> Iterable[bytes]:
+    if isinstance(text, bytes):
+        return (text,)
+    return (text.encode(),) if isinstance(text, str) else (piece.encode() for piece in text)
 
 
 def check_named(path: Path, *, overwrite: bool = False) -> None:
@@ -88,18 +96,21 @@ def _is_written_into(path: Path) -> bool:
     return (path.exists() and not path.is_file()) or path.parent in (Path("/dev"), Path("/dev/fd"))
 
 
-def _beside(path: Path, raw: bytes, mode: int) -> Path:
+def _beside(path: Path, raw: Iterable[bytes], mode: int) -> tuple[Path, str]:
+    found = hashlib.sha256()
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
         try:
-            file.write(raw)
+            for piece in raw:
+                found.update(piece)
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    return temporary
+    return temporary, found.hexdigest()
 
 
 def _put(temporary: Path, path: Path) -> None:

@@ -92,11 +92,9 @@ class Flat:
             return None
         if isinstance(value, Address):
             return str(value)
-        if dataclasses.is_dataclass(value):
-            return {
-                field.name: self.flat(getattr(value, field.name), f"{path}.{field.name}")
-                for field in dataclasses.fields(value)
-            }
+        names = _names(type(value))
+        if names:
+            return {name: self.flat(getattr(value, name), f"{path}.{name}") for name in names}
         if isinstance(value, tuple):
             return [
                 self.flat(one, f"{path}.{getattr(one, 'name', '') or index}")
@@ -109,16 +107,26 @@ class Flat:
         return value
 
 
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a record; none where it is none."""
+    # There are some forty kinds, and hundreds of each in the facts of one machine.
+    if kind not in _FIELDS:
+        record = dataclasses.is_dataclass(kind)
+        _FIELDS[kind] = tuple(each.name for each in dataclasses.fields(kind)) if record else ()
+    return _FIELDS[kind]
+
+
+_FIELDS: Final[dict[type, tuple[str, ...]]] = {}
+
+
 def written(value: Any) -> Any:
     """A fact, or a record of facts, as plain values for JSON."""
     if isinstance(value, Absent):
         return {"absent": True}
     if isinstance(value, Unknown):
         return {"unknown": value.reason}
-    if dataclasses.is_dataclass(value):
-        return {
-            field.name: written(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
+    if names := _names(type(value)):
+        return {name: written(getattr(value, name)) for name in names}
     if isinstance(value, tuple):
         return [written(one) for one in value]
     if isinstance(value, frozenset):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -295,7 +295,7 @@ def ask_secret(prompt: str) -> Secret:
 
 
 def write_result(
-    text: str,
+    text: str | Iterable[str],
     output: Path | None,
     *,
     private: bool = False,
@@ -304,16 +304,18 @@ def write_result(
 ) -> None:
     """A result to standard output or a file; raises InputProblem if the file cannot be written.
 
-    What is somebody else's stays where it is, unless it is said that it may be written over. Only
-    of a text that a page of ours coloured are colours let through: others may hold a name from
-    elsewhere that hides what stands behind it.
+    A text may come in pieces. What is somebody else's stays where it is, unless it is said that it
+    may be written over. Only of a text that a page of ours coloured are colours let through: others
+    may hold a name from elsewhere that hides what stands behind it.
     """
     if output is None:
-        whole = text if text.endswith("\n") else text + "\n"
-        if colored:
-            styled(whole, sys.stdout)
-        else:
-            print(visible(whole), end="", flush=True)
+        piece = ""
+        for piece in (text,) if isinstance(text, str) else text:
+            if colored:
+                styled(piece, sys.stdout)
+            else:
+                print(visible(piece), end="")
+        print("" if piece.endswith("\n") else "\n", end="", flush=True)
         return
     from foundation.named_files import write_named
 

@@ -353,10 +353,10 @@ def _whence_roles(seen: Sequence[Seen]) -> str:
 
 
 def _report(assessment: Assessment, options: argparse.Namespace) -> int:
-    from preflight.report import render
+    from preflight.report import pieces
 
     width, color, ascii_only = text_style(options)
-    text = render(assessment, options.format, width=width, color=color, ascii_only=ascii_only)
+    text = pieces(assessment, options.format, width=width, color=color, ascii_only=ascii_only)
     write_result(text, options.output, overwrite=options.overwrite, colored=True)
     if options.output is not None and not options.quiet:
         print(f"{assessment.verdict}: the report is in {options.output}.", file=sys.stderr)

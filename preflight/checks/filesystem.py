@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -23,10 +24,17 @@ _NOT_ROOM: Final = frozenset({"squashfs", "iso9660", "tmpfs", "ramfs", "devtmpfs
 
 def holding(path: str, filesystems: Iterable[Filesystem]) -> Filesystem | None:
     """The filesystem that holds a folder, or would: the deepest mount above it."""
-    wanted = PurePosixPath(path)
-    above = [fs for fs in filesystems if wanted.is_relative_to(fs.mount)]
+    wanted = _parts(path)
+    above = [(parts, fs) for fs in filesystems if wanted[: len(parts := _parts(fs.mount))] == parts]
     # Of two at one place the later mount hides the earlier one.
-    return max(reversed(above), key=lambda fs: len(PurePosixPath(fs.mount).parts), default=None)
+    _, deepest = max(reversed(above), key=lambda one: len(one[0]), default=((), None))
+    return deepest
+
+
+@lru_cache(maxsize=4096)
+def _parts(path: str) -> tuple[str, ...]:
+    # Hundreds of machines have the same few mounts, each asked of several times.
+    return PurePosixPath(path).parts
 
 
 def _tiers(needs: Iterable[SpaceNeed]) -> tuple[float, float, tuple[SpaceNeed, ...]]:

@@ -7,9 +7,11 @@ imported only when it is asked for.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from preflight.assessment import Assessment
 
 
@@ -52,3 +54,12 @@ def render(
 
         return render_junit(assessment)
     assert_never(chosen)
+
+
+def pieces(assessment: Assessment, form: ReportFormat | str, **style: Any) -> Iterable[str]:
+    """What `render` gives, with the same `style`, in pieces to be written one behind the other."""
+    if ReportFormat(form) is ReportFormat.JSON:
+        from preflight.report.as_json import json_pieces
+
+        return json_pieces(assessment)
+    return (render(assessment, form, **style),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from foundation.problems import Problem
@@ -29,8 +30,51 @@ if TYPE_CHECKING:
 
 def render_json(assessment: Assessment) -> str:
     """The report as JSON text: keys in a fixed order, UTF-8, ending with a newline."""
-    text = json.dumps(report(assessment), ensure_ascii=False, indent=2)
-    return _RISKY.sub(_escaped, text) + "\n"
+    return "".join(json_pieces(assessment))
+
+
+def json_pieces(assessment: Assessment) -> Iterator[str]:
+    """The same text in pieces, a machine or a cluster each.
+
+    Of hundreds of machines it is some tens of megabytes, and as plain values several times that.
+    """
+    lists: dict[str, Iterator[object]] = {
+        "hosts": map(_host, assessment.hosts),
+        "clusters": map(_cluster, assessment.clusters),
+    }
+    before = "{"
+    for key, value in _frame(assessment).items():
+        yield f"{before}\n  {json.dumps(key)}: "
+        if key in lists:
+            yield from _listed(lists[key])
+        else:
+            yield _indented(value, 1)
+        before = ","
+    yield "\n}\n"
+
+
+def _listed(values: Iterator[object]) -> Iterator[str]:
+    before = "["
+    for value in values:
+        yield f"{before}\n    {_indented(value, 2)}"
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
+
+
+def _indented(value: object, depth: int) -> str:
+    """A value as JSON that stands so deep; no text in it has a line's end of its own."""
+    text = _RISKY.sub(_escaped, _json(value))
+    return text.replace("\n", "\n" + "  " * depth)
+
+
+def _json(value: object) -> str:
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        # json writes what is indented in Python, which takes as long as the judgement.
+        return to_json(value, indent=2).decode()
+    except PydanticSerializationError:  # half a surrogate pair
+        return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 _RISKY = re.compile(
@@ -48,6 +92,15 @@ def _escaped(match: re.Match[str]) -> str:
 
 def report(assessment: Assessment) -> shape.ReportShape:
     """The report as plain values, in the published shape."""
+    return {
+        **_frame(assessment),
+        "hosts": [_host(host) for host in assessment.hosts],
+        "clusters": [_cluster(cluster) for cluster in assessment.clusters],
+    }
+
+
+def _frame(assessment: Assessment) -> shape.ReportShape:
+    """All of it but its machines and clusters, which have their place."""
     needs = assessment.needs
     extra = assessment.extra
     return {
@@ -76,8 +129,8 @@ def report(assessment: Assessment) -> shape.ReportShape:
             }
             for row in needs.sizing.roles
         ],
-        "hosts": [_host(host) for host in assessment.hosts],
-        "clusters": [_cluster(cluster) for cluster in assessment.clusters],
+        "hosts": [],
+        "clusters": [],
         "findings": [_finding(finding) for finding in assessment.findings],
         "waivers": [
             {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,24 @@ def test_a_file_is_made_anew_as_often_as_it_is_ours(tmp_path: Path) -> None:
         write_named(file, text, mode=0o600)
         assert file.read_text() == text
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_in_pieces_it_is_the_same_file_and_half_of_it_is_none(tmp_path: Path) -> None:
+    """It is known again as ours by all of its pieces; where one does not come, nothing is left."""
+    file = tmp_path / "report.json"
+    write_named(file, iter(["é\n", "two\n"]))
+    assert file.read_text(encoding="utf-8") == "é\ntwo\n"
+    write_named(file, b"\xff")
+    assert file.read_bytes() == b"\xff"
+
+    def broken() -> Iterator[str]:
+        yield "half"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_named(file, broken())
+    assert file.read_bytes() == b"\xff"
     assert list(tmp_path.iterdir()) == [file]
 
 

@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from preflight.assessment import Assessment
-from preflight.report import render
+from preflight.report import as_json, pieces, render
 from preflight.report.schema import preflight_schema
 from preflight.report.shape import ReportShape
 from tests.preflight import assessment_factory as factory
@@ -24,6 +24,18 @@ def report(assessment: Assessment) -> dict[str, Any]:
     """The JSON of an assessment, read again."""
     made: dict[str, Any] = json.loads(render(assessment, "json"))
     return made
+
+
+@pytest.mark.parametrize("site", [factory.site(), factory.one_machine(), factory.good_site()])
+def test_it_is_written_as_the_one_json_that_it_is(site: Assessment) -> None:
+    """Machine by machine, and by a faster program: Python's own indents in Python."""
+    whole = replace(site, extra={"site": "s\udc80", "e": "é\u2028\x7f\x01"})
+    slow = json.dumps(as_json.report(whole), ensure_ascii=False, indent=2) + "\n"
+    made = render(whole, "json")
+    assert made == as_json._RISKY.sub(as_json._escaped, slow)
+    assert "".join(pieces(whole, "json")) == made
+    assert "".join(pieces(whole, "text", width=60)) == render(whole, width=60)
+    assert len(list(pieces(whole, "json"))) > len(whole.hosts)
 
 
 @pytest.mark.parametrize("site", [factory.site(), factory.one_machine(), factory.good_site()])
