@@ -92,6 +92,8 @@ class Asked:
     """Given to the hub file's ledger.command as MYSQL_PWD."""
     drills: tuple[Drill, ...] = ()
     """Faults that are set under load, in this order."""
+    by: str = ""
+    """Who began it; empty where nobody was asked."""
 
 
 @dataclass
@@ -482,6 +484,7 @@ def _about(asked: Asked, offset: clock.Offset | None, kept: Durability | None) -
         "Expiry": f"{hub.expiry:g} s",
         "Clock of the hub": offset.words if offset else "could not be told",
         "Durability": kept.words if kept else "not read: the hub file names no ledger.command",
+        **({"Begun by": asked.by} if asked.by else {}),
         "Sitewright": __version__,
     }
 

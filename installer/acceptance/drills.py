@@ -83,7 +83,7 @@ def chosen(
             f"the steady part is too short for {listed(names)}: {duration(profile.steady)}, and"
             f" with time to come back they take {duration(needed)}",
             where="--for",
-            remedy=f"Give --for {needed:.0f}s or more, or fewer drills.",
+            remedy=f"Give it {needed:.0f}s or more (--for {needed:.0f}s), or fewer drills.",
         )
     return asked
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
-import signal
 import sys
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, TypeVar
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.options import (
@@ -22,17 +20,12 @@ from installer.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from installer.acceptance.accept import Asked, Progress
-    from installer.acceptance.cast import Bounds
-    from installer.acceptance.hub_file import Drill, HubFile
+    from installer.acceptance.accept import Asked
+    from installer.acceptance.carried import Carried
+    from installer.acceptance.choice import Choice
     from installer.acceptance.result import Result
 
-_LONGEST: Final = 7 * 24 * 3600
-_MOST_RATE: Final = 100_000
-_A_PROCESS: Final = 150
-"""Journeys a second for which a process is begun, where it is not said how many there are."""
+Value = TypeVar("Value")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -120,9 +113,8 @@ def run(options: argparse.Namespace) -> int:
         from foundation.named_files import check_named
 
         check_named(options.output, overwrite=options.overwrite)  # now, and not after the hour
-    folder = _folder()
-    result = asyncio.run(_carried(asked, options))
-    _keep(result, folder)
+    carried = _carried(asked, options)
+    result = carried.result()
     form = options.format
     width, _, ascii_only = text_style(options) if form == "text" else (80, False, False)
     from installer.acceptance.report import render
@@ -133,79 +125,43 @@ def run(options: argparse.Namespace) -> int:
 
         text = to_ascii(text)
     write_result(text, options.output, overwrite=options.overwrite)
-    narrator(options)(f"\nPage, figures and the identifiers of unclean transfers: {folder}")
+    narrator(options)(f"\nPage, figures and the identifiers of unclean transfers: {carried.folder}")
     return _code(result, strict=options.strict)
 
 
-def bounds() -> Bounds:
-    """What is waited for and how long, by the document and by what the ledger's handlers take."""
-    from installer.acceptance.cast import Bounds
-
-    return Bounds()
-
-
-def _asked(options: argparse.Namespace) -> Asked:
-    from foundation.secrets import secret_from_file
-    from installer.acceptance.accept import Asked
-    from installer.acceptance.drills import chosen
-    from installer.acceptance.hub_file import read_hub_file
-    from installer.acceptance.left_faults import require_none_left
+def _choice(options: argparse.Namespace) -> Choice:
+    from installer.acceptance.choice import Choice
     from installer.acceptance.profile import Profile
 
-    if options.steady < 1:
-        raise InputProblem("a steady part has a second at least", where="--for")
-    require_none_left()
-    hub = read_hub_file(options.hub)
-    profile = Profile(options.rate, options.steady, options.warm_up, options.ramp)
-    drills = chosen(hub.drills, options.drill, profile, bounds())
-    _ask_about_programs(hub, drills, options)
-    token, password = options.admin_token_file, options.ledger_password_file
-    return Asked(
-        hub,
-        profile,
-        options.processes or _processes_for(options.rate),
-        bounds(),
-        token=secret_from_file(token) if token is not None else None,
-        allowed_by=options.hub_in_use_allowed_by.strip(),
+    return Choice(
+        options.hub,
+        Profile(options.rate, options.steady, options.warm_up, options.ramp),
+        options.processes,
+        tuple(options.drill),
+        token_file=options.admin_token_file,
+        password_file=options.ledger_password_file,
         hub_name=options.hub_name,
-        ledger_password=secret_from_file(password) if password is not None else None,
-        drills=drills,
+        allowed_by=options.hub_in_use_allowed_by,
     )
 
 
-def _ask_about_programs(hub: HubFile, drills: Sequence[Drill], options: argparse.Namespace) -> None:
-    """A hub file may be anybody's: the commands that it names are shown, and run once allowed."""
-    import shlex
+def _asked(options: argparse.Namespace) -> Asked:
+    """What is asked for, and its programs shown and allowed; raises InputProblem, Refused."""
+    from installer.acceptance.choice import programs_of, read_choice, require_programs
 
-    from foundation.hosts.openssh import allowed
-    from foundation.hosts.openssh.ssh_files import Program
-
-    if hub.ledger is None and options.ledger_password_file is not None:
-        raise InputProblem(
-            "a password of the ledger's database is given, and the hub file names no command"
-            " that would use it",
-            where="--ledger-password-file",
-            remedy="Name one as `ledger: {command: [...]}`; see `sitewright accept --example`.",
-        )
-    named = [("ledger.command", hub.ledger.command)] if hub.ledger is not None else []
-    for drill in drills:
-        named.append((f"the drill {drill.name}", drill.command))
-        if drill.undo:
-            named.append((f"the undoing of {drill.name}", drill.undo))
-    place, where = str(options.hub.absolute()), str(options.hub)
-    shown = tuple(Program(what, shlex.join(command), place) for what, command in named)
-    ask_about_programs(shown, "For this acceptance", allow=options.allow_programs, where=where)
-    if shown and not options.allow_programs and not allowed.is_remembered(shown):
-        raise allowed.ProgramsNotAllowed(
-            shown,
-            where=where,
-            remedy="Read them. To allow exactly these, say yes where the command asks on a"
-            " terminal, or give --allow-programs; else take them out of the file.",
-        )
+    choice = _choice(options)
+    asked = read_choice(choice)
+    allow = options.allow_programs
+    programs = programs_of(choice, asked)
+    ask_about_programs(programs, "For this acceptance", allow=allow, where=str(options.hub))
+    if not allow:
+        require_programs(choice, asked)
+    return asked
 
 
-async def _carried(asked: Asked, options: argparse.Namespace) -> Result:
-    from installer.acceptance.accept import Progress, accept
+def _carried(asked: Asked, options: argparse.Namespace) -> Carried:
+    """Carry it through on this terminal; ^C once stops it, twice leaves."""
+    from installer.acceptance.carried import Carried, attend
     from installer.acceptance.report.live import Live
 
     tell = narrator(options)
@@ -216,52 +172,9 @@ async def _carried(asked: Asked, options: argparse.Namespace) -> Result:
 
     every = 5 if sys.stderr.isatty() else 30
     live = Live(asked.profile, asked.bounds, say, every)
-    progress = Progress(say, live.tick)
-    work = asyncio.ensure_future(accept(asked, progress))
-    loop = asyncio.get_running_loop()
-    # A terminal that is shut, too, leaves no fault set and nothing of ours in the hub.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, _interrupted, progress, work)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        from foundation.problems import Interrupted
-
-        left = "; ".join(progress.left)
-        raise Interrupted(
-            "the acceptance was left before its end; "
-            + (f"NOT taken back: {left}" if left else "what it made in the hub was taken back"),
-            remedy="Begin it again: the participants that are there are used again, and all of"
-            " them is taken back at its end.",
-        ) from None
-
-
-def _interrupted(progress: Progress, work: asyncio.Future[Result]) -> None:
-    """Once: no more journeys, and a result of what there is. Twice, or too early: leave."""
-    if progress.stopped or progress.fleet is None or not progress.fleet.measured.began:
-        work.cancel()
-        return
-    progress.say("\nStopped: no more journeys begin; what is open ends, and all is taken back.")
-    progress.stop()
-
-
-def _folder() -> Path:
-    from foundation.paths import data_folder, make_private
-
-    name = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-    return make_private(data_folder() / "acceptances" / name)
-
-
-def _keep(result: Result, folder: Path) -> None:
-    """Page, figures and identifiers in a private folder, whatever is printed."""
-    from foundation.paths import write_private
-    from installer.acceptance.report import render
-
-    for form, name in (("html", "acceptance.html"), ("json", "acceptance.json")):
-        write_private(folder / name, render(result, form))
-    write_private(folder / "acceptance.xml", render(result, "junit"))
-    lines = [f"{fate}\t{one}" for fate, ones in result.unclean.items() for one in ones]
-    write_private(folder / "unclean-transfers.tsv", "\n".join(["class\ttransfer", *lines, ""]))
+    carried = Carried(asked, say, live.tick)
+    attend(carried)
+    return carried
 
 
 def _code(result: Result, *, strict: bool) -> ExitCode:
@@ -275,38 +188,31 @@ def _code(result: Result, *, strict: bool) -> ExitCode:
     return ExitCode.NOT_READY if strict and (left or result.notes) else ExitCode.DONE
 
 
-def _processes_for(rate: float) -> int:
-    from installer.acceptance.cast import MOST_PROCESSES
+def _typed(read: Callable[[str], Value]) -> Callable[[str], Value]:
+    """A reader of what is typed, whose sentence argparse tells."""
 
-    wanted = -int(-rate // _A_PROCESS)
-    return max(1, min(wanted, os.cpu_count() or 1, MOST_PROCESSES))
+    def typed(text: str) -> Value:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return typed
 
 
 def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.1 <= rate <= _MOST_RATE:
-        raise argparse.ArgumentTypeError(f"a rate is between 0.1 and {_MOST_RATE:,}: {text}")
-    return rate
+    from installer.acceptance.choice import read_rate
+
+    return _typed(read_rate)(text)
 
 
 def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    try:
-        seconds = float(number) * unit
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= _LONGEST:
-        raise argparse.ArgumentTypeError(f"a time is such as 90s, 10m or 1h: {text}")
-    return seconds
+    from installer.acceptance.choice import read_seconds
+
+    return _typed(read_seconds)(text)
 
 
 def _processes(text: str) -> int:
-    from installer.acceptance.cast import MOST_PROCESSES
+    from installer.acceptance.choice import read_processes
 
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_PROCESSES:
-        raise argparse.ArgumentTypeError(f"processes are 1 to {MOST_PROCESSES}: {text}")
-    return int(text)
+    return _typed(read_processes)(text)

@@ -352,7 +352,7 @@ def test_the_command_writes_page_figures_and_identifiers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr("installer.commands.accept.bounds", lambda: WIDE)
+    monkeypatch.setattr("installer.acceptance.choice.bounds", lambda: WIDE)
     path = tmp_path / "hub.yaml"
     path.write_text(hub_file(other_hub).model_dump_json())
     words = f"accept {path} --rate 20 --for 2s --warm-up 0 --ramp 0 --processes 1 --format json"
