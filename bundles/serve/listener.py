@@ -80,13 +80,15 @@ class Listener:
         if self._accepting.ident is not None:
             self._accepting.join()
         self._socket.close()
-        for client in idle:
-            _hang_up(client.socket)
+        with self._lock:
+            for client in idle:
+                _hang_up(client.socket)
         deadline = time.monotonic() + grace
         for thread in tuple(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
-        for client in tuple(self._clients):
-            _hang_up(client.socket)
+        with self._lock:
+            for client in self._clients:
+                _hang_up(client.socket)
         self._offer.close()
         for thread in tuple(self._threads):
             thread.join()
@@ -163,10 +165,12 @@ class Listener:
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
             try:
-                # Two steps, so that one that never shakes hands can be ended for another.
-                client.socket = self._context.wrap_socket(
-                    client.socket, server_side=True, do_handshake_on_connect=False
-                )
+                # Two steps, so that one that never shakes hands can be ended for another; and the
+                # first in one piece, for what hangs up in its midst would find no connection.
+                with self._lock:
+                    client.socket = self._context.wrap_socket(
+                        client.socket, server_side=True, do_handshake_on_connect=False
+                    )
                 client.socket.do_handshake()
             except (OSError, ValueError) as error:
                 reason = getattr(error, "reason", None) or str(error) or type(error).__name__
