@@ -13,6 +13,7 @@ from pathlib import Path
 
 from foundation.hosts.ansible.ansible_process import Answer, Refused, answer_of, environment
 from foundation.isolation import ISOLATED
+from tests.foundation.processes import PATIENCE
 
 _SERVE = """\
 import json, os, sys, traceback
@@ -97,4 +98,4 @@ class Asker:
         """End the reader."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE)

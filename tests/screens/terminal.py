@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
 import signal
-import struct
 import sys
 import termios
 import time
@@ -28,16 +26,20 @@ class Terminal:
     ) -> None:
         self.output = b""
         self.status: int | None = None
-        pid, self.fd = pty.fork()
-        if pid == 0:
+        self.fd, theirs = pty.openpty()
+        # Before there is a program that could look, or change what it finds.
+        columns, lines = size
+        termios.tcsetwinsize(theirs, (lines, columns))
+        self.before = termios.tcgetattr(theirs)
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self.fd)
+            os.login_tty(theirs)
             env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
             # A runner in the background has it ignored, and a child would inherit that.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(sys.executable, [sys.executable, "-c", code], env)  # noqa: S606 - a test's own program
-        self.pid = pid
-        columns, lines = size
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.before = termios.tcgetattr(self.fd)
+        os.close(theirs)
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,7 @@ from tests.bundles.conftest import Keys
 from tests.bundles.debs import build_deb
 from tests.bundles.made import Made
 from tests.bundles.places import layer
+from tests.foundation.processes import PATIENCE
 
 
 @dataclass
@@ -62,7 +63,7 @@ def serving_bundle(
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(PATIENCE)
     try:
         if "error" in state:
             raise state["error"]
@@ -73,7 +74,7 @@ def serving_bundle(
     finally:
         if "error" not in state:
             state["loop"].call_soon_threadsafe(state["end"].set)
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundles.places import need
+from tests.foundation.processes import PATIENCE
 
 Ctr = Callable[..., str]
 
@@ -42,7 +43,7 @@ def running_containerd(folder: Path) -> Iterator[Ctr]:
         return done.stderr if fails else done.stdout
 
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while True:
             ready = subprocess.run(
                 ["ctr", "--address", str(socket), "version"], capture_output=True, check=False
@@ -54,6 +55,6 @@ def running_containerd(folder: Path) -> Iterator[Ctr]:
         yield ctr
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
         for path in (socket, Path(f"{socket}.ttrpc")):
             path.unlink(missing_ok=True)

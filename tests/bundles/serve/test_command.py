@@ -15,6 +15,7 @@ import pytest
 
 from tests.bundles.conftest import Keys
 from tests.bundles.serve.conftest import Everything
+from tests.foundation.processes import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -45,7 +46,7 @@ def test_it_serves_until_it_is_interrupted(
     with httpx.Client(verify=context, trust_env=False) as client:
         assert client.get(f"{addresses['files']}/kubectl").status_code == 200
     process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=20)
+    rest, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     events = [json.loads(line) for line in rest.splitlines()]
     assert [event["kind"] for event in events][-1] == "ended"
@@ -68,7 +69,7 @@ def test_it_serves_until_it_is_interrupted(
 
 def test_it_ends_by_itself_when_the_time_is_over(everything: Everything) -> None:
     process = start(everything.folder, "--address", "127.0.0.1", "--port", "0", "--for", "0.005")
-    shown, errors = process.communicate(timeout=30)
+    shown, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert "NOT checked, since no keys were given" in shown
     assert "the time is over" in errors
@@ -81,7 +82,7 @@ def test_a_stranger_s_bundle_is_not_served(everything: Everything, tmp_path: Pat
     allowed = tmp_path / "allowed"
     allowed.write_text(f"other@example.org {(tmp_path / 'other.pub').read_text()}")
     process = start(everything.folder, "--address", "127.0.0.1", "--port", "0", "--keys", allowed)
-    shown, errors = process.communicate(timeout=30)
+    shown, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 6
     assert "does not trust" in errors
     assert shown == ""
@@ -102,7 +103,7 @@ def test_a_certificate_of_the_site_s_own_is_used(everything: Everything, tmp_pat
     )  # fmt: skip
     key.chmod(0o644)
     refused = start(*words)
-    assert "key.pem" in refused.communicate(timeout=30)[1]
+    assert "key.pem" in refused.communicate(timeout=PATIENCE)[1]
     assert refused.returncode == 2
     key.chmod(0o600)
     (tmp_path / "ca.pem").write_text(identity.authority)
@@ -115,5 +116,5 @@ def test_a_certificate_of_the_site_s_own_is_used(everything: Everything, tmp_pat
             assert httpx.get(addresses["base"], verify=context, trust_env=False).status_code == 200
             break
     os.kill(process.pid, signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0

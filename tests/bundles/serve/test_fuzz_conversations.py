@@ -28,6 +28,7 @@ from bundles.serve.conversation import Bounds, Conversation, Kept
 from bundles.serve.events import ServeEvent
 from bundles.serve.unchanged import Unchanged
 from tests.bundles.serve.conftest import Everything
+from tests.foundation.processes import PATIENCE
 
 EXAMPLES = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 40
 BOUNDED = settings(
@@ -71,7 +72,7 @@ class Talking:
             here.shutdown(socket.SHUT_WR)
             while data := here.recv(1 << 16):
                 got += data
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         assert not raised, raised
         return bytes(got)
@@ -156,5 +157,5 @@ def test_a_body_that_drips_is_waited_for_no_longer_than_its_time(talking: Talkin
         # Something comes all the while, so that no silence ends it.
         while not ended.wait(0.05) and time.monotonic() - begun < 20:
             here.sendall(b"0")
-    thread.join(30)
+    thread.join(PATIENCE)
     assert ended.is_set()

@@ -23,6 +23,7 @@ from foundation.problems import InputProblem
 from tests.bundles.conftest import Keys, small, small_file
 from tests.bundles.made import Made
 from tests.bundles.serve.conftest import Everything, Running, serving_bundle
+from tests.foundation.processes import PATIENCE
 
 __all__ = ["small", "small_file"]
 
@@ -53,7 +54,7 @@ def everything_from(connection: socket.socket) -> bytes:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)

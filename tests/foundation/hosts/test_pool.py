@@ -20,7 +20,7 @@ from foundation.problems import (
     Unreachable,
 )
 from tests.foundation import peers
-from tests.foundation.processes import free_port
+from tests.foundation.processes import PATIENCE, free_port
 from tests.foundation.sshd import Sshd, StartSshd
 
 
@@ -139,7 +139,7 @@ async def test_bastions_in_a_circle_are_one_problem(private_home: Path) -> None:
     host = Host("a", "a")
     async with Pool(Inventory((host,), ssh_config=config)) as pool:
         with pytest.raises(InputProblem) as caught:
-            await asyncio.wait_for(pool.connect(host), 10)
+            await asyncio.wait_for(pool.connect(host), PATIENCE)
     assert "circle" in caught.value.cause
 
 
@@ -154,7 +154,7 @@ async def test_a_bastion_that_is_a_machine_of_the_site_is_reached_directly(sshd:
 async def test_a_silent_machine_delays_only_itself(sshd: Sshd, tmp_path: Path) -> None:
     async with peers.tcp_peer(tmp_path, peers.silent) as peer:
         inventory = sshd.inventory()
-        async with Pool(inventory, connect_timeout=30) as pool:
+        async with Pool(inventory, connect_timeout=PATIENCE) as pool:
             waiting = asyncio.create_task(pool.connect(peer.host()))
             connection = await pool.connect(sshd.host())
             assert (await connection.run(["true"])).status == 0
@@ -164,10 +164,10 @@ async def test_a_silent_machine_delays_only_itself(sshd: Sshd, tmp_path: Path) -
 
 async def test_closing_ends_logins_that_are_under_way(tmp_path: Path) -> None:
     async with peers.tcp_peer(tmp_path, peers.silent) as peer:
-        pool = Pool(peer.inventory(), connect_timeout=60)
+        pool = Pool(peer.inventory(), connect_timeout=PATIENCE)
         waiting = asyncio.create_task(pool.connect(peer.host()))
         await asyncio.wait({waiting}, timeout=0.1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE / 2):
             await pool.close()
             with pytest.raises(ConnectionProblem):
                 await waiting
@@ -183,7 +183,7 @@ async def test_closing_is_bounded_where_a_peer_is_stopped(sshd: Sshd) -> None:
     session = int((await connection.run(["sh", "-c", "echo $PPID"])).stdout)
     os.kill(session, signal.SIGSTOP)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await pool.close()
         assert connection.closed
     finally:

@@ -24,7 +24,7 @@ from foundation.problems import (
 from tests.foundation.processes import BOUNDS, free_port, wait_until_gone
 from tests.foundation.sshd import Sshd, StartSshd
 
-ENDLESS = ["sh", "-c", 'echo $$ >"$0"; while echo on; do sleep 0.02; done']
+ENDLESS = ["sh", "-c", 'echo $$ >"$0.new"; mv "$0.new" "$0"; while echo on; do sleep 0.02; done']
 """A command that goes on for as long as somebody takes its output.
 
 sshd passes signals on only where the login is not root's (session_signal_req in session.c), and

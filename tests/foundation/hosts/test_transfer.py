@@ -17,6 +17,7 @@ from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.hosts.transfer import Blob, MachineFull, WrongBytes, bring, look
 from foundation.problems import ConnectionProblem, Problem, Refused
+from tests.foundation.processes import PATIENCE
 from tests.foundation.sshd import Sshd
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="blobs are received as root")
@@ -171,7 +172,7 @@ async def test_a_living_delivery_is_not_disturbed_and_a_dead_one_is_passed_over(
 
     monkeypatch.setattr(transfer, "_who", lambda pid=None: "A. Name on other, process 1")
     task = asyncio.create_task(holding())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await held.wait()
     monkeypatch.undo()
     with pytest.raises(Refused, match=r"A\. Name on other"):
@@ -179,7 +180,7 @@ async def test_a_living_delivery_is_not_disturbed_and_a_dead_one_is_passed_over(
     monkeypatch.setattr(transfer, "_gone", lambda who: who == "A. Name on other, process 1")
     await send(connection, slow, store)
     assert there(store) == slow.contents
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await task
 
 

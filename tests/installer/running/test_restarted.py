@@ -23,6 +23,7 @@ from installer.plans.plan import Plan
 from installer.record.runs import Run
 from installer.running.levers import Control
 from installer.steps.kind import KINDS, comes_to_the_same
+from tests.foundation.processes import PATIENCE
 from tests.installer.engine_site import (
     Person,
     Watch,
@@ -213,7 +214,7 @@ async def test_who_waits_to_take_back_can_end_it_and_is_told_how_the_step_ends(
     )
     await when(lambda: any("still runs" in str(e.data["text"]) for e in watch.of(Kind.NOTE)))
     control.finish(by="Ctrl-C")
-    assert await asyncio.wait_for(undoing, 30) is Outcome.STOPPED
+    assert await asyncio.wait_for(undoing, PATIENCE) is Outcome.STOPPED
     assert watch.outcomes() == []  # it is as it was: the next one waits again
     note = next(t for e in watch.of(Kind.NOTE) if "still runs" in (t := str(e.data["text"])))
     [job] = set(re.findall(r"sw-[a-z0-9-]+", note))

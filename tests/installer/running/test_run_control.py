@@ -12,6 +12,7 @@ import pytest
 from foundation.problems import InputProblem
 from installer.events import Kind, Outcome
 from installer.running.levers import Control
+from tests.foundation.processes import PATIENCE
 from tests.installer.engine_site import (
     Person,
     Watch,
@@ -121,7 +122,7 @@ async def test_a_failure_waits_for_a_person_who_retries_or_skips(tmp_path: Path)
     control.skip(by="Ma Ma", reason="it is switched off", stage="one", step="a", host="w2")
     (tmp_path / "mended").touch()
     control.retry(by="Ma Ma", stage="one", step="a", host="w1")
-    assert await asyncio.wait_for(running, 20) is Outcome.DONE
+    assert await asyncio.wait_for(running, PATIENCE) is Outcome.DONE
     assert watch.outcomes()[2:] == [
         ("a", "w2", "skipped"), ("a", "w1", "done"), ("b", "w1", "done")
     ]  # fmt: skip

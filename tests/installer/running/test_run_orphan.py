@@ -24,6 +24,7 @@ from installer.plans.pinned_playbooks import digest as carried_digest
 from installer.plans.plan import Carry, Plan
 from installer.record.runs import Run
 from installer.running.levers import Control
+from tests.foundation.processes import PATIENCE
 from tests.installer.engine_site import LOCAL, Watch, engine, new_run, plan, step, when, words
 
 pytestmark = [
@@ -116,7 +117,7 @@ async def test_a_playbook_is_not_begun_again_beside_its_own_task(
     run, watch = await left_in_its_task(made, tmp_path), Watch()
     async with Here() as pool:
         again = asyncio.create_task(engine(made, run, pool=pool, watch=watch).run())
-        await when(lambda: "On m1 runs what was left there: a task of Ansible." in notes(watch), 30)
+        await when(lambda: "On m1 runs what was left there: a task of Ansible." in notes(watch))
         assert "--end-theirs" in notes(watch)
         assert watch.of(Kind.STEP_STARTED) == []
         (tmp_path / "go").touch()
@@ -130,7 +131,7 @@ async def test_a_task_that_never_ends_is_ended_on_a_word(made: Plan, tmp_path: P
     async with Here() as pool:
         ours = engine(made, run, pool=pool, watch=watch, end_theirs=True)
         again = asyncio.create_task(ours.run())
-        await when(lambda: words(tmp_path / "log") == ["began"] * 2, 30)
+        await when(lambda: words(tmp_path / "log") == ["began"] * 2)
         (tmp_path / "go").touch()
         assert await again is Outcome.DONE
     assert words(tmp_path / "log") == ["began", "began", "ended"]
@@ -145,9 +146,9 @@ async def test_a_run_that_is_ended_while_it_waits_begins_no_playbook(
     async with Here() as pool:
         ours = engine(made, run, pool=pool, watch=watch, control=control)
         again = asyncio.create_task(ours.run())
-        await when(lambda: "On m1 runs what was left there: a task of Ansible." in notes(watch), 30)
+        await when(lambda: "On m1 runs what was left there: a task of Ansible." in notes(watch))
         control.finish(by="Ctrl-C")
-        assert await asyncio.wait_for(again, 60) is Outcome.STOPPED
+        assert await asyncio.wait_for(again, PATIENCE) is Outcome.STOPPED
         assert watch.of(Kind.STEP_STARTED) == []
     assert words(tmp_path / "log") == ["began"]
     assert run.state().of(("one", "play", "control")).outcome is Outcome.FAILED

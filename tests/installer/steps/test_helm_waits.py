@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from foundation.hosts.jobs.jobs_model import JobState
 from installer.events import Kind
 from installer.steps import helm
 from installer.steps.kind import Ended, StepFailed
+from tests.installer.engine_site import when
 
 _PULL = {
     "kind": "Event", "type": "Warning", "reason": "Failed",
@@ -38,12 +38,12 @@ DATA = {"release": "moja", "namespace": "demo", "chart": "mojaloop", "version": 
 
 @dataclass
 class Waiting:
-    """A stand-in for a step's context: Helm waits for `seconds`, and ends so."""
+    """A stand-in for a step's context: Helm waits until pods were shown `times`, and ends so."""
 
     state: JobState
     told: list[tuple[Kind, dict[str, Any]]] = field(default_factory=list)
     commands: list[tuple[str, ...]] = field(default_factory=list)
-    seconds: float = 0.0
+    times: int = 0
     pods: bytes = BROKEN
     dry_run: bool = False
     host: Any = field(default_factory=lambda: SimpleNamespace(name="box"))
@@ -61,7 +61,7 @@ class Waiting:
     async def change(self, _says: str, command: Sequence[str], **_: Any) -> Ended:
         """Helm, which only waits."""
         self.commands.append(tuple(command))
-        await asyncio.sleep(self.seconds)
+        await when(lambda: len(self.of(Kind.STEP_PROGRESS)) >= self.times)
         good = self.state is JobState.SUCCEEDED
         tail = () if good else ("Error: context deadline exceeded",)
         return Ended(self.state, 0 if good else 1, "", tail)
@@ -69,6 +69,10 @@ class Waiting:
     def emit(self, kind: Kind, **data: Any) -> None:
         """Note it."""
         self.told.append((kind, data))
+
+    def of(self, kind: Kind) -> list[dict[str, Any]]:
+        """What was told of a kind."""
+        return [data for told, data in self.told if told is kind]
 
 
 async def test_where_it_waited_in_vain_the_first_cause_is_the_failure() -> None:
@@ -86,12 +90,11 @@ async def test_what_no_waiting_mends_is_told_once_while_it_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(helm, "_PODS_EVERY", 0.01)
-    context = Waiting(JobState.SUCCEEDED, seconds=0.2)
+    context = Waiting(JobState.SUCCEEDED, times=3)
     await helm.Helm().do(context)  # type: ignore[arg-type]  # what a step needs of its context
-    notes = [data["text"] for kind, data in context.told if kind is Kind.NOTE]
+    notes = [data["text"] for data in context.of(Kind.NOTE)]
     assert notes == ["hub-1 cannot have the image a:1: a:1: not found. Helm goes on waiting."]
-    progress = [data for kind, data in context.told if kind is Kind.STEP_PROGRESS]
-    assert progress[0]["total"] == 1
+    assert context.of(Kind.STEP_PROGRESS)[0]["total"] == 1
     words = context.commands[0]
     assert words[words.index("--repo") + 1] == "https://charts.example/"
 

@@ -16,6 +16,7 @@ import pytest
 from bundles.serve.certificates import new_identity
 from installer.cli import main
 from tests.bundles.places import RunningRegistry
+from tests.foundation.processes import PATIENCE
 from tests.installer.updates.registries import fill_fast
 
 
@@ -73,7 +74,7 @@ def test_it_answers_over_tls_until_it_is_interrupted(
         found = client.get("/image/test/command/v11.0.0").json()
         assert found["fullImage"] == "test/command:v11.0.1"
         process.send_signal(signal.SIGTERM)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     asked = [json.loads(line) for line in rest.splitlines()]
     assert [one["status"] for one in asked if one["kind"] == "request"] == [200]

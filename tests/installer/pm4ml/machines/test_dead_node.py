@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import socket
 import sys
 from datetime import UTC, datetime, timedelta
@@ -90,7 +91,7 @@ def test_what_lives_is_never_forgotten(dying: Dying, how: str) -> None:
         "refuses": "127.0.0.3 refuses connections to port 1, so the machine runs",
         "answers": "127.0.0.3 answers at port",
         "ready": "m3 is Ready: its kubelet speaks to the API",
-        "just now": "m3 is not Ready for 6",
+        "just now": r"m3 is not Ready for \d+ s only",
         "no majority": "of 3 members of the database that vote 1 would stay, and 2 must agree",
     }[how]
     with socket.create_server(("127.0.0.3", 0)) as listening:
@@ -107,7 +108,7 @@ def test_what_lives_is_never_forgotten(dying: Dying, how: str) -> None:
         for words in (("fit", PROOF, "2"), ("forget", PROOF)):
             status, said = dying.ask(*words)
             assert status == NO, words
-            assert why in said
+            assert re.search(why, said)
     assert "remove-node" not in dying.masters.cluster.calls
 
 
@@ -134,7 +135,7 @@ def test_everything_that_stands_against_it_is_told_at_once(dying: Dying) -> None
     status, said = dying.ask("fit", PROOF, "3")
     assert status == NO
     for sentence in (
-        "refuses connections to port 1", "is not Ready for 6", "w5 is not Ready",
+        "refuses connections to port 1", "is not Ready for ", "w5 is not Ready",
         "of the masters 2 would stay (m1, m2), and the site file names 3",
     ):  # fmt: skip
         assert sentence in said
