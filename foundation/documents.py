@@ -9,10 +9,9 @@ the file, the line, the key and the nearest key that would have been right.
 from __future__ import annotations
 
 import copy
-import difflib
 import errno
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,6 +21,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 from foundation.yaml_depth import Shallow
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -358,12 +358,6 @@ def _as_typed(value: Any, error: ValidationError, text: str) -> Any:
         except (LookupError, TypeError):
             continue
     return value if mended else None
-
-
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The word of a list that a mistyped one most likely meant, or None."""
-    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 def _fields_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""Words for numbers and lists: counts with their nouns, things in a row, sizes, durations."""
+"""Words for numbers and lists: counts with their nouns, things in a row, sizes, durations.
+
+And which word of a list a mistyped one meant.
+"""
 
 from __future__ import annotations
 
@@ -62,3 +65,11 @@ def took(seconds: float, *, at_least: bool) -> str:
     if not at_least:
         return duration(seconds)
     return f"at least {duration(seconds)} (the clock of this computer was put back meanwhile)"
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The word of a list that a mistyped one most likely meant, or None."""
+    import difflib  # only a slip needs it
+
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return close[0] if close else None

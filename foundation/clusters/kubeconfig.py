@@ -16,12 +16,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from foundation import bounded_files
-from foundation.documents import nearest, parse_yaml, read_text
+from foundation.documents import parse_yaml, read_text
 from foundation.hosts.openssh.ssh_files import Program
 from foundation.problems import InputProblem
 from foundation.secrets import Secret
 from foundation.typed_paths import typed_path
-from foundation.wording import listed
+from foundation.wording import listed, nearest
 
 _PEM_LIMIT: Final = 1 << 20
 _CLUSTER_KEYS: Final = {

@@ -21,8 +21,9 @@ from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateSyntax
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from foundation.documents import dump_yaml, nearest, read_text
+from foundation.documents import dump_yaml, read_text
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 
 _NAMED: Final = re.compile(r"'([^']+)' is undefined|has no (?:attribute|element) '?([^']+?)'?$")
 _TOP: Final = "<template>"

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from foundation.documents import load_yaml, nearest
+from foundation.documents import load_yaml
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 from installer.catalogue.stages import Setting, Settings
 from installer.sites.site import FILL_IN
 

@@ -334,7 +334,7 @@ def _unknown(
 
 
 def _no_such(kind: str, name: str, names: list[str], *, where: str | None) -> InputProblem:
-    from foundation.documents import nearest
+    from foundation.wording import nearest
 
     begun = (known for known in names if name and known.startswith(name))
     close = next(begun, None) or nearest(name.lower(), names)

@@ -127,7 +127,7 @@ def word(given: str | None, words: Sequence[str], option: str) -> str | None:
     holding = [one for one in words if given and given.lower() in one]
     if len(holding) == 1 and holding[0].startswith(given.lower()):
         return holding[0]
-    from foundation.documents import nearest
+    from foundation.wording import nearest
 
     close = nearest(given, words)
     meant = " or ".join(f'"{one}"' for one in holding) or (f'"{close}"' if close else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from foundation.documents import nearest
+from foundation.wording import nearest
 from installer.guide.advice import (
     PURPOSE_WORDS,
     QUALITY_WORDS,

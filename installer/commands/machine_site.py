@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation.documents import nearest
 from foundation.problems import InputProblem
-from foundation.wording import listed
+from foundation.wording import listed, nearest
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution

@@ -188,7 +188,7 @@ def _question(options: argparse.Namespace, site: Site | None, names: Sequence[st
 def _roles_from_options(
     assignments: Sequence[str], names: Sequence[str], known_roles: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    from foundation.documents import nearest
+    from foundation.wording import nearest
 
     roles: dict[str, list[str]] = {}
     for text in assignments:

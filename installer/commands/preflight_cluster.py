@@ -261,8 +261,7 @@ def _machine(options: argparse.Namespace, site: Site | None) -> Targets:
     targets = read_targets(options)
     found = [host for host in targets.inventory if host.name == options.through]
     if not found:
-        from foundation.documents import nearest
-        from foundation.wording import listed
+        from foundation.wording import listed, nearest
 
         names = [host.name for host in targets.inventory]
         close = nearest(options.through, names)

@@ -13,9 +13,8 @@ from pathlib import Path
 from shlex import join, quote
 from typing import TYPE_CHECKING
 
-from foundation.documents import nearest
 from foundation.problems import ExitCode, InputProblem, Refused
-from foundation.wording import listed
+from foundation.wording import listed, nearest
 from installer.commands.install import add_run_options
 from installer.commands.operate import add_anew_option, carry_operation, operation_plan
 from installer.commands.options import read_credentials, settle_programs

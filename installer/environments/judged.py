@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation import bounded_files
-from foundation.documents import nearest
 from foundation.problems import InputProblem, Refused
-from foundation.wording import listed
+from foundation.wording import listed, nearest
 from installer.environments.centre import APPLIED, CENTRE, ENVIRONMENT, names, read_environment
 from installer.environments.lines import line_of, numbers
 from installer.opentofu.program import StateProblem

@@ -182,7 +182,7 @@ def _known(kind: str, reference: str, names: list[str], path: Path) -> None:
 
 
 def _no_such(kind: str, name: str, names: list[str], where: str | None = None) -> InputProblem:
-    from foundation.documents import nearest
+    from foundation.wording import nearest
 
     close = nearest(name, names)
     hint = f'; did you mean "{close}"?' if close else ""

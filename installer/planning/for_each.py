@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from foundation.documents import nearest
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 from installer.catalogue.lists import Entry, entries_of, once
 
 if TYPE_CHECKING:

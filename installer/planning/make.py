@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from foundation.documents import nearest
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 from installer.catalogue.rendering import Renderer
 from installer.catalogue.settings import Answers, answers, load_settings
 from installer.catalogue.stages import StepData

@@ -15,13 +15,14 @@ from pydantic import (
     model_validator,
 )
 
-from foundation.documents import dump_yaml, load_yaml, nearest, parse_yaml, validate
+from foundation.documents import dump_yaml, load_yaml, parse_yaml, validate
 from foundation.hosts.ansible.inventory import (
     HOST_LIMIT,
     checked_address,
 )
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 from installer.sites.site_backup import Backup
 from installer.sites.site_paths import PATH, each_path, resolved_paths, whole_path, written_path
 from installer.sites.site_updates import Updates

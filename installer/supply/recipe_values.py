@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundles.format.recipe import RECIPE_NAME, Recipe, load_recipe
-from foundation.documents import nearest
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 from installer.catalogue.settings import (
     Given,
     Value,

@@ -13,15 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from foundation import documents
-from foundation.documents import (
-    SIZE_LIMIT,
-    dump_yaml,
-    load_yaml,
-    nearest,
-    parse_yaml,
-    read_text,
-    validate,
-)
+from foundation.documents import SIZE_LIMIT, dump_yaml, load_yaml, parse_yaml, read_text, validate
 from foundation.problems import InputProblem
 from tests.forked import forked
 
@@ -114,11 +106,6 @@ def test_a_folder_that_lists_nothing_is_no_folder_that_is_not_there(
     with pytest.raises(InputProblem) as caught:
         read_text(tmp_path / "site.yaml")
     assert caught.value.remedy == "Check the name and the folder."
-
-
-def test_the_nearest_word() -> None:
-    assert nearest("wroker", ["worker", "master"]) == "worker"
-    assert nearest("xyz", ["worker", "master"]) is None
 
 
 @given(st.text(max_size=200) | st.text("[]{}&*!|>-:?,#'\" \nab<1", max_size=80))

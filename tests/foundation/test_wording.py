@@ -1,4 +1,4 @@
-"""One place makes plurals, and no sentence makes one by itself."""
+"""One place makes plurals, and no sentence makes one by itself; what a mistyped word meant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from foundation.wording import are, counted
+from foundation.wording import are, counted, nearest
 
 ROOT: Final = Path(__file__).parents[2]
 PLURAL: Final = re.compile(
@@ -74,3 +74,8 @@ def test_each_of_these_words_is_made_in_one_place() -> None:
         for name in MADE.findall(path.read_text(encoding="utf-8"))
     ]
     assert sorted(name for name, _ in made) == sorted(NAMES), made
+
+
+def test_the_nearest_word() -> None:
+    assert nearest("wroker", ["worker", "master"]) == "worker"
+    assert nearest("xyz", ["worker", "master"]) is None

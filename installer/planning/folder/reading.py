@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from foundation.documents import load_yaml, nearest
+from foundation.documents import load_yaml
 from foundation.problems import InputProblem
+from foundation.wording import nearest
 from installer.catalogue.calculators import FILE as CALCULATORS
 from installer.catalogue.hardening import FILE as HARDENING
 from installer.catalogue.hardening import read_hardening
