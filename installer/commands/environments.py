@@ -17,6 +17,7 @@ from foundation.problems import ExitCode, InputProblem, Refused
 from foundation.secrets import secret_from_file
 from foundation.wording import listed
 from installer.commands.asking import forget_typed_ahead
+from installer.commands.environments_alert import add_webhook_options, alert
 from installer.commands.install import add_run_options, read_secrets
 from installer.commands.operate import carry_operation
 from installer.commands.options import add_overwrite_option, text_style, write_result
@@ -75,22 +76,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             add_webhook_options(one)
         if name != "list":
             add_run_options(one)
-
-
-def add_webhook_options(parser: argparse.ArgumentParser) -> None:
-    """Whom a drift is told."""
-    parser.add_argument(
-        "--webhook-file",
-        type=Path,
-        metavar="FILE",
-        help="tell the webhook whose address is in this file, mode 0600, once for each change",
-    )
-    parser.add_argument(
-        "--webhook",
-        choices=("slack", "plain"),
-        default="slack",
-        help="what it takes (default: slack)",
-    )
 
 
 def _add_output(parser: argparse.ArgumentParser, *, json_too: bool) -> None:
@@ -283,7 +268,7 @@ def _drift(options: argparse.Namespace) -> int:
             drift_text(environment.name, kept, _page(options), words=environment.words), options
         )
     if webhook is not None:
-        _alert(environment, kept, webhook, options.webhook)
+        alert(environment, kept, webhook, options.webhook)
     return ExitCode.NOT_READY if kept.differs else ExitCode.DONE
 
 
@@ -294,25 +279,6 @@ def _unlock(options: argparse.Namespace) -> int:
     plan = unlocking_plan(environment, tool, options.lock)
     secrets = secrets_of(environment, plan, options)
     return _carry("tofu-unlock", environment, plan, secrets, options)
-
-
-def _alert(environment: Environment, kept: Kept, webhook: Secret, form: str) -> None:
-    """Tell a webhook what differs, once for each standing."""
-    import asyncio
-    import hashlib
-
-    from installer.environments.text import drift_text
-    from installer.updates.alerts import Form, tell
-    from preflight.report.layout import Page
-
-    told = drift_text(
-        environment.name, kept, Page(100, color=False, ascii_only=False), words=environment.words
-    )
-    standing = repr((kept.changes, kept.drift, kept.outputs))
-    now = hashlib.sha256(standing.encode()).hexdigest()
-    of = f"environments drift {environment.words}"
-    sent = asyncio.run(tell(told, now, webhook, Form(form), of=of))
-    print("the webhook was told" if sent else "the webhook knows that already", file=sys.stderr)
 
 
 def _applied(

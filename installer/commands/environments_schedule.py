@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foundation.problems import ExitCode, InputProblem
 from foundation.wording import listed
-from installer.commands.environments import add_webhook_options
+from installer.commands.environments_alert import add_webhook_options
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
