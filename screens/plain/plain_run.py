@@ -296,7 +296,6 @@ async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
         memory.order = replace(order, run=work.run.folder, take_over=False)
         before, memory.changed = memory.changed, Touched(Changed.NOW, order.by)
         talk.say(f"The record of the installation: {shown_path(work.run.folder)}")
-        talk.say("Ctrl-C stops it; what runs on machines goes on there and is found again.")
         lines.state = lambda now: progress_of(
             work.engine.plan, work.engine.state, work.expected, now=now
         )
@@ -304,6 +303,8 @@ async def _carry(wizard: PlainWizard, order: Order) -> Outcome:
         deciding = asyncio.create_task(person.decide(work, lines.failed))
         try:
             with _stopping(lambda: work.engine.control.stop(by=order.by)):
+                # Said once it is so.
+                talk.say("Ctrl-C stops it; what runs on machines goes on there and is found again.")
                 outcome = await work.engine.run()
         finally:
             deciding.cancel()

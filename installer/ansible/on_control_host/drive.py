@@ -110,12 +110,24 @@ def run(told: Dict[str, Any], folder: Path) -> int:  # noqa: UP006 - Python 3.9 
     if not program.startswith(str(Path.home()) + "/"):
         # One that was installed for all users takes nothing from the packages of this one.
         environment["PYTHONNOUSERSITE"] = "1"
+    # Its end is ours: what is to be removed is removed after it. One that is just being started
+    # may miss the signal that we hear, and is told again.
+    heard: List[int] = []  # noqa: UP006 - Python 3.9 runs this
+    begun: List[subprocess.Popen[bytes]] = []  # noqa: UP006 - Python 3.9 runs this
+
+    def end(number: int, frame: Optional[FrameType]) -> None:  # noqa: UP045 - Python 3.9 runs this
+        heard.append(number)
+        for child in begun:
+            child.terminate()
+
+    signal.signal(signal.SIGTERM, end)
     child = subprocess.Popen(
         [program, *map(placed, told["arguments"])],
         cwd=root, env=environment, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    # Its end is ours: what is to be removed is removed after it.
-    signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
+    begun.append(child)
+    if heard:
+        child.terminate()
     status = child.wait()
     return status if status >= 0 else 128 - status
 

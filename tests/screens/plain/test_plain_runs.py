@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from installer.events import Outcome
 from installer.record.runs import runs_folder
 from screens.answers.wizard import StepId
 from screens.plain.plain import PlainWizard
-from screens.plain.plain_run import install
+from screens.plain.plain_run import _carry, install
 from screens.plain.prompt import Dialogue, LeaveWanted
+from screens.services.services import Order
 from tests.installer.told_run import told, write_run
 from tests.screens.plain.test_plain import flat, talk
 from tests.screens.recorded import RecordedServices
+from tests.screens.scripted import SITE, scripted
 
 
 def test_a_run_is_read_reported_and_its_site_opened(
@@ -69,6 +74,25 @@ def test_another_run_is_asked_about_though_one_was_carried_out_in_this_session(
         with pytest.raises(LeaveWanted):
             install(wizard)
     assert "Go on with this installation where it stands" in flat(said.getvalue())
+
+
+class _AtOnce(io.StringIO):
+    """A terminal at which somebody types Ctrl-C as soon as it says what that does."""
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if "Ctrl-C stops it" in text:
+            os.kill(os.getpid(), signal.SIGINT)
+        return written
+
+
+def test_ctrl_c_does_what_is_said_of_it_from_when_it_is_said(tmp_path: Path) -> None:
+    services, said = scripted(tmp_path), _AtOnce()
+    with asyncio.Runner() as runner:
+        wizard = PlainWizard(services, runner, Dialogue(io.StringIO(""), said))
+        plan = wizard.wait(services.plan(SITE))
+        order = Order(SITE, plan, wizard.access(), {}, "Thiri Aung")
+        assert wizard.wait(_carry(wizard, order)) is Outcome.STOPPED
 
 
 def test_a_site_file_is_written_only_under_a_name_by_which_it_is_opened(
