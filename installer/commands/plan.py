@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import textwrap
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,7 @@ def read_plan(
     from installer.catalogue.solution import load_solution
     from installer.planning.make import make_plan
     from installer.planning.notes import lacking
+    from installer.planning.release_lines import refuse_skipped
     from installer.sites.site import load_site
     from installer.supply.supplies import read_supplies
 
@@ -124,6 +126,8 @@ def read_plan(
         base=site_file.absolute().parent,
         where=str(site_file),
     )
+    today = datetime.now(UTC).astimezone().date()
+    refuse_skipped(solution, site, dict(plan.settings), today, where=str(site_file))
     return site, solution, plan
 
 

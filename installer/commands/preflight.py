@@ -141,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
         if site is not None and site.settings:
             told = judged_settings(solution, site, tuple(seen), today)
         else:
-            told = judged_defaults(solution, today)
+            told = judged_defaults(solution, today, tuple(seen))
     assessment = _assess(seen, question, mesh, egress, options, told)
     return _report(assessment, options)
 

@@ -42,12 +42,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Plan, tell what does not fit, show, ask, and carry it through; or go on with the last."""
+    from installer.planning.release_lines import refuse_skipped
+
     again = f"sitewright {NAME} --site {quote(str(options.site))}"
     site, solution, plan = operation_plan(options.site, NAME, supplied=True)
     before = None if options.anew else unfinished_run(site, NAME, again=again)
     if before is not None:
         plan = before.plan()
     else:
+        today = datetime.now(UTC).astimezone().date()
+        refuse_skipped(solution, site, dict(plan.settings), today, where=str(options.site))
         _of_the_bundle(site, plan, options.site)
         _told(solution, plan, options.site)
     code = carry_operation(NAME, (site, solution, plan), options, run=before, again=again)

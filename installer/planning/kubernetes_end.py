@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from foundation.wording import counted
 from installer.repository.matrix import Matrix, instead, load_matrix, minor_of, tell_end
+from preflight.cluster.support import SOON_DAYS
 from preflight.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def end_of_kubernetes(
     solution: Solution, values: Mapping[str, Value], today: date
 ) -> tuple[Finding, ...]:
     """What is to be said of the channel of the settings, and of what goes with it, on a day."""
-    matrix = _matrix(solution)
+    matrix = matrix_of(solution)
     channel = str(values.get(CHANNEL) or "")
     if matrix is None or not channel:
         return ()
@@ -35,7 +37,7 @@ def end_of_kubernetes(
 
 def noted_end(solution: Solution, values: Mapping[str, Value]) -> tuple[str, ...]:
     """The same for whoever reviews a plan, which is the same plan on every day."""
-    matrix = _matrix(solution)
+    matrix = matrix_of(solution)
     channel = str(values.get(CHANNEL) or "")
     if matrix is None or not channel:
         return ()
@@ -50,7 +52,8 @@ def noted_end(solution: Solution, values: Mapping[str, Value]) -> tuple[str, ...
     return (f"{told} ({release.source}). {other}".rstrip(), *beside)
 
 
-def _matrix(solution: Solution) -> Matrix | None:
+def matrix_of(solution: Solution) -> Matrix | None:
+    """The solution's table of what fits which Kubernetes; None where it has none."""
     folder = solution.folder / "repository"
     return load_matrix(folder) if (folder / "versions.yaml").is_file() else None
 
@@ -73,16 +76,20 @@ def _of_channel(matrix: Matrix, channel: str, today: date) -> Finding:
             source="Sitewright: the table of versions of the repository to begin with",
         )  # fmt: skip
     release = end.release
-    if not end.past:
-        return _found(
-            Severity.PASS, f"Kubernetes {release.minor} is mended by its makers until"
-            f" {release.ends}.", "a version that is mended", channel, "", source=release.source,
-        )  # fmt: skip
     other = instead(matrix, end)
+    days = (release.ends - today).days
+    until = f"Kubernetes {release.minor} is mended by its makers until {release.ends}"
+    if days >= SOON_DAYS:
+        return _found(
+            Severity.PASS, f"{until}.", "a version that is mended", channel, "",
+            source=release.source,
+        )  # fmt: skip
     return _found(
         Severity.WARN,
         f"Kubernetes {release.minor} has been mended by nobody since {release.ends}: what is found"
-        " in it stays open.",
+        " in it stays open."
+        if end.past
+        else f"{until}, {counted(days, 'day')} from now.",
         f"a version that is mended on {today}",
         f"{CHANNEL}: {channel}",
         f"{other or remedy} A cluster that runs is brought there one minor version at a time"

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.wording import listed
 from installer.catalogue.settings import Value, load_settings
-from installer.planning import kubernetes_end
+from installer.planning import kubernetes_end, release_lines
 from installer.planning.demands import demanded, is_demand, settings_said
 from installer.planning.kubernetes_end import end_of_kubernetes
+from installer.planning.release_lines import ends_of_lines, skipped_steps
 from preflight.facts import Disk, known, why_unknown
 from preflight.findings import Finding, Severity
 
@@ -91,19 +92,27 @@ def judged_settings(
         *demanded(solution, site),
         *named_disks(solution, site, seen),
         *end_of_kubernetes(solution, counting, today),
+        *ends_of_lines(solution, counting, seen, today),
+        *skipped_steps(solution, site, counting),
     )
 
 
-def judged_defaults(solution: Solution, today: date) -> tuple[Finding, ...]:
+def judged_defaults(
+    solution: Solution, today: date, seen: Sequence[Seen] = ()
+) -> tuple[Finding, ...]:
     """What is to be said on a day where nobody has set anything yet."""
     settings = load_settings(solution).settings
     values = {one.name: one.default for one in settings if one.default is not None}
-    return end_of_kubernetes(solution, values, today)
+    return (
+        *end_of_kubernetes(solution, values, today),
+        *ends_of_lines(solution, values, seen, today),
+    )
 
 
 def of_settings(finding: Finding) -> bool:
     """Whether a finding is one of those, which say nothing once the settings are others."""
-    return finding.id in (ID, kubernetes_end.ID) or is_demand(finding)
+    mine = (ID, kubernetes_end.ID, release_lines.PATH)
+    return finding.id in mine or is_demand(finding)
 
 
 def named_disks(solution: Solution, site: Site, seen: Sequence[Seen]) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from installer.catalogue.settings import load_settings
 from installer.planning.kubernetes_end import noted_end
+from installer.planning.release_lines import noted_lines
 
 if TYPE_CHECKING:
     from installer.catalogue.settings import Answers
@@ -69,6 +70,7 @@ def minds(solution: Solution, environment: str, site: Site, settled: Answers) ->
     return (
         *left_open,
         *noted_end(solution, settled.values),
+        *noted_lines(solution, settled.values),
         *lacking(solution, site),
         *table_notes(solution.needs(environment, site.sizing), rows=False),
     )

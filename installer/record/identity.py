@@ -360,12 +360,18 @@ def last_site(key: str, *, reviewed: bool = False) -> Site | None:
 
     `reviewed`: only of runs of this computer, since a site says which programs reach its machines.
     """
-    runs = [run for one in _with_errands(key) for run in runs_of(one)]
-    runs = [run for run in runs if not (reviewed and run.brought)]
-    for run in sorted(runs, key=lambda run: run.id, reverse=True):
+    for run in runs_for(key):
+        if reviewed and run.brought:
+            continue
         if (site := site_of_run(run)) is not None:
             return site
     return None
+
+
+def runs_for(key: str) -> list[Run]:
+    """The runs of a record, whatever they were for, the latest first."""
+    runs = [run for one in _with_errands(key) for run in runs_of(one)]
+    return sorted(runs, key=lambda run: run.id, reverse=True)
 
 
 def site_of_run(run: Run) -> Site | None:

@@ -22,6 +22,7 @@ from foundation.paths import data_folder, write_private
 from foundation.problems import ConnectionProblem, InputProblem
 from foundation.secrets import Secret
 from foundation.terminal import clean_line
+from installer.catalogue.releases import End
 from installer.updates.messages import message
 from installer.updates.review import Review
 
@@ -50,12 +51,15 @@ class NotTold(ConnectionProblem):
 
 
 def fingerprint(review: Review) -> str:
-    """What tells one standing from another: what is newer, held back, could not be told."""
+    """What tells one standing from another: what is newer, held back, not told, past its end."""
     newer = [(one.running.image, one.target, one.update.digest if one.update else "")
              for one in review.newer]  # fmt: skip
     held = [(one.running.image, one.held_back[0].tag) for one in review.held_back]
     untold = [*(one.running.image for one in review.unjudged), *review.untold]
-    value = [sorted(map(str, part)) for part in (newer, held, untold)]
+    past = [one.running.image for one, it in review.supports if it.end is End.PAST]
+    # Where nothing is past its end, a standing has the fingerprint that it always had.
+    parts = (newer, held, untold, past) if past else (newer, held, untold)
+    value = [sorted(map(str, part)) for part in parts]
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 

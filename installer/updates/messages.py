@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bundles.format.reference import DOCKER_HUB, parse_reference
 from foundation.wording import counted
+from installer.catalogue.releases import End
 from installer.updates.review import Judged, Review
 from installer.updates.running import Place
 from installer.updates.steps import against_step
@@ -38,6 +39,9 @@ def table(review: Review) -> str:
         lines.append(f"? {one.running.image}: {one.problem.sentence}")
         lines += [f"    Do: {one.problem.remedy}"] if one.problem.remedy else []
     lines += [f"? {sentence}" for sentence in review.untold]
+    ends = review.supports
+    lines += [""] if lines and ends else []
+    lines += [f"x {one.running.image}: {support.sentence}" for one, support in ends]
     if lines:
         lines.append("")
     held = len(review.held_back)
@@ -107,6 +111,12 @@ def message(review: Review) -> str:
         for one in review.held_back:
             first = one.held_back[0]
             lines.append(f"  - `{_service(one)}`: `{first.tag}`, for {first.why}")
+    # Only what is past: a day that comes nearer would be a change, and so an alert, every day.
+    past = [(one, it) for one, it in review.supports if it.end is End.PAST]
+    if past:
+        lines += [""] if lines else []
+        lines.append("Mended by nobody any more:")
+        lines += [f"  - `{_service(one)}`: {support.sentence}" for one, support in past]
     if commands:
         lines += ["", "Use the following commands to patch your deployments with `kubectl`:"]
         lines += [f"```\n{command}\n```" for command in commands]

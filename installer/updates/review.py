@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from bundles.format.reference import Reference, parse_reference
 from foundation.problems import Problem
+from installer.catalogue.releases import End
 from installer.updates.lookup import PassedOver, Question, Update, look_up
 from installer.updates.origins import Origin
 from installer.updates.running import Found, Place, Running
+from installer.updates.steps import Support, support_of
 from installer.updates.watcher import answer_of
 
 SCHEMA: Final = "sitewright.updates/1"
@@ -60,6 +63,15 @@ class Review:
     untold: tuple[str, ...]
     origin: str
     strategy: str
+    today: date = field(default_factory=lambda: datetime.now(UTC).astimezone().date())
+    """The day on which it is told what is still mended."""
+
+    @property
+    def supports(self) -> tuple[tuple[Judged, Support], ...]:
+        """Images whose release line is mended no more, or soon will be; the worst first."""
+        found = [(one, support_of(one.running.image, self.today)) for one in self.judged]
+        near = [(one, it) for one, it in found if it is not None and it.end in (End.PAST, End.SOON)]
+        return tuple(sorted(near, key=lambda each: each[1].end is End.SOON))
 
     @property
     def newer(self) -> tuple[Judged, ...]:
@@ -93,12 +105,12 @@ class Review:
             "origin": self.origin,
             "strategy": self.strategy,
             "complete": self.complete,
-            "images": [_plain(one) for one in self.judged],
+            "images": [_plain(one, self.today) for one in self.judged],
             "untold": list(self.untold),
         }
 
 
-def _plain(one: Judged) -> dict[str, Any]:
+def _plain(one: Judged, today: date) -> dict[str, Any]:
     value: dict[str, Any] = {
         "image": one.running.image,
         "digest": one.running.digest,
@@ -106,6 +118,8 @@ def _plain(one: Judged) -> dict[str, Any]:
         "newer": None if one.update is None else one.update.newer,
         "target": one.target if one.newer else None,
     }
+    if (support := support_of(one.running.image, today)) is not None:
+        value["support"] = support.as_dict()
     if one.update is not None:
         value["update"] = answer_of(one.update)
     if one.problem is not None:

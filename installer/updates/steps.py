@@ -1,125 +1,94 @@
-"""Steps that an upgrade may take, by what its makers say of its data; and of its releases."""
+"""Steps that an upgrade of an image may take, until when its line is mended, what makers say."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
-from typing import Final
+import datetime
+from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
-from bundles.format.reference import parse_reference
-from foundation.documents import load_yaml
+from bundles.format.reference import Reference, parse_reference
 from foundation.problems import InputProblem
-from foundation.wording import listed
-
-_FILE: Final = Path(__file__).parents[1] / "common/updates/steps.yaml"
-_NUMBERS: Final = re.compile(r"[vV]?(\d{1,9})(?:\.(\d{1,9}))?(?![\d])", re.ASCII)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class Steps(_Part):
-    """Which steps one kind of program may take."""
-
-    title: str
-    repositories: tuple[str, ...]
-    lines: tuple[str, ...] = ()
-    """Its release lines, the oldest first: from each to the next alone."""
-    apart: bool = False
-    """Whether no major version reads what another one wrote."""
-    around: str
-    """What is done instead, a sentence."""
-    source: str
+from installer.catalogue.releases import (
+    End,
+    Product,
+    ReleaseLine,
+    makers_words,
+    products,
+    stands,
+    told,
+)
 
 
-class Release(_Part):
-    """What the makers of a group of images say of single ones."""
-
-    title: str
-    repositories: tuple[str, ...]
-    """First parts of their names."""
-    says: str
-    source: str
+def _parsed(image: str) -> Reference | None:
+    try:
+        return parse_reference(image)
+    except InputProblem:
+        return None
 
 
-class _File(_Part):
-    steps: tuple[Steps, ...]
-    releases: tuple[Release, ...]
-
-
-@cache
-def _read() -> _File:
-    return load_yaml(_File, _FILE)
+def _product_of(image: Reference) -> Product | None:
+    name = image.repository.rpartition("/")[2]
+    return next((one for one in products() if name in one.repositories), None)
 
 
 def against_step(before: str, after: str) -> str:
     """Why a step from one image to another is none that may be taken; "" where nothing is known."""
-    try:
-        old, new = parse_reference(before), parse_reference(after)
-    except InputProblem:
+    old, new = _parsed(before), _parsed(after)
+    found = _product_of(old) if old is not None else None
+    if old is None or new is None or found is None:
         return ""
-    name = old.repository.rpartition("/")[2]
-    found = next((one for one in _read().steps if name in one.repositories), None)
-    if found is None:
-        return ""
-    why = _why(found, _numbers(old.tag), _numbers(new.tag))
-    return f"{why}. {found.around} ({found.source})" if why else ""
+    return found.against(old.tag or "", new.tag or "")
 
 
 def migration_of(before: str, after: str) -> str:
     """The program that brings its data to another form by this step; "" where none is known to."""
-    try:
-        old, new = parse_reference(before), parse_reference(after)
-    except InputProblem:
+    old, new = _parsed(before), _parsed(after)
+    found = _product_of(old) if old is not None else None
+    if old is None or new is None or found is None or found.steps != "next" or not found.data:
         return ""
-    name = old.repository.rpartition("/")[2]
-    for one in _read().steps:
-        if name in one.repositories:
-            first, then = (_line(one.lines, _numbers(each.tag)) for each in (old, new))
-            if first is not None and then is not None and first != then:
-                return f"{one.title} {one.lines[then]}"
-    return ""
-
-
-def _why(steps: Steps, old: tuple[int, ...], new: tuple[int, ...]) -> str:
-    if not old or not new:
-        return f"which step of {steps.title} it would be does not stand in its tags"
-    if steps.apart:
-        return "" if old[:1] == new[:1] else f"no {steps.title} {new[0]} reads what {old[0]} wrote"
-    first, then = _line(steps.lines, old), _line(steps.lines, new)
-    if first is None or then is None:
-        return "" if old[:2] == new[:2] else f"whether {steps.title} takes that step is not known"
-    if then - first <= 1:
+    first, then = found.line_of(old.tag or ""), found.line_of(new.tag or "")
+    if first is None or then is None or first == then:
         return ""
-    between = listed(steps.lines[first + 1 : then])
-    way = f"from {steps.lines[first]} to {steps.lines[then]}"
-    return f"{steps.title} does not go {way} but by {between}"
+    return f"{found.title} {then.line}"
 
 
-def _line(lines: Sequence[str], numbers: tuple[int, ...]) -> int | None:
-    for place, line in enumerate(lines):
-        parts = tuple(map(int, line.split(".")))
-        if numbers[: len(parts)] == parts:
-            return place
-    return None
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The release line of an image, and how it stands on a day."""
+
+    product: Product
+    line: ReleaseLine
+    end: End
+    sentence: str
+    """Until when it is mended, and who says so."""
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The same as plain values."""
+        last = self.line.last_day
+        return {
+            "product": self.product.id,
+            "line": self.line.line,
+            "ends": last.isoformat() if last is not None else None,
+            "state": self.end.value,
+            "source": self.product.ends_source,
+        }
 
 
-def _numbers(tag: str | None) -> tuple[int, ...]:
-    found = _NUMBERS.match(tag or "")
-    return tuple(int(part) for part in found.groups() if part is not None) if found else ()
+def support_of(image: str, today: datetime.date) -> Support | None:
+    """The release line of an image on a day; None where nothing is known of it."""
+    parsed = _parsed(image)
+    found = _product_of(parsed) if parsed is not None else None
+    line = found.line_of(parsed.tag or "") if parsed is not None and found is not None else None
+    if found is None or line is None:
+        return None
+    sentence = f"{told(found, line, today).rstrip('.')} ({found.ends_source})"
+    return Support(found, line, stands(line, today), sentence)
 
 
 def said_of_release(image: str) -> str:
     """What the makers of an image say of single updates; "" where nothing is known."""
-    try:
-        repository = parse_reference(image).repository
-    except InputProblem:
+    parsed = _parsed(image)
+    if parsed is None:
         return ""
-    first = repository.partition("/")[0]
-    found = next((one for one in _read().releases if first in one.repositories), None)
+    first = parsed.repository.partition("/")[0]
+    found = next((one for one in makers_words() if first in one.repositories), None)
     return f"{found.says} ({found.source})" if found else ""

@@ -163,8 +163,13 @@ ELSEWHERE: Final[tuple[Listed, ...]] = (
     Listed(("disk.by-serial",), "Disks that the settings name by serial are there and empty", _ANY),
     Listed(
         ("software.end-of-life",),
-        "The Kubernetes of the settings is mended by its makers, and Argo CD is tested with it",
+        "What is installed, and the machines' systems, are mended, and fit one another",
         frozenset((PASS, WARN)),
+    ),
+    Listed(
+        ("software.path",),
+        "No step is skipped from what the site has to what it is to have",
+        frozenset((FAIL,)),
     ),
     Listed(("mesh.reach",), "A port that another machine needs is reached", _ANY),
     Listed(("egress.*",), "What is fetched can be fetched (--egress; before a run)", _ANY),

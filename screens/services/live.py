@@ -259,7 +259,7 @@ class LiveServices(LiveInstallation, LiveGuide, LiveBundles, LiveClusters, LiveU
 
                 solution = load_solution(question.needs.solution, self.folder)
                 told: Sequence[Finding] = (
-                    judged_defaults(solution, now.date())
+                    judged_defaults(solution, now.date(), seen)
                     if question.site is None
                     else judged_settings(solution, question.site, seen, now.date())
                 )

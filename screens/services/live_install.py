@@ -8,6 +8,7 @@ import getpass
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -72,18 +73,22 @@ class LiveInstallation:
 
         def make() -> Plan:
             from installer.planning.make import make_plan
+            from installer.planning.release_lines import refuse_skipped
             from installer.supply.supplies import read_supplies
 
-            site = site_of(answers)
+            site, solution = site_of(answers), self._solution(answers)
             supplied = read_supplies(site, base_of(answers), allow_older=older)
-            return make_plan(
-                self._solution(answers),
+            plan = make_plan(
+                solution,
                 site,
                 (),
                 playbooks=site.playbooks_path(base_of(answers)),
                 supplied=supplied,
                 base=base_of(answers),
             )
+            today = datetime.now(UTC).astimezone().date()
+            refuse_skipped(solution, site, dict(plan.settings), today, where="settings")
+            return plan
 
         return await asyncio.to_thread(make)
 

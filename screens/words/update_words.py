@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from foundation.wording import counted
@@ -72,8 +72,17 @@ class Item:
 def items_of(review: Review, workloads: tuple[Workload, ...]) -> tuple[Item, ...]:
     """Everything that runs, what is changed first and what is up to date last."""
     found = [*_of_workloads(review, workloads), *_of_images(review, workloads)]
+    ends = {one.running.image: it.sentence for one, it in review.supports}
+    found = [_with_end(one, ends) for one in found]
     order = list(HEADINGS)
     return tuple(sorted(found, key=lambda one: (order.index(one.group), one.name)))
+
+
+def _with_end(item: Item, ends: Mapping[str, str]) -> Item:
+    """An entry with the end of the release lines of what runs in it, where one is past or near."""
+    images = [text for name, text in item.entries if name == "from"]
+    told = tuple(("support", f"{ends[image]}.") for image in images if image in ends)
+    return replace(item, entries=(*item.entries, *told)) if told else item
 
 
 def title_words(review: Review) -> str:

@@ -17,6 +17,7 @@ from installer.catalogue.hardening import FILE as HARDENING
 from installer.catalogue.hardening import read_hardening
 from installer.catalogue.lines import FILE as LINES
 from installer.catalogue.lines import LinesFile
+from installer.catalogue.releases import SUPPORT, SupportFile
 from installer.catalogue.solution_files import PortsFile, SizingFile, SolutionFile
 from installer.catalogue.stages import Settings
 from installer.planning.folder.wrong import Folder, Wrong
@@ -28,7 +29,7 @@ BASIC: Final[dict[str, type[BaseModel]]] = {
     "ports.yaml": PortsFile,
 }
 """Without these there is no solution."""
-_OTHERS: Final = ("settings.yaml", CALCULATORS, "bundle.yaml", HARDENING, LINES)
+_OTHERS: Final = ("settings.yaml", CALCULATORS, "bundle.yaml", HARDENING, LINES, SUPPORT)
 """Further files of its top that somebody reads."""
 
 
@@ -40,6 +41,8 @@ def broken(folder: Folder) -> Iterator[Wrong]:
         yield from _read(folder, "settings.yaml", partial(load_yaml, Settings))
     if (folder.path / LINES).exists():
         yield from _read(folder, LINES, partial(load_yaml, LinesFile))
+    if (folder.path / SUPPORT).exists():
+        yield from _read(folder, SUPPORT, partial(load_yaml, SupportFile))
     if (folder.path / HARDENING).exists():
         yield from _read(folder, HARDENING, read_hardening)
     for path in sorted(folder.path.glob("stages/*.yaml")):

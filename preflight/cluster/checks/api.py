@@ -81,13 +81,16 @@ def version(case: ClusterCase, say: Say) -> Iterator[Finding]:
             subject="support",
         )
         return
+    near = False
     if ends is None:
         told = "is no longer mended by its makers"
     else:
-        old = case.now.date() > ends
+        days = (ends - case.now.date()).days
+        old, near = days < 0, 0 <= days < support.SOON_DAYS
         told = f"{'was' if old else 'is'} mended by its makers until {ends.isoformat()}"
+        told += f", {counted(days, 'day')} from now" if near else ""
     yield say.at(
-        WARN if old else PASS,
+        WARN if old or near else PASS,
         f"The cluster runs {have}, which {told}.",
         expected="a release that is still mended",
         actual=have,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,15 +34,25 @@ def said(channel: str, argocd: str, day: date) -> list[tuple[Severity, str]]:
     return [(one.severity, one.title) for one in end_of_kubernetes(PM4ML, values, day)]
 
 
-def test_the_last_day_counts_and_the_day_after_warns() -> None:
-    ((before, _),) = said("1.31/stable", "v2.14.20", BEFORE)
+def test_the_last_day_counts_and_the_day_after_nobody_mends_it() -> None:
+    ((before, near),) = said("1.31/stable", "v2.14.20", BEFORE)
     ((after, told),) = said("1.31/stable", "v2.14.20", AFTER)
-    assert (before, after) == (Severity.PASS, Severity.WARN)
+    assert (before, after) == (Severity.WARN, Severity.WARN)
+    assert "is mended by its makers until 2025-11-11, 0 days from now" in near
     assert "mended by nobody since 2025-11-11" in told
 
 
+def test_an_end_that_is_near_warns_and_one_that_is_not_passes() -> None:
+    far, near = BEFORE - timedelta(days=90), BEFORE - timedelta(days=89)
+    assert [one for one, _ in said("1.31/stable", "v2.14.20", far)] == [Severity.PASS]
+    ((severity, told),) = said("1.31/stable", "v2.14.20", near)
+    assert severity is Severity.WARN
+    assert told.endswith("until 2025-11-11, 89 days from now.")
+
+
 def test_the_newest_is_named_with_what_goes_with_it() -> None:
-    (one,) = judged_defaults(PM4ML, AFTER)
+    one, argocd, _ = judged_defaults(PM4ML, AFTER)
+    assert "Argo CD 2.14 has been mended by nobody since 2025-11-04" in argocd.title
     assert one.id == ID
     assert "microk8s_channel: 1.35/stable and argocd_version: v3.4.7" in one.remedy
     assert of_settings(one)
@@ -68,7 +78,7 @@ def test_what_the_table_does_not_know_is_told() -> None:
     assert noted == first[1]
 
 
-def test_what_is_deployed_from_no_repository_has_no_end_here() -> None:
+def test_what_names_no_end_has_none_here() -> None:
     assert judged_defaults(load_solution("core-test-harness"), AFTER) == ()
 
 
@@ -107,5 +117,6 @@ def test_preflight_says_it_without_a_site_too(
     assert ID in told
     assert "Kubernetes 1.31 has been mended by nobody since 2025-11-11" in told
     if form == "json":
-        (one,) = [one for one in json.loads(told)["findings"] if one["id"] == ID]
+        every = [one for one in json.loads(told)["findings"] if one["id"] == ID]
+        (one,) = [one for one in every if one["title"].startswith("Kubernetes")]
         assert (one["severity"], one["host"]) == ("warn", None)
