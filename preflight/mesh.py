@@ -295,7 +295,8 @@ def _judged(group: list[tuple[Dial, Dialled]]) -> Finding:
         source=line.source,
         evidence=f"on {dial.start}: nc {family}-vz -w 3 {dial.address} {dial.port}",
         remedy=_remedy(dial, met, line, expectation),
-        undo=f"on {dial.target}: sudo ufw delete {_rule(dial, line, expectation)}",
+        undo=f"on {dial.target}: sudo ufw delete"
+        f" {_rule(dial, line, expectation).removeprefix('prepend ')}",
     )
 
 
@@ -317,7 +318,8 @@ def _plural(role: str) -> str:
 
 
 def _rule(dial: Dial, line: PortNeed, expectation: Expectation) -> str:
-    verb = "allow" if expectation is Expectation.REACH else "deny"
+    # The first rule that fits decides, so a denial after what let it in would do nothing.
+    verb = "allow" if expectation is Expectation.REACH else "prepend deny"
     ports = line.port.replace("-", ":")
     return f"{verb} from ADDRESS-OF-{dial.start} to any port {ports} proto {line.protocol}"
 

@@ -73,7 +73,7 @@ SENTENCES: Final = (
         "systemd",
         r"unit \S+ is masked",
         "the service was switched off for good (masked)",
-        "See who did it and why, then: systemctl unmask NAME",
+        "See who did it and why, then: systemctl unmask NAME && systemctl enable --now NAME",
         "systemd src/core/dbus-manager.c",
         "Failed to start docker.service: Unit docker.service is masked.",
     ),
@@ -125,8 +125,9 @@ SENTENCES: Final = (
         "kernel",
         r"unknown filesystem type '?squashfs|squashfs.{0,40}not supported",
         "the machine's kernel cannot mount snaps (squashfs)",
-        "Load it, or boot the distribution's own kernel: modprobe squashfs; a "
-        "container of LXC needs nesting and fuse.",
+        "Load it: modprobe squashfs. Where that is refused, or the next start lacks it, a line of "
+        "/etc/modprobe.d denies it (grep -rw squashfs /etc/modprobe.d): take that out, or boot "
+        "the distribution's own kernel; a container of LXC needs nesting and fuse.",
         "util-linux mount; snapd sanity",
         "mount: /snap/core/1: unknown filesystem type 'squashfs'.",
     ),
@@ -158,7 +159,7 @@ SENTENCES: Final = (
         "snapd",
         r"cannot communicate with server: .{0,120}snapd.*\.socket",
         "snapd does not answer on this machine",
-        "Start it, and look why it fell: systemctl start snapd.socket snapd; "
+        "Start it, and look why it fell: systemctl enable --now snapd.socket snapd; "
         "journalctl -u snapd -n 50",
         "snapd client/client.go",
         'error: cannot communicate with server: Post "http://localhost/v2/snaps": dial '

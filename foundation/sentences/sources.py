@@ -65,7 +65,7 @@ SENTENCES: Final = (
         "docker",
         r"cannot connect to the docker daemon|is the docker daemon running",
         "Docker does not answer on this machine",
-        "Start it, and look why it fell: systemctl start docker; journalctl -u docker -n 50",
+        "Start it, and look why it fell: systemctl enable --now docker; journalctl -u docker -n 50",
         "docker client/errors.go",
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the "
         "docker daemon running?",

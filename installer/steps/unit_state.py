@@ -59,7 +59,8 @@ def unit_state(unit: str, said: Mapping[str, str]) -> UnitState:
     if said.get("LoadState") == "masked":
         return UnitState(
             f"{unit} is switched off for good (masked){since}",
-            f"See who did it and why, then: systemctl unmask {unit} && systemctl start {unit}",
+            f"See who did it and why, then: systemctl unmask {unit} && "
+            f"systemctl enable --now {unit}",
         )
     if active == "failed" or (active == "inactive" and result not in ("", "success")):
         reason = _RESULTS.get(result, result or "unknown")
@@ -73,7 +74,7 @@ def unit_state(unit: str, said: Mapping[str, str]) -> UnitState:
         return UnitState(
             f"{unit} is stopped{since}: it was never started since the machine's start, or "
             "somebody stopped it",
-            f"Start it: systemctl start {unit}",
+            f"Start it, now and at every start: systemctl enable --now {unit}",
         )
     state = " ".join(word for word in (active, said.get("SubState", "")) if word) or "unknown"
     return UnitState(f"{unit} is {state}{since}", f"Look at it: systemctl status {unit}")

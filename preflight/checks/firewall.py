@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from foundation.wording import counted, shortened
+from foundation.wording import counted, listed, shortened
 from preflight.checks.case import Case
 from preflight.checks.check import FAIL, PASS, UNKNOWN, WARN, Say, check
 from preflight.facts import ABSENT, NOT_ASKED, known, why_unknown
@@ -135,7 +135,7 @@ def let_in(case: Case, say: Say) -> Iterator[Finding]:
             f"The firewall of {case.name} drops what no rule allows, and no rule is seen for"
             f" {shortened(names, 6)}."
         )
-    allow = " && ".join(f"sudo ufw allow {name.replace('-', ':')}" for name in names)
+    remedy, undo = _let_in(names, ufw=ufw == "active", firewalld=firewalld == "active")
     yield say.at(
         WARN if missing else PASS,
         title,
@@ -143,13 +143,34 @@ def let_in(case: Case, say: Say) -> Iterator[Finding]:
         actual=f"policy {policy or 'of ufw'}, {seen} seen" if strict else "no filter",
         source=source,
         evidence=evidence,
-        remedy=f"Let them in, best from the site's own network only (`from NETWORK`): `{allow}`."
-        + (
-            " With firewalld: `sudo firewall-cmd --permanent --add-port=PORT/tcp`, --reload."
-            if firewalld == "active"
-            else ""
+        remedy=remedy,
+        undo=undo,
+    )
+
+
+def _let_in(names: Iterable[str], *, ufw: bool, firewalld: bool) -> tuple[str, str]:
+    """What lets ports in, now and after the next start, by the firewall that is there; its undo.
+
+    A rule given to a firewall that is not active would change nothing.
+    """
+    if firewalld:
+        ports = " ".join(f"--add-port={name}" for name in names)
+        command = f"sudo firewall-cmd --permanent {ports} && sudo firewall-cmd --reload"
+        return f"Let them in: `{command}`.", command.replace("--add-port", "--remove-port")
+    if ufw:
+        allow = " && ".join(f"sudo ufw allow {name.replace('-', ':')}" for name in names)
+        return (
+            f"Let them in, best from the site's own network only (`from NETWORK`): `{allow}`.",
+            allow.replace("ufw allow", "ufw delete allow"),
+        )
+    return (
+        (
+            f"Let {listed(names)} in where the filter is made at each start: /etc/nftables.conf, or"
+            " /etc/iptables/rules.v4 of iptables-persistent; a rule that is set by hand alone is"
+            " gone after the next start. Then load the file: `sudo systemctl restart nftables`, or"
+            " `sudo systemctl restart netfilter-persistent`."
         ),
-        undo=allow.replace("ufw allow", "ufw delete allow"),
+        "Take the lines out again, and load the file as before.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from foundation.wording import listed
@@ -68,7 +69,8 @@ def _module(case: Case, say: Say, need: ModuleNeed, *, there: bool, could: bool)
         evidence=f"lsmod | grep {name.replace('-', '_')}; modinfo -F filename {name}",
         remedy=f"{need.reason} Install the modules that the running kernel lacks and load it:"
         " `sudo apt-get update && sudo apt-get install linux-modules-extra-$(uname -r)`,"
-        f" `{load_for_good(name)}`."
+        f" `{load_for_good(name)}`. A line of a hardening may deny it, at the next start too:"
+        f" `grep -rwE '{re.sub('[-_]', '[-_]', name)}' /etc/modprobe.d` shows it; take it out."
         " In a container, load it on the container's host.".lstrip(),
         undo=f"sudo rm /etc/modules-load.d/{name}.conf && sudo modprobe -r {name}",
     )

@@ -40,6 +40,13 @@ _OWN = {
     "wireguard": frozenset({"wg-quick"}),
 }
 
+STOPPED_FOR_GOOD = (
+    "`sudo systemctl disable --now NAME`, and `sudo systemctl disable --now NAME.socket` where it"
+    " has one, which would start it again. Where another service wants it, it is back all the"
+    " same: `systemctl list-dependencies --reverse NAME` names that one."
+)
+"""How a service is stopped that nothing starts again: neither its socket nor who wants it."""
+
 _TUNNELS = {"vxlan": ("vxlan.calico", "flannel."), "wireguard": ("wg",)}
 """What the kernel itself listens for, by the interfaces that it has where they are ours."""
 
@@ -210,6 +217,6 @@ def _remedy(need: PortNeed, taken: tuple[Socket, ...], what: str, wrong: Correct
     pids = [str(pid) for s in taken if (pid := known(s.pid))]
     look = f"`ps -fp {','.join(dict.fromkeys(pids))}`" if pids else "`sudo ss -tulpn`"
     return (
-        f"See what it is with {look}, then stop it for good: `sudo systemctl disable --now NAME`;"
-        f" or let it listen on another port than {need.port}.{explanation}"
+        f"See what it is with {look}, then stop it for good: {STOPPED_FOR_GOOD}"
+        f" Or let it listen on another port than {need.port}.{explanation}"
     )

@@ -77,7 +77,7 @@ def test_the_service_is_known_by_the_question(command: tuple[str, ...], unit: st
     ("said", "sentence", "remedy"),
     [
         (f"{STOPPED}\nStateChangeTimestamp={WHEN}", f"is stopped since {WHEN}",
-         f"systemctl start {HAPROXY}"),
+         f"systemctl enable --now {HAPROXY}"),
         (f"{FAILED}\nExecMainStatus=1\nStateChangeTimestamp={WHEN}",
          f"has failed since {WHEN}: its program ended with exit status 1", "journalctl -u"),
         ("LoadState=loaded\nActiveState=failed\nResult=start-limit-hit", "gave it up",

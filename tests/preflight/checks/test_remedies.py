@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import preflight.checks
+from preflight.checks.firewall import let_in
 from preflight.checks.network import without_name
+from tests.preflight.facts_factory import case, changed, worker_facts
 
 CHECKS = sorted(Path(preflight.checks.__file__).parent.glob("*.py"))
 
@@ -54,3 +56,27 @@ def test_a_dot_in_a_name_is_no_other_sign(tmp_path: Path) -> None:
     command = without_name("w1.site").replace("sudo ", "").replace("/etc/hosts", str(hosts))
     subprocess.run(["sh", "-c", command], check=True)
     assert hosts.read_text() == "10.0.0.3 w1xsite\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "said", "undone"),
+    [
+        ({"ufw": "active", "ufw_rules": ()}, "sudo ufw allow 10250/tcp", "ufw delete allow"),
+        (
+            {"firewalld": "active"},
+            "sudo firewall-cmd --permanent --add-port=10250/tcp",
+            "--remove-port=10250/tcp",
+        ),
+        ({"policies": {"INPUT": "DROP"}}, "/etc/nftables.conf", "Take the lines out"),
+    ],
+    ids=["ufw", "firewalld", "a filter of one's own"],
+)
+def test_ports_are_let_in_by_the_firewall_that_is_there(
+    there: dict[str, object], said: str, undone: str
+) -> None:
+    """A rule of ufw where another filter drops changes nothing, or there is no ufw at all."""
+    facts = changed(worker_facts(), firewall={"ufw": "inactive", **there})
+    (found,) = let_in.run(case(facts))
+    assert said in found.remedy
+    assert ("ufw" in found.remedy) is ("ufw_rules" in there)
+    assert undone in found.undo

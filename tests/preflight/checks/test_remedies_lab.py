@@ -1,102 +1,51 @@
-"""Remedies of preflight that must outlive the next start, tried on a machine that starts anew.
+"""Remedies that must outlive the next start, tried on a machine that starts anew.
 
-Docker is a stand-in: a service of its name that sets the forwarding policy to DROP when it starts,
-as Docker does. Modules cannot be shown here, which are those of the machine that the lab runs on,
-nor the host name and /etc/hosts, which podman lays over.
+Modules cannot be shown here, which are those of the machine that the lab runs on, nor the host
+name, /etc/hosts and /etc/resolv.conf, which podman lays over; swap has a machine in test_swap_lab.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import pytest
 
-from preflight.checks.case import Case
-from preflight.checks.check import Check
-from preflight.checks.clock import synchronized
-from preflight.checks.firewall import forward
-from preflight.checks.kernel import sysctls
-from preflight.findings import Finding
-from preflight.needs import SysctlNeed
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
-from tests.preflight.facts_factory import case, changed, needs, platform, role, worker_facts
+from tests.preflight.checks.trials import OF_FIREWALLD, PREPARED, TRIALS, Trial
 
 pytestmark = pytest.mark.lab
 
-SPOILED = r"""
-apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends iptables >/dev/null
-echo 'net.ipv4.ip_forward = 0' >>/etc/sysctl.conf
-[ -e /etc/sysctl.d/99-sysctl.conf ] || ln -s ../sysctl.conf /etc/sysctl.d/99-sysctl.conf
-printf '[Service]\nType=oneshot\nExecStart=/usr/sbin/iptables -P FORWARD DROP\n%s\n%s\n' \
-    '[Install]' 'WantedBy=multi-user.target' >/etc/systemd/system/docker.service
-# systemd's own program, for the one setting that a machine of the lab has for itself.
-printf '[Service]\nType=oneshot\nExecStart=/lib/systemd/systemd-sysctl %s\n%s\n%s\n' \
-    '--prefix=/net/ipv4/ip_forward' '[Install]' 'WantedBy=multi-user.target' \
-    >/etc/systemd/system/sysctl-of-lab.service
-systemctl daemon-reload
-systemctl enable -q sysctl-of-lab.service
-systemctl enable -q --now docker.service
-systemctl disable -q --now chrony
-"""
+
+def states(machine: Machine, trials: Sequence[Trial]) -> dict[str, str]:
+    """How everything stands that the remedies are about, a word after another."""
+    return {one.name: " ".join(machine.script(one.look).split()) for one in trials}
 
 
-def found(check: Check[Case], one: Case) -> Finding:
-    """The finding of a check that has a remedy."""
-    return next(finding for finding in check.run(one) if finding.remedy)
+def tried(machine: Machine, trials: Sequence[Trial]) -> None:
+    """See that each is needed after a start, heals what it is for, and does so after the next."""
+    for one in trials:
+        machine.script(one.spoil, timeout=600)
+    machine.restart()
+    machine.wait_for_boot()
+    assert states(machine, trials) == {one.name: one.spoiled for one in trials}
 
-
-def commands(remedy: str) -> Iterable[str]:
-    """The commands of a remedy, those of cloud-init left out: no lab machine has it."""
-    return [one for one in re.findall(r"`([^`]+)`", remedy) if "sudo" in one and "cloud" not in one]
-
-
-def state(machine: Machine) -> dict[str, str]:
-    """What the remedies are about, as the machine has it now."""
-
-    def said(*argv: str) -> str:
-        return machine.exec(list(argv), check=False).stdout.strip()
-
-    return {
-        "forwarding": said("cat", "/proc/sys/net/ipv4/ip_forward"),
-        "policy": said("iptables", "-S", "FORWARD").splitlines()[0],
-        "chrony": said("systemctl", "is-active", "chrony"),
-    }
+    for one in trials:
+        machine.script(one.by_hand)
+        for command in one.commands():
+            machine.script(command)
+    healed = {one.name: one.healed for one in trials}
+    assert states(machine, trials) == healed
+    machine.restart()
+    machine.wait_for_boot()
+    assert states(machine, trials) == healed
 
 
 def test_the_printed_remedies_outlive_the_next_start(machine_factory: MachineFactory) -> None:
     machine = machine_factory("w1")
-    machine.script(SPOILED, timeout=600)
-    machine.restart()
-    machine.wait_for_boot()
-    spoiled = {
-        "forwarding": "0",
-        "policy": "-P FORWARD DROP",
-        "chrony": "inactive",
-    }
-    assert state(machine) == spoiled
+    machine.script(PREPARED, timeout=600)
+    tried(machine, TRIALS)
 
-    facts = changed(
-        worker_facts(),
-        kernel={"sysctls": {"net.ipv4.ip_forward": "0"}},
-        firewall={"policies": {"FORWARD": "DROP"}},
-        time={"synchronized": False},
-    )
-    wanted = SysctlNeed(name="net.ipv4.ip_forward", equals=("1",), source="here")
-    one = case(facts, wanted=needs(role("worker"), platform=platform(sysctls=(wanted,))))
-    findings = [found(check, one) for check in (sysctls, forward, synchronized)]
-    for finding in findings:
-        for command in commands(finding.remedy):
-            if "apt-get" not in command and "tracking" not in command:
-                machine.script(command)
-    healed = {
-        "forwarding": "1",
-        "policy": "-P FORWARD ACCEPT",
-        "chrony": "active",
-    }
-    assert state(machine) == healed
-    machine.restart()
-    machine.wait_for_boot()
-    assert state(machine) == healed
+
+def test_that_of_firewalld_does_too(machine_factory: MachineFactory) -> None:
+    tried(machine_factory("w1"), OF_FIREWALLD)

@@ -17,9 +17,12 @@ import pytest
 from foundation.hosts.connection import Become
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
+from installer.catalogue.hardening import load_hardening
+from installer.catalogue.solution import load_solution
 from preflight.checks.swap import swap
 from preflight.facts import Facts, SwapSource, known
-from preflight.findings import Severity
+from preflight.findings import Finding, Severity
+from preflight.hardening import Asked, hardening_script, judge_hardening
 from preflight.probe import run_probe
 from tests.installer.pm4ml_site import LabSite
 from tests.lab.lab import Lab
@@ -119,6 +122,38 @@ async def test_the_printed_remedy_outlives_the_next_start(
     assert [one for one in known(after.memory.swap_areas) or () if not one.active] == []
     machine.script(found.undo.partition(";")[0])
     assert started_anew(machine) == BROUGHT
+
+
+def test_mosips_list_sees_what_brings_swap_and_its_remedy_ends_it(
+    machine_factory: MachineFactory,
+) -> None:
+    """Nothing is on now, and four things bring it at a start: only the line of fstab was seen."""
+    machine = machine_factory("n1")
+    machine.script(ORIGINS)
+    assert started_anew(machine) == BROUGHT
+    listed = load_hardening(load_solution("mosip"))
+    swapped = next(one for one in listed.checks if one.id == "swap")
+
+    def verdict() -> Finding:
+        asked = Asked(
+            name="swap", title=swapped.title, otherwise=swapped.otherwise,
+            script=swapped.script, expected=swapped.expected, see=swapped.see,
+            remedy=swapped.remedy, source=swapped.source, severity=Severity.FAIL,
+        )  # fmt: skip
+        said = machine.exec(["sh", "-s", "n"], stdin=hardening_script([asked]).decode()).stdout
+        (found,) = judge_hardening(said.encode(), "n", [asked], host="n1")
+        return found
+
+    found = verdict()
+    assert found.severity is Severity.FAIL
+    for name in ("/by-fstab", r"by\x2dgenerator.swap", r"by\x2dunit.swap", "zramswap", "dphys"):
+        assert name in found.actual
+    for command in re.findall(r"`(sudo [^`]+)`", found.remedy):
+        for name in ("zramswap", "dphys-swapfile") if "NAME" in command else ("",):
+            machine.script(command.replace("NAME", name))
+    assert verdict().actual == "none now, and nothing that brings it"
+    assert started_anew(machine) == set()
+    assert verdict().severity is Severity.PASS
 
 
 def test_pm4ml_takes_swap_away_for_good_and_gives_it_back(
