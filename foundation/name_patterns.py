@@ -8,10 +8,27 @@ _LONGEST_PATTERN: Final = 1022
 """Characters of one pattern; OpenSSH matches nothing with a longer one."""
 
 
+_SMALL: Final = str.maketrans({chr(n): chr(n + 32) for n in range(ord("A"), ord("Z") + 1)})
+
+
+def lowered(name: str) -> str:
+    """A name in lower case as OpenSSH makes it: the letters of ASCII alone.
+
+    A sign that only Unicode takes for a capital (the Kelvin sign for a k) makes no other name.
+    """
+    return name.translate(_SMALL)
+
+
+def _by_bytes(text: str) -> str:
+    """A sign for each byte, which is what `?` stands for."""
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
 def matches_list(name: str, patterns: str) -> bool:
     """Whether a name matches a list of OpenSSH: one of it, and none that begins with `!`."""
     positive = False
-    for one in patterns.split(","):
+    name = _by_bytes(name)
+    for one in _by_bytes(patterns).split(","):
         pattern = one.removeprefix("!")
         if len(pattern) > _LONGEST_PATTERN:
             return False

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Host, Inventory
+from foundation.name_patterns import lowered
 from foundation.paths import known_hosts_file, make_private
 from foundation.problems import InputProblem
 
@@ -213,12 +214,12 @@ def host_pattern(name: str, port: int) -> str:
 
     In lower case, as OpenSSH writes and looks up every name.
     """
-    name = name.lower()
+    name = lowered(name)
     return name if port == _SSH_PORT else f"[{name}]:{port}"
 
 
 def _name(offer: HostKeyOffer) -> str:
-    return (offer.known_as or host_pattern(offer.host.address, offer.host.port)).lower()
+    return lowered(offer.known_as or host_pattern(offer.host.address, offer.host.port))
 
 
 _A_NAME: Final = re.compile(r"[\w.:%+\[\]-]+")

@@ -35,6 +35,7 @@ from foundation.hosts.openssh.interfaces import NoAddress, address_of
 from foundation.hosts.openssh.keys import Identity, Ring
 from foundation.hosts.openssh.ssh_config import Target
 from foundation.hosts.openssh.trusted import NOTHING_KNOWN, Known
+from foundation.name_patterns import lowered
 from foundation.problems import InputProblem
 from foundation.secrets import Secret, redact
 from foundation.sentences import wants_a_code
@@ -346,7 +347,7 @@ async def open_connection(
                 client_factory=lambda: _Client(attempt, ring, password, connected),
                 known_hosts=_looked_up(target, trusted, attempt, by_address),
                 # The name under which a host certificate must speak; in lower case for OpenSSH.
-                host_key_alias=target.known_as.lower(),
+                host_key_alias=lowered(target.known_as),
                 username=target.user,
                 tunnel=tunnel,
                 proxy_command=program if tunnel is None else None,

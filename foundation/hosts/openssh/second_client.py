@@ -18,6 +18,7 @@ from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.openssh.hostkeys import known_hosts_files
 from foundation.hosts.openssh.ssh_config import Target, config_file, resolve
+from foundation.name_patterns import lowered
 from foundation.problems import Problem
 from foundation.terminal import clean_line
 
@@ -90,7 +91,7 @@ def _open(
     # Its known_hosts are asked by the name and port of connect(), so that the way is given apart.
     way = channel or socket.create_connection((target.address, target.port), timeout=timeout)
     client.connect(
-        target.known_as.lower(),
+        lowered(target.known_as),
         port=target.known_port,
         username=target.user,
         password=password.reveal() if password else None,

@@ -20,7 +20,7 @@ from asyncssh import SSHKey, import_public_key
 
 from foundation import bounded_files
 from foundation.hosts.openssh.hostkeys import KEYS_LIMIT, HostKeyOffer, ShownKey, host_pattern
-from foundation.name_patterns import matches_list
+from foundation.name_patterns import lowered, matches_list
 from foundation.problems import HostKeyProblem, InputProblem
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class TrustedKeys:
     def _take(self, text: str, place: str) -> None:
         for number, line in enumerate(text.split("\n"), start=1):
             try:
-                self._add(line.strip(_BLANKS))
+                # Behind a NUL is nothing of the line any more for a program in C.
+                self._add(line.partition("\0")[0].strip(_BLANKS))
             except Exception as error:
                 # Whatever a broken line makes the parser raise, the other lines still count.
                 log.warning("%s line %d is not a known_hosts entry: %s", place, number, error)
@@ -152,13 +153,13 @@ class TrustedKeys:
                 raise ValueError("behind a marker OpenSSH takes a space alone")
             line = line.lstrip(_BLANKS)
         names, data = _PARTED.split(line, maxsplit=1)
-        entry = _Entry(marker, import_public_key(data))
+        entry = _Entry(marker, _key_of(data))
         if names.startswith("|1|"):
             salt, digest = names[3:].split("|")
             raw = base64.b64decode(salt, validate=True), base64.b64decode(digest, validate=True)
             self._hashed.append((*raw, entry))
             return
-        words = tuple(word for word in names.lower().split(",") if word)
+        words = tuple(word for word in lowered(names).split(",") if word)
         if any(mark in names for mark in "*?!"):
             self._patterns.append((words, entry))
             return
@@ -186,7 +187,7 @@ class TrustedKeys:
 
         `address` is what was resolved, and counts for nothing: as for OpenSSH (CheckHostIP no).
         """
-        bare = name.lower()
+        bare = lowered(name)
         with_port = bare if port == _SSH_PORT else f"[{bare}]:{port}"
         entries = self._entries(with_port)
         elsewhere = self._entries(bare) if with_port != bare else []
@@ -215,6 +216,16 @@ class TrustedKeys:
     def place(self, key: SSHKey) -> str | None:
         """The file and line on which a key stands first, or None."""
         return self._places.get(public_line(key).split()[1])
+
+
+def _key_of(data: str) -> SSHKey:
+    """The key of an entry; raises ValueError where OpenSSH reads none there."""
+    key = import_public_key(data)
+    words = _PARTED.split(data)
+    # asyncssh takes a base64 with a tail, of an end of a line in the midst for one.
+    if len(words) < 2 or public_line(key) != " ".join(words[:2]):
+        raise ValueError("its key is not written as keys are")
+    return key
 
 
 def revoked_keys(file: Path) -> list[SSHKey]:
@@ -262,7 +273,7 @@ def lines_about(text: str, names: Iterable[str]) -> list[str]:
     `names` are as a file has them, `host` or `[host]:port`. What is about all machines (patterns,
     revoked keys, authorities) is about these too where it matches them.
     """
-    wanted = [name.lower() for name in names]
+    wanted = [lowered(name) for name in names]
     found = []
     for raw in text.split("\n"):
         words = _PARTED.split(raw.strip(_BLANKS), maxsplit=2)
@@ -276,7 +287,7 @@ def lines_about(text: str, names: Iterable[str]) -> list[str]:
 
 def _is_about(name: str, field: str) -> bool:
     if not field.startswith("|1|"):
-        return matches_list(name, field.lower())
+        return matches_list(name, lowered(field))
     try:
         salt, digest = (base64.b64decode(part, validate=True) for part in field[3:].split("|"))
     except ValueError:
