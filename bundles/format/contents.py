@@ -27,9 +27,10 @@ _NAMES: Final = {
 
 def contents_text(index: BundleIndex, *, full: bool = True) -> str:
     """The list of everything in a bundle with version, size, hash and origin."""
+    number = f", its maker's number {index.counter}" if index.counter is not None else ""
     lines = [
         f"{index.solution} {index.version}, environment {index.environment}",
-        f"made {index.created}; recipe {index.recipe}",
+        f"made {index.created}{number}; recipe {index.recipe}",
     ]
     for kind in media.KINDS:
         items = sorted(index.of_kind(kind), key=lambda item: item.identity)
@@ -66,6 +67,7 @@ def contents_dict(index: BundleIndex, index_digest: str) -> dict[str, Any]:
         "environment": index.environment,
         "created": index.created,
         **({"maintained_until": index.maintained_until} if index.maintained_until else {}),
+        **({"counter": index.counter} if index.counter is not None else {}),
         "recipe": index.recipe,
         "index": index_digest,
         "items": [

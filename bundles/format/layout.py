@@ -53,6 +53,7 @@ _ITEM: Final = "sitewright.item."
 _PIN: Final = "sitewright.pin."
 _BUNDLE: Final = "sitewright.bundle."
 _UNTIL: Final = _BUNDLE + "maintained-until"
+_COUNTER: Final = _BUNDLE + "counter"
 
 
 def _printable(text: str) -> str:
@@ -220,6 +221,8 @@ class BundleIndex:
     items: tuple[Item, ...]
     maintained_until: str = ""
     """The last day on which its maker looks after it, ISO 8601; "" where none was named."""
+    counter: int | None = None
+    """Which of its maker's bundles it is; None where its maker does not count."""
 
     def as_bytes(self) -> bytes:
         """The bytes of index.json; the same items always give the same bytes."""
@@ -235,8 +238,9 @@ class BundleIndex:
                     _BUNDLE + "environment": self.environment,
                     _BUNDLE + "recipe": self.recipe,
                     CREATED: self.created,
-                    # One without such a day has the bytes that it always had.
+                    # One without them has the bytes that it always had.
                     **({_UNTIL: self.maintained_until} if self.maintained_until else {}),
+                    **({_COUNTER: str(self.counter)} if self.counter is not None else {}),
                 },
                 "manifests": [item.as_descriptor() for item in ordered],
             }
@@ -261,6 +265,7 @@ class _BundleFields(BaseModel):
     recipe: Digest
     created: Printable
     maintained_until: date | None = None
+    counter: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,14}$")] | None = None
 
 
 def is_file_name(text: str) -> bool:
@@ -294,6 +299,7 @@ def parse_index(raw: bytes, *, where: str) -> BundleIndex:
         created=fields.created,
         items=items,
         maintained_until=fields.maintained_until.isoformat() if fields.maintained_until else "",
+        counter=int(fields.counter) if fields.counter is not None else None,
     )
 
 

@@ -343,6 +343,8 @@ class Recipe(BaseModel):
     sitewright: tuple[SitewrightWanted, ...] = ()
     maintained_until: date | None = None
     """The last day on which its maker looks after the bundle."""
+    counter: Annotated[int, Field(ge=1, lt=10**15)] | None = None
+    """Which of its maker's bundles it is: a later one has a larger number."""
 
     def for_environment(self, environment: str) -> Recipe:
         """The recipe with the lines for one environment only, platforms filled in."""

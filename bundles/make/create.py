@@ -273,6 +273,7 @@ def _finish(
         created=lock.created,
         items=tuple(items),
         maintained_until=recipe.maintained_until.isoformat() if recipe.maintained_until else "",
+        counter=recipe.counter,
     )
     records = zip(RECORDS, (raw_recipe, lock.as_bytes(), sbom(index)), strict=True)
     for name, raw in records:

@@ -1,17 +1,19 @@
-"""The order of bundles: which of two is the older one, by the moment that each signed index states.
+"""The order of bundles: which of two is the older one, by what each signed index states.
 
 A signature says who made a bundle and never when it may be used. So a machine and a site remember
-the bundle that they were given last, and an older one, or one of another moment than its index
-states, is taken only by a person's word (`--allow-older`).
+the bundle that they were given last, and an older one is taken only by a person's word (a waiver
+of `bundle.older` in the site file, or `--allow-older`). The counter of their maker decides; where
+one of the two has none, the moment at which each was made.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from bundles.format.layout import BundleIndex
+from foundation.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Stamp:
     """ISO 8601, as the index states it."""
     index: str
     """The digest of the index."""
+    counter: int | None = None
+    """Which of its maker's bundles it is; None where its maker does not count."""
 
     @property
     def moment(self) -> float | None:
@@ -40,12 +44,24 @@ class Stamp:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.solution} {self.version} of {self.created} ({self.index[7:19]})"
+        number = f", number {self.counter}" if self.counter is not None else ""
+        return f"{self.solution} {self.version} of {self.created}{number} ({self.index[7:19]})"
 
 
 def stamp_of(index: BundleIndex, digest: str) -> Stamp:
     """The stamp of a bundle by its index and that index's digest."""
-    return Stamp(index.solution, index.environment, index.version, index.created, digest)
+    return Stamp(
+        index.solution, index.environment, index.version, index.created, digest, index.counter
+    )
+
+
+SOON_DAYS: Final = 30
+"""Within so many days an end is told as near: a newer bundle is made, carried and tried first."""
+
+
+def days_left(until: str, today: date) -> int:
+    """The days that are left of the time in which its maker looks after a bundle; below 0: over."""
+    return (date.fromisoformat(until) - today).days
 
 
 def looked_after(until: str, today: date | None = None) -> str:
@@ -53,8 +69,10 @@ def looked_after(until: str, today: date | None = None) -> str:
     if not until:
         return ""
     day = date.fromisoformat(until)
-    if day >= (today or datetime.now(UTC).date()):
-        return f"Its maker looks after it until {day:%d %B %Y}."
+    left = days_left(until, today or datetime.now(UTC).date())
+    if left >= 0:
+        near = f", {counted(left, 'day')} from now" if left < SOON_DAYS else ""
+        return f"Its maker looks after it until {day:%d %B %Y}{near}."
     return (
         f"Its maker looked after it until {day:%d %B %Y}: what was mended since is not in it. Ask "
         "for a newer one."
@@ -66,14 +84,28 @@ def stamp_from(value: Any) -> Stamp | None:
     names = ("solution", "environment", "version", "created", "index")
     if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):
         return None
-    return Stamp(*(value[name] for name in names))
+    counter = value.get("counter")
+    if counter is not None and (isinstance(counter, bool) or not isinstance(counter, int)):
+        return None
+    solution, environment, version, created, index = (value[name] for name in names)
+    return Stamp(solution, environment, version, created, index, counter)
 
 
 def is_older(one: Stamp, than: Stamp | None) -> bool:
-    """Whether a bundle is older than the one before it, as far as both say when they were made.
+    """Whether a bundle is older than the one before it, by its maker's counter, else by its moment.
 
-    One that states no moment is older than any that does.
+    One without a counter is older than any that has one; of two with the same the moment decides,
+    and one that states no moment is older than any that does.
     """
-    if than is None or one.index == than.index or than.moment is None:
+    if than is None or one.index == than.index:
+        return False
+    if than.counter is not None and one.counter != than.counter:
+        return one.counter is None or one.counter < than.counter
+    if than.moment is None:
         return False
     return one.moment is None or one.moment < than.moment
+
+
+def can_be_compared(before: Stamp, with_: Stamp) -> bool:
+    """Whether what was noted of a bundle says enough to tell another one's age by it."""
+    return before.moment is not None or (before.counter is not None and with_.counter is not None)

@@ -20,6 +20,7 @@ from installer.commands.options import ask_secret, narrator, write_result
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from bundles.format.recipe import Recipe
     from bundles.read.signers import Signer
     from bundles.read.structure import Structure
     from bundles.read.verify import Verified
@@ -60,6 +61,7 @@ def _create(options: argparse.Namespace) -> int:
 
     recipe, environment, folder = recipe_of(options)
     lock = load_lock(options.lock) if options.lock else None
+    recipe = _stated(recipe, options)
     key = _key(options)
     mirrors: dict[str, list[str]] = {}
     for registry, mirror in options.mirror:
@@ -110,6 +112,22 @@ def _create(options: argparse.Namespace) -> int:
     first = _first_look(structure) if key is not None else []
     _tell(options, result, "\n".join([text, *first, *untold_lines(untold)]))
     return ExitCode.NOT_READY if options.strict and serious(untold) else ExitCode.DONE
+
+
+def _stated(recipe: Recipe | None, options: argparse.Namespace) -> Recipe | None:
+    """The recipe with what is said of this very bundle; InputProblem beside a lock."""
+    said = {
+        name: value
+        for name in ("counter", "maintained_until")
+        if (value := getattr(options, name)) is not None
+    }
+    if said and recipe is None:
+        raise InputProblem(
+            "the same bundle again has the same counter and the same last day",
+            where="--lock",
+            remedy="Leave both out, or make a new bundle without --lock.",
+        )
+    return recipe.model_copy(update=said) if said and recipe is not None else recipe
 
 
 def _first_look(structure: Structure) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bundles.format.recipe import Recipe
     from bundles.read.completeness import Contents, Gap, Target
     from bundles.read.signers import Signer
+    from bundles.read.structure import Structure
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +57,12 @@ def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
         recipe, targets = _wanted(options, index)
         contents = read_contents(bundle, structure, recipe)
     gaps = find_gaps(contents, recipe, targets)
+    age = _age(options, structure)
     if options.format == "json":
         value = _as_dict(options.bundle, gaps, targets)
+        value["maintained_until"] = index.maintained_until or None
+        value["counter"] = index.counter
+        value["older"] = bool(age.older)
         value["untold"] = untold_dicts(contents.untold)
         value |= {"index": structure.index_digest, "signer": signer.name if signer else None}
         write_result(
@@ -66,12 +72,44 @@ def check(options: argparse.Namespace, signers: Sequence[Signer]) -> int:
         )
     else:
         write_result(
-            _as_text(options.bundle, contents, gaps, targets),
+            "\n".join([_as_text(options.bundle, contents, gaps, targets), *age.lines]),
             options.output,
             overwrite=options.overwrite,
         )
     doubt = options.strict and serious(contents.untold)
-    return ExitCode.NOT_READY if gaps or doubt else ExitCode.DONE
+    return ExitCode.NOT_READY if gaps or doubt or age.older else ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Age:
+    """What is to be said of a bundle's age."""
+
+    until: str
+    older: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Sentences; none where there is nothing to say."""
+        return [one for one in (self.until, self.older) if one]
+
+
+def _age(options: argparse.Namespace, structure: Structure) -> _Age:
+    """Until when it is looked after; and where a site is named, whether that had a newer one."""
+    from bundles.read.age import looked_after, stamp_of
+    from installer.sites.site import load_site
+    from installer.supply.bundle_order import OlderBundle
+    from installer.supply.supplies import refuse_for_site
+
+    older = ""
+    if options.site:
+        try:
+            refuse_for_site(
+                load_site(options.site), stamp_of(structure.index, structure.index_digest),
+                str(options.bundle),
+            )  # fmt: skip
+        except OlderBundle as problem:
+            older = f"The site would refuse it: {problem.cause}."
+    return _Age(looked_after(structure.index.maintained_until), older)
 
 
 def _wanted(options: argparse.Namespace, index: BundleIndex) -> tuple[Recipe, tuple[Target, ...]]:

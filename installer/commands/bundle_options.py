@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from datetime import date
 from pathlib import Path
 
 from installer.commands.bundle_check import add_check_options
@@ -77,6 +78,16 @@ def _create(parser: argparse.ArgumentParser) -> None:
     )
     _registry(parser)
     parser.add_argument(
+        "--counter", type=_counter, metavar="N",
+        help="which of your bundles it is: a site takes no smaller number after a larger one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--maintained-until",
+        type=_day,
+        metavar="DATE",
+        help="the last day on which you look after it",
+    )
+    parser.add_argument(
         "--mirror",
         action="append",
         default=[],
@@ -98,6 +109,19 @@ def _create(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="end with 3 where something could not be told"
     )
     _short_output(parser)
+
+
+def _counter(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,14}", text):
+        raise argparse.ArgumentTypeError("a whole number from 1")
+    return int(text)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a day as 2027-06-30") from None
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:

@@ -142,6 +142,10 @@ def run(options: argparse.Namespace) -> int:
             told = judged_settings(solution, site, tuple(seen), today)
         else:
             told = judged_defaults(solution, today, tuple(seen))
+        if site is not None and site.supplies.bundle is not None:
+            from installer.supply.judged_bundle import judged_bundle
+
+            told = (*told, *judged_bundle(site, options.site.absolute().parent, today))
     assessment = _assess(seen, question, mesh, egress, options, told)
     return _report(assessment, options)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bundles.read.verify import Verified
 
 _LARGEST = 64 * 1024
+OLDER = "bundle.older"
+"""The check by whose waiver a person answers for an older bundle in a site file."""
 
 
 class OlderBundle(InputProblem):
@@ -34,7 +36,8 @@ class OlderBundle(InputProblem):
             cause or f"it is older than {other}: this is {this}, and that was {before}",
             where=where,
             remedy=remedy
-            or "Name the newer one. If the older one is meant, say so with --allow-older.",
+            or "Name the newer one. If the older one is meant, say so with --allow-older, or by"
+            f" name in the site file: a waiver of {OLDER}.",
         )
         self.this, self.before = this, before
 
@@ -65,7 +68,7 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
     A memory that is there and says nothing that can be compared is no leave: OrderUnknown.
     `other` names that one in words: "the one that this site had".
     """
-    from bundles.read.age import is_older, stamp_from
+    from bundles.read.age import can_be_compared, is_older, stamp_from
 
     try:
         with bounded_files.opened(memory) as file:
@@ -77,7 +80,7 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
         raise OrderUnknown(stamp, memory, where, other, why) from error
     if before is None:
         raise OrderUnknown(stamp, memory, where, other, "what was noted of that one is damaged")
-    if before.moment is None and before.index != stamp.index:
+    if before.index != stamp.index and not can_be_compared(before, stamp):
         why = "what was noted of that one says no time that can be read"
         raise OrderUnknown(stamp, memory, where, other, why)
     if is_older(stamp, before):

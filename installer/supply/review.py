@@ -46,7 +46,9 @@ def beside_the_steps(plan: Plan, *, full: bool = False, notes: bool = True) -> l
             f"{supplies['index'][7:19]}; {whose_word(plan)}."
         )
         if supplies.get("older"):
-            lines.append("An older bundle than the site had is allowed (--allow-older).")
+            by = supplies.get("older_by")
+            whose = f"by the word of {by}" if by else "(--allow-older)"
+            lines.append(f"An older bundle than the site had is allowed {whose}.")
     lines += [f"Mind: {note}" for note in plan.notes if notes]
     if full and plan.settings:
         lines.append("Settings as they are used:")

@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.transfer import SUPPLIES
 from foundation.problems import InputProblem, Problem
-from installer.supply.bundle_order import refuse_older, remember
+from installer.supply.bundle_order import OLDER, OlderBundle, refuse_older, remember
 
 if TYPE_CHECKING:
+    from bundles.read.age import Stamp
     from bundles.read.opened import Bundle
     from bundles.read.signers import Signer
     from bundles.read.structure import Structure
@@ -44,6 +46,8 @@ class Supplied:
     """Whether the site file says that nobody's signature is asked for."""
     older: bool = False
     """Whether a person allowed an older bundle than the site had."""
+    by_word_of: str = ""
+    """Whose waiver allows an older one, until when and why; "" where none was needed."""
 
     @property
     def index(self) -> str:
@@ -71,9 +75,14 @@ def read_supplies(
     made_for(site, structure, str(path))
     digest = structure.index_digest
     allowed = allow_older if isinstance(allow_older, bool) else digest in allow_older
+    word = ""
     if not allowed:
-        stamp = stamp_of(structure.index, structure.index_digest)
-        refuse_older(stamp, _memory(site), str(path), "the one that this site had")
+        try:
+            refuse_for_site(site, stamp_of(structure.index, structure.index_digest), str(path))
+        except OlderBundle:
+            word = _waived(site)
+            if not word:
+                raise
     return Supplied(
         path.absolute(),
         keys,
@@ -81,8 +90,23 @@ def read_supplies(
         signer.name if signer else "",
         own_keys=own,
         unsigned=site.supplies.unsigned is not None,
-        older=allowed,
+        older=allowed or bool(word),
+        by_word_of=word,
     )
+
+
+def refuse_for_site(site: Site, stamp: Stamp, where: str) -> None:
+    """Raise OlderBundle where a site had a newer bundle than that."""
+    refuse_older(stamp, _memory(site), where, "the one that this site had")
+
+
+def _waived(site: Site) -> str:
+    """Whose word in the site file is for an older bundle, while it counts; "" for nobody's."""
+    today = datetime.now(UTC).astimezone().date()
+    for one in site.waivers:
+        if one.check == OLDER and one.host is None and today <= one.until:
+            return f"{one.by} until {one.until}: {one.reason}"
+    return ""
 
 
 @contextlib.contextmanager
@@ -255,6 +279,7 @@ def as_plan(supplied: Supplied | None) -> tuple[tuple[str, str], ...]:
         ("signer", supplied.signer),
         ("unsigned", "accepted" if supplied.unsigned else ""),
         ("older", "allowed" if supplied.older else ""),
+        ("older_by", supplied.by_word_of),
         ("items", str(len(supplied.structure.index.items))),
         ("bytes", str(supplied.structure.size)),
     )

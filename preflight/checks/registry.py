@@ -171,6 +171,12 @@ ELSEWHERE: Final[tuple[Listed, ...]] = (
         "No step is skipped from what the site has to what it is to have",
         frozenset((FAIL,)),
     ),
+    Listed(
+        ("bundle.maintained",),
+        "The bundle that the site file names is looked after by its maker",
+        frozenset((PASS, WARN, UNKNOWN)),
+    ),
+    Listed(("bundle.older",), "The site had no newer bundle", frozenset((FAIL,))),
     Listed(("mesh.reach",), "A port that another machine needs is reached", _ANY),
     Listed(("egress.*",), "What is fetched can be fetched (--egress; before a run)", _ANY),
     Listed(

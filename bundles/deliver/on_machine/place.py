@@ -98,7 +98,7 @@ class Placing:
                 f"than {bundle['version']} of {bundle['created']} is not known; nothing was "
                 "changed. If this one is meant, say so with --allow-older, and it is noted anew"
             )
-        if bundle["moment"] is not None and bundle["moment"] >= before["moment"]:
+        if not is_older(bundle, before):
             return
         self.drop(set(self.wanted["blobs"]) - self.own_blobs())
         newer = f"{before.get('version')} of {before.get('created')}"
@@ -287,10 +287,21 @@ def names_in(record: Path, what: str) -> set[str]:
     return set(names)
 
 
+def is_older(one: dict[str, Any], than: dict[str, Any]) -> bool:
+    """Whether a bundle is the older one, as `bundles.read.age` has it, which is not here."""
+    count, before = one.get("counter"), than.get("counter")
+    if before is not None and count != before:
+        return count is None or count < before
+    return one["moment"] is None or one["moment"] < than["moment"]
+
+
 def is_stamp(value: Any) -> bool:
     """Whether a bundle's note says when it was made, so that another can be compared with it."""
     moment = value.get("moment") if isinstance(value, dict) else None
     if isinstance(moment, bool) or not isinstance(moment, int | float):
+        return False
+    counter = value.get("counter")
+    if counter is not None and (isinstance(counter, bool) or not isinstance(counter, int)):
         return False
     return abs(moment) < 1e12  # which NaN is not
 

@@ -9,13 +9,15 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bundles.deliver.cargo import Cargo, load, place_command
+from bundles.deliver.on_machine import place as place_program
 from bundles.format.layout import Item
 from bundles.format.reference import parse_reference
 from bundles.make.create import CreateOptions, create_bundle
@@ -28,9 +30,11 @@ from bundles.registries import push
 from bundles.registries.push import Pushed
 from foundation.problems import InputProblem
 from installer.cli import main
-from installer.sites.site import Site
+from installer.sites.site import Site, dump_site
 from installer.supply.bundle_order import GivenOut, OlderBundle, OrderUnknown
-from installer.supply.supplies import read_supplies, remember_bundle
+from installer.supply.judged_bundle import judged_bundle
+from installer.supply.supplies import as_plan, read_supplies, remember_bundle
+from preflight.findings import Severity
 from tests.bundles.conftest import Keys, file_recipe
 
 OLD, NEW = "2027-01-01T00:00:00Z", "2027-06-01T00:00:00Z"
@@ -67,6 +71,138 @@ def test_the_older_one_is_known_by_the_moment_that_is_signed() -> None:
     # One that does not say when it was made is no newer one.
     assert is_older(replace(older, created="some day"), STAMP)
     assert not is_older(older, replace(STAMP, created="some day"))
+
+
+def test_the_makers_counter_goes_before_every_clock() -> None:
+    first = replace(STAMP, counter=6, created=NEW, index="sha256:" + "b" * 64)
+    second = replace(STAMP, counter=7, created=OLD)
+    assert (is_older(first, second), is_older(second, first)) == (True, False)
+    # Of two with one number the moment decides; after a counter, one without it is older.
+    again = replace(first, counter=7)
+    assert is_older(second, again)
+    assert is_older(replace(STAMP, created="2028-01-01T00:00:00Z", index="sha256:c"), second)
+    assert not is_older(second, replace(first, counter=None, created=OLD))
+    # A machine's program, which has none of this, says the same of every two.
+    every = [
+        replace(one, created=day, index=f"sha256:{number}{day}")
+        for number, one in enumerate((STAMP, first, second))
+        for day in (OLD, NEW)
+    ]
+    for one, than in product(every, every):
+        if one.index != than.index:
+            notes = [each.as_dict() | {"moment": each.moment} for each in (one, than)]
+            assert place_program.is_older(*notes) is is_older(one, than), (one, than)
+
+
+@pytest.mark.parametrize("counter", [True, "7", 7.5, [7]], ids=["bool", "text", "half", "list"])
+def test_a_counter_that_is_none_makes_no_stamp(counter: object) -> None:
+    plain = STAMP.as_dict() | {"counter": counter, "moment": 1.0}
+    assert stamp_from(plain) is None
+    assert not place_program.is_stamp(plain)
+
+
+def test_the_counter_is_signed_and_told_and_a_site_holds_to_it(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made = {}
+    for number, created in ((7, OLD), (6, NEW)):
+        folder = tmp_path / str(number)
+        recipe = file_recipe(folder / "src", kubectl=str(number).encode()).model_copy(
+            update={"solution": "pm4ml", "counter": number}
+        )
+        options = CreateOptions(created=created, key=load_signing_key(keys.key))
+        index = asyncio.run(create_bundle(recipe, folder / "bundle", options)).structure.index
+        assert index.counter == number
+        made[number] = folder / "bundle"
+    assert main(["bundle", "inspect", str(made[7]), "--summary", "--keys", str(keys.allowed)]) == 0
+    assert "its maker's number 7" in capsys.readouterr().out
+    site = site_of(made[6], keys)
+    remember_bundle(site, verify_bundle(made[7]))
+    with pytest.raises(OlderBundle, match=f"of {OLD}, number 7") as caught:
+        read_supplies(site, tmp_path)
+    assert "a waiver of bundle.older" in (caught.value.remedy or "")
+    # A machine that was given number 7 refuses the later moment too.
+    store = tmp_path / "store"
+    assert place(made[7], store)[0] == 0
+    assert place(made[6], store)[0] == 2
+
+
+def test_an_older_bundle_is_taken_by_a_named_word_while_that_counts(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    old, new = pair
+    word = {"check": "bundle.older", "by": "A. Name", "reason": "The newer one is broken."}
+    today = datetime.now(UTC).astimezone().date()
+    site = site_of(old, keys, waivers=[word | {"until": today + timedelta(days=2)}])
+    first = read_supplies(site, tmp_path)
+    assert first is not None
+    assert not first.older  # nobody's word is needed as long as it is no older one
+    remember_bundle(site, verify_bundle(new))
+    taken = read_supplies(site, tmp_path)
+    assert taken is not None
+    assert taken.older
+    assert taken.by_word_of.startswith("A. Name until ")
+    assert dict(as_plan(taken))["older_by"] == taken.by_word_of
+    for more in ({"until": today - timedelta(days=2)}, {"until": today, "host": "m1"}):
+        with pytest.raises(OlderBundle):
+            read_supplies(site_of(old, keys, waivers=[{**word, **more}]), tmp_path)
+
+
+def test_preflight_says_of_a_bundle_that_it_is_older_and_looked_after_by_nobody(
+    pair: tuple[Path, Path], tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    old, new = pair
+    day = date(2027, 6, 30)
+
+    def said(bundle: Path, today: date = day) -> list[tuple[str, Severity]]:
+        found = judged_bundle(site_of(bundle, keys), tmp_path, today)
+        return [(one.id, one.severity) for one in found]
+
+    assert said(old) == []  # its maker named no day, and the site had none before
+    remember_bundle(site_of(old, keys), verify_bundle(new))
+    assert said(old) == [("bundle.older", Severity.FAIL)]
+    assert said(tmp_path / "none") == [("bundle.maintained", Severity.UNKNOWN)]
+    recipe = file_recipe(tmp_path / "src", kubectl=b"x").model_copy(
+        update={"solution": "pm4ml", "maintained_until": day}
+    )
+    options = CreateOptions(created="2028-01-01T00:00:00Z", key=load_signing_key(keys.key))
+    asyncio.run(create_bundle(recipe, tmp_path / "bundle", options))
+    for days, severity in ((-30, "pass"), (-29, "warn"), (0, "warn"), (1, "warn")):
+        expected = [("bundle.maintained", Severity(severity))]
+        assert said(tmp_path / "bundle", day + timedelta(days=days)) == expected
+
+
+def test_create_and_check_know_the_counter_and_the_day(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    recipe = file_recipe(tmp_path / "src", kubectl=b"one").model_copy(update={"solution": "pm4ml"})
+    file = tmp_path / "recipe.yaml"
+    file.write_bytes(recipe.as_bytes())
+    bundle = tmp_path / "bundle"
+    words = ["--counter", "7", "--maintained-until", "2999-12-31"]
+    made = ["bundle", "create", "--output", str(bundle), "--key", str(keys.key), "--quiet"]
+    lock = tmp_path / "lock"
+    anew = [*made, "--recipe", str(file), "--environment", "production", *words]
+    assert main([*anew, "--write-lock", str(lock)]) == 0
+    assert main([*made, "--lock", str(lock), *words]) == 2
+    assert "has the same counter" in " ".join(capsys.readouterr().err.split())
+    site = site_of(bundle, keys, environment="production")
+    (tmp_path / "site.yaml").write_text(dump_site(site))
+    check = ["bundle", "check", str(bundle), "--recipe", str(file), "--keys", str(keys.allowed)]
+    assert main(check) == 0
+    assert "Its maker looks after it until 31 December 2999." in capsys.readouterr().out
+    anew[anew.index("7")], anew[anew.index(str(bundle))] = "8", str(tmp_path / "newer")
+    assert main(anew) == 0
+    capsys.readouterr()
+    remember_bundle(site, verify_bundle(tmp_path / "newer"))
+    check += ["--site", str(tmp_path / "site.yaml"), "--format", "json"]
+    assert main(check) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert (told["older"], told["counter"], told["maintained_until"]) == (True, 7, "2999-12-31")
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"solution": 1}, "x"])
@@ -279,7 +415,7 @@ def test_who_ends_a_push_is_not_told_that_nothing_was_changed(
     assert "nothing was changed" not in said
 
 
-def site_of(bundle: Path, keys: Keys, **more: str) -> Site:
+def site_of(bundle: Path, keys: Keys, **more: Any) -> Site:
     supplies = {"bundle": str(bundle), "keys": str(keys.allowed)}
     host = {"name": "m1", "address": "10.10.0.11", "roles": ["master"]}
     return Site.model_validate({"solution": "pm4ml", "hosts": [host], "supplies": supplies, **more})

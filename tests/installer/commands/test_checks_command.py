@@ -21,6 +21,8 @@ SAYS = {"Finding": 0, "Say": 0, "_about": 1, "at": 99, "unknown": 99}
 PASSED_ON = {
     ("preflight/checks/check.py", "id or self.id"),  # of the check that speaks
     ("preflight/checks/check.py", "self.ids[0]"),
+    ("installer/planning/release_lines.py", "ENDS"),  # that of kubernetes_end
+    ("installer/supply/judged_bundle.py", "OLDER"),  # that of bundle_order
     ("preflight/checks/disk.py", "kind_id"),  # a member of the check's own family, as the next two
     ("preflight/checks/kernel.py", "find"),
     ("preflight/checks/consistency.py", "check_id"),
