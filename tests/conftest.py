@@ -70,6 +70,9 @@ _SLOWER = {
 }
 """Where tests that start whole screens or processes lie, so that the unit part stays short."""
 
+_STARTERS = frozenset({"asker", "registry", "start_sshd"})
+"""Fixtures that start a program which stays: what uses one is no small test, wherever it lies."""
+
 _LAB_TOO = (
     "foundation/hosts/test_jobs.py",
     "foundation/hosts/test_sudo.py",
@@ -192,6 +195,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for start, name in _SLOWER.items():
             if place.startswith(start):
                 item.add_marker(name)
+        if _STARTERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("processes")
         # No test may fall between the parts.
         in_lab = item.get_closest_marker("lab") is not None
         if in_lab and not _of_lab(place):

@@ -187,6 +187,7 @@ def support_bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return gzip.decompress((folder / "bundle.tar.gz").read_bytes())
 
 
+@pytest.mark.processes
 @given(st.binary(max_size=60), st.integers(0, 1 << 20), st.sampled_from(["change", "cut", "add"]))
 def test_any_damage_to_a_support_bundle_is_a_problem_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, support_bundle: bytes, piece: bytes, at: int,

@@ -91,6 +91,7 @@ def test_a_broken_journal_is_read_up_to_the_break(tmp_path: Path) -> None:
     assert "THE RECORD IS BROKEN" in render(report, "html")
 
 
+@pytest.mark.processes
 def test_a_password_in_the_sites_program_is_not_handed_over(tmp_path: Path) -> None:
     """The plan masks it; the site file stands in the report, and is packed for a support desk."""
     run = write_run(tmp_path)

@@ -254,6 +254,7 @@ def three_keys(start: StartSshd, folder: Path) -> tuple[Sshd, dict[str, str]]:
     return server, {**lines, "ed25519": server.host_key}
 
 
+@pytest.mark.processes
 async def test_the_key_shown_is_the_one_that_ssh_shows_with_every_other_type_beside_it(
     start_sshd: StartSshd, tmp_path: Path
 ) -> None:

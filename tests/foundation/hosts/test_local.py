@@ -125,6 +125,7 @@ async def test_a_dial_tells_open_from_refused_and_filtered(here: LocalConnection
             filler.close()
 
 
+@pytest.mark.processes
 async def test_this_machine_needs_no_ssh_library() -> None:
     program = (
         "import asyncio, sys\n"

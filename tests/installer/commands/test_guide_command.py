@@ -168,6 +168,7 @@ def test_on_a_terminal_it_asks_and_answers(tmp_path: Path) -> None:
         assert terminal.end() == 0
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "words", [("--purpose", "experiment", *LAPTOP), ("--map",)], ids=["facts", "map"]
 )

@@ -117,6 +117,7 @@ def test_a_cluster_that_does_not_answer_ends_with_4(
     assert "fetch a new kubeconfig" in text
 
 
+@pytest.mark.processes
 def test_through_a_machine_no_kubeconfig_is_needed(
     served: FakeApi, capsys: pytest.CaptureFixture[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -113,6 +113,7 @@ def test_the_command_writes_a_file_and_never_over_one(
     assert (tmp_path / "site.yaml").read_text() == "mine"
 
 
+@pytest.mark.processes
 def test_machines_come_from_an_inventory(tmp_path: Path) -> None:
     """With the roles that its groups say."""
     inventory = tmp_path / "hosts.ini"

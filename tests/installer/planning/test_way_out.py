@@ -190,6 +190,7 @@ def changed_by(folder: Path, script: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.processes
 def test_what_is_taken_out_of_a_site_goes_from_the_machine(tmp_path: Path) -> None:
     """The proxy, and the authorities, each where the other stays; then all of it."""
     authority(tmp_path / "ca", "ACME")
@@ -318,6 +319,7 @@ settings:
 """
 
 
+@pytest.mark.processes
 def test_argo_cd_is_given_the_way_out_and_it_is_taken_back(tmp_path: Path) -> None:
     argo = ArgoCd(tmp_path)
     assert "argocd-way-out" in argo.needs["checklist"]

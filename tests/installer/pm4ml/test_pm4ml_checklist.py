@@ -196,6 +196,7 @@ def test_nothing_in_a_repository_breaks_the_reader(tmp_path: Path, text: str) ->
             point(repository, SITE)
 
 
+@pytest.mark.processes
 def test_the_program_fetches_tells_and_leaves_no_copy(tmp_path: Path) -> None:
     """With Argo CD's login, over HTTP as Argo CD does; the password is in no argument."""
     bare, work, run = tmp_path / "site.git", tmp_path / "work", tmp_path / "run"

@@ -153,6 +153,7 @@ async def test_what_could_not_be_left_at_the_end_of_a_session_is_told(
     assert "could not be noted beside the runs: No space left." in caplog.text
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
 def test_a_killed_journal_cannot_be_shortened_to_before_the_last_stage(tmp_path: Path) -> None:
     made = plan(step("a", script="echo a"), step("b", stage="two", script="echo b"))

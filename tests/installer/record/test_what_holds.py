@@ -137,6 +137,7 @@ def test_an_undo_in_every_stage_puts_every_verification_back() -> None:
 root = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
 
 
+@pytest.mark.processes
 @root
 def test_undo_then_resume_verifies_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -188,6 +189,7 @@ def _answers(person: Person) -> list[str]:
     return [question.step for question in person.asked]
 
 
+@pytest.mark.processes
 @root
 @pytest.mark.parametrize("kind", ["confirm", "checklist"])
 async def test_a_person_is_asked_again_after_a_change(tmp_path: Path, kind: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -189,20 +192,21 @@ def test_one_that_others_changed_since_is_brought_on_from_what_they_left(
     assert git.diverged(begun) == (0, 0)  # it follows no other
 
 
-@pytest.fixture
-def two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A repository of a production and of a staging site."""
+@pytest.fixture(scope="module")
+def made_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with what `two` copies: it is the same each time, and takes its time."""
+    made = tmp_path_factory.mktemp("made")
     for kind in ("production", "staging"):
         workers = 3 if kind == "production" else 1
         hosts = ", ".join(
             f"{{name: w{n}, address: 10.0.0.{n + 1}, roles: [worker]}}" for n in range(workers)
         )
-        (tmp_path / f"{kind}.yaml").write_text(
+        (made / f"{kind}.yaml").write_text(
             f"solution: pm4ml\nenvironment: {kind}\nhosts: [{hosts}]\n"
             f"settings: {{domain: {kind}.bank.test, pm4ml_id: bank-one,"
             f" git_path: environments/{kind}, git_url: 'https://git.bank.test/site.git'}}\n"
         )
-    sites = [str(tmp_path / f"{kind}.yaml") for kind in ("production", "staging")]
+    sites = [str(made / f"{kind}.yaml") for kind in ("production", "staging")]
     words = [
         "hub_domain=hub.test",
         "staging:hub_domain=hub.staging.test",
@@ -211,12 +215,20 @@ def two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
         "environments/production:siem=siem.test:6514",
     ]
     given = [word for one in words for word in ("--set", one)]
-    folder = tmp_path / "two"
-    assert main(["repository", "create", *sites, str(folder), *given]) == 0
-    told = capsys.readouterr()
-    assert "Note: staging: Logs stay in the cluster" in told.err
-    assert "Note: production: Logs" not in told.err
-    return folder
+    folder = made / "two"
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as told:
+        patch.setenv("HOME", str(made / "home"))
+        assert main(["repository", "create", *sites, str(folder), *given]) == 0
+    assert "Note: staging: Logs stay in the cluster" in told.getvalue()
+    assert "Note: production: Logs" not in told.getvalue()
+    return made
+
+
+@pytest.fixture
+def two(made_two: Path, tmp_path: Path) -> Path:
+    """A repository of a production and of a staging site, which a test may change."""
+    shutil.copytree(made_two, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return tmp_path / "two"
 
 
 def test_each_environment_has_its_own_and_both_pass(

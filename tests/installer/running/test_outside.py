@@ -195,6 +195,7 @@ async def test_authorities_that_cannot_be_read_are_told_and_are_no_pass(tmp_path
     assert (finding.id, finding.severity) == ("egress.untried", Severity.WARN)
 
 
+@pytest.mark.processes
 async def test_the_gate_asks_and_what_does_not_answer_stands_against_beginning(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

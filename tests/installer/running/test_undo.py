@@ -49,6 +49,7 @@ async def run(tmp_path: Path) -> Run:
     return begun
 
 
+@pytest.mark.processes
 def test_a_stage_is_taken_back_without_the_secrets_of_others(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_stage_is_taken_back_without_the_secrets_of_others(
     assert "vault" not in told
 
 
+@pytest.mark.processes
 def test_a_secret_that_the_stage_needs_is_taken_from_where_install_takes_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_secret_that_the_stage_needs_is_taken_from_where_install_takes_it(
     assert "its steps do not say how" in capsys.readouterr().err
 
 
+@pytest.mark.processes
 def test_what_goes_for_good_is_said_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

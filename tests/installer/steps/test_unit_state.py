@@ -51,6 +51,7 @@ def test_a_stopped_service_is_given_up_after_three_answers(tmp_path: Path, state
     assert waited(tmp_path, [state], seconds=3600) == GIVEN_UP
 
 
+@pytest.mark.processes
 def test_a_service_on_its_way_is_waited_for(tmp_path: Path) -> None:
     states = ["inactive", "inactive", "activating", "inactive", "inactive", "activating", "active"]
     assert waited(tmp_path, states, seconds=3600) == 0

@@ -27,7 +27,7 @@ Look = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def registry() -> Iterator[str]:
+def upstream() -> Iterator[str]:
     """A stand-in with v1.0.0 to v1.0.2 of any image; `broken/…` is not answered well."""
 
     def lie(_: StandIn, asked: Asked) -> Answer | None:
@@ -38,11 +38,11 @@ def registry() -> Iterator[str]:
 
 
 @pytest.fixture
-def look(registry: str, capsys: pytest.CaptureFixture[str]) -> Look:
+def look(upstream: str, capsys: pytest.CaptureFixture[str]) -> Look:
     """Run the command against the stand-in: exit code, output, narration."""
 
     def command(*words: str | Path) -> tuple[int, str, str]:
-        line = ["updates", *map(str, words), "--mirror", f"docker.io={registry}"]
+        line = ["updates", *map(str, words), "--mirror", f"docker.io={upstream}"]
         code = main(line)
         told = capsys.readouterr()
         joined = told.out if "--format" in words else " ".join(told.out.split())
@@ -356,9 +356,7 @@ def test_nothing_that_runs_was_named(look: Look) -> None:
     assert (code, "nothing was named that runs" in err) == (2, True)
 
 
-def test_an_old_list_is_not_the_same_as_up_to_date(
-    registry: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_old_list_is_not_the_same_as_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     down = False
 
     def falls(_: StandIn, asked: Asked) -> Answer | None:

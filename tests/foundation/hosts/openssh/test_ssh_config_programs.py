@@ -137,6 +137,7 @@ FORMS = [
 ]
 
 
+@pytest.mark.processes
 def test_whatever_openssh_would_start_from_a_line_is_found_before(
     site: Site, tmp_path: Path
 ) -> None:

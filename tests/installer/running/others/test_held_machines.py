@@ -25,6 +25,7 @@ def quiet(text: str) -> None:
     """Nobody is there to be told."""
 
 
+@pytest.mark.processes
 async def test_nothing_is_brought_beside_a_run_of_somebody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
