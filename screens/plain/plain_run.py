@@ -384,15 +384,30 @@ def verify(wizard: PlainWizard) -> StepId | None:
 
 async def _verify(wizard: PlainWizard, order: Order) -> None:
     before = wizard.memory.verified
-    async with wizard.services.installing(order, _Person(wizard)) as work:
+
+    def begun(work: Installing) -> None:
         wizard.memory.verified = work
+
+    try:
+        await watched(wizard, order, begun)
+    finally:
+        verified = wizard.memory.verified
+        if verified is not None and not verified.begun:
+            wizard.memory.verified = before
+
+
+async def watched(
+    wizard: PlainWizard, order: Order, begun: Callable[[Installing], None]
+) -> Outcome:
+    """Carry out what ends by itself where it fails, line by line; Ctrl-C stops it in order.
+
+    `begun` is told of it before it runs. Raises Problem.
+    """
+    async with wizard.services.installing(order, _Person(wizard)) as work:
         work.engine.subscribe(_Lines(wizard, order.plan, asyncio.Lock()))
-        try:
-            with _stopping(lambda: work.engine.control.stop(by=order.by)):
-                await work.engine.run()
-        finally:
-            if not work.begun:
-                wizard.memory.verified = before
+        with _stopping(lambda: work.engine.control.stop(by=order.by)):
+            begun(work)
+            return await work.engine.run()
 
 
 def hand_over(wizard: PlainWizard) -> StepId | None:

@@ -1,4 +1,4 @@
-"""Updates in plain lines: what runs, what is newer, and the command that applies it."""
+"""Updates in plain lines: what runs, what is newer, and what applies it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from foundation.hosts.openssh.allowed import ProgramsNotAllowed
 from foundation.problems import Problem
+from screens.plain import plain_apply
 from screens.plain.plain_cluster import allowed, ask_way
 from screens.plain.prompt import BackWanted
-from screens.services.cluster_way import apply_words, look_for_updates, way_words
+from screens.services.cluster_way import look_for_updates, way_words
+from screens.services.live_updates import update_command
 from screens.services.services import ToUpdate, UpdatesSeen
 from screens.words.update_words import (
     CHANGED,
     CURRENT,
     HEADINGS,
     Item,
-    apply_command,
     count_words,
     items_of,
     title_words,
@@ -56,18 +57,21 @@ def show(wizard: PlainWizard, asked: ToUpdate) -> None:
     seen = _looked(wizard, asked)
     while seen is not None:
         shown = _told(talk, seen)
+        apply = {f"apply {n}": one for n, one in enumerate(shown, 1) if one.chosen}
+        question = "Number of a line, apply and its number, again, or go"
         try:
-            answer = talk.ask_number(
-                "Number of a line, again, or go", len(shown), others=("", "go", "again")
-            )
+            answer = talk.ask_number(question, len(shown), others=("", "go", "again", *apply))
         except BackWanted:
             return
         if answer in ("", "go"):
             return
-        if answer == "again":
-            seen = _looked(wizard, asked)
-        elif isinstance(answer, int):
-            _whole(wizard, seen, shown[answer - 1])
+        if isinstance(answer, int):
+            _whole(wizard, seen, shown[answer - 1], answer)
+            continue
+        if answer in apply:
+            plain_apply.apply(wizard, seen.asked, apply[answer].chosen)
+            talk.topic = "updates"
+        seen = _looked(wizard, asked)
 
 
 def _looked(wizard: PlainWizard, asked: ToUpdate) -> UpdatesSeen | None:
@@ -107,14 +111,15 @@ def _told(talk: Dialogue, seen: UpdatesSeen) -> list[Item]:
     return shown
 
 
-def _whole(wizard: PlainWizard, seen: UpdatesSeen, item: Item) -> None:
+def _whole(wizard: PlainWizard, seen: UpdatesSeen, item: Item, number: int) -> None:
     talk = wizard.dialogue
     talk.say()
     talk.say(f"{item.word}: {item.name}")
     for label, text in item.entries:
         talk.entry(label, text)
     if item.group == CHANGED:
-        file = wizard.answers.site_file
-        site = "SITE.yaml" if file is None else str(file)
-        talk.say("Applied, after its plan was shown and confirmed, by:", indent="  ")
-        talk.command(apply_command(apply_words(seen.asked), item.chosen, site))
+        talk.say(
+            f"Applied, after its plan was shown and confirmed, by: apply {number}, or the command:",
+            indent="  ",
+        )
+        talk.command(update_command(seen.asked, item.chosen, wizard.answers))

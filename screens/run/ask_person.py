@@ -169,15 +169,16 @@ class SkipScreen(Form[Skip]):
 
 
 class NameScreen(Form[str]):
-    """Who goes on with an installation, for the record."""
+    """Who goes on with an installation, or does another thing by name, for the record."""
 
     HELP = "install"
 
-    def __init__(self, title: str, about: str, person: str) -> None:
+    def __init__(self, title: str, about: str, person: str, word: str = "Go on") -> None:
         super().__init__()
         self.ask = title
         self.about = about
         self.person = person
+        self.word = word
 
     def compose(self) -> ComposeResult:
         """The line for the name."""
@@ -186,7 +187,7 @@ class NameScreen(Form[str]):
             yield Static(self.about, classes="paragraph", markup=False)
             yield Field("Your name", id="by", value=self.person, example="for the record")
             yield Static("", classes="dialog-error", id="wrong", markup=False)
-            yield Buttons("Go on")
+            yield Buttons(self.word)
 
     def on_mount(self) -> None:
         """Begin in the line."""
@@ -198,7 +199,7 @@ class NameScreen(Form[str]):
         if name:
             self.dismiss(name)
         else:
-            self.wrong("Say who goes on with it; it stands in the record.")
+            self.wrong("Say who you are; it stands in the record.")
 
 
 class SureScreen(Sure):

@@ -1,4 +1,4 @@
-"""Run step: a step of the wizard that shows a run, drives it, and has the levers of its log."""
+"""Run screen: a screen that watches a run, and the step of the wizard that does so with levers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from screens.run.log_actions import LogActions
 from screens.run.log_panel import LogPanel
 from screens.run.run_clock import waits_since
 from screens.run.run_view import RunPicture, RunView
+from screens.shell.late import LastingScreen
 from screens.shell.step import StepScreen
 from screens.widgets.quiet import settle_memory
 
 if TYPE_CHECKING:
     from installer.events import Outcome
     from installer.running.work import Failure
-    from screens.services.services import Installing
+    from screens.services.services import Installing, Services
 
 FLUSH_SECONDS: Final = 1 / 20
 """How often lines may reach the screen."""
 
 
-class RunStepScreen(LogActions, StepScreen):
-    """Stages, machines and the live log of the run of this session."""
+class WatchingScreen(LogActions, LastingScreen[None]):
+    """Stages, machines and the live log of a run; whoever shows it says which run it is."""
 
     AGAIN: ClassVar[str] = ""
     """The key that goes on with a run that ended; "" where none does."""
+    LEVERS: ClassVar[bool] = True
+    """Whether a failure waits here for a person's word."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,17 +46,18 @@ class RunStepScreen(LogActions, StepScreen):
 
     @property
     def work(self) -> Installing | None:
-        """The installation of this session."""
-        return self.memory.installed
+        """The run, once it was begun here."""
+        raise NotImplementedError
+
+    @property
+    def services(self) -> Services:
+        """The floors below."""
+        raise NotImplementedError
 
     @property
     def log_panel(self) -> LogPanel:
         """The live log with its search and its place on the disk."""
         return self.view.log_panel
-
-    def compose_body(self) -> ComposeResult:
-        """The run."""
-        yield self.view
 
     def begin_to_draw(self) -> None:
         """Draw from now on: lines twenty times a second, times every second."""
@@ -111,7 +115,7 @@ class RunStepScreen(LogActions, StepScreen):
                 ended=self.outcome,
                 running=self.running,
                 paused=engine.control.paused,
-                levers=self.running,
+                levers=self.running and self.LEVERS,
                 again=self.AGAIN,
                 waits=waits,
             )
@@ -149,11 +153,24 @@ class RunStepScreen(LogActions, StepScreen):
         """Write a file; raises Problem."""
         await self.services.write_text(path, text)
 
-    def say(self, text: str, *, bad: bool = False, passing: bool = False) -> None:
-        """A sentence in the panel."""
-        StepScreen.say(self, text, bad=bad, passing=passing)
-
     def on_log_panel_told(self, event: LogPanel.Told) -> None:
         """What the log has to say; a search gives its keys a meaning."""
         self.say(event.text)
         self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """Say anew which keys mean something."""
+        raise NotImplementedError
+
+
+class RunStepScreen(StepScreen, WatchingScreen):
+    """A step that shows the run of this session; what is styled as a step is its first base."""
+
+    @property
+    def work(self) -> Installing | None:
+        """The installation of this session."""
+        return self.memory.installed
+
+    def compose_body(self) -> ComposeResult:
+        """The run."""
+        yield self.view

@@ -6,10 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foundation.problems import InputProblem
+from installer.record.errand import Errand
 from screens.answers.answers import Answers
-from screens.services.services import Access, ClusterWay, Services, ToUpdate, UpdatesSeen
+from screens.services.services import (
+    Access,
+    ClusterWay,
+    Order,
+    Services,
+    ToApply,
+    ToUpdate,
+    UpdatesSeen,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from foundation.hosts.connection import Credentials
+    from installer.plans.plan import Plan
     from preflight.assessment import Assessment
 
 
@@ -58,17 +71,38 @@ def way_words(way: ClusterWay) -> str:
     return f"{context} of {way.kubeconfig}" if way.kubeconfig is not None else context
 
 
-def apply_words(asked: ToUpdate) -> list[str]:
-    """The words by which `sitewright updates apply` finds the same cluster and the same newer."""
-    from screens.services.live_updates import newer_option
+async def prepare(
+    asked: ToUpdate, chosen: str, answers: Answers, credentials: Credentials, services: Services
+) -> ToApply:
+    """The update of one workload, planned for the site of these answers; raises Problem."""
+    access = Access(answers.inventory(), credentials, answers.login.sudo)
+    way = asked.way
+    if way.machine and all(host.name != way.machine for host in access.inventory):
+        hosts = await services.hosts_from_text(way.machine)
+        if len(hosts) == 1:
+            # The site knows this machine by its own name, and by which login it is reached.
+            asked = replace(asked, way=replace(way, machine=hosts[0].address))
+    return await services.prepare_update(asked, chosen, answers, access)
 
-    way, words = asked.way, list[str]()
-    if way.machine:
-        words += ["--through", way.machine]
-    elif way.kubeconfig is not None:
-        words += ["--kubeconfig", str(way.kubeconfig)]
-    if way.context or not words:
-        words += ["--cluster", *([way.context] if way.context else [])]
-    kind, place = newer_option(asked.newer)
-    words += [f"--{kind}", place] if kind else []
-    return words + (["--strategy", asked.strategy] if asked.strategy != "bugfix" else [])
+
+def order_of(to_apply: ToApply, plan: Plan, by: str) -> Order:
+    """The update as a person confirmed it; it stands in the record as that of the command."""
+    from installer.updates.applying.plans import OPERATION
+
+    return Order(
+        to_apply.answers, plan, to_apply.access, {}, by, to_apply.run,
+        errand=Errand.OPERATE, operation=OPERATION,
+    )  # fmt: skip
+
+
+async def site_in(path: Path, services: Services) -> Answers:
+    """The answers of a site file; raises InputProblem for what is none."""
+    found = (await services.machine_file(path)).answers
+    if found is None or found.solution is None:
+        raise InputProblem(
+            "it is no site file that names a solution",
+            where=str(path),
+            remedy="Name the file of the site: an update stands in its record, and it says when, "
+            "by whom and after which backup one may begin.",
+        )
+    return found

@@ -21,6 +21,7 @@ from foundation.hosts.model import Host
 from foundation.paths import state_folder
 from foundation.problems import Problem
 from screens.answers.answers import Answers
+from screens.services.live_applying import LiveApplying
 from screens.services.live_bundles import LiveBundles
 from screens.services.live_clusters import LiveClusters
 from screens.services.live_guide import LiveGuide, this_host
@@ -58,7 +59,9 @@ TRIES_AT_ONCE: Final = 32
 TRY_TIMEOUT: Final = 10.0
 
 
-class LiveServices(LiveInstallation, LiveGuide, LiveBundles, LiveClusters, LiveUpdates):
+class LiveServices(
+    LiveInstallation, LiveApplying, LiveGuide, LiveBundles, LiveClusters, LiveUpdates
+):
     """The real floors below."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -139,6 +139,7 @@ class LiveInstallation:
             site_file=order.answers.site_file,
             run=None if order.run is None else Run(order.run),
             errand=order.errand,
+            operation=order.operation,
         )
         return begin, (asked, occasion)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from installer.updates.lookup import Question
     from installer.updates.origins import BundleOrigin
     from installer.updates.serving import Ways
+    from screens.answers.answers import Answers
 
 MODULES = (
     "installer.updates.serving",
@@ -31,7 +33,7 @@ class LiveUpdates:
 
     async def look_for_updates(self, asked: ToUpdate, access: Access) -> UpdatesSeen:
         """One read of the cluster, one question an image; raises Problem."""
-        source, usual = await asyncio.to_thread(_origin, asked)
+        source, usual = await asyncio.to_thread(origin_of, asked)
         async with _api(asked.way, access) as api:
             serving, workloads, in_cluster = await asyncio.to_thread(
                 lambda: [import_module(name) for name in MODULES]
@@ -58,16 +60,16 @@ async def _api(way: ClusterWay, access: Access) -> AsyncIterator[Api]:
         yield api
 
 
-def _origin(asked: ToUpdate) -> tuple[Ways | BundleOrigin, Question]:
+def origin_of(asked: ToUpdate) -> tuple[Ways | BundleOrigin, Question]:
     """Who is asked, and what; raises InputProblem, BundleProblem."""
     import argparse
 
     from installer.commands.image_watcher import (
         add_origin_options,
         add_question_options,
-        origin_of,
         usual_of,
     )
+    from installer.commands.image_watcher import origin_of as origin
 
     parser = argparse.ArgumentParser(add_help=False)
     add_origin_options(parser)
@@ -79,7 +81,7 @@ def _origin(asked: ToUpdate) -> tuple[Ways | BundleOrigin, Question]:
         options.bundle = typed_path(text)
     elif kind:
         setattr(options, kind, [text])
-    return origin_of(options), usual_of(options)
+    return origin(options), usual_of(options)
 
 
 def _unchecked(asked: ToUpdate) -> str:
@@ -91,6 +93,27 @@ def _unchecked(asked: ToUpdate) -> str:
     if newer_option(asked.newer)[0] != "bundle" or (listed.is_file() and read_signers(listed)):
         return ""
     return f"The signature of the bundle is NOT checked: {listed} names no maker."
+
+
+def apply_words(asked: ToUpdate) -> list[str]:
+    """The words by which `sitewright updates apply` finds the same cluster and the same newer."""
+    way, words = asked.way, list[str]()
+    if way.machine:
+        words += ["--through", way.machine]
+    elif way.kubeconfig is not None:
+        words += ["--kubeconfig", str(way.kubeconfig)]
+    if way.context or not words:
+        words += ["--cluster", *([way.context] if way.context else [])]
+    kind, place = newer_option(asked.newer)
+    words += [f"--{kind}", place] if kind else []
+    return words + (["--strategy", asked.strategy] if asked.strategy != "bugfix" else [])
+
+
+def update_command(asked: ToUpdate, chosen: str, answers: Answers) -> str:
+    """The command that applies one workload, or all of them where none is chosen."""
+    file = answers.site_file
+    line = ["sitewright", "updates", "apply", "--site", "SITE.yaml" if file is None else str(file)]
+    return shlex.join([*line, *apply_words(asked), *(["--workload", chosen] if chosen else [])])
 
 
 def newer_option(text: str) -> tuple[str, str]:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from installer.running.work import Failure
     from installer.sites.site import Site
     from installer.steps.kind import Asker
+    from installer.updates.applying.gates import Gate
+    from installer.updates.applying.prepared import Prepared
     from installer.updates.applying.workloads import Workload
     from installer.updates.review import Review
     from preflight.assessment import Assessment, HostResult, Seen, SeenCluster
@@ -152,6 +154,33 @@ class UpdatesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class ToApply:
+    """The update of one workload, planned and not begun."""
+
+    asked: ToUpdate
+    chosen: str
+    """The workload: NAMESPACE/NAME."""
+    answers: Answers
+    """Of the site in whose record it will stand."""
+    access: Access
+    """To the machines of that site."""
+    plan: Plan
+    again: str
+    """The command that makes the same plan."""
+    prepared: Prepared | None = None
+    """What it was planned from; None where an update that is under way comes first."""
+    gates: tuple[Gate, ...] = ()
+    """What must hold before it begins, as it stood when it was looked at."""
+    run: Path | None = None
+    """The folder of the update that is under way, whose plan this is then."""
+
+    @property
+    def migrates(self) -> tuple[str, ...]:
+        """What changes its data as it begins."""
+        return () if self.prepared is None else self.prepared.migrates
+
+
+@dataclass(frozen=True, slots=True)
 class Assigned:
     """Which machine plays which role, and what is short."""
 
@@ -212,6 +241,8 @@ class Order:
     take_over: bool = False
     """Whether to take the site from whoever holds it; said knowingly, once."""
     errand: Errand = Errand.INSTALL
+    operation: str = ""
+    """Which operation, where that is the errand; it has runs of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +361,21 @@ class Services(Protocol):
     async def look_for_updates(self, asked: ToUpdate, access: Access) -> UpdatesSeen:
         """What of a cluster's images has something newer; nothing is changed. Raises Problem,
         ProgramsNotAllowed where its kubeconfig would start a program."""
+
+    async def prepare_update(
+        self, asked: ToUpdate, chosen: str, answers: Answers, access: Access
+    ) -> ToApply:
+        """What an update of one workload would do, of the site of these answers; nothing is
+        changed. Raises Problem."""
+
+    async def approve_update(self, to_apply: ToApply, person: str) -> ToApply:
+        """Keep a person's word for its plan; raises NotNow for one who may not give it."""
+
+    async def through_gates(self, to_apply: ToApply, by: str, without: str) -> Plan:
+        """The plan to carry through, with who approved it; raises NotNow where it may not begin.
+
+        `without` is why `by` lets data be changed without a verified backup.
+        """
 
     # ---- installing
 

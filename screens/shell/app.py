@@ -22,6 +22,7 @@ from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.geometry import Size
+from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from foundation.problems import ExitCode, Problem
@@ -240,6 +241,11 @@ class SitewrightApp(FaceApp):
                 return screen
         raise RuntimeError("no step is on the screen")
 
+    @property
+    def watching(self) -> Screen[Any] | None:
+        """The screen whose run is under way; None where none is."""
+        return next((s for s in reversed(self.screen_stack) if getattr(s, "running", False)), None)
+
     def keep_place(self) -> None:
         """Write the answers down; a disk that is full is told once and stops nothing."""
         if not self._answered:
@@ -276,13 +282,14 @@ class SitewrightApp(FaceApp):
 
     def action_leave(self) -> None:
         """Ask whether to leave; the place is kept."""
-        from screens.shell.leave import LeaveScreen
+        from screens.shell.leave import UNDER_WAY, LeaveScreen
 
         if isinstance(self.screen, LeaveScreen):
             self.pop_screen()
             return
-        running = getattr(self.step_screen, "running", False)
-        self.push_screen(LeaveScreen(self.memory.changed, running=running), self._leave)
+        watching = self.watching
+        words = "" if watching is None else getattr(watching, "LEAVING", UNDER_WAY)
+        self.push_screen(LeaveScreen(self.memory.changed, words), self._leave)
 
     async def action_quit(self) -> None:
         """What Textual calls quitting asks here too."""
@@ -296,8 +303,8 @@ class SitewrightApp(FaceApp):
     async def _stop_and_exit(self) -> None:
         """Stop an engine that runs, so that its journal ends well; then leave."""
         code = ExitCode.DONE
-        screen = self.step_screen
-        if getattr(screen, "running", False):
+        screen = self.watching
+        if screen is not None:
             code = ExitCode.INTERRUPTED
             getattr(screen, "stop_engine", lambda: None)()
             engines = [worker for worker in self.workers if worker.group == "engine"]

@@ -108,19 +108,70 @@ ASIDE: Final = {
                 "and one that does not stand is taken back."
             ),
             (
-                "y copies the command that applies the workload under the cursor; it shows its "
-                "plan and asks before it begins, and obeys the windows, approvals and backups of "
-                "the site file. SITE.yaml in it is for you to fill in."
+                "a plans the update of the workload under the cursor and shows all of it; nothing "
+                "begins before it was confirmed, and the windows, approvals and backups of the "
+                "site file are obeyed. y copies the command that does the same; SITE.yaml in it is "
+                "for you to fill in."
             ),
         ),
         (
             ("Up, Down", "another line"),
             ("Enter", "the line on the whole screen"),
+            ("a", "plan its update, to be looked at"),
             ("f", "all that runs, or without what is up to date"),
             ("r", "look again"),
             ("y", "copy the command that applies it"),
             FILTER,
         ),
+    ),
+    "updates-review": Help(
+        "An update before it begins",
+        (
+            (
+                "The workload was read once more. Its image is written with the digest that was "
+                "looked at, so that no other bytes can come; what was changed since is left."
+            ),
+            (
+                "Window: when the site file lets one begin. Backup: one that was verified from "
+                "here, where the site asks for it, or where data are changed. Approved: by as many "
+                "of the persons named in the site file as it asks for, each of this very plan, "
+                "here with a or by the command with --approve. What stands against beginning has "
+                "a ! before it."
+            ),
+            (
+                "It is begun by name. The record is that of the site, as of any other run: "
+                "sitewright status, replay and support-bundle know it."
+            ),
+        ),
+        (
+            ("F10", "begin it, after one more question"),
+            ("a", "approve it, where the site asks for that"),
+        ),
+    ),
+    "updates-apply": Help(
+        "An update under way",
+        (
+            (
+                "What changes the workload and watches it is a job of its own, on the machine with "
+                "the kubectl or here: whether anybody looks on or not, it waits until the workload "
+                "stands, or puts back what ran before and waits until that stands."
+            ),
+            (
+                "s stops looking on, and so does leaving Sitewright; neither ends the job. The "
+                "next update of this site sees it to its end first and tells how that was."
+            ),
+        ),
+        (
+            ("s", "stop looking on; it asks first"),
+            ("g", "go on with it, or try again to begin"),
+            ("t", "take the site over from whoever holds it"),
+            *LOG_KEYS,
+            ("F10, Ctrl+N, Esc, Ctrl+P", "back to the list, once it has ended"),
+            ("F1, ?", "this help"),
+            ("F4", "choose the look"),
+            ("q, Ctrl+Q", "leave; it asks first"),
+        ),
+        alone=True,
     ),
     "updates-way": Help(
         "What is newer, and where?",

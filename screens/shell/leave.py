@@ -22,16 +22,17 @@ class LeaveScreen(Sure):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "do", "Leave", show=False)]
 
-    def __init__(self, changed: Touched, *, running: bool) -> None:
+    def __init__(self, changed: Touched, under_way: str = "") -> None:
         super().__init__()
         self.changed = changed
-        self.under_way = running
+        self.under_way = under_way
+        """What becomes of what is under way; "" where nothing is."""
 
     def compose(self) -> ComposeResult:
         """The question, and what becomes of the place."""
         with Vertical(classes="dialog"):
             yield Static("Leave Sitewright?", classes="dialog-title", markup=False)
-            state = UNDER_WAY if self.under_way else f"{self.changed.sentence}."
+            state = self.under_way or f"{self.changed.sentence}."
             yield Static(
                 f"{state} Your place is kept: start sitewright again and choose to go on. "
                 "Passwords are not kept.",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -13,21 +16,27 @@ from textual.widgets import Static
 
 from foundation.problems import Problem
 from preflight.report.words import clean, clean_lines
-from screens.services.cluster_way import apply_words, look_for_updates
+from screens.dialogs.ask_file import FileScreen
+from screens.services.cluster_way import look_for_updates, prepare, site_in
+from screens.services.live_updates import update_command
 from screens.services.services import UpdatesSeen
 from screens.shell.dialog import Dialog
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key, KeyLine
+from screens.words.applied_words import WHICH_SITE, problem_words
 from screens.words.update_words import (
     CHANGED,
     CURRENT,
     HEADINGS,
     Item,
-    apply_command,
     count_words,
     items_of,
     title_words,
 )
+
+if TYPE_CHECKING:
+    from screens.answers.answers import Answers
+    from screens.services.services import Order
 
 
 class UpdatesScreen(Dialog[None]):
@@ -36,12 +45,14 @@ class UpdatesScreen(Dialog[None]):
     HELP = "updates"
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("Enter", "Whole", "screen.whole"),
+        Key("a", "Apply", "screen.apply"),
         Key("r", "Again", "screen.again"),
         Key("f", "Newer only", "screen.filter"),
         Key("y", "Copy command", "screen.copy"),
         Key("Esc", "Close", "screen.close"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "apply", "Apply", show=False),
         Binding("r", "again", "Look again", show=False),
         Binding("f", "filter", "Filter", show=False),
         Binding("y", "copy", "Copy", show=False),
@@ -51,6 +62,8 @@ class UpdatesScreen(Dialog[None]):
         super().__init__()
         self.seen = seen
         self.only_newer = False
+        self.site: Answers | None = None
+        """The site in whose record an update stands, where the wizard's answers name none."""
 
     def compose(self) -> ComposeResult:
         """How it is, the list, the line under the cursor in full, keys."""
@@ -128,9 +141,7 @@ class UpdatesScreen(Dialog[None]):
 
     def command(self, chosen: str = "") -> str:
         """The command that applies one workload, or all that are to be changed."""
-        file = self.wizard.answers.site_file
-        site = "SITE.yaml" if file is None else str(file)
-        return apply_command(apply_words(self.seen.asked), chosen, site)
+        return update_command(self.seen.asked, chosen, self.wizard.answers)
 
     def _say(self, text: str) -> None:
         self.query_one("#told", Static).update(clean(text))
@@ -162,12 +173,68 @@ class UpdatesScreen(Dialog[None]):
         self.app.copy_to_clipboard(self.command(chosen))
         self._say(f"Copied, where the terminal allows it: {self.command(chosen)}")
 
+    # ---- applying one
+
+    def action_apply(self) -> None:
+        """Plan the update of the workload under the cursor, to be looked at first."""
+        item = self._current()
+        if item is None or not item.chosen:
+            self._say("This line is not changed; the reason stands beside it.")
+            return
+        answers = self.site or self.wizard.answers
+        if answers.solution is None or not answers.machines:
+            title, example = "Of which site is this cluster?", "site.yaml"
+            ask = FileScreen(title, WHICH_SITE, example=example)
+            self.app.push_screen(ask, partial(self._take_site, item.chosen))
+        else:
+            self._work(self._plan(item.chosen, answers), "Planning it; nothing is changed.")
+
+    def _take_site(self, chosen: str, file: Path | None) -> None:
+        if file is not None:
+            self._work(self._plan_of(chosen, file), "Planning it; nothing is changed.")
+
+    def _work(self, work: Coroutine[Any, Any, None], words: str) -> None:
+        self._say(words)
+        self.run_worker(work, group="look", exclusive=True, exit_on_error=False)
+
+    async def _plan_of(self, chosen: str, file: Path) -> None:
+        try:
+            self.site = await site_in(file, self.wizard.services)
+        except Problem as problem:
+            self._say_problem(problem)
+        else:
+            await self._plan(chosen, self.site)
+
+    async def _plan(self, chosen: str, answers: Answers) -> None:
+        from screens.updates.review_update import ReviewUpdateScreen
+
+        wizard = self.wizard
+        try:
+            to_apply = await prepare(
+                self.seen.asked, chosen, answers, wizard.memory.credentials, wizard.services
+            )
+        except Problem as problem:
+            self._say_problem(problem)
+            return
+        self._say("")
+        self.app.push_screen(ReviewUpdateScreen(to_apply), self._begin)
+
+    def _begin(self, order: Order | None) -> None:
+        from screens.updates.apply_update import ApplyUpdateScreen
+
+        if order is None:
+            self._say("It was not begun, and nothing was changed.")
+        else:
+            self.app.push_screen(ApplyUpdateScreen(order), lambda _: self.action_again())
+
+    def _say_problem(self, problem: Problem) -> None:
+        self._say(problem_words(problem))
+
     # ---- a second look
 
     def action_again(self) -> None:
         """Look again."""
-        self._say("Looking again.")
-        self.run_worker(self._again(), group="look", exclusive=True, exit_on_error=False)
+        self._work(self._again(), "Looking again.")
 
     async def _again(self) -> None:
         wizard = self.wizard
@@ -176,7 +243,7 @@ class UpdatesScreen(Dialog[None]):
                 self.seen.asked, wizard.answers, wizard.access(), wizard.services
             )
         except Problem as problem:
-            self._say(f"{problem.title}: {problem.cause}. {problem.remedy or ''}")
+            self._say_problem(problem)
             return
         before = {one.key: (one.group, one.change) for one in self.items}
         self.seen = seen

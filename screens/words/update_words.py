@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -197,9 +196,3 @@ def _change_words(change: Change) -> str:
     name = change.before.partition("@")[0].rpartition("/")[2]
     before = name.partition(":")[2] or "no tag"
     return f"{before} built again" if before == change.tag else f"{before} -> {change.tag}"
-
-
-def apply_command(words: list[str], chosen: str, site_file: str) -> str:
-    """The command that applies one workload, or all of them; `words` name the cluster and how."""
-    line = ["sitewright", "updates", "apply", "--site", site_file, *words]
-    return shlex.join([*line, *(["--workload", chosen] if chosen else [])])

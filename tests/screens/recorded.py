@@ -28,6 +28,7 @@ from screens.services.services import (
     Access,
     ClusterWay,
     Question,
+    ToApply,
     ToUpdate,
     Tried,
     UpdatesSeen,
@@ -171,6 +172,16 @@ class RecordedServices(LiveServices):
         if self.cluster is not None:
             return told(asked)
         return await super().look_for_updates(asked, access)
+
+    async def prepare_update(
+        self, asked: ToUpdate, chosen: str, answers: Answers, access: Access
+    ) -> ToApply:
+        """The same, planned."""
+        from tests.screens.updates.told import told_plan
+
+        if self.cluster is not None:
+            return told_plan(asked, chosen, answers, access)
+        return await super().prepare_update(asked, chosen, answers, access)
 
     async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
         """Nothing was tried between recorded machines."""

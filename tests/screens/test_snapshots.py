@@ -36,6 +36,8 @@ from tests.screens.recorded import RecordedServices, offer_of
 from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, finished, scripted, under_way
 from tests.screens.scripted import SITE as SITE_OF_THREE
+from tests.screens.updates.told import SITE as UPDATED_SITE
+from tests.screens.updates.told import updating
 from tests.screens.walking import rests
 
 Compare: TypeAlias = Callable[..., bool]
@@ -229,4 +231,44 @@ def test_an_installation(
 ) -> None:
     drive, events, failures = INSTALLATION[name]
     app = SitewrightApp(scripted(tmp_path, events, failures), look=Look.COLOUR)
+    assert snap_compare(app, terminal_size=size, run_before=at_rest(drive))
+
+
+# ---- an update that is applied
+
+
+async def review_of_update(pilot: Pilot[int]) -> None:
+    await on_step(pilot, StepId.WELCOME)
+    wizard(pilot).answers = UPDATED_SITE
+    await updates(pilot)
+    await pilot.press("a")
+    await shows(pilot, "Apply this update?")
+
+
+async def begun_update(pilot: Pilot[int]) -> None:
+    await review_of_update(pilot)
+    await pilot.press("f10")
+    await shows(pilot, "Begin the update?")
+    await pilot.press("f10")
+    await until(pilot, lambda: type(pilot.app.screen).__name__ == "ApplyUpdateScreen")
+    await shows(pilot, "1 old pods are still to end")
+
+
+async def ended_update(pilot: Pilot[int]) -> None:
+    await begun_update(pilot)
+    await shows(pilot, "The record of the update:")
+
+
+UPDATES: dict[str, tuple[Drive, str]] = {
+    "review": (review_of_update, ""),
+    "under-way": (begun_update, ""),
+    "ended": (ended_update, "done"),
+}
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 40)], ids=["60x18", "80x24", "120x40"])
+@pytest.mark.parametrize("name", UPDATES)
+def test_an_update(name: str, size: tuple[int, int], tmp_path: Path, snap_compare: Compare) -> None:
+    drive, ended = UPDATES[name]
+    app = SitewrightApp(scripted(tmp_path, updating(ended=ended)), look=Look.COLOUR)
     assert snap_compare(app, terminal_size=size, run_before=at_rest(drive))

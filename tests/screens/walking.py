@@ -22,6 +22,8 @@ from tests.screens.driving import judged, on_step, until
 from tests.screens.recorded import RecordedServices, offer_of
 from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, finished, scripted, under_way
+from tests.screens.updates.told import SITE as UPDATED
+from tests.screens.updates.told import updating
 
 Going = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -36,7 +38,7 @@ class Place:
     screen: str = ""
     """The class of the screen that stands in front then; empty for the step itself."""
     kind: str = "running"
-    """Whose services: recorded, running, failing, finished."""
+    """Whose services: recorded, running, failing, finished, updating, updated."""
     before: str = ""
     """The id of the widget that has the cursor before the keys; empty for where it begins."""
 
@@ -54,6 +56,27 @@ PLACES: Final = {
     ),
     "updates": Place(
         StepId.WELCOME, ("end", "up", "enter", "f10"), "UpdatesScreen", kind="recorded"
+    ),
+    "update-site": Place(
+        StepId.WELCOME, ("end", "up", "enter", "f10", "a"), "FileScreen", kind="recorded"
+    ),
+    "update-review": Place(
+        StepId.WELCOME, ("end", "up", "enter", "f10", "a"), "ReviewUpdateScreen", "updating"
+    ),
+    "update-begin": Place(
+        StepId.WELCOME, ("end", "up", "enter", "f10", "a", "f10"), "BeginUpdateScreen", "updating"
+    ),
+    "update-apply": Place(
+        StepId.WELCOME,
+        ("end", "up", "enter", "f10", "a", "f10", "f10"),
+        "ApplyUpdateScreen",
+        "updating",
+    ),
+    "updated": Place(
+        StepId.WELCOME,
+        ("end", "up", "enter", "f10", "a", "f10", "f10"),
+        "ApplyUpdateScreen",
+        "updated",
     ),
     "goal": Place(StepId.GOAL, kind="recorded"),
     "goal-options": Place(StepId.GOAL, ("right",), kind="recorded"),
@@ -106,6 +129,8 @@ def services_of(place: Place, folder: Path) -> RecordedServices:
     """Recorded machines, or a recorded installation of the tiny solution."""
     if place.kind == "recorded":
         return RecordedServices(shapes={"w1": "small-vm"}, keys={"m1": "unknown", "w1": "unknown"})
+    if place.kind in ("updating", "updated"):
+        return scripted(folder, updating(ended="done" if place.kind == "updated" else ""))
     events = finished() if place.kind == "finished" else under_way(failed=place.kind == "failing")
     services = scripted(folder, events, (FAILURE,) if place.kind == "failing" else ())
     services.trusted += [offer_of(host) for host in SITE.machines]
@@ -123,7 +148,9 @@ async def at(name: str, folder: Path, size: tuple[int, int]) -> AsyncIterator[Pi
     async with app.run_test(size=size) as pilot:
         await on_step(pilot, StepId.WELCOME)
         await pilot.pause()
-        if place.kind == "recorded":
+        if place.kind in ("updating", "updated"):
+            app.answers = UPDATED
+        elif place.kind == "recorded":
             await recorded_step(pilot, services, place.step)
         else:
             await scripted_step(pilot, place.step)

@@ -147,7 +147,7 @@ def test_a_bundle_whose_maker_nobody_checked_is_told(hermetic: Path) -> None:
 
 
 def test_a_command_finds_the_same_cluster_and_the_same_newer() -> None:
-    from screens.services.cluster_way import apply_words
+    from screens.services.live_updates import apply_words
 
     assert apply_words(ToUpdate()) == ["--cluster"]
     through = ToUpdate(ClusterWay(machine="m1"), "major", "~/new.bundle")

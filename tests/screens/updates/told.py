@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from bundles.format.reference import parse_reference
+from foundation.hosts.model import Host
 from foundation.problems import InputProblem
+from installer.catalogue.solution import load_solution
+from installer.events import Event, Kind
+from installer.updates.applying.gates import gates_of
+from installer.updates.applying.plans import Way, update_plan
+from installer.updates.applying.prepared import Prepared
 from installer.updates.applying.workloads import Change, Workload
 from installer.updates.lookup import PassedOver, Update
 from installer.updates.owners import By, Owner
 from installer.updates.review import Judged, Review
 from installer.updates.running import Place, Running
-from screens.services.services import ToUpdate, UpdatesSeen
+from screens.answers.answers import Answers
+from screens.services.live_install import site_of
+from screens.services.live_updates import update_command
+from screens.services.services import Access, ToApply, ToUpdate, UpdatesSeen
+from tests.screens.saying import said
+from tests.screens.scripted import RUN, Script
 
 _DIGEST: Final = "sha256:" + "4f" * 32
 _HUB: Final = "docker.io"
@@ -81,3 +93,55 @@ def told(asked: ToUpdate) -> UpdatesSeen:
     )
     way = "the kubeconfig ~/.kube/config, context lab"
     return UpdatesSeen(asked, "https://10.10.0.11:6443", way, review, workloads)
+
+
+def told_plan(asked: ToUpdate, chosen: str, answers: Answers, access: Access) -> ToApply:
+    """The update of one of them, with its gates as the site of the answers has them."""
+    seen = told(asked)
+    workloads = tuple(
+        one for one in seen.workloads if f"{one.namespace}/{one.name}" == chosen and not one.left
+    )
+    site = site_of(answers)
+    plan = update_plan(
+        workloads,
+        Way(),
+        load_solution(answers.solution or ""),
+        site,
+        Path("/srv"),
+        within_minutes=10,
+        origin=_HUB,
+    )
+    prepared = Prepared(plan, seen.review, workloads)
+    again = update_command(asked, chosen, answers)
+    gates = gates_of(site, plan, prepared.migrates, again=again)
+    return ToApply(asked, chosen, answers, access, plan, again, prepared, gates)
+
+
+SITE: Final = said(
+    solution="miniloop",
+    environment="single-box",
+    installable=True,
+    machines=(Host("box", "10.10.0.11"),),
+    roles={"box": ("box",)},
+)
+"""The site in whose record they stand."""
+
+
+def updating(*, ended: str = "") -> list[Event]:
+    """The events of an update: under way, or ended with an outcome."""
+    script = Script()
+    stage, step, host = "update-1", "rollout", "control"
+    title = "Bring deployment moja/moja-als to v15.4.5"
+    script.say(
+        Kind.RUN_STARTED, run=RUN.id, solution="miniloop", environment="single-box",
+        plan_sha256="", by="Thiri Aung",
+    )  # fmt: skip
+    script.say(Kind.STAGE_STARTED, stage, title=title)
+    lines = ["0 of 2 pods are new", "1 of 2 pods are new", "1 old pods are still to end"]
+    script.did(stage, step, host, title, *lines)
+    if ended:
+        words = "deployment moja/moja-als stands with the new images."
+        script.ended(stage, step, host, ended, words)
+        script.say(Kind.STAGE_FINISHED, stage, outcome=ended, seconds=30.0)
+        script.say(Kind.RUN_FINISHED, outcome=ended, seconds=31.0)
+    return script.events
