@@ -11,11 +11,14 @@ from typing import Any
 from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import Refused
-from installer.events import Event, Kind
+from installer.events import Event, Kind, Outcome
 from installer.plans.plan import Plan, PlannedStage, PlannedStep
+from installer.record.identity import site_key
 from installer.record.runs import Run, create_run
+from installer.record.site_lock import Lock
 from installer.running.engine import Engine
 from installer.running.order import Order, Tools
+from installer.sites.site import load_site
 from installer.steps.kind import Answer, Question
 
 
@@ -134,6 +137,21 @@ def engine(
     if watch is not None:
         built.subscribe(watch)
     return built
+
+
+def a_failed_run(made: Plan, site_text: str, folder: Path) -> Run:
+    """A run of a plan that fails, held by the lock of its site, whose file lies in the folder."""
+    file = folder / "site.yaml"
+    file.write_text(site_text)
+    key = site_key(load_site(file))
+    run = create_run(key, made, site_text=site_text)
+
+    async def carried() -> Outcome:
+        with Lock(key, by="Ma Ma") as lock:
+            return await engine(made, run, lock=lock).run()
+
+    assert asyncio.run(carried()) is Outcome.FAILED
+    return run
 
 
 def once(log: Path | str, word: str, *, body: str = "") -> dict[str, Any]:

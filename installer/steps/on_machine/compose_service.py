@@ -41,6 +41,7 @@ from installer.steps.on_machine.kube import (
     Silent,
     answer,
     clean,
+    ordered,
     read,
     say,
 )
@@ -466,22 +467,10 @@ def show(service: Service) -> None:
 def main(words: list[str]) -> int:
     """What is ordered, to its end; the exit status."""
     service = Service(read(words[0]))
-    try:
-        if service.order.get("back"):
-            put_back(service)
-        else:
-            brought(service)
-    except Ended as end:
-        say(f"@why {end.why}")
-        return end.status
-    except (Silent, OSError) as silent:
-        say(f"@why it could not be done: {silent}")
-        return LEFT if service.begun else REFUSED
-    except ODD as odd:
-        say(f"@why Docker's answer is an odd one ({type(odd).__name__})")
-        return LEFT if service.begun else REFUSED
-    say("it stands")
-    return 0
+    act = put_back if service.order.get("back") else brought
+    return ordered(
+        lambda: act(service), lambda: bool(service.begun), "it could not be done", "Docker's"
+    )
 
 
 if __name__ == "__main__":

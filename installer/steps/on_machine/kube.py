@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import zlib
+from collections.abc import Callable
 from typing import IO, Any
 
 Json = dict[str, Any]
@@ -50,6 +51,26 @@ ODD = (
 )  # fmt: skip
 """What comes of an answer that is not as Kubernetes or Helm writes it: 1e999 is a number of JSON,
 and what Helm keeps is compressed."""
+
+
+def ordered(what: Callable[[], object], begun: Callable[[], bool], unasked: str, whose: str) -> int:
+    """Do what is ordered to its end; the exit status. What stood against it is told.
+
+    `unasked` says what it means where a program brought no answer, `whose` answers are read.
+    """
+    try:
+        what()
+    except Ended as end:
+        say(f"@why {end.why}")
+        return end.status
+    except ODD as odd:
+        say(f"@why {whose} answer is an odd one ({type(odd).__name__})")
+        return LEFT if begun() else REFUSED
+    except (Silent, OSError) as silent:
+        say(f"@why {unasked}: {silent}")
+        return LEFT if begun() else REFUSED
+    say("it stands")
+    return 0
 
 
 def read(text: str | bytes) -> Json:

@@ -19,12 +19,11 @@ from installer.steps.on_machine.kube import (
     CHANGED,
     LEFT,
     NOT_BACK,
-    ODD,
-    REFUSED,
     REVISION,
     Ended,
     Silent,
     Workload,
+    ordered,
     owned,
     say,
 )
@@ -112,22 +111,13 @@ def main(words: list[str]) -> int:
     """What is ordered, to its end; the exit status."""
     order = json.loads(words[0])
     workload = Workload(order)
-    try:
-        if order.get("back"):
-            put_back(workload)
-        else:
-            brought(workload)
-    except Ended as end:
-        say(f"@why {end.why}")
-        return end.status
-    except Silent as silent:
-        say(f"@why the cluster was not to be asked: {silent}")
-        return LEFT if workload.begun else REFUSED
-    except ODD as odd:
-        say(f"@why the cluster's answer is an odd one ({type(odd).__name__})")
-        return LEFT if workload.begun else REFUSED
-    say("it stands")
-    return 0
+    act = put_back if order.get("back") else brought
+    return ordered(
+        lambda: act(workload),
+        lambda: bool(workload.begun),
+        "the cluster was not to be asked",
+        "the cluster's",
+    )
 
 
 if __name__ == "__main__":

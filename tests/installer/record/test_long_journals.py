@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,16 +12,13 @@ from hypothesis import strategies as st
 
 from foundation import bounded_files
 from installer import cli
-from installer.events import Event, Kind, Outcome
+from installer.events import Event, Kind
 from installer.hand_over.gather import gather
-from installer.record.identity import site_key
 from installer.record.journal import Journal
 from installer.record.journal_lines import FIRST, BrokenJournal, Record, encode, of_kind
 from installer.record.record_check import check_record
-from installer.record.runs import Run, create_run
-from installer.record.site_lock import Lock
-from installer.sites.site import load_site
-from tests.installer.engine_site import engine, plan, step
+from installer.record.runs import Run
+from tests.installer.engine_site import a_failed_run, plan, step
 
 SITE = "solution: pm4ml\nhosts: [{name: local, address: local, roles: [master]}]\n"
 MADE = plan(step("a", script="seq 1 300"), step("b", stage="two", script="exit 3"))
@@ -66,17 +62,7 @@ def test_events_of_a_kind_are_found_among_lines_that_look_alike(tmp_path: Path) 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A run whose second stage failed; how far its journal came is noted beside it."""
-    file = tmp_path / "site.yaml"
-    file.write_text(SITE)
-    key = site_key(load_site(file))
-    made = create_run(key, MADE, site_text=SITE)
-
-    async def carried() -> Outcome:
-        with Lock(key, by="Ma Ma") as lock:
-            return await engine(MADE, made, lock=lock).run()
-
-    assert asyncio.run(carried()) is Outcome.FAILED
-    return made
+    return a_failed_run(MADE, SITE, tmp_path)
 
 
 @pytest.fixture

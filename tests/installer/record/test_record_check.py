@@ -23,7 +23,7 @@ from installer.record.journal_lines import FIRST, digest, encode
 from installer.record.runs import Run, create_run
 from installer.record.site_lock import Lock
 from installer.sites.site import load_site
-from tests.installer.engine_site import engine, plan, step
+from tests.installer.engine_site import a_failed_run, engine, plan, step
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs are run as root; this is not root")
 
@@ -34,17 +34,7 @@ MADE = plan(step("a", script="echo here"), step("b", stage="two", script="exit 3
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A run whose second stage failed, held by the lock of its site."""
-    file = tmp_path / "site.yaml"
-    file.write_text(SITE)
-    key = site_key(load_site(file))
-    made = create_run(key, MADE, site_text=SITE)
-
-    async def carried() -> Outcome:
-        with Lock(key, by="Ma Ma") as lock:
-            return await engine(MADE, made, lock=lock).run()
-
-    assert asyncio.run(carried()) is Outcome.FAILED
-    return made
+    return a_failed_run(MADE, SITE, tmp_path)
 
 
 @pytest.fixture
