@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -46,16 +46,32 @@ def update_plan(
 ) -> Plan:
     """What will be done, one workload after another; raises InputProblem."""
     plan = framed(solution, site, base, _SOURCE)
+    return in_a_row(
+        plan,
+        _SOURCE,
+        (
+            (
+                _step(together, way, within_minutes, site.updates),
+                way.host,
+                " ".join(_why(one, origin, many=len(together) > 1) for one in together),
+            )
+            for together in _together(workloads)
+        ),
+    )
+
+
+def in_a_row(plan: Plan, source: str, steps: Iterable[tuple[StepData, str, str]]) -> Plan:
+    """A plan with a stage for each step, after the one before: the step, its machine, and why."""
     stages: list[PlannedStage] = []
-    for number, together in enumerate(_together(workloads), 1):
+    for number, (data, host, why) in enumerate(steps, 1):
         name = f"update-{number}"
-        step = planned_step(name, _step(together, way, within_minutes, site.updates), way.host)
+        step = planned_step(name, data, host)
         stages.append(
             PlannedStage(
                 id=name,
                 title=step.title,
-                why=" ".join(_why(one, origin, many=len(together) > 1) for one in together),
-                source=_SOURCE,
+                why=why,
+                source=source,
                 needs=(stages[-1].id,) if stages else (),
                 recheck=(),
                 steps=(step,),

@@ -11,9 +11,9 @@ from bundles.format.reference import is_digest
 from foundation.terminal import clean_line
 from foundation.wording import counted
 from installer.compose.found import FoundService, Projects
-from installer.plans.plan import Plan, PlannedStage
+from installer.plans.plan import Plan
 from installer.steps.compose_service import ComposeServiceStep
-from installer.updates.applying.plans import framed, planned_step
+from installer.updates.applying.plans import framed, in_a_row
 from installer.updates.applying.workloads import change_of
 from installer.updates.in_docker import place_of
 from installer.updates.review import Review
@@ -135,23 +135,18 @@ def service_plan(
 ) -> Plan:
     """What will be done, one service after another; raises InputProblem."""
     plan = framed(solution, site, base, _SOURCE)
-    stages: list[PlannedStage] = []
-    for number, one in enumerate(services, 1):
-        name = f"update-{number}"
-        data = ComposeServiceStep.model_validate(_values(one, site, within_minutes))
-        step = planned_step(name, data, one.machine)
-        stages.append(
-            PlannedStage(
-                id=name,
-                title=step.title,
-                why=_why(one, origin),
-                source=_SOURCE,
-                needs=(stages[-1].id,) if stages else (),
-                recheck=(),
-                steps=(step,),
+    return in_a_row(
+        plan,
+        _SOURCE,
+        (
+            (
+                ComposeServiceStep.model_validate(_values(one, site, within_minutes)),
+                one.machine,
+                _why(one, origin),
             )
-        )
-    return replace(plan, stages=tuple(stages))
+            for one in services
+        ),
+    )
 
 
 def _values(one: Service, site: Site, within: float) -> dict[str, Any]:

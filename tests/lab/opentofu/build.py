@@ -7,24 +7,17 @@ some three minutes of two processors, and kept in the cache folder under a hash 
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.lab.host import LabError, run
-from tests.lab.recipe import cache_folder, locked
+from tests.lab import go
 
 VERSION = "1.12.6"
 """As in go/go.mod."""
 _PROVIDER = "registry.opentofu.org/hashicorp/local/1.4.0/linux_amd64"
 """Where the program looks for it in a mirror (opentofu.org/docs/cli/config/config-file)."""
 _SOURCE = Path(__file__).parent / "go"
-_CACHE = cache_folder()
-"""Asked when this is imported, since each test has a home of its own."""
-_SECONDS = 3600.0
 
 
 def missing() -> str | None:
@@ -36,26 +29,12 @@ def missing() -> str | None:
 
 def opentofu() -> Path:
     """The path of the program, built if need be; `mirror` lies beside it."""
-    folder = _CACHE / f"opentofu-{_digest()}"
-    program = folder / "tofu"
-    if not program.exists():
-        with locked(folder):
-            if not program.exists():
-                _build(program)
-    return program
+    return go.built("opentofu", _SOURCE, "tofu", _build)
 
 
 def mirror() -> Path:
     """The folder of the filesystem mirror of providers."""
     return opentofu().with_name("mirror")
-
-
-def _digest() -> str:
-    digest = hashlib.sha256(run(["go", "version"]).stdout.encode())
-    for path in sorted(_SOURCE.rglob("*")):
-        if path.is_file():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _build(program: Path) -> None:
@@ -69,22 +48,5 @@ def _build(program: Path) -> None:
             (program, _SOURCE, "github.com/opentofu/opentofu/cmd/tofu", released),
         ):
             new = Path(made) / target.name
-            words = ["build", "-mod=readonly", "-trimpath", "-ldflags", f"-s -w {flags}"]
-            _go(folder, [*words, "-o", str(new), package])
+            go.build_one("OpenTofu", folder, flags, new, package)
             new.replace(target)
-
-
-def _go(folder: Path, arguments: list[str]) -> None:
-    built = subprocess.run(
-        ["go", *arguments],
-        cwd=folder,
-        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=_SECONDS,
-    )
-    if built.returncode != 0:
-        raise LabError(f"OpenTofu could not be built: {built.stderr[-2000:]}")
