@@ -312,7 +312,11 @@ if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemd-run >/
 fi
 LANG=C.UTF-8 "$@" <&3 3<&- >>"$d/log" 2>&1 &
 n=0
-while [ ! -e "$d/pid" ] && [ $n -lt 500 ]; do sleep 0.01; n=$((n + 1)); done
+# Some seconds, and as long as a busy machine needs while what was begun still lives.
+while [ ! -e "$d/pid" ] && [ $n -lt 4500 ]; do
+    [ $n -lt 500 ] || kill -0 $! 2>/dev/null || break
+    sleep 0.01; n=$((n + 1))
+done
 [ -e "$d/pid" ] || exit 94
 """
 )

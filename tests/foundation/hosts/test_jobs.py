@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import shutil
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -242,6 +244,30 @@ async def test_large_binary_input_arrives_whole(connection: Connection, become: 
     lines, _ = await run_through(connection, JobSpec(new_id(), ("cksum",), stdin=data), become)
     there = await connection.run(["cksum"], stdin=data)
     assert texts(lines) == [there.stdout.decode().strip()]
+
+
+async def test_a_machine_that_is_slow_to_begin_a_job_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told as one that could not be started, and ran all the same."""
+    looks, programs = tmp_path / "looks", tmp_path / "programs"
+    programs.mkdir()
+    slow = "n=0; until [ $(wc -l <LOOKS) -gt 600 ] || [ $n -gt 600 ]; do"
+    for name, script in {
+        "sleep": "echo >>LOOKS; exec REAL 0.001",
+        "flock": f'{slow} /bin/sleep 0.05; n=$((n + 1)); done; exec REAL "$@"',
+    }.items():
+        real = shutil.which(name)
+        assert real is not None
+        text = script.replace("LOOKS", str(looks)).replace("REAL", real)
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    looks.touch()
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    here = LocalConnection(Host("here", "local"))
+    lines, status = await run_through(here, JobSpec(new_id(), ("echo", "hi")), Become.LOGIN)
+    assert texts(lines) == ["hi"]
+    assert status.state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize(
