@@ -73,6 +73,15 @@ class PlainWizard:
         except OSError as error:
             self.dialogue.say(f"Your place could not be kept: {error.strerror}.")
 
+    def farewell(self, first: str = "") -> None:
+        """Say what was written and where, what became of the machines, and how to go on."""
+        answers = self.answers
+        kept = answers.solution is not None or answers.carry or bool(answers.machines)
+        *before, sentence = self.memory.farewell(kept=kept)
+        for line in before:
+            self.dialogue.say(line)
+        self.dialogue.say(first + sentence)
+
     def run(self, site_file: Path | None) -> int:
         """From the welcome to the end; returns the exit code."""
         say = self.dialogue.say
@@ -85,9 +94,7 @@ class PlainWizard:
         while following is not None:
             following = self._take(following)
         self.keep_place()
-        for line in self.memory.last_words:
-            say(line)
-        say(f"Done. {self.memory.changed.sentence}.")
+        self.farewell("Done. ")
         return int(ExitCode.DONE)
 
     def _take(self, step: StepId) -> StepId | None:
@@ -274,12 +281,12 @@ def run_plain(
             return wizard.run(site_file)
         except LeaveWanted:
             wizard.keep_place()
-            talk.say(f"Your place is kept. {wizard.memory.changed.sentence}.")
+            wizard.farewell()
             return int(ExitCode.DONE)
         except KeyboardInterrupt:
             wizard.keep_place()
             talk.say()
-            talk.say(f"Interrupted. Your place is kept. {wizard.memory.changed.sentence}.")
+            wizard.farewell("Interrupted. ")
             return int(ExitCode.INTERRUPTED)
         except Problem:
             raise

@@ -229,7 +229,10 @@ class RunView(Container):
         if moving is not None and not board.has_focus:
             board.move_to(moving)
             board.show_whole(moving.partition("/")[0])
-        width = self.query_one("#machines").size.width - 3
+        # Beside the log they will have the width that was just given to them: asked of the screen
+        # it is that of the drawing before, and longer lines would wrap until the next one.
+        beside = most - 2 if wide and room.width else self.query_one("#machines").size.width
+        width = beside - 3
         words = machine_lines if wide else grid
         put(words(machines, width), self.query_one("#grid", Static))
         self._draw_failure(standing)

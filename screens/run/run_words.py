@@ -375,11 +375,10 @@ def failure_text(
     ]  # fmt: skip
     if remedy:
         parts += ["\n", ("Do: ", "bold"), remedy]
-    lines = failure.lines[-_LAST_LINES:]
-    if lines:
-        parts += ["\n", ("Its last lines:", "bold")]
-    for line in lines:
-        parts += ["\n", (f"  {line}", "$text-muted")]
+    # The label stands before the first of them: alone it may be all that a low window shows.
+    for nth, line in enumerate(failure.lines[-_LAST_LINES:]):
+        before = "  " if nth else ("Its last lines: ", "bold")
+        parts += ["\n", before, (line, "$text-muted")]
     return Content.assemble(*parts)
 
 

@@ -121,6 +121,19 @@ class Memory:
     last_words: list[str] = field(default_factory=list)
     """What to print after the screen is gone: the files written, the command that repeats it."""
 
+    def farewell(self, *, kept: bool) -> list[str]:
+        """What is said once the wizard is left: what was written and where, and how to go on.
+
+        `kept` says that there is a place to go on from.
+        """
+        go_on = " Your place is kept; go on with: sitewright" if kept else ""
+        sentence = f"{self.changed.sentence}.{go_on}"
+        words = [one for one in self.last_words if one != sentence]
+        run = self.changed.run
+        if run is not None and not any(str(run) in one for one in words):
+            words.append(f"The record of what was changed last: {run}")
+        return [*words, sentence]
+
     def forget_results(self) -> None:
         """Drop what was seen and judged, because the question or the machines changed."""
         self.seen.clear()

@@ -318,11 +318,8 @@ class SitewrightApp(FaceApp):
         self.exit(int(code))
 
     def farewell(self) -> None:
-        """One line to print after the screen is gone: what became of it, and how to go on."""
-        changed = self.memory.changed.sentence
-        kept = "Your place is kept; go on with: sitewright" if self._answered else ""
-        words = f"{changed}. {kept}".rstrip()
-        self.memory.last_words = [*(w for w in self.memory.last_words if w != words), words]
+        """What to print after the screen is gone: what became of it, and how to go on."""
+        self.memory.last_words = self.memory.farewell(kept=self._answered)
 
     @property
     def _answered(self) -> bool:

@@ -6,13 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Static
 
 from screens.answers.wizard import StepId
+from screens.run.machine_tasks import MachineTasks
+from screens.run.run_words import failure_text
 from screens.services.live import LiveServices
+from screens.services.memory import Changed, Memory, Touched
 from screens.widgets.board import Board
 from screens.widgets.keys import KeyLine
 from tests.screens.driving import shows, text, types, until
 from tests.screens.looking import strips
+from tests.screens.recorded import NOW
+from tests.screens.scripted import FAILURE
 from tests.screens.walking import at, rests
 
 
@@ -100,3 +106,44 @@ def marked(screen: Any) -> set[str]:
     return {
         one.text for strip in strips(screen) for one in strip if one.style and one.style.reverse
     }
+
+
+async def test_what_stands_beside_the_log_is_drawn_for_the_room_it_will_have(
+    hermetic: Path,
+) -> None:
+    """The width that was just given is not yet that of the screen: lines of the old one wrap."""
+    async with at("install", hermetic, (120, 40)) as pilot:
+        screen: Any = pilot.app.screen
+        grid = screen.query_one("#grid", Static)
+        screen.view.stage_width = 0  # the list needs less from now on
+        screen.draw()
+        first = str(grid.render())
+        await rests(pilot)
+        screen.draw()
+        assert str(grid.render()) == first
+        width = screen.query_one("#machines").size.width
+        assert all(len(line) <= width for line in first.splitlines())
+
+
+def test_the_last_lines_of_a_failure_never_stand_as_a_label_alone() -> None:
+    """In a window of 60 x 18 the box may end right below it."""
+    text = str(failure_text([FAILURE], 0, {}, MachineTasks(), levers=True))
+    assert "Its last lines: Writing\n  E: the folder is not mended" in text
+
+
+def test_who_leaves_is_told_what_was_changed_where_its_record_is_and_how_to_go_on(
+    tmp_path: Path,
+) -> None:
+    memory = Memory(changed=Touched(Changed.DONE, "Thiri Aung", NOW, tmp_path / "run"))
+    sentence = "Machines were changed on 20 Nov, by Thiri Aung."
+    assert memory.farewell(kept=True) == [
+        f"The record of what was changed last: {tmp_path / 'run'}",
+        f"{sentence} Your place is kept; go on with: sitewright",
+    ]
+    # Said once, however often it is asked for, and not beside what names it already.
+    memory.last_words = [f"The record of the update: {tmp_path / 'run'}"]
+    once = memory.farewell(kept=False)
+    assert once == [memory.last_words[0], sentence]
+    memory.last_words = once
+    assert memory.farewell(kept=False) == once
+    assert Memory().farewell(kept=False) == ["Nothing has been changed on any machine."]
