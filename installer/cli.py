@@ -102,7 +102,8 @@ COMMANDS: Final = {
         "installer.commands.updates_apply", "bring what is old to newer images, one by one"
     ),
     "updates schedule": Command(
-        "installer.commands.updates_schedule", "look for updates every few hours, by a timer here"
+        "installer.commands.updates_schedule",
+        "look for updates every few hours, by a timer here or a CronJob",
     ),
     "image-watcher": Command(
         "installer.commands.image_watcher", "which newer versions of an image there are, over HTTP"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
-from foundation.secrets import Secret, secret_from_file
+from foundation.secrets import Secret, secret_from_environment, secret_from_file
 from foundation.wording import counted, listed
 from installer.commands.image_watcher import (
     add_origin_options,
@@ -89,7 +89,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--webhook-file",
         type=Path,
         metavar="FILE",
-        help="tell the webhook whose address is in this file, mode 0600, once for each change",
+        help="tell the webhook whose address is in this file, mode 0600, once for each change; "
+        "else that of SITEWRIGHT_SECRET_WEBHOOK",
     )
     output.add_argument(
         "--webhook",
@@ -119,7 +120,11 @@ def run(options: argparse.Namespace) -> int:
             remedy="Name images, or what has them: --cluster, --compose FILE, --installed BUNDLE, "
             "--site FILE (with --on MACHINE: all Compose projects of it).",
         )
-    webhook = secret_from_file(options.webhook_file) if options.webhook_file else None
+    webhook = (
+        secret_from_file(options.webhook_file)
+        if options.webhook_file
+        else secret_from_environment("SITEWRIGHT_SECRET_WEBHOOK")
+    )
     found = asyncio.run(_run(options))
     if options.format == "json":
         text = json.dumps(found.as_dict(), indent=2, ensure_ascii=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from foundation.problems import ExitCode, InputProblem
+from installer.commands.updates_cronjob import add_cronjob_options
 
 
 class _Words(argparse.ArgumentParser):
@@ -40,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="-- WORDS",
         help="behind --: what is given to `sitewright updates`, as --cluster --webhook-file FILE",
     )
+    add_cronjob_options(parser)
 
 
 def _hours(text: str) -> int:
@@ -50,9 +52,15 @@ def _hours(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the timer, or take it away."""
+    """Write the timer or the CronJob, or take it away."""
     from installer.updates import schedule
 
+    if options.cronjob:
+        from installer.commands import updates_cronjob
+
+        if not options.remove:
+            _checked_for_a_pod(options.words)
+        return updates_cronjob.run(options, options.words)
     units = schedule.units_here()
     if options.remove:
         gone = schedule.remove_units(units)
@@ -74,17 +82,29 @@ def run(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _checked(words: list[str]) -> None:
-    """Raise InputProblem for what `sitewright updates` would not take at three in the morning."""
+def _checked_for_a_pod(words: list[str]) -> None:
+    """Raise InputProblem for words that mean something else, or nothing, in a pod."""
+    read = _read(["--cluster", *words])
+    for name, value in vars(read).items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, Path):
+                raise InputProblem(
+                    f"{one} is a file of this computer, and a pod has none of them",
+                    where=f"--{name.replace('_', '-')}",
+                    remedy="Leave it out. A webhook's address is given as --webhook-secret NAME.",
+                )
+    if read.cluster:
+        raise InputProblem(
+            "a pod looks at the cluster in which it runs",
+            where="--cluster",
+            remedy="Leave it out behind --. Before it, --cluster CONTEXT says to which it goes.",
+        )
+
+
+def _read(words: list[str]) -> argparse.Namespace:
+    """What `sitewright updates` makes of words; InputProblem for those that ask somebody."""
     from installer.commands import updates
 
-    if not words:
-        raise InputProblem(
-            "what is to be looked at is not said",
-            where="the command line",
-            remedy="Behind two dashes: sitewright updates schedule -- --cluster "
-            "--kubeconfig /root/.kube/config --webhook-file /root/webhook",
-        )
     parser = _Words(prog="sitewright updates", allow_abbrev=False)
     updates.add_options(parser)
     read = parser.parse_args(words)
@@ -95,6 +115,19 @@ def _checked(words: list[str]) -> None:
                 where=f"--{name.replace('_', '-')}",
                 remedy=f"Put it into a file of mode 0600: --{name[4:].replace('_', '-')}-file FILE",
             )
+    return read
+
+
+def _checked(words: list[str]) -> None:
+    """Raise InputProblem for what `sitewright updates` would not take at three in the morning."""
+    if not words:
+        raise InputProblem(
+            "what is to be looked at is not said",
+            where="the command line",
+            remedy="Behind two dashes: sitewright updates schedule -- --cluster "
+            "--kubeconfig /root/.kube/config --webhook-file /root/webhook",
+        )
+    for name, value in vars(_read(words)).items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, Path) and not one.is_absolute():
                 raise InputProblem(
