@@ -54,8 +54,17 @@ _WAY_OUT: Final = (
     *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
+_LETS_GIT_IN: Final = (
+    *("GIT_ASKPASS", "GIT_USERNAME", "GIT_PASSWORD", "GIT_HTTP_PROXY_AUTHMETHOD"),
+    *("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_CERT", "GIT_SSL_KEY"),
+    *("GIT_PROXY_SSL_CAINFO", "GIT_PROXY_SSL_CERT", "GIT_PROXY_SSL_KEY"),
+    # Where helpers of git keep logins: files, a daemon's socket, the session's keyring.
+    *("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"),
+)
 CHILDREN: Final[Mapping[str, tuple[str, ...]]] = {
-    "git": (*_PLACE, *_LOGIN, *_WAY_OUT, "GIT_ASKPASS", "GIT_USERNAME", "GIT_PASSWORD"),
+    "git": (*_PLACE, *_LOGIN, *_WAY_OUT),
+    # Its configuration is ours there, so that XDG_CONFIG_HOME names none.
+    "git fetch": (*_PLACE, *_LOGIN, *_WAY_OUT, *_LETS_GIT_IN),
     "pip": (*_PLACE, *_LOGIN, *_WAY_OUT),
     "apt": (*_PLACE, *_WAY_OUT),
     "dpkg-deb": _PLACE,

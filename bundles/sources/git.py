@@ -46,6 +46,7 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
     async with shop.programs:
         repository = await open_repository(shop.store.work, wanted)
         try:
+            await shop.remember(("git's settings",), lambda: _tell(shop, repository.told))
             commit = await repository.fetch()
             tree = await repository.tree(commit)
             if not locked:
@@ -74,6 +75,11 @@ async def gather_git(shop: Workshop, wanted: GitWanted, locked: Locked) -> list[
     if not wanted.images:
         return [item]
     return [item, *await _named(shop, wanted, rendered, locked)]
+
+
+async def _tell(shop: Workshop, told: Sequence[str]) -> None:
+    for sentence in told:
+        shop.tracker.note(sentence)
 
 
 async def _judge_needs(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +21,9 @@ from bundles.format.problems import SourceProblem, WrongContent
 from bundles.format.recipe import GitWanted
 from bundles.manifests.git_needs import Entry, parse_tree
 from bundles.sources.culprits import culprit
+from bundles.sources.git_settings import as_configuration, makers_settings
 from bundles.sources.workshop import address, hear_program, run_and_hear
-from foundation.isolation import NOWHERE, child_environment, environment
+from foundation.isolation import child_environment
 
 _OWN: Final = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -36,12 +36,6 @@ _OWN: Final = {
     # A source that has only a part must not fetch the rest from wherever its configuration says.
     "GIT_NO_LAZY_FETCH": "1",
 }
-_TAKEN_OVER: Final = re.compile(
-    r"credential(\..+)?\.[a-z]+"
-    r"|http(\..+)?\.(proxy|proxyauthmethod|proxysslcainfo|sslcainfo|sslcapath|sslcert|sslkey"
-    r"|extraheader)"
-    r"|safe\.directory"
-)
 _ALWAYS: Final = (
     ("core.attributesfile", "/dev/null"),
     ("core.excludesfile", "/dev/null"),
@@ -86,6 +80,8 @@ class Repository:
     folder: Path
     wanted: GitWanted
     surroundings: Mapping[str, str]
+    told: tuple[str, ...] = ()
+    """What of the maker's settings counts for nothing, in sentences."""
     complaints: list[str] = field(default_factory=list)
     """What git warned of, though it did what it was asked."""
 
@@ -287,44 +283,11 @@ def _open(work: Path, wanted: GitWanted) -> Repository:
     folder = Path(tempfile.mkdtemp(prefix="git-", dir=work))
     (folder / "mirror").mkdir()
     own = folder / "gitconfig"
-    entries = [*_makers(), *_ALWAYS, ("safe.directory", str(folder / "mirror"))]
-    own.write_text("".join(map(_as_config, entries)), encoding="utf-8")
-    surroundings = child_environment("git", {**_OWN, "GIT_CONFIG_GLOBAL": str(own)})
-    return Repository(folder, wanted, surroundings)
-
-
-def _makers() -> list[tuple[str, str]]:
-    """What lets the maker in, from the maker's own configuration of git."""
-    found: list[tuple[str, str]] = []
-    for scope in ("--system", "--global"):
-        try:
-            done = subprocess.run(
-                ["git", "config", scope, "--includes", "--null", "--list"],
-                capture_output=True,
-                check=False,
-                cwd=NOWHERE,
-                env=environment(),
-                timeout=20,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return found
-        for line in done.stdout.decode("utf-8", "replace").split("\0"):
-            key, _, value = line.partition("\n")
-            if _TAKEN_OVER.fullmatch(key):
-                found.append((key, value))
-    return found
-
-
-def _as_config(entry: tuple[str, str]) -> str:
-    key, value = entry
-    section, _, rest = key.partition(".")
-    between, _, name = rest.rpartition(".")
-    head = f'{section} "{_quoted(between)}"' if between else section
-    return f'[{head}]\n\t{name} = "{_quoted(value)}"\n'
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    makers = makers_settings()
+    entries = [*makers.taken, *_ALWAYS, ("safe.directory", str(folder / "mirror"))]
+    own.write_bytes(as_configuration(entries))
+    surroundings = child_environment("git fetch", {**_OWN, "GIT_CONFIG_GLOBAL": str(own)})
+    return Repository(folder, wanted, surroundings, makers.told)
 
 
 def _kept(ref: str) -> str:
