@@ -21,6 +21,7 @@ from bundles.format.problems import SourceProblem, WrongContent
 from bundles.format.recipe import GitWanted
 from bundles.manifests.git_needs import Entry, parse_tree
 from bundles.sources.culprits import culprit
+from bundles.sources.git_borrowed import borrows, elsewhere, way_out
 from bundles.sources.git_settings import as_configuration, makers_settings
 from bundles.sources.workshop import address, hear_program, run_and_hear
 from foundation.isolation import child_environment
@@ -131,6 +132,7 @@ class Repository:
                 remedy="Name the repository that it was cloned from, or clone that once whole: "
                 "git clone --bare ADDRESS FOLDER",
             )
+        await asyncio.to_thread(_has_its_own, self.wanted.url)
         await self.run("init", "-q", "--bare", "--object-format=sha1", "--template=", ".")
         await self.run(
             *("fetch", "-q", "--no-auto-gc", "--no-recurse-submodules", "--force", "--"),
@@ -304,10 +306,33 @@ def _refs(text: str) -> dict[str, str]:
     return found
 
 
-def _is_partial(url: str) -> bool:
+def _stores(url: str) -> list[Path]:
+    """Where a repository of this computer may have its objects; nowhere for one of a server."""
     parts = urlsplit(url)
     if parts.scheme != "file":
-        return False
+        return []
     path = Path(unquote(parts.path))
-    packs = [path / "objects" / "pack", path / ".git" / "objects" / "pack"]
+    return [path / ".git", path]
+
+
+def _is_partial(url: str) -> bool:
+    packs = [store / "objects" / "pack" for store in _stores(url)]
     return any(next(pack.glob("*.promisor"), None) is not None for pack in packs)
+
+
+def _has_its_own(url: str) -> None:
+    """Raise SourceProblem where it borrows objects of another repository of this computer.
+
+    A clone that somebody handed over could have those of any other one brought, whole histories.
+    """
+    for store in _stores(url):
+        if (store / "objects").is_dir() and borrows(store):
+            place = elsewhere(store, [store])
+            if place is None:
+                return
+            raise SourceProblem(
+                f"it borrows objects of another repository, and does not hold them: {place}",
+                where=address(url),
+                remedy=f"If you set it so (git clone --shared or --reference): {way_out(store)} ; "
+                "else clone it anew from its server, and name that clone.",
+            )

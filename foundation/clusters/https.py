@@ -88,6 +88,9 @@ class HttpsApi:
             raise InputProblem(
                 f"a proxy, a token or a name in it cannot be used: {told}",
                 where=access.source,
+                remedy="Give it a proxy for HTTP (proxy-url: http://proxy.example.org:3128), or "
+                "none where the cluster is reached without: take proxy-url out of it, and name "
+                "the server in NO_PROXY.",
             ) from error
         return self
 

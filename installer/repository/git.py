@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from bundles.sources.git_borrowed import borrows, elsewhere, way_out
 from foundation import bounded_files
 from foundation.isolation import child_environment
 from foundation.problems import InputProblem, Problem, Refused
@@ -43,6 +44,8 @@ _OWN: Final = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_REPLACE_OBJECTS": "1",
+    # Other parents than those that a commit names.
+    "GIT_GRAFT_FILE": "/dev/null",
 }
 _PROGRAM: Final = re.compile(
     r"(filter|lfs\.extension)\..*\.(clean|smudge|process)|lfs\.customtransfer\..*\.path"
@@ -129,6 +132,7 @@ def _stays_there(folder: Path, more: Mapping[str, str] | None) -> None:
         and not _run(folder, "config", "--local", "core.worktree", more=more).returncode
     )
     if top in (here, *here.parents) and (at_home or linked or part):
+        _borrows_nothing(folder, common, (top, common, own))
         return
     shown = shlex.join(["git", "-C", str(folder), *asking])
     away = next((one for one in (top, own, common) if not one.is_relative_to(here)), common)
@@ -137,6 +141,25 @@ def _stays_there(folder: Path, more: Mapping[str, str] | None) -> None:
         where=str(folder),
         remedy=f"Look at it: {shown}. If you did not set it so, clone the repository anew from its "
         "server, and name that clone.",
+    )
+
+
+def _borrows_nothing(folder: Path, store: Path, within: Sequence[Path]) -> None:
+    """Raise Refused where its objects or its own files lie elsewhere: they would be read as its
+    own, and written through a link."""
+    try:
+        place = elsewhere(store, within)
+    except InputProblem as problem:
+        raise Refused(problem.cause, where=str(folder), remedy=problem.remedy) from problem
+    if place is None:
+        return
+    look = f"find {shlex.quote(str(store))} -type l -o -path '*objects/info/alternates'"
+    keep = f" If you had it borrow objects (git clone --shared or --reference): {way_out(store)}."
+    raise Refused(
+        f"what it holds lies in another place: {clean_line(str(place))}",
+        where=str(folder),
+        remedy=f"Look at it: {look}.{keep if borrows(store) else ''} If you did not set it so, "
+        "clone the repository anew from its server, and name that clone.",
     )
 
 

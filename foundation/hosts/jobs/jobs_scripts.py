@@ -244,7 +244,11 @@ _FILES: Final = r"""
 umask 077
 id=$1; shift
 if [ "$(id -u)" = 0 ]; then base=/var/lib/sitewright/jobs
-else base=${XDG_STATE_HOME:-$HOME/.local/state}/sitewright/jobs; fi
+else
+    # One that is relative counts for nothing: another folder would be meant at each login.
+    case ${XDG_STATE_HOME:-} in /*) base=$XDG_STATE_HOME ;; *) base=$HOME/.local/state ;; esac
+    base=$base/sitewright/jobs
+fi
 d=$base/$id
 # Whether the job's shell lives: by its lock, or where there is no flock by its number.
 alive() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -28,8 +29,10 @@ POINTER = (
 
 def git(*words: str | Path, cwd: Path) -> str:
     identity = ("-c", "user.name=T", "-c", "user.email=t@example.org")
+    # A machine with Git LFS has its filters in the configuration of the system.
+    own = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     done = subprocess.run(
-        ["git", *identity, *words], cwd=cwd, capture_output=True, text=True, check=True
+        ["git", *identity, *words], cwd=cwd, env=own, capture_output=True, text=True, check=True
     )
     return done.stdout
 
@@ -207,6 +210,19 @@ def test_a_partial_clone_is_told_as_one(tmp_path: Path) -> None:
     git("clone", "-q", "--filter=blob:none", source.as_uri(), "partial", cwd=tmp_path)
     with pytest.raises(SourceProblem, match="partial clone"):
         create(tmp_path / "bundle", git=[line(tmp_path / "partial")])
+
+
+def test_a_source_that_borrows_objects_is_told_as_one(tmp_path: Path) -> None:
+    """Else a clone that was handed over could have any other repository here brought."""
+    source = repository(tmp_path / "source", {"a": "1\n"})
+    for bare in ((), ("--bare",)):
+        folder = tmp_path / f"shared{len(bare)}"
+        git("clone", "-q", "--shared", *bare, source, folder, cwd=tmp_path)
+        with pytest.raises(SourceProblem, match="it borrows objects of another") as caught:
+            create(tmp_path / f"bundle{len(bare)}", git=[line(folder)])
+        words = (caught.value.remedy or "").partition("): ")[2].partition(" ; ")[0]
+        subprocess.run(["sh", "-ec", words], cwd=tmp_path, check=True, capture_output=True)
+        create(tmp_path / f"bundle{len(bare)}", git=[line(folder)])
 
 
 def test_a_repository_of_sha256_is_refused_in_one_sentence(tmp_path: Path) -> None:

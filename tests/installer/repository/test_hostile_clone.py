@@ -229,6 +229,7 @@ def test_git_is_started_on_a_folder_of_others_in_one_place() -> None:
                         places.add(file.relative_to(root).as_posix())
     assert places == {
         "installer/repository/git.py", "bundles/serve/git.py", "bundles/sources/git_repository.py",
+        "bundles/sources/git_settings.py",
     }  # fmt: skip
 
 
