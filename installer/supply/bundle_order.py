@@ -68,7 +68,7 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
     A memory that is there and says nothing that can be compared is no leave: OrderUnknown.
     `other` names that one in words: "the one that this site had".
     """
-    from bundles.read.age import can_be_compared, is_older, stamp_from
+    from bundles.read.age import stamp_from
 
     try:
         with bounded_files.opened(memory) as file:
@@ -80,6 +80,13 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
         raise OrderUnknown(stamp, memory, where, other, why) from error
     if before is None:
         raise OrderUnknown(stamp, memory, where, other, "what was noted of that one is damaged")
+    refuse_older_than(before, stamp, memory, where, other)
+
+
+def refuse_older_than(before: Stamp, stamp: Stamp, memory: Path, where: str, other: str) -> None:
+    """Raise OlderBundle where a bundle is older than another; OrderUnknown where nobody can say."""
+    from bundles.read.age import can_be_compared, is_older
+
     if before.index != stamp.index and not can_be_compared(before, stamp):
         why = "what was noted of that one says no time that can be read"
         raise OrderUnknown(stamp, memory, where, other, why)

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foundation.hosts.transfer import SUPPLIES
 from foundation.problems import InputProblem, Problem
-from installer.supply.bundle_order import OLDER, OlderBundle, refuse_older, remember
+from installer.supply.bundle_order import (
+    OLDER,
+    OlderBundle,
+    OrderUnknown,
+    refuse_older,
+    refuse_older_than,
+    remember,
+)
 
 if TYPE_CHECKING:
     from bundles.read.age import Stamp
@@ -97,7 +104,54 @@ def read_supplies(
 
 def refuse_for_site(site: Site, stamp: Stamp, where: str) -> None:
     """Raise OlderBundle where a site had a newer bundle than that."""
-    refuse_older(stamp, _memory(site), where, "the one that this site had")
+    memory = _memory(site)
+    if memory.exists():
+        refuse_older(stamp, memory, where, _OTHER)
+    else:
+        _refuse_by_record(site, stamp, memory, where)
+
+
+_OTHER: Final = "the one that this site had"
+
+
+def _refuse_by_record(site: Site, stamp: Stamp, memory: Path, where: str) -> None:
+    """Compare with what the plans of the site's runs say, where nothing is noted.
+
+    That there is no note is no first time for a site whose record has a bundle.
+    """
+    from installer.record.identity import runs_for, site_key
+
+    for run in runs_for(site_key(site)):
+        try:
+            kept = dict(run.plan().supplies)
+        except InputProblem:
+            continue  # what is wrong with a record is told where it is looked through
+        if not kept.get("index"):
+            continue
+        before = _stamp_in(kept, stamp)
+        if before is not None:
+            refuse_older_than(before, stamp, memory, where, _OTHER)
+        elif kept["index"] != stamp.index:
+            why = f"its run {run.id} had one, and what was noted of it is gone"
+            raise OrderUnknown(stamp, memory, where, _OTHER, why)
+        return
+
+
+def _stamp_in(kept: Mapping[str, str], like: Stamp) -> Stamp | None:
+    """The bundle of a plan; None where the plan is one that does not say when it was made."""
+    from bundles.read.age import stamp_from
+
+    counter = kept.get("counter", "")
+    return stamp_from(
+        {
+            "solution": like.solution,
+            "environment": like.environment,
+            "version": kept.get("version"),
+            "created": kept.get("created"),
+            "index": kept["index"],
+            "counter": int(counter) if counter.isdecimal() else None,
+        }
+    )
 
 
 def _waived(site: Site) -> str:
@@ -275,6 +329,9 @@ def as_plan(supplied: Supplied | None) -> tuple[tuple[str, str], ...]:
         ("bundle", str(supplied.path)),
         ("keys", str(supplied.keys) if supplied.keys else ""),
         ("index", supplied.index),
+        ("version", supplied.structure.index.version),
+        ("created", supplied.structure.index.created),
+        ("counter", _number(supplied.structure.index.counter)),
         ("own_keys", str(supplied.own_keys) if supplied.own_keys else ""),
         ("signer", supplied.signer),
         ("unsigned", "accepted" if supplied.unsigned else ""),
@@ -283,6 +340,10 @@ def as_plan(supplied: Supplied | None) -> tuple[tuple[str, str], ...]:
         ("items", str(len(supplied.structure.index.items))),
         ("bytes", str(supplied.structure.size)),
     )
+
+
+def _number(counter: int | None) -> str:
+    return "" if counter is None else str(counter)
 
 
 def whose_word(plan: Plan) -> str:

@@ -35,7 +35,7 @@ for words, status, text in json.loads((here.parent / "answers.json").read_text()
 sys.exit(1)
 """
 _PROGRAMS = ("sysctl", "getent", "swapon", "ufw", "ps", "exportfs", "stat", "curl", "openssl",
-             "kubectl", "microk8s", "nft", "sshd", "ss", "docker")  # fmt: skip
+             "kubectl", "microk8s", "nft", "sshd", "ss", "docker", "systemctl")  # fmt: skip
 NO, NOTHING = [("", 1, "")], [("", 0, "")]
 UNTOLD = {"hardening.keycloak-redirects"}
 """What no program is told."""
