@@ -17,6 +17,7 @@ LASTS = {
     r"usermod\b|gpasswd\b": "trial:groups",
     r"useradd\b": "trial:groups",
     r"ufw default\b": "trial:routed",
+    r"ufw enable\b": "trial:let-in",
     r"ufw (?:\{|allow|delete|prepend|insert)": "trial:let-in",
     r"firewall-cmd\b": "trial:firewalld",
     r"hostnamectl set-hostname\b": "podman lays /etc/hostname over a lab machine at each start",
@@ -68,7 +69,7 @@ LOOKS = (
     r"microceph status\b", r"microk8s (?:inspect|status)\b", r"microk8s kubectl\b",
     r"k3s crictl\b", r"/var/lib/rancher\b", r"modprobe --dry-run\b", r"multipath -ll\b",
     r"nft list\b", r"openssl x509\b", r"perccli64\b", r"pvs\b", r"smartctl -a\b", r"ss -",
-    r"ssacli\b", r"storcli64\b", r"ufw status\b", r"wipefs --no-act\b",
+    r"ssacli\b", r"sshd -t\b", r"storcli64\b", r"ufw status\b", r"wipefs --no-act\b",
 )  # fmt: skip
 """What only looks, or what is under it by its own row above."""
 
