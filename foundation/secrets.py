@@ -384,6 +384,14 @@ def taken_from_environment() -> Iterator[None]:
         _given.clear()
 
 
+def environment_given() -> dict[str, str]:
+    """The environment as this process was given it, secrets too: for another version of ourselves.
+
+    For that alone: whatever else is started inherits none of them.
+    """
+    return {**os.environ, **{name: value.reveal() for name, value in _given.items()}}
+
+
 def secret_from_environment(name: str) -> Secret | None:
     """The secret that an environment variable holds or held, or None where it is not set."""
     value = os.environ.get(name)

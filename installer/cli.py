@@ -108,6 +108,9 @@ COMMANDS: Final = {
     "image-watcher": Command(
         "installer.commands.image_watcher", "which newer versions of an image there are, over HTTP"
     ),
+    "self-update": Command(
+        "installer.commands.self_update", "bring Sitewright itself on, from a signed bundle"
+    ),
     "trust": Command("installer.commands.trust", "look at host keys and confirm them"),
     "doctor": Command("installer.commands.doctor", "find out why a login fails"),
     "schema": Command("installer.commands.schema", "the JSON schema of a file or a result"),

@@ -138,6 +138,9 @@ for note in items:
     kind, name, platform = of(note, "kind"), of(note, "name"), of(note, "platform")
     if kind == "record" and name == "requirements.lock":
         lines.append(content(note)[0].decode())
+    if kind == "record" and name == "CHANGELOG.md":
+        with open(os.path.join(house, name), "xb") as file:
+            file.write(content(note)[0])
     if kind != "wheel":
         continue
     pythons.add(platform)
@@ -180,6 +183,7 @@ if sed '1s|^\(#!/[^ ]*python[0-9.]*\)$|\1 -I|' "$venv/bin/sitewright" >"$venv/bi
     cat "$venv/bin/sitewright.new" >"$venv/bin/sitewright"
 fi
 rm -f -- "$venv/bin/sitewright.new"
+[ ! -f "$house/CHANGELOG.md" ] || cp -- "$house/CHANGELOG.md" "$venv/CHANGELOG.md"
 printf '%s\n' "$stamp" >"$venv/.stamp"
 trap - EXIT INT TERM HUP
 rm -rf -- "$house" "$old"

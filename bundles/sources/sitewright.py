@@ -29,6 +29,8 @@ from foundation.problems import InputProblem
 from foundation.version import __version__
 
 LOCK_NAME: Final = "requirements.lock"
+CHANGELOG_NAME: Final = "CHANGELOG.md"
+"""What is new in it, which `sitewright self-update` shows before anything is changed."""
 _ROOT: Final = Path(__file__).parents[2]
 _SCRIPT: Final = Path(__file__).with_name("install.sh")
 _PIP: Final = "pip>=24"
@@ -53,7 +55,10 @@ async def gather_sitewright(shop: Workshop, wanted: SitewrightWanted, locked: Lo
         line = WheelsWanted(python=python, platforms=wanted.platforms, requirements=("x",))
         pinned = [item for item in locked if item.platform == f"python{python}"]
         items += await bring_wheels(shop, python, await _packages(shop, line, lock, pinned))
-    for name, raw in ((LOCK_NAME, lock.encode()), ("install.sh", _SCRIPT.read_bytes())):
+    records = [(LOCK_NAME, lock.encode()), ("install.sh", _SCRIPT.read_bytes())]
+    if (_ROOT / CHANGELOG_NAME).is_file():
+        records.append((CHANGELOG_NAME, (_ROOT / CHANGELOG_NAME).read_bytes()))
+    for name, raw in records:
         origin = f"Sitewright {__version__}"
         items.append(shop.artifact(RECORD, [(name, shop.store.add(raw))], name=name, origin=origin))
     return items

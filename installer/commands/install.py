@@ -234,6 +234,7 @@ async def _carry(
         only=options.only or "",
         dry=dry,
         take_over=options.take_over,
+        any_version=getattr(options, "with_this_version", False),
         end_theirs=options.end_theirs,
     )
     asker = TerminalAsker(by=options.by, confirmed=options.confirm)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.ending import AGAIN
+from installer.commands.going_on import go_by_the_beginner
 from installer.commands.install import Undertaking, add_other_ways, add_run_options, carry_through
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", type=Path, metavar="FILE", help="the site; else the last used")
     add_run_options(parser)
     add_other_ways(parser)
+    parser.add_argument(
+        "--with-this-version",
+        action="store_true",
+        help="go on with this Sitewright, though another version began the run",
+    )
     parser.add_argument(
         "--no-egress", action="store_true", help="do not try what is fetched before it goes on"
     )
@@ -61,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
             "machines were not asked: sitewright verify does."
         )
         return ExitCode.DONE
+    if not options.with_this_version:
+        go_by_the_beginner(last)
     _as_it_was_begun(state, plan, options)
     site_file = options.site or last.site_file
     site = load_site(site_file)

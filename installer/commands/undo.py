@@ -11,6 +11,7 @@ from foundation.hosts.logins import person_here
 from foundation.problems import ExitCode, InputProblem, Refused
 from installer.commands.asking import TerminalAsker, choose
 from installer.commands.ending import tell_ending
+from installer.commands.going_on import go_by_the_beginner
 from installer.commands.install import (
     Undertaking,
     add_other_ways,
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
             "this site has no run, so there is nothing to take back", where=str(options.site)
         )
     last = last_of(runs, options.stage)
+    go_by_the_beginner(last)
     plan = last.plan()
     if plan.leaving:
         print(f"This takes back what was done to take {plan.leaving} out.", file=sys.stderr)

@@ -16,10 +16,12 @@ def unfinished_run(site: Site, operation: str, *, again: str) -> Run | None:
     Its plan is the one that was reviewed: what it says of later machines counts, whatever a new
     one would. Says on standard error what is gone on with.
     """
+    from installer.commands.going_on import go_by_the_beginner
     from installer.running.unfinished import cut_off
 
     last = cut_off(site, operation)
     if last is not None:
+        go_by_the_beginner(last)
         tell_gone_on(last, again)
     return last
 

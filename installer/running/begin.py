@@ -57,6 +57,7 @@ from installer.sites.ways import ways_of
 from installer.steps.kind import KINDS, step_kind
 from installer.supply.control_host_programs import needed
 from installer.supply.disk_room import short_of_room
+from installer.supply.own_versions import require_this
 from installer.supply.supplies import remember_bundle, verify_for
 from preflight.recorded import facts_text
 
@@ -355,6 +356,8 @@ class _Beginning:
         sweep_unbegun(occasion.key)
         if occasion.run is not None:
             check_record(occasion.run)
+            if not self.order.any_version:
+                require_this(occasion.run)
             _same_machines(occasion.run, occasion)
             _same_ways(occasion.run, occasion)
         if occasion.errand is Errand.INSTALL:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.moments import steady
 from foundation.problems import InputProblem, Refused
+from foundation.version import __version__
 from installer.events import Event, Json, Kind, Outcome
 from installer.plans.pinned_playbooks import check_kept, told_of_change
 from installer.plans.plan import CONTROL_HOST, PlannedStage
@@ -137,7 +138,7 @@ class Engine:
                     environment=self.plan.environment, plan_sha256=self.plan.sha256, by=self._by,
                     until=self._order.until, only=self._order.only,
                     site=self.run_folder.site_key, anchored=self._company.machine_locks is not None,
-                    machines=machines_pin(site_of_run(self.run_folder)),
+                    machines=machines_pin(site_of_run(self.run_folder)), version=__version__,
                 )  # fmt: skip
                 self.run_folder.note_begun()
             else:

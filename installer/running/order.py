@@ -52,6 +52,8 @@ class Order:
     """Whether a failure waits for a person's word; else it ends the run, which can be resumed."""
     take_over: bool = False
     """Whether the site is taken from whoever holds it; said knowingly, once."""
+    any_version: bool = False
+    """Whether a run that another version began is gone on with by this one; said knowingly."""
     end_theirs: bool = False
     """Whether what others began on the machines is ended; else it is waited for."""
     at_once: int = 16

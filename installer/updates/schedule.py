@@ -15,6 +15,7 @@ from foundation.isolation import environment
 from foundation.paths import write_whole
 from foundation.problems import InputProblem, Refused
 from foundation.terminal import clean_line
+from installer.supply.own_versions import front_here
 
 NAME: Final = "sitewright-updates"
 _SECONDS: Final = 60
@@ -67,7 +68,9 @@ def units_here(timed: Timed = UPDATES) -> Units:
 
 
 def program_here() -> tuple[str, ...]:
-    """This Sitewright, as a unit starts it."""
+    """This Sitewright, as a unit starts it; what a later self-update puts in its place, too."""
+    if front := front_here():
+        return (str(front),)
     beside = Path(sys.executable).with_name("sitewright")
     return (str(beside),) if beside.exists() else (sys.executable, "-I", "-m", "installer")
 

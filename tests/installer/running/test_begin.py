@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import tempfile
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from foundation.paths import FileProblem
 from foundation.problems import ExitCode, InputProblem, Problem, Refused
+from foundation.version import __version__
 from installer import cli
 from installer.catalogue.solution import load_solution
 from installer.commands.install import Undertaking, carry_through
@@ -35,6 +37,7 @@ from installer.running.changed_since import told_of_changes
 from installer.running.order import Order
 from installer.sites.site import dump_site, load_site, resolved
 from installer.sites.ways import ways_of
+from installer.supply import own_versions
 from preflight.egress import Attempt, Destination, Egress, Met, judge_egress
 from preflight.findings import Waiver
 from tests.forked import forked
@@ -205,6 +208,25 @@ async def test_what_is_gone_on_with_is_told_what_cannot_be_fetched(
     assert "Goes on with the run" in told[0]  # before anything is looked at
     assert [one for one in told if "quay.io cannot be used" in one] == told[1:]
     assert len(told) == 1 + fetches
+
+
+@pytest.mark.parametrize("version", ["9.9.9", "", __version__])
+async def test_a_run_that_another_version_began_is_gone_on_with_by_it_alone(
+    version: str, earlier: Run, watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one beginning of all runs, so that no command and no page goes round it."""
+    monkeypatch.setattr(own_versions, "began", lambda run: version)
+    occasion = Occasion(
+        site=SITE, base=tmp_path, solution=load_solution("pm4ml"),
+        inventory=SITE.inventory(tmp_path), run=earlier, fetches=False,
+    )  # fmt: skip
+    another = version == "9.9.9"
+    refused = pytest.raises(own_versions.AnotherVersion) if another else contextlib.nullcontext()
+    with refused:
+        async with begun(Order(plan=MADE), occasion, nobody) as work:
+            assert work.run == earlier
+    async with begun(Order(plan=MADE, any_version=True), occasion, nobody) as work:
+        assert work.run == earlier
 
 
 def die() -> BaseException:
