@@ -17,10 +17,12 @@ from preflight.report.words import clean
 from screens.run.ask_person import SureScreen
 from screens.run.levers import FOUND, LOG_KEYS
 from screens.run.log_actions import LOG_BINDINGS
+from screens.run.log_panel import LogPanel
 from screens.run.run_screen import WatchingScreen
 from screens.services.memory import Changed, Touched
 from screens.shell.crash import own_error
 from screens.shell.hints import hints
+from screens.shell.late import drop, is_gone
 from screens.widgets.headline import Headline
 from screens.widgets.keys import Key, KeyLine
 from screens.widgets.problem import ProblemPanel
@@ -111,7 +113,8 @@ class ApplyUpdateScreen(WatchingScreen):
 
     def keys_now(self) -> Sequence[Key]:
         """The keys that mean something as things stand."""
-        found = (FOUND,) if self.log_panel.words else ()
+        # None is there before the first paint.
+        found = (FOUND,) if any(panel.words for panel in self.query(LogPanel)) else ()
         if self.running:
             return (Key("s", "Stop", "screen.stop"), *LOG_KEYS, *found)
         keys: tuple[Key, ...] = ()
@@ -208,7 +211,9 @@ class ApplyUpdateScreen(WatchingScreen):
         """What stood against beginning is told here, and not on the step beneath."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
-            if isinstance(error, Problem):
+            if is_gone(self):
+                drop(error)
+            elif isinstance(error, Problem):
                 self.query_one(ProblemPanel).show(error)
             else:
                 self.say(own_error(error), bad=True)

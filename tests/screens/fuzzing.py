@@ -34,15 +34,18 @@ from textual.geometry import Size
 from foundation.problems import InputProblem
 from screens.answers.wizard import StepId
 from screens.cluster.cluster import ClusterScreen
-from screens.services.cluster_way import look_and_judge
+from screens.services.cluster_way import look_and_judge, order_of
 from screens.services.services import ClusterWay, Order, Services, ToUpdate
 from screens.shell import crash
 from screens.shell.app import SitewrightApp
+from screens.updates.apply_update import ApplyUpdateScreen
+from screens.updates.review_update import ReviewUpdateScreen
 from screens.updates.updates import UpdatesScreen
 from tests.screens.recorded import UNWELL, RecordedServices, offer_of
 from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, ScriptedServices, finished, scripted, under_way
-from tests.screens.updates.told import told
+from tests.screens.updates.told import SITE as UPDATED
+from tests.screens.updates.told import told, told_plan, updating
 
 NAMED_KEYS: Final = (
     "f1 f2 f3 f4 f5 f6 f10 escape enter space tab shift+tab up down left right home end pageup "
@@ -58,7 +61,8 @@ SIZES: Final = ((80, 24), (120, 40), (200, 60), (60, 18), (40, 10), (100, 28))
 
 Start = StepId | str
 """Where a sequence begins: a step, or a page beside the steps by its name."""
-BESIDE: Final = ("cluster", "updates")
+UPDATES: Final = ("update-review", "update-apply")
+BESIDE: Final = ("cluster", "updates", *UPDATES)
 STARTS: Final[tuple[Start, ...]] = (*StepId, *BESIDE)
 
 Act = tuple[str, Any]
@@ -132,9 +136,11 @@ def errors_of_ours() -> Iterator[list[str]]:
         yield found
 
 
-def services_for(folder: Path, kind: int) -> RecordedServices:
-    """Recorded machines, or an installation that goes well, fails, or is finished."""
-    if kind % 4 == 0:
+def services_for(folder: Path, kind: int, step: Start) -> RecordedServices:
+    """Recorded machines, or an installation that goes well, fails, or is finished; or an update."""
+    if step in UPDATES:
+        services: RecordedServices = scripted(folder, updating(ended="done" if kind % 2 else ""))
+    elif kind % 4 == 0:
         services = RecordedServices(silent=frozenset({"w3"}), keys={"lb2": "changed"})
     else:
         made = (under_way(failed=False), under_way(failed=True), finished())[kind % 4 - 1]
@@ -166,8 +172,17 @@ async def begin_at(app: SitewrightApp, step: Start) -> None:
 
 async def open_beside(app: SitewrightApp, page: str) -> None:
     """The page of a cluster or of its updates, over Welcome; a second look waits at the gate."""
-    if page == "updates":
+    if page == "updates" or page in UPDATES:
         await app.push_screen(UpdatesScreen(told(ToUpdate())))
+        if page in UPDATES:
+            app.answers = UPDATED
+            chosen = "moja/moja-als"
+            to_apply = told_plan(ToUpdate(), chosen, UPDATED, app.access())
+            order = order_of(to_apply, to_apply.plan, "Thiri Aung")
+            reviewed = page == "update-review"
+            await app.push_screen(
+                ReviewUpdateScreen(to_apply) if reviewed else ApplyUpdateScreen(order)
+            )
         return
     way = ClusterWay(facts=UNWELL)
     services = app.services._inner  # type: ignore[attr-defined]
@@ -204,7 +219,7 @@ async def play(
 ) -> None:
     """Play some acts; raises AssertionError where they ended the wizard or it met an error."""
     gate = Gate()
-    services = LateServices(services_for(folder, kind), gate)
+    services = LateServices(services_for(folder, kind, step), gate)
     app = SitewrightApp(cast(Services, services), state_file=folder / "state.json")
     leavings: list[object] = []
     # Whoever leaves is at the end; the sequence is more use when it goes on.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,10 @@ from typing import Literal
 
 from foundation.hosts.model import LOCAL_ADDRESS, Host
 from foundation.hosts.openssh.hostkeys import HostKeyOffer
-from foundation.problems import ConnectTimeout, Problem, UnknownHostKey
+from foundation.problems import ConnectTimeout, InputProblem, Problem, UnknownHostKey
+from installer.record.errand import Errand
+from installer.running.order import Others
+from installer.steps.kind import Asker
 from preflight.assessment import Seen, SeenCluster
 from preflight.egress import Egress
 from preflight.mesh import Mesh
@@ -27,6 +31,8 @@ from screens.services.live import LiveServices
 from screens.services.services import (
     Access,
     ClusterWay,
+    Installing,
+    Order,
     Question,
     ToApply,
     ToUpdate,
@@ -182,6 +188,16 @@ class RecordedServices(LiveServices):
         if self.cluster is not None:
             return told_plan(asked, chosen, answers, access)
         return await super().prepare_update(asked, chosen, answers, access)
+
+    @contextlib.asynccontextmanager
+    async def installing(
+        self, order: Order, ask: Asker, others: Others | None = None
+    ) -> AsyncIterator[Installing]:
+        """No update is begun that was planned from what a stand-in tells."""
+        if order.errand is Errand.OPERATE and self.cluster is not None:
+            raise InputProblem("no machine stands behind what is recorded", where="the test")
+        async with super().installing(order, ask, others) as work:
+            yield work
 
     async def measure(self, access: Access, question: Question, seen: Sequence[Seen]) -> Mesh:
         """Nothing was tried between recorded machines."""
