@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from foundation.problems import Interrupted
+from foundation.problems import Interrupted, Problem
 
 if TYPE_CHECKING:
     from installer.acceptance.accept import Asked, Progress
@@ -34,6 +34,10 @@ PAGES: Final = {
 }
 """The forms that are kept of each acceptance, and their files."""
 UNCLEAN: Final = "unclean-transfers.tsv"
+
+
+_UNDER_WAY: Final[list[Carried]] = []
+"""Those that have begun and not ended: whoever ends the program asks here."""
 
 
 class Carried:
@@ -67,6 +71,7 @@ class Carried:
             return
         folder = new_folder()  # now, and not after the hour
         self._begun = True
+        _UNDER_WAY.append(self)
         threading.Thread(target=self._run, args=(folder,), name="acceptance").start()
 
     def _run(self, folder: Path) -> None:
@@ -81,6 +86,7 @@ class Carried:
                 folder.rmdir()
         finally:
             self._ended.set()
+            _UNDER_WAY.remove(self)
 
     async def _carry(self) -> Result:
         from installer.acceptance.accept import accept
@@ -173,6 +179,21 @@ def attend(
                 else:
                     carried.end()
     pulse()
+
+
+def leave_all(say: Callable[[str], None]) -> None:
+    """Leave every one that is under way, and wait until what it made was taken back.
+
+    For a face that ends, in order or not; `say` is told what is waited for and what is left.
+    """
+    for carried in tuple(_UNDER_WAY):
+        say("The acceptance is left; what it made in the hub is taken back first.")
+        carried.leave()
+        attend(carried)
+        try:
+            carried.result()
+        except Problem as problem:
+            say(problem.sentence)
 
 
 @contextlib.contextmanager

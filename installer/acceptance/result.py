@@ -100,13 +100,18 @@ class Result:
     @property
     def name(self) -> str:
         """What was tried: document 001's figures, or a tier."""
-        if self.profile.is_document:
-            return "document 001: 1,000 transfers a second for an hour"
-        return tier_name(self.profile)
+        return name_of(self.profile)
 
     def criterion(self, name: str) -> Criterion:
         """The criterion with an id."""
         return next(one for one in self.criteria if one.id == name)
+
+
+def name_of(profile: Profile) -> str:
+    """What a profile tries: document 001's figures, or a tier."""
+    if profile.is_document:
+        return "document 001: 1,000 transfers a second for an hour"
+    return tier_name(profile)
 
 
 def tier_name(profile: Profile) -> str:

@@ -99,6 +99,8 @@ class SolutionFile(_File):
     """One sentence why it cannot be installed yet; empty exactly where it can."""
     proven: str = ""
     """What of it has really been run, and what only against stand-ins; for whoever decides."""
+    hub: bool = False
+    """Whether it is a Mojaloop hub, whose figures an acceptance proves."""
     no_bundle: str = ""
     """One sentence why there is no recipe of a bundle for it, where it can be installed."""
     documents: Annotated[tuple[Document, ...], Field(min_length=1)]

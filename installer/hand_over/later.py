@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
 
 LOOK: Final = "Look; nothing is changed"
+PROVE: Final = "Prove its figures; it sends transfers"
 KEEP: Final = "Keep it running"
 MACHINES: Final = "One machine"
 BACK: Final = "Take back, or away"
 PAPERS: Final = "For others"
-GROUPS: Final = (LOOK, KEEP, MACHINES, BACK, PAPERS)
+GROUPS: Final = (LOOK, PROVE, KEEP, MACHINES, BACK, PAPERS)
 """In the order in which they are shown."""
+
+
+ACCEPTANCE: Final = "acceptance"
+"""The page of the wizard that proves a hub's figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Later:
     """The command without the site, as it is named."""
     command: str
     """The whole command; words in capitals are for the person to fill in."""
+    page: str = ""
+    """The page of the wizard that does it too; empty where there is none."""
 
 
 OPERATIONS: Final = {
@@ -79,8 +86,8 @@ def later_of(
     site = f" --site {quote(site_file)}"
     found: list[Later] = []
 
-    def add(group: str, short: str, what: str, rest: str = site) -> None:
-        found.append(Later(group, what, short, f"sitewright {short}{rest}"))
+    def add(group: str, short: str, what: str, rest: str = site, page: str = "") -> None:
+        found.append(Later(group, what, short, f"sitewright {short}{rest}", page))
 
     add(LOOK, "status", "how far its runs are")
     add(LOOK, "verify", "does what was installed still work?")
@@ -91,6 +98,8 @@ def later_of(
         add(LOOK, "updates", "what in its bundle has something newer")
     elif kubernetes:
         add(LOOK, "updates --cluster", "which images that run have something newer", "")
+    if solution.file.hub:
+        add(PROVE, "accept HUB-FILE", "does the hub keep document 001's figures?", "", ACCEPTANCE)
     add(KEEP, "install", "do what its file says now; what is done stays as it is")
     of_one = [one for _, one in operations_of_machines(solution).values()]
     if of_one:

@@ -27,19 +27,29 @@ ABOUT = (
 )
 
 
-class LaterScreen(Dialog[None]):
+class LaterScreen(Dialog["Later"]):
     """The commands under their headings, the one under the cursor whole."""
 
     HELP = "later"
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        Key("Enter y", "Copy", "screen.copy"),
-        Key("Esc", "Close", "screen.close"),
-    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "copy", "Copy", show=False)]
 
     def __init__(self, found: Sequence[Later]) -> None:
         super().__init__()
         self.by_short = {one.short: one for one in found}
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Copy the command; or open its page, where it has one."""
+        one = self._current()
+        if one is not None and one.page:
+            opens = [Key("Enter", "Open", "screen.open"), Key("y", "Copy", "screen.copy")]
+        else:
+            opens = [Key("Enter y", "Copy", "screen.copy")]
+        return (*opens, Key("Esc", "Close", "screen.close"))
+
+    def _current(self) -> Later | None:
+        board = next(iter(self.query("#later").results(Board)), None)
+        return None if board is None else self.by_short.get(board.key or "")
 
     def compose(self) -> ComposeResult:
         """What it is, the list, the command, the keys."""
@@ -73,15 +83,20 @@ class LaterScreen(Dialog[None]):
         what = f"{one.what[:1].upper()}{one.what[1:]}"
         parts = (f"{what}{'' if what.endswith('?') else '.'}\n", (clean(one.command), "bold"))
         self.query_one("#about", Static).update(Content.assemble(*parts))
+        self.refresh_keys()
 
     def on_board_chosen(self, event: Board.Chosen) -> None:
-        """Enter copies it too."""
+        """Enter copies it too, or opens its page."""
         event.stop()
-        self.action_copy()
+        one = self._current()
+        if one is not None and one.page:
+            self.dismiss(one)
+        else:
+            self.action_copy()
 
     def action_copy(self) -> None:
         """The command under the cursor, into the clipboard of the terminal."""
-        one = self.by_short.get(self.query_one("#later", Board).key or "")
+        one = self._current()
         if one is not None:
             self.app.copy_to_clipboard(one.command)
             self.query_one("#about", Static).update(
@@ -92,9 +107,12 @@ class LaterScreen(Dialog[None]):
 
 
 def show_later(
-    screen: StepScreen, run: Path, then: Callable[[None], None] = lambda _: None
+    screen: StepScreen, run: Path, then: Callable[[Later | None], None] = lambda _: None
 ) -> None:
-    """Read what can be done with the site of a run, and show it."""
+    """Read what can be done with the site of a run, and show it.
+
+    `then` is told what has a page that is wanted; None where the list was only closed.
+    """
 
     async def show() -> None:
         screen.app.push_screen(LaterScreen(await screen.services.later(run)), then)

@@ -25,8 +25,9 @@ from screens.answers.wizard import (
 )
 from screens.plain.prompt import BackWanted, Dialogue, LeaveWanted
 from screens.services.memory import Memory
-from screens.services.opening import is_cluster, open_file
+from screens.services.opening import is_cluster, is_hub, open_file
 from screens.services.services import Access, ClusterWay, Order, Services
+from screens.services.under_way import leave_what_is_under_way
 
 Result = TypeVar("Result")
 
@@ -218,6 +219,11 @@ class PlainWizard:
 
                 plain_cluster.show(self, ClusterWay(facts=typed_path(name)))
                 return StepId.WELCOME
+            if is_hub(typed_path(name)):
+                from screens.plain import plain_acceptance
+
+                plain_acceptance.ask(self, typed_path(name))
+                return StepId.WELCOME
             step, self.answers = self.wait(open_file(typed_path(name), self.memory, self.services))
             return step
         self.answers = Answers()
@@ -298,4 +304,5 @@ def run_plain(
             print(crash_sentence(error, changed[:1].lower() + changed[1:]), file=sys.stderr)
             return int(ExitCode.OUR_ERROR)
         finally:
+            leave_what_is_under_way()
             runner.run(services.close())

@@ -365,7 +365,16 @@ def verify(wizard: PlainWizard) -> StepId | None:
             word, check, place = (cell.text for cell in row.cells)
             talk.say(f"{number}. {word}: {check} ({place})")
         talk.say("again: ask them again; nothing is changed. go: go on.")
-        if talk.ask("Word", "go").lower() != "again":
+        if hub := _is_hub(wizard):
+            talk.say("prove: prove the hub's figures; it sends transfers.")
+        word = talk.ask("Word", "go").lower()
+        if word == "prove" and hub:
+            from screens.plain import plain_acceptance
+
+            plain_acceptance.ask(wizard)
+            talk.topic = StepId.VERIFY.value
+            continue
+        if word != "again":
             return None
         secrets = ask_secrets(wizard, plan.secrets) or {}
         again = replace(
@@ -380,6 +389,14 @@ def verify(wizard: PlainWizard) -> StepId | None:
             wizard.wait(_verify(wizard, again))
         except Problem as problem:
             talk.problem(problem)
+
+
+def _is_hub(wizard: PlainWizard) -> bool:
+    """Whether what was installed is a hub, whose figures can be proven."""
+    memory = wizard.memory
+    if not memory.solutions:
+        memory.solutions = wizard.wait(wizard.services.solutions())
+    return any(one.hub for one in memory.solutions if one.id == wizard.answers.solution)
 
 
 async def _verify(wizard: PlainWizard, order: Order) -> None:

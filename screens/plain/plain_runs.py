@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import Problem
 from foundation.typed_paths import typed_path
+from installer.hand_over.later import ACCEPTANCE
 from installer.sites.site_paths import against_site_name
 from screens.answers.wizard import StepId
-from screens.plain.prompt import BackWanted
+from screens.plain.prompt import BackWanted, ask_yes
 from screens.services.file_words import HAND_OVER, home_path, shown_path
 from screens.welcome.runs_list import Wish, errand_words
 from screens.welcome.welcome_words import said_when
@@ -145,12 +146,18 @@ def tell_report(wizard: PlainWizard, report: HandOver, stem: str) -> None:
 def _tell_later(wizard: PlainWizard, run: Path) -> None:
     """Each thing that can be done later, with its command."""
     talk, group = wizard.dialogue, ""
+    pages: list[str] = []
     for one in wizard.wait(wizard.services.later(run)):
         if one.group != group:
             group = one.group
             talk.say(f"{group}:")
         talk.say(one.what, indent="  ")
         talk.command(one.command)
+        pages.append(one.page)
+    if ACCEPTANCE in pages and ask_yes(talk, "Prove the hub's figures here", "no"):
+        from screens.plain import plain_acceptance
+
+        plain_acceptance.ask(wizard)
 
 
 def new_site(wizard: PlainWizard) -> StepId | None:

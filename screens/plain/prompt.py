@@ -61,6 +61,13 @@ class Dialogue:
             print("\n".join(wrapped) if wrapped else "", file=self.target)
         self.target.flush()
 
+    def line(self, text: str) -> None:
+        """Lines as they are, such as a table's: neither wrapped nor joined."""
+        from preflight.report.words import clean
+
+        for one in redact(text).split("\n"):
+            self._print(f"{clean(one)}\n")
+
     def command(self, text: str) -> None:
         """A command on lines of its own, never broken, so that it can be copied."""
         from preflight.report.words import clean_lines
@@ -169,3 +176,13 @@ class Dialogue:
         for paragraph in text.paragraphs:
             self.say(paragraph, indent="  ")
         self.say()
+
+
+def ask_yes(talk: Dialogue, question: str, default: str = "") -> bool:
+    """Yes or no; asks until it is one of them. Raises BackWanted, LeaveWanted."""
+    while (answer := talk.ask(f"{question}? yes or no", default).lower()) not in _YES_OR_NO:
+        talk.say("Type yes or no.")
+    return answer in ("y", "yes")
+
+
+_YES_OR_NO: Final = ("y", "yes", "n", "no")

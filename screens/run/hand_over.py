@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from screens.acceptance.open_acceptance import open_page
 from screens.answers.wizard import StepId
 from screens.dialogs.export import ExportScreen
 from screens.dialogs.later import show_later
@@ -78,7 +80,7 @@ class HandOverScreen(StepScreen):
     def action_later(self) -> None:
         """What can be done with the site from now on, each with its command."""
         if self.memory.installed is not None:
-            show_later(self, self.memory.installed.run.folder)
+            show_later(self, self.memory.installed.run.folder, partial(open_page, self))
 
     def action_export(self) -> None:
         """Write the report to a file, after a question for its form and name."""

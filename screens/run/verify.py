@@ -43,6 +43,7 @@ class VerifyScreen(StepScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Ask again", show=False),
         Binding("s", "stop", "Stop", show=False),
+        Binding("p", "prove", "Prove its figures", show=False),
     ]
 
     def __init__(self) -> None:
@@ -64,13 +65,37 @@ class VerifyScreen(StepScreen):
         """Ask again, or stop."""
         if self.running:
             return (Key("s", "Stop", "screen.stop"),)
-        return (Key("r", "Ask again", "screen.again"),) if self.plan is not None else ()
+        again = (Key("r", "Ask again", "screen.again"),) if self.plan is not None else ()
+        prove = (Key("p", "Prove its figures", "screen.prove"),) if self.is_hub else ()
+        return (*again, *prove)
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether what was installed is a hub, whose figures can be proven."""
+        known = {one.id: one for one in self.memory.solutions}
+        chosen = known.get(self.answers.solution or "")
+        return chosen is not None and chosen.hub
+
+    async def _know_solutions(self) -> None:
+        self.memory.solutions = await self.services.solutions()
+        self.refresh_keys()
+
+    def action_prove(self) -> None:
+        """An acceptance of the hub, on pages of its own."""
+        from screens.acceptance.open_acceptance import ask_acceptance
+
+        if self.running:
+            self.say(UNDER_WAY, passing=True)
+        elif self.is_hub:
+            ask_acceptance(self)
 
     def on_mount(self) -> None:
         """Show what the installation itself found, or what was asked since."""
         from installer.plans.verification import verification
 
         self.query_one("#checks", Board).focus()
+        if not self.memory.solutions:
+            self.run_quietly(self._know_solutions(), group="solutions")
         work = self.memory.installed
         if work is None:
             self.call_after_refresh(self.wizard.go, StepId.PLAN, self.answers)

@@ -21,6 +21,7 @@ from foundation.hosts.model import Host
 from foundation.paths import state_folder
 from foundation.problems import Problem
 from screens.answers.answers import Answers
+from screens.services.live_acceptance import LiveAcceptance
 from screens.services.live_applying import LiveApplying
 from screens.services.live_bundles import LiveBundles
 from screens.services.live_clusters import LiveClusters
@@ -60,7 +61,13 @@ TRY_TIMEOUT: Final = 10.0
 
 
 class LiveServices(
-    LiveInstallation, LiveApplying, LiveGuide, LiveBundles, LiveClusters, LiveUpdates
+    LiveInstallation,
+    LiveApplying,
+    LiveGuide,
+    LiveBundles,
+    LiveClusters,
+    LiveUpdates,
+    LiveAcceptance,
 ):
     """The real floors below."""
 
@@ -349,6 +356,7 @@ def _solutions(folder: Path | None) -> tuple[SolutionChoice, ...]:
             summary=solution.summary,
             installable=solution.installable,
             note=solution.why_not,
+            hub=solution.file.hub,
             environments=tuple(
                 EnvironmentChoice(
                     id=environment.id,

@@ -14,6 +14,7 @@ from screens.services.services import ClusterWay, ToUpdate
 if TYPE_CHECKING:
     from foundation.hosts.openssh.ssh_files import Program
     from foundation.secrets import Secret
+    from installer.acceptance.choice import Choice
     from installer.plans.plan import Plan
     from preflight.assessment import Assessment, Seen
     from preflight.egress import Egress
@@ -116,6 +117,8 @@ class Memory:
     """The way to a cluster as it was typed last."""
     updates: ToUpdate = field(default_factory=ToUpdate)
     """Of which cluster newer images were asked for last, and how."""
+    acceptance: Choice | None = None
+    """What was chosen last to have proven of a hub."""
     changed: Touched = Touched()
     """What the record of the site says was done to its machines."""
     last_words: list[str] = field(default_factory=list)

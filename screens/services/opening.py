@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
+from installer.sites.site_paths import SITE_SUFFIXES
 from screens.answers.answers import Answers
 from screens.answers.wizard import StepId
 from screens.services.file_words import names_facts
 from screens.services.memory import Memory
 from screens.services.services import Services
+
+_HEAD: Final = 64 * 1024
+_OF_A_HUB: Final = ("transfers", "admin", "callbacks")
+"""What stands at the beginning of a line of a hub file, and never all of it in a site file."""
 
 
 def is_recording(path: Path) -> bool:
@@ -36,6 +43,17 @@ def is_cluster(path: Path) -> bool:
         return names_facts(path) and schema_of(path).startswith(f"{SCHEMA.partition('/')[0]}/")
     except InputProblem:
         return False
+
+
+def is_hub(path: Path) -> bool:
+    """Whether a file is a hub file, for an acceptance; one that cannot be read is told later."""
+    if path.suffix.lower() not in SITE_SUFFIXES:
+        return False
+    try:
+        text = bounded_files.read_text(path, _HEAD)
+    except (OSError, ValueError):
+        return False
+    return all(re.search(rf"^{word}[ \t]*:", text, re.MULTILINE) for word in _OF_A_HUB)
 
 
 async def open_file(path: Path, memory: Memory, services: Services) -> tuple[StepId, Answers]:

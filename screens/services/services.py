@@ -18,6 +18,7 @@ from foundation.hosts.connection import Credentials
 from foundation.hosts.model import Host, Inventory
 from foundation.problems import Problem
 from installer.record.errand import Errand
+from screens.services.acceptance_services import AcceptanceServices
 
 if TYPE_CHECKING:
     from foundation.hosts.openssh.hostkeys import HostKeyOffer
@@ -74,6 +75,8 @@ class SolutionChoice:
     note: str = ""
     """Why it cannot be installed yet, or what to know before."""
     environments: tuple[EnvironmentChoice, ...] = ()
+    hub: bool = False
+    """Whether it is a Mojaloop hub, whose figures an acceptance proves."""
 
     def installs(self, environment: str | None) -> bool:
         """Whether Sitewright installs this environment of it."""
@@ -274,7 +277,7 @@ class Unfinished:
     when: datetime | None = None
 
 
-class Services(Protocol):
+class Services(AcceptanceServices, Protocol):
     """What the screens ask for."""
 
     def now(self) -> datetime:

@@ -39,7 +39,9 @@ from screens.answers.wizard import (
 )
 from screens.services.memory import Changed, Memory
 from screens.services.services import Access, Services
+from screens.services.under_way import leave_what_is_under_way
 from screens.shell.crash import own_error
+from screens.shell.dialog import Dialog
 from screens.shell.face import FaceApp, run_face
 from screens.shell.late import at_work, drop, is_gone
 from screens.shell.theme import Look
@@ -287,6 +289,10 @@ class SitewrightApp(FaceApp):
         if isinstance(self.screen, LeaveScreen):
             self.pop_screen()
             return
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Dialog) and screen.UNDER_WAY:
+                screen.action_close()  # which asks whether to stop it
+                return
         watching = self.watching
         words = "" if watching is None else getattr(watching, "LEAVING", UNDER_WAY)
         self.push_screen(LeaveScreen(self.memory.changed, words), self._leave)
@@ -368,7 +374,10 @@ def run_wizard(services: Services | None = None, *, site_file: Path | None = Non
         services = LiveServices()
     app = SitewrightApp(services, site_file=site_file)
     app.ask_ground()
-    code = run_face(app)
+    try:
+        code = run_face(app)
+    finally:
+        leave_what_is_under_way()
     if app.crash is None:
         for line in app.memory.last_words:
             print(line)

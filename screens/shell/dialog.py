@@ -62,6 +62,8 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
     KEYS: ClassVar[tuple[Key, ...]] = (Key("Esc", "Close", "screen.close"),)
     GRAVE: ClassVar[bool] = False
     """Whether yes changes machines, or cannot simply be taken back: it is not answered unread."""
+    UNDER_WAY: ClassVar[bool] = False
+    """Whether it shows work that goes on; leaving the wizard closes it first, which asks."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+b,ctrl+p", "close", "Close", show=False),
         Binding("f10,ctrl+n", "do", "Do it", show=False, priority=True),
@@ -121,8 +123,11 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
         return AwaitComplete()
 
     def on_screen_resume(self) -> None:
-        """Close now, where that had to wait for what stood before the panel."""
-        if self._closes is not None:
+        """Close now, where that had to wait for what stood before the panel.
+
+        One that closed while it came up is gone by now; what is in front is another's.
+        """
+        if self._closes is not None and self in self.app.screen_stack:
             super().dismiss(self._closes[0])
 
     def action_close(self) -> None:

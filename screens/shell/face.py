@@ -45,7 +45,8 @@ from screens.shell.typed_ahead import TypedAhead
 STEPS: Final = Path(__file__).parent.parent
 """The folder of the rooms of the steps."""
 ROOMS: Final = (
-    "goal", "machines", "plan", "preflight", "settings", "summary", "supplies", "trust", "welcome",
+    "acceptance", "goal", "machines", "plan", "preflight", "settings", "summary", "supplies",
+    "trust", "welcome",
 )  # fmt: skip
 """Rooms with a style sheet of their name."""
 

@@ -19,7 +19,11 @@ ASIDE: Final = {
                 "machines shows its plan first and asks; what only looks asks nothing."
             ),
         ),
-        (("y, Enter", "copy the command under the cursor"), FILTER),
+        (
+            ("y", "copy the command under the cursor"),
+            ("Enter", "copy it too, or open the page that does it"),
+            FILTER,
+        ),
     ),
     "new-site": Help(
         "A site file",
@@ -172,6 +176,76 @@ ASIDE: Final = {
             ("q, Ctrl+Q", "leave; it asks first"),
         ),
         alone=True,
+    ),
+    "acceptance": Help(
+        "Does a hub keep its figures?",
+        (
+            (
+                "Payer, payee and clock are on this machine. They send real transfers between "
+                "participants that are made for it, each a lookup, an agreement and a clearing, "
+                "on a schedule. What is measured is held against document 001: 1,000 a second for "
+                "an hour, 99 % within a second, 99.99 % available, none lost."
+            ),
+            (
+                "A hub file says where the hub is reached, and where it reaches this machine. "
+                "Tokens and passwords are read from files of mode 0600, and never shown."
+            ),
+            (
+                "Shorter and slower profiles have the same limits; only the last is called "
+                "document 001's. A fault that is chosen is set under load and undone."
+            ),
+            (
+                "The same as: sitewright accept HUB-FILE. All of it is taken back at the end; "
+                "that transfers were in the ledger stays, since a ledger deletes nothing."
+            ),
+        ),
+        (
+            ("Up, Down", "another line"),
+            ("Space", "choose a profile, or a fault beside it"),
+            ("Enter", "choose; on what is chosen go on"),
+            ("o", "a rate and times of your own"),
+            ("F9", "write a hub file to fill in"),
+            ("F10", "on: read it, review it, begin it"),
+        ),
+    ),
+    "acceptance-live": Help(
+        "An acceptance under way",
+        (
+            (
+                "Each figure stands beside what it is held against. Before the steady part "
+                "nothing is held against anything yet. The share counts what came within a second "
+                "in the hub; p99 is the time that 99 of 100 kept."
+            ),
+            (
+                "The driver's lag is how late this machine itself was. Beyond its limit there is "
+                "no verdict about the hub, since the generator may have been too slow."
+            ),
+            (
+                "Stopped, it judges what there is; stopped once more, it leaves without a result. "
+                "In both cases everything that it made in the hub is taken back first."
+            ),
+        ),
+        (("Esc, s, Ctrl+C", "ask whether to stop it"),),
+    ),
+    "acceptance-verdict": Help(
+        "What an acceptance came to",
+        (
+            (
+                "Each criterion has what was seen, what was asked, the words of document 001, and "
+                "the softer ones of its source. NOT PROVED: nothing was missed, and not all could "
+                "be measured. NO VERDICT: the generator limited what was measured."
+            ),
+            (
+                "The pages lie in a folder of this acceptance; y copies the path of the one under "
+                "the cursor. The identifiers of transfers that are not clean are in a file there."
+            ),
+        ),
+        (
+            ("Up, Down", "another line"),
+            ("Enter", "the line on the whole screen"),
+            ("y", "copy the path of the page, or of the file under the cursor"),
+            FILTER,
+        ),
     ),
     "updates-way": Help(
         "What is newer, and where?",

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from foundation.typed_paths import typed_path
 from screens.answers.answers import Answers, Saved
 from screens.answers.wizard import StepId, resume_at
-from screens.services.opening import is_cluster, is_recording, open_file
+from screens.services.opening import is_cluster, is_hub, is_recording, open_file
 from screens.services.services import Access, ClusterWay, Export, Order, Unfinished
 from screens.shell.step import StepScreen
 from screens.welcome.welcome_words import runs_words, said_when, saved_words, unfinished_words
@@ -22,6 +22,7 @@ from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
 
 if TYPE_CHECKING:
+    from installer.hand_over.later import Later
     from installer.record.kept_runs import KeptRuns, RunCount
     from screens.welcome.runs_list import Wanted
 
@@ -148,7 +149,7 @@ class WelcomeScreen(StepScreen):
             "installation it changes nothing.",
             "open": "Type the name of a file and press Enter. A site file repeats its answers. "
             "Facts that were saved, of machines or of a cluster, are judged again. A run or a "
-            "support bundle is shown again as it happened.",
+            "support bundle is shown again as it happened. With a hub file a hub is accepted.",
             "runs": "Every run of every site that is kept on this computer: watch it again as it "
             "was, write its report, open its site, go on with it, or see what can be done with the "
             "site later: verify, back up, restart, take back. Nothing runs meanwhile.",
@@ -243,8 +244,12 @@ class WelcomeScreen(StepScreen):
                 work = self._show_again(folder)
         self.run_quietly(work, group="open")
 
-    def _back_to_runs(self, _: None) -> None:
-        if self.kept is not None:
+    def _back_to_runs(self, wanted: Later | None) -> None:
+        if wanted is not None:
+            from screens.acceptance.open_acceptance import open_page
+
+            open_page(self, wanted)
+        elif self.kept is not None:
             self._list_runs(self.kept)
 
     async def _open_site(self, run: Path) -> None:
@@ -316,6 +321,11 @@ class WelcomeScreen(StepScreen):
             from screens.cluster.open_cluster import look_at
 
             look_at(self, ClusterWay(facts=path))
+            return
+        if await asyncio.to_thread(is_hub, path):
+            from screens.acceptance.open_acceptance import ask_acceptance
+
+            ask_acceptance(self, path)
             return
         step, answers = await open_file(path, self.memory, self.services)
         self.wizard.go(step, answers)

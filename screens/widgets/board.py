@@ -218,6 +218,8 @@ class Board(ScrollView, can_focus=True):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where there are no rows there is nothing to filter and nothing to open."""
+        if action == "seek" and not self.filters:
+            return False
         if action in ("seek", "choose") and not self.all_rows:
             return False
         return super().check_action(action, parameters)

@@ -11,6 +11,7 @@ from installer.acceptance.driver.measured import SHOWN, Measured
 from installer.acceptance.driver.messages import Operation
 from installer.acceptance.driver.tally import ASKED, LATE, UNMEASURED, WITHIN, column
 from installer.acceptance.profile import Phase, Profile
+from installer.acceptance.report.picture import share_words
 
 _COLUMNS: Final = {
     "left": 7, "rate/s": 8, "in time": 9, "lookup": 8, "terms": 8, "clearing": 9, "failed": 8,
@@ -56,7 +57,7 @@ def line(phase: Phase, left: float, measured: Measured) -> str:
     late = measured.histograms.get(LATE if steady else UNMEASURED + LATE)
     asked = sum(measured.total(column(one, ASKED)) for one in Operation)
     within = sum(measured.total(column(one, WITHIN)) for one in Operation)
-    share = _share(within, asked)
+    share = share_words(within, asked)
     failed = sum(measured.failures.values())
     return _row(
         phase, _clock(left), f"{measured.rate:.1f}", share, *p99, str(failed),
@@ -77,13 +78,6 @@ def limits_line(profile: Profile, bounds: Bounds) -> str:
 def _row(part: str, *cells: str) -> str:
     widths = zip(cells, _COLUMNS.values(), strict=True)
     return f"{part[:7]:<7}" + "".join(f"{cell:>{width}}" for cell, width in widths)
-
-
-def _share(within: int, asked: int) -> str:
-    if not asked:
-        return "-"
-    # Cut off and not rounded, so that what is not whole is never shown as whole.
-    return f"{int(within / asked * 100_000) / 1000:.3f}"[:6] + " %"
 
 
 def _ms(seconds: float | None) -> str:

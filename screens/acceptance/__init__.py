@@ -1,0 +1,1 @@
+"""An acceptance on its own pages: a hub named, a profile chosen, reviewed, watched, judged."""
