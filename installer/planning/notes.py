@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from installer.catalogue.settings import load_settings
@@ -25,11 +26,15 @@ def accepted(site: Site) -> tuple[str, ...]:
 
 
 def maintained(supplied: Supplied | None) -> tuple[str, ...]:
-    """Until when the site's bundle is looked after, where its maker named a day."""
-    from bundles.read.age import looked_after
+    """Until when the site's bundle is looked after, where its maker named a day.
 
-    said = looked_after(supplied.structure.index.maintained_until) if supplied is not None else ""
-    return (f"The bundle: {said[0].lower()}{said[1:]}",) if said else ()
+    In words that are true on every day: a plan that is made again on another one is the same.
+    """
+    until = supplied.structure.index.maintained_until if supplied is not None else ""
+    if not until:
+        return ()
+    day = date.fromisoformat(until)
+    return (f"The bundle: the last day on which its maker looks after it is {day:%d %B %Y}.",)
 
 
 def waived(site: Site) -> dict[str, dict[str, str]]:

@@ -90,7 +90,9 @@ async def test_who_is_taken_over_ends_and_says_by_whom(
     async def body() -> None:
         async with held(machines.hosts, machines.connect, KEY, quiet):
             other = json.dumps(asdict(this_holder("Ko Ko")))
-            machines.lock("m1").write_text("f" * 32 + f"\n{other}\n")
+            theirs = tmp_path / "theirs"
+            theirs.write_text("f" * 32 + f"\n{other}\n")
+            theirs.replace(machines.lock("m1"))  # whole at once, as a machine writes it
             await asyncio.Event().wait()
 
     with pytest.raises(Refused, match="taken over: Ko Ko"):
