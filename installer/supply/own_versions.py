@@ -131,7 +131,7 @@ def put_in_front(version: str, program: Path) -> Path:
         known = own
         if own == front:
             known = own.with_name(f"sitewright-{__version__}")
-            write_whole(known, own.read_text(encoding="utf-8"), mode=0o755)
+            write_whole(known, bounded_files.read_text(own, _LARGEST), mode=0o755)
     noted = before.with_(__version__, known, front).with_(version, program, front)
     value = {"front": str(front), "programs": {n: str(p) for n, p in noted.programs.items()}}
     write_private(_file(), json.dumps(value, indent=1) + "\n")

@@ -103,7 +103,7 @@ OWN = {
     "preflight/probe.py": 1,
     "foundation/hosts/transfer.py": 1,
     "bundles/deliver/cargo.py": 1,
-    "bundles/sources/sitewright.py": 2,
+    "bundles/sources/sitewright.py": 3,
     "installer/repository/starter.py": 1,
     "installer/planning/way_out.py": 2,
     "installer/steps/rollout.py": 1,
