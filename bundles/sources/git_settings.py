@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from bundles.format.budgets import PROBE_SECONDS
 from foundation.isolation import NOWHERE, environment
 
 _TAKEN_OVER: Final = re.compile(
@@ -33,7 +34,6 @@ _LEFT_VARIABLES: Final = (
     *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"),
 )
 _NO_FILE: Final = "unable to read config file"
-_SECONDS: Final = 20
 
 Setting = tuple[str, str | None]
 """A key, and its value; None where it stands alone, which git takes for true."""
@@ -60,10 +60,13 @@ def makers_settings() -> MakersSettings:
                 check=False,
                 cwd=NOWHERE,
                 env=environment({"LC_ALL": "C.UTF-8"}),
-                timeout=_SECONDS,
+                timeout=PROBE_SECONDS,
             )
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
+            told.append("git does not say its own settings here, and they count for nothing")
             break
+        except OSError:
+            break  # without git, whoever needs it says so
         said = " ".join(done.stderr.decode("utf-8", "replace").split())
         if done.returncode and _NO_FILE not in said:
             told.append(f"git's own settings here cannot be read and count for nothing: {said}")

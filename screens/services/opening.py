@@ -10,7 +10,6 @@ from typing import Final
 
 from foundation import bounded_files
 from foundation.problems import InputProblem
-from installer.sites.site_paths import SITE_SUFFIXES
 from screens.answers.answers import Answers
 from screens.answers.wizard import StepId
 from screens.services.file_words import names_facts
@@ -47,6 +46,8 @@ def is_cluster(path: Path) -> bool:
 
 def is_hub(path: Path) -> bool:
     """Whether a file is a hub file, for an acceptance; one that cannot be read is told later."""
+    from installer.sites.site_paths import SITE_SUFFIXES
+
     if path.suffix.lower() not in SITE_SUFFIXES:
         return False
     try:

@@ -130,7 +130,7 @@ def _left(asked: Asked, price: Cost) -> tuple[tuple[str, str], ...]:
         ("money", f"{_money(asked, price.put_in)} put in before, and taken out after"),
         ("parties", "forgotten by the account lookup"),
         ("Kafka", f"about {each} in each copy, until it forgets them"),
-        ("here", f"a folder with {', '.join(PAGES.values())} and the unclean transfers"),
+        ("this computer", f"a folder with {', '.join(PAGES.values())} and the unclean transfers"),
     )  # fmt: skip
 
 
