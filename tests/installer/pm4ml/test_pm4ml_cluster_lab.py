@@ -277,7 +277,7 @@ def test_ceph_takes_the_disks_that_are_empty_and_no_others(
     s1.script("snap remove microceph; rm -rf /etc/sitewright; : > /var/lib/stand-in/calls")
     anew = site.play("4.ceph.yml")
     assert anew.status != 0
-    assert "on s2: sudo microceph cluster remove s1 --force" in anew.flat
+    assert "on s2: sudo microceph cluster remove s1 --force" in anew.flat, anew.output
     assert not any("cluster bootstrap" in call for call in calls(s1))
     s2.exec(["microceph", "cluster", "remove", "s1", "--force"])
     healed = site.play("4.ceph.yml")

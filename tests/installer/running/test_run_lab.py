@@ -285,7 +285,7 @@ async def test_a_stopped_service_is_told_at_once_since_when_and_how_it_is_starte
             assert await failing.run() is Outcome.FAILED
     problem = failing.failures[0].problem
     assert "chrony.service is stopped since " in problem.cause
-    assert "systemctl start chrony.service" in problem.remedy
+    assert "systemctl enable --now chrony.service" in problem.remedy
 
 
 async def test_a_wrong_sudo_password_is_said_at_once_and_not_retried(
