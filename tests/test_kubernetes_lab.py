@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import urllib.request
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.host import required
+from tests.lab.host import PATIENCE, required, wait_until
 from tests.lab.kubernetes import build, images, nodes, programs
 from tests.lab.kubernetes.plane import Plane, plane
 from tests.lab.lab import Lab
+from tests.lab.machine import Machine
 
 # The first use on a machine builds Kubernetes, or waits for `tests/run.sh` to have built it.
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
@@ -42,7 +44,7 @@ def test_a_chart_is_installed_and_its_pods_are_ready(kubernetes: Plane, tmp_path
     helm = [str(programs.helm()), "--namespace", "shop"]
     subprocess.run([*helm, "create", "shop"], cwd=tmp_path, check=True, capture_output=True)
     subprocess.run(
-        [*helm, "install", "shop", "./shop", "--create-namespace", "--wait", "--timeout", "90s"],
+        [*helm, "install", "shop", "./shop", "--create-namespace", "--wait", "--timeout", "300s"],
         cwd=tmp_path,
         env=kubernetes.environment(),
         check=True,
@@ -115,7 +117,7 @@ def _served(name: str) -> dict[str, object]:
                             "image": images.POD,
                             "imagePullPolicy": "Never",
                             "args": ["serve", ":8080"],
-                            "readinessProbe": {"httpGet": {"path": "/", "port": 8080}},
+                            "readinessProbe": images.ready_by("/", 8080),
                         }
                     ]
                 },
@@ -137,6 +139,14 @@ def _reached(name: str) -> dict[str, object]:
     }
 
 
+def _answers(machine: Machine) -> bool:
+    with contextlib.suppress(OSError):
+        url = f"http://{machine.address}:30080/"
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            return bool(answer.status == 200)
+    return False
+
+
 def test_real_nodes_run_pods_that_reach_each_other_and_survive_a_death(lab: Lab) -> None:
     with nodes.cluster(lab, "k1", "k2") as cluster:
         cluster.apply(_served("shop"), _reached("shop"))
@@ -150,8 +160,8 @@ def test_real_nodes_run_pods_that_reach_each_other_and_survive_a_death(lab: Lab)
         )
         assert said.stdout.strip() == there["metadata"]["name"]
         for machine in cluster.machines:
-            with urllib.request.urlopen(f"http://{machine.address}:30080/", timeout=10) as answer:
-                assert answer.status == 200
+            # Each node has its rules a moment after the pods are there.
+            wait_until(lambda: _answers(machine), f"the NodePort of {machine.name}")  # noqa: B023 - waited for within the turn
         worker = cluster.machines[1]
         worker.kill()
         cluster.kubectl("wait", "--for=condition=Ready=Unknown", "--timeout=300s", "node/k2")

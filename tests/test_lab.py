@@ -31,7 +31,7 @@ def over_ssh(
     return run(lab.ssh(machine, *command, user=user), stdin=stdin, check=False)
 
 
-def connects(address: str, port: int, seconds: float = 1.0) -> str:
+def connects(address: str, port: int, seconds: float = 4.0) -> str:
     """What becomes of a TCP connection: open, refused, filtered or unreachable."""
     try:
         socket.create_connection((address, port), timeout=seconds).close()
@@ -87,7 +87,7 @@ def test_a_machine_is_a_whole_system(lab_machines: LabMachines) -> None:
     (machine,) = lab_machines(1)
     machine.wait_for_boot()
     assert machine.exec(["systemctl", "is-system-running"]).stdout.strip() == "running"
-    scanned = run(["ssh-keyscan", "-t", "ed25519", machine.address]).stdout
+    scanned = run(["ssh-keyscan", "-T", "60", "-t", "ed25519", machine.address]).stdout
     assert machine.host_key in scanned
     shown = run(["ssh-keygen", "-l", "-f", "-"], stdin=scanned).stdout
     assert machine.fingerprint in shown
@@ -153,7 +153,7 @@ def test_a_slow_full_and_lonely_machine(machine_factory: MachineFactory) -> None
     assert "Stand-in" in machine.exec(["cat", "/etc/os-release"]).stdout
     machine.netem(delay_ms=40)
     began = time.monotonic()
-    assert machine.speaks_ssh()
+    machine.wait_for_ssh()
     assert time.monotonic() - began >= 0.04
     machine.netem()
     machine.fill_disk("/srv/full", 1 << 20, free=64 << 10)
@@ -162,7 +162,7 @@ def test_a_slow_full_and_lonely_machine(machine_factory: MachineFactory) -> None
     machine.no_route()
     out = machine.exec(["ip", "route", "get", "192.0.2.1"], check=False)
     assert "unreachable" in out.stderr
-    assert machine.speaks_ssh()
+    machine.wait_for_ssh()
 
 
 @pytest.mark.lab

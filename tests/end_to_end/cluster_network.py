@@ -67,7 +67,7 @@ def dial_from_pod(master: Machine, pod: str, *places: tuple[str, int]) -> list[s
 def shows_the_portal(balancer: Machine, domain: str) -> bool:
     """Whether a client is shown the portal's page through HAProxy."""
     name = f"portal.{domain}"
-    asked = ["curl", "-sk", "--max-time", "5", "--resolve", f"{name}:443:{balancer.address}"]
+    asked = ["curl", "-sk", "--max-time", "30", "--resolve", f"{name}:443:{balancer.address}"]
     return "portal" in balancer.exec([*asked, f"https://{name}/"], check=False).stdout
 
 
@@ -78,12 +78,16 @@ def those_reach_it_whom_it_concerns(shape: Shape, domain: str) -> None:
     assert set(inside) == {worker.name for worker in shape.workers}
     places = [(address, 32080) for _, address in inside.values()]
     places += [("istio-ingress-ext.istio-system", 80), ("kubernetes.default", 443), API]
+    # Each node knows of services and of names a moment after their pods are there.
     for pod, _ in inside.values():
-        assert dial_from_pod(master, pod, *places) == ["open"] * len(places)
+        wait_until(
+            lambda: dial_from_pod(master, pod, *places) == ["open"] * len(places),  # noqa: B023 - waited for within the turn
+            f"{places} from {pod}",
+        )
     for balancer in shape.balancers:
         ports = [(worker, port) for worker in shape.workers for port in NODE_PORTS]
-        assert dial(balancer, *ports) == ["open"] * len(ports)
-        wait_until(lambda: shows_the_portal(balancer, domain), "the portal", seconds=60)  # noqa: B023 - waited for within the turn
+        wait_until(lambda: dial(balancer, *ports) == ["open"] * len(ports), "the NodePorts")  # noqa: B023
+        wait_until(lambda: shows_the_portal(balancer, domain), "the portal", seconds=300)  # noqa: B023
     for node in {*shape.masters, *shape.workers}:
         assert dial(node, *((each, 16443) for each in shape.masters)) == (
             ["open"] * len(shape.masters)

@@ -116,7 +116,7 @@ def test_every_trouble_at_once_and_each_told_once(
         known,
         *PM4ML,
         "--connect-timeout",
-        "3",
+        "20",
         "--format",
         "json",
         "--no-mesh",

@@ -172,7 +172,7 @@ def several(*names: str) -> Pool:
     return Pool(Inventory(tuple(Host(name, LOCAL_ADDRESS) for name in names)))
 
 
-async def when(condition: Callable[[], Any], seconds: float = 180) -> None:
+async def when(condition: Callable[[], Any], seconds: float = 600) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - conditions of files and of other tasks

@@ -47,7 +47,7 @@ def make_cluster(machine: Machine, it: Given) -> None:
     """The cluster that is there already, with the databases of the institution in it."""
     machine.script(
         "snap install microk8s --classic --channel=1.31/stable\n"
-        "microk8s status --wait-ready --timeout 120\n"
+        "microk8s status --wait-ready --timeout 600\n"
         "microk8s enable dns\nmicrok8s enable rbac\n"
         f"mkdir -p {_CERTS}\ncat > {_CERTS}/hosts.toml <<'END'\n"
         f'server = "https://docker.io"\n[host."{it.registry.address}"]\n'
@@ -67,7 +67,7 @@ def make_cluster(machine: Machine, it: Given) -> None:
     machine.script(f"microk8s kubectl apply -f - <<'END'\n{text}END\n")
     machine.exec(
         ["microk8s", "kubectl", "-n", "institution", "rollout", "status", "deployment/kafka",
-         "--timeout=180s"], timeout=200,
+         "--timeout=600s"], timeout=700,
     )  # fmt: skip
 
 

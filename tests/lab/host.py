@@ -27,7 +27,7 @@ _PREFIX = 22
 """Bits of a lab network: about a thousand addresses, so that none is used twice in a session."""
 
 
-PATIENCE = 180.0
+PATIENCE = 600.0
 """Seconds after which something that takes one on an idle machine is taken for lost."""
 
 

@@ -187,7 +187,7 @@ class Lab:
             *("-F", "none", "-i", str(self.key), "-p", str(machine.port)),
             *("-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "GlobalKnownHostsFile=none"),
             *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"),
-            *("-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"),
+            *("-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=60"),
         ]
         return ["ssh", *options, f"{user}@{machine.address}", *command]
 

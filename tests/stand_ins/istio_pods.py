@@ -50,7 +50,7 @@ def _pods(domain: str) -> dict[str, object]:
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/bin/python3", _PROGRAM, domain],
         "volumeMounts": mounts,
-        "readinessProbe": {"httpGet": {"path": "/healthz/ready", "port": 32081}},
+        "readinessProbe": images.ready_by("/healthz/ready", 32081),
     }
     return {
         "apiVersion": "apps/v1",

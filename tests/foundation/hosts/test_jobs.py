@@ -8,6 +8,7 @@ import secrets
 import shutil
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from foundation.hosts.local import LocalConnection
 from foundation.hosts.model import Host, Inventory
 from foundation.hosts.pool import Pool
 from foundation.problems import ConnectionLost, InputProblem
-from tests.foundation.processes import BOUNDS
+from tests.foundation.processes import BOUNDS, PATIENCE
 from tests.lab.lab import Lab
 from tests.lab.lending import LabMachines, MachineFactory
 from tests.lab.machine import Machine
@@ -351,7 +352,7 @@ async def test_what_the_journal_did_not_keep_is_said(lab: Lab, lab_machines: Lab
     async with Pool(inventory) as pool:
         connection = await pool.connect(inventory.hosts[0])
         await jobs.start(connection, spec)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (await jobs.status(connection, spec.id)).state is JobState.RUNNING:  # noqa: ASYNC110 - on a machine
                 await asyncio.sleep(0.02)
         empty = "journalctl --sync; journalctl --rotate; journalctl --vacuum-time=1us"
@@ -392,7 +393,9 @@ async def test_a_broken_connection_is_told(lab: Lab, lab_machines: LabMachines) 
     """`follow` itself does not connect again: the job runs on without it."""
     [machine] = lab_machines(1)
     inventory = inventory_of(lab, [machine])
-    spec = JobSpec(new_id(), ("sh", "-c", "echo one; sleep 1; echo two"))
+    go = f"/run/{new_id()}"
+    wait = f"until [ -e {go} ]; do sleep 0.1; done"
+    spec = JobSpec(new_id(), ("sh", "-c", f"echo one; {wait}; echo two"))
     async with Pool(inventory) as pool:
         host = inventory.hosts[0]
         connection = await pool.connect(host)
@@ -406,6 +409,7 @@ async def test_a_broken_connection_is_told(lab: Lab, lab_machines: LabMachines) 
 
         with pytest.raises(ConnectionLost):
             await follow_and_break()
+        await asyncio.to_thread(machine.exec, ["touch", go])
         again = await pool.connect(host)
         rest = [line async for line in jobs.follow(again, spec.id, cursor=seen[-1].cursor)]
         assert texts(seen + rest) == ["one", "two"]
@@ -425,6 +429,8 @@ async def test_a_restarted_machine_knows_nothing_of_the_job(
         connection = await pool.connect(host)
         await jobs.start(connection, spec)
         before = await jobs.status(connection, spec.id)
+        async with aclosing(jobs.follow(connection, spec.id)) as lines_before:
+            assert (await anext(lines_before)).text  # it has begun, and written that
         await asyncio.to_thread(machine.restart)
         connection = await pool.connect(host)
         after = await jobs.status(connection, spec.id)
@@ -468,7 +474,7 @@ async def test_services_are_followed_alone(lab: Lab, lab_machines: LabMachines) 
         task = asyncio.create_task(follow())
         try:
             # It follows from when journalctl is up, so what is said is said until it is heard.
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while not any(line.text == "hello" for line in seen):
                     command = ["systemd-run", "--quiet", "--wait", "--collect", "--unit=chatty"]
                     await connection.run([*command, "echo", "hello"], become=Become.ROOT)

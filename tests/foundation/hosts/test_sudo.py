@@ -372,6 +372,6 @@ async def test_a_command_that_takes_too_long_is_ended_by_a_signal(
         connection = await pool.connect(site.hosts[0])
         with pytest.raises(ConnectTimeout):
             await connection.run(["sleep", "4321"], timeout=0.5)
-        wait = "i=0; while pgrep -f 'sleep [4]321'; do i=$((i+1)); [ $i -gt 500 ] && exit 9; "
+        wait = "i=0; while pgrep -f 'sleep [4]321'; do i=$((i+1)); [ $i -gt 6000 ] && exit 9; "
         done = await connection.run(["sh", "-c", wait + "sleep 0.02; done"])
         assert done.status == 0

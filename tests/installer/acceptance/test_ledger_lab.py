@@ -32,7 +32,7 @@ mkdir -p /srv/db && chown nobody /srv/db
 mariadb-install-db --no-defaults --user=nobody --datadir=/srv/db >/dev/null
 systemd-run --quiet --unit lab-mariadb /usr/sbin/mariadbd --no-defaults --user=nobody \\
     --datadir=/srv/db --socket=/srv/db/s --skip-networking --log-bin=/srv/db/log --sync-binlog=0
-for _ in $(seq 100); do mariadb --no-defaults -S /srv/db/s -e 'SELECT 1' >/dev/null 2>&1 && break; sleep 0.2; done
+for _ in $(seq 1000); do mariadb --no-defaults -S /srv/db/s -e 'SELECT 1' >/dev/null 2>&1 && break; sleep 0.2; done
 mariadb --no-defaults -S /srv/db/s -e "
     CREATE DATABASE central_ledger;
     CREATE USER reader@localhost IDENTIFIED BY 'a reader';

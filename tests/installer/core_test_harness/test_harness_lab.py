@@ -220,13 +220,14 @@ def test_services_that_do_not_stand_are_named_with_what_they_said(site: Site) ->
 
 def test_docker_stopped_half_way(site: Site) -> None:
     assert site.install("--until", "images")[0] == 0
-    site.harness.fault("central-ledger", "slow")
+    site.harness.fault("kafka-provisioning", "slow")
     box = site.harness.machine
     running = site.begin("install", "--yes", "--json-lines", "--until", "start")
     wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=600)
     box.exec(["systemctl", "stop", "docker.socket", "docker.service"])
     output, _ = running.communicate(timeout=600)
     box.exec(["systemctl", "start", "docker.service"])
+    site.harness.fault("kafka-provisioning")
     assert running.returncode == 5
     told = problem([json.loads(line) for line in output.splitlines()])
     assert told["cause"] == "the Docker daemon does not answer while the services start"
@@ -237,11 +238,12 @@ def test_docker_stopped_half_way(site: Site) -> None:
 def test_sitewright_killed_half_way(site: Site) -> None:
     """What it began goes on without it; the run is gone on with, and nothing is begun again."""
     assert site.install("--until", "images")[0] == 0
-    site.harness.fault("central-ledger", "slow")
+    site.harness.fault("kafka-provisioning", "slow")
     running = site.begin("install", "--yes", "--json-lines", "--until", "start")
     wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=600)
     running.kill()
     running.communicate()
+    site.harness.fault("kafka-provisioning")
     wait_until(
         lambda: site.harness.states().get("ml-api-adapter") == "running", "the rest", seconds=600
     )
@@ -444,12 +446,13 @@ def test_on_this_machine_without_ssh_by_a_user_with_sudo(site: Site) -> None:
     assert "the network mojaloop-net is there already, made by hand" in refused.stdout
     box.script("docker network rm mojaloop-net >/dev/null")
 
-    site.harness.fault("central-ledger", "slow")
+    site.harness.fault("kafka-provisioning", "slow")
     box.exec(["systemd-run", "--quiet", "--unit=installing", "--uid=ubuntu",
               "--setenv=PYTHONPATH=/opt/sitewright", "--setenv=HOME=/home/ubuntu",
               "python3", "-m", "installer", "resume"])  # fmt: skip
     wait_until(lambda: site.harness.states().get("mysql") == "running", "mysql", seconds=600)
     box.exec(["systemctl", "kill", "--signal=KILL", "installing"])
+    site.harness.fault("kafka-provisioning")
     done = here("resume")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     assert "The Testing Toolkit: http://localhost:9660" in done.stderr

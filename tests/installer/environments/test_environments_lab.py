@@ -304,7 +304,7 @@ def test_an_apply_whose_session_was_killed_goes_on_and_is_attached_to(centre: Ce
     )  # fmt: skip
     wait_until((centre.home / "begun").exists, "the apply to begin", seconds=300)
     killed.kill()
-    killed.wait(60)
+    killed.wait(300)
     assert "has held the state since" in centre.run("drift", "hub-a", ends=7).stderr
 
     (centre.home / "go").touch()

@@ -78,7 +78,7 @@ async def test_a_real_cluster_is_asked_layer_by_layer(kubernetes: Plane) -> None
 
     kubernetes.apply(_definition())
     kubernetes.kubectl("wait", "--for=condition=Established", f"crd/kustomizations.{GROUP}",
-                       "--timeout=120s")  # fmt: skip
+                       "--timeout=300s")  # fmt: skip
     kubernetes.apply(
         _kustomization("crds", "", ready=True),
         _kustomization("storage", "crds", ready=False),

@@ -73,6 +73,7 @@ spec:
           readinessProbe:
             httpGet: {path: /health, port: 8080}
             periodSeconds: 1
+            timeoutSeconds: 120
 ---
 apiVersion: v1
 kind: Service

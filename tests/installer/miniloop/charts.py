@@ -58,6 +58,7 @@ spec:
             tcpSocket: {port: {{ first $one.ports }}}
             {{- end }}
             periodSeconds: 1
+            timeoutSeconds: 120
 ---
 apiVersion: v1
 kind: Service

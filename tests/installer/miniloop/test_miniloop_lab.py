@@ -72,7 +72,7 @@ def test_an_image_that_is_not_there_is_told_at_once_and_then_it_goes_on(box: Box
             assert "not found" in said
             add_images(box.given.registry)
             mended = True
-    assert running.wait(60) == 0, events[-5:]
+    assert running.wait(300) == 0, events[-5:]
     assert mended
     assert set(outcomes(events).values()) <= {"done", "already"}
     # How many pods are ready is told while Helm only waits.
@@ -143,7 +143,7 @@ def test_the_quick_start_as_it_is_written(box: Box) -> None:
     assert "nothing was changed" in said["install"]
     assert "Done: XXX 100 went from payerfsp to payeefsp." in said["transfer"]
     assert "kafka is ready" in said["services"]
-    wait_until(lambda: not box.kubectl("get", "pods", "-o", "name").split(), "no pod", seconds=60)
+    wait_until(lambda: not box.kubectl("get", "pods", "-o", "name").split(), "no pod", seconds=300)
     assert "Miniloop" not in box.machine.exec(["cat", "/etc/hosts"]).stdout
     assert "microk8s is running" in box.machine.exec(["microk8s", "status"]).stdout
 

@@ -40,7 +40,7 @@ sha256sum /etc/ssl/certs/ca-certificates.crt
 
 FETCH = """\
 import ssl, urllib.request
-print(urllib.request.urlopen("{url}", timeout=10).status)
+print(urllib.request.urlopen("{url}", timeout=100).status)
 """
 
 

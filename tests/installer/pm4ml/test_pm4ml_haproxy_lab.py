@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,22 +64,17 @@ def begin_gateway(machine: Machine) -> None:
 def said(address: str, port: int, source: str | None = None) -> list[str]:
     """What answers at a port: the words of the gateway; nothing where nobody answers."""
     try:
-        with socket.create_connection((address, port), timeout=2) as connection:
+        with socket.create_connection((address, port), timeout=20) as connection:
             connection.sendall(b"hello\n")
             return connection.recv(200).decode().split()
     except OSError:
         return []
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
-    """Wait for a condition."""
-    wait_until(condition, what, seconds=seconds)
-
-
 def wait_for_both(address: str, *gateways: Machine) -> None:
     """Wait until each gateway answers in turn behind an address."""
     names = {machine.name for machine in gateways}
-    until(
+    wait_until(
         lambda: {name for _ in range(4) for name in said(address, 443)[:1]} == names,
         f"both gateways behind {address}",
     )
@@ -120,10 +114,12 @@ def test_traffic_flows_and_leaves_a_server_that_died(site: LabSite) -> None:
     for number in (5, 6):
         public = site.public_address(number)
         wait_for_both(public, w1, w2)
-        assert said(public, 443)[1] == this_host  # as PROXY protocol version 2 tells it
-        assert said(public, 80)[1] == "-"
+        # As PROXY protocol version 2 tells it. A busy gateway may be taken for dead for a moment.
+        wait_until(lambda: said(public, 443)[1:] == [this_host], "the client's address")  # noqa: B023 - waited for within the turn
+        wait_until(lambda: said(public, 80)[1:] == ["-"], "none at port 80")  # noqa: B023
     for machine in (lb1, lb2):
-        assert said(machine.address, 443)[1] == "-"  # internal, where no PROXY protocol is sent
+        # Internal, where no PROXY protocol is sent.
+        wait_until(lambda: said(machine.address, 443)[1:] == ["-"], "none inside")  # noqa: B023
         assert machine.exec(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
                              f"http://{machine.address}:8404/"]).stdout == "200"  # fmt: skip
     assert said(site.public_address(5), 8404) == []
@@ -139,7 +135,7 @@ def test_traffic_flows_and_leaves_a_server_that_died(site: LabSite) -> None:
     wait_for_both(site.public_address(5), w1, w2)
 
     w1.kill()
-    until(
+    wait_until(
         lambda: all(said(site.public_address(5), 443)[:1] == [w2.name] for _ in range(6)), "w1 out"
     )
 
@@ -159,7 +155,7 @@ def test_the_virtual_address_moves_when_its_holder_dies(site: LabSite) -> None:
     played = site.play("3.haproxy_setup.yml")
     assert played.status == 0, played.output
     address = site.public_address(9)
-    until(lambda: said(address, 443) != [], "an answer on the virtual address")
+    wait_until(lambda: said(address, 443) != [], "an answer on the virtual address")
 
     def holder() -> list[Machine]:
         return [
@@ -168,7 +164,7 @@ def test_the_virtual_address_moves_when_its_holder_dies(site: LabSite) -> None:
             if m.exec(["ip", "-4", "-o", "address"], check=False).stdout.count(f" {address}/")
         ]
 
-    until(lambda: len(holder()) == 1, "one holder")
+    wait_until(lambda: len(holder()) == 1, "one holder")
     gone = holder()[0]
     other = lb2 if gone is lb1 else lb1
     # To the nodes it speaks by its own address, which their firewall knows.
@@ -179,7 +175,7 @@ def test_the_virtual_address_moves_when_its_holder_dies(site: LabSite) -> None:
     assert set(again.changed.values()) == {0}, again.output
     # HAProxy alone dies: the machine lives, and gives the address away.
     gone.exec(["systemctl", "stop", "haproxy.service"])
-    until(lambda: holder() == [other] and said(address, 443) != [], "the other as holder")
+    wait_until(lambda: holder() == [other] and said(address, 443) != [], "the other as holder")
     # Made anew it takes nothing back, whatever its name; nor does a change give the address away.
     conf = "/etc/keepalived/keepalived.conf"
     gone.exec(["sh", "-c", f"systemctl start haproxy; systemctl stop keepalived; rm {conf}"])
@@ -190,6 +186,8 @@ def test_the_virtual_address_moves_when_its_holder_dies(site: LabSite) -> None:
              for m in (other, gone)]  # fmt: skip
     assert ranks[0] > ranks[1]
     running = ["systemctl", "is-active", "keepalived"]
-    until(lambda: gone.exec(running, check=False).stdout.strip() == "active", "both run")
-    assert holder() == [other]
-    assert said(address, 443) != []
+    wait_until(lambda: gone.exec(running, check=False).stdout.strip() == "active", "both run")
+    # Who is late with its word for a few seconds has the address back by its rank, or keeps it.
+    wait_until(
+        lambda: holder() == [other] and said(address, 443) != [], "the other as holder still"
+    )

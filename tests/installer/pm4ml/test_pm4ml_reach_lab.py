@@ -41,8 +41,8 @@ AllowedIPs = 10.99.0.0/24, {target}/32
 
 
 def reaches(machine: Machine, address: str, port: int) -> bool:
-    """Whether a TCP connection from a machine to a port is taken within two seconds."""
-    program = f"import socket; socket.create_connection(('{address}', {port}), 2)"
+    """Whether a TCP connection from a machine to a port is taken within four seconds."""
+    program = f"import socket; socket.create_connection(('{address}', {port}), 4)"
     return machine.exec(["python3", "-c", program], check=False).returncode == 0
 
 

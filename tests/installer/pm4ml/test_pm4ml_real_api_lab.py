@@ -286,6 +286,17 @@ def test_what_the_api_refuses_is_told_in_its_words(kubernetes: Plane, tmp_path: 
         *("wait", "resourcequota/few", "--timeout=300s"),
         "--for=jsonpath={.status.used.count/configmaps}=1",
     )
+    # The API takes rules of admission up a moment after it has them.
+    for words, made in (
+        ("the bank allows no services here", ("service", "clusterip", "tried", "--tcp=80")),
+        ("failed calling webhook", ("secret", "generic", "tried")),
+    ):
+        dry = ("create", *made, "--dry-run=server")
+        wait_until(
+            lambda: words in kubernetes.kubectl(*dry, check=False).stderr,  # noqa: B023 - waited for within the turn
+            words,
+            seconds=300,
+        )
     hidden = {
         "apiVersion": "v1",
         "kind": "Secret",

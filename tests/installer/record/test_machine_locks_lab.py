@@ -246,7 +246,7 @@ async def test_a_laptop_that_wakes_after_another_took_over_and_ended_begins_noth
                 assert await ours is Outcome.DONE
         assert site.locked() == [False, False]
         other.send_signal(signal.SIGCONT)
-        output, _ = await asyncio.to_thread(other.communicate, timeout=60)
+        output, _ = await asyncio.to_thread(other.communicate, timeout=300)
         assert other.returncode == 7, output
         assert "the site was taken over: Ma Ma" in output
     finally:
@@ -255,7 +255,7 @@ async def test_a_laptop_that_wakes_after_another_took_over_and_ended_begins_noth
     assert site.effects() == [["a", "c"], ["a", "c"]]
     # Their next try is told too, before anything.
     again = start_engine(run.folder, site.told(by="Ko Ko"), home=tmp_path / "other")
-    output, _ = await asyncio.to_thread(again.communicate, timeout=60)
+    output, _ = await asyncio.to_thread(again.communicate, timeout=300)
     assert again.returncode == 7, output
     assert "Ma Ma" in output
     assert site.effects() == [["a", "c"], ["a", "c"]]

@@ -92,7 +92,7 @@ import fcntl, time
 lock = open("/var/lib/dpkg/lock-frontend", "w")
 fcntl.lockf(lock, fcntl.LOCK_EX)
 open("/run/held", "w")
-time.sleep(600)
+time.sleep(100_000)
 """
 INSTALLS = """\
 - hosts: load_balancer
@@ -101,7 +101,7 @@ INSTALLS = """\
   tasks:
     # As the apt module does it with its lock_timeout, which needs python3-apt on the machine.
     - name: A package
-      ansible.builtin.command: apt-get install -y -o DPkg::Lock::Timeout=120 sw-lab
+      ansible.builtin.command: apt-get install -y -o DPkg::Lock::Timeout=900 sw-lab
 """
 
 

@@ -45,7 +45,7 @@ LOOKS = """\
       ansible.builtin.shell: echo x >>/root/effects
       args: {creates: /root/effects}
     - name: Wait
-      ansible.builtin.wait_for: {path: /tmp/go, timeout: 60}
+      ansible.builtin.wait_for: {path: /tmp/go, timeout: 900}
 """
 
 

@@ -72,7 +72,7 @@ def test_the_commands_that_are_printed_change_what_nobody_owns(
                 ["sh", "-c", command],
                 check=True,
                 capture_output=True,
-                timeout=120,
+                timeout=300,
                 env={"PATH": path, "KUBECONFIG": str(kubernetes.kubeconfig), "HOME": "/"},
             )
         for kind, name, where in (

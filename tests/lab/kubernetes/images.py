@@ -14,9 +14,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.foundation.processes import PATIENCE
+
 POD = "localhost/lab/pod:1"
 """The image that every node has: the pause of each pod too."""
 NOTHING: Mapping[str, Any] = {}
+
+
+def ready_by(path: str, port: int) -> dict[str, Any]:
+    """A readiness probe by HTTP for a busy machine: a late answer is no bad one."""
+    asks = {"httpGet": {"path": path, "port": port}, "periodSeconds": 1}
+    return {**asks, "timeoutSeconds": int(PATIENCE)}
 
 
 def archive(program: Path, *names: str, more: Mapping[str, Any] = NOTHING) -> bytes:

@@ -190,7 +190,7 @@ def _control(machine: Machine, authority: Authority, folder: Path, server: str) 
         f"--service-account-private-key-file={at}/service-accounts.key "
         f"--root-ca-file={at}/ca.crt --cluster-signing-cert-file={at}/ca.crt "
         f"--cluster-signing-key-file={at}/ca.key --use-service-account-credentials "
-        f"--service-cluster-ip-range={SERVICES} --node-monitor-grace-period=10s "
+        f"--service-cluster-ip-range={SERVICES} --node-monitor-grace-period=40s "
         "--node-monitor-period=2s",
         "kube-scheduler": f"{_BINARY} kube-scheduler {_as('kube-scheduler')} --leader-elect=false",
     }

@@ -41,7 +41,7 @@ def kubernetes() -> Iterator[Plane]:
             _on_each_node("coredns", "kube-system", **{"k8s-app": "kube-dns"}),
         )
         running.kubectl(
-            "-n", "kube-system", "rollout", "status", "daemonset/coredns", "--timeout=90s"
+            "-n", "kube-system", "rollout", "status", "daemonset/coredns", "--timeout=300s"
         )
         yield running
 
@@ -138,7 +138,10 @@ def test_what_a_user_may_not_read_is_told_by_the_real_rules(
     variables = kubernetes.environment()
     variables["PATH"] = f"{tmp_path}:{variables['PATH']}"
     for line in (READER, BINDING.replace("=USER", "=support")):
-        subprocess.run(["sh", "-c", line], env=variables, check=True, timeout=60)
+        subprocess.run(["sh", "-c", line], env=variables, check=True, timeout=300)
+    # The API knows of a right a moment after it has it.
+    may = ("auth", "can-i", "list", "nodes", "--as=support")
+    wait_until(lambda: kubernetes.kubectl(*may, check=False).returncode == 0, "the right")
     _, report = _judged(capsys, way_in)
     assert report["clusters"][0]["facts"]["unknown"] == {}
 

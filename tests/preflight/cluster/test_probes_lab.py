@@ -25,7 +25,7 @@ import pytest
 from installer.cli import main
 from preflight.cluster.case import BINDING, READER
 from tests.lab.host import LabError, required, wait_until
-from tests.lab.kubernetes import build, served
+from tests.lab.kubernetes import build, images, served
 from tests.lab.kubernetes.nodes import NAMES, Cluster, cluster
 from tests.lab.lab import Lab
 
@@ -93,7 +93,7 @@ def _coredns() -> list[dict[str, Any]]:
         "name": "coredns",
         "image": "lab.example.org/tools/coredns:1",
         "args": ["-conf", "/etc/coredns/Corefile"],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
+        "readinessProbe": images.ready_by("/ready", 8181),
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns"}],
     }
     pod = {
@@ -275,12 +275,16 @@ def test_a_cluster_in_which_all_of_it_works(
     nodes: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nodes.apply(*_coredns())
-    nodes.kubectl("-n", "kube-system", "rollout", "status", "daemonset/coredns", "--timeout=90s")
+    nodes.kubectl("-n", "kube-system", "rollout", "status", "daemonset/coredns", "--timeout=300s")
     for right in _RIGHTS.findall((Path(__file__).parents[3] / "docs/cluster.md").read_text()):
         nodes.kubectl("create", *right.replace("USER", "prober").split())
     reader = READER.removeprefix("echo '").partition("' | ")[0]
     nodes.kubectl("apply", "-f", "-", stdin=reader)
     nodes.kubectl(*BINDING.replace("USER", "prober").split()[1:])
+    # The API knows of a right a moment after it has it.
+    for verb, what in (("create", "namespaces"), ("list", "nodes")):
+        may = ("auth", "can-i", verb, what, "--as=prober")
+        wait_until(lambda: nodes.kubectl(*may, check=False).returncode == 0, what)  # noqa: B023 - waited for within the turn
     with _again_and_again(_provisioner(nodes)), _again_and_again(_engine(nodes)):
         found, said = _tried(nodes, capsys, "--probe-image", _IMAGE, way_in=nodes.way_in("prober"))
     del found["dns.outside lab.example.org"]  # nobody in the lab knows a name of the world
@@ -299,7 +303,7 @@ from foundation.clusters.kubeconfig import read_access
 from pathlib import Path
 from preflight.cluster.probes import objects, trials
 
-objects.LONGEST, objects._KEPT_SECONDS = 15, 2
+objects.LONGEST, objects._KEPT_SECONDS = 30, 2
 
 async def run():
     image = objects.Image(sys.argv[2], "")
@@ -317,12 +321,13 @@ def test_what_a_killed_run_leaves_ends_and_goes_by_itself(nodes: Cluster) -> Non
     running = subprocess.Popen(command, cwd=Path(__file__).parents[3])
 
     def begun() -> bool:
-        pods = nodes.read("pods", "-A", "-l", "sitewright/probe=server")["items"]
+        # Whether the pod runs yet says how busy the machine is.
+        chosen = ("-A", "-l", "sitewright/probe=server")
         claims = nodes.read("persistentvolumeclaims", "-A")["items"]
-        return bool(claims) and any(pod["status"].get("phase") == "Running" for pod in pods)
+        return bool(claims and nodes.read("pods", *chosen)["items"])
 
     try:
-        wait_until(begun, "pods of a probe", seconds=120)
+        wait_until(begun, "pods of a probe", seconds=300)
     finally:
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
@@ -332,5 +337,5 @@ def test_what_a_killed_run_leaves_ends_and_goes_by_itself(nodes: Cluster) -> Non
         kinds = "jobs,pods,persistentvolumeclaims,networkpolicies"
         return not nodes.read(kinds, "-n", name)["items"]
 
-    wait_until(gone, "what was left to go", seconds=180)
+    wait_until(gone, "what was left to go", seconds=600)
     nodes.kubectl("delete", "namespace", name)

@@ -103,7 +103,7 @@ def shop() -> list[dict[str, Any]]:
     labels = {"app": "shop"}
     container = {
         "name": "pod", "image": images.POD, "imagePullPolicy": "Never", "args": ["serve", ":8080"],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}},
+        "readinessProbe": images.ready_by("/", 8080),
         "volumeMounts": [{"name": "cache", "mountPath": "/cache"}],
     }  # fmt: skip
     pod = {"containers": [container], "volumes": [{"name": "cache", "emptyDir": {}}]}
@@ -145,6 +145,11 @@ def test_a_worker_is_drained_leaves_and_is_forgotten(
     cluster.apply(*shop(), VOLUME)
     site.settled()
     assert site.pods_on("w2")
+    wait_until(
+        lambda: cluster.read("pdb", "shop", "-n", "shop")["status"].get("currentHealthy")
+        == REPLICAS,
+        "the budget to have counted", seconds=300,
+    )  # fmt: skip
 
     def said() -> str:
         told = capsys.readouterr()
@@ -160,7 +165,7 @@ def test_a_worker_is_drained_leaves_and_is_forgotten(
     cluster.apply(budget(REPLICAS - 1))
     wait_until(
         lambda: cluster.read("pdb", "shop", "-n", "shop")["status"]["disruptionsAllowed"] == 1,
-        "the budget", seconds=60,
+        "the budget", seconds=300,
     )  # fmt: skip
 
     # Cordoned by somebody else: to give up leaves that as it is.

@@ -25,6 +25,7 @@ from installer import cli
 from installer.commands.machine import removal_plan
 from installer.sites.site import SiteHost, Ssh, dump_site, load_site
 from tests.end_to_end.pm4ml_lab_site import WAIVED
+from tests.foundation.processes import PATIENCE
 from tests.installer.planning.test_planning import site as planned_site
 from tests.installer.pm4ml.machines.removals import ran, whole
 from tests.installer.pm4ml_site import LabSite, make
@@ -46,30 +47,45 @@ class Asked:
 
     statuses: list[int] = field(default_factory=list)
     failed: int = 0
+    longest: float = 0.0
+    """The longest time in seconds between two answers."""
 
 
 @contextmanager
 def asking(address: str, certificate: Path) -> Iterator[Asked]:
-    """Ask for a node that is there, ten times a second; an empty database would not know it."""
+    """Ask for a node that is there, ten times a second; an empty database would not know it.
+
+    It goes on until there was an answer behind the end of the block.
+    """
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.load_cert_chain(certificate)
     asked, end = Asked(), threading.Event()
 
+    def answered() -> bool:
+        connection = http.client.HTTPSConnection(address, 16443, timeout=20, context=context)
+        try:
+            connection.request("GET", "/api/v1/nodes/w1")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        asked.statuses.append(status)
+        # The database chooses another leader: who asks meanwhile is told to ask again.
+        return status < 500
+
     def go_on() -> None:
-        while not end.wait(0.1):
-            connection = http.client.HTTPSConnection(address, 16443, timeout=5, context=context)
-            try:
-                connection.request("GET", "/api/v1/nodes/w1")
-                status = connection.getresponse().status
-                asked.statuses.append(status)
-                # The database chooses another leader: who asks meanwhile is told to ask again.
-                asked.failed += status >= 500
-            except (OSError, http.client.HTTPException):
-                asked.failed += 1
-            finally:
-                connection.close()
+        last = time.monotonic()
+        while asked.longest < PATIENCE:
+            over, well = end.wait(0.1), answered()
+            asked.failed += not well
+            asked.longest = max(asked.longest, time.monotonic() - last)
+            if well:
+                last = time.monotonic()
+                if over:
+                    return
 
     thread = threading.Thread(target=go_on)
     thread.start()
@@ -135,9 +151,9 @@ def ready(machine: Machine, node: str) -> str:
     return str(next(one["status"] for one in conditions if one["type"] == "Ready"))
 
 
-def dead_for_long(machine: Machine, node: str) -> None:
-    """Have the API say that a node is not Ready for ten minutes: nobody waits for that here."""
-    then = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def dead_for(machine: Machine, node: str, minutes: int) -> None:
+    """Have the API say that a node is not Ready for so long: nobody waits for that here."""
+    then = (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
     conditions = kubectl(machine, "node", node)["status"]["conditions"]
     of_old = [{**one, "lastTransitionTime": then} for one in conditions if one["type"] == "Ready"]
     patch = {"status": {"conditions": of_old}}
@@ -199,7 +215,7 @@ def test_a_dead_master_is_replaced_and_the_first_one_taken_out(
     by_name = site.named("m1", "m2", "m3", "w1", "lb1")
     m1, m2, m3, w1, lb1 = by_name.values()
     m1.exec(["microk8s", "kubectl", "apply", "-f", "-"], stdin=json.dumps(SHOP))
-    wait_until(lambda: len(of_shop(m2)) == 2, "the shop", seconds=120)
+    wait_until(lambda: len(of_shop(m2)) == 2, "the shop", seconds=300)
     shop = of_shop(m2)
     certificate = tmp_path / "client.pem"
     certificate.touch(mode=0o600)
@@ -231,10 +247,12 @@ def test_a_dead_master_is_replaced_and_the_first_one_taken_out(
     skipped = [word for one in BEFORE for word in ("--skip", f"{one}=the lab has no time servers")]
     replace = ("replace", "m3", "--with", "m4", "--no-egress", "--until", "microk8s", *skipped)
     not_ready = lambda: ready(m1, "m3") != "True"  # noqa: E731 - a condition to wait for
-    wait_until(not_ready, "m3 to be seen as dead", seconds=120)
+    wait_until(not_ready, "m3 to be seen as dead", seconds=300)
+    # Not five minutes ago, as it might be on a busy machine when it is looked at.
+    dead_for(m1, "m3", 0)
     assert site.machine(*replace) == ExitCode.STAGE_FAILED
     assert "m3 is not Ready for" in said()
-    dead_for_long(m1, "m3")
+    dead_for(m1, "m3", 10)
     assert site.machine(*replace) == ExitCode.STAGE_FAILED  # nobody agreed
     assert "Below 3 one alone has a copy" in said()
     assert nodes(m1) == {"m1", "m2", "m3", "w1"}
@@ -262,8 +280,9 @@ def test_a_dead_master_is_replaced_and_the_first_one_taken_out(
     assert "sudo microk8s start" in told
     # Nobody was told by an empty database that there is no such node.
     assert {status for status in asked.statuses if status < 500} == {200}
+    # How many fail meanwhile is the machine's business; that nobody asks in vain for long, ours.
     print(f"{took:.0f} s; {len(asked.statuses)} requests answered, {asked.failed} failed")
-    assert asked.failed <= len(asked.statuses) // 20
+    assert asked.longest < PATIENCE, asked.longest
     assert nodes(m2) == nodes(m4) == {"m2", "m4", "w1"}
     assert of_shop(m2) == shop
     members = m2.exec(["microk8s", "status"]).stdout

@@ -140,8 +140,10 @@ def certificates_are_renewed(
     for machine, file in (("m1", "server.crt"), ("m2", "front-proxy-client.crt")):
         assert upkept.days(machine, file) == 364
     assert upkept.read("m3", "server.crt") == began  # it had most of its year
-    nodes = upkept.machines["m1"].exec(["microk8s", "kubectl", "get", "nodes", "--no-headers"])
-    assert nodes.stdout.count(" Ready ") == len(ROLES)
+    asks = ["microk8s", "kubectl", "get", "nodes", "--no-headers"]
+    wait_until(
+        lambda: upkept.machines["m1"].exec(asks).stdout.count(" Ready ") == len(ROLES), "the nodes"
+    )
     assert set(upkept.findings(tmp_path / "report.json").values()) == {"pass"}
 
 
@@ -150,7 +152,7 @@ def machines_are_restarted(upkept: Upkept, capsys: pytest.CaptureFixture[str]) -
     m1, m2, w1 = (upkept.machines[name] for name in ("m1", "m2", "w1"))
     kubectl = ["microk8s", "kubectl"]
     m1.exec([*kubectl, "apply", "-f", "-"], stdin=json.dumps(SHOP))
-    m1.exec([*kubectl, "rollout", "status", "deployment/shop", "--timeout=300s"])
+    m1.exec([*kubectl, "rollout", "status", "deployment/shop", "--timeout=300s"], timeout=400)
     upkept.machines["m3"].exec(["systemctl", "stop", "snap.microk8s.daemon-kubelet"])
     for machine in (m2, w1):
         machine.script("touch /run/reboot-required; echo linux-base > /run/reboot-required.pkgs")
@@ -161,13 +163,14 @@ def machines_are_restarted(upkept: Upkept, capsys: pytest.CaptureFixture[str]) -
 
     began = since()
     with restarting(list(upkept.machines.values())) as came_up:
-        not_ready = [*kubectl, "wait", "--for=condition=Ready=Unknown", "node/m3", "--timeout=120s"]
-        m1.exec(not_ready)
+        not_ready = [*kubectl, "wait", "--for=condition=Ready=Unknown", "node/m3", "--timeout=300s"]
+        m1.exec(not_ready, timeout=400)
         assert upkept.run("reboot", "--confirm", "reboot/agreed") == ExitCode.STAGE_FAILED
         assert came_up == []
         assert "m3 is not Ready" in "".join(capsys.readouterr())
         upkept.machines["m3"].exec(["systemctl", "start", "snap.microk8s.daemon-kubelet"])
-        m1.exec([*kubectl, "wait", "--for=condition=Ready", "node/m3", "--timeout=120s"])
+        m1.exec([*kubectl, "wait", "--for=condition=Ready", "node/m3", "--timeout=300s"],
+                timeout=400)  # fmt: skip
         assert upkept.run("reboot", "--confirm", "reboot/agreed") == ExitCode.DONE
         assert came_up == ["w1", "m2"]
     told = " ".join("".join(capsys.readouterr()).split())
@@ -223,7 +226,7 @@ def the_cluster_is_raised(upkept: Upkept, capsys: pytest.CaptureFixture[str]) ->
     m1.exec(["systemctl", "restart", "snap.microk8s.daemon-kubelite"])  # it counts anew
     m1.exec(["microk8s", "status", "--wait-ready"])
     asks = [*kubectl, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s"]
-    wait_until(lambda: m1.exec(asks, check=False).returncode == 0, "the nodes", seconds=180)
+    wait_until(lambda: m1.exec(asks, check=False).returncode == 0, "the nodes", seconds=600)
 
     # The first master alone, though the whole was agreed to; snapd's trouble leaves it held.
     agreed = ("--confirm", "upgrade/agreed")

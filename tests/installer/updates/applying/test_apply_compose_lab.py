@@ -29,7 +29,8 @@ services:
   ledger:
     image: mojaloop/ledger:v1.0.0
     ports: ["8080:8080"]
-    healthcheck: {test: "wget -q -O /dev/null http://127.0.0.1:8080/", interval: 1s, timeout: 60s}
+    healthcheck: {test: "wget -q -O /dev/null http://127.0.0.1:8080/", interval: 1s, timeout: 60s,
+                  start_period: 300s}
   bad:
     image: mojaloop/bad:${BAD}
     ports: ["8081:8080"]
@@ -123,7 +124,7 @@ def test_a_service_is_updated_under_traffic_and_another_taken_back(
         code = hub.apply("--workload", "hub/ledger")
         assert code == 0, "".join(capsys.readouterr())
         asked = traffic.asked
-        wait_until(lambda: traffic.asked > asked + 3, "traffic after it", seconds=60)
+        wait_until(lambda: traffic.asked > asked + 3, "traffic after it")
     said = capsys.readouterr()
     assert hub.serves(8080) == "mojaloop/ledger:v1.0.2"
     # One container is replaced by another: some requests fail meanwhile, and the risk says so.
