@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from foundation import bounded_files
 from foundation.isolation import NOWHERE, environment
-from foundation.paths import data_folder, make_private, write_private
+from foundation.paths import data_folder, make_private
 from foundation.problems import Refused
 from foundation.secrets import cut
 from foundation.wording import counted, duration
 from installer.acceptance.hub_file import Drill
 from installer.acceptance.spoken import spoken
+from installer.record.witnessed import drop_note, gone_notes, read_note, witness_of, write_note
 
 _NOTE_BYTES: Final = 1 << 20
 _MOST_NOTES: Final = 1000
@@ -40,7 +40,7 @@ class Note:
 
     def take_away(self) -> None:
         """The fault was undone."""
-        self.file.unlink(missing_ok=True)
+        drop_note(self.file)
         os.close(self.held)
 
     def leave(self) -> None:
@@ -58,9 +58,16 @@ class LeftFault:
     """Empty where the note cannot be read."""
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Its note and the note's witness, as many of them as there are."""
+        return tuple(one for one in (self.file, witness_of(self.file)) if one and one.exists())
+
+    @property
     def command(self) -> str:
         """What undoes it, as a person would type it."""
-        return shlex.join(self.undo) if self.undo else f"as {self.file} says, which cannot be read"
+        if self.undo:
+            return shlex.join(self.undo)
+        return f"as {self.file} says, which cannot be read or is not as it was written"
 
 
 def notes_folder() -> Path:
@@ -71,7 +78,7 @@ def notes_folder() -> Path:
 def note(drill: Drill) -> Note:
     """Note what undoes a fault; of each one by itself, so that none takes another's place."""
     file = make_private(notes_folder()) / f"{drill.name}-{secrets.token_hex(4)}.json"
-    write_private(file, json.dumps({"drill": drill.name, "undo": drill.undo}))
+    write_note(file, json.dumps({"drill": drill.name, "undo": drill.undo}))
     held = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     fcntl.flock(held, fcntl.LOCK_EX)
     return Note(file, held)
@@ -83,15 +90,20 @@ def left_faults() -> list[LeftFault]:
     files = [notes_folder().with_suffix(".json")]
     with contextlib.suppress(FileNotFoundError):
         files += sorted(notes_folder().iterdir())[:_MOST_NOTES]
+    # One that was deleted is undone by what its witness says, and is no word that none was set.
+    files += gone_notes(notes_folder())[:_MOST_NOTES]
     return [fault for file in files if (fault := _read(file)) is not None]
 
 
 def _read(file: Path) -> LeftFault | None:
     try:
-        said = json.loads(bounded_files.read_text(file, _NOTE_BYTES))
+        found = read_note(file, _NOTE_BYTES)
+        if found.text is None and not found.gone:
+            return None
+        if found.exchanged:
+            return LeftFault(file, "?", ())
+        said = json.loads(found.text or "")
         return LeftFault(file, str(said["drill"]), tuple(map(str, said["undo"])))
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return LeftFault(file, "?", ())
 
@@ -110,7 +122,7 @@ def require_none_left() -> None:
         remedy="Have them undone: sitewright accept --undo-left. By hand it is "
         + "; ".join(cut(one.command, 4000) for one in faults[:10])
         + "; see that the hub is whole, and take the notes away: rm "
-        + shlex.join(str(one.file) for one in faults[:10]),
+        + shlex.join(str(path) for one in faults[:10] for path in one.files),
     )
 
 
@@ -119,7 +131,8 @@ async def undo_left(say: Callable[[str], None]) -> bool:
     whole = True
     for one in left_faults():
         try:
-            held = os.open(one.file, os.O_RDONLY | os.O_CLOEXEC)
+            # Of one whose note is gone the witness is held: nobody else undoes it meanwhile.
+            held = os.open(one.files[0] if one.files else one.file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             say(f"NOT undone: {one.name} ({error})")
             whole = False
@@ -144,7 +157,7 @@ async def _undone(one: LeftFault, held: int, say: Callable[[str], None]) -> bool
     if why := await run_command(one.undo):
         say(f"NOT undone: {one.command} ({why})")
         return False
-    one.file.unlink(missing_ok=True)
+    drop_note(one.file)
     return True
 
 

@@ -442,8 +442,8 @@ def _carry(
     """Carry a plan through on the engine; what changes nothing is not asked for."""
     from installer.catalogue.solution import load_solution
     from installer.environments.centre import ENVIRONMENT
-    from installer.record.opened_before import remember_own
     from installer.running.unfinished import cut_off
+    from installer.supply.opened_before import remember_own
 
     options.site = environment.folder.absolute() / ENVIRONMENT
     if not environment.root.exists():

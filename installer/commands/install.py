@@ -33,7 +33,7 @@ from installer.commands.which_site import (
     new_site_file,
 )
 from installer.record.errand import Errand
-from installer.record.opened_before import first_time
+from installer.supply.opened_before import first_time
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution

@@ -20,7 +20,7 @@ from installer.commands.options import (
     write_result,
 )
 from installer.commands.which_site import add_site_options, site_file_of
-from installer.record.opened_before import first_time
+from installer.supply.opened_before import first_time
 from installer.supply.review import beside_the_steps
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """Attach to what still runs on the machines, repeat nothing, do what is left."""
     from installer.catalogue.solution import load_solution
     from installer.record.identity import site_key
-    from installer.record.record_check import check_record
+    from installer.record.record_check import check_record, refuse_gone
     from installer.record.runs import installed_sites, latest_run
     from installer.sites.site import load_site
 
@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         sites = installed_sites()
         if not sites:
+            refuse_gone()
             raise InputProblem(
                 "there is no run to go on with",
                 where="this machine",
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         key = sites[0]
     last = latest_run(key)
     if last is None:
+        refuse_gone(key)
         raise InputProblem(
             "this site has no run to go on with",
             where=str(options.site),

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from installer.record.journal_lines import BrokenJournal
     from installer.record.kept_runs import worker_of
     from installer.record.progress import progress_of
-    from installer.record.record_check import check_record
+    from installer.record.record_check import check_record, gone_sites, record_gone
     from installer.record.runs import (
         all_sites,
         earlier_seconds,
@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
     from installer.sites.site import load_site
 
     every = all_sites()
-    sites = [site_key(load_site(options.site))] if options.site else map(site_of, every)
+    gone = gone_sites()
+    one = site_key(load_site(options.site)) if options.site else ""
+    sites = [one] if one else map(site_of, every)
     # Of each site the installation first, and beneath it what verified, stopped or removed it.
     keys = [
         key
@@ -108,6 +110,15 @@ def run(options: argparse.Namespace) -> int:
         else:
             lines += _text(key, last, progress, how, complete=complete, cut_off=cut_off)
         above = site_of(key)
+    for key, run_id in gone.items():
+        if one not in ("", site_of(key)):
+            continue
+        lost = record_gone(key, run_id)
+        broken = True
+        told.append({"site": key, "of": site_of(key), "errand": errand_of(key), "run": run_id,
+                     "folder": lost.where, "complete": False, "broken": lost.cause})  # fmt: skip
+        lines += [f"{key}: ITS RECORD IS GONE: {lost.cause}", f"  {lost.where}",
+                  f"  {lost.remedy}", ""]  # fmt: skip
     if options.format == "json":
         write_result(json.dumps(told, indent=2), options.output, overwrite=options.overwrite)
     else:

@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """Undo the steps of a stage, the last first; steps that cannot be undone say so."""
     from installer.catalogue.solution import load_solution
     from installer.record.identity import site_key
+    from installer.record.record_check import refuse_gone
     from installer.record.runs import all_sites, errand_of, runs_of, site_of
     from installer.sites.site import load_site
 
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     runs += tuple(sorted(later, key=lambda run: run.id, reverse=True))
     if not runs:
+        refuse_gone(key)
         raise InputProblem(
             "this site has no run, so there is nothing to take back", where=str(options.site)
         )

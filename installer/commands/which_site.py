@@ -134,8 +134,8 @@ def new_site_file(options: argparse.Namespace) -> Path:
                 remedy="Write them into the site file, or give --solution instead.",
             )
         return site_file_of(options)
-    from installer.record.opened_before import remember_own
     from installer.sites.site import dump_site, load_site
+    from installer.supply.opened_before import remember_own
 
     solution = _solution(options.solution)
     file = kept_site_file(solution.id)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from foundation.hosts.model import Host
 from foundation.problems import InputProblem
 from installer.planning.new_site import left_to_fill, new_site_text
-from installer.record.opened_before import remember_own
 from installer.sites.site import load_site_text
 from installer.sites.site_paths import against_site_name
+from installer.supply.opened_before import remember_own
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution

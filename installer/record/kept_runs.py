@@ -13,7 +13,8 @@ from typing import Final
 from foundation.moments import moment
 from foundation.problems import Problem
 from installer.record.errand import Errand
-from installer.record.runs import Run, all_sites, errand_of, runs_of, site_of
+from installer.record.record_check import gone_sites
+from installer.record.runs import Run, all_sites, errand_of, runs_folder, runs_of, site_of
 from installer.record.site_lock import Holder, holder_of
 from installer.record.state import keys_of
 
@@ -64,6 +65,7 @@ class RunCount:
 def counted_runs() -> RunCount:
     """How many runs lie here, by their folders: no record is read whole."""
     by_site = {key: len(runs_of(key)) for key in all_sites()}
+    by_site.update(dict.fromkeys(gone_sites(), 1))
     return RunCount(sum(by_site.values()), len({site_of(key) for key in by_site}))
 
 
@@ -81,8 +83,14 @@ def kept_runs(at_most: int = MOST) -> KeptRuns:
     )
     chosen = sorted(order[:at_most], key=lambda one: one[2].id, reverse=True)
     chosen.sort(key=lambda one: sites.index(site_of(one[2].site_key)))
-    found = tuple(_read(run, latest=place == 0) for place, _, run in chosen)
-    return KeptRuns(found, len(order) - len(chosen))
+    found = [_read(run, latest=place == 0) for place, _, run in chosen]
+    # Of a site of which no folder is left a row says so, where else there would be none.
+    found += [
+        KeptRun(runs_folder() / key / last, site_of(key), site_of(key), "its record is gone",
+                errand=errand_of(key))
+        for key, last in gone_sites().items()
+    ]  # fmt: skip
+    return KeptRuns(tuple(found), len(order) - len(chosen))
 
 
 def _read(run: Run, *, latest: bool) -> KeptRun:

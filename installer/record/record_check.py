@@ -9,21 +9,32 @@ the end of a session, and a folder that was put among the runs of another site.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation import bounded_files
-from foundation.paths import make_private, write_private
+from foundation.paths import make_private
 from installer.record.journal_lines import BrokenJournal
 from installer.record.other_hands import Mark, mark_from_text, not_what_was_left
 from installer.record.runs import SITE_KEY, Run, runs_folder, runs_of
+from installer.record.witnessed import gone_notes, read_note, witness_of, write_note
 
 if TYPE_CHECKING:
     from installer.record.state import RunState
+
+
+class RecordGone(BrokenJournal):
+    """A site of which no run is left here, though some worked there."""
+
+    code = "record-gone"
+    title = "The record of a site is gone"
+
 
 ENDS: Final = "ends"
 """The folder of a site in which the ends of its journals are noted."""
@@ -58,7 +69,7 @@ def note_end(run: Run, mark: Mark, kept: Iterable[str] = ()) -> None:
     machines = {**(before.kept if before else {}), **dict.fromkeys(now, mark.events)}
     times = {**(before.times if before else {}), **dict.fromkeys(now, mark.time)}
     value = {**asdict(mark), "kept": machines, "times": times}
-    write_private(folder / f"{run.id}.json", json.dumps(value, ensure_ascii=False) + "\n")
+    write_note(folder / f"{run.id}.json", json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def noted_of_site(run: Run) -> list[tuple[str, Noted]]:
@@ -91,6 +102,7 @@ def check_record(run: Run, state: RunState | None = None) -> RunState:
             remedy=_FOREIGN,
         )
     noted = _noted(run)
+    _check_note(run)
     if not journal.is_file() or journal.stat().st_size == 0:
         worked = sorted(path.stem for path in _logs(run))
         if not worked and (noted is None or noted.mark.events == 0):
@@ -165,14 +177,73 @@ def _check_place(run: Run, state: RunState, noted: Noted | None) -> None:
             where=str(run.folder.parent),
             remedy="Ask who removed it. What it did stands on the machines: begin a new run "
             "(sitewright install), in which each step is asked whether it is done. If you removed "
-            f"it yourself, remove what was noted of it too: {note}",
+            f"it yourself, remove what was noted of it too: {_notes_of(note)}",
         )
 
 
+def _check_note(run: Run) -> None:
+    """Raise BrokenJournal where what was noted of a run is not what was written of it."""
+    note = run.folder.parent / ENDS / f"{run.id}.json"
+    with contextlib.suppress(OSError, ValueError):
+        found = read_note(note, _LARGEST)
+        if found.exchanged:
+            raise BrokenJournal(
+                "what was noted beside the runs of how far it came is another than what was "
+                "written, so nobody can tell whether its end is gone",
+                where=str(note),
+                remedy=_GONE,
+            )
+
+
+def _notes_of(note: Path) -> str:
+    """A note and its witness, as words of a command."""
+    return shlex.join(str(one) for one in (note, witness_of(note)) if one is not None)
+
+
 def gone_runs(site_key: str) -> list[str]:
-    """The runs of a site of which something is noted here, and whose folder is gone."""
+    """The runs of a site of which something is noted here, and whose folder is gone; in order."""
     site = runs_folder() / site_key
-    return [name for name in _noted_ids(site) if not (site / name).exists()]
+    names = {*_noted_ids(site), *(note.stem for note in gone_notes(site / ENDS))}
+    return sorted(one for one in names if _RUN_ID.fullmatch(one) and not (site / one).exists())
+
+
+def gone_sites() -> dict[str, str]:
+    """Of which sites no run is left though some worked there: key -> the last run of it.
+
+    Dry runs are none of these.
+    """
+    folder = runs_folder()
+    keys = {note.parent.parent.name for note in gone_notes(folder) if note.parent.name == ENDS}
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        keys |= {one.name for one in folder.iterdir() if (one / ENDS).is_dir()}
+    found = {}
+    for key in sorted(keys):
+        worked = [name for name in gone_runs(key) if not name.endswith("-dry")]
+        if worked and not runs_of(key):
+            found[key] = worked[-1]
+    return found
+
+
+def record_gone(key: str, run: str) -> RecordGone:
+    """The problem of a site, by its key, of whose runs no folder is left, the last of them named.
+
+    To say that there was none would have somebody install beside what stands there.
+    """
+    note = runs_folder() / key / ENDS / f"{run}.json"
+    return RecordGone(
+        f"the run {run} worked on this site, and the folder of every run of it is gone",
+        where=str(runs_folder() / key),
+        remedy="Ask who removed it, and put it back from a backup. Else begin a new run "
+        "(sitewright install): each step is asked whether it is done. If you removed it yourself, "
+        f"and nothing stands there any more, remove what was noted of it too: {_notes_of(note)}",
+    )
+
+
+def refuse_gone(key: str | None = None) -> None:
+    """Raise RecordGone where no run is left of a site, or of any, though some worked there."""
+    for site, run in gone_sites().items():
+        if key in (None, site):
+            raise record_gone(site, run)
 
 
 def _noted_ids(site: Path) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from foundation.problems import InputProblem
 from foundation.typed_paths import typed_path
+from installer.record.record_check import gone_runs, gone_sites, record_gone, refuse_gone
 from installer.record.runs import Run, all_sites, errand_of, latest_run, open_run, runs_of, site_of
 
 _ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(-dry)?")
@@ -23,7 +24,7 @@ def recorded_run(
     With `site` that is the last one of the site with this key. With `installed` it is the
     installation of the site, though it was verified or stopped since.
     A support bundle is unpacked into a private folder for the time of the block. Raises
-    InputProblem.
+    InputProblem, and RecordGone where what is looked for was here.
     """
     path = typed_path(name) if name is not None else None
     if path is None or (not path.exists() and _ID.fullmatch(str(name))):
@@ -49,6 +50,8 @@ def recorded_run(
 def _last(installed: bool, site: str | None) -> Run:
     keys = [key for key in all_sites() if site is None or site_of(key) == site]
     found = [run for key in keys if (run := latest_run(key)) is not None]
+    if not found:
+        refuse_gone(site)
     if not found and site is not None:
         raise InputProblem(
             "this site has no run on this computer",
@@ -72,6 +75,9 @@ def _by_id(name: str) -> Run:
         for run in runs_of(key, dry=True):
             if run.id == name:
                 return run
+    for key, last in gone_sites().items():
+        if name in gone_runs(key):
+            raise record_gone(key, last)
     raise InputProblem(
         "no run on this machine has this id",
         where=name,

@@ -34,7 +34,6 @@ from installer.record.identity import (
     identity_of,
     site_key,
 )
-from installer.record.opened_before import remember
 from installer.record.record_check import check_record, gone_runs
 from installer.record.runs import (
     Run,
@@ -57,6 +56,7 @@ from installer.sites.ways import ways_of
 from installer.steps.kind import KINDS, step_kind
 from installer.supply.control_host_programs import needed
 from installer.supply.disk_room import short_of_room
+from installer.supply.opened_before import remember
 from installer.supply.own_versions import require_this
 from installer.supply.supplies import remember_bundle, verify_for
 from preflight.recorded import facts_text

@@ -19,13 +19,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from foundation import bounded_files
-from foundation.paths import data_folder, write_private
+from foundation.paths import data_folder
 from foundation.secret_forms import SHORTEST
 from foundation.secrets import Secret, know_marks
 from foundation.wording import counted
+from installer.record.witnessed import read_note, write_note
 
 FILE: Final = "secret-marks.json"
 _OLD_FILE: Final = "secrets.json"
@@ -53,6 +54,8 @@ class _Marks(BaseModel):
         default_factory=dict, max_length=1_000
     )
     """By name: the hash of the value that the run works with."""
+    made_with: str = Field(default="", pattern=r"^([0-9a-f]{32})?$")
+    """Which key; an earlier version did not say."""
 
 
 def remember(folder: Path, secrets: Mapping[str, Secret]) -> list[str]:
@@ -63,6 +66,13 @@ def remember(folder: Path, secrets: Mapping[str, Secret]) -> list[str]:
     key = own_key()
     values = {name: _hash_of(name, secret, key) for name, secret in secrets.items()}
     before, told = _read(folder)
+    if before.made_with not in ("", _which(key)):
+        told.append(
+            "The key with which earlier sessions of this run noted their secrets is gone from this "
+            "computer: where another secret is given now, the log is not searched for the first "
+            "one, and whether it is another cannot be told."
+        )
+        before = before.model_copy(update={"marks": (), "whole": {}})
     now = {name: list(_marks(name, secret, key)) for name, secret in secrets.items()}
     current = {one for marks in now.values() for one in marks}
     # A command asks only for what it needs; what it did not ask for has no other value now.
@@ -83,10 +93,11 @@ def remember(folder: Path, secrets: Mapping[str, Secret]) -> list[str]:
     if len(kept) > len(before.marks) or values.items() - before.whole.items():
         value = {
             "schema": _SCHEMA,
+            "made_with": _which(key),
             "marks": [one.model_dump() for one in kept],
             "whole": {**before.whole, **values},
         }
-        write_private(folder / FILE, json.dumps(value, indent=1) + "\n")
+        write_note(folder / FILE, json.dumps(value, indent=1) + "\n")
     return told + [
         f"The secret {name} is another than the one with which this run worked before. What was "
         "done with the first stands as it is."
@@ -109,6 +120,11 @@ def own_key() -> bytes:
     return key
 
 
+def _which(key: bytes) -> str:
+    """What tells a key from another, and nothing of it."""
+    return hashlib.blake2b(b"which key", key=key, digest_size=16).hexdigest()
+
+
 def _hash_of(name: str, secret: Secret, key: bytes) -> str:
     return hmac.digest(key, f"{name}\0{secret.reveal()}".encode(), "sha256").hex()
 
@@ -128,17 +144,16 @@ def mark_of(text: str, key: bytes) -> str:
 def _read(folder: Path) -> tuple[_Marks, list[str]]:
     """What earlier sessions noted, and what is to be told of it where it cannot be read."""
     found, told = _Marks.model_validate({"schema": _SCHEMA, "marks": ()}), []
+    unsearched = "where another secret is given now, the log is not searched for the first one."
+    noted = f"What earlier sessions of this run noted of their secrets ({FILE})"
     try:
-        with bounded_files.opened(folder / FILE) as file:
-            raw = file.read(_LARGEST + 1)
-        found = _Marks.model_validate_json(raw)
-    except FileNotFoundError:
-        pass
-    except ValidationError:
-        told.append(
-            f"What earlier sessions of this run noted of their secrets ({FILE}) cannot be read: "
-            "where another secret is given now, the log is not searched for the first one."
-        )
+        note = read_note(folder / FILE, _LARGEST)
+        if note.wrong and (note.exchanged or note.text is None):
+            told.append(f"{noted} is not there as it was written, since {note.wrong}: {unsearched}")
+        if note.text is not None:
+            found = _Marks.model_validate_json(note.text)
+    except (OSError, ValueError):
+        told.append(f"{noted} cannot be read: {unsearched}")
     if found.whole:
         return found, told
     # Runs of earlier versions kept the hashes apart.

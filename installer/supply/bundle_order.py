@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from foundation import bounded_files
 from foundation.problems import InputProblem
+from installer.record.witnessed import read_note, write_note
 
 if TYPE_CHECKING:
     from bundles.read.age import Stamp
     from bundles.read.verify import Verified
 
-_LARGEST = 64 * 1024
 OLDER = "bundle.older"
 """The check by whose waiver a person answers for an older bundle in a site file."""
 
@@ -71,10 +70,13 @@ def refuse_older(stamp: Stamp, memory: Path, where: str, other: str) -> None:
     from bundles.read.age import stamp_from
 
     try:
-        with bounded_files.opened(memory) as file:
-            before = stamp_from(json.loads(file.read(_LARGEST)))
-    except FileNotFoundError:
-        return
+        found = read_note(memory)
+        if found.exchanged or (found.gone and found.text is None):
+            raise OrderUnknown(stamp, memory, where, other, found.wrong)
+        if found.text is None:
+            return
+        # One that was deleted is as its witness tells it.
+        before = stamp_from(json.loads(found.text))
     except (OSError, ValueError, RecursionError) as error:
         why = f"what was noted of that one cannot be read: {error}"
         raise OrderUnknown(stamp, memory, where, other, why) from error
@@ -96,9 +98,7 @@ def refuse_older_than(before: Stamp, stamp: Stamp, memory: Path, where: str, oth
 
 def remember(stamp: Stamp, memory: Path) -> None:
     """Note the bundle, for the next one to be compared with."""
-    from foundation.paths import write_private
-
-    write_private(memory, json.dumps(stamp.as_dict(), indent=1) + "\n")
+    write_note(memory, json.dumps(stamp.as_dict(), indent=1) + "\n")
 
 
 class GivenOut:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foundation import bounded_files
-from foundation.paths import data_folder, make_private, write_private, write_whole
+from foundation.paths import data_folder, make_private, write_whole
 from foundation.problems import InputProblem, Refused
 from foundation.version import __version__
 from installer.record.journal_lines import BrokenJournal
+from installer.record.witnessed import read_note, witness_of, write_note
 
 if TYPE_CHECKING:
     from installer.record.runs import Run
@@ -51,6 +52,12 @@ class AnotherVersion(Refused):
     code = "another-version"
 
 
+class OtherNote(Refused):
+    """What is noted of our own versions is not what was written of them."""
+
+    code = "versions-note-exchanged"
+
+
 def versions_folder() -> Path:
     """Where the newer ones stand, each in an environment of its own."""
     return data_folder() / "versions"
@@ -61,9 +68,23 @@ def _file() -> Path:
 
 
 def read_versions() -> Versions:
-    """What is noted; nothing where nothing is, or where it cannot be read."""
+    """What is noted, by its witness where the note is gone; nothing where neither can be read.
+
+    Raises OtherNote where it is another than was written: it names programs that are started.
+    """
     try:
-        found = json.loads(bounded_files.read_text(_file(), _LARGEST))
+        note = read_note(_file(), _LARGEST)
+    except (OSError, ValueError):
+        return Versions()
+    if note.exchanged:
+        raise OtherNote(
+            f"it names the programs that are Sitewright here, and {note.wrong}",
+            where=str(_file()),
+            remedy="Look at it. If you changed it yourself, remove it and its witness, and install "
+            f"anew from the bundle: rm {shlex.join(map(str, (_file(), witness_of(_file()))))}",
+        )
+    try:
+        found = json.loads(note.text or "")
         front, programs = found["front"], found["programs"]
         paths = {str(name): Path(str(path)) for name, path in programs.items()}
         return Versions(Path(str(front)), paths)
@@ -134,7 +155,7 @@ def put_in_front(version: str, program: Path) -> Path:
             write_whole(known, bounded_files.read_text(own, _LARGEST), mode=0o755)
     noted = before.with_(__version__, known, front).with_(version, program, front)
     value = {"front": str(front), "programs": {n: str(p) for n, p in noted.programs.items()}}
-    write_private(_file(), json.dumps(value, indent=1) + "\n")
+    write_note(_file(), json.dumps(value, indent=1) + "\n")
     write_whole(front, f'{_HEAD}exec {shlex.quote(str(program))} "$@"\n', mode=0o755)
     return front
 

@@ -104,8 +104,10 @@ def read_supplies(
 
 def refuse_for_site(site: Site, stamp: Stamp, where: str) -> None:
     """Raise OlderBundle where a site had a newer bundle than that."""
+    from installer.record.witnessed import was_noted
+
     memory = _memory(site)
-    if memory.exists():
+    if was_noted(memory):
         refuse_older(stamp, memory, where, _OTHER)
     else:
         _refuse_by_record(site, stamp, memory, where)

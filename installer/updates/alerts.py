@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from foundation import bounded_files
 from foundation.clusters.https import proxy_of
-from foundation.paths import data_folder, write_private
+from foundation.paths import data_folder
 from foundation.problems import ConnectionProblem, InputProblem
 from foundation.secrets import Secret
 from foundation.terminal import clean_line
 from installer.catalogue.releases import End
+from installer.record.witnessed import read_note, write_note
 from installer.updates.messages import message
 from installer.updates.review import Review
 
@@ -88,7 +88,7 @@ async def tell(text: str, now: str, webhook: Secret, form: Form, *, of: str = "u
     if await asyncio.to_thread(_last, file) == now:
         return False
     await _send(url, _bounded(text, of), form)
-    await asyncio.to_thread(write_private, file, json.dumps({"told": now}) + "\n")
+    await asyncio.to_thread(write_note, file, json.dumps({"told": now}) + "\n")
     return True
 
 
@@ -104,7 +104,8 @@ def _bounded(text: str, of: str = "updates") -> str:
 
 def _last(file: Path) -> str:
     try:
-        return str(json.loads(bounded_files.read_text(file, _LARGEST))["told"])
+        found = read_note(file, _LARGEST)
+        return "" if found.wrong or found.text is None else str(json.loads(found.text)["told"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""  # to be told twice is better than never
 

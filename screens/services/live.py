@@ -325,8 +325,8 @@ class LiveServices(
 
         def write() -> None:
             from foundation.paths import write_whole
-            from installer.record.opened_before import remember_own
             from installer.sites.site import dump_site
+            from installer.supply.opened_before import remember_own
             from screens.answers.site_answers import site_from_answers
 
             write_whole(path, dump_site(site_from_answers(answers, path)), mode=0o644)

@@ -96,7 +96,7 @@ class LiveInstallation:
         """Sentences on what of a plan was never used here before."""
 
         def read() -> tuple[str, ...]:
-            from installer.record.opened_before import first_time
+            from installer.supply.opened_before import first_time
 
             return tuple(first_time(plan, answers.site_file))
 

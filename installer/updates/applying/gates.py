@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from foundation import bounded_files
 from foundation.moments import moment
-from foundation.paths import data_folder, write_private
+from foundation.paths import data_folder
 from foundation.problems import InputProblem, Refused
 from foundation.terminal import clean_line
 from foundation.wording import duration, listed
 from installer.events import Outcome
 from installer.record.identity import site_key
+from installer.record.record_check import gone_runs
 from installer.record.runs import all_sites, runs_of
+from installer.record.witnessed import read_note, write_note
 from installer.sites.site_updates import Updates, folded
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _LARGEST: Final = 1 << 20
 _KEPT_SECONDS: Final = 14 * 86400.0
 """For which an approval counts; a plan of that age is another one as a rule."""
 _HOUR: Final = 3600.0
+_VERIFIED: Final = "backup-verify"
+"""The operation by whose runs a site's backups were looked at."""
 _GOOD: Final = frozenset({Outcome.DONE, Outcome.ALREADY})
 
 
@@ -215,8 +218,14 @@ def check_backup(site: Site, *, wanted: str = "", now: float | None = None) -> N
     age = None if last is None else (time.time() if now is None else now) - last
     if age is not None and -_HOUR < age <= hours * _HOUR:
         return
+    lost = gone_runs(f"{site_key(site)}-{_VERIFIED}")
+    never = (
+        f"the record of the run {lost[-1]}, which verified one, is gone"
+        if lost
+        else "no backup of it was ever verified from here"
+    )
     has = (
-        "no backup of it was ever verified from here"
+        never
         if age is None or last is None
         else f"the last was verified {when(last)}, {duration(abs(age))} "
         + ("ago" if age > 0 else "ahead of this computer's clock")
@@ -232,7 +241,7 @@ def check_backup(site: Site, *, wanted: str = "", now: float | None = None) -> N
 
 def last_verified(site: Site) -> float | None:
     """When a backup of the site was last opened and found whole, by its record; Unix seconds."""
-    for run in runs_of(f"{site_key(site)}-backup-verify"):
+    for run in runs_of(f"{site_key(site)}-{_VERIFIED}"):
         state = run.state()
         # What was passed over is not verified.
         done = all(step.outcome in _GOOD for step in state.steps.values())
@@ -250,13 +259,16 @@ def read_approvals(site: Site, *, now: float | None = None) -> tuple[Approval, .
     """The approvals that count still; one that cannot be read is none."""
     at = time.time() if now is None else now
     try:
-        found: Any = json.loads(bounded_files.read_text(approvals_file(site), _LARGEST))
+        note = read_note(approvals_file(site), _LARGEST)
+        if note.exchanged:
+            raise ValueError(note.wrong)
+        if note.gone or note.text is None:
+            return ()  # who approved says so again
+        found: Any = json.loads(note.text)
         every = tuple(
             Approval(clean_line(str(one["person"])), str(one["plan"]), float(one["at"]))
             for one in found["approvals"]
         )
-    except FileNotFoundError:
-        return ()
     except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
         raise NotNow(
             f"the approvals of this site cannot be read: {clean_line(str(error))}",
@@ -281,7 +293,7 @@ def approve(site: Site, plan: Plan, person: str, *, now: float | None = None) ->
     others = [one for one in read_approvals(site, now=now) if not _same(one, given)]
     every = [{"person": one.person, "plan": one.plan, "at": one.at} for one in (*others, given)]
     file = approvals_file(site)
-    write_private(file, json.dumps({"approvals": every}, indent=1) + "\n")
+    write_note(file, json.dumps({"approvals": every}, indent=1) + "\n")
     return given
 
 

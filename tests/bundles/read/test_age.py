@@ -349,7 +349,7 @@ def test_an_older_bundle_is_not_given_out_after_a_newer_one(
     GivenOut(old, "served", SERVED, allow_older=False)
     memory = tmp_path / "state/sitewright/bundles/served+pm4ml+default.json"
     memory.write_text("{}")
-    with pytest.raises(OrderUnknown, match="what was noted of that one is damaged"):
+    with pytest.raises(OrderUnknown, match="its note is another than the one that"):
         GivenOut(old, "served", SERVED, allow_older=False)
     GivenOut(new, "served", SERVED, allow_older=True).begun()
     with pytest.raises(OlderBundle, match="is older"):

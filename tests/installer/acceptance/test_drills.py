@@ -128,7 +128,10 @@ def test_after_a_fault_that_is_left_no_other_is_set_and_none_is_forgotten(
     assert main(command.split()) == ExitCode.STAGE_FAILED
     (other,) = left_faults()
     assert other.undo == ("sh", "-c", "exit 5")
-    other.file.unlink()
+    assert len(other.files) == 2
+    assert all(str(file) in str(told.value.remedy) for file in other.files)
+    for file in other.files:
+        file.unlink()
     assert main(command.split()) == ExitCode.DONE
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from foundation.paths import data_folder, state_folder
 from installer import cli
-from installer.record.opened_before import first_time, remember, remember_own
+from installer.supply.opened_before import first_time, remember, remember_own
 from tests.installer.engine_site import plan, step
 
 MADE = replace(
