@@ -83,7 +83,6 @@ _LAB_TOO = (
 
 _MINUTES = {
     "end_to_end/test_install_lab.py": 18,
-    "installer/pm4ml/test_pm4ml_argocd_lab.py": 13,
     "installer/mosip/test_mosip_lab.py": 10,
     "end_to_end/test_production_shape_lab.py": 9,
     "installer/pm4ml/upkeep/test_upkeep_lab.py": 9,

@@ -97,6 +97,8 @@ class ArgoSite:
     registry: served.Registry
     before: Played | None = None
     """How Argo CD was installed while its images were not there."""
+    whole: Played | None = None
+    """How it was installed once they were."""
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """Ask the cluster, or tell it."""
@@ -117,12 +119,12 @@ class ArgoSite:
             self.machine.write_file(f"{folder}/{number}.yaml", text)
         self.machine.script(_PUSH)
 
-    def apps(self, *applications: str, seconds: int = 300) -> Played:
+    def apps(self, *applications: str, seconds: int = 900) -> Played:
         """Deploy these applications, with so long for each."""
         left_out = [name for name in ordered() if name not in applications]
         self.site.settings["applications_left_out"] = ", ".join(left_out)
         quick = {"application_poll_seconds": 1, "application_wait_seconds": seconds}
-        return self.site.play("5.apps_setup.yml", "--extra-vars", json.dumps(quick), timeout=1800)
+        return self.site.play("5.apps_setup.yml", "--extra-vars", json.dumps(quick), timeout=3600)
 
     def state(self, application: str) -> dict[str, Any]:
         """What Argo CD says of an application."""

@@ -1,7 +1,7 @@
 """STAND-IN for Argo CD's manifest, for tests that deploy no application: pods that only wait.
 
 They have the names of Argo CD's and are real pods; nothing in them looks at a repository. The real
-manifest, with Argo CD's own programs, is in tests/installer/pm4ml/test_pm4ml_argocd_lab.py.
+manifest, with Argo CD's own programs, is in tests/installer/argocd_site.py.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Putting the stand-ins on lab machines, where snapd's store cannot be reached.
 
 The programs `snap`, `microk8s`, `microceph`, `modprobe` and `swapoff` of this folder stand in for
-the real ones; each says so in its first line. The Kubernetes of `microk8s` is real on a machine
-that was made by `recipe_for`, and a table of answers on others (`table`). /proc/sys/{fs,vm,kernel}
-and the list of modules in /sys/module are laid over by copies, since the real ones are those of the
-machine that the lab runs on.
+the real ones; each says so in its first line. The Kubernetes of `microk8s` is real, and wants a
+machine that was made by `recipe_for`. /proc/sys/{fs,vm,kernel} and the list of modules in
+/sys/module are laid over by copies, since the real ones are those of the machine that the lab runs
+on.
 """
 
 from __future__ import annotations
@@ -132,12 +132,7 @@ def install(machine: Machine) -> None:
     """Put every stand-in on a machine, and lay copies over the kernel's shared parameters."""
     files = {name: FOLDER / name for name in PROGRAMS}
     files |= {f"{name}.py": FOLDER / name for name in MODULES}
-    if machine.recipe.init != NODE.init:
-        # It is made to be no node (`recipe_for`): its Kubernetes is a table of answers.
-        files["microk8s"] = FOLDER / "table/microk8s"
-        files |= {f"{name}.py": FOLDER / "table" / name for name in ("kubernetes", "microk8s_node")}
-    files["pod/vault"] = FOLDER / "vault"
-    lines = ["mkdir -p /opt/stand-ins/pod /var/lib/stand-in"]
+    lines = ["mkdir -p /opt/stand-ins /var/lib/stand-in"]
     for name, path in files.items():
         lines += [f"cat > /opt/stand-ins/{name} <<'END-OF-STAND-IN'", path.read_text().rstrip("\n")]
         lines += ["END-OF-STAND-IN", f"chmod 755 /opt/stand-ins/{name}"]

@@ -195,3 +195,14 @@ def test_the_cluster_s_reasons(
 ) -> None:
     """Of each pod that is not ready the cause, of what is no pod its last warning."""
     assert argocd.reasons(said(health="Progressing"), listed(*pods), listed(*warnings)) == why
+
+
+def test_what_argo_cd_itself_says_stands_after_the_causes() -> None:
+    """What is unwell by name with its reason, then the conditions; not that the sync ended well."""
+    unwell = {
+        "kind": "Deployment", "name": "d1", "namespace": "shop",
+        "health": {"status": "Degraded", "message": "no room"},
+    }  # fmt: skip
+    state: dict[str, Any] = {"resources": [unwell], "conditions": [{"message": "chart not found"}]}
+    told = argocd.reasons(said(health="Degraded", **state), listed(), listed())
+    assert told == "Deployment d1 is Degraded: no room; chart not found"

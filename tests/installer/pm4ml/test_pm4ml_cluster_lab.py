@@ -194,7 +194,7 @@ def test_a_node_with_a_cluster_of_its_own_is_not_joined(
     """To join is to lose what it holds."""
     site = make(lab, machine_factory, tmp_path, kubernetes=True, m1="master", w1="worker")
     _, w1 = site.roles
-    w1.exec(["snap", "install", "microk8s", "--classic", "--channel=1.31/stable"])
+    w1.exec(["snap", "install", "microk8s", "--classic", "--channel=1.31/stable"], timeout=600)
     own = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "payments"}}
     w1.exec(["microk8s", "kubectl", "apply", "-f", "-"], stdin=json.dumps(own))
     refused = site.play("1.microk8s_setup.yml")
@@ -207,9 +207,9 @@ def test_another_channel_is_refused_and_left_as_it_is(
     lab: Lab, machine_factory: MachineFactory, tmp_path: Path
 ) -> None:
     """Kubernetes is not raised on the way."""
-    site = make(lab, machine_factory, tmp_path, m1="master")
+    site = make(lab, machine_factory, tmp_path, kubernetes=True, m1="master")
     (m1,) = site.roles
-    m1.exec(["snap", "install", "microk8s", "--classic", "--channel=1.29/stable"])
+    m1.exec(["snap", "install", "microk8s", "--classic", "--channel=1.29/stable"], timeout=600)
     played = site.play("1.microk8s_setup.yml")
     assert played.status != 0
     assert "from the channel 1.29/stable, and 1.31/stable is wanted" in played.flat
