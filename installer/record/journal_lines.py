@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -27,6 +27,7 @@ LONGEST_LINE: Final = 16 * 1024 * 1024
 _BLOCK: Final = 256 * 1024
 """Bytes read at a time."""
 _BEGIN: Final = b'{"prev":"'
+_BEGIN_TEXT: Final = _BEGIN.decode()
 _HEAD: Final = len(_BEGIN) + 64
 """Bytes at the start of a line in which the hash of the line before stands."""
 _KIND_AT: Final = _HEAD + len('","kind":"')
@@ -65,9 +66,14 @@ def is_output(raw: bytes) -> bool:
     return raw.startswith(_LINE_START, _KIND_AT)
 
 
-def subject_of(raw: bytes) -> bytes:
-    """Kind, stage, step and machine as they stand in a line: equal for the same ones."""
-    return raw[_KIND_AT : raw.find(b',"time":', _KIND_AT)]
+def output_of(raw: bytes) -> bytes | None:
+    """Kind, stage, step and machine as they stand in a line of output, equal for the same ones.
+
+    None for every other line; told without parsing it.
+    """
+    if raw.startswith(_LINE_START, _KIND_AT):
+        return raw[_KIND_AT : raw.find(b',"time":', _KIND_AT)]
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,6 @@ class Record:
     def is_line(self) -> bool:
         """Whether it is a line of output, told without parsing it."""
         return is_output(self.raw)
-
-    @property
-    def subject(self) -> bytes:
-        """Kind, stage, step and machine as they stand in the line: equal for the same ones."""
-        return subject_of(self.raw)
 
     def event(self) -> Event:
         """The event; raises BrokenJournal."""
@@ -133,6 +134,16 @@ def records(path: Path) -> Iterator[Record]:
 
 def chained(path: Path) -> Iterator[bytes]:
     """The lines of a journal as they stand, without their breaks; otherwise as `records`."""
+    for _, lines in blocks(path):
+        yield from lines
+
+
+def blocks(path: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """The lines of a journal some hundreds at a time, each time after the number of their first.
+
+    What is done to a million of them one by one costs more than to look at them. Otherwise as
+    `records`: the lines before one that does not follow come first, then BrokenJournal.
+    """
     try:
         file = bounded_files.opened(path)
     except FileNotFoundError:
@@ -144,27 +155,47 @@ def chained(path: Path) -> Iterator[bytes]:
             remedy="Check the rights of the run's folder.",
         ) from error
     with file:
-        yield from _chained(file, path)
+        yield from _blocks(file, path)
 
 
-def _chained(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    head = _BEGIN + FIRST.encode()
-    number = 0
+def _blocks(file: BinaryIO, path: Path) -> Iterator[tuple[int, list[bytes]]]:
+    last = FIRST
+    first = 1
     torn = b""
     while block := file.read(_BLOCK):
-        lines = (torn + block).split(b"\n")
+        block = torn + block
+        lines = block.split(b"\n")
         torn = lines.pop()
-        for raw in lines:
-            number += 1
-            if len(raw) >= LONGEST_LINE:
-                raise broken(path, number, _TOO_LONG)
-            if raw[:_HEAD] != head:
-                raise broken(path, number, "it does not follow from the line before it")
-            head = _BEGIN + hashlib.sha256(raw).hexdigest().encode()
-            yield raw
+        if lines:
+            hashes = [hashlib.sha256(raw).hexdigest() for raw in lines]
+            # A head that is shorter than the others makes the whole shorter.
+            heads = b"".join([raw[:_HEAD] for raw in lines])
+            wanted = _BEGIN_TEXT + _BEGIN_TEXT.join((last, *hashes[:-1]))
+            if heads != wanted.encode() or len(block) >= LONGEST_LINE:
+                good, what = _followed(lines, (last, *hashes))
+                yield first, lines[:good]
+                if what:
+                    raise broken(path, first + good, what)
+            else:
+                yield first, lines
+            first += len(lines)
+            last = hashes[-1]
         if len(torn) >= LONGEST_LINE:
-            raise broken(path, number + 1, _TOO_LONG)
+            raise broken(path, first, _TOO_LONG)
     # What is torn was being written when the power went, or is being written now.
+
+
+def _followed(lines: Sequence[bytes], hashes: Sequence[str]) -> tuple[int, str]:
+    """How many lines follow from one another, and what is wrong with the next, if there is one.
+
+    `hashes` are that of the line before the first, and those of the lines.
+    """
+    for good, (raw, before) in enumerate(zip(lines, hashes, strict=False)):
+        if len(raw) >= LONGEST_LINE:
+            return good, _TOO_LONG
+        if raw[:_HEAD] != _BEGIN + before.encode():
+            return good, "it does not follow from the line before it"
+    return len(lines), ""
 
 
 _TOO_LONG: Final = "it is longer than any line we write"

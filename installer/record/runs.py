@@ -167,7 +167,7 @@ class Run:
             plan = self.plan()
         except InputProblem:
             plan = None  # what it tells by itself is worth having without it
-        return replay(self.journal, plan, hashes_of)
+        return replay(self.journal, plan, hashes_of, keep=True)
 
     @property
     def complete(self) -> bool:

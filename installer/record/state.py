@@ -10,18 +10,17 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from installer.events import Event, Json, Kind, Outcome
 from installer.plans.plan import Plan
 from installer.record.journal_lines import (
     FIRST,
     Record,
+    blocks,
     broken,
-    chained,
     digest,
-    is_output,
-    subject_of,
+    output_of,
 )
 from installer.record.run_clock import RunClock
 from installer.record.standing_on import Changes
@@ -291,16 +290,57 @@ def keys_of(plan: Plan) -> Iterator[Key]:
                 yield stage.id, step.id, host
 
 
-def replay(path: Path, plan: Plan | None = None, hashes_of: Collection[int] = ()) -> RunState:
+def replay(
+    path: Path, plan: Plan | None = None, hashes_of: Collection[int] = (), *, keep: bool = False
+) -> RunState:
     """The state of the run that a journal tells of; raises BrokenJournal.
 
     With its plan it is known which steps rest on which. `hashes_of` are the numbers of lines whose
-    hashes are wanted besides.
+    hashes are wanted besides. With `keep` a long journal is not read again by whoever asks next,
+    as long as nobody wrote to it; who asks without it has the state for himself, to go on with.
     """
-    state = RunState(plan)
-    for _ in decisive(state, path, hashes_of):
-        pass
+    stamp = _stamp(path)
+    known = _kept.pop(path, None)
+    if known is None or known[:2] != (stamp, plan) or not _has(known[2], hashes_of):
+        state = RunState(plan)
+        for _ in decisive(state, path, hashes_of):
+            pass
+    else:
+        state = known[2]
+    _kept.clear()
+    if keep and stamp is not None and stamp.size >= _LONG and stamp == _stamp(path):
+        _kept[path] = (stamp, plan, state)
     return state
+
+
+class _Stamp(NamedTuple):
+    """What tells a file from every other, and from itself before somebody wrote to it."""
+
+    device: int
+    number: int
+    size: int
+    written: int
+    changed: int
+    """The last change that the system saw, which nobody sets; nanoseconds, as the one before."""
+
+
+_LONG: Final = 4 * 1024 * 1024
+"""Bytes from which a journal takes longer to read than the clock takes to tell two writes apart."""
+_kept: Final[dict[Path, tuple[_Stamp, Plan | None, RunState]]] = {}
+"""The last long journal that was read, and what it told."""
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        now = path.lstat()
+    except OSError:
+        return None  # whoever reads it says why
+    return _Stamp(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+def _has(state: RunState, hashes_of: Collection[int]) -> bool:
+    """Whether the hashes of all those lines are known, as far as there are such lines."""
+    return all(n in state.hashes or not 0 < n <= state.events for n in hashes_of)
 
 
 def decisive(state: RunState, path: Path, hashes_of: Collection[int] = ()) -> Iterator[Event]:
@@ -314,21 +354,23 @@ def decisive(state: RunState, path: Path, hashes_of: Collection[int] = ()) -> It
     raw: bytes | None = None
     number = 0
     try:
-        for number, raw in enumerate(chained(path), 1):
-            if number in hashes_of:
-                state.hashes[number] = digest(raw)
-            if is_output(raw):
-                subject = subject_of(raw)
-                tail = tails.get(subject)
-                if tail is None:
-                    tail = tails[subject] = deque(maxlen=TAIL_LINES)
-                tail.append((number, raw))
-                continue
-            # What an event means may depend on the lines before it, so these come first.
-            if tails:
-                _apply_tails(state, tails, path)
-            state.events = number - 1
-            yield state.take(Record(number, raw, path))
+        for first, lines in blocks(path):
+            for wanted in hashes_of:
+                if first <= wanted < first + len(lines):
+                    state.hashes[wanted] = digest(lines[wanted - first])
+            for number, raw in enumerate(lines, first):
+                subject = output_of(raw)
+                if subject is not None:
+                    tail = tails.get(subject)
+                    if tail is None:
+                        tail = tails[subject] = deque(maxlen=TAIL_LINES)
+                    tail.append((number, raw))
+                    continue
+                # What an event means may depend on the lines before it, so these come first.
+                if tails:
+                    _apply_tails(state, tails, path)
+                state.events = number - 1
+                yield state.take(Record(number, raw, path))
     finally:
         _apply_tails(state, tails, path)
         state.events = number

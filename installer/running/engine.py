@@ -34,6 +34,7 @@ from installer.running.order import Order, Tools
 from installer.running.ordering import check_before, stages_in_order
 from installer.running.others.company import Company
 from installer.running.reach import Reach
+from installer.running.settled_memory import settled_memory
 from installer.running.shared import Shared
 from installer.running.stages import How, Stages
 from installer.running.work import Failure
@@ -252,7 +253,8 @@ class Engine:
             self.failures.clear()
             stages = Stages(shared, self.state, self.control, self._how, self.failures)
             stages.forget_left_over()
-            yield stages
+            with settled_memory():
+                yield stages
         finally:
             journal.close()
 

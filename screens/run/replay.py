@@ -20,6 +20,7 @@ from installer.events import Event, Kind
 from installer.record.journal_lines import read
 from installer.record.runs import Run
 from installer.record.state import RunState
+from installer.running.settled_memory import settle_memory
 from installer.running.work import Failure
 from installer.steps.kind import StepFailed
 from screens.run.levers import FOUND, LOG_KEYS
@@ -34,7 +35,6 @@ from screens.shell.late import LastingScreen, drop, is_gone
 from screens.widgets.headline import Headline
 from screens.widgets.keys import Key, KeyLine
 from screens.widgets.problem import ProblemPanel
-from screens.widgets.quiet import settle_memory
 
 if TYPE_CHECKING:
     from installer.plans.plan import Plan

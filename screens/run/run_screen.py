@@ -10,13 +10,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.timer import Timer
 
+from installer.running.settled_memory import settle_memory
 from screens.run.log_actions import LogActions
 from screens.run.log_panel import LogPanel
 from screens.run.run_clock import waits_since
 from screens.run.run_view import RunPicture, RunView
 from screens.shell.late import LastingScreen
 from screens.shell.step import StepScreen
-from screens.widgets.quiet import settle_memory
 
 if TYPE_CHECKING:
     from installer.events import Outcome

@@ -1,8 +1,6 @@
-"""What keeps a screen quick while lines pour in: no layout and no collection without need."""
+"""What keeps a screen quick while lines pour in: no layout without need."""
 
 from __future__ import annotations
-
-import gc
 
 from textual.content import Content
 from textual.widgets import Static
@@ -23,13 +21,3 @@ def put(content: str | Content, place: Static) -> None:
 def _lines(content: object) -> list[str]:
     text = content.plain if isinstance(content, Content) else str(content)
     return text.split("\n")
-
-
-def settle_memory() -> None:
-    """Have the garbage collector pass over all that is there already from now on.
-
-    A full collection walks every object of the libraries, which takes longer than the screen may
-    stand still; what comes after this moment is little, and is collected as always.
-    """
-    gc.collect()
-    gc.freeze()

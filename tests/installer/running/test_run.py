@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Sequence
@@ -336,3 +337,17 @@ async def test_progress_is_told_by_stage_step_and_machine(tmp_path: Path) -> Non
     after = running.progress()
     assert (after.done, after.stages[0].stand, after.stages[1].stand) == (2, "done", "failed")
     assert sorted(stand for _, stand in after.stages[1].steps[0].hosts) == ["done", "failed"]
+
+
+async def test_what_was_there_before_is_not_looked_through_for_garbage_during_a_run() -> None:
+    made = plan(step("a", script="echo a"))
+    gc.unfreeze()  # the tests settle theirs as well (tests/conftest.py)
+    during: list[int] = []
+    work = engine(made)
+    work.subscribe(lambda events: during.extend(gc.get_freeze_count() for _ in events))
+    try:
+        assert await work.run() is Outcome.DONE
+        assert min(during) > 10_000
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.freeze()
