@@ -20,6 +20,12 @@ READ: Final = (".yaml", ".yml", ".tpl", ".json")
 """What the files end with that are looked into."""
 
 
+def is_read(path: str) -> bool:
+    """Whether a file of a chart is looked into; of templates Helm renders all but the notes."""
+    name = path.rpartition("/")[2]
+    return path.endswith(READ) or ("/templates/" in path and name != "NOTES.txt")
+
+
 def unpack_chart(file: BinaryIO, where: str, *, whole: bool = False) -> dict[str, bytes]:
     """The files of a chart that may name something, and of those inside it, by their paths.
 
@@ -68,7 +74,7 @@ def _unpack(
                         raise HostileBundle("charts are in charts without end", where=where)
                     folder = inner.rpartition("/")[0] + "/"
                     _unpack(io.BytesIO(raw), files, folder, where, budget, depth=depth + 1)
-                elif inner.endswith(READ):
+                elif is_read(inner):
                     files[inner] = raw
     except TooMuch as error:
         raise HostileBundle(f"it is too large for a chart: {error}", where=where) from error

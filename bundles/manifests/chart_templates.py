@@ -20,12 +20,14 @@ _COMMENT: Final = re.compile(r"\{\{-?\s*/\*.*?\*/\s*-?\}\}", re.S)
 _COMPUTED: Final = re.compile(
     r"""^[ \t]*(?:-[ \t]+)*(?:"""
     r"""["']?[\w.-]*(?:[iI]mage(?:Name)?|reference)["']?[ \t]*:[ \t]*"""
+    r"""(?:[>|][-+0-9]*[ \t\r]*\n[ \t]+"""
+    r"""|\r?\n[ \t]+(?=["']?\{\{-?[ \t]*(?!(?:if|with|range|else|end)\b|/\*)))?"""
     r"""|["']?--?(?:[\w.-]*[-_.])?image="""
     r"""|name:[ \t]*["']?(?:RELATED_IMAGE_\w+|(?:\w+_)?IMAGE)["']?[ \t\r]*\n[ \t]*value:[ \t]*"""
     r""")([^\n]*\{\{[^\n]*)$""",
     re.M,
 )
-"""A key, a flag or a variable whose image a template computes on the same line."""
+"""A key, a flag or a variable whose image a template computes, on its line or the next."""
 _IN_FLOW: Final = re.compile(
     r"""[{,][ \t]*(?:["']?(?:[\w.-]*[iI]mage(?:Name)?|reference)["']?[ \t]*:[ \t]+"""
     r"""|name:[ \t]*["']?(?:RELATED_IMAGE_\w+|(?:\w+_)?IMAGE)["']?[ \t]*,[ \t]*value:[ \t]+"""

@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from bundles.format.problems import HostileBundle
 from bundles.manifests.argo_sources import argo_sources
-from bundles.manifests.chart_archive import READ
 from bundles.manifests.chart_images import read_chart_files, use_of
 from bundles.manifests.chart_templates import set_aside
 from bundles.manifests.from_outside import FromOutside
@@ -39,10 +38,11 @@ from bundles.manifests.gitops_forms import (
     without_given,
 )
 from bundles.manifests.k3s_charts import k3s_chart
+from bundles.manifests.looked_into import TEMPLATES
 from bundles.manifests.made_elsewhere import (
-    PROGRAMS,
     READ_AS_SUCH,
     charts_named_oddly,
+    charts_of_plays,
     images_written,
     program_of,
     told_of_programs,
@@ -51,10 +51,6 @@ from bundles.manifests.named_charts import chart_named
 from bundles.manifests.named_images import ImagesNamed, images_of_object, search_text
 from bundles.manifests.rendering import agree
 from bundles.manifests.yaml_documents import Documents, helm_text, read_documents
-
-_TEMPLATES: Final = (".tpl", ".tmpl", ".gotmpl", ".tftpl", ".j2")
-MANIFESTS: Final = (*READ, *_TEMPLATES, *PROGRAMS)
-"""What the files of a repository end with that are looked into."""
 
 
 def charts_elsewhere(text: str, where: str) -> list[str]:
@@ -119,12 +115,14 @@ class _Reading:
             for document in () if program_of(path) else self._read(path).values:
                 if isinstance(document, dict):
                     self.references(document, path)
+                elif isinstance(document, list):
+                    self._tell(charts_of_plays(document), path)
         for folder in self._charts:
             given = any(other == folder for other, _ in self.found.given)
             self._own_chart(folder, {}, perhaps=given)
         for path in rest:
             if program_of(path):
-                for image in images_written(self._files[path].decode("utf-8", "replace")):
+                for image in images_written(path, self._files[path].decode("utf-8", "replace")):
                     self.found.named.maybe(image, path)
             elif path not in self._values:
                 self._walk(path)
@@ -138,7 +136,7 @@ class _Reading:
 
     def _walk(self, path: str) -> None:
         documents = self._read(path)
-        template = path.endswith(_TEMPLATES)
+        template = path.endswith(TEMPLATES)
         if template and ".yaml" not in path and ".yml" not in path:
             documents = Documents((), documents.broken)  # a page, a script: who knows
         found = ImagesNamed()
@@ -231,8 +229,7 @@ class _Reading:
 
     def _reference(self, document: dict[Any, Any], path: str) -> None:
         name = PurePosixPath(path).name
-        for sentence in fetched_at_the_site(document):
-            self.found.named.open(f"{path}: {sentence}")
+        self._tell(fetched_at_the_site(document), path)
         api, kind = str(document.get("apiVersion", "")), document.get("kind")
         spec = as_mapping(document.get("spec"))
         if name in KUSTOMIZATIONS or kind in ("Kustomization", "HelmChartInflationGenerator"):
@@ -333,8 +330,7 @@ class _Reading:
 
     def _of_k3s(self, document: Mapping[Any, Any], path: str) -> None:
         found = k3s_chart(document, self._objects())
-        for sentence in found.untold if found else ():
-            self.found.named.open(f"{path}: {sentence}")
+        self._tell(found.untold if found else (), path)
         if found and found.is_here:
             self._chart(found.chart, found.repository, found.version, found.values, path)
 
@@ -347,8 +343,7 @@ class _Reading:
 
     def _argo(self, spec: Mapping[Any, Any], path: str) -> None:
         for source in argo_sources(spec):
-            for sentence in source.untold:
-                self.found.named.open(f"{path}: {sentence}")
+            self._tell(source.untold, path)
             elsewhere = self._around.is_elsewhere(source.address)
             files = []
             for file, address in source.files:
@@ -410,6 +405,10 @@ class _Reading:
                 f"{path}: which chart is meant by {helm_text(chart.get('chart'))[:100]} of "
                 f"{named[0]} {named[1][:100]}, which is in no file here"
             )
+
+    def _tell(self, sentences: Iterable[str], path: str) -> None:
+        for sentence in sentences:
+            self.found.named.open(f"{path}: {sentence}")
 
     def _helm_repositories(self) -> Iterable[tuple[tuple[str, str], tuple[str, str]]]:
         for document in self._objects():

@@ -213,6 +213,11 @@ def fetched_at_the_site(document: Mapping[Any, Any]) -> list[str]:
     api, kind = str(document.get("apiVersion", "")), document.get("kind")
     spec = as_mapping(document.get("spec"))
     found = []
+    included = as_list(document.get("include")) if "services" in document and not kind else []
+    for one in included:
+        for path in as_list(one.get("path")) if isinstance(one, dict) else [one]:
+            if isinstance(path, str) and is_remote(path):
+                found.append(f"what {path[:300]} holds, which Compose fetches")
     if api.startswith("source.toolkit.fluxcd.io/") and kind == "Bucket":
         found.append(
             f"what the bucket {helm_text(spec.get('bucketName'))[:100]} of "

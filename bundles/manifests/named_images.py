@@ -36,6 +36,7 @@ _NAME_SIGNS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,400}")
 _PICTURE: Final = re.compile(r"\.(?:png|jpe?g|svg|gif|ico|webp|iso|qcow2|img|vmdk)$", re.I)
 _OPEN_ENDS: Final = re.compile(r"\{\{|\$[({A-Za-z_]|<[a-z_-]+>|\{[a-z_]+\}", re.I)
 _IMAGE_KEY: Final = re.compile(r"(?:^|[._/-])image(?:[._-]?name)?$|Image(?:Name)?$|IMAGE$", re.I)
+_REPOSITORY_KEY: Final = re.compile(r"image[_-]?repo(?:sitory)?$", re.I)
 _FLAG: Final = re.compile(r"(--?[A-Za-z0-9][\w.-]*)=(.*)", re.S)
 _IMAGE_FLAG: Final = re.compile(r"--?(?:[\w.-]*[-_.])?image", re.I)
 _IMAGE_VARIABLE: Final = re.compile(r"RELATED_IMAGE_\w+|(?:\w+_)?IMAGE(?:_NAME|_URL|_REF)?")
@@ -139,6 +140,14 @@ def lines_with_images(text: str) -> list[str]:
     """The images that stand whole behind `image:`, comments and anchors passed over."""
     found = _TEXT_IMAGE.findall(text.replace("\r\n", "\n"))
     return [name for name in found if not _OPEN_ENDS.search(name)]
+
+
+def images_among_words(text: str) -> Iterator[str]:
+    """The words of a script that look like images: `docker run HOST/NAME:TAG`."""
+    if "/" in text and ":" in text:
+        for word in re.split(r"[\s,;=\"'`()|&<>]+", text[:_LONGEST_LIST]):
+            if len(word) < _LONGEST and _WHOLE_WITH_HOST.fullmatch(word):
+                yield word
 
 
 def images_of_object(value: Any, where: str, found: ImagesNamed) -> None:
@@ -254,10 +263,8 @@ class _Walk:
                 for text in one:
                     if isinstance(text, str):
                         self._named(text, name, {})
-            elif name == "imageRepository" and isinstance(one, str) and self.kubernetes:
-                self.found.open(
-                    f"{self.where}: which images of {one[:100]} are meant (imageRepository)"
-                )
+            elif isinstance(one, str) and self.kubernetes and _REPOSITORY_KEY.search(name):
+                self._repository(name, one, value)
             elif isinstance(one, str) and self.kubernetes:
                 self._looks(one)
             self.walk(one, depth + 1)
@@ -325,6 +332,16 @@ class _Walk:
             self._typed(text.removeprefix("docker://"))
         else:
             self._words_of(text)
+
+    def _repository(self, key: str, text: str, beside: Mapping[Any, Any]) -> None:
+        """A repository under a key of its own, and perhaps its tag under another beside it."""
+        ends = re.compile(rf"{re.escape(_REPOSITORY_KEY.sub('', key))}(?:image)?[_-]?tag", re.I)
+        tags = [one for name, one in beside.items() if ends.fullmatch(str(name))]
+        # For kubeadm that one is where several images lie.
+        if key != "imageRepository" and tags and isinstance(tags[0], (str, int, float)):
+            self._typed(f"{text}:{helm_text(tags[0])}")
+        else:
+            self.found.open(f"{self.where}: which images of {text[:100]} are meant ({key})")
 
     def _half(self, value: Mapping[Any, Any]) -> None:
         """An image's repository with nothing that says which of its images is meant."""
@@ -408,12 +425,8 @@ class _Walk:
         self.found.take(inner)
 
     def _words_of(self, text: str) -> None:
-        """The words of a script that look like images: `docker run HOST/NAME:TAG`."""
-        if "/" not in text or ":" not in text:
-            return
-        for word in re.split(r"[\s,;=\"'`()|&<>]+", text[:_LONGEST_LIST]):
-            if len(word) < _LONGEST and _WHOLE_WITH_HOST.fullmatch(word):
-                self.found.maybe(word, self.where)
+        for word in images_among_words(text):
+            self.found.maybe(word, self.where)
 
 
 @dataclass(frozen=True, slots=True)

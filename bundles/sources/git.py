@@ -22,7 +22,7 @@ from bundles.manifests.git_needs import (
     needs_of,
     submodules_of,
 )
-from bundles.manifests.gitops import MANIFESTS
+from bundles.manifests.looked_into import looked_into
 from bundles.manifests.named_charts import ChartNamed
 from bundles.sources.charts import gather_chart
 from bundles.sources.git_rendering import Rendered, render_repository
@@ -143,7 +143,8 @@ _SUBMODULES: Final = _Elsewhere(
 
 async def _manifests(repository: Repository, tree: Sequence[Entry]) -> dict[str, bytes]:
     """The files of a commit that may name something, by their paths; links are not followed."""
-    chosen = [e for e in tree if e.is_file and e.path.endswith((*MANIFESTS, "Chart.lock"))]
+    read = looked_into(entry.path for entry in tree)
+    chosen = [entry for entry in tree if entry.is_file and entry.path in read]
     if sum(entry.size for entry in chosen) > _MOST_BYTES:
         raise SourceProblem(
             f"its manifests have more than {_MOST_BYTES} bytes",

@@ -252,6 +252,24 @@ CASES = {
         },
         {"q.io/argo/exec:v3"},
     ),
+    "templates that end with anything": Case(
+        {
+            "templates/bare": pod("- image: q.io/bare:1"),
+            "templates/b.txt": pod("- image: q.io/text:1"),
+            "templates/c.yaml.gotmpl": pod("- image: q.io/tmpl:1"),
+            "templates/NOTES.txt": "image: q.io/notes:1\n",
+        },
+        {"q.io/bare:1", "q.io/text:1", "q.io/tmpl:1"},
+    ),
+    "an image on the line below its key": Case(
+        {
+            "values.yaml": "r: q.io/a\n",
+            "templates/a.yaml": pod(
+                "- image: >-", "    {{ .Values.r }}:5", "- image:", '    "{{ .Values.r }}:6"'
+            ),
+        },
+        {"q.io/a:5", "q.io/a:6"},
+    ),
     "two branches of a condition": Case(
         {
             "values.yaml": "fips: false\n",

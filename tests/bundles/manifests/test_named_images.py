@@ -73,6 +73,8 @@ def test_every_form_in_which_yaml_writes_an_image_is_read() -> None:
             "quay.io/strimzi/kafka:0.40.0-kafka-3.7.0",
         ),
         ("spec: {initImage: 'q.io/i:1'}", "q.io/i:1"),
+        ("spec: {initImageRepo: q.io/i, initImageTag: '3'}", "q.io/i:3"),
+        ("spec: {image_repository: q.io/i, image_tag: v2}", "q.io/i:v2"),
         (
             "spec: {containers: [{image: x:1, args: ['--agent-image=quay.io/o/agent:1']}]}",
             "quay.io/o/agent:1",
@@ -263,6 +265,8 @@ def test_images_in_other_places_are_found(text: str, kind: str, names: list[str]
     [
         ("apiVersion: x/v1\nkind: X\nspec: {image: {repository: q.io/t/half}}\n",
          "f.yaml: which image is meant by repository: q.io/t/half, which has no tag"),
+        ("apiVersion: x/v1\nkind: X\nspec: {imageRepo: q.io/t/half, imageTags: {a: '1'}}\n",
+         "f.yaml: which images of q.io/t/half are meant (imageRepo)"),
         (("apiVersion: operators.coreos.com/v1alpha1\nkind: Subscription\n"
          "spec: {name: op, source: cat}\n"),
          ("f.yaml: what the operator op of the catalogue cat brings; name its images under "
