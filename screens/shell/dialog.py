@@ -118,16 +118,18 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
         """
         if self._closes is None and self in self.app.screen_stack:
             self._closes = (result,)
-            if self.is_current:
+            # What Textual calls current is also a panel that is seen behind another one.
+            if self.app.screen is self:
                 return super().dismiss(result)
         return AwaitComplete()
 
     def on_screen_resume(self) -> None:
         """Close now, where that had to wait for what stood before the panel.
 
-        One that closed while it came up is gone by now; what is in front is another's.
+        One that closed while it came up is gone by now. And something may stand before it again,
+        as where a window is drawn small, large and small: that one would be closed in its place.
         """
-        if self._closes is not None and self in self.app.screen_stack:
+        if self._closes is not None and self.app.screen is self:
             super().dismiss(self._closes[0])
 
     def action_close(self) -> None:
