@@ -30,22 +30,18 @@ from unittest import mock
 
 from textual import events
 from textual.geometry import Size
+from textual.pilot import Pilot
 
 from foundation.problems import InputProblem
 from screens.answers.wizard import StepId
-from screens.cluster.cluster import ClusterScreen
-from screens.services.cluster_way import look_and_judge, order_of
-from screens.services.services import ClusterWay, Order, Services, ToUpdate
-from screens.shell import crash
+from screens.services.services import Order, Services
+from screens.shell import crash, dialog
 from screens.shell.app import SitewrightApp
-from screens.updates.apply_update import ApplyUpdateScreen
-from screens.updates.review_update import ReviewUpdateScreen
-from screens.updates.updates import UpdatesScreen
-from tests.screens.recorded import UNWELL, RecordedServices, offer_of
+from tests.screens.acceptance.told import accepting
+from tests.screens.recorded import RecordedServices, offer_of
 from tests.screens.saying import said
 from tests.screens.scripted import FAILURE, SITE, ScriptedServices, finished, scripted, under_way
-from tests.screens.updates.told import SITE as UPDATED
-from tests.screens.updates.told import told, told_plan, updating
+from tests.screens.walking import PLACES, arrive, services_of
 
 NAMED_KEYS: Final = (
     "f1 f2 f3 f4 f5 f6 f10 escape enter space tab shift+tab up down left right home end pageup "
@@ -60,10 +56,8 @@ PASTES: Final = (
 SIZES: Final = ((80, 24), (120, 40), (200, 60), (60, 18), (40, 10), (100, 28))
 
 Start = StepId | str
-"""Where a sequence begins: a step, or a page beside the steps by its name."""
-UPDATES: Final = ("update-review", "update-apply")
-BESIDE: Final = ("cluster", "updates", *UPDATES)
-STARTS: Final[tuple[Start, ...]] = (*StepId, *BESIDE)
+"""Where a sequence begins: a step before anything came, or a place of `walking` at rest."""
+STARTS: Final[tuple[Start, ...]] = (*StepId, *PLACES)
 
 Act = tuple[str, Any]
 """What is done: the kind (key, paste, click, resize, answer, fail, rest), and with what."""
@@ -137,10 +131,13 @@ def errors_of_ours() -> Iterator[list[str]]:
 
 
 def services_for(folder: Path, kind: int, step: Start) -> RecordedServices:
-    """Recorded machines, or an installation that goes well, fails, or is finished; or an update."""
-    if step in UPDATES:
-        services: RecordedServices = scripted(folder, updating(ended="done" if kind % 2 else ""))
-    elif kind % 4 == 0:
+    """Those of a place; recorded machines, or a run that goes well, fails, or is finished."""
+    if not isinstance(step, StepId):
+        place = PLACES[step]
+        if place.kind == "accepting" and place.page != "WatchScreen":
+            return accepting(kind)  # it goes on, ends, is left, or meets a hub in use
+        return services_of(place, folder)
+    if kind % 4 == 0:
         services = RecordedServices(silent=frozenset({"w3"}), keys={"lb2": "changed"})
     else:
         made = (under_way(failed=False), under_way(failed=True), finished())[kind % 4 - 1]
@@ -149,45 +146,30 @@ def services_for(folder: Path, kind: int, step: Start) -> RecordedServices:
     return services
 
 
-async def begin_at(app: SitewrightApp, step: Start) -> None:
-    """Put the wizard on a step or a page beside them, as if a person had come there."""
+async def begin_at(
+    pilot: Pilot[int], step: Start, services: RecordedServices, gate: Gate, folder: Path
+) -> None:
+    """Put the wizard on a step or a place, as if a person had come there; the gate is shut then."""
+    app = cast(SitewrightApp, pilot.app)
+    if not isinstance(step, StepId):
+        gate.open = True
+        await arrive(pilot, PLACES[step], services, folder)
+        gate.open = False
+        return
     if step is StepId.WELCOME:
         return
-    if not isinstance(step, StepId):
-        await open_beside(app, step)
-        return
-    if isinstance(app.services._inner, ScriptedServices):  # type: ignore[attr-defined]
+    if isinstance(services, ScriptedServices):
         answers = SITE
     else:
-        hosts = await app.services._inner.hosts_from_text(  # type: ignore[attr-defined]
+        hosts = await services.hosts_from_text(
             "m1=10.10.0.11\nw1=ops@10.10.0.14\nw3=10.10.0.16\nlb2=10.10.0.22"
         )
         answers = said(solution="pm4ml", environment="production", machines=hosts)
     if step in (StepId.INSTALL, StepId.VERIFY, StepId.HAND_OVER) and answers is SITE:
-        made = await app.services._inner.plan(SITE)  # type: ignore[attr-defined]
+        made = await services.plan(SITE)
         app.memory.order = Order(SITE, made, app.access(), {}, "Thiri Aung")
         step = StepId.INSTALL
     app.go(step, answers)
-
-
-async def open_beside(app: SitewrightApp, page: str) -> None:
-    """The page of a cluster or of its updates, over Welcome; a second look waits at the gate."""
-    if page == "updates" or page in UPDATES:
-        await app.push_screen(UpdatesScreen(told(ToUpdate())))
-        if page in UPDATES:
-            app.answers = UPDATED
-            chosen = "moja/moja-als"
-            to_apply = told_plan(ToUpdate(), chosen, UPDATED, app.access())
-            order = order_of(to_apply, to_apply.plan, "Thiri Aung")
-            reviewed = page == "update-review"
-            await app.push_screen(
-                ReviewUpdateScreen(to_apply) if reviewed else ApplyUpdateScreen(order)
-            )
-        return
-    way = ClusterWay(facts=UNWELL)
-    services = app.services._inner  # type: ignore[attr-defined]
-    assessment = await look_and_judge(way, app.answers, app.access(), services)
-    await app.push_screen(ClusterScreen(ClusterWay("lab"), assessment))
 
 
 def do(app: SitewrightApp, gate: Gate, act: Act) -> None:
@@ -219,14 +201,15 @@ async def play(
 ) -> None:
     """Play some acts; raises AssertionError where they ended the wizard or it met an error."""
     gate = Gate()
-    services = LateServices(services_for(folder, kind, step), gate)
-    app = SitewrightApp(cast(Services, services), state_file=folder / "state.json")
+    services = services_for(folder, kind, step)
+    late = cast(Services, LateServices(services, gate))
+    app = SitewrightApp(late, state_file=folder / "state.json")
     leavings: list[object] = []
     # Whoever leaves is at the end; the sequence is more use when it goes on.
     app.exit = lambda *args, **_: leavings.append(args)  # type: ignore[method-assign]
     with errors_of_ours() as errors:
         async with app.run_test(size=size) as pilot:
-            await begin_at(app, step)
+            await begin_at(pilot, step, services, gate, folder)
             for act in acts:
                 do(app, gate, act)
                 for _ in range(act[1] if act[0] == "rest" else 1):
@@ -327,10 +310,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--acts", type=int, default=60)
     parser.add_argument("--limit", type=float, default=60, help="seconds for one sequence")
-    parser.add_argument("--at", choices=BESIDE, help="begin on this page each time")
+    parser.add_argument("--at", choices=STARTS, help="begin on this step or page each time")
     parser.add_argument("--one", action="store_true", help="play this seed alone, and say all")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
+    dialog.READ_SECONDS = 0.0  # what comes so soon after a grave question is wanted here
     end, seed, bad = time.monotonic() + options.seconds, options.seed, 0
     while time.monotonic() < end:
         chance = random.Random(seed)  # noqa: S311 - chance for a test

@@ -88,7 +88,7 @@ def missing(screen: Any) -> list[tuple[str, str]]:
 
 TWINS: Final = (("f10", "ctrl+n"), ("escape", "ctrl+p"), ("escape", "ctrl+b"))
 """Keys of which the second does the same, for consoles that take the first for themselves."""
-CALLS: Final = {"failing": 1, "finished": 1, "updated": 1}
+CALLS: Final = {"failing": 1, "finished": 1, "updated": 1, "accepted": 1}
 """How often a person was called for, by the kind of the run; else never."""
 
 

@@ -17,6 +17,7 @@ from screens.supplies.bundle_inside import InsideScreen
 from screens.supplies.bundle_make import MakeScreen
 from screens.widgets.board import Board
 from screens.widgets.field import Line
+from tests.screens.acceptance.told import accepting, to_page
 from tests.screens.bundles import RECIPE, small_bundle
 from tests.screens.driving import judged, on_step, until
 from tests.screens.recorded import RecordedServices, offer_of
@@ -38,9 +39,18 @@ class Place:
     screen: str = ""
     """The class of the screen that stands in front then; empty for the step itself."""
     kind: str = "running"
-    """Whose services: recorded, running, failing, finished, updating, updated."""
+    """Whose services: recorded, running, failing, finished, updating, updated, accepting,
+    accepted."""
     before: str = ""
     """The id of the widget that has the cursor before the keys; empty for where it begins."""
+    page: str = ""
+    """The page of an acceptance on which the keys are pressed."""
+
+
+def _accepting(
+    page: str, keys: tuple[str, ...] = (), screen: str = "", kind: str = "accepting"
+) -> Place:
+    return Place(StepId.WELCOME, keys, screen or page, kind, page=page)
 
 
 PLACES: Final = {
@@ -78,6 +88,15 @@ PLACES: Final = {
         "ApplyUpdateScreen",
         "updated",
     ),
+    "hub": _accepting("HubScreen"),
+    "profile": _accepting("ChooseScreen"),
+    "own-profile": _accepting("ChooseScreen", ("o",), "OwnScreen"),
+    "acceptance-review": _accepting("ReviewScreen"),
+    "acceptance-begin": _accepting("BeginAcceptance"),
+    "acceptance": _accepting("WatchScreen"),
+    "acceptance-stop": _accepting("WatchScreen", ("s",), "StopScreen"),
+    "accepted": _accepting("VerdictScreen", kind="accepted"),
+    "criterion": _accepting("VerdictScreen", ("enter",), "WholeCriterion", "accepted"),
     "goal": Place(StepId.GOAL, kind="recorded"),
     "goal-options": Place(StepId.GOAL, ("right",), kind="recorded"),
     "goal-list": Place(StepId.GOAL, ("l",), kind="recorded"),
@@ -129,6 +148,8 @@ def services_of(place: Place, folder: Path) -> RecordedServices:
     """Recorded machines, or a recorded installation of the tiny solution."""
     if place.kind == "recorded":
         return RecordedServices(shapes={"w1": "small-vm"}, keys={"m1": "unknown", "w1": "unknown"})
+    if place.page:
+        return accepting(0 if place.kind == "accepting" else 1)
     if place.kind in ("updating", "updated"):
         return scripted(folder, updating(ended="done" if place.kind == "updated" else ""))
     events = finished() if place.kind == "finished" else under_way(failed=place.kind == "failing")
@@ -146,25 +167,33 @@ async def at(name: str, folder: Path, size: tuple[int, int]) -> AsyncIterator[Pi
     services = services_of(place, folder)
     app = SitewrightApp(services, state_file=folder / "state.json")
     async with app.run_test(size=size) as pilot:
-        await on_step(pilot, StepId.WELCOME)
-        await pilot.pause()
-        if place.kind in ("updating", "updated"):
-            app.answers = UPDATED
-        elif place.kind == "recorded":
-            await recorded_step(pilot, services, place.step)
-        else:
-            await scripted_step(pilot, place.step)
-        if place.before:
-            app.screen.query_one(f"#{place.before}").focus()
-            await pilot.pause()
-        for key in place.keys:
-            await rests(pilot)
-            await pilot.press(key)
-        await rests(pilot)
-        if place.screen:
-            await until(pilot, lambda: type(app.screen).__name__ == place.screen)
-        await rests(pilot)
+        await arrive(pilot, place, services, folder)
         yield pilot
+
+
+async def arrive(pilot: Pilot[int], place: Place, services: RecordedServices, folder: Path) -> None:
+    """To a place, until it rests there; `services` are those behind the wizard."""
+    app: Any = pilot.app
+    await on_step(pilot, StepId.WELCOME)
+    await pilot.pause()
+    if place.page:
+        await to_page(pilot, folder, place.page)
+    elif place.kind in ("updating", "updated"):
+        app.answers = UPDATED
+    elif place.kind == "recorded":
+        await recorded_step(pilot, services, place.step)
+    else:
+        await scripted_step(pilot, place.step)
+    if place.before:
+        app.screen.query_one(f"#{place.before}").focus()
+        await pilot.pause()
+    for key in place.keys:
+        await rests(pilot)
+        await pilot.press(key)
+    await rests(pilot)
+    if place.screen:
+        await until(pilot, lambda: type(app.screen).__name__ == place.screen)
+    await rests(pilot)
 
 
 async def rests(pilot: Pilot[int]) -> None:
@@ -248,4 +277,7 @@ async def scripted_step(pilot: Pilot[int], step: StepId) -> None:
         await on_step(pilot, step)
 
 
-__all__ = ["PLACES", "InsideScreen", "Line", "MakeScreen", "Place", "at", "rests", "small_bundle"]
+__all__ = [
+    "PLACES", "InsideScreen", "Line", "MakeScreen", "Place", "arrive", "at", "rests",
+    "small_bundle",
+]  # fmt: skip

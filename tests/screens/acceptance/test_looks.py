@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from textual.screen import Screen
@@ -14,9 +13,8 @@ from textual.screen import Screen
 from installer.acceptance.accept import Asked
 from installer.acceptance.cast import Bounds
 from installer.acceptance.choice import Choice, read_choice
-from installer.acceptance.hub_file import EXAMPLE
-from installer.acceptance.profile import Phase, Profile
-from installer.acceptance.report.picture import Stands, Watch, picture
+from installer.acceptance.profile import Phase
+from installer.acceptance.report.picture import Stands, picture
 from screens.acceptance.ask_hub import HubScreen
 from screens.acceptance.choose import ChooseScreen, OwnScreen
 from screens.acceptance.open_acceptance import open_page
@@ -29,40 +27,16 @@ from screens.shell.app import SitewrightApp
 from screens.widgets.board import Board
 from screens.words.acceptance_words import stop_words, watched_title
 from tests.installer.acceptance.made import measured, result
+from tests.screens.acceptance.told import DOCUMENT, FOLDER, Told, hub_file, watched
 from tests.screens.driving import on_step, until
 from tests.screens.looking import cut, unreadable
 from tests.screens.recorded import RecordedServices
 from tests.screens.test_rules import missing
 from tests.screens.walking import rests
 
-DOCUMENT = Profile(1000)
-DRILLS = "drills: [{name: ledger-pod, command: [kubectl, delete, pod, moja-0]}]\n"
-
-
-class Going:
-    """An acceptance that goes on and on."""
-
-    stopping = False
-    folder = None
-
-    progress: ClassVar = SimpleNamespace(fleet=None, left=[])
-
-    def ended(self, _: float = 0) -> bool:
-        return False
-
-
-def watched() -> Watch:
-    it = measured(within=980)
-    it.failures["clearing: no callback came in time"] = 412
-    watch = Watch(DOCUMENT, Bounds())
-    watch.say("It holds 1200 a second, at 2.0 ms of CPU for a journey.")
-    watch.say("One transfer of each pair and direction was cleared. The load begins.")
-    watch.tick(Phase.STEADY, 1834, it)
-    return watch
-
 
 def page_of(name: str, choice: Choice, asked: Asked) -> Screen[Any]:
-    going: Any = Going()
+    going: Any = Told()
     made: dict[str, Callable[[], Screen[Any]]] = {
         "hub": lambda: HubScreen(choice),
         "choose": lambda: ChooseScreen(choice, asked.hub),
@@ -72,7 +46,7 @@ def page_of(name: str, choice: Choice, asked: Asked) -> Screen[Any]:
         "in-use": lambda: in_use_question("bank is active in it", "Thiri Aung"),
         "watch": lambda: WatchScreen(going, watched(), watched_title(asked.hub, DOCUMENT)),
         "stop": lambda: StopScreen(*stop_words(going)),
-        "verdict": lambda: VerdictScreen(result(), Path("/srv/acceptances/20261130-161112")),
+        "verdict": lambda: VerdictScreen(result(), FOLDER),
     }
     return made[name]()
 
@@ -84,9 +58,7 @@ PAGES = ("hub", "choose", "own", "review", "begin", "in-use", "watch", "stop", "
 async def test_each_page_is_whole_at_every_size(
     services: RecordedServices, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    file = tmp_path / "hub.yaml"
-    file.write_text(EXAMPLE + DRILLS)
-    choice = Choice(file, DOCUMENT, drills=("ledger-pod",), processes=2)
+    choice = Choice(hub_file(tmp_path), DOCUMENT, drills=("ledger-pod",), processes=2)
     asked = read_choice(choice)
     app: Any = SitewrightApp(services)
     found = {}
