@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.moments import moment
 from foundation.problems import Problem
+from installer.record.kept_runs import worker_of
 from installer.record.runs import Run, all_sites, runs_of
-from installer.record.site_lock import holder_of
 
 if TYPE_CHECKING:
     from installer.record.state import RunState
@@ -48,22 +48,21 @@ def last_change(addresses: Collection[str] = ()) -> LastChange | None:
         runs = runs_of(key)
         if wanted and not wanted & _addresses(runs[0]):
             continue
-        change = _of_site(key, runs)
+        change = _of_site(runs)
         if change is not None:
             found.append(change)
     return max(found, key=lambda one: one.when or _NEVER, default=None)
 
 
-def _of_site(key: str, runs: tuple[Run, ...]) -> LastChange | None:
+def _of_site(runs: tuple[Run, ...]) -> LastChange | None:
     for run in runs:
         try:
             state = run.state()
         except (Problem, OSError):
             continue
         if state.changed:
-            return LastChange(
-                run, _by(state), moment(state.last_time), under_way=holder_of(key) is not None
-            )
+            at_work = worker_of(run, state.last_time) is not None
+            return LastChange(run, _by(state), moment(state.last_time), under_way=at_work)
     return None
 
 

@@ -157,6 +157,7 @@ class PlainWizard:
     def welcome(self) -> StepId | None:
         """Begin, go on, or open a file."""
         from screens.welcome.welcome_words import (
+            left_words,
             runs_words,
             said_when,
             saved_words,
@@ -171,9 +172,14 @@ class PlainWizard:
         unfinished = self.wait(self.services.unfinished())
         if saved.answers is not None:
             choices.insert(0, "resume")
+        left = self.wait(self.services.left_update())
+        if left is not None:
+            choices.insert(0, "left")
         if unfinished is not None:
             choices.insert(0, "run")
             say(f"1. Installation: {unfinished_words(unfinished)}")
+        if left is not None:
+            say(f"{choices.index('left') + 1}. Update: {left_words(left)}")
         if saved.answers is not None:
             when = said_when(saved.answers.saved_at, self.services.now())
             say(f"{choices.index('resume') + 1}. Go on: {saved_words(saved.answers)}, kept {when}")
@@ -194,6 +200,11 @@ class PlainWizard:
         if choice == "resume" and saved.answers is not None:
             self.answers = saved.answers
             return resume_at(self.answers)
+        if choice == "left" and left is not None:
+            from screens.plain import plain_apply
+
+            plain_apply.see_to_its_end(self, left.run)
+            return StepId.WELCOME
         if choice in ("file", "runs"):
             from screens.plain import plain_runs
 

@@ -11,10 +11,11 @@ from foundation.wording import listed
 from screens.plain.plain_run import watched
 from screens.plain.plain_settings import ask_name
 from screens.plain.prompt import BackWanted
-from screens.services.cluster_way import order_of, prepare, site_in
+from screens.services.cluster_way import left_to_apply, order_of, prepare, site_in
 from screens.services.memory import Changed, Touched
 from screens.words.applied_words import (
     LEAVING,
+    NOT_GONE_ON,
     TITLE,
     WHICH_SITE,
     against,
@@ -25,6 +26,9 @@ from screens.words.applied_words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from installer.events import Outcome
     from screens.answers.answers import Answers
     from screens.plain.plain import PlainWizard
@@ -33,20 +37,35 @@ if TYPE_CHECKING:
 
 def apply(wizard: PlainWizard, asked: ToUpdate, chosen: str) -> None:
     """Plan the update of one workload, show it, and carry it through after a yes."""
+
+    def plan() -> ToApply:
+        credentials = wizard.memory.credentials
+        return wizard.wait(prepare(asked, chosen, _site(wizard), credentials, wizard.services))
+
+    _apply(wizard, plan, "It was not begun, and nothing was changed.")
+
+
+def see_to_its_end(wizard: PlainWizard, run: Path) -> None:
+    """Show an update that was left, and carry it on after a yes."""
+
+    def read() -> ToApply:
+        return wizard.wait(left_to_apply(run, wizard.memory.credentials, wizard.services))
+
+    _apply(wizard, read, NOT_GONE_ON)
+
+
+def _apply(wizard: PlainWizard, plan: Callable[[], ToApply], no: str) -> None:
     talk = wizard.dialogue
     talk.topic = "updates-review"
     try:
-        to_apply = wizard.wait(
-            prepare(asked, chosen, _site(wizard), wizard.memory.credentials, wizard.services)
-        )
-        order = _reviewed(wizard, to_apply)
+        order = _reviewed(wizard, plan())
     except BackWanted:
         order = None
     except Problem as problem:
         talk.problem(problem)
         return
     if order is None:
-        talk.say("It was not begun, and nothing was changed.")
+        talk.say(no)
         return
     talk.topic = "updates-apply"
     _carried(wizard, order)

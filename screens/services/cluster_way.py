@@ -85,6 +85,16 @@ async def prepare(
     return await services.prepare_update(asked, chosen, answers, access)
 
 
+async def left_to_apply(run: Path, credentials: Credentials, services: Services) -> ToApply:
+    """An update that was begun and not seen to its end, as its own folder tells it."""
+    from screens.services.live_updates import update_command
+
+    answers, plan = await services.reopen(run)
+    access = Access(answers.inventory(), credentials, answers.login.sudo)
+    asked = ToUpdate()
+    return ToApply(asked, "", answers, access, plan, update_command(asked, "", answers), run=run)
+
+
 def order_of(to_apply: ToApply, plan: Plan, by: str) -> Order:
     """The update as a person confirmed it; it stands in the record as that of the command."""
     from installer.updates.applying.plans import OPERATION

@@ -5,6 +5,7 @@ Both faces of the wizard go this way, so that they cannot come to different resu
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,14 +13,17 @@ from typing import TYPE_CHECKING
 from foundation.problems import InputProblem, Problem
 from installer.catalogue.solution import load_solution
 from screens.answers.answers import Answers
+from screens.services.live_install import base_of, site_of
 from screens.services.memory import Memory
 from screens.services.services import Access, Question, Services
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from foundation.hosts.model import Host
     from preflight.assessment import Assessment, Seen
+    from preflight.findings import Finding
 
 
 async def question_for(answers: Answers, memory: Memory, services: Services) -> Question:
@@ -85,7 +89,9 @@ async def assess_site(
             # Who reaches whom, and who fetches what, are asked by the roles.
             memory.mesh = memory.egress = memory.egress_of = None
         site = answers.site if answers.site.settings else None
-        question = replace(question, roles={**memory.assigned.roles, **given}, site=site)
+        told = await asyncio.to_thread(_of_bundle, answers, services.now().date())
+        roles = {**memory.assigned.roles, **given}
+        question = replace(question, roles=roles, site=site, told=told)
         if (
             memory.mesh is None
             and answers.facts_file is None
@@ -99,6 +105,15 @@ async def assess_site(
             memory.egress = await services.fetch(access, question, seen, answers, count)
             memory.egress_of = of
     return question, await services.assess(seen, question, memory.mesh, memory.egress)
+
+
+def _of_bundle(answers: Answers, today: date) -> tuple[Finding, ...]:
+    """What preflight says of the site's bundle, as the command does; nothing where it has none."""
+    if answers.site.supplies.bundle is None:
+        return ()
+    from installer.supply.judged_bundle import judged_bundle
+
+    return judged_bundle(site_of(answers), base_of(answers).absolute(), today)
 
 
 def fetched_by(answers: Answers) -> object:
@@ -129,6 +144,9 @@ def stands_against(answers: Answers, memory: Memory) -> tuple[Problem, ...]:
     if memory.egress_of != fetched_by(answers):
         kept = tuple(one for one in assessment.findings if one.area != "egress")
         assessment = replace(assessment, findings=kept)
+    # Of the bundle that it names the plan asks, which is answered there by name.
+    kept = tuple(one for one in assessment.findings if one.area != "bundle")
+    assessment = replace(assessment, findings=kept)
     return objections(assessment)
 
 

@@ -276,7 +276,7 @@ class LiveServices(
                 assessment = assess(
                     seen,
                     question.needs,
-                    told=told,
+                    told=(*told, *question.told),
                     roles=question.roles,
                     waivers=question.waivers,
                     today=now.date(),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from installer.planning.new_site_file import NewSite
     from installer.plans.plan import Plan
     from installer.record.kept_runs import KeptRuns, RunCount
+    from installer.record.runs import Run
     from installer.record.state import RunState
     from installer.running.begin import Occasion
     from installer.running.order import Order as Asked
@@ -146,6 +147,17 @@ class LiveInstallation:
     async def unfinished(self) -> Unfinished | None:
         """The latest run of every site is looked at; the last of those that are not finished."""
         return await asyncio.to_thread(_unfinished)
+
+    async def left_update(self) -> Unfinished | None:
+        """The last update of every site is looked at, by its record."""
+
+        def read() -> Unfinished | None:
+            from installer.updates.applying.left import left_update
+
+            left = left_update()
+            return None if left is None else _unfinished_of(left[0], left[0].plan(), left[1])
+
+        return await asyncio.to_thread(read)
 
     async def reopen(self, run: Path) -> tuple[Answers, Plan]:
         """The site file and the plan of a run."""
@@ -319,7 +331,6 @@ def site_of(answers: Answers) -> Site:
 def _unfinished() -> Unfinished | None:
     from foundation.problems import Problem
     from installer.record.runs import installed_sites, latest_run
-    from installer.record.state import keys_of
 
     for key in installed_sites():
         run = latest_run(key)
@@ -331,8 +342,19 @@ def _unfinished() -> Unfinished | None:
             continue  # a run that cannot be read cannot be gone on with
         if state.started is None or state.complete(plan):
             continue
-        keys = list(keys_of(plan))
-        when = moment(state.last_time or None)
-        done = sum(state.finished(step) for step in keys)
-        return Unfinished(run.folder, f"{plan.solution} {plan.environment}", done, len(keys), when)
+        return _unfinished_of(run, plan, state)
     return None
+
+
+def _unfinished_of(run: Run, plan: Plan, state: RunState) -> Unfinished:
+    from installer.record.kept_runs import worker_of
+    from installer.record.state import keys_of
+    from preflight.report.words import clean
+
+    keys = list(keys_of(plan))
+    when = moment(state.last_time or None)
+    done = sum(state.finished(step) for step in keys)
+    holder = worker_of(run, state.last_time)
+    at_work = "" if holder is None else clean(holder.by or holder.user)
+    name = f"{plan.solution} {plan.environment}"
+    return Unfinished(run.folder, name, done, len(keys), when, at_work)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from installer.updates.review import Review
     from preflight.assessment import Assessment, HostResult, Seen, SeenCluster
     from preflight.egress import Egress
-    from preflight.findings import Waiver
+    from preflight.findings import Finding, Waiver
     from preflight.mesh import Mesh
     from preflight.needs import SolutionNeeds
     from screens.answers.answers import Answers
@@ -202,6 +202,8 @@ class Question:
     waivers: tuple[Waiver, ...] = ()
     site: Site | None = None
     """The answers, once its settings were given; a document may demand more of them."""
+    told: tuple[Finding, ...] = ()
+    """What is known of the site beside its machines: its bundle."""
 
 
 class Export(StrEnum):
@@ -266,7 +268,7 @@ class Installing:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run on this machine in which something is left to do."""
+    """A run kept on this computer in which something is left to do."""
 
     run: Path
     name: str
@@ -275,6 +277,8 @@ class Unfinished:
     total: int
     """Steps on machines."""
     when: datetime | None = None
+    at_work: str = ""
+    """Who is at work on it now, in another session; empty where nobody is."""
 
 
 class Services(AcceptanceServices, Protocol):
@@ -409,6 +413,9 @@ class Services(AcceptanceServices, Protocol):
 
     async def unfinished(self) -> Unfinished | None:
         """The last run on this machine, where something is left to do in it."""
+
+    async def left_update(self) -> Unfinished | None:
+        """The last update of any site that was begun and not seen to its end."""
 
     async def reopen(self, run: Path) -> tuple[Answers, Plan]:
         """The answers and the plan of a run, to go on with it."""

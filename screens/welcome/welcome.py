@@ -16,7 +16,13 @@ from screens.answers.wizard import StepId, resume_at
 from screens.services.opening import is_cluster, is_hub, is_recording, open_file
 from screens.services.services import Access, ClusterWay, Export, Order, Unfinished
 from screens.shell.step import StepScreen
-from screens.welcome.welcome_words import runs_words, said_when, saved_words, unfinished_words
+from screens.welcome.welcome_words import (
+    left_words,
+    runs_words,
+    said_when,
+    saved_words,
+    unfinished_words,
+)
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
@@ -38,6 +44,8 @@ class WelcomeScreen(StepScreen):
         super().__init__()
         self.saved = Saved()
         self.unfinished: Unfinished | None = None
+        self.left: Unfinished | None = None
+        """An update that was begun and not seen to its end."""
         self.runs: RunCount | None = None
         """How many runs lie here; their records are read where the list is opened."""
         self.kept: KeptRuns | None = None
@@ -55,6 +63,8 @@ class WelcomeScreen(StepScreen):
         if unfinished is not None:
             words = unfinished_words(unfinished)
             rows.append(Row("run", (Cell("Installation", "strong"), Cell(words))))
+        if self.left is not None:
+            rows.append(Row("left", (Cell("Update", "strong"), Cell(left_words(self.left)))))
         if self.runs is not None and self.runs.runs:
             rows.append(Row("runs", (Cell("Runs", "strong"), Cell(runs_words(self.runs)))))
         if saved is not None:
@@ -116,11 +126,17 @@ class WelcomeScreen(StepScreen):
         saved = await asyncio.to_thread(self.wizard.saved_place)
         self.saved = saved
         self._show_rows("resume" if saved.answers else "")
-        self.unfinished = await self.services.unfinished()
-        self.runs = await self.services.counted_runs()
-        self._show_rows("run" if self.unfinished is not None else "")
+        await self._read_runs_left()
         if saved.sentence:
             self.say(saved.sentence)
+
+    async def _read_runs_left(self) -> None:
+        """What the records say is left to do, which comes first."""
+        self.unfinished = await self.services.unfinished()
+        self.left = await self.services.left_update()
+        self.runs = await self.services.counted_runs()
+        first = "run" if self.unfinished is not None else "left" if self.left is not None else ""
+        self._show_rows(first)
 
     def _show_rows(self, keep: str = "") -> None:
         """The choices there are by now, all of them in sight, with the cursor where it is meant."""
@@ -136,12 +152,13 @@ class WelcomeScreen(StepScreen):
     def _about(self, key: str) -> None:
         saved = self.saved.answers
         when = said_when(saved.saved_at, self.services.now()) if saved else ""
-        run = self.unfinished
-        begun = said_when(run.when, self.services.now()) if run else ""
         texts = {
-            "run": f"An installation that is not finished, last at work {begun}. It goes on where "
-            "it stands: what runs on machines is found again, and nothing is done twice. "
+            "run": f"An installation that is not finished{self._stands(self.unfinished)}. It goes "
+            "on where it stands: what runs on machines is found again, and nothing is done twice. "
             "Passwords and secrets are asked for again.",
+            "left": f"An update that was not seen to its end{self._stands(self.left)}. What was "
+            "begun is brought to its end, or taken back, where it runs. Enter shows the plan that "
+            "was reviewed, and sees it to its end; another update of its site begins only then.",
             "resume": f"Your place was kept {when}. Machines are looked at again, since they may "
             "have changed. Passwords were not kept: type them again under Login.",
             "new": "A map shows what serves you, and what fits this machine. Then Sitewright looks "
@@ -166,6 +183,14 @@ class WelcomeScreen(StepScreen):
         self.query_one(".field", Field).display = key == "open"
         self.query_one("#about", Static).update(texts.get(key, ""))
 
+    def _stands(self, run: Unfinished | None) -> str:
+        """Who is at work on it, or when somebody last was, to go behind a sentence."""
+        if run is None:
+            return ""
+        if run.at_work:
+            return f"; {run.at_work} is at work on it now"
+        return f", last at work {said_when(run.when, self.services.now())}"
+
     def on_board_chosen(self, event: Board.Chosen) -> None:
         """Enter on a choice."""
         self.action_next()
@@ -181,6 +206,10 @@ class WelcomeScreen(StepScreen):
         match self.query_one("#choices", Board).key:
             case "run" if self.unfinished is not None:
                 self.run_quietly(self._reopen(self.unfinished.run), group="open")
+            case "left" if self.left is not None:
+                from screens.updates.left_update import see_to_its_end
+
+                see_to_its_end(self, self.left.run, self._look_again)
             case "resume" if self.saved.answers is not None:
                 answers = self.saved.answers
                 self.wizard.go(resume_at(answers), answers)
@@ -209,6 +238,10 @@ class WelcomeScreen(StepScreen):
             case _:
                 self.memory.forget_results()
                 self.wizard.go_next(Answers())
+
+    def _look_again(self) -> None:
+        """What is left may have come to its end."""
+        self.run_quietly(self._read_runs_left(), group="open")
 
     async def _read_runs(self) -> None:
         self.kept = await self.services.kept_runs()

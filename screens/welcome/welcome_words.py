@@ -25,7 +25,17 @@ def saved_words(answers: Answers) -> str:
 
 def unfinished_words(run: Unfinished) -> str:
     """An unfinished installation in a few words."""
-    return f"go on with {run.name}, {run.done} of {run.total} steps done"
+    return _under_way(run) or f"go on with {run.name}, {run.done} of {run.total} steps done"
+
+
+def left_words(run: Unfinished) -> str:
+    """An update that was not seen to its end, in a few words."""
+    return _under_way(run) or f"{run.name}, left at {run.done} of {run.total} steps"
+
+
+def _under_way(run: Unfinished) -> str:
+    """Where somebody is at work on it, in another session."""
+    return f"{run.name}, under way by {run.at_work}" if run.at_work else ""
 
 
 def runs_words(count: RunCount) -> str:

@@ -31,6 +31,7 @@ LEAVING: Final = (
     "An update is under way. What was begun is brought to its end, or taken back, where it runs; "
     "nobody watches it from here. The next update of this site sees it to its end first."
 )
+NOT_GONE_ON: Final = "It was left as it is; what was begun may still be under way where it runs."
 WHICH_SITE: Final = (
     "An update stands in the record of its site, and the site file says when, by whom and after "
     "which backup one may begin."

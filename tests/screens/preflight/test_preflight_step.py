@@ -289,3 +289,27 @@ async def test_a_cluster_that_was_not_looked_at_is_told_with_its_command(
             "sitewright preflight --cluster CONTEXT --solution",
             "helm-deploy --environment existing-cluster judges it.",
         )
+
+
+async def test_what_is_known_of_the_bundle_stands_among_the_findings(
+    services: RecordedServices,
+) -> None:
+    """As the command tells it; whether an older one is meant, the plan asks by itself."""
+    app = SitewrightApp(services)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await to_preflight(pilot, "m1=10.10.0.11")
+        named = said(app.answers, supplies={"bundle": "/media/none"})
+        app.memory.forget_judgement()
+        app.go(StepId.PREFLIGHT, named)
+        await on_step(pilot, StepId.PREFLIGHT)
+        await judged(pilot)
+        assessment = app.memory.assessment
+        assert assessment is not None
+        found = {finding.id: finding for finding in assessment.findings}
+        assert "The bundle could not be looked at" in found["bundle.maintained"].title
+        board = app.screen.query_one("#machines", Board)
+        board.move_to(BETWEEN)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FindingsScreen))
+        await shows(pilot, "bundle.maintained")
+        assert not any("bundle" in one.cause for one in stands_against(named, app.memory))
