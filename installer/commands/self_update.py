@@ -10,6 +10,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _SECONDS: Final = 900
 _LAST: Final = 600
 _WIDTH: Final = 78
+_COPY: Final = "bringing-"
+_OWN_KINDS: Final = ("wheel", "record")
+"""Items that its install.sh reads."""
 
 
 class NotInPlace(Problem):
@@ -81,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     with own_versions.alone():
         digest = found.structure.index_digest[7:19]
         place = own_versions.versions_folder() / f"{new.version}-{digest}"
-        made = _installed(options, place, new)
+        made = _installed(options, place, new, found)
         front = own_versions.put_in_front(new.version, made)
     _remember(found)
     print(
@@ -162,12 +166,30 @@ def _agreed(options: argparse.Namespace, version: str) -> None:
         raise Refused("it was not agreed to; nothing was changed", where=str(options.bundle))
 
 
-def _installed(options: argparse.Namespace, place: Path, new: Brought) -> Path:
-    """Put the bundle's Sitewright into a place of its own and try it; raises NotInPlace."""
+def _installed(options: argparse.Namespace, place: Path, new: Brought, found: Verified) -> Path:
+    """Put the bundle's Sitewright into a place of its own and try it; raises NotInPlace.
+
+    Its install.sh is started from a copy of ours, compared with what was verified: the bundle's
+    folder may be another's to write into, and a person took their time to agree.
+    """
+    from bundles.read.laid_out import lay_out
+    from bundles.read.opened import open_bundle
     from installer.supply.supplies import own_signers
 
     keys = options.keys or own_signers()
-    folder = options.bundle.absolute()
+    with tempfile.TemporaryDirectory(prefix=_COPY, dir=place.parent) as name:
+        folder = Path(name) / "bundle"
+        with open_bundle(options.bundle) as bundle:
+            items = (one for one in found.structure.index.items if one.kind in _OWN_KINDS)
+            lay_out(bundle, found.structure, items, folder)
+        return _tried(options, place, new, folder, keys)
+
+
+def _tried(
+    options: argparse.Namespace, place: Path, new: Brought, folder: Path, keys: Path
+) -> Path:
+    """Run the install.sh of a folder of ours and ask what it made for its version."""
+    where = str(options.bundle.absolute())
     try:
         done = subprocess.run(
             ["/bin/sh", str(folder / "install.sh"), "--version"],
@@ -181,14 +203,14 @@ def _installed(options: argparse.Namespace, place: Path, new: Brought) -> Path:
     except subprocess.TimeoutExpired as error:
         raise NotInPlace(
             f"its install.sh came to no end in {_SECONDS} s; what runs here stays",
-            where=str(folder), remedy="See what holds it: sh install.sh, in that folder.",
+            where=where, remedy="See what holds it: sh install.sh, in that folder.",
         ) from error  # fmt: skip
     program = place / "bin/sitewright"
     if done.returncode != 0 or done.stdout.strip() != f"sitewright {new.version}":
         said = cut(clean_line(" ".join((done.stderr or done.stdout).split())), _LAST)
         raise NotInPlace(
             f"the newer one cannot be installed or does not start; what runs here stays: {said}",
-            where=str(folder),
+            where=where,
             remedy="Mend what it names, then give the same command again.",
         )
     return program

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from bundles.sources import sitewright
 from bundles.sources.workshop import Workshop
 from foundation.version import __version__
 from installer.cli import main
-from installer.commands import going_on
+from installer.commands import going_on, self_update
 from installer.events import Event, Kind
 from installer.record.journal import Journal
 from installer.record.runs import Run, create_run
@@ -153,6 +154,58 @@ def test_what_is_not_signed_or_of_nobody_named_is_refused(
     assert "is damaged" in told(capsys)
     assert says(front) == f"sitewright {__version__}"
     assert read_versions().programs == {}
+
+
+def script_beside(bundle: Path, other: Path, evil: bytes) -> None:
+    (bundle / "install.sh").write_bytes(evil)
+
+
+def script_everywhere(bundle: Path, other: Path, evil: bytes) -> None:
+    beside = (bundle / "install.sh").read_bytes()
+    for blob in (bundle / "blobs/sha256").iterdir():
+        if blob.read_bytes() == beside:
+            blob.write_bytes(evil)
+    (bundle / "install.sh").write_bytes(evil)
+
+
+def wheel(bundle: Path, other: Path, evil: bytes) -> None:
+    for blob in (bundle / "blobs/sha256").iterdir():
+        if blob.read_bytes() == b"a wheel":
+            blob.write_bytes(b"A wheel")
+
+
+def another_signed_one(bundle: Path, other: Path, evil: bytes) -> None:
+    bundle.rename(bundle.with_name("away"))
+    shutil.copytree(other, bundle)
+
+
+def link_for_the_script(bundle: Path, other: Path, evil: bytes) -> None:
+    (bundle / "evil").write_bytes(evil)
+    (bundle / "install.sh").unlink()
+    (bundle / "install.sh").symlink_to("evil")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [(script_beside, 0), (link_for_the_script, 0), (script_everywhere, 6), (wheel, 6),
+     (another_signed_one, 6)],
+    ids=lambda one: getattr(one, "__name__", str(one)),
+)  # fmt: skip
+def test_what_is_started_is_what_was_verified(
+    make: Make, front: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], change: Callable[[Path, Path, bytes], None], code: int,
+) -> None:  # fmt: skip
+    """Whoever may write into the bundle's folder changes it while a person reads what is new."""
+    bundle, other = make("0.2.0"), make("0.1.5", OLD)
+    evil = f"#!/bin/sh\ntouch {tmp_path}/PWNED\necho sitewright 0.2.0\n".encode()
+    monkeypatch.setattr(self_update, "_agreed", lambda *_: change(bundle, other, evil))
+    assert main(["self-update", str(bundle), "--keys", str(keys.allowed), "--yes"]) == code
+    said = told(capsys)
+    assert not (tmp_path / "PWNED").exists()
+    if code:
+        assert "is another than was verified a moment ago" in said
+    assert says(front) == f"sitewright {__version__ if code else '0.2.0'}"
+    assert not list(own_versions.versions_folder().glob("bringing-*"))
 
 
 def test_an_older_one_is_refused_by_its_version_and_by_its_bundle(
