@@ -73,10 +73,19 @@ def settle_home() -> tuple[str, ...]:
     """Have all of us, and what we start, find the same home; sentences on what was passed by.
 
     A HOME that is no whole path gives way to that of passwd, and a folder of XDG that is none to
-    its usual place: by them a folder in which somebody stands would be the operator's own. Raises
-    FileProblem where nobody tells a home.
+    its usual place: by them a folder in which somebody stands would be the operator's own. In a
+    PATH only whole ones are kept: else a program would be looked for there. Raises FileProblem
+    where nobody tells a home.
     """
     told = []
+    path = os.environ.get("PATH", "")
+    whole = [one for one in path.split(":") if one.startswith("/")]
+    if path and whole != path.split(":"):
+        os.environ["PATH"] = ":".join(whole) or os.defpath.lstrip(":")
+        # An empty one, of a colon too many, means the same, and nobody meant it.
+        named = [one for one in path.split(":") if one and not one.startswith("/")]
+        told += [f"PATH has {clean_line(one)!r}, which is no whole path: no program is looked for "
+                 "there." for one in dict.fromkeys(named)]  # fmt: skip
     for name in (*_XDG_FOLDERS, "XDG_RUNTIME_DIR"):
         value = os.environ.get(name, "")
         if value and not value.startswith("/"):

@@ -208,6 +208,45 @@ def test_a_folder_in_which_somebody_stands_is_nobodys_home(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "kept", "named"),
+    [
+        (".:/usr/bin:/bin", "/usr/bin:/bin", ["'.'"]),
+        ("/usr/bin:/bin:", "/usr/bin:/bin", []),
+        (":/usr/bin::bin:./x:bin", "/usr/bin", ["'bin'", "'./x'"]),
+        ("here", "/bin:/usr/bin", ["'here'"]),
+        ("~/bin:/bin", "/bin", ["'~/bin'"]),
+        ("/usr/bin:/bin", "/usr/bin:/bin", []),
+        ("", "", []),
+    ],
+)
+def test_no_program_is_looked_for_in_the_folder_in_which_somebody_stands(
+    monkeypatch: pytest.MonkeyPatch, path: str, kept: str, named: list[str]
+) -> None:
+    monkeypatch.setenv("PATH", path)
+    told = settle_home()
+    assert [one.split()[2].rstrip(",") for one in told] == named
+    assert os.environ["PATH"] == kept
+    assert settle_home() == ()
+
+
+def test_a_program_of_the_current_folder_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A calendar is read by systemd-analyze, which is looked for in the PATH."""
+    evil = tmp_path / "systemd-analyze"
+    evil.write_text(f"#!/bin/sh\n: > {tmp_path}/PWNED\n")
+    evil.chmod(0o755)
+    compose = tmp_path / "compose.yaml"
+    compose.write_text("services: {}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f".:{tmp_path / 'none'}")
+    words = ["updates", "schedule", "--at", "Sun 03:00", "--", "--compose", str(compose)]
+    main(words)
+    capsys.readouterr()
+    assert not (tmp_path / "PWNED").exists()
+
+
 def test_where_nobody_tells_a_home_that_is_told_with_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -173,7 +173,9 @@ def commit(folder: Path, edits: Sequence[Edit], branch: str, message: str) -> No
         index = {"GIT_INDEX_FILE": str(Path(made) / "index")}
         git.asked(folder, "read-tree", "HEAD", more=index)
         for one in edits:
-            mode = git.asked(folder, "ls-files", "--stage", "-z", "--", one.file, more=index)[:6]
+            # A name may look like a pattern, which another file answers to as well.
+            name = f":(literal){one.file}"
+            mode = git.asked(folder, "ls-files", "--stage", "-z", "--", name, more=index)[:6]
             blob = git.asked(folder, "hash-object", "-w", "--stdin", stdin=one.after).strip()
             entry = f"{mode},{blob},{one.file}"
             git.asked(folder, "update-index", "--cacheinfo", entry, more=index)

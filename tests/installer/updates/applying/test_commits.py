@@ -89,3 +89,20 @@ def test_the_patch_can_be_applied(repository: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_no_repository_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputProblem, match="not a git repository"):
         edits_of(tmp_path, [CHANGE])
+
+
+def test_a_name_that_looks_like_a_pattern_takes_no_mode_of_another_file(repository: Path) -> None:
+    """Else what is edited would be committed as a link, to where its first line says."""
+    (repository / "apps/?.yaml").write_text("image: mojaloop/ledger:v1.0.0\n")
+    (repository / "apps/1.yaml").symlink_to("other.yaml")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "y")
+    found = edits_of(repository, [CHANGE])
+    assert "apps/?.yaml" in [one.file for one in found.edits]
+    commit(repository, found.edits, "newer", "why")
+    kinds = {
+        line.split("\t")[1]: line[:6]
+        for line in git(repository, "ls-tree", "-r", "newer").splitlines()
+    }
+    assert kinds["apps/?.yaml"] == "100644"
+    assert kinds["apps/1.yaml"] == "120000"
