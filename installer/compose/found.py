@@ -1,7 +1,8 @@
 """Found: every Compose project of a machine, as the labels of its containers tell it.
 
 A project is known by what Compose itself wrote on its containers: whoever brought it up, and
-wherever its files lie.
+wherever its files lie. A container has the labels of its image too, and who made that is nobody
+whom a machine's root takes files from: what an image says of projects is passed over.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _CONTAINER: Final = (
     '"check":{{if .State.Health}}true{{else}}false{{end}}}'
 )
 _IMAGE: Final = '@image {"id":{{json .Id}},"digests":{{json .RepoDigests}}}'
+_OWN: Final = '@own {"id":{{json .Id}},"labels":{{json .Config.Labels}}}'
 
 LOOK: Final = f"""
 ids=$(docker ps --all --quiet --no-trunc --filter label={_LABEL}project \\
@@ -36,6 +38,8 @@ docker inspect --type container --format '{_CONTAINER}' $ids 2>/dev/null
 images=$(docker inspect --type container --format '{{{{.Image}}}}' $ids 2>/dev/null | sort -u)
 # shellcheck disable=SC2086 # ids are words
 [ -z "$images" ] || docker image inspect --format '{_IMAGE}' $images 2>/dev/null
+# shellcheck disable=SC2086 # ids are words
+[ -z "$images" ] || docker image inspect --format '{_OWN}' $images 2>/dev/null
 exit 0
 """
 """Without arguments. It ends with 69 where Docker does not answer."""
@@ -84,16 +88,32 @@ def projects_of(text: str) -> Projects:
         str(one.get("id")): [str(each) for each in one.get("digests") or ()]
         for one in _each(lines, "@image ")
     }
+    of_images = {str(one.get("id")): one.get("labels") for one in _each(lines, "@own ")}
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for one in _each(lines, "@container "):
         labels = one.get("labels")
         if not isinstance(labels, dict):
             continue
+        own = _own(labels, of_images.get(str(one.get("id")), labels))
+        if not own and str(one.get("id")) in of_images:
+            continue
+        # An image that Compose built says of which project and service it was built; where its
+        # files lie, only a container of Compose does.
         project, name = (_text(labels.get(f"{_LABEL}{key}")) for key in ("project", "service"))
         if project and name and _text(one.get("image")):
-            found.setdefault((project, name), []).append(one)
+            found.setdefault((project, name), []).append({**one, "files": own})
     services = tuple(_service(*key, every, digests) for key, every in sorted(found.items()))
     return Projects(services, "@compose" in lines, "@python" in lines)
+
+
+def _own(labels: Mapping[str, Any], of_image: Any) -> dict[str, Any]:
+    """What Compose wrote on a container: its labels without those that it has of its image."""
+    inherited = of_image if isinstance(of_image, dict) else {}
+    return {
+        key: value
+        for key, value in labels.items()
+        if key.startswith(_LABEL) and inherited.get(key) != value
+    }
 
 
 def _each(lines: list[str], word: str) -> list[Mapping[str, Any]]:
@@ -116,7 +136,7 @@ def _service(
     digests: Mapping[str, list[str]],
 ) -> FoundService:
     first = every[0]
-    labels = first["labels"]
+    labels = first["files"]
     image, ids = _text(first.get("image")), {_text(one.get("id")) for one in every}
     same = len(ids) == 1 and len({_text(one.get("image")) for one in every}) == 1
     image_id = next(iter(ids)) if same else ""

@@ -6,6 +6,7 @@ Docker is a stand-in (`tests/stand_ins/docker`), whose first lines say what it h
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import pytest
 
 from installer.catalogue.solution import load_solution
 from installer.cli import main
-from installer.compose.found import projects_of
+from installer.compose.found import LOOK, projects_of
 from installer.planning.make import make_plan
 from installer.record.identity import site_key
 from installer.record.runs import create_run
 from installer.sites.site import load_site
 from tests.bundles.servers import answering
-from tests.installer.updates.docker_here import OLD, OLD_DIGEST, DockerHere, site_here
+from tests.installer.updates.docker_here import LABEL, OLD, OLD_DIGEST, DockerHere, site_here
 from tests.installer.updates.test_hostile_registries import StandIn
 
 pytestmark = pytest.mark.processes
@@ -117,3 +118,46 @@ def test_a_machine_that_cannot_be_meant_is_told(
 def test_what_docker_says_in_another_form_is_passed_over() -> None:
     text = '@container {"labels": 1}\n@container [\n@image {"id": 1}\n@container {"image": "a"}\nx'
     assert projects_of(text).services == ()
+
+
+def told_of(labels: dict[str, str], of_image: dict[str, str] | None) -> str:
+    container = {"image": "a:1", "id": "i", "labels": labels, "status": "running"}
+    return (
+        f"@container {json.dumps(container)}\n"
+        f"@own {json.dumps({'id': 'i', 'labels': of_image})}\n@compose\n"
+    )
+
+
+FILES = f"{LABEL}project.config_files"
+SAYS = {f"{LABEL}project": "hub", f"{LABEL}service": "web", FILES: "/shared/compose.yaml"}
+
+
+def test_what_an_image_says_of_projects_leads_root_to_no_file() -> None:
+    """A container has its image's labels: who made that would have root bring up their file."""
+    assert projects_of(told_of(SAYS, None)).services[0].files == ("/shared/compose.yaml",)
+    assert projects_of(told_of(SAYS, SAYS)).services == ()
+    # Beside a label of its own, those of the image lead nowhere either.
+    more = {**SAYS, f"{LABEL}config-hash": "1"}
+    (service,) = projects_of(told_of(more, SAYS)).services
+    assert (service.name, service.files) == ("web", ())
+    # What Compose built, or what was made of another's project: its own word counts.
+    (service,) = projects_of(told_of(SAYS, {**SAYS, FILES: "/theirs.yaml"})).services
+    assert service.files == ("/shared/compose.yaml",)
+    # Of an image that cannot be asked all may be its own: it is told, and leads to no file.
+    (service,) = projects_of(told_of(SAYS, None).replace("@own", "@else")).services
+    assert service.files == ()
+
+
+def test_a_container_of_such_an_image_is_found_as_no_project(
+    docker: DockerHere, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Docker itself tells it, by the script."""
+    docker.runs("evil", "evil/app:v1.0.0", "sha256:evil", project="theirs")
+    docker.state["images"]["sha256:evil"] = {
+        "digests": [], "labels": docker.state["containers"][-1]["Config"]["Labels"],
+    }  # fmt: skip
+    docker.keep()
+    found = subprocess.run(["sh", "-c", LOOK], capture_output=True, text=True, check=True,
+                           timeout=60).stdout  # fmt: skip
+    assert '"theirs"' in found
+    assert [one.project for one in projects_of(found).services] == ["hub"]
