@@ -31,7 +31,13 @@ NOWHERE: Final = "/"
 """The folder in which commands run on this machine; one in which nobody but root writes."""
 
 _LEADS_AWAY: Final = re.compile(
-    r"LD_\w+|DYLD_\w+|APT_CONFIG|DPKG_\w+|TAR_OPTIONS|PIP_\w+|VIRTUAL_ENV|CURL_HOME|WGETRC|OPENSSL_\w+"
+    r"LD_\w+|DYLD_\w+|GCONV_PATH|LOCPATH|NLSPATH|GLIBC_TUNABLES|MALLOC_\w+|GODEBUG|SSLKEYLOGFILE"
+    r"|(DF_|LS_|DU_)?BLOCK_SIZE|BLOCKSIZE|POSIXLY_CORRECT|QUOTING_STYLE|TIME_STYLE|GREP_OPTIONS"
+    r"|GZIP|XZ_(OPT|DEFAULTS)|SYSTEMD_(COLORS|LOG_\w+|PAGER\w*|LESS\w*|URLIFY)|SSH_SK_PROVIDER"
+    r"|TF_\w+|TOFU_\w+|KUBERC|(JDK_JAVA|_?JAVA_TOOL|_JAVA)_OPTIONS|NODE_TLS_REJECT_UNAUTHORIZED"
+    r"|GIT_(ATTR_\w+|DEFAULT_HASH|DEFAULT_REF_FORMAT|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE)"
+    r"|GIT_(NO_REPLACE_OBJECTS|REDIRECT_\w+|QUARANTINE_PATH|\w+_PATHSPECS)"
+    r"|APT_CONFIG|DPKG_\w+|TAR_OPTIONS|PIP_\w+|VIRTUAL_ENV|CURL_HOME|WGETRC|OPENSSL_\w+"
     r"|DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS\w*|API_VERSION|DEFAULT_PLATFORM|CONTENT_TRUST\w*)"
     r"|COMPOSE_\w+|CONTAINERS?_\w+|BUILDKIT_\w+|KUBECTL_\w+|KUSTOMIZE_\w+|KUBECONFIG"
     r"|KUBERNETES_(MASTER|SERVICE_HOST|SERVICE_PORT)"
@@ -42,7 +48,8 @@ _LEADS_AWAY: Final = re.compile(
     r"|CONFIG_KEY_\d+|CONFIG_VALUE_\d+|CEILING_DIRECTORIES|CONFIG_GLOBAL|CONFIG_SYSTEM|TRACE\w*"
     r"|PAGER|EDITOR|SEQUENCE_EDITOR|PROXY_COMMAND|SSL_NO_VERIFY|ALLOW_PROTOCOL)"
 )
-"""Variables that lead a program to code, a configuration, a daemon or a cluster of somewhere else.
+"""Variables that lead a program to code, a configuration, a daemon or a cluster of somewhere else,
+or change what it prints (df counts in BLOCK_SIZE); one would write down the keys of TLS.
 Those by which a person logs in (GIT_ASKPASS, SSH_AUTH_SOCK, proxies) stay."""
 
 _PLACE: Final = ("PATH", "TMPDIR")

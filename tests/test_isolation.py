@@ -226,8 +226,43 @@ LEADING = (
     "ANSIBLE_LIBRARY", "APT_CONFIG", "DPKG_ROOT", "DOCKER_CONFIG", "DOCKER_HOST", "DOCKER_CONTEXT",
     "COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "CONTAINERS_REGISTRIES_CONF", "CONTAINER_HOST",
     "PIP_INDEX_URL", "PYTHONPATH", "VIRTUAL_ENV", "PERL5LIB", "BASH_ENV", "OPENSSL_CONF",
-    "KUBECONFIG", "KUBERNETES_MASTER", "KUBERNETES_SERVICE_HOST",
+    "KUBECONFIG", "KUBERNETES_MASTER", "KUBERNETES_SERVICE_HOST", "KUBERC", "TF_CLI_ARGS",
+    "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "GCONV_PATH", "GLIBC_TUNABLES", "SSLKEYLOGFILE",
+    "BLOCK_SIZE", "DF_BLOCK_SIZE", "BLOCKSIZE", "POSIXLY_CORRECT", "QUOTING_STYLE", "XZ_OPT",
+    "SYSTEMD_COLORS", "SYSTEMD_LOG_LEVEL", "GIT_SHALLOW_FILE", "GIT_DEFAULT_HASH",
+    "GIT_GRAFT_FILE", "JAVA_TOOL_OPTIONS", "SSH_SK_PROVIDER",
 )  # fmt: skip
+
+
+_MADE = 'd=$(mktemp -d -p .) && git init -q "$d" && git -C "$d" rev-parse --show-object-format'
+
+
+@pytest.mark.parametrize(
+    ("words", "hostile"),
+    [
+        (("df", "-P", "/proc"), {"DF_BLOCK_SIZE": "7", "BLOCK_SIZE": "7", "POSIXLY_CORRECT": "1"}),
+        (("ls", "-d", "/a b", "/proc"), {"QUOTING_STYLE": "shell-always"}),
+        (("sh", "-c", _MADE), {"GIT_DEFAULT_HASH": "sha256"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_real_programs_answer_as_if_nothing_were_set(
+    words: tuple[str, ...], hostile: dict[str, str], tmp_path: Path
+) -> None:
+    def said(more: dict[str, str]) -> str:
+        around = environment({"LC_ALL": "C"}, of={"PATH": os.environ["PATH"], **more})
+        done = subprocess.run(
+            words, env=around, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        return done.stdout
+
+    plain = said({})
+    assert plain
+    assert said(hostile) == plain
+    assert plain != subprocess.run(
+        words, env={"PATH": os.environ["PATH"], "LC_ALL": "C", **hostile}, cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
 
 
 def test_what_leads_elsewhere_reaches_no_child() -> None:
