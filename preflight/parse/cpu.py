@@ -55,7 +55,7 @@ def parse_cpu(answer: Answer) -> CpuFacts:
     if "system" not in answer.sections:
         return CpuFacts()
     files = answer.files("system")
-    info = _first_block(answer.text("cpuinfo"))
+    info = answer.once(_first_block)
     sockets, cores = _topology(answer, files)
     flags, level = _flags(answer, files, info)
     virtualization, is_container = _virtualization(answer, files, flags)
@@ -74,15 +74,15 @@ def parse_cpu(answer: Answer) -> CpuFacts:
 
 def is_virtual_machine(answer: Answer) -> bool:
     """Whether a hypervisor stands below this system, a container's host included."""
-    flags = _first_block(answer.text("cpuinfo")).get("flags", "")
+    flags = answer.once(_first_block).get("flags", "")
     files = answer.files("system")
     return "hypervisor" in flags.split() or bool(_hypervisor(files))
 
 
-def _first_block(text: str) -> dict[str, str]:
+def _first_block(answer: Answer) -> dict[str, str]:
     """The fields of the first processor of /proc/cpuinfo."""
     found: dict[str, str] = {}
-    for row in text.split("\n"):
+    for row in answer.text("cpuinfo").split("\n"):
         line = row.removeprefix("/proc/cpuinfo:")
         if not line.strip():
             if found:

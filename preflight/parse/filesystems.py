@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,8 +33,12 @@ class Mount:
     source: str
 
 
-def mounts_of(answer: Answer) -> list[Mount]:
+def mounts_of(answer: Answer) -> Sequence[Mount]:
     """The mounts that the probe lists: those of real devices, of memory and of other machines."""
+    return answer.once(_mounts)
+
+
+def _mounts(answer: Answer) -> Sequence[Mount]:
     found = []
     for line in answer.lines("mounts")[:ITEM_LIMIT]:
         before, dash, after = line.removeprefix("/proc/self/mountinfo:").partition(" - ")

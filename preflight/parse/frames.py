@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from preflight.facts import Unknown
 from preflight.parse.text import decoded
+
+Value = TypeVar("Value")
 
 _CUT_OFF: Final = frozenset({"124", "137", "143"})
 """Exit statuses of a command that was ended because its time was up."""
@@ -30,6 +32,8 @@ class Answer:
     complete: bool = True
     """Whether the probe said that it was done."""
     _files: dict[str, dict[str, str]] = field(default_factory=dict, compare=False, repr=False)
+    _read: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
+    """What was read of it already; see `once`."""
 
     def text(self, name: str) -> str:
         """The text of a section; empty where there is none."""
@@ -73,6 +77,12 @@ class Answer:
         if status == "0":
             return Unknown(f"{tool} told nothing that can be read")
         return Unknown(f"{tool} failed with exit status {status[:8]}")
+
+    def once(self, read: Callable[[Answer], Value]) -> Value:
+        """What a reader makes of this answer, made once: several areas ask for the same."""
+        if read not in self._read:
+            self._read[read] = read(self)
+        return cast("Value", self._read[read])
 
     def files(self, name: str) -> Mapping[str, str]:
         """The files that a section shows as "path:line" lines, each path with its text."""

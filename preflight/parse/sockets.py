@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 from preflight.facts import BY_NO_PROGRAM, Fact, Socket, Unknown
@@ -94,8 +95,12 @@ def _owners(answer: Answer) -> dict[str, tuple[str, int]]:
     return found
 
 
-def process_names(answer: Answer) -> dict[int, str]:
+def process_names(answer: Answer) -> Mapping[int, str]:
     """The names of the processes that could be seen, by process id."""
+    return answer.once(_process_names)
+
+
+def _process_names(answer: Answer) -> Mapping[int, str]:
     found: dict[int, str] = {}
     for line in answer.lines("processes"):
         path, colon, name = line.partition(":")

@@ -164,7 +164,7 @@ def parse_software(answer: Answer) -> Fact[tuple[Software, ...]]:
     # busybox names its own applets without a path; those are not the programs meant here.
     commands = {name: path for name, path in _commands(answer).items() if "/" in path}
     units = _pairs(answer, "units")
-    packages = _packages(answer)
+    packages = answer.once(_packages)
     snaps = _snaps(answer)
     running = _running(answer)
     names = set(process_names(answer).values())
@@ -205,7 +205,7 @@ def parse_commands(answer: Answer) -> Fact[frozenset[str]]:
 
 def has_package(answer: Answer, name: str) -> bool:
     """Whether a Debian package is installed."""
-    return name in _packages(answer)
+    return name in answer.once(_packages)
 
 
 def has_unit(answer: Answer, name: str) -> bool:

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from preflight.facts import ABSENT, Unknown
 from preflight.parse.cpu import parse_cpu, x86_level
+from preflight.parse.filesystems import mounts_of
 from preflight.parse.frames import split_frames
 from preflight.parse.memory import parse_memory
+from preflight.parse.sockets import process_names
 from preflight.parse.system import parse_system
 from preflight.parse.text import decoded, plain, span
 from tests.preflight.probe_answers import answer_of
@@ -22,6 +24,16 @@ V4 = V3 | frozenset(["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"])
 
 
 # ---- frames and text
+
+
+def test_what_several_areas_ask_for_is_read_once_of_each_answer() -> None:
+    text = b"n begin processes\n/proc/1/comm:init\nn end processes 0\nn done\n"
+    answer, other = split_frames(text, "n"), split_frames(text, "n")
+    for read in (process_names, mounts_of):
+        assert read(answer) is read(answer)
+        assert read(answer) is not read(other)
+    assert process_names(answer) == process_names(other) == {1: "init"}
+    assert answer == other
 
 
 def test_frames_of_another_nonce_are_noise() -> None:
