@@ -198,10 +198,11 @@ def main() -> None:
             text += line
             try:
                 described = json.loads(text)
-                break
             except ValueError:
                 if not line:
                     raise SystemExit("the lab did not come up") from None
+                continue
+            break
         place = Place(
             addresses=[machine["address"] for machine in described["machines"]],
             key=described["key"],

@@ -197,7 +197,9 @@ async def with_screen(engine: PouringEngine) -> None:
 
     class Services(LiveServices):
         @contextlib.asynccontextmanager
-        async def installing(self, order: Order, ask: object) -> AsyncIterator[Installing]:
+        async def installing(
+            self, order: Order, ask: object, others: object = None
+        ) -> AsyncIterator[Installing]:
             yield Installing(order, engine, engine.run_folder)  # type: ignore[arg-type]  # stands in
 
     app = SitewrightApp(Services(), state_file=engine.run_folder.folder / "state.json")

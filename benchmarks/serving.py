@@ -21,7 +21,7 @@ from bundles.serve import serve_bundle
 from bundles.serve.certificates import Identity, new_identity
 from tests.bundles.made import Made
 from tests.bundles.places import layer, skopeo
-from tests.foundation.sshd import free_port
+from tests.foundation.processes import free_port
 
 _MIB = 1 << 20
 
