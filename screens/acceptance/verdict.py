@@ -54,8 +54,9 @@ class VerdictScreen(Dialog[None]):
                 classes="dialog-title", id="verdict", markup=False,
             )  # fmt: skip
             yield Board(
-                (Column(""), Column("", name=True), Column("")), self._rows(), header=False,
-                id="criteria",
+                # The last takes what is left, and is whole below; the names before it are short.
+                (Column(""), Column("", name=True), Column("", most=8)), self._rows(),
+                header=False, id="criteria",
             )  # fmt: skip
             with VerticalScroll(id="detail"):
                 yield Static("", id="detail-text", markup=False)

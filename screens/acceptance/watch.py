@@ -60,7 +60,7 @@ class WatchScreen(Dialog[None]):
                 id="figures",
                 filters=False,
             )
-            yield Static("", id="said", markup=False)
+            yield Said()
             yield KeyLine(self.KEYS, id="dialog-keys")
 
     def on_mount(self) -> None:
@@ -89,11 +89,7 @@ class WatchScreen(Dialog[None]):
         else:
             board.update_rows(rows)
         board.display = bool(rows)
-        place = self.query_one("#said", Static)
-        lines = [clean(one) for one in [*self.watch_.said][-_LAST:]]
-        # The last of them stand at the foot, as many as there is room for.
-        room = max(place.size.height, 1)
-        put("\n".join(last_lines(lines, max(place.size.width, 20), room)), place)
+        self.query_one(Said).tell([clean(one) for one in [*self.watch_.said][-_LAST:]])
 
     def action_close(self) -> None:
         """Ask whether to stop it."""
@@ -107,6 +103,28 @@ class WatchScreen(Dialog[None]):
                 self.carried.end()
 
         self.app.push_screen(question, answered)
+
+
+class Said(Static):
+    """The last sentences, folded for the room there is, as many as it holds."""
+
+    def __init__(self) -> None:
+        super().__init__("", id="said", markup=False)
+        self.sentences: list[str] = []
+
+    def tell(self, sentences: list[str]) -> None:
+        """Show the last of these."""
+        self.sentences = sentences
+        self._fold()
+
+    def on_resize(self) -> None:
+        """Fold them anew: before the first layout there is no room at all."""
+        self._fold()
+
+    def _fold(self) -> None:
+        width, height = self.size
+        if width and height:
+            put("\n".join(last_lines(self.sentences, width, height)), self)
 
 
 class StopScreen(Sure):

@@ -38,7 +38,7 @@ from tests.screens.scripted import FAILURE, finished, scripted, under_way
 from tests.screens.scripted import SITE as SITE_OF_THREE
 from tests.screens.updates.told import SITE as UPDATED_SITE
 from tests.screens.updates.told import updating
-from tests.screens.walking import rests
+from tests.screens.walking import PLACES, arrive, rests, services_of
 
 Compare: TypeAlias = Callable[..., bool]
 Drive: TypeAlias = Callable[[Pilot[int]], Awaitable[None]]
@@ -272,3 +272,22 @@ def test_an_update(name: str, size: tuple[int, int], tmp_path: Path, snap_compar
     drive, ended = UPDATES[name]
     app = SitewrightApp(scripted(tmp_path, updating(ended=ended)), look=Look.COLOUR)
     assert snap_compare(app, terminal_size=size, run_before=at_rest(drive))
+
+
+# ---- an acceptance, from the choice of a profile to its verdict
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("name", ["hub", "profile", "acceptance-review", "acceptance", "accepted"])
+def test_an_acceptance(
+    name: str, size: tuple[int, int], snap_compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)  # the review says how many there are
+    place, here = PLACES[name], Path()
+    services = services_of(place, here)
+
+    async def there(pilot: Pilot[int]) -> None:
+        await arrive(pilot, place, services, here)
+
+    app = SitewrightApp(services, look=Look.COLOUR)
+    assert snap_compare(app, terminal_size=size, run_before=there)

@@ -28,7 +28,7 @@ from screens.widgets.board import Board
 from screens.words.acceptance_words import stop_words, watched_title
 from tests.installer.acceptance.made import measured, result
 from tests.screens.acceptance.told import DOCUMENT, FOLDER, Told, hub_file, watched
-from tests.screens.driving import on_step, until
+from tests.screens.driving import on_step, shows, until
 from tests.screens.looking import cut, unreadable
 from tests.screens.recorded import RecordedServices
 from tests.screens.test_rules import missing
@@ -98,6 +98,25 @@ def test_the_last_sentences_are_whole_where_there_is_room() -> None:
     assert last_lines(said, 10, 4) == ["five six", "seven", "eight"]
     assert last_lines(said, 10, 1) == ["five six"]
     assert last_lines([], 10, 3) == []
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24)], ids=["60x18", "80x24"])
+async def test_names_are_whole_and_sentences_are_folded_for_the_room_at_first_sight(
+    services: RecordedServices, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("screens.acceptance.watch._BEAT", 3600.0)  # what is seen is the first
+    going: Any = Told()
+    app: Any = SitewrightApp(services)
+    async with app.run_test(size=size) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.push_screen(WatchScreen(going, watched(), "a hub"))
+        await shows(pilot, "One transfer of each pair and direction was cleared.")
+        app.pop_screen()
+        app.push_screen(VerdictScreen(result(), FOLDER))
+        await rests(pilot)
+        board = app.screen.query_one("#criteria", Board)
+        names = [row.cells[1].text for row in board.rows if len(row.cells) > 2]
+        assert max(map(len, names)) <= board.widths()[1]
 
 
 async def test_what_can_be_done_later_with_a_hub_opens_the_page(
