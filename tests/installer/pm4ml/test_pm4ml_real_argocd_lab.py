@@ -278,7 +278,13 @@ def test_it_is_taken_back_once_nothing_is_deployed_with_it(argo: ArgoSite) -> No
     refused = argo.site.play("undo/argocd.yml")
     assert refused.status != 0
     assert "Argo CD has deployed" in refused.flat
-    argo.kubectl("-n", "argocd", "delete", "app", "--all")
+
+    def gone() -> bool:
+        # One that holds another has it made anew, until it is gone itself.
+        argo.kubectl("-n", "argocd", "delete", "app", "--all")
+        return argo.kubectl("-n", "argocd", "get", "app", "-o", "name") == ""
+
+    wait_until(gone, "the end of every application")
     for playbook in ("undo/argocd.yml", "undo/checklist.yml"):
         undone = argo.site.play(playbook)
         assert undone.status == 0, undone.output
