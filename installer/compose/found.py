@@ -85,7 +85,7 @@ def projects_of(text: str) -> Projects:
     """The words of `LOOK`; whatever is not of their form is passed over."""
     lines = text.splitlines()
     digests = {
-        str(one.get("id")): [str(each) for each in one.get("digests") or ()]
+        str(one.get("id")): [str(each) for each in _several(one.get("digests"))]
         for one in _each(lines, "@image ")
     }
     of_images = {str(one.get("id")): one.get("labels") for one in _each(lines, "@own ")}
@@ -140,7 +140,7 @@ def _service(
     image, ids = _text(first.get("image")), {_text(one.get("id")) for one in every}
     same = len(ids) == 1 and len({_text(one.get("image")) for one in every}) == 1
     image_id = next(iter(ids)) if same else ""
-    words = " ".join(map(str, [first.get("path"), *(first.get("args") or ())]))
+    words = " ".join(map(str, [first.get("path"), *_several(first.get("args"))]))
     return FoundService(
         project,
         name,
@@ -180,6 +180,10 @@ def _reference(text: str) -> Reference | None:
         return parse_reference(text)
     except InputProblem:
         return None
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _parted(value: Any) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from installer.catalogue.solution import load_solution
 from installer.cli import main
@@ -120,16 +122,36 @@ def test_what_docker_says_in_another_form_is_passed_over() -> None:
     assert projects_of(text).services == ()
 
 
+FILES = f"{LABEL}project.config_files"
+SAYS = {f"{LABEL}project": "hub", f"{LABEL}service": "web", FILES: "/shared/compose.yaml"}
+
+ANY = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=9), st.just("i")),
+    lambda inside: st.one_of(
+        st.lists(inside, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["image", "id", "labels", "path", "args", "digests", "status",
+                             f"{LABEL}project", f"{LABEL}service", FILES]),
+            inside, max_size=6,
+        ),
+    ),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["@container ", "@image ", "@own "]), ANY), max_size=5))
+@example([("@image ", {"id": "i", "digests": 1})])
+@example([("@container ", {"image": "a", "args": 1, "labels": {**SAYS, "x": 1}})])
+def test_whatever_a_machine_says_of_its_projects_is_read(lines: list[tuple[str, Any]]) -> None:
+    projects_of("\n".join(f"{word}{json.dumps(said)}" for word, said in lines))
+
+
 def told_of(labels: dict[str, str], of_image: dict[str, str] | None) -> str:
     container = {"image": "a:1", "id": "i", "labels": labels, "status": "running"}
     return (
         f"@container {json.dumps(container)}\n"
         f"@own {json.dumps({'id': 'i', 'labels': of_image})}\n@compose\n"
     )
-
-
-FILES = f"{LABEL}project.config_files"
-SAYS = {f"{LABEL}project": "hub", f"{LABEL}service": "web", FILES: "/shared/compose.yaml"}
 
 
 def test_what_an_image_says_of_projects_leads_root_to_no_file() -> None:
