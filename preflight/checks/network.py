@@ -14,6 +14,7 @@ from preflight.checks.wording import word
 from preflight.facts import ABSENT, Facts, Unknown, known, why_unknown
 from preflight.findings import Finding
 
+_CLOUD_HOSTS = "/etc/cloud/templates/hosts.debian.tmpl"
 NETPLAN = "/etc/netplan (Ubuntu) or /etc/network/interfaces (Debian)"
 
 
@@ -152,8 +153,11 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
         remedy=f"Put the right line into /etc/hosts in place of 127.0.1.1, on every machine of the"
         f" cluster: `{without_name(safe)} && echo {word(f'{goal} {safe}')} | sudo tee -a"
         " /etc/hosts`. Where cloud-init writes that file at every start (its first"
-        " lines say so), put the line into /etc/cloud/templates/hosts.debian.tmpl too.",
-        undo="sudo mv /etc/hosts.before-site /etc/hosts",
+        " lines say so), do the same in what it writes it from:"
+        f" `sudo sed -i.before-site '/^127[.]0[.]1[.]1/d' {_CLOUD_HOSTS} && echo"
+        f" {word(f'{goal} {safe}')} | sudo tee -a {_CLOUD_HOSTS}`.",
+        undo="sudo mv /etc/hosts.before-site /etc/hosts; and where that was changed, sudo mv"
+        f" {_CLOUD_HOSTS}.before-site {_CLOUD_HOSTS}",
     )
 
 
@@ -217,12 +221,12 @@ def without_name(name: str) -> str:
     """The command that takes a name out of /etc/hosts, and leaves the other names of its line.
 
     A line of 127.0.1.1 is the name's own and goes whole; "127.0.0.1 localhost NAME" keeps
-    localhost, without which much does not work.
+    localhost, without which much does not work. Names count in either case, as for the resolver.
     """
     one = f"{name.replace('.', '[.]')}([[:space:]]|$)"
-    own = f"/^127[.]0[.]1[.]1[[:space:]](.*[[:space:]])?{one}/d"
+    own = f"/^127[.]0[.]1[.]1[[:space:]](.*[[:space:]])?{one}/Id"
     return (
-        f"sudo sed -i.before-site -E -e '{own}' -e '/^[^#]/s/[[:space:]]+{one}/\\1/'"
+        f"sudo sed -i.before-site -E -e '{own}' -e '/^[^#]/s/[[:space:]]+{one}/\\1/I'"
         " -e '/^[0-9a-fA-F.:]+[[:space:]]*$/d' /etc/hosts"
     )
 

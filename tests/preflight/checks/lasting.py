@@ -11,8 +11,9 @@ LASTS = {
     r"systemctl (?:enable|disable)\b": "trial:chrony",
     r"systemctl (?:mask|unmask)\b": "trial:masked",
     r"apt-get (?:update|(?:-f )?install|remove|clean)\b": "trial:upgrades",
-    r"snap (?:install|remove|refresh|ack|set)\b": "snapd keeps it in its own state; no lab machine"
-    " runs snaps, and tests/test_kubernetes_lab.py shows that what it installs comes up",
+    r"snap (?:install|remove|refresh|ack|set)\b": "snapd keeps it in its own state; snapd wants"
+    " squashfs and a store, which no lab machine has; tests/test_kubernetes_lab.py shows that what"
+    " it installs comes up",
     r"apt-mark\b": "trial:held",
     r"usermod\b|gpasswd\b": "trial:groups",
     r"useradd\b": "trial:groups",
@@ -20,11 +21,11 @@ LASTS = {
     r"ufw enable\b": "trial:let-in",
     r"ufw (?:\{|allow|delete|prepend|insert)": "trial:let-in",
     r"firewall-cmd\b": "trial:firewalld",
-    r"hostnamectl set-hostname\b": "podman lays /etc/hostname over a lab machine at each start",
-    r"timedatectl set-ntp\b": "timedated enables the unit of the time service, as trial:chrony does"
-    " by hand",
+    r"hostnamectl set-hostname\b": "trial:hostname",
+    r"timedatectl set-ntp\b": "trial:set-ntp",
     r"systemd-machine-id-setup\b": "trial:machine-id",
-    r"update-grub\b": "a lab machine has no boot loader",
+    r"update-grub\b": "a lab machine has no boot loader, and no line is printed that"
+    " a program could judge: words are named that a person puts on a line of GRUB's file",
     r"update-ca-certificates\b": "trial:authority",
     r"sed -i": "a file of the disk: trial:sysctl, and swap's in test_swap_lab.py",
     r"tee \S": "a file of the disk: trial:sysctl",
@@ -33,7 +34,8 @@ LASTS = {
     r"wipefs --all|mkfs[.]|lvextend\b|mdadm \{\} --": "it is written on the disk itself",
     r"kubeadm reset\b": "its maker's own removal, not tried by us; the text says so",
     r"truncate\b|(?:mv|rm) ": "a file of the disk",
-    r"netplan apply\b": "it reads what was written in /etc/netplan, as each start does",
+    r"netplan apply\b": "it reads what was written in /etc/netplan, as each start does;"
+    " no text of such a file is printed, and podman gives a lab machine its network",
     r"exportfs -ra\b": "it reads /etc/exports, as each start does",
     r"dd if=": "it is written on the disk itself",
     r"lvremove\b": "it is written on the disk itself",

@@ -33,6 +33,7 @@ def test_nothing_is_installed_from_lists_that_may_be_empty(path: Path) -> None:
         ("127.0.0.1 localhost\n127.0.1.1 w1.example.org w1\n", "127.0.0.1 localhost\n"),
         ("127.0.0.1 localhost w1\n", "127.0.0.1 localhost\n"),
         ("127.0.0.1\tlocalhost\tw1\tlocalhost4\n", "127.0.0.1\tlocalhost\tlocalhost4\n"),
+        ("127.0.1.1 W1.site W1\n10.0.0.2 W1 b\n", "10.0.0.2 b\n"),
         ("192.0.2.9 w1\n10.0.0.2 w2 w10\n", "10.0.0.2 w2 w10\n"),
         ("::1 localhost w1 # ours\n# 127.0.1.1 w1\n", "::1 localhost # ours\n# 127.0.1.1 w1\n"),
         ("10.0.0.3 aw1 w1.example.org\n\n", "10.0.0.3 aw1 w1.example.org\n\n"),

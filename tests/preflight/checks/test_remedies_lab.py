@@ -1,7 +1,7 @@
 """Remedies that must outlive the next start, tried on a machine that starts anew.
 
-Modules cannot be shown here, which are those of the machine that the lab runs on, nor the host
-name, /etc/hosts and /etc/resolv.conf, which podman lays over; swap has a machine in test_swap_lab.
+One machine has its host name and /etc/hosts to itself, without what podman lays over them, and the
+real cloud-init; swap has a machine in test_swap_lab.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ import pytest
 
 from tests.lab.lending import MachineFactory
 from tests.lab.machine import Machine
-from tests.preflight.checks.trials import OF_FIREWALLD, PREPARED, TRIALS, Trial
+from tests.preflight.checks.trials import (
+    OF_FIREWALLD,
+    OF_NAMES,
+    OWN_FILES,
+    PREPARED,
+    TRIALS,
+    Trial,
+)
 
 pytestmark = pytest.mark.lab
 
@@ -49,3 +56,9 @@ def test_the_printed_remedies_outlive_the_next_start(machine_factory: MachineFac
 
 def test_that_of_firewalld_does_too(machine_factory: MachineFactory) -> None:
     tried(machine_factory("w1"), OF_FIREWALLD)
+
+
+def test_those_of_names_outlive_cloud_init_too(machine_factory: MachineFactory) -> None:
+    machine = machine_factory("w1")
+    machine.script(OWN_FILES, timeout=600)
+    tried(machine, OF_NAMES)

@@ -12,7 +12,7 @@ from installer.guide.guide import load_map
 from preflight.checks.firewall import FORWARD_FOR_GOOD
 from tests.preflight.checks.lasting import EXCUSED, FLEETING, LASTS, LOOKS, NO_COMMANDS, ONCE
 from tests.preflight.checks.printed import ROOT, Printed, printed, uses
-from tests.preflight.checks.trials import OF_FIREWALLD, TRIALS
+from tests.preflight.checks.trials import OF_FIREWALLD, OF_NAMES, TRIALS
 
 
 @cache
@@ -51,14 +51,14 @@ def test_each_row_is_used_and_its_trial_is_there() -> None:
         assert any(uses(words, one.text) for one in texts()), words
     for file, text in EXCUSED:
         assert any(one.file == file and text in one.text for one in texts()), (file, text)
-    trials = {one.name for one in [*TRIALS, *OF_FIREWALLD]}
+    trials = {one.name for one in [*TRIALS, *OF_FIREWALLD, *OF_NAMES]}
     named = {name for why in LASTS.values() for name in re.findall(r"trial:([a-z-]+)", why)}
     assert named <= trials
 
 
 def test_every_trial_has_its_commands() -> None:
     """They are taken from what is printed, so that a trial tries what a person reads."""
-    for one in [*TRIALS, *OF_FIREWALLD]:
+    for one in [*TRIALS, *OF_FIREWALLD, *OF_NAMES]:
         assert one.commands(), one.name
 
 

@@ -22,7 +22,9 @@ from preflight.checks.check import Check
 from preflight.checks.clock import synchronized
 from preflight.checks.consistency import unique
 from preflight.checks.firewall import forward, let_in, pods
-from preflight.checks.kernel import sysctls
+from preflight.checks.hostname import name as own_label
+from preflight.checks.kernel import load_for_good, sysctls
+from preflight.checks.network import own_addresses, own_name
 from preflight.checks.port import STOPPED_FOR_GOOD
 from preflight.checks.software import multipath, unattended_upgrades
 from preflight.facts import Facts, Software
@@ -130,6 +132,87 @@ OF_FIREWALLD: Final = (
     ),
 )
 """What has a machine of its own: firewalld empties the tables of ufw when it starts."""
+
+OWN_FILES: Final = r"""
+cat >/root/init <<'END'
+#!/bin/sh
+umount /etc/hostname /etc/hosts /etc/resolv.conf
+exec /lib/systemd/systemd "$@"
+END
+chmod 755 /root/init
+for file in hostname hosts resolv.conf; do
+    cp /etc/$file /root/$file
+    umount /etc/$file
+    cp /root/$file /etc/$file
+done
+ln -sf /root/init /sbin/init
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends cloud-init >/dev/null
+mkdir -p /var/lib/cloud/seed/nocloud
+printf 'instance-id: lab\nlocal-hostname: Old-Name\n' >/var/lib/cloud/seed/nocloud/meta-data
+printf '#cloud-config\nmanage_etc_hosts: true\n' >/var/lib/cloud/seed/nocloud/user-data
+cat >/etc/cloud/cloud.cfg.d/90-lab.cfg <<'END'
+datasource_list: [NoCloud]
+network: {config: disabled}
+cloud_init_modules: [set_hostname, update_hostname, update_etc_hosts]
+cloud_config_modules: []
+cloud_final_modules: []
+END
+"""
+"""Takes away what podman lays over three files, before systemd starts too, so that the machine has
+its own as any other has; and has the real cloud-init name it, and write /etc/hosts, at each start.
+"""
+
+OF_NAMES: Final = (
+    Trial(
+        name="hostname",
+        printed=lambda: _remedy(
+            own_label, changed(worker_facts(), identity={"hostname": "Old-Name"})
+        ),
+        look="hostname; cat /etc/hostname",
+        spoiled="Old-Name Old-Name",
+        healed="old-name old-name",
+    ),
+    Trial(
+        name="hosts",
+        printed=lambda: _remedy(
+            own_name,
+            changed(
+                worker_facts(),
+                identity={"hostname": "old-name"},
+                network={"resolves_itself": True, "own_address": "127.0.1.1"},
+            ),
+        ),
+        look="getent ahostsv4 old-name | cut -d' ' -f1 | sort -u;"
+        " getent ahostsv4 localhost | cut -d' ' -f1 | sort -u",
+        spoiled="127.0.1.1 127.0.0.1",
+        healed=f"{own_addresses(worker_facts())[0]} 127.0.0.1",
+    ),
+    Trial(
+        name="module",
+        # The kernel is that of the machine under the lab; this one is told that it has it built in.
+        spoil="mkdir -p /lib/modules/$(uname -r)\n"
+        "echo kernel/net/bridge/br_netfilter.ko >/lib/modules/$(uname -r)/modules.builtin\n"
+        "touch /lib/modules/$(uname -r)/modules.order\ndepmod",
+        printed=lambda: load_for_good("br_netfilter"),
+        pick=r"(sudo .+)$",
+        # What each start asks of systemd's own program; its unit is masked in the lab.
+        look="SYSTEMD_LOG_TARGET=console /lib/systemd/systemd-modules-load 2>&1"
+        " | grep -o br_netfilter || true",
+        spoiled="",
+        healed="br_netfilter",
+    ),
+    Trial(
+        name="set-ntp",
+        spoil="systemctl disable -q --now chrony",
+        printed=lambda: _said("The certificate chain uses not yet valid certificate."),
+        pick=r"(timedatectl set-ntp true)",
+        look="systemctl is-enabled chrony || true; systemctl is-active chrony || true",
+        spoiled="disabled inactive",
+        healed="enabled active",
+    ),
+)
+"""What is tried on a machine whose names are its own, and cloud-init's at first."""
 
 TRIALS: Final = (
     Trial(
