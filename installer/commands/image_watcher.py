@@ -8,7 +8,7 @@ import ipaddress
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.bundle_serve import port
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from bundles.serve.certificates import Identity
     from installer.updates.lookup import Question
     from installer.updates.origins import BundleOrigin
-    from installer.updates.serving import Watching, Ways
+    from installer.updates.serving import Sought, Watching, Ways
+
+Source = TypeVar("Source")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -136,73 +138,47 @@ async def _run(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def origin_of(options: argparse.Namespace) -> Ways | BundleOrigin:
-    """Registries or a bundle, as the options say; raises InputProblem, BundleProblem."""
-    from installer.updates.allowed import read_named
-    from installer.updates.asked import read_age
-    from installer.updates.registry_origin import Times
-    from installer.updates.serving import Ways
+def sought_of(options: argparse.Namespace) -> Sought:
+    """Where newer versions are looked for and how far they may go, as the options say."""
+    from installer.updates.serving import Sought
 
-    if options.bundle is not None:
-        others = ("registry", "mirror", "also", "plain_http")
-        given = next((name for name in others if getattr(options, name)), None)
-        if given is not None:
-            raise InputProblem(
-                "a bundle is looked into and no registry is asked",
-                where=f"--bundle, --{given.replace('_', '-')}",
-                remedy="Leave one of the two out.",
-            )
-        return bundle_origin(options.bundle, options.keys)
-    mirrors = tuple(_mirror(text) for text in options.mirror)
-    named = options.registry or [registry for registry, _ in mirrors] or ["docker.io"]
-    return Ways(
-        tuple(read_named(text) for text in named),
-        mirrors,
-        tuple(name.lower() for name in options.also),
-        frozenset(options.plain_http),
-        Times(fresh=read_age(options.fresh)),
+    return Sought(
+        registries=options.registry,
+        mirrors=options.mirror,
+        bundle=options.bundle,
+        keys=options.keys,
+        also=options.also,
+        plain_http=options.plain_http,
+        fresh=options.fresh,
+        strategy=options.strategy,
+        prereleases=options.prereleases,
+        minimum_age=options.minimum_age,
     )
 
 
+def origin_of(options: argparse.Namespace) -> Ways | BundleOrigin:
+    """Registries or a bundle, as the options say; raises InputProblem, BundleProblem."""
+    return _told(sought_of(options).source())
+
+
 def bundle_origin(path: Path, keys: Path | None) -> BundleOrigin:
-    """A bundle's images, signature first; raises InputProblem, BundleProblem.
+    """A bundle's images, signature first; raises InputProblem, BundleProblem."""
+    from installer.updates.serving import bundle_source
 
-    `keys` says who may have made it; without, this machine's own list, where there is one.
-    """
-    from bundles.read.signers import read_signers
-    from installer.supply.supplies import own_signers
-    from installer.updates.origins import read_bundle_origin
+    return _told(bundle_source(path, keys))
 
-    listed = keys or own_signers()
-    signers = read_signers(listed) if keys or listed.is_file() else ()
-    if not signers:
-        print(f"{path}: its signature is NOT checked, for want of --keys.", file=sys.stderr)
-    return read_bundle_origin(path, signers)
+
+def _told(found: tuple[Source, str]) -> Source:
+    """The source, once what a person must know of it was said."""
+    source, note = found
+    if note:
+        print(note, file=sys.stderr)
+    return source
 
 
 def usual_of(options: argparse.Namespace) -> Question:
     """What a question means that does not say it; raises InputProblem."""
-    from bundles.format.reference import Reference
-    from installer.updates.asked import read_age, read_strategy
-    from installer.updates.lookup import Question
-
-    return Question(
-        Reference("", ""),
-        read_strategy(options.strategy),
-        options.prereleases,
-        read_age(options.minimum_age),
-    )
-
-
-def _mirror(text: str) -> tuple[str, str]:
-    registry, found, mirror = text.partition("=")
-    if not found or not registry or not mirror:
-        raise InputProblem(
-            f"{text!r} names no mirror",
-            where="--mirror",
-            remedy="Write it as REGISTRY=HOST[/PREFIX], such as docker.io=registry.site:5000.",
-        )
-    return registry, mirror
+    return sought_of(options).usual()
 
 
 def _address(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from foundation.hosts.pool import Pool
 from foundation.problems import ExitCode, InputProblem, Refused
-from foundation.wording import counted, listed
+from foundation.wording import counted
 from installer.commands.image_watcher import (
     add_origin_options,
     add_question_options,
@@ -47,7 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAMESPACE/]NAME",
-        help="this one alone, of Compose [PROJECT/]SERVICE; else every one that runs what is old",
+        help="this one alone, of Compose [[MACHINE/]PROJECT/]SERVICE; else every one that runs "
+        "what is old",
     )
     parser.add_argument(
         "--on",
@@ -241,43 +242,23 @@ def _one_way(options: argparse.Namespace) -> None:
 
 def _commits(workloads: Sequence[Workload], options: argparse.Namespace) -> None:
     """Show the commit that Argo CD's and Flux's workloads need, and make it where that is asked."""
-    from installer.updates.applying import commits
-    from installer.updates.owners import By
+    from installer.updates.applying.commits import planned
 
-    theirs = [one for one in workloads if one.owner and one.owner.by in (By.ARGO, By.FLUX)]
-    if not theirs:
+    if not any(one.by_commit for one in workloads):
         return
     if options.repository is None:
         print(
             "The commit that they need is shown by --repository FOLDER, a clone.", file=sys.stderr
         )
         return
-    edits: dict[str, commits.Edit] = {}
-    passed_over: dict[str, None] = {}
-    for one in theirs:
-        for below in (one.owner.folders if one.owner else ()) or ("",):
-            found = commits.edits_of(options.repository, one.changes, below=below)
-            passed_over |= dict.fromkeys(found.passed_over)
-            for edit in found.edits:
-                before = edits.get(edit.file, edit)
-                after = commits.edited(before.after, one.changes) if edit.file in edits else ""
-                edits[edit.file] = commits.Edit(edit.file, before.before, after or edit.after)
-    for sentence in passed_over:
-        print(f"{sentence}. Change it by hand.", file=sys.stderr)
-    if not edits and passed_over:
+    needed = planned(options.repository, workloads)
+    for sentence in needed.untold:
+        print(sentence, file=sys.stderr)
+    if not needed.patch:
         return
-    if not edits:
-        print(f"{options.repository} names none of their images so.", file=sys.stderr)
-        return
-    print(commits.diff_of(edits.values()))
+    print(needed.patch)
     if options.branch:
-        names = listed(sorted({one.words for one in theirs}))
-        commits.commit(options.repository, list(edits.values()), options.branch, f"Update {names}")
-        print(
-            f"It is committed on {options.branch}, and nothing was pushed. Have it merged: "
-            f"git -C {shlex.quote(str(options.repository))} push origin {options.branch}",
-            file=sys.stderr,
-        )
+        print(needed.make(options.branch), file=sys.stderr)
 
 
 def _told(prepared: Prepared, kind: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from bundles.format.problems import SourceProblem
+from bundles.format.reference import Reference
+from bundles.read.signers import read_signers
 from bundles.registries.credentials import read_logins
 from bundles.registries.registry import Registries
 from bundles.registries.web import Patience, Web
@@ -18,11 +20,14 @@ from bundles.serve.certificates import Identity
 from bundles.serve.conversation import Bounds
 from bundles.serve.events import ServeEvent, Tell, event
 from bundles.serve.listener import Listener
+from foundation.problems import InputProblem
 from foundation.secrets import redact
-from installer.updates.allowed import Allowed, Named
+from installer.supply.supplies import own_signers
+from installer.updates.allowed import Allowed, Named, read_named
+from installer.updates.asked import read_age, read_strategy
 from installer.updates.lookup import Question
 from installer.updates.memory import Memory, memory_file, read_memory, write_memory
-from installer.updates.origins import BundleOrigin, Origin
+from installer.updates.origins import BundleOrigin, Origin, read_bundle_origin
 from installer.updates.registry_origin import PARALLEL, RegistryOrigin, Times
 from installer.updates.review import Review, review
 from installer.updates.running import Found
@@ -53,6 +58,87 @@ class Ways:
     memory: Path | None = None
     """Where what they say is kept; None: the user's own place."""
     patience: Patience = _PATIENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Where newer versions are looked for, and how far they may go, in words as a person types."""
+
+    registries: Sequence[str] = ()
+    """HOST[:PORT][/NAMESPACE] each; with no mirror either, Docker Hub."""
+    mirrors: Sequence[str] = ()
+    """REGISTRY=HOST[/PREFIX] each."""
+    bundle: Path | None = None
+    """Looked into in the place of any registry."""
+    keys: Path | None = None
+    """Who may have made it; without, this computer's own list, where there is one."""
+    also: Sequence[str] = ()
+    plain_http: Sequence[str] = ()
+    fresh: str = "5m"
+    strategy: str = "bugfix"
+    prereleases: bool = False
+    minimum_age: str = "0s"
+
+    def usual(self) -> Question:
+        """What a question means that does not say it; raises InputProblem."""
+        return Question(
+            Reference("", ""),
+            read_strategy(self.strategy),
+            self.prereleases,
+            read_age(self.minimum_age),
+        )
+
+    def source(self) -> tuple[Ways | BundleOrigin, str]:
+        """Who is asked, and what a person must know of it; raises InputProblem, BundleProblem."""
+        if self.bundle is None:
+            return self._ways(), ""
+        others = {"registry": self.registries, "mirror": self.mirrors, "also": self.also,
+                  "plain-http": self.plain_http}  # fmt: skip
+        given = next((name for name, value in others.items() if value), None)
+        if given is not None:
+            raise InputProblem(
+                "a bundle is looked into and no registry is asked",
+                where=f"--bundle, --{given}",
+                remedy="Leave one of the two out.",
+            )
+        return bundle_source(self.bundle, self.keys)
+
+    def _ways(self) -> Ways:
+        mirrors = tuple(_mirror(text) for text in self.mirrors)
+        named = self.registries or [registry for registry, _ in mirrors] or ["docker.io"]
+        return Ways(
+            tuple(read_named(text) for text in named),
+            mirrors,
+            tuple(name.lower() for name in self.also),
+            frozenset(self.plain_http),
+            Times(fresh=read_age(self.fresh)),
+        )
+
+
+def bundle_source(path: Path, keys: Path | None) -> tuple[BundleOrigin, str]:
+    """A bundle's images, signature first, and that nobody checked it where nobody did.
+
+    `keys` says who may have made it; without, this computer's own list, where there is one.
+    Raises InputProblem, BundleProblem.
+    """
+    listed = keys or own_signers()
+    signers = read_signers(listed) if keys or listed.is_file() else ()
+    note = "" if signers else (
+        f"{path}: its signature is NOT checked: nobody is named who may have made it, neither by "
+        f"--keys nor in {own_signers()}."
+    )  # fmt: skip
+    return read_bundle_origin(path, signers), note
+
+
+def _mirror(text: str) -> tuple[str, str]:
+    registry, found, mirror = text.partition("=")
+    if not found or not registry or not mirror:
+        raise InputProblem(
+            f"{text!r} names no mirror",
+            where="--mirror",
+            remedy="Write it as REGISTRY=HOST[/PREFIX], such as docker.io=registry.site:5000.",
+        )
+    return registry, mirror
 
 
 @asynccontextmanager

@@ -19,6 +19,8 @@ class FileScreen(Form[Path]):
 
     DO: ClassVar[str] = "Take it"
     """What the button says."""
+    LABEL: ClassVar[str] = "File"
+    """What stands before the line."""
 
     def __init__(self, title: str, about: str, *, example: str = "", value: str = "") -> None:
         super().__init__()
@@ -32,7 +34,7 @@ class FileScreen(Form[Path]):
         with Vertical(classes="dialog -wide"):
             yield Static(self.ask, classes="dialog-title", markup=False)
             yield Static(self.about, classes="paragraph", markup=False)
-            yield Field("File", id="name", example=self.example, value=self.value)
+            yield Field(self.LABEL, id="name", example=self.example, value=self.value)
             yield Static("", classes="dialog-error", id="wrong", markup=False)
             yield Buttons(self.DO)
 
@@ -45,6 +47,12 @@ class FileScreen(Form[Path]):
         text = self.query_one("#name", Line).value.strip()
         if text and (path := self.path_of(text)) is not None:
             self.dismiss(path)
+
+
+class FolderScreen(FileScreen):
+    """One line for the name of a folder."""
+
+    LABEL = "Folder"
 
 
 class WriteFileScreen(Writes[Path], FileScreen):

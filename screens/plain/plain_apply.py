@@ -14,6 +14,8 @@ from screens.plain.prompt import BackWanted
 from screens.services.cluster_way import left_to_apply, order_of, prepare, site_in
 from screens.services.memory import Changed, Touched
 from screens.words.applied_words import (
+    CLONE,
+    COMMIT,
     LEAVING,
     NOT_GONE_ON,
     TITLE,
@@ -30,13 +32,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from installer.events import Outcome
+    from installer.updates.applying.workloads import Workload
     from screens.answers.answers import Answers
     from screens.plain.plain import PlainWizard
     from screens.services.services import Installing, Order, ToApply, ToUpdate
 
 
-def apply(wizard: PlainWizard, asked: ToUpdate, chosen: str) -> None:
-    """Plan the update of one workload, show it, and carry it through after a yes."""
+def apply(wizard: PlainWizard, asked: ToUpdate, chosen: tuple[str, ...]) -> None:
+    """Plan the update of what was chosen, show it, and carry it through after a yes."""
 
     def plan() -> ToApply:
         credentials = wizard.memory.credentials
@@ -71,12 +74,37 @@ def _apply(wizard: PlainWizard, plan: Callable[[], ToApply], no: str) -> None:
     _carried(wizard, order)
 
 
+def commit(wizard: PlainWizard, workloads: list[Workload]) -> None:
+    """Show the commit that Argo CD's and Flux's workloads need, and make it after a yes."""
+    talk = wizard.dialogue
+    talk.topic = "updates-commit"
+    talk.say(CLONE)
+    try:
+        folder = typed_path(talk.ask("Folder of the clone"))
+        found = wizard.wait(wizard.services.plan_commit(workloads, folder))
+        talk.command(found.patch)
+        for sentence in found.untold:
+            talk.say(sentence)
+        if not found.patch:
+            return
+        branch = talk.ask(f"{COMMIT} Name of the branch; Enter for no commit")
+        if branch:
+            talk.say(wizard.wait(wizard.services.make_commit(found, branch)))
+            return
+    except BackWanted:
+        pass
+    except Problem as problem:
+        talk.problem(problem)
+        return
+    talk.say("Nothing was committed.")
+
+
 def _site(wizard: PlainWizard) -> Answers:
     """The site in whose record it will stand; raises BackWanted, Problem."""
     answers = wizard.answers
     if answers.solution is not None and answers.machines:
         return answers
-    wizard.dialogue.say(f"Of which site is this cluster? {WHICH_SITE}")
+    wizard.dialogue.say(f"Of which site is this? {WHICH_SITE}")
     name = wizard.dialogue.ask("Name of its file", "site.yaml")
     return wizard.wait(site_in(typed_path(name), wizard.services))
 

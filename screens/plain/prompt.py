@@ -10,7 +10,7 @@ import getpass
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -109,7 +109,7 @@ class Dialogue:
                     return answer or default
 
     def ask_number(
-        self, question: str, count: int, *, default: int | None = None, others: Sequence[str] = ()
+        self, question: str, count: int, *, default: int | None = None, others: Container[str] = ()
     ) -> int | str:
         """A number from 1 to `count`, or one of some words; asks until it is one of them."""
         while True:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.problems import InputProblem
+from foundation.wording import listed
 from screens.services.live_clusters import access_of, machine_of
 from screens.services.live_install import base_of, site_of
-from screens.services.live_updates import origin_of, update_command
+from screens.services.live_updates import projects_on, source_of, update_command
 from screens.services.services import Access, ToApply, ToUpdate
 
 if TYPE_CHECKING:
     from installer.catalogue.solution import Solution
     from installer.plans.plan import Plan
     from installer.sites.site import Site
+    from installer.updates.applying.commits import Planned as Commit
     from installer.updates.applying.ways import Reached
+    from installer.updates.applying.workloads import Workload
     from screens.answers.answers import Answers
 
 
@@ -31,9 +35,9 @@ class LiveApplying:
         raise NotImplementedError
 
     async def prepare_update(
-        self, asked: ToUpdate, chosen: str, answers: Answers, access: Access
+        self, asked: ToUpdate, chosen: tuple[str, ...], answers: Answers, access: Access
     ) -> ToApply:
-        """Read the workload once more, and plan its update; what is under way comes first."""
+        """Read them once more, and plan their update; what is under way comes first."""
         prepared, gates = await _imported("prepared"), await _imported("gates")
         again = update_command(asked, chosen, answers)
 
@@ -45,21 +49,26 @@ class LiveApplying:
         if before is not None:
             plan = await asyncio.to_thread(before.plan)
             return ToApply(asked, chosen, answers, access, plan, again, run=before.folder)
-        source, usual = await asyncio.to_thread(origin_of, asked)
+        source, usual, _ = await asyncio.to_thread(source_of, asked)
         wanted = prepared.Wanted(
             site=site,
             solution=solution,
             base=base_of(answers).absolute(),
             source=source,
             usual=usual,
-            chosen=(chosen,),
+            chosen=chosen,
         )
-        async with _reached(asked, access, site, solution) as reached:
-            found = await prepared.in_cluster(reached, wanted)
-        if not found.plan.stages:
+        if asked.on:
+            read = await projects_on(asked.on, access)
+            found = await prepared.on_machines(read, dict.fromkeys(asked.on, ()), wanted)
+        else:
+            async with _reached(asked, access, site, solution) as reached:
+                found = await prepared.in_cluster(reached, wanted)
+        # What was chosen is all planned, or the person looks again.
+        if found.due < len(chosen):
             raise InputProblem(
                 "; ".join(f"{words} is left: {why}" for words, why in found.left),
-                where=chosen,
+                where=listed(chosen),
                 remedy="Look again: the list was made before.",
             )
         stand = await asyncio.to_thread(
@@ -94,6 +103,16 @@ class LiveApplying:
             return plan
 
         return await asyncio.to_thread(passed)
+
+    async def plan_commit(self, workloads: Sequence[Workload], folder: Path) -> Commit:
+        """What must change in a clone; its work tree stays as it is. Raises InputProblem."""
+        commits = await _imported("commits")
+        planned: Commit = await asyncio.to_thread(commits.planned, folder, workloads)
+        return planned
+
+    async def make_commit(self, commit: Commit, branch: str) -> str:
+        """Put it on a new branch; nothing is pushed. Raises InputProblem."""
+        return await asyncio.to_thread(commit.make, branch)
 
 
 async def _imported(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC
@@ -86,15 +86,26 @@ class LiveClusters:
 @asynccontextmanager
 async def machine_of(machine: str, access: Access) -> AsyncIterator[tuple[Pool, Host]]:
     """Connections to one machine, and the machine; raises InputProblem where there is none."""
+    async with machines_of((machine,), access) as (pool, (host,)):
+        yield pool, host
+
+
+@asynccontextmanager
+async def machines_of(
+    names: Sequence[str], access: Access
+) -> AsyncIterator[tuple[Pool, tuple[Host, ...]]]:
+    """Connections to some machines, and they; raises InputProblem for one that is not there."""
     pools = await asyncio.to_thread(import_module, "foundation.hosts.pool")
-    host = next((one for one in access.inventory if one.name == machine), None)
-    if host is None:
-        raise InputProblem(f'there is no machine "{machine}"', where="Machine")
-    inventory = replace(access.inventory, hosts=(host,), hosts_by_name={})
+    known = {host.name: host for host in access.inventory}
+    for name in names:
+        if name not in known:
+            raise InputProblem(f'there is no machine "{name}"', where="Machine")
+    hosts = tuple(known[name] for name in names)
+    inventory = replace(access.inventory, hosts=hosts, hosts_by_name={})
     async with pools.Pool(
         inventory, credentials=access.credentials, connect_timeout=CONNECT_TIMEOUT
     ) as pool:
-        yield pool, host
+        yield pool, hosts
 
 
 def access_of(way: ClusterWay) -> ClusterAccess:

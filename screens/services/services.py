@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from installer.running.work import Failure
     from installer.sites.site import Site
     from installer.steps.kind import Asker
+    from installer.updates.applying.commits import Planned as Commit
     from installer.updates.applying.gates import Gate
     from installer.updates.applying.prepared import Prepared
+    from installer.updates.applying.services import Service
     from installer.updates.applying.workloads import Workload
     from installer.updates.review import Review
     from preflight.assessment import Assessment, HostResult, Seen, SeenCluster
@@ -133,36 +135,48 @@ class ClusterWay:
 
 @dataclass(frozen=True, slots=True)
 class ToUpdate:
-    """Of which cluster newer images are asked for, how far they may go, and where they may be."""
+    """Of what newer images are asked for, how far they may go, and where they may be."""
 
     way: ClusterWay = field(default_factory=ClusterWay)
+    """Which cluster, where no machine is named in `on`."""
     strategy: str = "bugfix"
     newer: str = ""
     """A registry, REGISTRY=MIRROR, or the file of a bundle; "" for Docker Hub."""
+    on: tuple[str, ...] = ()
+    """Machines whose Compose projects are meant, in the place of a cluster: names, or addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdatesSeen:
-    """What runs in a cluster and what is newer, with what would be done about each workload."""
+    """What runs there and what is newer, with what would be done about each of it."""
 
     asked: ToUpdate
     where: str
-    """The cluster's server, or the machine that was asked."""
+    """The cluster's server, or the machines that were asked."""
     way: str
     """How it was reached."""
     review: Review
     workloads: tuple[Workload, ...]
     note: str = ""
     """What a person must know of who was asked."""
+    services: tuple[Service, ...] = ()
+    """Of Compose projects, in the place of workloads."""
+    machines: tuple[str, ...] = ()
+    """The machines that were asked for Compose projects, by their names."""
+
+    @property
+    def meant(self) -> ToUpdate:
+        """What was asked for, its machines by their names."""
+        return replace(self.asked, on=self.machines)
 
 
 @dataclass(frozen=True, slots=True)
 class ToApply:
-    """The update of one workload, planned and not begun."""
+    """An update of some workloads or services, planned and not begun."""
 
     asked: ToUpdate
-    chosen: str
-    """The workload: NAMESPACE/NAME."""
+    chosen: tuple[str, ...]
+    """Each as `updates apply --workload` names it."""
     answers: Answers
     """Of the site in whose record it will stand."""
     access: Access
@@ -365,15 +379,17 @@ class Services(AcceptanceServices, Protocol):
     async def write_cluster(self, kind: Export, path: Path, assessment: Assessment) -> None:
         """Write the report of a cluster, or what was seen of it; raises InputProblem."""
 
-    async def look_for_updates(self, asked: ToUpdate, access: Access) -> UpdatesSeen:
-        """What of a cluster's images has something newer; nothing is changed. Raises Problem,
+    async def look_for_updates(
+        self, asked: ToUpdate, answers: Answers, access: Access
+    ) -> UpdatesSeen:
+        """What of the images that run has something newer; nothing is changed. Raises Problem,
         ProgramsNotAllowed where its kubeconfig would start a program."""
 
     async def prepare_update(
-        self, asked: ToUpdate, chosen: str, answers: Answers, access: Access
+        self, asked: ToUpdate, chosen: tuple[str, ...], answers: Answers, access: Access
     ) -> ToApply:
-        """What an update of one workload would do, of the site of these answers; nothing is
-        changed. Raises Problem."""
+        """What an update of these would do, one after another, of the site of these answers;
+        nothing is changed. Raises Problem."""
 
     async def approve_update(self, to_apply: ToApply, person: str) -> ToApply:
         """Keep a person's word for its plan; raises NotNow for one who may not give it."""
@@ -383,6 +399,14 @@ class Services(AcceptanceServices, Protocol):
 
         `without` is why `by` lets data be changed without a verified backup.
         """
+
+    async def plan_commit(self, workloads: Sequence[Workload], folder: Path) -> Commit:
+        """The commit that Argo CD's and Flux's workloads need in a clone; raises InputProblem."""
+
+    async def make_commit(self, commit: Commit, branch: str) -> str:
+        """Put it on a new branch of the clone, and say what is to be done then; nothing is pushed.
+
+        Raises InputProblem."""
 
     # ---- installing
 

@@ -112,16 +112,18 @@ ASIDE: Final = {
                 "and one that does not stand is taken back."
             ),
             (
-                "a plans the update of the workload under the cursor and shows all of it; nothing "
-                "begins before it was confirmed, and the windows, approvals and backups of the "
-                "site file are obeyed. y copies the command that does the same; SITE.yaml in it is "
-                "for you to fill in."
+                "a plans the update of the line under the cursor, or of all that were chosen with "
+                "Space, and shows all of it; nothing begins before it was confirmed, and the "
+                "windows, approvals and backups of the site file are obeyed. Of what Argo CD or "
+                "Flux owns it shows the commit, and makes it. y copies the command that does the "
+                "same; capital words in it are for you to fill in."
             ),
         ),
         (
             ("Up, Down", "another line"),
             ("Enter", "the line on the whole screen"),
-            ("a", "plan its update, to be looked at"),
+            ("Space", "choose it, or no more: what is chosen is applied together"),
+            ("a", "plan its update, or that of all that were chosen, to be looked at"),
             ("f", "all that runs, or without what is up to date"),
             ("r", "look again"),
             ("y", "copy the command that applies it"),
@@ -132,8 +134,9 @@ ASIDE: Final = {
         "An update before it begins",
         (
             (
-                "The workload was read once more. Its image is written with the digest that was "
-                "looked at, so that no other bytes can come; what was changed since is left."
+                "What is to be changed was read once more. Each image is written with the digest "
+                "that was looked at, so that no other bytes can come; what was changed since is "
+                "left."
             ),
             (
                 "Window: when the site file lets one begin. Backup: one that was verified from "
@@ -151,6 +154,21 @@ ASIDE: Final = {
             ("F10", "begin it, after one more question"),
             ("a", "approve it, where the site asks for that"),
         ),
+    ),
+    "updates-commit": Help(
+        "An update by a commit",
+        (
+            (
+                "What the files of the clone's last commit say of these images in so many words is "
+                "changed, and nothing besides. What is not named so is told, to be changed by hand."
+            ),
+            (
+                "The commit is put on a new branch. The work tree, and the branch that is out, "
+                "stay as they are, and nothing is pushed: have it reviewed and merged as you "
+                "always do. Argo CD or Flux brings it to the cluster then."
+            ),
+        ),
+        (("Up, Down", "scroll"), ("Tab", "to the name of the branch"), ("F10", "commit it")),
     ),
     "updates-apply": Help(
         "An update under way",
@@ -252,7 +270,8 @@ ASIDE: Final = {
         (
             (
                 "Context and kubeconfig mean what they mean to kubectl; with a machine its own "
-                "kubectl is asked, and both stay empty."
+                "kubectl is asked, and both stay empty. Compose on: machines whose Docker is asked "
+                "for its Compose projects, in the place of a cluster."
             ),
             (
                 "The strategy says how far an update may go: patch the same X.Y.Z built again, "

@@ -1,4 +1,4 @@
-"""Of which cluster newer images are asked for, how far they may go, and where they may be."""
+"""Of what newer images are asked for, how far they may go, and where they may be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from foundation.problems import InputProblem, as_sentence
+from screens.services.cluster_way import machines_in
 from screens.services.services import ClusterWay, ToUpdate
 from screens.shell.dialog import Buttons, Form
 from screens.widgets.field import Field, Line
@@ -35,6 +36,7 @@ class AskUpdatesScreen(Form[ToUpdate]):
             yield Field("Context", id="context", value=way.context, example="the current one")
             yield Field("Kubeconfig", id="kubeconfig", value=file, example="~/.kube/config")
             yield Field("Or machine", id="machine", value=way.machine, example="ops@10.10.0.11")
+            yield Field("Compose on", id="on", value=", ".join(asked.on), example="box, box2")
             yield Field("Strategy", id="strategy", value=asked.strategy, example="bugfix")
             yield Field(
                 "Newer from", id="newer", value=asked.newer, example="docker.io, or FILE.bundle"
@@ -50,12 +52,15 @@ class AskUpdatesScreen(Form[ToUpdate]):
         """Close with what was typed, if the lines go together."""
         from installer.updates.asked import read_strategy
 
-        context, file, machine, strategy, newer = (
+        context, file, machine, on, strategy, newer = (
             self.query_one(f"#{name}", Line).value.strip()
-            for name in ("context", "kubeconfig", "machine", "strategy", "newer")
+            for name in ("context", "kubeconfig", "machine", "on", "strategy", "newer")
         )
         if machine and (context or file):
             self.wrong("A machine asks its own cluster: leave the first two lines empty.")
+            return
+        if on and (machine or context or file):
+            self.wrong("Compose on machines, or a cluster: leave the other lines empty.")
             return
         path = None
         if file and (path := self.path_of(file)) is None:
@@ -67,4 +72,6 @@ class AskUpdatesScreen(Form[ToUpdate]):
             self.wrong(f"{as_sentence(problem.cause)}. {remedy}.")
             return
         way = ClusterWay(context, path, machine)
-        self.dismiss(replace(self.before, way=way, strategy=known.value, newer=newer))
+        self.dismiss(
+            replace(self.before, way=way, on=machines_in(on), strategy=known.value, newer=newer)
+        )

@@ -1,4 +1,4 @@
-"""Ask for a cluster, look for what is newer than what runs there, and show it."""
+"""Ask for a cluster or machines, look for what is newer than what runs there, and show it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from foundation.hosts.openssh.allowed import ProgramsNotAllowed
 from screens.cluster.open_cluster import ask_programs
-from screens.services.cluster_way import look_for_updates, way_words
+from screens.services.cluster_way import asked_words, look_for_updates
 from screens.services.services import ToUpdate
 from screens.updates.ask_updates import AskUpdatesScreen
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def ask_updates(screen: StepScreen) -> None:
-    """Ask of which cluster, filled with what was typed last, and look."""
+    """Ask of what, filled with what was typed last, and look."""
 
     def take(asked: ToUpdate | None) -> None:
         if asked is not None:
@@ -27,7 +27,7 @@ def ask_updates(screen: StepScreen) -> None:
 
 def look(screen: StepScreen, asked: ToUpdate) -> None:
     """Look for what is newer, and show it."""
-    screen.say(f"Reading {way_words(asked.way)}, and asking what is newer.", passing=True)
+    screen.say(f"Reading {asked_words(asked)}, and asking what is newer.", passing=True)
     screen.run_quietly(_look(screen, asked), group="updates")
 
 

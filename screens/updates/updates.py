@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,14 +16,21 @@ from textual.widgets import Static
 
 from foundation.problems import Problem
 from preflight.report.words import clean, clean_lines
-from screens.dialogs.ask_file import FileScreen
+from screens.dialogs.ask_file import FileScreen, FolderScreen
 from screens.services.cluster_way import look_for_updates, prepare, site_in
 from screens.services.live_updates import update_command
 from screens.services.services import UpdatesSeen
 from screens.shell.dialog import Dialog
 from screens.widgets.board import Board, Cell, Column, Row
 from screens.widgets.keys import Key, KeyLine
-from screens.words.applied_words import WHICH_SITE, problem_words
+from screens.words.applied_words import (
+    CLONE,
+    MIXED,
+    NOT_CHANGED,
+    WHICH_SITE,
+    chosen_words,
+    problem_words,
+)
 from screens.words.update_words import (
     CHANGED,
     CURRENT,
@@ -40,18 +47,20 @@ if TYPE_CHECKING:
 
 
 class UpdatesScreen(Dialog[None]):
-    """The workloads and images of one cluster, the one under the cursor whole."""
+    """The workloads and images of one cluster, or Compose's of machines; one of them whole."""
 
     HELP = "updates"
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("Enter", "Whole", "screen.whole"),
+        Key("Space", "Choose", "screen.mark"),
         Key("a", "Apply", "screen.apply"),
         Key("r", "Again", "screen.again"),
-        Key("f", "Newer only", "screen.filter"),
-        Key("y", "Copy command", "screen.copy"),
+        Key("f", "Newer", "screen.filter"),
+        Key("y", "Copy", "screen.copy"),
         Key("Esc", "Close", "screen.close"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "Choose", show=False),
         Binding("a", "apply", "Apply", show=False),
         Binding("r", "again", "Look again", show=False),
         Binding("f", "filter", "Filter", show=False),
@@ -62,6 +71,8 @@ class UpdatesScreen(Dialog[None]):
         super().__init__()
         self.seen = seen
         self.only_newer = False
+        self.marked: set[str] = set()
+        """Keys of the lines that were chosen; none means the one under the cursor."""
         self.site: Answers | None = None
         """The site in whose record an update stands, where the wizard's answers name none."""
 
@@ -93,7 +104,8 @@ class UpdatesScreen(Dialog[None]):
     def show_items(self) -> None:
         """Draw all of it anew."""
         review = self.seen.review
-        self.items = items_of(review, self.seen.workloads)
+        self.items = items_of(review, self.seen.workloads, self.seen.services)
+        self.marked &= {one.key for one in self.items if one.chosen or one.by_commit}
         shown = [one for one in self.items if not self.only_newer or one.group != CURRENT]
         title = f"{self.seen.where}: {title_words(review)}"
         self.query_one("#about", Static).update(clean(title))
@@ -104,7 +116,7 @@ class UpdatesScreen(Dialog[None]):
             if one.group != group:
                 group = one.group
                 rows.append(Row(f"group {group}", (Cell(HEADINGS[group]),), heading=True))
-            rows.append(_row(one))
+            rows.append(_row(one, marked=one.key in self.marked))
         board = self.query_one("#updates", Board)
         board.set_rows(rows, keep=board.key)
         self._explain()
@@ -127,8 +139,8 @@ class UpdatesScreen(Dialog[None]):
     def detail(self, item: Item) -> Table:
         """A line in full: what, from, to, why, risk, owner, and the command that applies it."""
         entries = list(item.entries)
-        if item.group == CHANGED:
-            entries.append(("apply", self.command(item.chosen)))
+        if item.chosen or item.by_commit:
+            entries.append(("apply", self.command([item])))
         table = Table.grid(padding=(0, 1, 0, 0), expand=True)
         table.add_column(no_wrap=True, width=9)
         table.add_column(ratio=1)
@@ -139,9 +151,12 @@ class UpdatesScreen(Dialog[None]):
                 table.add_row(label, Text("\n".join(lines), overflow="fold"))
         return table
 
-    def command(self, chosen: str = "") -> str:
-        """The command that applies one workload, or all that are to be changed."""
-        return update_command(self.seen.asked, chosen, self.wizard.answers)
+    def command(self, items: Sequence[Item]) -> str:
+        """The command that applies these, or all that are to be changed."""
+        by_commit = bool(items) and all(one.by_commit for one in items)
+        chosen = [one.by_commit or one.chosen for one in items]
+        answers = self.site or self.wizard.answers
+        return update_command(self.seen.meant, chosen, answers, by_commit=by_commit)
 
     def _say(self, text: str) -> None:
         self.query_one("#told", Static).update(clean(text))
@@ -164,40 +179,96 @@ class UpdatesScreen(Dialog[None]):
         self._say("All but what is up to date." if self.only_newer else "All that runs.")
 
     def action_copy(self) -> None:
-        """The command that applies the workload under the cursor, or all of them."""
-        item = self._current()
-        if not any(one.group == CHANGED for one in self.items):
+        """The command that applies what is chosen, or all that is to be changed."""
+        items = self._chosen()
+        if not items and not any(one.group == CHANGED for one in self.items):
             self._say("Nothing is to be applied.")
-            return
-        chosen = "" if item is None else item.chosen
-        self.app.copy_to_clipboard(self.command(chosen))
-        self._say(f"Copied, where the terminal allows it: {self.command(chosen)}")
+        elif _mixed(items):
+            self._say(MIXED)
+        else:
+            command = self.command(items)
+            self.app.copy_to_clipboard(command)
+            self._say(f"Copied, where the terminal allows it: {command}")
 
-    # ---- applying one
+    # ---- choosing
+
+    def action_mark(self) -> None:
+        """Choose the line under the cursor among those that are applied together, or no more."""
+        item = self._current()
+        if item is None or not (item.chosen or item.by_commit):
+            self._say(NOT_CHANGED)
+            return
+        self.marked ^= {item.key}
+        self.query_one("#updates", Board).update_rows([_row(item, marked=item.key in self.marked)])
+        self._say(chosen_words(len(self.marked)))
+
+    def _chosen(self) -> list[Item]:
+        """Those that were chosen, else the one under the cursor; none that is not changed."""
+        if self.marked:
+            return [one for one in self.items if one.key in self.marked]
+        item = self._current()
+        return [item] if item is not None and (item.chosen or item.by_commit) else []
+
+    # ---- applying them
 
     def action_apply(self) -> None:
-        """Plan the update of the workload under the cursor, to be looked at first."""
-        item = self._current()
-        if item is None or not item.chosen:
-            self._say("This line is not changed; the reason stands beside it.")
-            return
+        """Plan the update of what is chosen, to be looked at first."""
+        items = self._chosen()
+        if not items:
+            self._say(NOT_CHANGED)
+        elif _mixed(items):
+            self._say(MIXED)
+        elif items[0].by_commit:
+            title, take = "Where is the clone?", partial(self._take_clone, items)
+            self.app.push_screen(FolderScreen(title, CLONE, example="~/site"), take)
+        else:
+            self._apply(tuple(one.chosen for one in items))
+
+    def _apply(self, chosen: tuple[str, ...]) -> None:
         answers = self.site or self.wizard.answers
         if answers.solution is None or not answers.machines:
-            title, example = "Of which site is this cluster?", "site.yaml"
-            ask = FileScreen(title, WHICH_SITE, example=example)
-            self.app.push_screen(ask, partial(self._take_site, item.chosen))
+            ask = FileScreen("Of which site is this?", WHICH_SITE, example="site.yaml")
+            self.app.push_screen(ask, partial(self._take_site, chosen))
         else:
-            self._work(self._plan(item.chosen, answers), "Planning it; nothing is changed.")
+            self._work(self._plan(chosen, answers), "Planning it; nothing is changed.")
 
-    def _take_site(self, chosen: str, file: Path | None) -> None:
+    def _take_site(self, chosen: tuple[str, ...], file: Path | None) -> None:
         if file is not None:
             self._work(self._plan_of(chosen, file), "Planning it; nothing is changed.")
+
+    def _take_clone(self, items: Sequence[Item], folder: Path | None) -> None:
+        if folder is not None:
+            self._work(self._commit(items, folder), "Reading the clone; nothing is changed.")
+
+    async def _commit(self, items: Sequence[Item], folder: Path) -> None:
+        from screens.updates.commit_update import CommitUpdateScreen
+
+        keys = {one.key for one in items}
+        theirs = [one for one in self.seen.workloads if one.words in keys]
+        try:
+            commit = await self.wizard.services.plan_commit(theirs, folder)
+        except Problem as problem:
+            self._say_problem(problem)
+            return
+        if not commit.patch:
+            self._say(" ".join(commit.untold))
+            return
+        self._say("")
+        self.app.push_screen(CommitUpdateScreen(commit), self._committed)
+
+    def _committed(self, told: str | None) -> None:
+        if told is None:
+            self._say("Nothing was committed.")
+        else:
+            self.marked.clear()
+            self.show_items()
+            self._say(told)
 
     def _work(self, work: Coroutine[Any, Any, None], words: str) -> None:
         self._say(words)
         self.run_worker(work, group="look", exclusive=True, exit_on_error=False)
 
-    async def _plan_of(self, chosen: str, file: Path) -> None:
+    async def _plan_of(self, chosen: tuple[str, ...], file: Path) -> None:
         try:
             self.site = await site_in(file, self.wizard.services)
         except Problem as problem:
@@ -205,13 +276,13 @@ class UpdatesScreen(Dialog[None]):
         else:
             await self._plan(chosen, self.site)
 
-    async def _plan(self, chosen: str, answers: Answers) -> None:
+    async def _plan(self, chosen: tuple[str, ...], answers: Answers) -> None:
         from screens.updates.review_update import ReviewUpdateScreen
 
         wizard = self.wizard
         try:
             to_apply = await prepare(
-                self.seen.asked, chosen, answers, wizard.memory.credentials, wizard.services
+                self.seen.meant, chosen, answers, wizard.memory.credentials, wizard.services
             )
         except Problem as problem:
             self._say_problem(problem)
@@ -225,6 +296,7 @@ class UpdatesScreen(Dialog[None]):
         if order is None:
             self._say("It was not begun, and nothing was changed.")
         else:
+            self.marked.clear()
             self.app.push_screen(ApplyUpdateScreen(order), lambda _: self.action_again())
 
     def _say_problem(self, problem: Problem) -> None:
@@ -275,8 +347,13 @@ class WholeUpdateScreen(Dialog[None]):
         self.query_one(VerticalScroll).focus()
 
 
-def _row(one: Item) -> Row:
-    cells = [Cell(one.word, one.tone), Cell(clean(one.name))]
+def _mixed(items: Sequence[Item]) -> bool:
+    """Whether some are changed here and some by a commit."""
+    return len({bool(one.by_commit) for one in items}) > 1
+
+
+def _row(one: Item, *, marked: bool) -> Row:
+    cells = [Cell(f"+{one.word}" if marked else one.word, one.tone), Cell(clean(one.name))]
     if one.change or one.owner:
         cells += [Cell(clean(one.change), "muted" if one.group == CURRENT else "plain")]
     if one.owner:

@@ -32,10 +32,29 @@ LEAVING: Final = (
     "nobody watches it from here. The next update of this site sees it to its end first."
 )
 NOT_GONE_ON: Final = "It was left as it is; what was begun may still be under way where it runs."
+MIXED: Final = (
+    "Some of these are changed here, and some by a commit in their owner's repository: choose one "
+    "kind at a time."
+)
+NOT_CHANGED: Final = "This line is not changed; the reason stands beside it."
+CLONE: Final = (
+    "What Argo CD or Flux owns is changed in the repository that they deploy from. A clone of it "
+    "on this computer is read; its work tree stays as it is."
+)
+COMMIT: Final = "It is put on a new branch of the clone. Nothing is pushed."
 WHICH_SITE: Final = (
     "An update stands in the record of its site, and the site file says when, by whom and after "
     "which backup one may begin."
 )
+
+
+def chosen_words(count: int) -> str:
+    """How many lines were chosen to be applied together."""
+    if not count:
+        return "None is chosen; a plans the one under the cursor."
+    if count == 1:
+        return "1 is chosen; a plans it."
+    return f"{count} are chosen; a plans them, one after another."
 
 
 def review_entries(
@@ -49,7 +68,11 @@ def review_entries(
         words = "This one was begun and not seen to its end. It is seen to its end first, by the "
         found.append(("then", f"{words}plan that was reviewed; then others may begin.", False))
     else:
-        items = [one for one in items_of(prepared.review, prepared.workloads) if one.chosen]
+        items = [
+            one
+            for one in items_of(prepared.review, prepared.workloads, prepared.services)
+            if one.chosen
+        ]
         # What stands against beginning comes first: the rest may be out of sight.
         found += [_gate(one) for one in gates if one.shut is not None]
         for one in items:
@@ -69,6 +92,11 @@ def _gate(gate: Gate) -> tuple[str, str, bool]:
 
 def _then(prepared: Prepared) -> str:
     watched = "It is watched until it stands."
+    if prepared.due > 1:
+        watched = "One after another: the next begins only when the one before stands."
+        if prepared.migrates:
+            return f"{watched} What changes its data is not taken back by itself."
+        return f"{watched} Of one that does not, what ran before is put back; the rest is left."
     if prepared.migrates:
         return f"{watched} It is not taken back by itself: its data may be changed by then."
     return f"{watched} If it does not, what ran before is put back by itself."

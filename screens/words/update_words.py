@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +11,7 @@ from installer.updates.owners import By
 from installer.updates.steps import against_step
 
 if TYPE_CHECKING:
+    from installer.updates.applying.services import Service
     from installer.updates.applying.workloads import Change, Workload
     from installer.updates.review import Judged, Review
 
@@ -56,6 +57,8 @@ class Item:
     """By label: the sentences of the whole."""
     chosen: str = ""
     """The workload as `updates apply` names it; "" for what is not applied."""
+    by_commit: str = ""
+    """The same, for what is changed by a commit in its owner's repository; "" for all else."""
 
     @property
     def word(self) -> str:
@@ -68,9 +71,14 @@ class Item:
         return _WORDS[self.group][1]
 
 
-def items_of(review: Review, workloads: tuple[Workload, ...]) -> tuple[Item, ...]:
+def items_of(
+    review: Review, workloads: Sequence[Workload], services: Sequence[Service] = ()
+) -> tuple[Item, ...]:
     """Everything that runs, what is changed first and what is up to date last."""
-    found = [*_of_workloads(review, workloads), *_of_images(review, workloads)]
+    known = {(one.kind, one.namespace, one.name) for one in workloads}
+    known |= {("compose", one.machine, f"{one.found.project}/{one.found.name}") for one in services}
+    found = [*_of_workloads(review, workloads), *_of_services(review, services)]
+    found += _of_images(review, known)
     ends = {one.running.image: it.sentence for one, it in review.supports}
     found = [_with_end(one, ends) for one in found]
     order = list(HEADINGS)
@@ -100,13 +108,15 @@ def title_words(review: Review) -> str:
 def count_words(review: Review, items: tuple[Item, ...]) -> str:
     """How many of each, by which strategy, and who was asked."""
     number = {group: sum(one.group == group for one in items) for group in HEADINGS}
-    parts = [counted(number[CHANGED], "workload") + " to be changed"]
+    compose = any(one.key.startswith("service ") for one in items)
+    what = "service" if compose else "workload"
+    parts = [f"{counted(number[CHANGED], what)} to be changed"]
     others = ((LEFT, "left"), (HELD, "held back"), (UNTOLD, "not told"))
     parts += [f"{number[group]} {word}" for group, word in others if number[group]]
     return f"{', '.join(parts)}. Strategy {review.strategy}, by {review.origin}."
 
 
-def _of_workloads(review: Review, workloads: tuple[Workload, ...]) -> Iterator[Item]:
+def _of_workloads(review: Review, workloads: Sequence[Workload]) -> Iterator[Item]:
     for one in workloads:
         changes = [_change_words(change) for change in one.changes]
         more = f", +{len(changes) - 1}" if len(changes) > 1 else ""
@@ -117,11 +127,9 @@ def _of_workloads(review: Review, workloads: tuple[Workload, ...]) -> Iterator[I
         runs: list[tuple[str, str]] = []
         for change in one.changes:
             kind = "init container" if change.init else "container"
-            after, _, digest = change.after.partition("@")
-            why = f"{change.why}, by {review.origin} and the strategy {review.strategy}"
-            entries += [("from", change.before), ("to", after), ("why", f"{why}.")]
+            entries += _from_to_why(change, review)
             runs.append(("runs in", f"{one.kind} {one.name}, {kind} {change.container}"))
-            runs += [("bytes", digest)] if digest else []
+            runs += _bytes(change)
         entries.append(("risk", f"{'; '.join(risks)}."))
         owner = one.owner.words if one.owner else "nobody"
         entries.append(("owner", owner))
@@ -136,12 +144,48 @@ def _of_workloads(review: Review, workloads: tuple[Workload, ...]) -> Iterator[I
             owner=f"{_OWNERS[one.owner.by]} {one.owner.name}".rstrip() if one.owner else "",
             entries=tuple(entries),
             chosen="" if one.left else f"{one.namespace}/{one.name}",
+            by_commit=f"{one.namespace}/{one.name}" if one.by_commit else "",
         )
 
 
-def _of_images(review: Review, workloads: tuple[Workload, ...]) -> Iterator[Item]:
-    """What no workload of the list stands for."""
-    known = {(one.kind, one.namespace, one.name) for one in workloads}
+def _of_services(review: Review, services: Sequence[Service]) -> Iterator[Item]:
+    for one in services:
+        found = one.found
+        risks = list(one.risks)
+        if one.migrates:
+            risks.append(f"{one.migrates} changes its data, so it is not taken back by itself")
+        entries = [*_from_to_why(one.change, review), ("risk", f"{'; '.join(risks)}.")]
+        entries.append(
+            ("owner", f"the Compose project {found.project}, by a file beside the vendor's")
+        )
+        if one.against:
+            entries.append(("left", f"{one.against}."))
+        entries.append(("runs in", one.words))
+        entries += _bytes(one.change)
+        yield Item(
+            key=one.words,
+            group=LEFT if one.against else CHANGED,
+            name=f"{found.project}/{found.name} on {one.machine}",
+            change=_change_words(one.change),
+            owner=f"Compose {found.project}",
+            entries=tuple(entries),
+            chosen="" if one.against else one.names[-1],
+        )
+
+
+def _from_to_why(change: Change, review: Review) -> list[tuple[str, str]]:
+    why = f"{change.why}, by {review.origin} and the strategy {review.strategy}"
+    after = change.after.partition("@")[0]
+    return [("from", change.before), ("to", after), ("why", f"{why}.")]
+
+
+def _bytes(change: Change) -> list[tuple[str, str]]:
+    digest = change.after.partition("@")[2]
+    return [("bytes", digest)] if digest else []
+
+
+def _of_images(review: Review, known: Collection[tuple[str, str, str]]) -> Iterator[Item]:
+    """What no workload of the list stands for: each known by kind, namespace and name."""
     for one in review.judged:
         places = [place for place in one.running.places
                   if (place.kind, place.namespace, place.name) not in known]  # fmt: skip

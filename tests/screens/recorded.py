@@ -171,16 +171,18 @@ class RecordedServices(LiveServices):
             way = ClusterWay(facts=self.cluster)
         return await super().look_at_cluster(way, access)
 
-    async def look_for_updates(self, asked: ToUpdate, access: Access) -> UpdatesSeen:
+    async def look_for_updates(
+        self, asked: ToUpdate, answers: Answers, access: Access
+    ) -> UpdatesSeen:
         """What a stand-in tells, unless the cluster that is named is to be asked."""
         from tests.screens.updates.told import told
 
         if self.cluster is not None:
             return told(asked)
-        return await super().look_for_updates(asked, access)
+        return await super().look_for_updates(asked, answers, access)
 
     async def prepare_update(
-        self, asked: ToUpdate, chosen: str, answers: Answers, access: Access
+        self, asked: ToUpdate, chosen: tuple[str, ...], answers: Answers, access: Access
     ) -> ToApply:
         """The same, planned."""
         from tests.screens.updates.told import told_plan

@@ -282,10 +282,31 @@ def brought(service: Service) -> None:
     taken_back(service, why)
 
 
+def with_ours(service: Service, config: Json) -> Json:
+    """What the files come to with the override that we wrote for another service of the project.
+
+    It came after this service's containers, which do not name it. Nothing but other services may
+    differ by it; else it stays out, and what it changes is told where the image is said.
+    """
+    override = override_of(service.files)
+    if not override or override in service.files:
+        return config
+    if not (text_of(override) or "").startswith(HEAD):
+        return config
+    files = [*service.files, override]
+    found = service.config(files, service.env_files)
+    if {**found, "services": None} != {**config, "services": None}:
+        return config
+    if found["services"].get(service.name) != config["services"].get(service.name):
+        return config
+    service.files = files
+    return found
+
+
 def keep(service: Service) -> None:
     """Change the file that says the image, and write down what it was; raises Ended."""
     order = service.order
-    config = service.config(service.files, service.env_files)
+    config = with_ours(service, service.config(service.files, service.env_files))
     if service.image_of(config) != order["before"]:
         raise Ended(
             CHANGED,

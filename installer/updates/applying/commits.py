@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from typing import Final
 from foundation.documents import SIZE_LIMIT
 from foundation.problems import InputProblem
 from foundation.terminal import clean_line
-from foundation.wording import counted
+from foundation.wording import counted, listed
 from installer.repository import git
-from installer.updates.applying.workloads import Change
+from installer.updates.applying.workloads import Change, Workload
 
 _MOST_FILES: Final = 500
 _NAMES: Final = r"(?:repository|name|newName)"
@@ -155,6 +156,55 @@ def diff_of(edits: Iterable[Edit]) -> str:
             f"a/{one.file}", f"b/{one.file}",
         )  # fmt: skip
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The commit that some workloads need in a clone of their repository; nothing is made yet."""
+
+    folder: Path
+    names: tuple[str, ...]
+    """The workloads, in words."""
+    found: Found
+
+    @property
+    def patch(self) -> str:
+        """All of it as a patch that `git apply` takes; "" where nothing is to be changed."""
+        return diff_of(self.found.edits)
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """What a person has to change by hand, or why there is nothing to commit, as sentences."""
+        by_hand = tuple(f"{one}. Change it by hand." for one in self.found.passed_over)
+        if self.found.edits or by_hand:
+            return by_hand
+        return (f"{self.folder} names none of their images so.",)
+
+    def make(self, branch: str) -> str:
+        """Put it on a new branch, and say what is to be done then; raises InputProblem."""
+        commit(self.folder, self.found.edits, branch, f"Update {listed(self.names)}")
+        place = shlex.quote(str(self.folder))
+        return (
+            f"It is committed on {branch}, and nothing was pushed. Have it merged: "
+            f"git -C {place} push origin {shlex.quote(branch)}"
+        )
+
+
+def planned(folder: Path, workloads: Iterable[Workload]) -> Planned:
+    """The commit by which those of them change that Argo CD or Flux owns; raises InputProblem."""
+    theirs = [one for one in workloads if one.by_commit]
+    edits: dict[str, Edit] = {}
+    passed_over: dict[str, None] = {}
+    for one in theirs:
+        for below in (one.owner.folders if one.owner else ()) or ("",):
+            found = edits_of(folder, one.changes, below=below)
+            passed_over |= dict.fromkeys(found.passed_over)
+            for edit in found.edits:
+                before = edits.get(edit.file, edit)
+                after = edited(before.after, one.changes) if edit.file in edits else edit.after
+                edits[edit.file] = Edit(edit.file, before.before, after)
+    names = tuple(sorted({one.words for one in theirs}))
+    return Planned(folder, names, Found(tuple(edits.values()), tuple(passed_over)))
 
 
 def commit(folder: Path, edits: Sequence[Edit], branch: str, message: str) -> None:

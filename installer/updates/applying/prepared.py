@@ -24,6 +24,7 @@ from installer.updates.running import Found
 from installer.updates.serving import reviewed
 
 if TYPE_CHECKING:
+    from foundation.clusters.api import Api
     from installer.catalogue.solution import Solution
     from installer.compose.found import Projects
     from installer.plans.plan import Plan
@@ -50,7 +51,7 @@ class Wanted:
     source: Ways | BundleOrigin
     usual: Question
     chosen: Sequence[str] = ()
-    """[NAMESPACE/]NAME, of Compose [PROJECT/]SERVICE; empty for every one."""
+    """[NAMESPACE/]NAME, of Compose [[MACHINE/]PROJECT/]SERVICE; empty for every one."""
     within_minutes: float = STANDS_WITHIN
     """What does not stand by then is taken back."""
 
@@ -90,16 +91,26 @@ class Prepared:
         ]
 
 
+async def seen_in_cluster(
+    api: Api, source: Ways | BundleOrigin, usual: Question, chosen: Sequence[str] = ()
+) -> tuple[Review, tuple[Workload, ...]]:
+    """What is newer than what runs in a cluster, and what would be done about each workload.
+
+    Raises ClusterProblem, BundleProblem.
+    """
+    review = await reviewed(source, await read_running(api), usual)
+    applications = await read_applications(api)
+    return review, await read_workloads(api, review, applications, chosen)
+
+
 async def in_cluster(reached: Reached, wanted: Wanted) -> Prepared:
     """What is newer than what runs in a cluster, and its plan; the cluster is only read.
 
     Raises InputProblem for a workload that is not there, ClusterProblem, BundleProblem.
     """
-    api = reached.api
-    found = await read_running(api)
-    review = await reviewed(wanted.source, found, wanted.usual)
-    applications = await read_applications(api)
-    workloads = await read_workloads(api, review, applications, wanted.chosen)
+    review, workloads = await seen_in_cluster(
+        reached.api, wanted.source, wanted.usual, wanted.chosen
+    )
     names = {word for one in workloads for word in (one.name, f"{one.namespace}/{one.name}")}
     _require_found(wanted.chosen, names, "sitewright updates --cluster")
     plan = update_plan(
@@ -114,6 +125,27 @@ async def in_cluster(reached: Reached, wanted: Wanted) -> Prepared:
     return Prepared(plan, review, workloads=workloads)
 
 
+async def seen_on_machines(
+    read: Mapping[str, Projects],
+    projects: Mapping[str, tuple[str, ...]],
+    source: Ways | BundleOrigin,
+    usual: Question,
+    site: Site | None,
+    chosen: Sequence[str] = (),
+) -> tuple[Review, tuple[Service, ...]]:
+    """What is newer than what Compose runs on machines, and what would be done about each service.
+
+    `site` is the one whose record knows how projects were brought up. Raises InputProblem,
+    BundleProblem.
+    """
+    found = Found()
+    for name, there in read.items():
+        found.take(found_in(there, name, projects[name]))
+    review = await reviewed(source, found, usual)
+    known = () if site is None else await asyncio.to_thread(recorded, site)
+    return review, services_of(review, read, known, chosen)
+
+
 async def on_machines(
     read: Mapping[str, Projects], projects: Mapping[str, tuple[str, ...]], wanted: Wanted
 ) -> Prepared:
@@ -122,12 +154,9 @@ async def on_machines(
     `read` is what each machine's Docker has, `projects` which of them are meant (none named: all).
     Raises InputProblem for a service that is not there, BundleProblem.
     """
-    found = Found()
-    for name, there in read.items():
-        found.take(found_in(there, name, projects[name]))
-    review = await reviewed(wanted.source, found, wanted.usual)
-    known = await asyncio.to_thread(recorded, wanted.site)
-    services = services_of(review, read, known, wanted.chosen)
+    review, services = await seen_on_machines(
+        read, projects, wanted.source, wanted.usual, wanted.site, wanted.chosen
+    )
     names = {name for one in services for name in one.names}
     _require_found(wanted.chosen, names, "sitewright updates --site FILE")
     plan = service_plan(

@@ -49,9 +49,14 @@ class Service:
         return f"service {self.found.project}/{self.found.name} on {self.machine}"
 
     @property
-    def names(self) -> tuple[str, str]:
-        """What a person may call it by."""
-        return self.found.name, f"{self.found.project}/{self.found.name}"
+    def names(self) -> tuple[str, str, str]:
+        """What a person may call it by; the last one is no other's."""
+        return names_of(self.machine, self.found)
+
+
+def names_of(machine: str, one: FoundService) -> tuple[str, str, str]:
+    """What a person may call a service by: SERVICE, PROJECT/SERVICE, MACHINE/PROJECT/SERVICE."""
+    return one.name, f"{one.project}/{one.name}", f"{machine}/{one.project}/{one.name}"
 
 
 def services_of(
@@ -60,7 +65,7 @@ def services_of(
     known: Sequence[Recorded],
     chosen: Sequence[str] = (),
 ) -> tuple[Service, ...]:
-    """Every service that runs what has something newer; `chosen` are [PROJECT/]SERVICE, or all."""
+    """Every service that runs what has something newer; `chosen` are its names, or all."""
     by_place = {
         place_of(machine, one.project, one.name): (machine, projects, one)
         for machine, projects in machines.items()
@@ -72,7 +77,7 @@ def services_of(
             if place not in by_place:
                 continue
             machine, projects, one = by_place[place]
-            if chosen and not {one.name, f"{one.project}/{one.name}"}.intersection(chosen):
+            if chosen and not set(names_of(machine, one)).intersection(chosen):
                 continue
             recorded = next(
                 (each for each in known if (each.machine, each.project) == (machine, one.project)),

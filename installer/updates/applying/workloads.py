@@ -67,6 +67,11 @@ class Workload:
         return f"{self.kind} {self.namespace}/{self.name}"
 
     @property
+    def by_commit(self) -> bool:
+        """Whether it is changed by a commit, in the repository that its owner deploys from."""
+        return self.owner is not None and self.owner.by in (By.ARGO, By.FLUX)
+
+    @property
     def left(self) -> str:
         """Why it is left as it is; "" for one that is changed."""
         if self.owner is not None and self.owner.by is not By.HELM:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from installer.steps.on_machine import compose_service
-from installer.steps.on_machine.compose_files import variable_of, with_image, with_variable
+from installer.steps.on_machine.compose_files import HEAD, variable_of, with_image, with_variable
 from tests.installer.updates.docker_here import NEW, OLD, OLD_DIGEST, DockerHere
 
 BACK, CHANGED, REFUSED, LEFT = 12, 10, 11, 14
@@ -72,6 +72,44 @@ def test_an_override_beside_the_vendors_file_brings_one_service_by_its_digest(
     assert ended(docker, back=True) == 0
     assert runs(docker) == (OLD, "sha256:old")
     assert not override.exists()
+
+
+@pytest.mark.processes
+def test_a_second_service_of_the_project_goes_by_the_same_override(docker: DockerHere) -> None:
+    """Its containers do not name the file, which came after them."""
+    vendor = f"{VENDOR}  adapter:\n    image: {OLD}\n"
+    docker.file("docker-compose.yml", vendor)
+    docker.runs("adapter", OLD, "sha256:old")
+    assert ended(docker) == 0
+    override = docker.project / "docker-compose.override.yml"
+    first = override.read_text()
+    # One that does not stand is taken back, and what the other one runs stays said.
+    docker.state = docker.now()
+    docker.state["images"]["sha256:new"]["behaves"] = "exits"
+    docker.keep()
+    assert ended(docker, service="adapter") == BACK
+    assert override.read_text() == first
+    docker.state = docker.now()
+    docker.state["images"]["sha256:new"]["behaves"] = "healthy"
+    docker.keep()
+    assert ended(docker, service="adapter") == 0
+    assert {one["Config"]["Image"] for one in docker.now()["containers"]} == {NEW}
+    assert override.read_text().count(NEW) == 2
+    assert ended(docker, service="adapter", back=True) == 0
+    assert override.read_text() == first
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    "more",
+    ["  adapter: {environment: {A: b}}\n", "  other: {image: x}\nvolumes: {db: {}}\n"],
+    ids=["of-this-service", "of-all"],
+)
+def test_an_override_that_changes_more_is_not_taken_up(docker: DockerHere, more: str) -> None:
+    docker.file("docker-compose.yml", f"{VENDOR}  adapter:\n    image: {OLD}\n")
+    docker.runs("adapter", OLD, "sha256:old")
+    docker.file("docker-compose.override.yml", f"{HEAD}services:\n{more}")
+    assert ended(docker, service="adapter") == REFUSED
 
 
 @pytest.mark.processes

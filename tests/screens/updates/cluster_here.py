@@ -92,7 +92,7 @@ class HereServices(RecordedServices):
     """The real core beneath; what it would wait for in minutes it waits for in seconds."""
 
     async def prepare_update(
-        self, asked: ToUpdate, chosen: str, answers: Answers, access: Access
+        self, asked: ToUpdate, chosen: tuple[str, ...], answers: Answers, access: Access
     ) -> ToApply:
         found = await super().prepare_update(asked, chosen, answers, access)
         return found if found.run is not None else replace(found, plan=quick(found.plan))

@@ -65,7 +65,7 @@ async def to_list(pilot: Any, here: ClusterHere) -> None:
     """To the page, the cursor on the deployment."""
     app = pilot.app
     await on_step(pilot, StepId.WELCOME)
-    seen = await app.services.look_for_updates(here.asked, app.access())
+    seen = await app.services.look_for_updates(here.asked, app.answers, app.access())
     app.push_screen(UpdatesScreen(seen))
     await until(pilot, lambda: isinstance(app.screen, UpdatesScreen))
     await shows(pilot, "moja/ledger")
@@ -247,7 +247,7 @@ def test_the_plan_is_the_one_of_the_command(
     async def planned() -> ToApply:
         services = RecordedServices(cluster=None)
         answers = await site_in(here.site, services)
-        return await prepare(here.asked, "moja/ledger", answers, Credentials(), services)
+        return await prepare(here.asked, ("moja/ledger",), answers, Credentials(), services)
 
     before = asyncio.run(planned())
     assert main([*shlex.split(before.again)[1:], "--approve", "--by", "Ma Ma", "--yes"]) == 0
@@ -266,7 +266,7 @@ async def test_a_file_that_is_no_site_and_a_machine_of_another_one_are_told(
     answers = await site_in(here.site, services)
     asked = ToUpdate(ClusterWay(machine="ops@10.9.9.9"), newer=here.mirror)
     with pytest.raises(InputProblem, match=r'the site has no machine "10\.9\.9\.9"'):
-        await prepare(asked, "moja/ledger", answers, Credentials(), services)
+        await prepare(asked, ("moja/ledger",), answers, Credentials(), services)
 
 
 # ---- the plain face
@@ -276,7 +276,7 @@ def plainly(here: ClusterHere, *words: str) -> str:
     """What the plain face says to these words, from the list of what is newer on."""
     kubeconfig, newer = here.asked.way.kubeconfig, here.mirror
     # On Welcome the updates; the way, the strategy and the place; then the words.
-    lines = ["5", "", str(kubeconfig), "", "", newer, *words, "go", "q"]
+    lines = ["5", "", "", str(kubeconfig), "", "", newer, *words, "go", "q"]
     code, said = talk(HereServices(cluster=None), "".join(f"{line}\n" for line in lines))
     assert code == 0
     return flat(said)

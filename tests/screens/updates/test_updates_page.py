@@ -86,7 +86,7 @@ async def test_what_from_to_why_risk_owner_and_the_command(
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, UpdatesScreen))
         item = app.screen._current()
-        command = app.screen.command(item.chosen)
+        command = app.screen.command([item])
         assert command == (
             f"sitewright updates apply --site SITE.yaml --kubeconfig {way_in} --mirror {newer} "
             "--workload moja/ledger"
@@ -129,7 +129,7 @@ async def test_words_that_do_not_go_together_are_told(services: RecordedServices
 
 
 def test_the_plain_face_says_the_same(services: RecordedServices) -> None:
-    code, said = talk(services, "5\n\n\n\nminor\n\n1\nagain\ngo\nq\n")
+    code, said = talk(services, "5\n\n\n\n\nminor\n\n1\nagain\ngo\nq\n")
     words = flat(said)
     assert code == 0
     assert words.count("4 of 8 images have something newer") == 3
@@ -140,10 +140,9 @@ def test_the_plain_face_says_the_same(services: RecordedServices) -> None:
 
 
 def test_a_bundle_whose_maker_nobody_checked_is_told(hermetic: Path) -> None:
-    from screens.services.live_updates import _unchecked
+    from screens.services.live_updates import source_of
 
-    assert "NOT checked" in _unchecked(ToUpdate(newer="/newer.bundle"))
-    assert not _unchecked(ToUpdate(newer="ghcr.io/mojaloop"))
+    assert not source_of(ToUpdate(newer="ghcr.io/mojaloop"))[2]
 
 
 def test_a_command_finds_the_same_cluster_and_the_same_newer() -> None:

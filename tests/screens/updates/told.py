@@ -95,11 +95,13 @@ def told(asked: ToUpdate) -> UpdatesSeen:
     return UpdatesSeen(asked, "https://10.10.0.11:6443", way, review, workloads)
 
 
-def told_plan(asked: ToUpdate, chosen: str, answers: Answers, access: Access) -> ToApply:
-    """The update of one of them, with its gates as the site of the answers has them."""
+def told_plan(
+    asked: ToUpdate, chosen: tuple[str, ...], answers: Answers, access: Access
+) -> ToApply:
+    """The update of some of them, with its gates as the site of the answers has them."""
     seen = told(asked)
     workloads = tuple(
-        one for one in seen.workloads if f"{one.namespace}/{one.name}" == chosen and not one.left
+        one for one in seen.workloads if f"{one.namespace}/{one.name}" in chosen and not one.left
     )
     site = site_of(answers)
     plan = update_plan(

@@ -38,7 +38,7 @@ def at_now(events: list[Event]) -> list[Event]:
 def kept(folder: Path, *, ended: str = "") -> tuple[Run, str]:
     """A run of an update in the record of its site, and the key of the site."""
     access = Access(SITE.inventory())
-    plan = told_plan(ToUpdate(), "moja/moja-als", SITE, access).plan
+    plan = told_plan(ToUpdate(), ("moja/moja-als",), SITE, access).plan
     site = site_from_answers(SITE, folder / "site.yaml")
     key = site_key(site)
     run = create_run(f"{key}-updates", plan, site_text=dump_site(site))
