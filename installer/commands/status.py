@@ -26,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the last run of each site, read from its journal alone."""
+    from installer.events import Outcome
     from installer.record.identity import site_key
     from installer.record.journal_lines import BrokenJournal
     from installer.record.kept_runs import worker_of
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
                 "done": progress.done,
                 "total": progress.total,
                 "interrupted": cut_off,
+                "outcome": state.outcome.value if state.outcome is not None else None,
                 "last_sign_of_life": sign.isoformat(timespec="seconds") if sign else None,
                 "stages": [
                     {"id": stage.id, "stand": _stand(stage, cut_off), "done": stage.done,
@@ -99,6 +101,10 @@ def run(options: argparse.Namespace) -> int:
         how = f"under way: {holder.sentence()}" if holder else ""
         if cut_off:
             how = f"interrupted: nobody is at work; last sign of life {told_sign}"
+        elif holder is None and state.outcome in (Outcome.FAILED, Outcome.STOPPED) and not complete:
+            how = f"{state.outcome.value} {told_sign}: nobody is at work"
+            if _runs(progress):
+                how += "; what was begun on machines goes on there"
         if errand := errand_of(key):
             share = f"{progress.done} of {progress.total} steps"
             stands = how or ("complete" if complete else f"not complete, {share}")
@@ -128,6 +134,11 @@ def run(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
         )
     return ExitCode.REFUSED if broken else ExitCode.DONE
+
+
+def _runs(progress: Progress) -> bool:
+    """Whether a step of it was not waited for to its end."""
+    return any(step.stand == "running" for stage in progress.stages for step in stage.steps)
 
 
 def _stand(stage: StageProgress, cut_off: bool) -> str:

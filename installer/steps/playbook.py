@@ -139,6 +139,10 @@ class Playbook(Probed):
     ) -> Told | None:
         folders = places(context.plan, context.folder)
         run = _run(context, data, data.playbook, folders, word, way, check=True)
+        # As long as the playbook itself where there are many machines, and not a line of its own.
+        context.emit(
+            Kind.NOTE, text=f"Looking whether {data.playbook} has anything left to change."
+        )
         done = await context.look(
             ansible.command(context.host),
             stdin=ansible.payload(run, context.host),

@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from foundation.wording import counted
 from installer.supply.review import beside_the_steps
 from preflight.report.words import clean_lines
-from screens.shell.dialog import Buttons, Form
+from screens.shell.dialog import Buttons, Foot, Form
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
 from screens.words.plan_words import final_steps, size_sentence, touched
@@ -68,9 +68,10 @@ class BeginScreen(Form[str]):
             if final:
                 lines = [f"- {step.title}: {step.irreversible}" for step in final[:4]]
                 yield Static("\n".join(lines), classes="paragraph", markup=False)
-            yield Field("Your name", id="by", value=self.person, example="for the record")
-            yield Static("", classes="dialog-error", id="wrong", markup=False)
-            yield Buttons("Begin")
+            with Foot():
+                yield Field("Your name", id="by", value=self.person, example="for the record")
+                yield Static("", classes="dialog-error", id="wrong", markup=False)
+                yield Buttons("Begin")
 
     def on_mount(self) -> None:
         """Begin on the button that changes nothing, or on the name where it is not known.

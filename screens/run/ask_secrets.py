@@ -24,6 +24,7 @@ class SecretsScreen(Form[bool]):
 
     def compose(self) -> ComposeResult:
         """A line a secret."""
+        longest = max(map(len, self.names))
         with Vertical(classes="dialog -wide"):
             yield Static("Secrets it needs", classes="dialog-title", markup=False)
             yield Static(
@@ -34,7 +35,7 @@ class SecretsScreen(Form[bool]):
             )
             with VerticalScroll(classes="dialog-lines"):
                 for name in self.names:
-                    yield Field(name, id=f"secret-{name}", secret=True)
+                    yield Field(name, id=f"secret-{name}", secret=True, room=longest)
             yield Static("", classes="dialog-error", id="wrong", markup=False)
             yield Buttons("Take them")
 

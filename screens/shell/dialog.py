@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+MORE = Key("PgDn", "More", "screen.page")
+"""Shown where a panel says more than the window has room for."""
 READ_SECONDS = 0.6
 """What comes so soon after a grave question was typed before anybody could read it."""
 
@@ -54,8 +57,18 @@ class Buttons(Horizontal):
         yield Press(f"{do} F10", id="take", action="screen.do", primary=True)
 
 
+class Foot(Vertical):
+    """What stays in sight however long the rest of a panel is: its buttons, and the line above."""
+
+    def __init__(self) -> None:
+        super().__init__(classes="dialog-foot")
+
+
 class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
-    """A panel in the middle; Esc closes it without an answer, F10 does what it is for."""
+    """A panel in the middle; Esc closes it without an answer, F10 does what it is for.
+
+    What it says may be longer than the window: it scrolls then, and its buttons stay.
+    """
 
     HELP: ClassVar[str] = ""
     """The topic that F1 explains while the panel is open; the step's own where empty."""
@@ -68,10 +81,14 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
         Binding("escape,ctrl+b,ctrl+p", "close", "Close", show=False),
         Binding("f10,ctrl+n", "do", "Do it", show=False, priority=True),
         Binding("question_mark", "app.help", "Help", show=False),
+        Binding("pageup", "page(-1)", "Read back", show=False),
+        Binding("pagedown", "page(1)", "Read on", show=False),
     ]
     _closes: tuple[Answer | None] | None = None
     """The answer with which it was closed; None while it is open."""
     _opened = 0.0
+    _is_longer = False
+    """Whether it says more than the window has room for."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-usual"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
 
     @property
@@ -91,12 +108,29 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
         """Say anew which keys mean something, in panels that name them."""
         buttons = bool(self.query(Buttons))
         keys = tuple(key for key in self.keys if not buttons or key.label != "Esc")
+        if self._is_longer:
+            keys = (*keys, MORE)
         for line in self.query("#dialog-keys").results(KeyLine):
             line.show(hints(self, keys))
 
     def action_seek(self) -> None:
         """/: the rows alone that hold some words."""
         seek_in(self)
+
+    def _longer(self) -> tuple[Widget, ...]:
+        """What of the panel may be longer than its place: words in it before the panel whole."""
+        return (*self.query(".dialog-lines"), *self.query(".dialog"))
+
+    def action_page(self, way: int) -> None:
+        """A page on or back in what has no room."""
+        for one in self._longer():
+            if way * (one.max_scroll_y * (way > 0) - one.scroll_target_y) > 0:
+                foot = sum(
+                    each.outer_size.height for each in one.children if each.styles.dock != "none"
+                )
+                page = max(1, one.scrollable_content_region.height - foot - 1)
+                one.scroll_relative(y=way * page, animate=False)
+                return
 
     @property
     def wizard(self) -> SitewrightApp:
@@ -105,6 +139,13 @@ class Dialog(LastingScreen[Answer], ModalScreen[Answer]):
 
     def _on_mount(self, event: object) -> None:
         self._opened = time.monotonic()
+        self.screen_layout_refresh_signal.subscribe(self, self._laid_out)
+
+    def _laid_out(self, _screen: object) -> None:
+        """Whether all of it is in sight may be another answer now."""
+        if self._is_longer != any(one.max_scroll_y > 0 for one in self._longer()):
+            self._is_longer = not self._is_longer
+            self.refresh_keys()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Work that ended in an error says so on the step beneath."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAMES: Final = {
     "Esc": "escape", "Enter": "enter", "Space": "space", "Tab": "tab", "Del": "delete",
-    "Up": "up", "Down": "down", "Left": "left", "Right": "right", "/": "slash",
+    "PgDn": "pagedown", "Up": "up", "Down": "down", "Left": "left", "Right": "right", "/": "slash",
     "?": "question_mark", "+": "plus", "-": "minus", "<": "less_than_sign",
     ">": "greater_than_sign", ",": "comma", ".": "full_stop",
 }  # fmt: skip

@@ -126,6 +126,7 @@ PLACES: Final = {
     "plan": Place(StepId.PLAN),
     "step": Place(StepId.PLAN, ("enter",), "StepPanel"),
     "secrets": Place(StepId.PLAN, ("f10",), "SecretsScreen"),
+    "begin": Place(StepId.PLAN, ("f10", "x", "f10"), "BeginScreen"),
     "install": Place(StepId.INSTALL),
     "find": Place(StepId.INSTALL, ("slash",)),
     "only": Place(StepId.INSTALL, ("f",), "OnlyScreen"),
