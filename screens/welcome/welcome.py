@@ -44,6 +44,8 @@ class WelcomeScreen(StepScreen):
         super().__init__()
         self.saved = Saved()
         self.unfinished: Unfinished | None = None
+        self._put: str | None = "new"
+        """The choice on which we put the cursor last."""
         self.left: Unfinished | None = None
         """An update that was begun and not seen to its end."""
         self.runs: RunCount | None = None
@@ -138,12 +140,18 @@ class WelcomeScreen(StepScreen):
         first = "run" if self.unfinished is not None else "left" if self.left is not None else ""
         self._show_rows(first)
 
-    def _show_rows(self, keep: str = "") -> None:
-        """The choices there are by now, all of them in sight, with the cursor where it is meant."""
+    def _show_rows(self, meant: str = "") -> None:
+        """The choices there are by now, all of them in sight, with the cursor where it is meant.
+
+        A person who has moved it stays where they are: the next key is of what they see there.
+        """
         board, rows = self.query_one("#choices", Board), self._rows()
         board.styles.height = len(rows)
         if [row.key for row in rows] != [row.key for row in board.rows]:
-            board.set_rows(rows, keep=keep or board.key)
+            moved = board.key != self._put
+            board.set_rows(rows, keep=board.key if moved or not meant else meant)
+            if not moved:
+                self._put = board.key
 
     def on_board_highlighted(self, event: Board.Highlighted) -> None:
         """Explain the choice under the cursor."""

@@ -45,3 +45,25 @@ async def test_all_choices_are_in_sight_at_any_time(
         await shows(pilot, "Step 1 of")
         choices = [line for line in text(pilot).splitlines() if line.startswith("  ")]
         assert not [line for line in choices if "…" in line]
+
+
+async def test_who_has_moved_stays_when_the_record_arrives(
+    services: RecordedServices, hermetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = asyncio.Event()
+
+    async def unfinished() -> Unfinished:
+        await read.wait()
+        return Unfinished(hermetic, "tiny single-box", 1, 7, NOW)
+
+    monkeypatch.setattr(services, "unfinished", unfinished)
+    app = SitewrightApp(services, state_file=hermetic / "state.json")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        board = app.screen.query_one("#choices", Board)
+        await until(pilot, lambda: board.key == "new")
+        await pilot.press("down")
+        await until(pilot, lambda: board.key == "open")
+        read.set()
+        await until(pilot, lambda: "run" in [row.key for row in board.rows])
+        assert board.key == "open"
