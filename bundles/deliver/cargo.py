@@ -45,8 +45,8 @@ class Cargo:
     """Path, content, and whether it differs each time it is made (a signature)."""
     stamp: Stamp | None = None
     """Which bundle it is of; a machine refuses an older one than it had."""
-    older: bool = False
-    """Whether a person allowed an older one."""
+    older: str = ""
+    """Who allowed an older one; "" for nobody."""
     images: list[dict[str, Any]] = field(default_factory=list)
     snaps: list[dict[str, Any]] = field(default_factory=list)
 
@@ -110,13 +110,13 @@ def load(
     *,
     created: str,
     stamp: Stamp | None = None,
-    older: bool = False,
+    older: str = "",
     store: str = SUPPLIES,
 ) -> Cargo:
     """The cargo of items that suit one machine; raises HostileBundle, InputProblem.
 
-    `created` is the moment that the bundle states; `older` allows it to be an older one than the
-    machine had.
+    `created` is the moment that the bundle states; `older` is who allowed it to be an older
+    one than the machine had.
     """
     if not _RECORD.fullmatch(record):
         raise HostileBundle(f'"{record[:60]}" is no name for what is delivered')

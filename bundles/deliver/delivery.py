@@ -131,7 +131,7 @@ class Delivery:
         parallel: int = 8,
         patience: float = PATIENCE,
         stamp: Stamp | None = None,
-        older: bool = False,
+        older: str = "",
         listener: Callable[[News], None] | None = None,
     ) -> None:
         self._bundle = bundle

@@ -2,8 +2,8 @@
 
 A signature says who made a bundle and never when it may be used. So a machine and a site remember
 the bundle that they were given last, and an older one is taken only by a person's word (a waiver
-of `bundle.older` in the site file, or `--allow-older`). The counter of their maker decides; where
-one of the two has none, the moment at which each was made.
+of `bundle.older` in the site file, or `--allow-older NAME`). The counter of their maker decides;
+where one of the two has none, the moment at which each was made.
 """
 
 from __future__ import annotations

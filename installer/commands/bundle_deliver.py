@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from foundation.problems import ExitCode, InputProblem
 from foundation.wording import counted, human_size
 from installer.commands.interrupts import in_the_midst
-from installer.commands.options import add_login_options, narrator, settle_programs, write_result
+from installer.commands.options import (
+    add_login_options,
+    add_older_option,
+    narrator,
+    settle_programs,
+    write_result,
+)
 
 if TYPE_CHECKING:
     from bundles.deliver.delivery import Consignment, Delivered, News
@@ -56,9 +62,7 @@ def add_deliver_options(parser: argparse.ArgumentParser) -> None:
         "--parallel", type=int, default=8, metavar="N", help="machines at once (default 8)"
     )
     parser.add_argument("--json-lines", action="store_true", help="events as lines of JSON")
-    parser.add_argument(
-        "--allow-older", action="store_true", help="an older bundle than a machine had is meant"
-    )
+    add_older_option(parser, "an older bundle than a machine had")
     parser.add_argument("--take-over", action="store_true", help="take the site's lock over")
     login = parser.add_argument_group("login")
     add_login_options(login)

@@ -11,7 +11,11 @@ from installer.commands.bundle_check import add_check_options
 from installer.commands.bundle_deliver import add_deliver_options
 from installer.commands.bundle_recipe import add_value_options
 from installer.commands.bundle_serve import add_serve_options
-from installer.commands.options import add_output_options, add_overwrite_option
+from installer.commands.options import (
+    add_older_option,
+    add_output_options,
+    add_overwrite_option,
+)
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -163,9 +167,7 @@ def _push(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-registry", action="store_true", help="keep docker.io and the like in the names"
     )
-    parser.add_argument(
-        "--allow-older", action="store_true", help="an older bundle than was pushed before is meant"
-    )
+    add_older_option(parser, "an older bundle than was pushed before")
     _registry(parser)
     _keys(parser)
     _short_output(parser)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from foundation.problems import ExitCode, InputProblem
 from installer.commands.event_lines import EventLines
-from installer.commands.options import add_overwrite_option
+from installer.commands.options import add_older_option, add_overwrite_option
 
 if TYPE_CHECKING:
     from bundles.read.signers import Signer
@@ -58,9 +58,7 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain-http", action="store_true", help="without encryption; only where nobody listens"
     )
-    parser.add_argument(
-        "--allow-older", action="store_true", help="an older bundle than was served before is meant"
-    )
+    add_older_option(parser, "an older bundle than was served before")
     parser.add_argument("--json-lines", action="store_true", help="events as lines of JSON")
     parser.add_argument("--quiet", action="store_true", help="no line for each request")
 

@@ -21,6 +21,7 @@ from installer.commands.interrupts import heed_interrupts
 from installer.commands.narration import Narration
 from installer.commands.options import (
     add_login_options,
+    add_older_option,
     ask_secret,
     read_credentials,
     settle_programs,
@@ -54,9 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-egress", action="store_true", help="do not try what is fetched before it begins"
     )
-    parser.add_argument(
-        "--allow-older", action="store_true", help="an older bundle than the site had is meant"
-    )
+    add_older_option(parser, "an older bundle than the site had")
     parser.add_argument("--dry-run", action="store_true", help="show, and change nothing")
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from foundation.hosts.connection import Become, Credentials
 from foundation.hosts.model import LOCAL_ADDRESS, Host, Inventory
@@ -19,6 +19,8 @@ from foundation.terminal import styled, visible
 if TYPE_CHECKING:
     from foundation.hosts.openssh.ssh_files import Program
     from installer.sites.site import Site
+
+_LONGEST_NAME: Final = 120
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +117,35 @@ def add_output_options(
         group.add_argument(
             "--width", type=int, metavar="COLUMNS", help="of the text (default: screen)"
         )
+
+
+class _ByName(argparse.Action):
+    """An option that is said by a person's name: noted with what it allows, and nothing without."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        name = visible(" ".join(str(values or "").split()))
+        if not name or len(name) > _LONGEST_NAME:
+            raise argparse.ArgumentError(
+                self, f'it is noted by name; say who allows it: {option_string} "A. Name"'
+            )
+        setattr(namespace, self.dest, name)
+
+
+def add_older_option(parser: argparse._ActionsContainer, what: str) -> None:
+    """`--allow-older NAME`: `what` is meant ("an older bundle than the site had"), and by whom.
+
+    The name is a string of one line, "" where nobody allows it.
+    """
+    parser.add_argument(
+        "--allow-older", nargs="?", const="", default="", action=_ByName, metavar="NAME",
+        help=f"{what} is meant, by the word of this person, who is noted",
+    )  # fmt: skip
 
 
 def add_overwrite_option(parser: argparse._ActionsContainer) -> None:

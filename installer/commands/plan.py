@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from foundation.problems import ExitCode, InputProblem
 from foundation.wording import counted, duration
 from installer.commands.options import (
+    add_older_option,
     add_output_options,
     add_programs_option,
     settle_programs,
@@ -37,9 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sitewright plan`."""
     add_site_options(parser)
     parser.add_argument("--playbooks", type=Path, metavar="FOLDER", help="your own playbooks")
-    parser.add_argument(
-        "--allow-older", action="store_true", help="an older bundle than the site had is meant"
-    )
+    add_older_option(parser, "an older bundle than the site had")
     add_programs_option(parser)
     parser.add_argument("--full", action="store_true", help="with commands and rendered files")
     add_output_options(parser, formats=("text", "json"))
@@ -88,9 +87,12 @@ def tell_gaps(site: Site, site_file: Path, solution: Solution) -> None:
 
 
 def read_plan(
-    site_file: Path, playbooks: Path | None, *, allow_older: bool = False
+    site_file: Path, playbooks: Path | None, *, allow_older: str = ""
 ) -> tuple[Site, Solution, Plan]:
-    """The site, its solution and the plan they make; raises InputProblem."""
+    """The site, its solution and the plan they make; raises InputProblem.
+
+    `allow_older` is who allows an older bundle than the site had, "" for nobody.
+    """
     from installer.catalogue.solution import load_solution
     from installer.planning.make import make_plan
     from installer.planning.notes import lacking

@@ -21,6 +21,7 @@ from foundation.secrets import cut
 from foundation.terminal import clean_line
 from foundation.version import __version__
 from foundation.wording import counted
+from installer.commands.options import add_older_option
 
 if TYPE_CHECKING:
     from bundles.read.verify import Verified
@@ -50,9 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="allowed_signers: who may have made it; this computer's own list holds beside it",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="without asking")
-    parser.add_argument(
-        "--allow-older", action="store_true", help="an older one than this is meant"
-    )
+    add_older_option(parser, "an older one than this")
     parser.add_argument("--quiet", action="store_true", help="no narration while it works")
 
 
@@ -64,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     program = own_versions.this_program()
     found, new = _verified(options)
     where = str(options.bundle)
-    if not follows(new.version, allow_older=options.allow_older, where=where):
+    if not follows(new.version, allow_older=bool(options.allow_older), where=where):
         print(f"The bundle brings Sitewright {new.version}, which runs here.", file=sys.stderr)
         return ExitCode.DONE
     _refuse_older(options, found)
@@ -87,10 +86,10 @@ def run(options: argparse.Namespace) -> int:
         place = own_versions.versions_folder() / f"{new.version}-{digest}"
         made = _installed(options, place, new, found)
         front = own_versions.put_in_front(new.version, made)
-    _remember(found)
+    _remember(found, options.allow_older)
     print(
         f"Done. {front} is Sitewright {new.version} from now on. To go back: {front} self-update "
-        "with the bundle of the one before, and --allow-older.",
+        "with the bundle of the one before, and --allow-older NAME.",
         file=sys.stderr,
     )
     return ExitCode.DONE
@@ -144,11 +143,12 @@ def _refuse_older(options: argparse.Namespace, found: Verified) -> None:
         refuse_older(stamp, _memory(found), str(options.bundle), other)
 
 
-def _remember(found: Verified) -> None:
+def _remember(found: Verified, allowed_by: str) -> None:
     from bundles.read.age import stamp_of
     from installer.supply.bundle_order import remember
 
-    remember(stamp_of(found.structure.index, found.structure.index_digest), _memory(found))
+    stamp = stamp_of(found.structure.index, found.structure.index_digest)
+    remember(stamp, _memory(found), allowed_by)
 
 
 def _agreed(options: argparse.Namespace, version: str) -> None:

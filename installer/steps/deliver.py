@@ -50,6 +50,8 @@ class _Loading:
     index: str
     delivery: Delivery
     machine: Machine
+    older: str
+    """Who allowed an older bundle; "" for nobody."""
 
 
 class Cargoes:
@@ -61,7 +63,10 @@ class Cargoes:
 
     async def of(self, plan: Plan, step: PlannedStep, machine: Machine, *, where: str) -> Cargo:
         """The cargo of a step for a machine; raises BundleProblem, InputProblem."""
-        loading = _Loading(dict(plan.supplies).get("index", ""), delivery_of(step), machine)
+        kept = dict(plan.supplies)
+        # A plan of an earlier Sitewright says that one was allowed, and not by whom.
+        older = (kept.get("older_by") or "nobody named") if kept.get("older") else ""
+        loading = _Loading(kept.get("index", ""), delivery_of(step), machine, older)
         return await asyncio.to_thread(self._load, plan, loading, where)
 
     def _load(self, plan: Plan, loading: _Loading, where: str) -> Cargo:
@@ -77,7 +82,7 @@ class Cargoes:
                         loading.delivery.record,
                         created=structure.index.created,
                         stamp=stamp_of(structure.index, structure.index_digest),
-                        older=dict(plan.supplies).get("older") == "allowed",
+                        older=loading.older,
                     )
             return self._made[loading]
 

@@ -35,8 +35,8 @@ class OlderBundle(InputProblem):
             cause or f"it is older than {other}: this is {this}, and that was {before}",
             where=where,
             remedy=remedy
-            or "Name the newer one. If the older one is meant, say so with --allow-older, or by"
-            f" name in the site file: a waiver of {OLDER}.",
+            or "Name the newer one. If the older one is meant, say so by name: --allow-older "
+            f'"A. Name", or in the site file: a waiver of {OLDER}.',
         )
         self.this, self.before = this, before
 
@@ -57,7 +57,7 @@ class OrderUnknown(OlderBundle):
             other,
             f"whether it is older than {other} cannot be told: {why} ({memory})",
             f"Ask whoever brings the bundles whether {this} is the one that is meant. If it is, "
-            "say so with --allow-older, and it is noted anew.",
+            'say so by name, --allow-older "A. Name", and it is noted anew.',
         )
 
 
@@ -96,18 +96,19 @@ def refuse_older_than(before: Stamp, stamp: Stamp, memory: Path, where: str, oth
         raise OlderBundle(stamp, before, where, other)
 
 
-def remember(stamp: Stamp, memory: Path) -> None:
-    """Note the bundle, for the next one to be compared with."""
-    write_note(memory, json.dumps(stamp.as_dict(), indent=1) + "\n")
+def remember(stamp: Stamp, memory: Path, allowed_by: str = "") -> None:
+    """Note the bundle, for the next one to be compared with, and who allowed an older one."""
+    noted = stamp.as_dict() | ({"older_by": allowed_by} if allowed_by else {})
+    write_note(memory, json.dumps(noted, indent=1, ensure_ascii=False) + "\n")
 
 
 class GivenOut:
     """A bundle that is served or pushed from here, compared before the first byte is given."""
 
-    def __init__(self, verified: Verified, way: str, other: str, *, allow_older: bool) -> None:
+    def __init__(self, verified: Verified, way: str, other: str, *, allow_older: str) -> None:
         """`way` names where to it goes, and so whose memory it is; `other` the one before.
 
-        Raises InputProblem.
+        `allow_older` is who allows an older one, "" for nobody. Raises InputProblem.
         """
         from bundles.read.age import stamp_of
         from foundation.paths import state_folder
@@ -119,10 +120,11 @@ class GivenOut:
         self._memory = state_folder() / "bundles" / f"{name[:200]}.json"
         if not allow_older:
             refuse_older(self._stamp, self._memory, self._stamp.solution, other)
+        self._allowed_by = allow_older
         self._noted = False
 
     def begun(self) -> None:
         """It is given out now; what comes later is compared with it."""
         if not self._noted:
-            remember(self._stamp, self._memory)
+            remember(self._stamp, self._memory, self._allowed_by)
         self._noted = True

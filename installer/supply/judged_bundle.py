@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from foundation.problems import Problem
 from installer.supply.bundle_order import OLDER, OlderBundle
-from installer.supply.supplies import read_supplies
+from installer.supply.supplies import read_in_any_order, read_supplies
 from preflight.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ def _older_of(actual: str, why: str, see: str) -> tuple[Finding, ...]:
             source=_ORDER,
             evidence=see,
             remedy="Name the newer one. If the older one is meant, have somebody say so by name: a"
-            f" waiver of {OLDER}; or install with --allow-older.",
+            f' waiver of {OLDER}; or install with --allow-older "A. Name".',
         ),
     )
 
 
 def _of_day(site: Site, base: Path, today: date, see: str) -> tuple[Finding, ...]:
-    supplied = read_supplies(site, base, allow_older=True)
+    supplied = read_in_any_order(site, base)
     return _end(supplied.structure.index.maintained_until, today, see) if supplied else ()
 
 

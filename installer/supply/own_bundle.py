@@ -69,7 +69,8 @@ def follows(version: str, *, allow_older: bool, where: str) -> bool:
         raise OlderSitewright(
             f"it brings Sitewright {version}, and this is {__version__}, which is newer",
             where=where,
-            remedy="Name the newer bundle. If the older one is meant, say so with --allow-older.",
+            remedy="Name the newer bundle. If the older one is meant, say so by name: "
+            '--allow-older "A. Name".',
         )
     return new != own
 

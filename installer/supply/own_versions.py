@@ -192,8 +192,8 @@ def beginner_of(run: Run) -> Path | None:
             "one is not on this computer",
             where=str(run.folder),
             remedy="Install that version beside this one, from its bundle: sitewright self-update "
-            "BUNDLE --allow-older. Or go on with this one, if you know what differs: sitewright "
-            "resume --with-this-version.",
+            "BUNDLE --allow-older NAME. Or go on with this one, if you know what differs: "
+            "sitewright resume --with-this-version.",
         )
     return program
 

@@ -7,8 +7,8 @@ run begins with the whole bundle verified, signature first, and with the same in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -54,7 +54,7 @@ class Supplied:
     older: bool = False
     """Whether a person allowed an older bundle than the site had."""
     by_word_of: str = ""
-    """Whose waiver allows an older one, until when and why; "" where none was needed."""
+    """Who allows an older one, with a waiver's last day and reason; "" where nobody had to."""
 
     @property
     def index(self) -> str:
@@ -63,33 +63,44 @@ class Supplied:
 
 
 def read_supplies(
-    site: Site, base: Path, *, allow_older: bool | Collection[str] = False
+    site: Site, base: Path, *, allow_older: str | Mapping[str, str] = ""
 ) -> Supplied | None:
     """The site's bundle, its index read and its signature checked; None where it has none.
 
-    `base` is the site file's folder; `allow_older` says that an older bundle than the site had is
-    meant, or names the indexes of those that are. Raises OlderBundle, BundleProblem, InputProblem.
-    The bytes are verified when a run begins.
+    `base` is the site file's folder; `allow_older` is who allows an older bundle than the site had,
+    or by the index of a bundle who allows just that one. Raises OlderBundle, BundleProblem,
+    InputProblem. The bytes are verified when a run begins.
     """
-    path = site.bundle_path(base)
-    if path is None:
+    supplied = read_in_any_order(site, base)
+    if supplied is None:
         return None
     from bundles.read.age import stamp_of
 
-    keys, own = keys_of(site, base), own_keys_of(site, base)
-    with judged(path, keys, own) as (_, signer, structure):
-        pass
-    made_for(site, structure, str(path))
-    digest = structure.index_digest
-    allowed = allow_older if isinstance(allow_older, bool) else digest in allow_older
-    word = ""
-    if not allowed:
+    structure, named = supplied.structure, allow_older
+    word = named if isinstance(named, str) else named.get(supplied.index, "")
+    if not word:
+        stamp = stamp_of(structure.index, structure.index_digest)
         try:
-            refuse_for_site(site, stamp_of(structure.index, structure.index_digest), str(path))
+            refuse_for_site(site, stamp, str(site.bundle_path(base)))
         except OlderBundle:
             word = _waived(site)
             if not word:
                 raise
+    return replace(supplied, older=bool(word), by_word_of=word)
+
+
+def read_in_any_order(site: Site, base: Path) -> Supplied | None:
+    """The same without asking whether the site had a newer one; to look at, never to install from.
+
+    Raises BundleProblem, InputProblem.
+    """
+    path = site.bundle_path(base)
+    if path is None:
+        return None
+    keys, own = keys_of(site, base), own_keys_of(site, base)
+    with judged(path, keys, own) as (_, signer, structure):
+        pass
+    made_for(site, structure, str(path))
     return Supplied(
         path.absolute(),
         keys,
@@ -97,8 +108,6 @@ def read_supplies(
         signer.name if signer else "",
         own_keys=own,
         unsigned=site.supplies.unsigned is not None,
-        older=allowed or bool(word),
-        by_word_of=word,
     )
 
 

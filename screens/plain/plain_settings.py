@@ -151,7 +151,7 @@ def _planned(wizard: PlainWizard, answers: Answers) -> Plan:
                 talk.say(line)
             if talk.ask(f"Install from it all the same? Type {OLDER_WORD}", "no") != OLDER_WORD:
                 raise
-            memory.older.add(problem.this.index)
+            memory.older[problem.this.index] = ask_name(wizard)
 
 
 def _show(talk: Dialogue, made: Plan, first_time: Sequence[str]) -> None:

@@ -113,13 +113,15 @@ class PlanScreen(StepScreen):
     def _ask_older(self, this: str, before: str, index: str) -> None:
         from screens.plan.ask_older import OlderScreen
 
-        def take(sure: bool | None) -> None:
-            if sure:
-                self.memory.older.add(index)
+        def take(name: str | None) -> None:
+            if name:
+                self.memory.older[index] = name
+                self.memory.person = name
                 self.say("")
                 self.run_quietly(self._make(), group="plan")
 
-        self.app.push_screen(OlderScreen(this, before), take)
+        person = self.memory.person or self.services.person()
+        self.app.push_screen(OlderScreen(this, before, person), take)
 
     def action_older(self) -> None:
         """Take an older bundle than the site or its machines had, on a person's word."""

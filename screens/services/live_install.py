@@ -7,9 +7,10 @@ import contextlib
 import getpass
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from foundation.moments import moment
@@ -69,8 +70,8 @@ class LiveInstallation:
 
         return await asyncio.to_thread(read)
 
-    async def plan(self, answers: Answers, older: Collection[str] = ()) -> Plan:
-        """The plan of these answers; `older` names the indexes of older bundles that are meant."""
+    async def plan(self, answers: Answers, older: Mapping[str, str] = MappingProxyType({})) -> Plan:
+        """The plan of these answers; `older` is who meant an older bundle, by its index."""
 
         def make() -> Plan:
             from installer.planning.make import make_plan

@@ -105,8 +105,8 @@ class Memory:
     plan: Plan | None = None
     first_time: tuple[str, ...] = ()
     """Sentences on what of the plan was never used here before."""
-    older: set[str] = field(default_factory=set)
-    """Indexes of bundles that a person meant, knowing that they are older than what was here."""
+    older: dict[str, str] = field(default_factory=dict)
+    """By the index of a bundle, who meant it, knowing that it is older than what was here."""
     order: Order | None = None
     """The installation that was confirmed, or that is to be gone on with."""
     installed: Installing | None = None

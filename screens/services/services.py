@@ -6,12 +6,13 @@ stand in for real ones. Methods raise Problem and nothing else; none blocks the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from foundation.hosts.connection import Credentials
@@ -416,10 +417,11 @@ class Services(AcceptanceServices, Protocol):
     async def settings(self, answers: Answers) -> Settings:
         """What the solution asks of a site."""
 
-    async def plan(self, answers: Answers, older: Collection[str] = ()) -> Plan:
+    async def plan(self, answers: Answers, older: Mapping[str, str] = MappingProxyType({})) -> Plan:
         """What an installation would do; no machine is asked. Raises InputProblem.
 
-        OlderBundle where its bundle is older than the site's last, unless `older` has its index.
+        OlderBundle where its bundle is older than the site's last, unless `older` has who meant it,
+        by its index.
         """
 
     async def first_time(self, plan: Plan, answers: Answers) -> tuple[str, ...]:

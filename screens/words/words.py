@@ -119,4 +119,4 @@ def older_lines(this: str, before: str) -> tuple[str, ...]:
     warns = (
         "An older bundle can bring back faults that the newer one mended; who sends it may mean "
     )
-    return f"This bundle: {this}.", had, f"{warns}mean harm. The plan says that it was allowed."
+    return f"This bundle: {this}.", had, f"{warns}mean harm. The plan says who allowed it."

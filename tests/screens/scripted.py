@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from foundation.hosts.model import Host
 from installer.catalogue.solution import load_solution
@@ -152,7 +153,7 @@ class ScriptedServices(RecordedServices):
     def person(self) -> str:
         return "Thiri Aung"
 
-    async def plan(self, answers: Answers, older: Collection[str] = ()) -> Plan:
+    async def plan(self, answers: Answers, older: Mapping[str, str] = MappingProxyType({})) -> Plan:
         """The plan, which must not name the folder of this test: its hash is shown."""
         return replace(await super().plan(answers, older), playbooks="/srv/tiny/playbooks")
 

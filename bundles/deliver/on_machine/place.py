@@ -96,7 +96,8 @@ class Placing:
             raise Failed(
                 f"{self.store / BUNDLES} is damaged, so whether this machine had a newer bundle "
                 f"than {bundle['version']} of {bundle['created']} is not known; nothing was "
-                "changed. If this one is meant, say so with --allow-older, and it is noted anew"
+                'changed. If this one is meant, say so by name, --allow-older "A. Name", and it is '
+                "noted anew"
             )
         if not is_older(bundle, before):
             return
@@ -105,7 +106,7 @@ class Placing:
         raise Failed(
             f"this machine has a newer bundle: {newer}, and "
             f"this one is {bundle['version']} of {bundle['created']}; nothing was changed. If the "
-            "older one is meant, say so with --allow-older"
+            'older one is meant, say so by name: --allow-older "A. Name"'
         )
 
     def bundles(self) -> dict[str, Any]:
@@ -120,7 +121,8 @@ class Placing:
         """Note which bundle this is, for the next one to be compared with."""
         bundle = self.wanted.get("bundle")
         if bundle:
-            known = {**self.bundles(), bundle["solution"]: bundle}
+            by = {"older_by": self.wanted["older"]} if self.wanted.get("older") else {}
+            known = {**self.bundles(), bundle["solution"]: bundle | by}
             write(self.store / BUNDLES, json.dumps(known, indent=1).encode())
 
     def own_blobs(self) -> set[str]:

@@ -183,7 +183,7 @@ def test_the_command_delivers_and_tells(
     assert refused.returncode != 0
     assert "newer bundle" in refused.stdout
     assert machine.script(f"cat {SUPPLIES}/files/kubectl").startswith("a program")
-    meant = run("--to", "folder", "--host", "here", "--allow-older", bundle=older)
+    meant = run("--to", "folder", "--host", "here", "--allow-older", "A. Name", bundle=older)
     assert meant.returncode == 0, meant.stdout
     assert machine.script(f"cat {SUPPLIES}/files/kubectl") == "an older program"
     assert run("--to", "folder", "--host", "here").returncode == 0

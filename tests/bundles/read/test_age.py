@@ -211,7 +211,7 @@ def test_what_is_no_stamp_is_none(value: object) -> None:
     assert stamp_from(json.loads(json.dumps(STAMP.as_dict()))) == STAMP
 
 
-def cargo_of(bundle: Path, *, older: bool = False) -> Cargo:
+def cargo_of(bundle: Path, *, older: str = "") -> Cargo:
     with open_bundle(bundle) as opened:
         structure = read_structure(opened)
         stamp = stamp_of(structure.index, structure.index_digest)
@@ -220,9 +220,7 @@ def cargo_of(bundle: Path, *, older: bool = False) -> Cargo:
         return load(opened, items, "folder", "r", created=created, stamp=stamp, older=older)
 
 
-def place(
-    bundle: Path, store: Path, *, older: bool = False, verb: str = "place"
-) -> tuple[int, str]:
+def place(bundle: Path, store: Path, *, older: str = "", verb: str = "place") -> tuple[int, str]:
     cargo = cargo_of(bundle, older=older)
     (store / "blobs/sha256").mkdir(parents=True, exist_ok=True)
     for name in cargo.blobs:
@@ -249,7 +247,9 @@ def test_a_machine_refuses_an_older_bundle_and_keeps_what_it_has(
     assert kubectl.read_bytes() == b"two"
     assert len(list((store / "blobs/sha256").iterdir())) == 1
     assert place(new, store)[0] == 0
-    assert place(old, store, older=True)[0] == 0
+    assert place(old, store, older="A. Name")[0] == 0
+    known = json.loads((store / "bundles.json").read_bytes())
+    assert known["pm4ml"]["older_by"] == "A. Name"
     assert kubectl.read_bytes() == b"one"
     # What is there now is what the next one is compared with.
     assert place(old, store)[0] == 0
@@ -288,7 +288,7 @@ def test_a_machines_damaged_memory_is_no_leave_for_an_older_bundle(
     assert "--allow-older" in said
     assert (store / "files/kubectl").read_bytes() == b"two"
     # A word is enough, and the memory is a good one from there on.
-    assert place(old, store, older=True)[0] == 0
+    assert place(old, store, older="A. Name")[0] == 0
     assert place(new, store)[0] == 0
     assert place(old, store)[0] == 2
 
@@ -301,9 +301,11 @@ def test_what_was_lost_of_other_solutions_stays_lost_until_a_word(
     store = tmp_path / "store"
     place(new, store)
     (store / "bundles.json").write_text("not JSON")
-    assert place(new, store, older=True)[0] == 0  # all is there: nothing is placed, nothing noted
+    assert (
+        place(new, store, older="A. Name")[0] == 0
+    )  # all is there: nothing is placed, nothing noted
     (store / "files/kubectl").unlink()
-    assert place(new, store, older=True)[0] == 0
+    assert place(new, store, older="A. Name")[0] == 0
     known = json.loads((store / "bundles.json").read_bytes())
     del known["pm4ml"]
     (store / "bundles.json").write_text(json.dumps(known))
@@ -335,25 +337,25 @@ def test_an_older_bundle_is_not_given_out_after_a_newer_one(
     """Served, or pushed: whoever fetches for itself compares nothing."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     old, new = map(verify_bundle, pair)
-    GivenOut(old, "served", SERVED, allow_older=False).begun()
-    GivenOut(new, "served", SERVED, allow_older=False).begun()
+    GivenOut(old, "served", SERVED, allow_older="").begun()
+    GivenOut(new, "served", SERVED, allow_older="").begun()
     with pytest.raises(
         InputProblem, match="older than the one that was served before: this"
     ) as caught:
-        GivenOut(old, "served", SERVED, allow_older=False)
+        GivenOut(old, "served", SERVED, allow_older="")
     assert "--allow-older" in (caught.value.remedy or "")
     # Elsewhere is another memory; a word is enough; what is refused is not remembered.
-    GivenOut(old, "pushed to r.example.org/../a", SERVED, allow_older=False)
-    GivenOut(new, "served", SERVED, allow_older=False)
-    GivenOut(old, "served", SERVED, allow_older=True).begun()
-    GivenOut(old, "served", SERVED, allow_older=False)
+    GivenOut(old, "pushed to r.example.org/../a", SERVED, allow_older="")
+    GivenOut(new, "served", SERVED, allow_older="")
+    GivenOut(old, "served", SERVED, allow_older="A. Name").begun()
+    GivenOut(old, "served", SERVED, allow_older="")
     memory = tmp_path / "state/sitewright/bundles/served+pm4ml+default.json"
     memory.write_text("{}")
     with pytest.raises(OrderUnknown, match="its note is another than the one that"):
-        GivenOut(old, "served", SERVED, allow_older=False)
-    GivenOut(new, "served", SERVED, allow_older=True).begun()
+        GivenOut(old, "served", SERVED, allow_older="")
+    GivenOut(new, "served", SERVED, allow_older="A. Name").begun()
     with pytest.raises(OlderBundle, match="is older"):
-        GivenOut(old, "served", SERVED, allow_older=False)
+        GivenOut(old, "served", SERVED, allow_older="")
 
 
 @pytest.mark.parametrize("verb", ["serve", "push"])
@@ -364,7 +366,7 @@ def test_the_commands_hold_that_order(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     old, new = pair
     way = "served" if verb == "serve" else "pushed to 127.0.0.1:1/x"
-    GivenOut(verify_bundle(new), way, SERVED, allow_older=False).begun()
+    GivenOut(verify_bundle(new), way, SERVED, allow_older="").begun()
     where = ["--address", "127.0.0.1"] if verb == "serve" else ["127.0.0.1:1/x"]
     if verb == "serve":
         where += ["--port", "0", "--for", "0.0001"]
@@ -375,7 +377,13 @@ def test_the_commands_hold_that_order(
     done = "served from here" if verb == "serve" else "pushed from here to 127.0.0.1:1/x"
     assert f"it is older than the one that was {done} before: this is pm4ml" in said
     if verb == "serve":
-        assert main([*words, "--allow-older"]) == 0
+        assert main([*words, "--allow-older"]) == 2
+        assert 'say who allows it: --allow-older "A. Name"' in " ".join(
+            capsys.readouterr().err.split()
+        )
+        assert main([*words, "--allow-older", "A. Name"]) == 0
+        [memory] = (tmp_path / "state/sitewright/bundles").iterdir()
+        assert json.loads(memory.read_bytes())["older_by"] == "A. Name"
 
 
 @pytest.mark.parametrize("taken", [True, False])
@@ -432,13 +440,13 @@ def test_a_site_refuses_an_older_bundle_than_it_had(
     with pytest.raises(InputProblem, match="older than the one") as caught:
         read_supplies(site, tmp_path)
     assert "--allow-older" in (caught.value.remedy or "")
-    allowed = read_supplies(site, tmp_path, allow_older=True)
+    allowed = read_supplies(site, tmp_path, allow_older="A. Name")
     assert allowed is not None
-    assert allowed.older
-    named = read_supplies(site, tmp_path, allow_older={allowed.index})
+    assert dict(as_plan(allowed))["older_by"] == "A. Name"
+    named = read_supplies(site, tmp_path, allow_older={allowed.index: "A. Name"})
     assert named == allowed
     with pytest.raises(OlderBundle):
-        read_supplies(site, tmp_path, allow_older={"sha256:another"})
+        read_supplies(site, tmp_path, allow_older={"sha256:another": "A. Name"})
     assert read_supplies(site_of(new, keys), tmp_path) is not None
     # Another site has a memory of its own.
     assert read_supplies(site_of(old, keys, environment="development"), tmp_path) is not None
@@ -450,7 +458,7 @@ def test_a_site_refuses_an_older_bundle_than_it_had(
         with pytest.raises(OrderUnknown, match="cannot be told") as lost:
             read_supplies(site, tmp_path)
         assert "--allow-older" in (lost.value.remedy or "")
-        assert read_supplies(site, tmp_path, allow_older=True) is not None
+        assert read_supplies(site, tmp_path, allow_older="A. Name") is not None
 
 
 def test_a_bundle_of_another_environment_is_refused(

@@ -26,7 +26,7 @@ def bundles(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> tupl
     return make_at(tmp_path / "1", OLD, b"one", keys), make_at(tmp_path / "2", NEW, b"two", keys)
 
 
-def supplied(site: Site, folder: Path, *, allow_older: bool = False) -> Supplied:
+def supplied(site: Site, folder: Path, *, allow_older: str = "") -> Supplied:
     found = read_supplies(site, folder, allow_older=allow_older)
     assert found is not None
     return found
@@ -58,7 +58,7 @@ def test_the_record_of_a_site_knows_the_bundle_whose_note_is_gone(
     assert recorded.value.cause == noted.value.cause
     assert not isinstance(recorded.value, OrderUnknown)
     supplied(newer, tmp_path)
-    assert supplied(older, tmp_path, allow_older=True).older
+    assert supplied(older, tmp_path, allow_older="A. Name").older
 
 
 def test_a_record_that_does_not_say_when_its_bundle_was_made_is_no_leave(
@@ -72,7 +72,7 @@ def test_a_record_that_does_not_say_when_its_bundle_was_made_is_no_leave(
     supplied(older, tmp_path)
     with pytest.raises(OrderUnknown, match=r"its run \S+ had one, and what was noted of it is gon"):
         supplied(newer, tmp_path)
-    assert supplied(newer, tmp_path, allow_older=True).structure.index.created == NEW
+    assert supplied(newer, tmp_path, allow_older="A. Name").structure.index.created == NEW
 
 
 def test_runs_without_a_bundle_and_dry_ones_say_nothing(

@@ -132,8 +132,12 @@ def test_as_the_page_has_it(
     # A later one, and back: what is started stays in one place.
     assert main(["self-update", str(make("0.3.0")), "--keys", str(keys.allowed), "--yes"]) == 0
     assert says(front) == "sitewright 0.3.0"
-    back = ["self-update", str(bundle), "--keys", str(keys.allowed), "--yes", "--allow-older"]
-    assert main(back) == 0
+    words = ["self-update", str(bundle), "--keys", str(keys.allowed), "--yes"]
+    assert main([*words, "--allow-older"]) == 2
+    assert "it is noted by name; say who allows it" in told(capsys)
+    assert main([*words, "--allow-older", "A. Name"]) == 0
+    [memory] = (Path(os.environ["XDG_STATE_HOME"]) / "sitewright/bundles").iterdir()
+    assert json.loads(memory.read_bytes())["older_by"] == "A. Name"
     assert says(front) == "sitewright 0.2.0"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -34,12 +35,13 @@ NEW = replace(OLD, version="2.0", created="2026-06-01T00:00:00+00:00", index="sh
 class Older(TinyServices):
     """A stand-in for a site whose bundle is an older one than it had."""
 
-    async def plan(self, answers: Answers, older: Collection[str] = ()) -> Plan:
+    async def plan(self, answers: Answers, older: Mapping[str, str] = MappingProxyType({})) -> Plan:
         if OLD.index not in older:
             raise OlderBundle(OLD, NEW, "/media/b", "this site")
         made = await super().plan(answers)
-        kept = (("bundle", "/media/b"), ("keys", ""), ("index", OLD.index), ("older", "allowed"))
-        return replace(made, supplies=kept)
+        kept = {"bundle": "/media/b", "keys": "", "index": OLD.index, "older": "allowed"}
+        kept["older_by"] = older[OLD.index]
+        return replace(made, supplies=tuple(kept.items()))
 
 
 async def test_an_older_bundle_is_taken_on_a_typed_word(hermetic: Path, tmp_path: Path) -> None:
@@ -61,6 +63,10 @@ async def test_an_older_bundle_is_taken_on_a_typed_word(hermetic: Path, tmp_path
         screen.action_take()
         await shows(pilot, "Type older to allow it")
         screen.query_one("#word", Line).value = "older"
+        screen.query_one("#by", Line).value = " "
+        screen.action_take()
+        await shows(pilot, "Say who you are")
+        screen.query_one("#by", Line).value = "Ma Ma"
         screen.action_take()
         await until(pilot, lambda: app.memory.plan is not None)
         # The first sight of the bundle is said on the plan, and again in the last question.
@@ -69,7 +75,7 @@ async def test_an_older_bundle_is_taken_on_a_typed_word(hermetic: Path, tmp_path
         await types(pilot, TOKEN)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, BeginScreen))
-        await shows(pilot, "used here for the first time", "An older bundle than the site had is")
+        await shows(pilot, "used here for the first time", "allowed by the word of Ma Ma")
 
 
 async def test_the_short_way_asks_likewise_and_remembers_the_word(
@@ -121,7 +127,7 @@ class Talk:
 
     def ask(self, question: str, default: str = "") -> str:
         self.said.append(question)
-        return self.word
+        return "Ma Ma" if question.startswith("Your name") else self.word
 
 
 class Plain:
@@ -142,7 +148,7 @@ def test_the_plain_wizard_asks_likewise(word: str, hermetic: Path, tmp_path: Pat
                           machines=(services.this_machine(),),
                           settings={"domain": "tiny.example.org"})  # fmt: skip
     if word == "older":
-        assert dict(_planned(wizard, answers).supplies)["older"] == "allowed"
+        assert dict(_planned(wizard, answers).supplies)["older_by"] == "Ma Ma"
     else:
         with pytest.raises(OlderBundle):
             _planned(wizard, answers)
