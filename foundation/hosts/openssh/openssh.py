@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.hosts.logins import login_name
-from foundation.hosts.openssh.ssh_directives import UNTAKEN, notes_on
+from foundation.hosts.openssh.ssh_directives import KNOWN, UNTAKEN, notes_on
 from foundation.isolation import NOWHERE, environment
 from foundation.problems import InputProblem
 from foundation.typed_paths import typed_path
@@ -66,12 +66,17 @@ class Settings:
 
 
 _NOT_KNOWN = re.compile(
-    r"bad configuration option|unsupported (?:match attribute|option|configuration)"
+    r"(?:bad configuration option: |unsupported (?:option|match attribute) )(?P<word>\S+)"
+    r"|unsupported configuration"
     r"|bad (?:ssh2 )?(?:mac|cipher|kex|key|proto)\w*[ \w]* (?:spec|types|algorithms)"
     r"|bad \w*algorithms",
     re.IGNORECASE,
 )
 """What an OpenSSH says of a directive, or an algorithm, that it does not know."""
+_OF_MATCH: Final = frozenset(
+    ("address", "command", "localaddress", "localnetwork", "sessiontype", "tagged", "version")
+)
+"""Conditions of a Match that came with later versions of OpenSSH."""
 
 
 _FOLLOWS: Final = re.compile(
@@ -81,9 +86,20 @@ _FOLLOWS: Final = re.compile(
 
 
 def _only_unknown(complaints: Sequence[str]) -> bool:
-    """Whether all that an OpenSSH complains of is what it does not know; the rest it refuses."""
+    """Whether all that an OpenSSH complains of is what only a later one knows.
+
+    The rest it refuses, a word that no OpenSSH knows among it.
+    """
     told = [line for line in complaints if line.strip() and not _FOLLOWS.search(line)]
-    return bool(told) and all(_NOT_KNOWN.search(line) for line in told)
+    return bool(told) and all(map(_of_a_later_one, told))
+
+
+def _of_a_later_one(complaint: str) -> bool:
+    found = _NOT_KNOWN.search(complaint)
+    if found is None:
+        return False
+    word = (found["word"] or "").strip("\"'").lower()
+    return not word or word in KNOWN or word in _OF_MATCH
 
 
 class CannotSay(Exception):
@@ -120,7 +136,9 @@ def ask(
         port=int(number) if number and number.isdigit() else None,
         user=_one(values, "user"),
         identity_files=tuple(values.get("identityfile", ())),
-        certificate_files=tuple(values.get("certificatefile", ())),
+        certificate_files=tuple(
+            name for name in values.get("certificatefile", ()) if name.lower() != "none"
+        ),
         identities_only=_one(told, "identitiesonly") == "yes",
         identity_agent=_one(values, "identityagent"),
         proxy_jump=_unless_none(_one(values, "proxyjump")),

@@ -10,7 +10,7 @@ import contextlib
 import re
 import socket
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +47,34 @@ def _note_down(config: Any, keyword: str, words: list[str]) -> None:
     words.clear()
 
 
+def _unless(stood: Callable[[Mapping[str, Any]], bool], handler: Any) -> Any:
+    """A handler that counts only where no other way stood before it."""
+
+    def kept(config: Any, option: str, words: list[str]) -> None:
+        if stood(config._options):
+            words.clear()
+        else:
+            handler(config, option, words)
+
+    return kept
+
+
+def _by_openssh(handlers: Mapping[str, Any]) -> dict[str, Any]:
+    """asyncssh's handlers, where of ProxyCommand and ProxyJump the first is the way.
+
+    A command of "none" says that there is no jump either; a jump of "none" leaves a command.
+    """
+    made = {keyword: found for keyword, found in handlers.items() if keyword not in UNTAKEN}
+    before: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+        "proxycommand": lambda said: said.get("ProxyJump") is not None,
+        "proxyjump": lambda said: "ProxyCommand" in said,
+    }
+    for keyword, stood in before.items():
+        option, handler = made[keyword]
+        made[keyword] = (option, _unless(stood, handler))
+    return made
+
+
 class _Handlers(dict[str, Any]):
     """asyncssh's own, and for every other directive with a consequence one that notes it down."""
 
@@ -63,7 +91,13 @@ class _Config(SSHClientConfig):
     """
 
     _percent_expand = SSHClientConfig._percent_expand - {"ProxyCommand"}
-    _handlers = _Handlers({k: v for k, v in SSHClientConfig._handlers.items() if k not in UNTAKEN})
+    _handlers = _Handlers(_by_openssh(SSHClientConfig._handlers))
+
+    def _match_val(self, match: str) -> Any:
+        value: Any = super()._match_val(match)
+        # Names are compared in lower case, whatever case they were typed in.
+        of_a_name = match in ("host", "originalhost") and isinstance(value, str)
+        return value.lower() if of_a_name else value
 
 
 def parse(host: Host, lines: Sequence[Line], reason: str) -> Settings:
@@ -134,6 +168,10 @@ def _judged(lines: Sequence[Line]) -> tuple[list[Line], list[str]]:
 
 def _as_openssh(line: Line, lines: Sequence[Line]) -> Line:
     """A line as OpenSSH reads it where asyncssh would see more; raises what OpenSSH refuses."""
+    if line.keyword == "match":
+        return _as_match(line, lines)
+    if line.keyword in (OF_A_LOGIN | {"host"}) - _WHOLE_LINES:
+        line = replace(line, value=" ".join(map(_requoted, _words(line, lines))))
     bare = line.value.strip().strip('"').strip()
     alone = bare if not line.keyword and re.fullmatch(r"\w+", bare) else ""
     if alone or (not bare and line.keyword and line.keyword not in NO_CONSEQUENCE):
@@ -145,13 +183,86 @@ def _as_openssh(line: Line, lines: Sequence[Line]) -> Line:
         # A service by its name, as /etc/services has it.
         with contextlib.suppress(OSError):
             return replace(line, value=str(socket.getservbyname(bare, "tcp")))
-    if line.keyword in _TIMES and (seconds := _seconds(bare)) is not None:
+    if line.keyword in _TIMES and bare.lower() != "none":
+        if (seconds := _seconds(bare)) is None:
+            raise _unusable(lines, f"line {line.number}: {bare[:40]} is no time", line.file)
         return replace(line, value=str(seconds))
+    if line.keyword == "pubkeyauthentication" and bare.lower() in ("unbound", "host-bound"):
+        return replace(line, value="yes")
     if line.keyword == "host" and "," in line.value:
         # Patterns are parted by blanks alone: one with a comma in it is no machine's name.
         patterns = [word for word in line.value.split() if "," not in word]
         return replace(line, value=" ".join(patterns) or "!*")
     return line
+
+
+_WHOLE_LINES: Final = frozenset(("proxycommand", "knownhostscommand"))
+"""Directives whose value is the rest of the line, as it is typed."""
+
+
+def _words(line: Line, lines: Sequence[Line]) -> list[str]:
+    """The words of a value as OpenSSH parts them (argv_split), up to a comment.
+
+    A backslash stands for itself but before a quote, another backslash and a blank.
+    """
+    words: list[str] = []
+    text, place = line.value, 0
+    while place < len(text):
+        if text[place] in " \t":
+            place += 1
+            continue
+        if text[place] == "#":
+            break
+        word, quote = "", ""
+        while place < len(text) and (quote or text[place] not in " \t"):
+            sign, after = text[place], text[place + 1 : place + 2]
+            place += 1
+            if sign == "\\" and after and after in ("'\"\\" if quote else "'\"\\ "):
+                word += after
+                place += 1
+            elif sign == quote:
+                quote = ""
+            elif not quote and sign in "'\"":
+                quote = sign
+            else:
+                word += sign
+        if quote:
+            raise _unusable(lines, f"line {line.number}: a quote has no end", line.file)
+        words.append(word)
+    return words
+
+
+def _requoted(word: str) -> str:
+    """A word so that asyncssh, which parts lines as a shell does, reads the same."""
+    if re.search(r"[\s'\"\\]", word) is None:
+        return word
+    inside = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{inside}"'
+
+
+_ALONE: Final = ("all", "canonical", "final")
+
+
+def _as_match(line: Line, lines: Sequence[Line]) -> Line:
+    """A Match up to its comment, the names in it in lower case, as OpenSSH compares them."""
+    found: list[str] = []
+    attribute = ""
+    for quoted, bare in re.findall(r'"([^"]*)"|([^\s"=]+)', line.value):
+        word: str = quoted or bare
+        if not attribute and word.startswith("#"):
+            break
+        if attribute:
+            found.append(word.lower() if attribute in ("host", "originalhost") else word)
+            attribute = ""
+            continue
+        name = word.lower().removeprefix("!")
+        if "all" in found or (name == "all" and any(one not in _ALONE for one in found)):
+            raise _unusable(
+                lines, f'line {line.number}: "all" stands beside other conditions', line.file
+            )
+        found.append(word.lower())
+        attribute = "" if name in _ALONE else name
+    return replace(line, value=" ".join(_requoted(word) for word in found))
 
 
 def _seconds(text: str) -> int | None:
@@ -206,6 +317,9 @@ def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
         return None if value is _UNSET else tuple(str(one) for one in value or () if one != "none")
 
     said: dict[str, str] = config.get(_SAID) or {}
+    if config.get("CanonicalizeHostname"):
+        alone = "CanonicalizeHostname of the ssh config can be judged by OpenSSH alone"
+        notes = (*notes, f"{alone}: the name is taken as it is")
     forbidding = {**said, "proxycommand": text("ProxyCommand") or ""}
     refuse_what_forbids({key: [value] for key, value in forbidding.items()}, host.address)
     ways = {key: _word(config.get(spelled)) for key, spelled in _WAYS_IN.items()}
@@ -221,7 +335,7 @@ def _settings(host: Host, config: Any, notes: tuple[str, ...]) -> Settings:
             hostname=text("Hostname") or host.address,
             port=int(port) if port else None,
             user=text("User"),
-            identity_files=words("IdentityFile"),
+            identity_files=tuple(dict.fromkeys(words("IdentityFile"))),
             certificate_files=words("CertificateFile"),
             identities_only=bool(config.get("IdentitiesOnly")),
             identity_agent=None if agent is _UNSET else str(agent or "none"),

@@ -61,6 +61,20 @@ CORPUS: dict[str, tuple[str, str]] = {
     "wildcards": ("Host n?-*.example\n  User w\n", "n1-x.example"),
     "several patterns": ("Host x a y\n  User s\n", "a"),
     "address": ("Host 10.0.*\n  User ten\n", "10.0.0.9"),
+    "comment after a value": ("Host a # one\n  User bob # x\nMatch host a # y\n  Port 2222\n", "a"),
+    "backslash": ("Host a\n  User dom\\bob\n", "a"),
+    "single quotes": ("Host a\n  IdentityFile '/k/my key'\n  User \"bob\"\n", "a"),
+    "escaped blank": ("Host a\n  IdentityFile /k/my\\ key\n", "a"),
+    "sign of a comment within a word": ("Host a\n  User bob#x\n", "a"),
+    "command before jump": ("Host a\n  ProxyCommand nc %h %p\n  ProxyJump b\n", "a"),
+    "no command before jump": ("Host a\n  ProxyCommand none\n  ProxyJump b\n", "a"),
+    "no jump before command": ("Host a\n  ProxyJump none\n  ProxyCommand nc %h %p\n", "a"),
+    "match in capitals": ("Match originalhost NODE1\n  Port 2222\n", "node1"),
+    "match of capitals": ("Match host node1\n  Port 2222\n", "NODE1"),
+    "one identity twice": ("IdentityFile /1\nHost a\n  IdentityFile /1\n  IdentityFile /2\n", "a"),
+    "no certificate": ("CertificateFile none\nHost a\n  Port 2222\n", "a"),
+    "unbound key": ("PubkeyAuthentication unbound\nHost a\n  Port 2222\n", "a"),
+    "final alone": ("Host a\n  User x\nMatch final all\n  Port 2222\n", "a"),
 }  # fmt: skip
 
 
@@ -207,8 +221,12 @@ def test_a_file_newer_than_the_ssh_here_is_read_all_the_same(
 
 
 @pytest.mark.parametrize(
-    "line", ["Port 0", "Port 70000", "Port", "User two words", "User", "Host", "HostName"]
-)
+    "line",
+    [
+        "Port 0", "Port 70000", "Port", "User two words", "User", "Host", "HostName",
+        "ConnectTimeout -1", "ServerAliveInterval -1", "Match all host a",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("by_openssh", [True, False])
 def test_a_file_that_openssh_refuses_is_used_by_neither_reader(
     line: str, by_openssh: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -222,6 +240,22 @@ def test_a_file_that_openssh_refuses_is_used_by_neither_reader(
         monkeypatch.setattr(openssh, "available", lambda: None)
     with pytest.raises(InputProblem, match="line 3"):
         target_of(text, "a", tmp_path)
+
+
+@pytest.mark.parametrize("line", ["NoSuchOption yes", "Match nosuch x", "\u00a0Port 23"])
+def test_what_no_openssh_knows_is_refused_as_by_openssh(line: str, tmp_path: Path) -> None:
+    """A slip of the pen is no directive of a later version; the rest of the file would be used."""
+    with pytest.raises(InputProblem, match="OpenSSH refuses"):
+        target_of(f"Host a\n  Port 2222\n{line}\n", "a", tmp_path)
+
+
+def test_names_that_openssh_alone_would_complete_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openssh, "available", lambda: None)
+    text = "CanonicalizeHostname yes\nCanonicalDomains example.org\nHost a\n  Port 2222\n"
+    (note,) = target_of(text, "a", tmp_path).settings.notes
+    assert "CanonicalizeHostname" in note
 
 
 def test_a_value_that_nobody_can_read_is_a_problem_with_its_line(tmp_path: Path) -> None:
