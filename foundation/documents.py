@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import math
 import re
 from collections.abc import Sequence
 from itertools import islice
@@ -22,7 +23,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from foundation import bounded_files
 from foundation.problems import InputProblem
 from foundation.wording import nearest
-from foundation.yaml_depth import Shallow
+from foundation.yaml_depth import Shallow, TooMany, check_size
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -44,49 +45,8 @@ class _StrictLoader(Shallow, yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") el
         """The one document; refused where it holds, or its aliases stand for, too many values."""
         node: yaml.Node | None = super().get_single_node()
         if node is not None:
-            _bounded(node)
+            check_size(node)
         return node
-
-
-_MOST_NODES: Final = 200_000
-"""What a document may stand for with every alias written out."""
-
-
-class _TooMany(yaml.YAMLError):
-    """It holds more values than a file of answers does; the text is the sentence."""
-
-
-def _bounded(top: yaml.Node) -> None:
-    """Refuse aliases of aliases, which a few lines make into more than any memory holds."""
-    sizes: dict[int, int] = {}
-    """Of the lists and mappings alone: most of a file is plain values, and each of them is one."""
-    written = 1
-    waiting: list[tuple[yaml.Node, Sequence[yaml.Node] | None, int]] = [(top, None, 0)]
-    while waiting:
-        node, held, plain = waiting.pop()
-        if held is None:
-            if id(node) in sizes:
-                continue
-            children: list[yaml.Node] = []
-            if isinstance(node, yaml.MappingNode):
-                children = [one for pair in node.value for one in pair]
-            elif isinstance(node, yaml.SequenceNode):
-                children = node.value
-            held = [one for one in children if not isinstance(one, yaml.ScalarNode)]
-            written += len(children)
-            sizes[id(node)] = -1
-            waiting.append((node, held, len(children) - len(held)))
-            waiting.extend((one, None, 0) for one in held)
-            continue
-        # One that holds itself is not finished yet, and is refused when it is made.
-        sizes[id(node)] = 1 + plain + sum(max(sizes.get(id(one), 0), 0) for one in held)
-        if sizes[id(node)] > _MOST_NODES:
-            if written > _MOST_NODES:
-                # So many stand in it as it is written, whatever its aliases add.
-                raise _TooMany(f"it holds more than {_MOST_NODES} values")
-            raise yaml.constructor.ConstructorError(
-                None, None, "its aliases stand for more than a file can mean", node.start_mark
-            )
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -141,8 +101,37 @@ _MOST_DIGITS: Final = 18
 """A longer number stays text: no field takes it, and Python reads none of thousands of digits."""
 
 
-def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int | str:
+_TAGGED: Final = {
+    "null": r"~|null|Null|NULL|",
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "int": r"0|[-+]?[1-9][0-9]*|-0|0o[0-7]+|0x[0-9a-fA-F]+",
+    "float": r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+}
+"""What a word may be behind a tag: the core schema's, without numbers that begin with a zero."""
+
+
+def _tagged(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
+    """The text of a value; refused where it is none of the tag that somebody wrote before it."""
     text = str(loader.construct_scalar(node))
+    kind = node.tag.removeprefix(_YAML)
+    if re.fullmatch(_TAGGED[kind], text) is None:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"the tag !!{kind} does not fit {text[:40]!r}", node.start_mark
+        )
+    return text
+
+
+def _nothing(loader: _StrictLoader, node: yaml.ScalarNode) -> None:
+    _tagged(loader, node)
+
+
+def _truth(loader: _StrictLoader, node: yaml.ScalarNode) -> bool:
+    return _tagged(loader, node).lower() == "true"
+
+
+def _integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int | str:
+    text = _tagged(loader, node)
     return text if len(text.lstrip("-")) > _MOST_DIGITS else int(text, 0)
 
 
@@ -152,9 +141,11 @@ def _merge_word(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
 
 
 def _real(loader: _StrictLoader, node: yaml.ScalarNode) -> float | str:
-    text = str(loader.construct_scalar(node))
+    text = _tagged(loader, node)
     if not text[-1:].isdigit():
         return float(yaml.constructor.SafeConstructor.construct_yaml_float(loader, node))
+    if re.fullmatch(_CORE[3][1], text) is None and math.isfinite(float(text)):
+        return float(text)  # a number by its tag alone, such as 3
     # A version such as 1.10 is not 1.1: what a number would not give back stays text.
     given_back = repr(float(text))
     with_point = given_back if "." in given_back else given_back.replace("e", ".0e")
@@ -172,6 +163,13 @@ for _name, _pattern, _letters in _CORE:
             re.compile(rf"^(?:{_pattern})$"),
             [*_letters, *([""] if _name == "null" else [])],
         )
+for _name in ("timestamp", "binary", "omap", "pairs", "set"):
+    # Tags of YAML 1.1, which the core schema does not have.
+    _StrictLoader.add_constructor(
+        _YAML + _name, yaml.constructor.SafeConstructor.construct_undefined
+    )
+_StrictLoader.add_constructor(_YAML + "null", _nothing)
+_StrictLoader.add_constructor(_YAML + "bool", _truth)
 _StrictLoader.add_constructor(_YAML + "int", _integer)
 _StrictLoader.add_constructor(_YAML + "float", _real)
 _StrictLoader.add_constructor(_YAML + "merge", _merge_word)
@@ -246,7 +244,7 @@ def parse_yaml(text: str, *, where: str) -> Any:
             if _TAG.search(str(error.problem))
             else "Mend that line; indentation is two spaces, never a tab.",
         ) from error
-    except _TooMany as error:
+    except TooMany as error:
         raise InputProblem(
             str(error), where=where, remedy="Check that this is the file you meant."
         ) from error

@@ -1,8 +1,12 @@
-"""How deep a YAML text may go: libyaml's reader ends the whole process where one goes too deep."""
+"""How deep a YAML text may go, and how much it may stand for.
+
+libyaml's reader ends the whole process where one goes too deep.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import yaml
@@ -44,3 +48,44 @@ def check_depth(text: Any) -> None:
                 raise TooDeep(f"it goes more than {DEEPEST} lists or mappings deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+MOST_NODES: Final = 200_000
+"""What a document may stand for with every alias written out."""
+
+
+class TooMany(yaml.YAMLError):
+    """It holds more values than a file of answers does; the text is the sentence."""
+
+
+def check_size(top: yaml.Node) -> None:
+    """Refuse aliases of aliases, which a few lines make into more than any memory holds."""
+    sizes: dict[int, int] = {}
+    """Of the lists and mappings alone: most of a file is plain values, and each of them is one."""
+    written = 1
+    waiting: list[tuple[yaml.Node, Sequence[yaml.Node] | None, int]] = [(top, None, 0)]
+    while waiting:
+        node, held, plain = waiting.pop()
+        if held is None:
+            if id(node) in sizes:
+                continue
+            children: list[yaml.Node] = []
+            if isinstance(node, yaml.MappingNode):
+                children = [one for pair in node.value for one in pair]
+            elif isinstance(node, yaml.SequenceNode):
+                children = node.value
+            held = [one for one in children if not isinstance(one, yaml.ScalarNode)]
+            written += len(children)
+            sizes[id(node)] = -1
+            waiting.append((node, held, len(children) - len(held)))
+            waiting.extend((one, None, 0) for one in held)
+            continue
+        # One that holds itself is not finished yet, and is refused when it is made.
+        sizes[id(node)] = 1 + plain + sum(max(sizes.get(id(one), 0), 0) for one in held)
+        if sizes[id(node)] > MOST_NODES:
+            if written > MOST_NODES:
+                # So many stand in it as it is written, whatever its aliases add.
+                raise TooMany(f"it holds more than {MOST_NODES} values")
+            raise yaml.constructor.ConstructorError(
+                None, None, "its aliases stand for more than a file can mean", node.start_mark
+            )

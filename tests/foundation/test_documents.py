@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from foundation import documents
+from foundation import documents, yaml_depth
 from foundation.documents import SIZE_LIMIT, dump_yaml, load_yaml, parse_yaml, read_text, validate
 from foundation.problems import InputProblem
 from tests.forked import forked
@@ -192,7 +192,7 @@ def test_aliases_of_aliases_are_refused_at_once(text: str) -> None:
 
 def test_a_file_of_too_many_values_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is made small here, for the real one takes a second to reach."""
-    monkeypatch.setattr(documents, "_MOST_NODES", 50)
+    monkeypatch.setattr(yaml_depth, "MOST_NODES", 50)
     for text in ("- 1\n" * 51, "- &a 1\n- *a\n" + "- 1\n" * 60):
         with pytest.raises(InputProblem) as caught:
             parse_yaml(text, where="site.yaml")
@@ -233,10 +233,25 @@ def test_the_words_of_a_merge_are_text_where_they_are_no_key() -> None:
     assert parse_yaml("a: <<\nb: [<<, =]\n", where="x") == {"a": "<<", "b": ["<<", "="]}
 
 
-@pytest.mark.parametrize("text", ["a: !!bool maybe\n", "a: !!timestamp x\n", "a: !!int 0255\n"])
-def test_a_tag_that_its_value_does_not_fit_is_a_problem_and_no_traceback(text: str) -> None:
-    with pytest.raises(InputProblem, match="not YAML"):
-        parse_yaml(text, where="site.yaml")
+@pytest.mark.parametrize("value", [
+    "!!bool maybe", "!!bool yes", "!!bool on", "!!bool ''", "!!int 0255", "!!int 1_0", "!!int 0b11",
+    "!!int 12:30", "!!int ''", "!!float 1_0.5", "!!float infinity", "!!float ''", "!!float .",
+    "!!null x", "!!timestamp 2026-01-01", "!!binary aGk=", "!!set {a: }", "!!omap [a: 1]",
+])  # fmt: skip
+def test_a_tag_that_its_value_does_not_fit_is_a_problem_with_its_line(value: str) -> None:
+    """As YAML 1.2 has tags: !!int 1_0 was read as 10, !!bool yes as true, !!null x as nothing."""
+    with pytest.raises(InputProblem, match="line 2: the tag !!"):
+        parse_yaml(f"b: 1\na: {value}\n", where="site.yaml")
+
+
+@pytest.mark.parametrize(("value", "read"), [
+    ("!!int +12", 12), ("!!int '7'", 7), ("!!int 0o17", 15), ("!!bool 'true'", True),
+    ("!!float 3", 3.0), ("!!float 1e3", 1000.0), ("!!float .5", 0.5), ("!!float 1.", 1.0),
+    ("!!float .inf", float("inf")), ("!!null ''", None), ("!!str 5", "5"), ("!!str yes", "yes"),
+])  # fmt: skip
+def test_a_tag_that_fits_makes_what_it_says(value: str, read: object) -> None:
+    found = parse_yaml(f"a: {value}\n", where="site.yaml")["a"]
+    assert (found, type(found)) == (read, type(read))
 
 
 @pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
