@@ -15,6 +15,7 @@ from preflight.facts import ABSENT, Facts, Unknown, known, why_unknown
 from preflight.findings import Finding
 
 _CLOUD_HOSTS = "/etc/cloud/templates/hosts.debian.tmpl"
+_CLOUD_HOSTS_BEFORE = "/etc/cloud/templates/hosts.debian.tmpl.before-sitewright"
 NETPLAN = "/etc/netplan (Ubuntu) or /etc/network/interfaces (Debian)"
 
 
@@ -154,10 +155,10 @@ def own_name(case: Case, say: Say) -> Iterator[Finding]:
         f" cluster: `{without_name(safe)} && echo {word(f'{goal} {safe}')} | sudo tee -a"
         " /etc/hosts`. Where cloud-init writes that file at every start (its first"
         " lines say so), do the same in what it writes it from:"
-        f" `sudo sed -i.before-site '/^127[.]0[.]1[.]1/d' {_CLOUD_HOSTS} && echo"
+        f" `sudo sed -i.before-sitewright '/^127[.]0[.]1[.]1/d' {_CLOUD_HOSTS} && echo"
         f" {word(f'{goal} {safe}')} | sudo tee -a {_CLOUD_HOSTS}`.",
-        undo="sudo mv /etc/hosts.before-site /etc/hosts; and where that was changed, sudo mv"
-        f" {_CLOUD_HOSTS}.before-site {_CLOUD_HOSTS}",
+        undo="sudo mv /etc/hosts.before-sitewright /etc/hosts; and where that was changed, sudo mv"
+        f" {_CLOUD_HOSTS_BEFORE} {_CLOUD_HOSTS}",
     )
 
 
@@ -226,7 +227,7 @@ def without_name(name: str) -> str:
     one = f"{name.replace('.', '[.]')}([[:space:]]|$)"
     own = f"/^127[.]0[.]1[.]1[[:space:]](.*[[:space:]])?{one}/Id"
     return (
-        f"sudo sed -i.before-site -E -e '{own}' -e '/^[^#]/s/[[:space:]]+{one}/\\1/I'"
+        f"sudo sed -i.before-sitewright -E -e '{own}' -e '/^[^#]/s/[[:space:]]+{one}/\\1/I'"
         " -e '/^[0-9a-fA-F.:]+[[:space:]]*$/d' /etc/hosts"
     )
 

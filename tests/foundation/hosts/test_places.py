@@ -30,6 +30,17 @@ def test_every_path_in_the_source_is_in_the_table() -> None:
     assert sorted(path for path in written() - FOLDERS if not path.startswith(known)) == []
 
 
+def test_what_a_remedy_keeps_of_a_file_bears_our_name() -> None:
+    """`sed -i.SUFFIX` leaves a file behind, which the table can show by its name alone."""
+    suffix = re.compile(r"\bsed (?:-[A-Za-z]+ )*-i\.?([A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
+    found = set()
+    for floor in ("foundation", "preflight", "bundles", "installer", "screens"):
+        for path in (ROOT / floor).rglob("*.py"):
+            found |= set(suffix.findall(path.read_text(encoding="utf-8")))
+    assert found <= {"", "before-sitewright"}
+    assert "before-sitewright" in found
+
+
 def test_every_path_in_the_table_is_in_the_source() -> None:
     paths = written()
     assert [

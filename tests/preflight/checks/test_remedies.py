@@ -48,7 +48,7 @@ def test_a_name_is_taken_out_of_the_hosts_and_localhost_stays(
     command = without_name("w1").replace("sudo ", "").replace("/etc/hosts", str(hosts))
     subprocess.run(["sh", "-c", command], check=True)
     assert hosts.read_text() == after
-    assert (tmp_path / "hosts.before-site").read_text() == before
+    assert (tmp_path / "hosts.before-sitewright").read_text() == before
 
 
 def test_a_dot_in_a_name_is_no_other_sign(tmp_path: Path) -> None:
