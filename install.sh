@@ -166,6 +166,13 @@ install() {
     if ! "$venv/bin/python" "$@" --require-hashes --only-binary :all: ${from:+$from "$here/wheels"} \
         -r "$here/requirements.lock" >"$log" 2>&1; then
         last_lines
+        if grep -qi 'certificate.verify.failed' "$log"; then
+            # Where REQUESTS_CA_BUNDLE is set, pip believes that and nothing else.
+            if [ -n "${REQUESTS_CA_BUNDLE-}" ]; then word=REQUESTS_CA_BUNDLE; else word=PIP_CERT; fi
+            fail "its packages could not be fetched" \
+                "the package index shows a certificate of an authority that is not known here; a company's proxy that looks into TLS does the same." \
+                "get that authority's certificate (PEM) from whoever runs the network, check its fingerprint with them, and run: $word=/path/to/authority.pem ./install.sh; a site names the same file as \`authorities:\`. If the clock is wrong (see: date), set it first."
+        fi
         fail "its packages could not be fetched" "see the lines above." \
             "check the way to the package index (HTTPS_PROXY?) and 300 MB of free space, then run this again."
     fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import select
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.preflight.egress_servers import authority, site
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("foundation", "preflight", "bundles", "installer", "screens")
@@ -41,6 +44,7 @@ def tools(folder: Path, **programs: str) -> str:
         "cat",
         "cksum",
         "tail",
+        "grep",
         "mkdir",
         "mv",
         "rm",
@@ -235,6 +239,44 @@ def test_a_failed_fetch_leaves_what_was_there(checkout: Path, tmp_path: Path) ->
     assert "packages could not be fetched" in done.stderr
     assert (venv / "precious").read_text() == "kept"
     assert [path.name for path in checkout.glob(".venv*")] == [".venv"]
+
+
+@pytest.mark.timeout(600)
+async def test_an_authority_that_is_not_known_is_told_as_one(
+    checkout: Path, tmp_path: Path
+) -> None:
+    """A company's proxy opens TLS: HTTPS_PROXY, which is set, is no remedy; its authority is."""
+    ours = authority(tmp_path / "ca", "A Corporate Authority", "127.0.0.1")
+    async with site(ours.server, "404 Not Found") as port:
+
+        async def install(**more: str) -> str:
+            done = await asyncio.to_thread(
+                start,
+                checkout,
+                cwd=tmp_path,
+                SITEWRIGHT_PYTHON=sys.executable,
+                PIP_INDEX_URL=f"https://127.0.0.1:{port}/simple",
+                PIP_RETRIES="1",  # pip tells why at the second time alone
+                PIP_NO_CACHE_DIR="1",
+                PIP_FIND_LINKS="",
+                CURL_CA_BUNDLE="",
+                **more,
+            )
+            assert done.returncode == 1
+            return done.stderr
+
+        other = authority(tmp_path / "other", "Another Authority").pem
+        said = await install(PIP_CERT=str(other), REQUESTS_CA_BUNDLE="")
+        assert "of an authority that is not known here" in said
+        assert "PIP_CERT=/path/to/authority.pem ./install.sh" in said
+        assert "HTTPS_PROXY" not in said
+        # With what is advised the index is believed, and is told to have nothing.
+        believed = await install(PIP_CERT=str(ours.pem), REQUESTS_CA_BUNDLE="")
+        assert "of an authority" not in believed
+        assert "check the way to the package index" in believed
+        # pip believes REQUESTS_CA_BUNDLE before it, so then that is what is advised.
+        said = await install(PIP_CERT=str(ours.pem), REQUESTS_CA_BUNDLE=str(other))
+        assert "REQUESTS_CA_BUNDLE=/path/to/authority.pem ./install.sh" in said
 
 
 def test_what_sitewright_did_not_make_is_never_replaced(checkout: Path, tmp_path: Path) -> None:
