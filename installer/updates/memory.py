@@ -1,11 +1,13 @@
 """What registries said, with the time: kept in memory within bounds, and on disk between runs.
 
 It is all from outside, so it is read again as strictly as it came in, and nothing hangs on it but
-questions that need not be asked again, and since when an image has been seen here.
+questions that need not be asked again, and since when an image has been seen here. One that is not
+as it was written could say for hours that there is nothing newer: it is dropped, and all is asked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections import OrderedDict
@@ -20,8 +22,9 @@ from bundles.format.problems import SourceProblem
 from bundles.format.reference import is_digest, is_tag
 from bundles.format.strict_json import parse_model
 from foundation import bounded_files
-from foundation.paths import cache_folder, write_private
+from foundation.paths import cache_folder, state_folder, write_private
 from foundation.problems import Problem
+from installer.record.witnessed import read_note, write_note
 from installer.updates.strategies import Sorted, sort_tags
 
 log = logging.getLogger(__name__)
@@ -162,11 +165,35 @@ def memory_file() -> Path:
     return cache_folder() / "updates.json"
 
 
+def _note_of(path: Path) -> Path:
+    """Where the digest of what was written lies: a note with a witness, apart from the cache."""
+    place = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return state_folder() / "updates" / f"memory-{place}.sha256"
+
+
+def _as_written(raw: bytes, path: Path) -> bool:
+    """Whether a memory is the one that was last written; not, where nothing tells."""
+    try:
+        noted = read_note(_note_of(path))
+    except (OSError, ValueError):
+        return False
+    return not noted.exchanged and (noted.text or "").strip() == hashlib.sha256(raw).hexdigest()
+
+
 def read_memory(path: Path) -> Memory:
-    """What was kept; empty where there is none, or none that can be read (told in the log)."""
+    """What was kept; empty where there is none, or none that can be read (told in the log).
+
+    One that somebody else wrote, or put back to an earlier one, is none.
+    """
     memory = Memory()
     try:
         raw = bounded_files.read_bytes(path, FILE_BYTES)
+        if not _as_written(raw, path):
+            log.warning(
+                "what registries said before is not as it was written in %s, and is asked again",
+                path,
+            )
+            return memory
         found = parse_model(_File, raw, where=str(path), limit=FILE_BYTES, problem=SourceProblem)
     except FileNotFoundError:
         return memory
@@ -205,6 +232,7 @@ def write_memory(memory: Memory, path: Path) -> None:
     text = memory.text()
     memory.changed = False
     try:
+        write_note(_note_of(path), hashlib.sha256(text.encode()).hexdigest() + "\n")
         write_private(path, text)
     except OSError as error:
         log.warning("what registries said is not kept in %s: %s", path, error)

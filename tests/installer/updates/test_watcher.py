@@ -12,6 +12,7 @@ import pytest
 
 from bundles.registries import tags
 from installer.updates.allowed import read_named
+from installer.updates.memory import read_memory, write_memory
 from installer.updates.origins import read_bundle_origin
 from installer.updates.registry_origin import Times
 from installer.updates.serving import Ways
@@ -222,10 +223,12 @@ def test_a_minimum_age_by_the_images_word_or_since_it_was_seen(filled: RunningRe
         assert watcher.tag("/image/test/aged/v1.0.0", strategy="bugfix") == "v1.0.5"
         kept = Path.home() / "cache/sitewright/updates.json"
     # A week on, by what was kept: where nobody states a time, the age is reached all the same.
-    value = json.loads(kept.read_text())
-    for one in value["repositories"].values():
-        one["met"] = {digest: since - 8 * 86400 for digest, since in one["met"].items()}
-    kept.write_text(json.dumps(value))
+    memory = read_memory(kept)
+    for key in json.loads(kept.read_text())["repositories"]:
+        one = memory.find(key)
+        assert one is not None
+        one.met = {digest: since - 8 * 86400 for digest, since in one.met.items()}
+    write_memory(memory, kept)
     with watching(ways(filled)) as watcher:
         words = {"strategy": "bugfix", "minimum-age": "7d"}
         assert watcher.tag("/image/test/aged/v1.0.0", **words) == "v1.0.5"
