@@ -7,17 +7,21 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from foundation.wording import nearest
 from installer.guide.advice import (
     ORDER,
     PURPOSE_WORDS,
     QUALITY_WORDS,
     SYSTEM_WORDS,
+    USE_CASE_OF,
     Advice,
     Fit,
+    Purpose,
     Ranked,
     Wishes,
 )
 from installer.guide.chart import chart_of
+from installer.guide.option_files import Quality, System
 from preflight.report.layout import Page, Style, pad, wrap
 from preflight.sizing import role_lines
 
@@ -46,7 +50,7 @@ def advice_text(
     """The recommendation, its reasons, and the alternatives with what each lacks."""
     page = Page(width, color=color, ascii_only=ascii_only)
     page.paragraph(_understood(chart, advice.wishes), hang=0)
-    page.paragraph(_looked_at(seen), hang=0)
+    page.paragraph(_looked_at(chart, seen), hang=0)
     best = advice.best
     if best is None:
         page.heading("Nothing on the map is for this")
@@ -105,14 +109,32 @@ def _understood(chart: Map, wishes: Wishes) -> str:
     return f"For: {'; '.join(said)}." if said else "For: anybody; nothing was said."
 
 
-def _looked_at(seen: Sequence[Seen]) -> str:
+def _looked_at(chart: Map, seen: Sequence[Seen]) -> str:
     if not seen:
         return "No machine was looked at."
     names = ", ".join(one.host.name for one in seen[:4])
     more = f" and {len(seen) - 4} more" if len(seen) > 4 else ""
     silent = [one.host.name for one in seen if not one.reachable]
     missed = f" Not seen: {', '.join(silent)}." if silent else ""
-    return f"Looked at: {names}{more}.{missed}"
+    # Whoever types a word of the map where machines are named has named no machine.
+    typed = [one.host.name for one in seen if one.host.name == one.host.address]
+    hints = "".join(
+        f' "{name}" was taken for a machine; did you mean {meant}?'
+        for name in typed
+        if name in silent and (meant := _word_of_the_map(chart, name)) is not None
+    )
+    return f"Looked at: {names}{more}.{missed}{hints}"
+
+
+def _word_of_the_map(chart: Map, name: str) -> str | None:
+    """The option of the command, with its word, that a machine's name most likely meant."""
+    words = {option.id: f"--option {option.id}" for option in chart.options}
+    places = (case.id for case in chart.use_cases if case.id not in USE_CASE_OF.values())
+    words |= {place: f"--where {place}" for place in places}
+    for option, said in (("purpose", Purpose), ("quality", Quality), ("system", System)):
+        words |= {one.value: f"--{option} {one.value}" for one in said}
+    close = nearest(name.lower(), words)
+    return None if close is None else words[close]
 
 
 _FIT_WORDS: Final = {

@@ -6,14 +6,20 @@ import io
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from foundation.hosts.model import Host
+from foundation.problems import Unreachable
 from installer.cli import main
 from installer.commands.guide_questions import ask, ask_wishes
-from installer.guide.guide import load_map
+from installer.commands.guide_text import advice_text
+from installer.guide.advice import Wishes, advise
+from installer.guide.guide import Map, load_map
+from preflight.assessment import Seen
 from tests.screens.terminal import Terminal
 
 RECORDED = Path(__file__).parent.parent.parent / "recorded"
@@ -95,6 +101,46 @@ def test_a_wrong_word_is_one_problem_with_the_nearest(
     assert captured.out == ""
     assert said.lower() in captured.err.lower()
     assert "Traceback" not in captured.err
+
+
+def seen_in_vain(chart: Map, host: Host) -> str:
+    """The advice after a machine that did not answer."""
+    seen = [Seen(host, problem=Unreachable("its name does not resolve", where=host.name))]
+    advice = advise(chart, Wishes(), seen, named=True, today=date(2026, 11, 30))
+    return advice_text(chart, advice, seen, 80, color=False, ascii_only=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("pm4", "--system pm4ml"),
+        ("mosip", "--system mosip"),
+        ("mini-loop", "--option miniloop"),
+        ("bare-metl", "--where bare-metal"),
+        ("productoin", "--quality production"),
+        ("kilo-7", ""),
+    ],
+)
+def test_a_word_that_was_taken_for_a_machine_is_told_where_it_belongs(
+    name: str, meant: str
+) -> None:
+    """ "Not seen: pm4" left whoever meant PM4ML without a word of it."""
+    chart = load_map()
+    host = Host(name, name)
+    text = seen_in_vain(chart, host)
+    flat = " ".join(text.split())
+    assert f"Not seen: {name}." in flat
+    hint = f'"{name}" was taken for a machine; did you mean {meant}?'
+    assert hint in flat if meant else "taken for a machine" not in flat
+
+
+def test_a_machine_with_an_address_of_its_own_is_no_mistyped_word() -> None:
+    """Who names it "pm4" in a site and says where it is has typed no word of the map."""
+    chart = load_map()
+    host = Host("pm4", "10.0.0.9")
+    text = seen_in_vain(chart, host)
+    assert "Not seen: pm4." in text
+    assert "taken for a machine" not in text
 
 
 def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
