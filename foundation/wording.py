@@ -60,6 +60,18 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def of_usual(seconds: float, usual: float) -> str:
+    """How long something has taken, and how long it usually takes: "2 min of 3 min".
+
+    Once it is over its usual time: "4 min, usually 3", the unit said once where both have it.
+    """
+    taken, expected = duration(seconds), duration(usual)
+    if seconds <= usual or taken == expected:
+        return f"{taken} of {expected}"
+    number, _, unit = expected.partition(" ")
+    return f"{taken}, usually {number if taken.partition(' ')[2] == unit else expected}"
+
+
 def took(seconds: float, *, at_least: bool) -> str:
     """How long something took, where a clock that was put back may have hidden a part."""
     if not at_least:

@@ -51,7 +51,7 @@ class Narration:
         self._state = state or (lambda: self._own)
         self._stages = {stage.id: (n, stage) for n, stage in enumerate(plan.stages, 1)}
         self._width = max((len(name) for name, _ in plan.hosts), default=7)
-        self._width = max(self._width, len(plan.control), len(CONTROL_HOST))
+        self._width = max(self._width, len(told_host(CONTROL_HOST, plan.control)))
         self._skipped = 0
         """Tasks that were skipped since the last line."""
         self._told = 0.0
@@ -132,8 +132,9 @@ class Narration:
                 lines = str(data.get("text")).splitlines()
                 return "\n".join(f"{host}  {line}" for line in lines)
             case Kind.PROBLEM:
+                where = told_host(str(data.get("where")), self._plan.control)
                 return (
-                    f"{host}FAILED: {data.get('title')} ({data.get('where')}): {data.get('cause')}"
+                    f"{host}FAILED: {data.get('title')} ({where}): {data.get('cause')}"
                     f"\n{host}Do: {self._with_site(str(data.get('remedy')))}"
                 )
             case _:

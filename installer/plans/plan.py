@@ -24,10 +24,10 @@ def told_host(host: str, control: str = "") -> str:
     """A machine as people are told of it, in every list, log and file.
 
     `control` is the plan's: the machine that the site names to run everything from. Where it names
-    none the control host has no other name: "here" would be another machine for whoever reads the
-    record elsewhere.
+    none it is called what it is: "here" would be another machine for whoever reads the record
+    elsewhere. No machine can have that name, which holds a space.
     """
-    return (control or CONTROL_HOST) if host == CONTROL_HOST else host
+    return (control or "control host") if host == CONTROL_HOST else host
 
 
 # How a field is written; `plan_files` reads by the same marks.

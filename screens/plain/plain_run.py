@@ -202,7 +202,9 @@ class _Person:
         control, by = engine.control, wizard.memory.person
         title = titles_of(engine.plan).get(f"{failure.stage}/{failure.step}", failure.step)
         talk.say()
-        talk.say(f"FAILED: {title}, on {told_host(failure.host, engine.plan.control)}.")
+        name = told_host(failure.host, engine.plan.control)
+        the = "the " if failure.host == CONTROL_HOST and not engine.plan.control else ""
+        talk.say(f"FAILED: {title}, on {the}{name}.")
         talk.problem(failure.problem)
         for line in failure.lines[-6:]:
             talk.command(line)

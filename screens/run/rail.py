@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
-from foundation.wording import counted, duration
+from foundation.wording import counted, duration, of_usual
 from installer.record.progress import together
 from screens.widgets.board import Cell, Column, Row
 from screens.widgets.fitting import naturals
@@ -108,7 +108,7 @@ def _part_row(
         return _step_row(stage, steps[0], state, now)
     stand = together([step.stand for step in steps], over=state.outcome is not None)
     elapsed = sum(step.elapsed for step in steps if step.stand != "waiting")
-    usual = duration(sum(step.expected for step in steps))
+    usual = sum(step.expected for step in steps)
     done, total = sum(step.done for step in steps), sum(step.total for step in steps)
     return Row(
         f"{stage}/ {words}",
@@ -116,15 +116,17 @@ def _part_row(
             Cell(_WORDS.get(stand, stand), _TONES[stand]),
             Cell(f"  {words}"),
             Cell(f"{done}/{total}", "muted"),
-            Cell(f"{duration(elapsed)} of {usual}" if elapsed else usual, "muted"),
+            Cell(_time(elapsed, usual), "muted"),
         ),
     )
 
 
+def _time(elapsed: float, usual: float) -> str:
+    return of_usual(elapsed, usual) if elapsed > 0 else duration(usual)
+
+
 def _stage_row(stage: StageProgress) -> Row:
     """A stage: its state, how much of it, how long it has taken and usually takes."""
-    taken = duration(stage.elapsed) if stage.elapsed else ""
-    usual = duration(stage.expected)
     word = _WORDS.get(stage.stand, stage.stand)
     if stage.id == "verify" and stage.stand in ("done", "already"):
         word = "holds"  # one word for a check, here and on the step that asks them
@@ -134,7 +136,7 @@ def _stage_row(stage: StageProgress) -> Row:
             Cell(word, _TONES[stage.stand]),
             Cell(stage.title, "strong" if stage.stand in ("running", "failed") else "plain"),
             Cell(f"{stage.done}/{stage.total}", "muted"),
-            Cell(f"{taken} of {usual}" if taken else usual, "muted"),
+            Cell(_time(stage.elapsed, stage.expected), "muted"),
         ),
     )
 
@@ -144,14 +146,13 @@ def _step_row(stage: str, step: StepProgress, state: RunState, now: float) -> Ro
     found = [standing for standing in standings if standing is not None]
     running = [now - standing.started for standing in found if standing.running]
     elapsed = max([*running, *(standing.seconds for standing in found)], default=0.0)
-    taken = f"{duration(elapsed)} of " if elapsed > 0 else ""
     return Row(
         f"{stage}/{step.id}",
         (
             Cell(_WORDS.get(step.stand, step.stand), _TONES[step.stand]),
             Cell(f"  {step.title}"),
             Cell(f"{step.done}/{step.total}", "muted"),
-            Cell(f"{taken}{duration(step.expected)}", "muted"),
+            Cell(_time(elapsed, step.expected), "muted"),
         ),
     )
 

@@ -216,6 +216,8 @@ class RunView(Container):
             board.update_rows(rows)
         # The stages take the room that they need, as long as the log keeps three sevenths.
         machines = machine_rows(plan, state, self.tasks, progress, now)
+        # What is over its usual time says more; the list grows for it once, and does not flicker.
+        self.stage_width = max(self.stage_width, rows_width(rows))
         needed = max(self.stage_width, 50)
         if not standing.running and not board.has_focus:
             # Nothing unfolds any more: the log, which has more to say, gets what stays empty.

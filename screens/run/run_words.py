@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from foundation.wording import duration, took
+from foundation.wording import duration, of_usual, took
 from installer.ansible.told import is_echo
 from installer.events import Event, Kind, Outcome
 from installer.plans.plan import CONTROL_HOST, told_host
@@ -97,6 +97,8 @@ class MachineRow:
     stand: str
     doing: str = ""
     time: str = ""
+    taken: str = ""
+    """The time without the usual one, which stands with the step too: for where room is short."""
 
 
 def machine_rows(
@@ -110,29 +112,31 @@ def machine_rows(
     usual = {
         (stage.id, step.id): step.expected for stage in progress.stages for step in stage.steps
     }
-    failed = tasks.failed_machines
+    failed = {told_host(name, plan.control) for name in tasks.failed_machines}
+    tasks_of = {told_host(name, plan.control): task for name, task in tasks.doing.items()}
     rows = []
     for name, found in _stands(plan, state).items():
         stand = "failed" if name in failed else _foremost({each for each, *_ in found})
-        doing, time = "", ""
+        doing, time, taken = "", "", ""
         for each, step, key in found:
             if each == stand and each in ("running", "failed"):
                 standing = state.steps[key]
-                doing = tasks.doing.get(name, "") if each == "failed" else ""
+                doing = tasks_of.get(name, "") if each == "failed" else ""
                 doing = doing or task_of(step, standing) or copying(step, standing) or step.title
                 if each == "running":
-                    each_usual = duration(usual[step.stage, step.id])
-                    time = f"{duration(max(now - standing.started, 0))} of {each_usual}"
+                    elapsed = max(now - standing.started, 0)
+                    time = of_usual(elapsed, usual[step.stage, step.id])
+                    taken = duration(elapsed)
                 break
         if stand == "failed" and not doing:
-            doing = tasks.doing.get(name, "")
+            doing = tasks_of.get(name, "")
         skipped = sum(
             key in state.steps and state.steps[key].outcome is Outcome.SKIPPED
             for _, _, key in found
         )
         if stand == "done" and skipped:
             doing = f"done, {skipped} skipped"
-        rows.append(MachineRow(name, stand, doing, time))
+        rows.append(MachineRow(name, stand, doing, time, taken))
     return tuple(rows)
 
 
@@ -165,7 +169,7 @@ def log_of(run: Run, plan: Plan, machine: str) -> Path | None:
 
     What is run from the control host has a file of its own, whatever that machine is called.
     """
-    if machine != plan.control:
+    if machine != told_host(CONTROL_HOST, plan.control):
         return run.log(machine)
     return None if machine in dict(plan.hosts) else run.log(CONTROL_HOST)
 
@@ -241,21 +245,25 @@ def machine_lines(rows: Sequence[MachineRow], width: int) -> Content:
         words = row.doing or row.stand
         if row.stand == "failed":
             words = f"FAILED  {row.doing.removeprefix('failed: ')}"
-        room = max(width - names - 4 - (len(row.time) + 1 if row.time else 0), 8)
+        time, whole = row.time, width - names - 4
+        if time and cell_len(words) + 1 + len(time) > whole:
+            time = row.taken
+        room = max(whole - (len(time) + 1 if time else 0), 8)
         words = set_cell_size(cut_end(words, room), room)
         sign = _SIGNS.get(row.stand, "-")
         if place:
             parts.append("\n")
         parts.append((f"{sign} {name}  ", _STYLES.get(row.stand, "")))
         parts.append((words, "" if row.doing else "$text-muted"))
-        if row.time:
-            parts.append((f" {row.time}", "$text-muted"))
+        if time:
+            parts.append((f" {time}", "$text-muted"))
     return Content.assemble(*parts)
 
 
 def places(failure: Failure, tasks: MachineTasks, control: str = "") -> str:
     """Where something failed: the machines whose tasks failed, else the failure's own."""
     found = tasks.machines_of(failure.stage, failure.step)
+    found = tuple(told_host(name, control) for name in found)
     if found and failure.host == CONTROL_HOST:
         return (
             ", ".join(found)

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from foundation.wording import are, counted, nearest
+from foundation.wording import are, counted, nearest, of_usual
 
 ROOT: Final = Path(__file__).parents[2]
 PLURAL: Final = re.compile(
@@ -79,3 +79,21 @@ def test_each_of_these_words_is_made_in_one_place() -> None:
 def test_the_nearest_word() -> None:
     assert nearest("wroker", ["worker", "master"]) == "worker"
     assert nearest("xyz", ["worker", "master"]) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "usual", "said"),
+    [
+        (120, 180, "2 min of 3 min"),
+        (180, 180, "3 min of 3 min"),
+        (185, 180, "3 min of 3 min"),  # as a person counts, not over it
+        (240, 180, "4 min, usually 3"),
+        (100, 40, "2 min, usually 40 s"),
+        (88, 40, "88 s, usually 40"),
+        (6000, 5700, "1 h 40 min, usually 1 h 35 min"),
+        (6000, 180, "1 h 40 min, usually 3 min"),
+    ],
+)
+def test_what_is_over_its_usual_time_is_no_riddle(seconds: float, usual: float, said: str) -> None:
+    """ "4 min of 3 min" said nothing that a person could understand."""
+    assert of_usual(seconds, usual) == said

@@ -38,7 +38,7 @@ def test_what_the_control_host_says_of_a_task_is_not_said_twice() -> None:
 
 def test_the_machine_that_the_site_names_to_run_from_is_called_by_its_name() -> None:
     line = event(0, Kind.LINE, "control", text="a line of helm")
-    assert said(line)[0].split()[1] == "control"
+    assert said(line)[0].split(maxsplit=1)[1].startswith("control host | a line")
     narration = Narration(replace(plan(), control="a-bastion-of-the-site"), json_lines=False)
     [told] = list(narration.lines(line))
     assert told.split()[1] == "a-bastion-of-the-site"

@@ -90,7 +90,7 @@ def test_a_failure_is_mended_and_the_checks_are_asked_again(
 ) -> None:
     with plain(solutions, site=site_file(hermetic)) as terminal:
         to_the_question(terminal)
-        assert b"box1    | line 5 of the first for tiny.example.org" in terminal.output
+        assert b"box1         | line 5 of the first for tiny.example.org" in terminal.output
         terminal.send("perhaps\nyes\n\n")
         terminal.wait_for("FAILED: Write the second file, on box1.")
         terminal.wait_for("E: the folder is not mended")

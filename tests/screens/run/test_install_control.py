@@ -234,7 +234,7 @@ async def test_the_log_is_filtered_folded_copied_and_saved(
         app.screen.query_one("#machines", Board).move_to("all")
         app.screen.query_one("#words", Line).value = "LINE 2"
         await pilot.press("f10")
-        line = "box1    | line 2 of the first for tiny.example.org"
+        line = "box1         | line 2 of the first for tiny.example.org"
         await until(pilot, lambda: [shown[6:] for shown in log.lines] == [line])
         await shows(pilot, 'only lines with "line 2"')
         await pilot.press("c")

@@ -31,7 +31,9 @@ from screens.run.machine_tasks import MachineTasks
 from screens.run.run_clock import at
 from screens.run.run_lines import RunLines
 from screens.run.run_words import (
+    MachineRow,
     log_of,
+    machine_lines,
     machine_rows,
     machine_states,
     places,
@@ -66,7 +68,9 @@ def test_a_stage_says_its_number_and_how_far_the_whole_is() -> None:
     assert all(line[2] == ":" and line[:2].isdigit() for line in lines)
 
 
-@pytest.mark.parametrize(("control", "shown"), [("", "control"), ("m1", "m1"), ("jump", "jump")])
+@pytest.mark.parametrize(
+    ("control", "shown"), [("", "control host"), ("m1", "m1"), ("jump", "jump")]
+)
 def test_what_is_run_from_a_machine_that_the_site_names_has_its_name(
     control: str, shown: str
 ) -> None:
@@ -76,9 +80,9 @@ def test_what_is_run_from_a_machine_that_the_site_names_has_its_name(
     begun = Event(Kind.STEP_STARTED, 1e9, step.stage, step.id, CONTROL_HOST, {"title": step.title})
     [line] = RunLines(plan, 4, lambda _now: None).of(begun)
     assert f"{shown} " in line.text
-    assert line.host == (control or CONTROL_HOST)
+    assert line.host == shown
     states = machine_states(plan, RunState(plan))
-    assert list(states) == list(dict.fromkeys(["m1", "w1", control or CONTROL_HOST]))
+    assert list(states) == list(dict.fromkeys(["m1", "w1", shown]))
     problem = InputProblem("it broke")
     failed = Failure(step.stage, step.id, CONTROL_HOST, problem, ())
     assert places(failed, MachineTasks(), control).startswith(f"{shown}, where ")
@@ -129,11 +133,42 @@ def test_a_control_machine_stands_as_what_is_run_from_it(
     state.accept(Event(Kind.STEP_STARTED, 1e9, *key, {"title": step.title}), Path(), 1)
     if stand != "running":
         state.accept(Event(Kind.STEP_FINISHED, 1e9 + 1, *key, {"outcome": stand}), Path(), 2)
-    assert machine_states(plan, state)[control or CONTROL_HOST] == stand
+    name = told_host(CONTROL_HOST, control)
+    assert machine_states(plan, state)[name] == stand
     progress = progress_of(plan, state, {}, now=1e9 + 2)
     rows = {row.name: row for row in machine_rows(plan, state, MachineTasks(), progress, 1e9 + 2)}
-    row = rows[control or CONTROL_HOST]
+    row = rows[name]
     assert (row.stand, row.doing) == (stand, "" if stand == "done" else step.title)
+
+
+def test_a_task_told_of_the_control_host_is_that_of_its_row() -> None:
+    """Plays on localhost tell of "control", which nobody reads, in the row or beside it."""
+    step = replace(PLAN.stages[0].steps[0], kind="playbook", hosts=(CONTROL_HOST,))
+    plan = replace(PLAN, control="", stages=(replace(PLAN.stages[0], steps=(step,)),))
+    key = (step.stage, step.id, CONTROL_HOST)
+    data: dict[str, Json] = {"play": "p", "task": "Fetch", "status": "failed", "sentence": "no"}
+    tasks, state = MachineTasks(), RunState(plan)
+    tasks.take(Event(Kind.TASK, 1e9, *key, data))
+    progress = progress_of(plan, state, {}, now=1e9)
+    [row] = [row for row in machine_rows(plan, state, tasks, progress, 1e9) if "c" in row.name]
+    assert (row.name, row.stand, row.doing) == ("control host", "failed", "failed: Fetch")
+    failed = Failure(step.stage, step.id, CONTROL_HOST, InputProblem("it broke"), ())
+    assert places(failed, tasks) == "control host"
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (44, "▸ m1  Write the second file 3 min, usually 2"),
+        (43, "▸ m1  Write the second file           3 min"),
+        (24, "▸ m1  Write the s… 3 min"),
+    ],
+    ids=["all", "without", "cut"],
+)
+def test_the_usual_time_gives_way_to_what_a_machine_is_doing(width: int, said: str) -> None:
+    """It stands with the step too, and what is done there stands nowhere else."""
+    row = MachineRow("m1", "running", "Write the second file", "3 min, usually 2", "3 min")
+    assert machine_lines([row], width).plain == said
 
 
 def test_the_log_of_a_control_machine_is_named_where_it_is_written(tmp_path: Path) -> None:
@@ -141,7 +176,7 @@ def test_the_log_of_a_control_machine_is_named_where_it_is_written(tmp_path: Pat
     run = Run(tmp_path)
     logs = {
         (control, name): log_of(run, replace(PLAN, control=control), name)
-        for control, name in (("", CONTROL_HOST), ("jump", "jump"), ("m1", "w1"), ("m1", "m1"))
+        for control, name in (("", "control host"), ("jump", "jump"), ("m1", "w1"), ("m1", "m1"))
     }
     assert [*logs.values()] == [
         run.log(CONTROL_HOST), run.log(CONTROL_HOST), run.log("w1"), None,
