@@ -116,8 +116,10 @@ def skipped_steps(
                 found[one.product.id] = Finding(
                     id=PATH,
                     severity=Severity.FAIL,
-                    title=f"{why.partition('. ')[0]}.",
-                    expected=f"{one.product.title} {version}, or a step that its makers take",
+                    title=f"{why.partition('. ')[0]}; that it has {version} stands in this"
+                    " computer's record.",
+                    expected=f"{one.product.title} {version} (by this computer's record), or a step"
+                    " that its makers take",
                     actual=one.actual,
                     source=one.product.source,
                     evidence="sitewright status",

@@ -44,6 +44,7 @@ from tests.preflight.facts_factory import changed, worker_facts
 
 TODAY = date(2026, 11, 30)
 _SECONDS = count(1)
+BY_RECORD = "stands in this computer's record"
 PLAN = plan(step("a", "w1"))
 
 
@@ -142,6 +143,11 @@ def test_what_the_settings_choose_is_told_of_a_day_and_in_the_plan_of_none() -> 
     assert [one.partition(" has ")[0] for one in titles] == ["Argo CD 2.14", "Istio 1.29"]
     noted = noted_lines(solution, pm4ml)
     assert noted[0].startswith("Argo CD 2.14 is mended by its makers until 2025-11-04. (endoflife")
+    # Its own chart has no line that its makers publish: the plan says so, and by whose pages.
+    assert noted[-1].startswith(
+        "Until when The Helm chart of PM4ML 10 is mended is not known: its makers name no day."
+    )
+    assert "no release line and no support is published" in noted[-1]
     assert len(ends_of_lines(solution, {**pm4ml, "applications": False}, (), TODAY)) == 1
     # One of which its makers name no day: the plan says so, and nobody is warned of it.
     newest = {**pm4ml, "argocd_version": "v3.5.1", "applications": False}
@@ -187,7 +193,10 @@ def test_a_step_that_is_none_is_refused_with_the_way_around() -> None:
     assert skipped(site("1.2.0.5")) == []  # a patch of the same evolution
     after = site("1.2.1.0")
     assert skipped(after) == [
-        "MOSIP goes from 1.2.0 to 1.2.1 by the scripts of its makers, and not by itself."
+        (
+            "MOSIP goes from 1.2.0 to 1.2.1 by the scripts of its makers, and not by itself; "
+            f"that it has 1.2.0.2 {BY_RECORD}."
+        )
     ]
     mosip = load_solution("mosip")
     with pytest.raises(SkippedStep) as caught:
@@ -229,13 +238,19 @@ def test_a_run_that_failed_may_have_left_machines_anywhere_between() -> None:
     recorded(pm4ml("1.31/stable"), outcome=Outcome.DONE, microk8s_channel="1.31/stable")
     assert skipped(pm4ml("1.32/stable")) == []
     assert skipped(pm4ml("1.34/stable")) == [
-        "Kubernetes does not go from 1.31 to 1.34 but by 1.32 and 1.33."
+        (
+            "Kubernetes does not go from 1.31 to 1.34 but by 1.32 and 1.33; that it has "
+            f"1.31/stable {BY_RECORD}."
+        )
     ]
     here = pm4ml("1.32/stable")
     failed = {"microk8s_channel": "1.32/stable"}
     recorded(here, outcome=Outcome.FAILED, errand="upgrade", **failed)
     assert skipped(pm4ml("1.33/stable")) == [
-        "Kubernetes does not go from 1.31 to 1.33 but by 1.32."
+        (
+            "Kubernetes does not go from 1.31 to 1.33 but by 1.32; that it has 1.31/stable "
+            f"{BY_RECORD}."
+        )
     ]
     recorded(here, outcome=Outcome.DONE, errand="upgrade", **failed)
     assert skipped(pm4ml("1.33/stable")) == []
@@ -260,3 +275,4 @@ def test_plan_upgrade_and_preflight_refuse_the_same_step(
         said = re.sub(r"\s+", " ", capsys.readouterr().err)
         assert "does not go from 1.31 to 1.34 but by 1.32 and 1.33" in said
         assert "one minor version at a time" in said
+        assert f"that it has 1.31/stable {BY_RECORD}" in said
