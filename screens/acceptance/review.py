@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from preflight.report.words import clean
-from screens.shell.dialog import Buttons, Dialog, Form
-from screens.widgets.field import Field, Line
+from screens.dialogs.begin_form import BeginForm
+from screens.shell.dialog import Buttons, Dialog
 from screens.widgets.keys import Key
 from screens.words.acceptance_words import IN_USE
 
@@ -72,52 +71,14 @@ def sections_table(sections: Sequence[Section]) -> Table:
     return table
 
 
-class BeginAcceptance(Form[str]):
+class BeginAcceptance(BeginForm):
     """The last question: by whom it is begun; returns the name."""
 
     HELP = "acceptance"
-    GRAVE = True
-    KEYS = (Key("y", "Begin", "screen.do"), Key("n", "Cancel", "screen.close"))
-    BINDINGS: ClassVar[list[BindingType]] = [
-        # Where the cursor is in the name, these are letters of it.
-        Binding("y", "do", "Begin", show=False),
-        Binding("n", "close", "Cancel", show=False),
-    ]
+    KEPT_IN = "report"
 
     def __init__(self, title: str, words: str, person: str) -> None:
-        super().__init__()
-        self.heading = title
-        self.words = words
-        self.person = person
-
-    def compose(self) -> ComposeResult:
-        """What follows from a yes, the name, the buttons."""
-        with Vertical(classes="dialog -wide"):
-            yield Static(self.heading, classes="dialog-title", markup=False)
-            with VerticalScroll(classes="dialog-lines", can_focus=False):
-                yield Static(clean(self.words), classes="paragraph", markup=False)
-            yield Field("Your name", id="by", value=self.person, example="for the record")
-            yield Static("", classes="dialog-error", id="wrong", markup=False)
-            yield Buttons("Begin")
-
-    def on_mount(self) -> None:
-        """Begin on the button that begins nothing, or on the name where it is not known."""
-        self.query_one("#cancel" if self.person else "#by").focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the name goes on to the button that begins, once somebody stands there."""
-        event.stop()
-        event.prevent_default()
-        self.query_one("#take" if event.value.strip() else "#cancel").focus()
-
-    def action_take(self) -> None:
-        """Yes, by name."""
-        name = self.query_one("#by", Line).value.strip()
-        if name:
-            self.dismiss(name)
-        else:
-            self.wrong("Say who begins it; it stands in the report.")
-            self.query_one("#by", Line).focus()
+        super().__init__(title, (clean(words),), person)
 
 
 def begin_question(asked: Asked, person: str) -> BeginAcceptance:

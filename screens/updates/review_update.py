@@ -18,7 +18,7 @@ from preflight.report.words import clean, clean_lines
 from screens.run.ask_person import NameScreen
 from screens.services.cluster_way import order_of
 from screens.services.services import Order, ToApply
-from screens.shell.dialog import Buttons, Dialog, Form
+from screens.shell.dialog import Buttons, Dialog, Foot, Form
 from screens.widgets.field import Field, Line
 from screens.widgets.keys import Key
 from screens.words.applied_words import (
@@ -170,11 +170,12 @@ class BeginUpdateScreen(Form[Begins]):
             ask = "Go on with it?" if going_on else "Begin the update?"
             yield Static(ask, classes="dialog-title", markup=False)
             yield Static(f"{titles}.", classes="paragraph", markup=False)
-            yield Field("Your name", id="by", value=self.person, example="for the record")
-            if self.asks_why:
-                yield Field("Without a backup", id="why", example="the reason, for the record")
-            yield Static("", classes="dialog-error", id="wrong", markup=False)
-            yield Buttons("Go on" if going_on else "Begin")
+            with Foot():
+                yield Field("Your name", id="by", value=self.person, example="for the record")
+                if self.asks_why:
+                    yield Field("Without a backup", id="why", example="the reason, for the record")
+                yield Static("", classes="dialog-error", id="wrong", markup=False)
+                yield Buttons("Go on" if going_on else "Begin")
 
     def on_mount(self) -> None:
         """Begin on the button that changes nothing, or where a word is missing."""
