@@ -71,6 +71,16 @@ def test_two_machines_answer_openssh(lab: Lab, lab_machines: LabMachines) -> Non
 
 
 @pytest.mark.lab
+def test_no_machine_of_a_test_has_the_name_of_one_that_stays_up(
+    lab_machines: LabMachines, machine_factory: MachineFactory
+) -> None:
+    """They were numbered n1, n2, ..., and who began a machine of that name failed by chance."""
+    (plain,) = lab_machines(1)
+    number = "".join(filter(str.isdigit, plain.name))
+    assert machine_factory(f"n{number}").name != plain.name
+
+
+@pytest.mark.lab
 def test_sudo_differs_by_user(lab: Lab, lab_machines: LabMachines) -> None:
     (machine,) = lab_machines(1)
     become = ("sudo", "-k", "-S", "-p", "''", "whoami")

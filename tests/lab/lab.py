@@ -193,6 +193,10 @@ class Lab:
 
     # -- machines -----------------------------------------------------------------------------
 
+    def _next_name(self) -> str:
+        """A name that no test gives a machine of its own: plain ones stay up between tests."""
+        return f"plain{next(self._numbers)}"
+
     def machine(
         self,
         name: str | None = None,
@@ -202,7 +206,7 @@ class Lab:
         keep_journal: bool = False,
     ) -> Machine:
         """Start one machine and wait until it can be logged in to."""
-        names = [name or f"n{next(self._numbers)}"]
+        names = [name or self._next_name()]
         return self.machines(
             names=names, recipe=recipe, stand_in=stand_in, keep_journal=keep_journal
         )[0]
@@ -218,7 +222,7 @@ class Lab:
     ) -> list[Machine]:
         """Start machines side by side, `count` of them or one for each name, ready for SSH."""
         images.ensure(recipe)
-        chosen = list(names) or [f"n{next(self._numbers)}" for _ in range(count)]
+        chosen = list(names) or [self._next_name() for _ in range(count)]
         machines = []
         for name in chosen:
             if name in self.machines_up:
