@@ -147,12 +147,15 @@ def test_what_was_allowed_on_the_command_line_holds_for_what_comes_after(tmp_pat
     assert mark.exists()
 
 
-def test_what_of_the_ssh_config_could_not_be_judged_is_told(
+def test_an_ssh_config_that_openssh_refuses_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """ssh itself would not log in by it."""
     (tmp_path / "cfg").write_text("Host *\n  NoSuchOption yes\n")
-    main(["trust", "127.0.0.1:9", "--ssh-config", str(tmp_path / "cfg")])
-    assert "Note: OpenSSH cannot read the ssh config" in capsys.readouterr().err
+    assert main(["trust", "127.0.0.1:9", "--ssh-config", str(tmp_path / "cfg")]) != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "OpenSSH refuses the way to the machine" in said
+    assert "nosuchoption" in said.lower()
 
 
 def test_the_doctor_looks_where_the_ssh_config_leads_with_both_clients(
