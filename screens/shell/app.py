@@ -179,10 +179,12 @@ class SitewrightApp(FaceApp):
         if addresses == self._recorded or self.memory.changed.state is Changed.NOW:
             return
         self._recorded = addresses
+        before = self.memory.changed
 
         async def read() -> None:
             touched = await self.services.touched(addresses)
-            if addresses == self._recorded and self.memory.changed.state is not Changed.NOW:
+            # What was told meanwhile, by a run that began or ended, is newer than what was read.
+            if addresses == self._recorded and self.memory.changed is before:
                 self.memory.changed = touched
                 for screen in self.screen_stack:
                     for line in screen.query(Headline):

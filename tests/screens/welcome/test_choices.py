@@ -10,6 +10,7 @@ import pytest
 
 from screens.answers.answers import save_answers
 from screens.answers.wizard import StepId
+from screens.services.memory import Changed, Touched
 from screens.services.services import Unfinished
 from screens.shell.app import SitewrightApp
 from screens.widgets.board import Board
@@ -67,3 +68,27 @@ async def test_who_has_moved_stays_when_the_record_arrives(
         read.set()
         await until(pilot, lambda: "run" in [row.key for row in board.rows])
         assert board.key == "open"
+
+
+async def test_a_record_that_was_read_before_a_run_ended_says_nothing_of_it(
+    services: RecordedServices, hermetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine it came after the end: nothing had been changed, said the first line."""
+    read, over = asyncio.Event(), asyncio.Event()
+
+    async def touched(_addresses: object) -> Touched:
+        await read.wait()
+        over.set()
+        return Touched()
+
+    monkeypatch.setattr(services, "touched", touched)
+    app = SitewrightApp(services, state_file=hermetic / "state.json")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_step(pilot, StepId.WELCOME)
+        app.go(StepId.MACHINES, SITE)
+        await on_step(pilot, StepId.MACHINES)
+        app.memory.changed = Touched(Changed.DONE, "Thiri Aung", NOW)
+        read.set()
+        await until(pilot, over.is_set)
+        await until(pilot, lambda: not [one for one in app.workers if one.group == "record"])
+        assert app.memory.changed.by == "Thiri Aung"
